@@ -1,0 +1,121 @@
+//! What a task says of its next step before it takes it: object, kind, footprint.
+
+/// A shared object: a word, a lock, a token. The caller numbers them, densely from 0 and in the
+/// same way in every execution.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Object(pub u32);
+
+/// Which bits of a word a step reads and writes, and whether its writes commute with their like.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Footprint {
+    /// Bits whose value the step observes.
+    pub reads: u64,
+    /// Bits that the step may change.
+    pub writes: u64,
+    /// Writes of the same class (other than [`Commutes::No`]) to the same bits commute: their
+    /// order is not observable until somebody reads.
+    pub commutes: Commutes,
+}
+
+/// The class of a write that returns nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Commutes {
+    /// The order of this write and any other is observable (a store, a value-returning RMW).
+    #[default]
+    No,
+    /// Void addition and subtraction: `x += a; x -= b` and `x -= b; x += a` end in the same value.
+    Add,
+    /// Void OR of a mask: idempotent and commutative with other ORs.
+    Or,
+    /// Void AND of a mask: idempotent and commutative with other ANDs.
+    And,
+}
+
+impl Footprint {
+    /// Observes the whole word.
+    pub const READ: Footprint = Footprint {
+        reads: !0,
+        writes: 0,
+        commutes: Commutes::No,
+    };
+    /// Overwrites the whole word without looking.
+    pub const WRITE: Footprint = Footprint {
+        reads: 0,
+        writes: !0,
+        commutes: Commutes::No,
+    };
+    /// Observes and changes the whole word.
+    pub const RMW: Footprint = Footprint {
+        reads: !0,
+        writes: !0,
+        commutes: Commutes::No,
+    };
+
+    /// Do two steps on the same word with these footprints fail to commute?
+    pub fn conflicts(self, other: Footprint) -> bool {
+        let read_write = (self.reads & other.writes) | (self.writes & other.reads) != 0;
+        let write_write = self.writes & other.writes != 0
+            && (self.commutes == Commutes::No || self.commutes != other.commutes);
+        read_write || write_write
+    }
+}
+
+/// What a step does to its object.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// Touches nothing that another task can see: independent of everything.
+    Local,
+    /// Reads and writes a word.
+    Access(Footprint),
+    /// Takes the lock; disabled while another task holds it. Not reentrant.
+    Lock,
+    /// Takes the lock if it is free; never disabled. Call [`crate::refine`] with
+    /// [`Outcome::Failed`](crate::Outcome) when it was not free: a failed try only reads.
+    TryLock,
+    /// Gives the lock back. Only its holder may.
+    Unlock,
+    /// Disabled until the token is set. Consumes it if so asked (park), else leaves it set
+    /// (completion).
+    Wait {
+        /// Whether the token is cleared by the step.
+        consume: bool,
+    },
+    /// Sets the token. Setting a token twice is setting it once.
+    Wake,
+    /// Starts the task; its first step is enabled after this.
+    Spawn(usize),
+    /// Disabled until the task has finished.
+    Join(usize),
+    /// Chooses one of so many alternatives; each is explored.
+    Choice(u32),
+}
+
+/// A step as announced.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Op {
+    /// What it does.
+    pub kind: Kind,
+    /// What it does it to. Ignored for `Local`, `Spawn`, `Join` and `Choice`.
+    pub object: Object,
+    /// Locks that must be free or held by the announcing task for the step to be enabled. The
+    /// step passes through them without taking them: it is ordered after an `Unlock` and before
+    /// a `Lock` by another task, as if it were a critical section of one step.
+    ///
+    /// This is how a processor is modelled that somebody else occupies (an interrupt handler on
+    /// top of a task, a task with preemption off).
+    pub passes: [Option<Object>; 2],
+}
+
+impl Op {
+    /// A step that passes no locks.
+    pub const fn new(kind: Kind, object: Object) -> Op {
+        Op {
+            kind,
+            object,
+            passes: [None, None],
+        }
+    }
+
+    /// The step that no other task can see.
+    pub const LOCAL: Op = Op::new(Kind::Local, Object(0));
+}
