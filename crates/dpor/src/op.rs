@@ -33,23 +33,11 @@ pub enum Commutes {
 
 impl Footprint {
     /// Observes the whole word.
-    pub const READ: Footprint = Footprint {
-        reads: !0,
-        writes: 0,
-        commutes: Commutes::No,
-    };
+    pub const READ: Footprint = Footprint { reads: !0, writes: 0, commutes: Commutes::No };
     /// Overwrites the whole word without looking.
-    pub const WRITE: Footprint = Footprint {
-        reads: 0,
-        writes: !0,
-        commutes: Commutes::No,
-    };
+    pub const WRITE: Footprint = Footprint { reads: 0, writes: !0, commutes: Commutes::No };
     /// Observes and changes the whole word.
-    pub const RMW: Footprint = Footprint {
-        reads: !0,
-        writes: !0,
-        commutes: Commutes::No,
-    };
+    pub const RMW: Footprint = Footprint { reads: !0, writes: !0, commutes: Commutes::No };
 
     /// Do two steps on the same word with these footprints fail to commute?
     pub fn conflicts(self, other: Footprint) -> bool {
@@ -109,11 +97,7 @@ pub struct Op {
 impl Op {
     /// A step that passes no locks.
     pub const fn new(kind: Kind, object: Object) -> Op {
-        Op {
-            kind,
-            object,
-            passes: [None, None],
-        }
+        Op { kind, object, passes: [None, None] }
     }
 
     /// The step that no other task can see.

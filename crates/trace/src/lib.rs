@@ -1,1 +1,24 @@
-//! trace.
+//! What happened, in order: the events of one execution, the rules that they may break, the
+//! monitors that look, and the counterexample that comes out.
+//!
+//! Every other crate meets here, and this one knows none of them: an engine produces events, a
+//! monitor reads them, an exporter prints them.
+//!
+//! | you want to …                              | open                |
+//! |--------------------------------------------|---------------------|
+//! | know what is recorded of a step            | `event.rs`          |
+//! | state an invariant, or report a broken one | `rule.rs`           |
+//! | listen to executions                       | `monitor.rs`        |
+//! | read or write a counterexample             | `counterexample.rs` |
+
+mod counterexample;
+mod event;
+mod monitor;
+mod path;
+mod rule;
+
+pub use counterexample::{Blocked, Column, Counterexample, Record, SCHEMA};
+pub use event::{Action, Context, Event, Name, Order, TaskInfo};
+pub use monitor::{End, Execution, Monitor, Waiting};
+pub use path::{PathId, Paths};
+pub use rule::{Finding, Rule, slug};

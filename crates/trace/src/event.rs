@@ -1,0 +1,202 @@
+//! One event: who did what, on which CPU, in which kernel function, to which object.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::PathId;
+
+/// On whose behalf a CPU executes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Context {
+    /// A task, in process context.
+    Task,
+    /// A work item, in a kworker of the CPU.
+    Kworker,
+    /// A soft interrupt.
+    Softirq,
+    /// A hard interrupt or an inter-processor interrupt.
+    Irq,
+}
+
+/// What a shared object is called in the kernel. `Copy`, so that recording allocates nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Name {
+    /// The kernel's name of the variable or field: `folio->flags`, `bh_lrus.bhs`.
+    pub text: &'static str,
+    /// The CPU whose per-CPU copy this is.
+    pub cpu: Option<u8>,
+    /// Which of several: a slot of an array, or the number of the folio.
+    pub index: Option<u8>,
+}
+
+impl Name {
+    /// A name without CPU or index.
+    pub const fn new(text: &'static str) -> Name {
+        Name { text, cpu: None, index: None }
+    }
+
+    /// The same name, as the copy of one CPU.
+    pub const fn on(self, cpu: usize) -> Name {
+        Name { cpu: Some(cpu as u8), ..self }
+    }
+
+    /// The same name, as one of several.
+    pub const fn nth(self, index: usize) -> Name {
+        Name { index: Some(index as u8), ..self }
+    }
+}
+
+/// `cpu0:bhs[1]`; an index goes before the first `->`, as in `folio1->flags`.
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(cpu) = self.cpu {
+            write!(f, "cpu{cpu}:")?;
+        }
+        match (self.index, self.text.split_once("->")) {
+            (None, _) => f.write_str(self.text),
+            (Some(index), Some((of, field))) => write!(f, "{of}{index}->{field}"),
+            (Some(index), None) => write!(f, "{}[{index}]", self.text),
+        }
+    }
+}
+
+/// The ordering that a step carries, in the words of the kernel's memory model.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// Orders nothing.
+    Relaxed,
+    /// Later accesses stay later.
+    Acquire,
+    /// Earlier accesses stay earlier.
+    Release,
+    /// Full barrier on both sides.
+    Full,
+}
+
+/// What an event is. All but the notes ([`Action::is_note`]) are steps that other CPUs can see.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Action {
+    /// A marked load: `READ_ONCE`, `atomic_read`, `test_bit`.
+    Read,
+    /// A marked store: `WRITE_ONCE`, `atomic_set`.
+    Write,
+    /// A read-modify-write.
+    Update,
+    /// A conditional read-modify-write that did not happen: it only read.
+    UpdateFailed,
+    /// A plain load.
+    PlainRead,
+    /// A plain store.
+    PlainWrite,
+    /// A memory barrier.
+    Fence,
+    /// A lock was taken; its holder waited for it if it had to.
+    Lock,
+    /// A lock was taken without waiting.
+    TryLock,
+    /// A try-lock found the lock held.
+    TryLockFailed,
+    /// A lock was given back.
+    Unlock,
+    /// The task sleeps, or waits for completion, and has now been let go.
+    Wait,
+    /// A sleeper is let go, or something completes.
+    Wake,
+    /// A task starts another (`Event::new` is its number).
+    Spawn,
+    /// A task has waited for the end of another (`Event::new` is its number).
+    Join,
+    /// One of several things that may happen did (`Event::new` says which).
+    Choice,
+    /// Note: a counted reference to the object now belongs to the holder.
+    Get(Name),
+    /// Note: the holder gives up its counted reference to the object.
+    Put(Name),
+    /// Note: a counted reference passes from the first holder to the second.
+    Hand(Name, Name),
+    /// Note: a state that a claim wants to have been reached.
+    Mark(&'static str),
+    /// Note: the kernel function on top of the call path was entered.
+    Enter,
+    /// Note: it returned.
+    Leave,
+}
+
+impl Action {
+    /// Is this a remark, and no step?
+    pub fn is_note(self) -> bool {
+        use Action::{Enter, Get, Hand, Leave, Mark, Put};
+        matches!(self, Get(_) | Put(_) | Hand(..) | Mark(_) | Enter | Leave)
+    }
+
+    /// The name under which it is stored in a counterexample.
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::Read => "read",
+            Action::Write => "write",
+            Action::Update => "update",
+            Action::UpdateFailed => "update-failed",
+            Action::PlainRead => "plain-read",
+            Action::PlainWrite => "plain-write",
+            Action::Fence => "fence",
+            Action::Lock => "lock",
+            Action::TryLock => "trylock",
+            Action::TryLockFailed => "trylock-failed",
+            Action::Unlock => "unlock",
+            Action::Wait => "wait",
+            Action::Wake => "wake",
+            Action::Spawn => "spawn",
+            Action::Join => "join",
+            Action::Choice => "choice",
+            Action::Get(_) => "get",
+            Action::Put(_) => "put",
+            Action::Hand(..) => "hand",
+            Action::Mark(_) => "mark",
+            Action::Enter => "enter",
+            Action::Leave => "leave",
+        }
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug)]
+pub struct Event {
+    /// The engine's number of the task, 0 for the scenario's main.
+    pub task: u8,
+    /// The CPU it ran on.
+    pub cpu: u8,
+    /// On whose behalf.
+    pub context: Context,
+    /// The nest of kernel functions it happened in.
+    pub path: PathId,
+    /// What it was.
+    pub action: Action,
+    /// The primitive as the kernel spells it: `atomic_inc`, `local_irq_disable`.
+    pub primitive: &'static str,
+    /// The number of the object, the same in every execution of the scenario.
+    pub object: u32,
+    /// What the object is called.
+    pub name: Name,
+    /// The ordering that the step carries.
+    pub order: Order,
+    /// The value that the step read (0 if it read none).
+    pub old: u64,
+    /// The value that the step left (equal to `old` if it wrote none).
+    pub new: u64,
+    /// The step read a value that was no longer the newest: weak memory at work.
+    pub stale: bool,
+}
+
+/// A task of a scenario.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TaskInfo {
+    /// Its name: `migrator`, `kworker/0`.
+    pub name: String,
+    /// The CPU it belongs to; `None` for the scenario's main, which no CPU executes.
+    pub cpu: Option<u8>,
+    /// The context that it runs in.
+    pub context: Context,
+}

@@ -1,0 +1,58 @@
+//! Listeners: what is told to them, and what they may answer.
+
+use crate::{Event, Finding, Name, Paths, TaskInfo};
+
+/// A task that could not go on when the execution ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Waiting {
+    /// Its number.
+    pub task: u8,
+    /// What it waits to do, as the kernel spells it: `spin_lock`, `flush_work`, `schedule`.
+    pub primitive: &'static str,
+    /// The object it waits for.
+    pub object: u32,
+    /// What that is called.
+    pub name: Name,
+    /// The nest of functions it waits in.
+    pub path: crate::PathId,
+}
+
+/// How an execution ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    /// Every task returned.
+    Complete,
+    /// Some tasks can never go on.
+    Deadlock(Vec<Waiting>),
+    /// The scenario or a kernel assertion stopped it, and said why.
+    Stopped,
+}
+
+/// One finished execution.
+#[derive(Clone, Copy, Debug)]
+pub struct Execution<'a> {
+    /// What happened, in order.
+    pub events: &'a [Event],
+    /// The function nests that the events name.
+    pub paths: &'a Paths,
+    /// The tasks, by number.
+    pub tasks: &'a [TaskInfo],
+    /// How it ended.
+    pub end: &'a End,
+}
+
+/// Looks at every execution, and may find a rule broken in one or over all of them.
+///
+/// A monitor is called on the thread that explores, after the execution; it keeps what it needs
+/// from one execution to the next.
+pub trait Monitor {
+    /// Looks at one execution. A finding makes the claim `violated` with this execution as the
+    /// counterexample.
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding>;
+
+    /// After the last execution: what no single one of them shows, such as a cycle of lock orders
+    /// that no execution ran into. The string is the evidence, ready to print.
+    fn exploration_ended(&mut self) -> Option<(Finding, String)> {
+        None
+    }
+}

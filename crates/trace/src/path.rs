@@ -1,0 +1,77 @@
+//! The nest of kernel functions that an event happened in, interned so that an event can carry it.
+
+use std::collections::BTreeMap;
+
+/// A nest of functions; [`PathId::ROOT`] is the empty one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PathId(pub u32);
+
+impl PathId {
+    /// Outside any kernel function.
+    pub const ROOT: PathId = PathId(0);
+}
+
+/// All nests seen so far, as a tree. It only grows, so that ids keep their meaning from one
+/// execution to the next.
+#[derive(Clone, Debug, Default)]
+pub struct Paths {
+    nodes: Vec<(PathId, &'static str)>,
+    known: BTreeMap<(PathId, &'static str), PathId>,
+}
+
+impl Paths {
+    /// The nest `parent` with one more function called in it.
+    pub fn enter(&mut self, parent: PathId, function: &'static str) -> PathId {
+        if let Some(&id) = self.known.get(&(parent, function)) {
+            return id;
+        }
+        self.nodes.push((parent, function));
+        let id = PathId(self.nodes.len() as u32);
+        self.known.insert((parent, function), id);
+        id
+    }
+
+    /// The nest without its innermost function. The root's parent is the root.
+    pub fn leave(&self, path: PathId) -> PathId {
+        self.node(path).map_or(PathId::ROOT, |&(parent, _)| parent)
+    }
+
+    /// The functions, outermost first.
+    pub fn functions(&self, path: PathId) -> Vec<&'static str> {
+        let mut functions = Vec::new();
+        let mut at = path;
+        while let Some(&(parent, function)) = self.node(at) {
+            functions.push(function);
+            at = parent;
+        }
+        functions.reverse();
+        functions
+    }
+
+    /// The innermost function.
+    pub fn innermost(&self, path: PathId) -> Option<&'static str> {
+        self.node(path).map(|&(_, function)| function)
+    }
+
+    fn node(&self, path: PathId) -> Option<&(PathId, &'static str)> {
+        (path.0 as usize).checked_sub(1).and_then(|index| self.nodes.get(index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_nest_has_one_id() {
+        let mut paths = Paths::default();
+        let outer = paths.enter(PathId::ROOT, "migrate_prep");
+        let inner = paths.enter(outer, "lru_add_drain_all");
+        assert_eq!(paths.enter(outer, "lru_add_drain_all"), inner);
+        assert_ne!(paths.enter(PathId::ROOT, "lru_add_drain_all"), inner);
+        assert_eq!(paths.functions(inner), ["migrate_prep", "lru_add_drain_all"]);
+        assert_eq!(paths.leave(inner), outer);
+        assert_eq!(paths.leave(PathId::ROOT), PathId::ROOT);
+        assert_eq!(paths.innermost(inner), Some("lru_add_drain_all"));
+    }
+}
