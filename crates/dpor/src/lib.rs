@@ -1,5 +1,61 @@
-//! An optimal-DPOR [`Scheduler`](shuttle::scheduler::Scheduler) for shuttle.
+//! Optimal dynamic partial order reduction for [shuttle](https://docs.rs/shuttle), through its
+//! public `Scheduler` trait.
+//!
+//! A task *announces* its next step ([`step`]) before it takes it: the object, and what the step
+//! does to it ([`Op`]). So the scheduler knows which tasks can go on (a lock that is held disables
+//! those who want it), which pairs of steps conflict, and hence which orders of steps are the same
+//! execution in another dress. [`Dpor`] runs one execution of each such class (Mazurkiewicz trace),
+//! and no execution in vain.
+//!
+//! # The algorithm
+//!
+//! *Optimal DPOR* of Abdulla, Aronis, Jonsson and Sagonas (POPL 2014; JACM 64(4), 2017). When an
+//! execution `E` is over, every *race* in it is looked for: two steps `e` and `e'` of different
+//! tasks that conflict, with nothing between them that orders them. To see the other order, the
+//! scheduler must, at the point before `e`, run `v`: what comes after `e` without depending on it,
+//! then `e'`. Unless a task in the *sleep set* of that point is a *weak initial* of `v` (the other
+//! order has been seen, or will be), `v` is inserted into the *wakeup tree* of the point. Wakeup
+//! trees make sure that an execution, once begun, is not found to be redundant: no execution is
+//! *sleep-set blocked*.
+//!
+//! | in the paper                    | here                       |
+//! |---------------------------------|----------------------------|
+//! | happens-before, races           | `happens_before.rs`        |
+//! | `WI`, sleep sets, wakeup trees  | `wakeup.rs`                |
+//! | `Explore`                       | `dpor.rs`                  |
+//!
+//! Steps that block make two differences. A race between acquisitions of a lock is between the two
+//! *acquisitions*: an acquisition is never reordered with the release that enables it. And when an
+//! execution ends with tasks blocked, what they wait to do counts as a step when races are looked
+//! for.
+//!
+//! # What is guaranteed
+//!
+//! If the search ends by itself ([`Results::complete`]), every reachable final state, and every deadlock,
+//! of the program was reached, under sequential consistency, provided that
+//! - the program does the same thing when it is scheduled the same way (checked on every replayed
+//!   prefix: [`End::NotDeterministic`]);
+//! - everything that tasks share is accessed within announced steps, and an announcement says at
+//!   least what the step does;
+//! - executions are finite (`steps_max` stops those that are not, and is reported).
+//!
+//! # Who else is here
+//!
+//! [`PlainDfs`] explores every order of steps, with a bound on preemptions if asked; [`Enabled`]
+//! puts any scheduler of shuttle's on announced steps; [`Replay`] follows a given schedule.
 
+mod dfs;
+mod dpor;
+mod driver;
+mod enabled;
+mod happens_before;
 mod op;
+mod table;
+mod wakeup;
 
+pub use dfs::{PlainDfs, Replay};
+pub use dpor::{Dpor, Results};
+pub use driver::{End, Next, Observer, Step, run};
+pub use enabled::Enabled;
 pub use op::{Commutes, Footprint, Kind, Object, Op};
+pub use table::{Outcome, abandon, choose, join, me, pending, refine, spawn, step, try_lock};

@@ -1,0 +1,233 @@
+//! What all our schedulers share: telling decisions from bookkeeping, and the end of executions.
+
+use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
+
+use crate::table::{self, TaskState};
+use crate::{Kind, Op};
+
+/// A decision of a schedule.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Step {
+    /// This task takes the step that it has announced.
+    Task(usize),
+    /// It was a choice, and this alternative happens.
+    Choice(u32),
+}
+
+/// How an execution ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    /// Every task has finished.
+    Complete,
+    /// Some tasks have not, and can never go on: who, and what each waits to do.
+    Deadlock(Vec<(usize, Op)>),
+    /// The program gave it up ([`crate::abandon`]).
+    Abandoned,
+    /// It took more steps than allowed.
+    StepLimit,
+    /// It turned out to be redundant. Never happens under [`crate::Dpor`]; its tests see to it.
+    SleepSetBlocked,
+    /// The program did not do what it did before under the same schedule, as the text says.
+    NotDeterministic(String),
+}
+
+/// What the observer wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// The next execution.
+    Continue,
+    /// No more.
+    Stop,
+}
+
+/// Told of every execution.
+pub trait Observer {
+    /// An execution has ended. The schedule can be given to [`crate::Replay`].
+    fn execution_ended(&mut self, end: &End, schedule: &[Step]) -> Next;
+}
+
+/// A point at which somebody has to decide.
+pub(crate) struct Point<'a> {
+    /// The tasks whose announced step is enabled, in the order of their numbers.
+    pub(crate) enabled: &'a [(usize, Op)],
+    /// The task that took the last step.
+    pub(crate) last: usize,
+    /// What shuttle offers, for schedulers of its own.
+    pub(crate) offered: &'a [&'a Task],
+}
+
+/// How to decide.
+pub(crate) trait Strategy {
+    /// A new execution; `false` if there is none left.
+    fn begin(&mut self) -> bool;
+    /// Which task goes on; for a choice, with which alternative. `Err`: end the execution so.
+    fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End>;
+    /// The execution is over. `schedule` is what was decided.
+    fn ended(&mut self, end: &End, schedule: &[Step]);
+}
+
+/// A [`Strategy`] as a scheduler of shuttle's.
+pub(crate) struct Driver<S> {
+    pub(crate) strategy: S,
+    observer: Box<dyn Observer>,
+    steps_max: usize,
+    schedule: Vec<Step>,
+    enabled: Vec<(usize, Op)>,
+    last: usize,
+    /// How the current execution ends; `None` while it runs, or if shuttle ends it.
+    end: Option<End>,
+    is_open: bool,
+    stopped: bool,
+    steps: usize,
+}
+
+impl<S: Strategy> Driver<S> {
+    pub(crate) fn new(strategy: S, observer: Box<dyn Observer>, steps_max: usize) -> Driver<S> {
+        Driver {
+            strategy,
+            observer,
+            steps_max,
+            schedule: Vec::new(),
+            enabled: Vec::new(),
+            last: 0,
+            end: None,
+            is_open: false,
+            stopped: false,
+            steps: 0,
+        }
+    }
+
+    fn close(&mut self) {
+        if !std::mem::take(&mut self.is_open) {
+            return;
+        }
+        let end = self.end.take().unwrap_or(End::Complete);
+        self.strategy.ended(&end, &self.schedule);
+        let next = self.observer.execution_ended(&end, &self.schedule);
+        self.stopped |= next == Next::Stop || matches!(end, End::NotDeterministic(_));
+    }
+
+    pub(crate) fn begin(&mut self) -> Option<Schedule> {
+        self.close();
+        if self.stopped || !self.strategy.begin() {
+            return None;
+        }
+        table::begin_execution();
+        self.schedule.clear();
+        self.last = 0;
+        self.steps = 0;
+        self.is_open = true;
+        Some(Schedule::new(0))
+    }
+
+    /// A task that has to run before there is anything to decide: one that has not announced.
+    fn undecided(offered: &[&Task], current: Option<TaskId>) -> Option<TaskId> {
+        table::with(|table| {
+            let needs_no_decision = |state: Option<&TaskState>| match state {
+                Some(TaskState::Announced(_)) => false,
+                // A finished task may still have to leave its coroutine.
+                Some(TaskState::Fresh | TaskState::Running | TaskState::Finished) | None => true,
+            };
+            let is_ready = |id: TaskId| needs_no_decision(table.tasks.get(usize::from(id)));
+            let offered_ids = || offered.iter().map(|task| task.id());
+            let current = current.filter(|&id| is_ready(id) && offered_ids().any(|o| o == id));
+            current.or_else(|| offered_ids().find(|&id| is_ready(id)))
+        })
+    }
+
+    pub(crate) fn next(&mut self, offered: &[&Task], current: Option<TaskId>) -> Option<TaskId> {
+        if table::with(|table| table.abandoned) {
+            self.end = Some(End::Abandoned);
+            return None;
+        }
+        if let Some(task) = Self::undecided(offered, current) {
+            return Some(task);
+        }
+        self.enabled.clear();
+        table::with(|table| {
+            for task in offered.iter().map(|task| usize::from(task.id())) {
+                let op = table.announced(task);
+                self.enabled
+                    .extend(op.filter(|op| table.is_enabled(task, op)).map(|op| (task, op)));
+            }
+        });
+        self.steps += 1;
+        if self.enabled.is_empty() {
+            self.end = Some(End::Deadlock(table::pending()));
+            return None;
+        }
+        if self.steps > self.steps_max {
+            self.end = Some(End::StepLimit);
+            return None;
+        }
+        let point = Point { enabled: &self.enabled, last: self.last, offered };
+        match self.strategy.decide(&point) {
+            Ok((task, alternative)) => Some(self.let_go(task, alternative)),
+            Err(end) => {
+                self.end = Some(end);
+                None
+            }
+        }
+    }
+
+    fn let_go(&mut self, task: usize, alternative: u32) -> TaskId {
+        self.schedule.push(Step::Task(task));
+        let op = self.enabled.iter().find(|&&(t, _)| t == task).map(|&(_, op)| op);
+        if op.is_some_and(|op| matches!(op.kind, Kind::Choice(_))) {
+            table::with(|table| table.chosen = alternative);
+            self.schedule.push(Step::Choice(alternative));
+        }
+        self.last = task;
+        TaskId::from(task)
+    }
+}
+
+/// Gives a type that holds a [`Driver`] in its field `driver` the scheduler trait of shuttle.
+macro_rules! drive {
+    ($($scheduler:tt)+) => {
+        impl $($scheduler)+ {
+            fn new_execution(&mut self) -> Option<shuttle::scheduler::Schedule> {
+                self.driver.begin()
+            }
+
+            fn next_task(
+                &mut self,
+                offered: &[&shuttle::scheduler::Task],
+                current: Option<shuttle::scheduler::TaskId>,
+                _is_yielding: bool,
+            ) -> Option<shuttle::scheduler::TaskId> {
+                self.driver.next(offered, current)
+            }
+
+            fn next_u64(&mut self) -> u64 {
+                0
+            }
+        }
+    };
+}
+pub(crate) use drive;
+
+/// Runs `body` under `scheduler` until that has no more executions. `stack` is the stack of a task,
+/// in bytes.
+///
+/// # Panics
+/// If the body does.
+pub fn run(
+    scheduler: impl Scheduler + 'static,
+    stack: usize,
+    body: impl Fn() + Send + Sync + 'static,
+) {
+    let mut config = shuttle::Config::new();
+    config.stack_size = stack;
+    config.failure_persistence = shuttle::FailurePersistence::None;
+    config.max_steps = shuttle::MaxSteps::None;
+    config.silence_warnings = true;
+    let body = move || {
+        body();
+        if !std::thread::panicking() {
+            table::with(|table| table.tasks[0] = TaskState::Finished);
+        }
+    };
+    shuttle::Runner::new(scheduler, config).run(body);
+    table::begin_execution();
+}

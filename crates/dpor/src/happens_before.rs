@@ -1,0 +1,448 @@
+//! What depends on what: effects, clocks, and the races of an execution.
+//!
+//! Two steps of different tasks are *dependent* if their order may matter. `e` *happens before*
+//! `e'` if a chain of dependent steps, or steps of one task, leads from the one to the other. They
+//! *race* if they are dependent and nothing else orders them.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::table::Outcome;
+use crate::{Commutes, Footprint, Kind, Op};
+
+/// What a step does, as far as the order of steps is concerned.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Effect {
+    /// Nothing that another task sees.
+    Local,
+    Access(Footprint),
+    /// Took the lock.
+    Acquire,
+    /// A try-lock that has not been tried: it may take the lock or only look at it.
+    Try,
+    /// A try-lock that found the lock held.
+    TryFailed,
+    Release,
+    Wait {
+        consume: bool,
+    },
+    Wake,
+    /// Task numbers are given in the order of spawning, so that two spawns do not commute.
+    Spawn,
+    Join(usize),
+}
+
+/// A step, to be compared with others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Deed {
+    pub(crate) effect: Effect,
+    pub(crate) object: u32,
+    pub(crate) passes: [Option<u32>; 2],
+}
+
+impl Deed {
+    /// The most that an announced step may do.
+    pub(crate) fn announced(op: &Op) -> Deed {
+        let effect = match op.kind {
+            Kind::Local | Kind::Choice(_) => Effect::Local,
+            Kind::Access(footprint) => Effect::Access(footprint),
+            Kind::Lock => Effect::Acquire,
+            Kind::TryLock => Effect::Try,
+            Kind::Unlock => Effect::Release,
+            Kind::Wait { consume } => Effect::Wait { consume },
+            Kind::Wake => Effect::Wake,
+            Kind::Spawn(_) => Effect::Spawn,
+            Kind::Join(task) => Effect::Join(task),
+        };
+        let object = op.object.0;
+        let is_about_lock =
+            matches!(op.kind, Kind::Lock | Kind::TryLock | Kind::Unlock).then_some(object);
+        // A step that moves a lock does not also pass it.
+        let passes = op.passes.map(|lock| lock.map(|l| l.0).filter(|&l| Some(l) != is_about_lock));
+        Deed { effect, object, passes }
+    }
+
+    /// What a step did that was announced so and refined so.
+    pub(crate) fn done(op: &Op, refined: Option<Outcome>) -> Deed {
+        let deed = Deed::announced(op);
+        let effect = match (deed.effect, refined) {
+            (Effect::Access(_), Some(Outcome::Footprint(footprint))) => Effect::Access(footprint),
+            (Effect::Access(announced), Some(Outcome::Failed)) => {
+                Effect::Access(Footprint { writes: 0, commutes: Commutes::No, ..announced })
+            }
+            (Effect::Try, Some(Outcome::Failed)) => Effect::TryFailed,
+            (Effect::Try, _) => Effect::Acquire,
+            (effect, _) => effect,
+        };
+        Deed { effect, ..deed }
+    }
+
+    fn moves_lock(&self) -> bool {
+        matches!(self.effect, Effect::Acquire | Effect::Try | Effect::Release)
+    }
+
+    fn is_about_lock(&self) -> bool {
+        self.moves_lock() || self.effect == Effect::TryFailed
+    }
+
+    fn passes(&self, lock: u32) -> bool {
+        self.passes.contains(&Some(lock))
+    }
+
+    /// May the order of these steps of different tasks matter?
+    pub(crate) fn depends_on(&self, other: &Deed) -> bool {
+        if (self.moves_lock() && other.passes(self.object))
+            || (other.moves_lock() && self.passes(other.object))
+        {
+            return true;
+        }
+        if self.effect == Effect::Spawn && other.effect == Effect::Spawn {
+            return true;
+        }
+        if self.object != other.object {
+            return false;
+        }
+        match (self.effect, other.effect) {
+            (Effect::Access(a), Effect::Access(b)) => a.conflicts(b),
+            (Effect::TryFailed, Effect::TryFailed) => false,
+            (Effect::Wake, Effect::Wake) => true,
+            (Effect::Wake, Effect::Wait { .. }) | (Effect::Wait { .. }, Effect::Wake) => true,
+            (Effect::Wait { consume: a }, Effect::Wait { consume: b }) => a || b,
+            _ => self.is_about_lock() && other.is_about_lock(),
+        }
+    }
+}
+
+/// A step of an execution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event {
+    pub(crate) task: usize,
+    /// The alternative, if it was a choice; else 0.
+    pub(crate) alternative: u32,
+    pub(crate) op: Op,
+    pub(crate) deed: Deed,
+}
+
+/// A race: the earlier step, and the later one, which may be a step that a task was about to take
+/// when the execution ended (then its number is beyond the last).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Race {
+    pub(crate) earlier: usize,
+    pub(crate) later: usize,
+}
+
+/// An earlier step that a step depends on.
+#[derive(Clone, Copy)]
+struct Before {
+    /// The step that it races with.
+    event: usize,
+    /// The step whose past it inherits: the release, where it races with the acquisition.
+    inherits: usize,
+    /// Could the later step have come first?
+    reversible: bool,
+}
+
+/// Clocks and races of an execution; its buffers are used again for the next.
+#[derive(Default)]
+pub(crate) struct Analysis {
+    /// The steps, then those that unfinished tasks were about to take.
+    pub(crate) events: Vec<Event>,
+    /// How many of them have been taken.
+    pub(crate) taken: usize,
+    pub(crate) races: Vec<Race>,
+    tasks: usize,
+    clocks: Vec<u32>,
+    /// The number of each event within its task, from 1.
+    numbers: Vec<u32>,
+    /// The previous step of the same task, or the spawning of the task.
+    previous: Vec<Option<usize>>,
+    by_object: Vec<Vec<u32>>,
+    last_of_task: Vec<Option<usize>>,
+    spawned_by: Vec<Option<usize>>,
+    spawns: Vec<u32>,
+    before: Vec<Before>,
+}
+
+impl Analysis {
+    /// Computes clocks and races of `taken`, followed by the steps that `pending` tasks announced.
+    pub(crate) fn run(&mut self, taken: impl Iterator<Item = Event>, pending: &[(usize, Op)]) {
+        self.events.clear();
+        self.events.extend(taken);
+        self.taken = self.events.len();
+        self.events.extend(pending.iter().map(|&(task, op)| Event {
+            task,
+            alternative: 0,
+            op,
+            deed: Deed::announced(&op),
+        }));
+        let tasks = self.events.iter().map(|event| event.task + 1).max().unwrap_or(1);
+        let spawned = self.events.iter().filter(|e| e.deed.effect == Effect::Spawn).count();
+        self.tasks = tasks.max(spawned + 1);
+        self.races.clear();
+        self.clocks.clear();
+        self.clocks.resize(self.events.len() * self.tasks, 0);
+        self.numbers.clear();
+        self.previous.clear();
+        self.spawns.clear();
+        self.by_object.iter_mut().for_each(Vec::clear);
+        self.last_of_task.clear();
+        self.last_of_task.resize(self.tasks, None);
+        self.spawned_by.clear();
+        self.spawned_by.resize(self.tasks, None);
+        for index in 0..self.events.len() {
+            self.add(index);
+        }
+    }
+
+    fn clock(&self, event: usize) -> &[u32] {
+        &self.clocks[event * self.tasks..(event + 1) * self.tasks]
+    }
+
+    /// Does `earlier` happen before `later`, or are they the same?
+    pub(crate) fn is_before(&self, earlier: usize, later: usize) -> bool {
+        self.clock(later)[self.events[earlier].task] >= self.numbers[earlier]
+    }
+
+    /// Does `earlier` happen before the previous step of the task that takes `later`?
+    pub(crate) fn is_before_previous(&self, earlier: usize, later: usize) -> bool {
+        self.previous[later].is_some_and(|previous| self.is_before(earlier, previous))
+    }
+
+    fn add(&mut self, index: usize) {
+        let event = self.events[index];
+        let previous = self.last_of_task[event.task].or(self.spawned_by[event.task]);
+        let number = match self.last_of_task[event.task] {
+            Some(last) => self.numbers[last] + 1,
+            None => 1,
+        };
+        self.numbers.push(number);
+        self.previous.push(previous);
+        let mut before = std::mem::take(&mut self.before);
+        before.clear();
+        self.collect_before(index, &mut before);
+        self.find_races(index, previous, &before);
+        if let Some(previous) = previous {
+            self.inherit(index, previous);
+        }
+        for b in &before {
+            self.inherit(index, b.inherits);
+            self.inherit(index, b.event);
+        }
+        self.before = before;
+        self.clocks[index * self.tasks + event.task] = number;
+        if index < self.taken {
+            self.remember(index, &event);
+        }
+    }
+
+    fn inherit(&mut self, index: usize, from: usize) {
+        let (head, tail) = self.clocks.split_at_mut(index * self.tasks);
+        let from = &head[from * self.tasks..(from + 1) * self.tasks];
+        for (mine, theirs) in tail[..self.tasks].iter_mut().zip(from) {
+            *mine = (*mine).max(*theirs);
+        }
+    }
+
+    fn remember(&mut self, index: usize, event: &Event) {
+        self.last_of_task[event.task] = Some(index);
+        if event.deed.effect == Effect::Spawn {
+            self.spawns.push(index as u32);
+            self.spawned_by[self.spawns.len()] = Some(index);
+        }
+        let touches_object =
+            !matches!(event.deed.effect, Effect::Local | Effect::Spawn | Effect::Join(_));
+        let own = touches_object.then_some(event.deed.object);
+        let passed = event.deed.passes.into_iter().flatten();
+        for object in own.into_iter().chain(passed.filter(|&lock| Some(lock) != own)) {
+            let object = object as usize;
+            if self.by_object.len() <= object {
+                self.by_object.resize_with(object + 1, Vec::new);
+            }
+            self.by_object[object].push(index as u32);
+        }
+    }
+
+    /// The earlier steps of other tasks that the step depends on, but for those that only the end
+    /// of a dependency implies.
+    fn collect_before(&self, index: usize, before: &mut Vec<Before>) {
+        let Event { task, deed, .. } = self.events[index];
+        for lock in deed.passes.into_iter().flatten() {
+            self.before_acquire(task, lock, before);
+        }
+        match deed.effect {
+            Effect::Local => {}
+            Effect::Access(_) => self.before_access(task, &deed, before),
+            Effect::Acquire if self.events[index].op.kind == Kind::Lock => {
+                self.before_acquire(task, deed.object, before);
+                self.before_passing(task, deed.object, before);
+            }
+            // A try could have been made before the release: it would have failed.
+            Effect::Acquire | Effect::Try => {
+                self.before_try(task, deed.object, before);
+                self.before_passing(task, deed.object, before);
+            }
+            Effect::TryFailed => self.before_try(task, deed.object, before),
+            Effect::Release => self.before_release(task, deed.object, before),
+            Effect::Wait { .. } | Effect::Wake => self.before_token(index, &deed, before),
+            Effect::Spawn => {
+                before.extend(self.last_spawn_of_others(task).map(|event| Before {
+                    event,
+                    inherits: event,
+                    reversible: true,
+                }));
+            }
+            Effect::Join(other) => {
+                let last = self.last_of_task.get(other).copied().flatten();
+                let last = last.or(self.spawned_by.get(other).copied().flatten());
+                before.extend(last.map(|event| Before {
+                    event,
+                    inherits: event,
+                    reversible: false,
+                }));
+            }
+        }
+    }
+
+    fn last_spawn_of_others(&self, task: usize) -> Option<usize> {
+        let spawns = self.spawns.iter().rev().map(|&event| event as usize);
+        spawns.into_iter().find(|&event| self.events[event].task != task)
+    }
+
+    /// The steps about an object by other tasks, the latest first.
+    fn about(&self, object: u32, task: usize) -> impl Iterator<Item = (usize, &Event)> {
+        let list = self.by_object.get(object as usize).map_or(&[][..], Vec::as_slice);
+        let events = list.iter().rev().map(|&event| event as usize);
+        events.map(|event| (event, &self.events[event])).filter(move |(_, e)| e.task != task)
+    }
+
+    fn before_access(&self, task: usize, deed: &Deed, before: &mut Vec<Before>) {
+        for (event, other) in self.about(deed.object, task) {
+            if deed.depends_on(&other.deed) {
+                before.push(Before { event, inherits: event, reversible: true });
+            }
+        }
+    }
+
+    /// A step that waits for the lock (takes it, or passes it) races with the last acquisition by
+    /// another task; it inherits the past of the release, with which it does not race.
+    fn before_acquire(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
+        let mut release = None;
+        for (event, other) in self.about(lock, task) {
+            if other.deed.object != lock {
+                continue;
+            }
+            match other.deed.effect {
+                Effect::Release => release = release.or(Some(event)),
+                Effect::Acquire => {
+                    let inherits = release.unwrap_or(event);
+                    before.push(Before { event, inherits, reversible: true });
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// An acquisition races with the steps of other tasks that passed the lock.
+    fn before_passing(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
+        let passed = self.about(lock, task).filter(|(_, other)| other.deed.passes(lock));
+        before.extend(passed.map(|(event, _)| Before { event, inherits: event, reversible: true }));
+    }
+
+    /// A try races with the last acquisition or release by another task.
+    fn before_try(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
+        let moved = |(_, other): &(usize, &Event)| {
+            other.deed.object == lock
+                && matches!(other.deed.effect, Effect::Acquire | Effect::Release)
+        };
+        let last = self.about(lock, task).find(moved);
+        before.extend(last.map(|(event, _)| Before { event, inherits: event, reversible: true }));
+    }
+
+    /// A release races with the tries that failed because of the lock.
+    fn before_release(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
+        let failed = |(_, other): &(usize, &Event)| {
+            other.deed.object == lock && other.deed.effect == Effect::TryFailed
+        };
+        let failed = self.about(lock, task).filter(failed);
+        before.extend(failed.map(|(event, _)| Before { event, inherits: event, reversible: true }));
+    }
+
+    fn before_token(&self, index: usize, deed: &Deed, before: &mut Vec<Before>) {
+        let task = self.events[index].task;
+        for (event, other) in self.about(deed.object, task) {
+            if deed.depends_on(&other.deed) {
+                let reversible = match deed.effect {
+                    Effect::Wait { .. } => self.token_is_set_without(event, index),
+                    _ => true,
+                };
+                before.push(Before { event, inherits: event, reversible });
+            }
+        }
+    }
+
+    /// Would the token that `later` waits for be set if `later` came just before `earlier`, after
+    /// what comes after `earlier` without depending on it?
+    fn token_is_set_without(&self, earlier: usize, later: usize) -> bool {
+        let token = self.events[later].deed.object;
+        let list = self.by_object.get(token as usize).map_or(&[][..], Vec::as_slice);
+        let events = list.iter().map(|&event| event as usize);
+        let kept = events.filter(|&event| event < earlier || !self.is_before(earlier, event));
+        kept.fold(false, |set, event| match self.events[event].deed.effect {
+            Effect::Wake => true,
+            Effect::Wait { consume: true } => false,
+            _ => set,
+        })
+    }
+
+    /// A reversible dependency is a race if nothing else orders the two.
+    fn find_races(&mut self, later: usize, previous: Option<usize>, before: &[Before]) {
+        for (at, b) in before.iter().enumerate() {
+            // What lies within the critical section that the later step waited for would be moved
+            // together with the acquisition: it does not order the two.
+            let by_another = |(other, o): (usize, &Before)| {
+                other != at
+                    && !self.is_before(o.inherits, b.inherits)
+                    && self.is_before(b.event, o.inherits)
+            };
+            let is_ordered = previous.is_some_and(|previous| self.is_before(b.event, previous))
+                || before.iter().enumerate().any(by_another);
+            if b.reversible && !is_ordered {
+                let race = Race { earlier: b.event, later };
+                if !self.races.contains(&race) {
+                    self.races.push(race);
+                }
+            }
+        }
+    }
+
+    /// A hash of the trace: the same for two executions that differ in the order of independent
+    /// steps only.
+    pub(crate) fn trace_hash(&self) -> u64 {
+        let mut order: Vec<usize> = (0..self.taken).collect();
+        order.sort_by_key(|&event| (self.events[event].task, self.numbers[event]));
+        let mut hasher = DefaultHasher::new();
+        for event in order {
+            let Event { task, alternative, .. } = self.events[event];
+            (task, alternative, self.clock(event)).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    /// Would the step `later`, which was blocked when the execution ended, be enabled after
+    /// the steps before `earlier` and then `kept`?
+    pub(crate) fn is_unblocked(&self, earlier: usize, kept: &[usize], later: usize) -> bool {
+        let Event { task, deed, .. } = self.events[later];
+        let wanted = (deed.effect == Effect::Acquire).then_some(deed.object);
+        let mut locks = deed.passes.into_iter().flatten().chain(wanted);
+        locks.all(|lock| {
+            let steps = (0..earlier).chain(kept.iter().copied());
+            let holder = steps.fold(None, |holder, event| match &self.events[event] {
+                e if e.deed.object != lock => holder,
+                e if e.deed.effect == Effect::Acquire => Some(e.task),
+                e if e.deed.effect == Effect::Release => None,
+                _ => holder,
+            });
+            holder.is_none_or(|holder| holder == task)
+        })
+    }
+}

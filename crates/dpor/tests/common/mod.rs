@@ -1,0 +1,216 @@
+//! Small programs as data, run under any scheduler of the crate, and what came of every execution.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use selvedge_dpor::*;
+use shuttle::scheduler::Scheduler;
+
+pub const STACK: usize = 0x1_0000;
+pub const STEPS_MAX: usize = 10_000;
+
+/// One step of a task. Words, locks and tokens are numbered from 0, each kind for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instr {
+    /// Reads a word and remembers what it saw.
+    Read(u32),
+    /// Reads the low or the high half of a word.
+    ReadHalf(u32, bool),
+    /// Writes a value.
+    Write(u32, u64),
+    /// Adds, and does not look.
+    Add(u32, u64),
+    /// Sets the low or the high half's lowest bit, and does not look.
+    SetBit(u32, bool),
+    /// Adds, and remembers what was there.
+    FetchAdd(u32, u64),
+    /// Adds if the word is below 2, and remembers whether it was.
+    AddIfSmall(u32),
+    Lock(u32),
+    Unlock(u32),
+    /// Tries a lock; gives it back at once if it was free; remembers whether it was.
+    Try(u32),
+    /// Waits for a token and clears it, or leaves it.
+    Wait(u32, bool),
+    Wake(u32),
+    /// Remembers which of 2 alternatives happened.
+    Choose,
+    /// Passes a lock on the way to writing a word.
+    PassAndWrite(u32, u32, u64),
+}
+
+/// What each task remembers, and the words at the end; and whether it deadlocked.
+pub type Final = (bool, Vec<Vec<u64>>, Vec<u64>);
+
+/// A canonical form of a trace: for each pair of dependent steps, which came first.
+pub type Trace = Vec<(usize, usize, usize, usize)>;
+
+#[derive(Default)]
+pub struct Seen {
+    pub finals: BTreeMap<Final, usize>,
+    pub executions: usize,
+    pub deadlocks: usize,
+    /// Sleep-set blocked executions, and repeated traces.
+    pub redundant: (u64, u64),
+    pub bad: Option<String>,
+}
+
+#[derive(Default)]
+struct Memory {
+    words: Vec<u64>,
+    logs: Vec<Vec<u64>>,
+}
+
+const WORDS: u32 = 8;
+const LOCKS: u32 = 8;
+
+fn word(w: u32) -> Object {
+    Object(w)
+}
+fn lock(l: u32) -> Object {
+    Object(WORDS + l)
+}
+fn token(t: u32) -> Object {
+    Object(WORDS + LOCKS + t)
+}
+
+fn access(w: u32, footprint: Footprint) {
+    step(Op::new(Kind::Access(footprint), word(w)));
+}
+
+fn half(high: bool) -> u64 {
+    if high { !0 << 32 } else { (1 << 32) - 1 }
+}
+
+fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
+    let change = |f: &mut dyn FnMut(&mut Memory)| f(&mut memory.lock().unwrap());
+    match instr {
+        Instr::Read(w) => {
+            access(w, Footprint::READ);
+            change(&mut |m| m.logs[me].push(m.words[w as usize]));
+        }
+        Instr::ReadHalf(w, high) => {
+            access(w, Footprint { reads: half(high), ..Footprint::default() });
+            change(&mut |m| m.logs[me].push(m.words[w as usize] & half(high)));
+        }
+        Instr::Write(w, value) => {
+            access(w, Footprint::WRITE);
+            change(&mut |m| m.words[w as usize] = value);
+        }
+        Instr::Add(w, value) => {
+            access(w, Footprint { commutes: Commutes::Add, ..Footprint::WRITE });
+            change(&mut |m| m.words[w as usize] += value);
+        }
+        Instr::SetBit(w, high) => {
+            let bit = if high { 1 << 32 } else { 1 };
+            access(w, Footprint { reads: 0, writes: bit, commutes: Commutes::Or });
+            change(&mut |m| m.words[w as usize] |= bit);
+        }
+        Instr::FetchAdd(w, value) => {
+            access(w, Footprint::RMW);
+            change(&mut |m| {
+                m.logs[me].push(m.words[w as usize]);
+                m.words[w as usize] += value;
+            });
+        }
+        Instr::AddIfSmall(w) => {
+            access(w, Footprint::RMW);
+            let small = memory.lock().unwrap().words[w as usize] < 2;
+            if !small {
+                refine(Outcome::Failed);
+            }
+            change(&mut |m| {
+                m.words[w as usize] += u64::from(small);
+                m.logs[me].push(u64::from(small));
+            });
+        }
+        Instr::Lock(l) => step(Op::new(Kind::Lock, lock(l))),
+        Instr::Unlock(l) => step(Op::new(Kind::Unlock, lock(l))),
+        Instr::Try(l) => {
+            let won = try_lock(Op::new(Kind::TryLock, lock(l)));
+            change(&mut |m| m.logs[me].push(u64::from(won)));
+            if won {
+                step(Op::new(Kind::Unlock, lock(l)));
+            }
+        }
+        Instr::Wait(t, consume) => step(Op::new(Kind::Wait { consume }, token(t))),
+        Instr::Wake(t) => step(Op::new(Kind::Wake, token(t))),
+        Instr::Choose => {
+            let chosen = choose(2);
+            change(&mut |m| m.logs[me].push(u64::from(chosen)));
+        }
+        Instr::PassAndWrite(l, w, value) => {
+            let op = Op::new(Kind::Access(Footprint::WRITE), word(w));
+            step(Op { passes: [Some(lock(l)), None], ..op });
+            change(&mut |m| m.words[w as usize] = value);
+        }
+    }
+}
+
+struct Watch {
+    seen: Rc<RefCell<Seen>>,
+    memory: Arc<Mutex<Memory>>,
+}
+
+impl Observer for Watch {
+    fn execution_ended(&mut self, end: &End, _: &[Step]) -> Next {
+        let mut seen = self.seen.borrow_mut();
+        seen.executions += 1;
+        let deadlock = match end {
+            End::Complete => false,
+            End::Deadlock(_) => true,
+            other => {
+                seen.bad = Some(format!("{other:?}"));
+                return Next::Stop;
+            }
+        };
+        seen.deadlocks += usize::from(deadlock);
+        let memory = self.memory.lock().unwrap();
+        let key = (deadlock, memory.logs.clone(), memory.words.clone());
+        *seen.finals.entry(key).or_default() += 1;
+        if seen.executions > 200_000 { Next::Stop } else { Next::Continue }
+    }
+}
+
+/// Runs the program under the scheduler that `make` makes, to its end.
+pub fn explore<S: Scheduler + 'static>(
+    program: &[Vec<Instr>],
+    make: impl FnOnce(Box<dyn Observer>) -> S,
+) -> Seen {
+    let seen = Rc::new(RefCell::new(Seen::default()));
+    let memory = Arc::new(Mutex::new(Memory::default()));
+    let scheduler = make(Box::new(Watch { seen: seen.clone(), memory: memory.clone() }));
+    let program = program.to_vec();
+    run(scheduler, STACK, move || {
+        *memory.lock().unwrap() =
+            Memory { words: vec![0; WORDS as usize], logs: vec![Vec::new(); program.len()] };
+        let tasks: Vec<usize> = (program.iter().cloned().enumerate())
+            .map(|(me, instrs)| {
+                let memory = memory.clone();
+                spawn("task", move || instrs.iter().for_each(|&i| execute(i, me, &memory)))
+            })
+            .collect();
+        tasks.into_iter().for_each(join);
+    });
+    seen.take()
+}
+
+pub fn dpor(program: &[Vec<Instr>]) -> Seen {
+    let mut blocked = None;
+    let seen = explore(program, |observer| {
+        let dpor = Dpor::new(observer, STEPS_MAX).remembering_traces();
+        blocked = Some(dpor.results());
+        dpor
+    });
+    let results = blocked.expect("made");
+    let seen = Seen { redundant: (results.sleep_set_blocked(), results.repeated_traces()), ..seen };
+    assert!(seen.bad.is_none(), "{:?} of {program:?}", seen.bad);
+    seen
+}
+
+pub fn plain_dfs(program: &[Vec<Instr>]) -> Seen {
+    explore(program, |observer| PlainDfs::new(observer, STEPS_MAX, None))
+}

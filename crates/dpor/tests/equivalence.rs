@@ -1,0 +1,90 @@
+//! On random programs optimal DPOR reaches the final states and the deadlocks that plain DFS
+//! reaches, and runs no execution in vain. `PROPTEST_CASES` sets how many (default here: 1,000).
+
+mod common;
+
+use common::Instr::{self, *};
+use common::{dpor, plain_dfs};
+use proptest::prelude::*;
+
+fn instr() -> impl Strategy<Value = Instr> {
+    let w = 0..2u32;
+    prop_oneof![
+        w.clone().prop_map(Read),
+        (w.clone(), any::<bool>()).prop_map(|(w, high)| ReadHalf(w, high)),
+        (w.clone(), 1..3u64).prop_map(|(w, v)| Write(w, v)),
+        (w.clone(), 1..3u64).prop_map(|(w, v)| Add(w, v)),
+        (w.clone(), any::<bool>()).prop_map(|(w, high)| SetBit(w, high)),
+        (w.clone(), 1..3u64).prop_map(|(w, v)| FetchAdd(w, v)),
+        w.clone().prop_map(AddIfSmall),
+        w.clone().prop_map(Try),
+        w.clone().prop_map(Wake),
+        (w.clone(), any::<bool>()).prop_map(|(t, consume)| Wait(t, consume)),
+        Just(Choose),
+        (w.clone(), w, 1..3u64).prop_map(|(l, w, v)| PassAndWrite(l, w, v)),
+    ]
+}
+
+/// A task: steps, some of them within critical sections, which may nest.
+fn task() -> impl Strategy<Value = Vec<Instr>> {
+    let section = (0..2u32, prop::collection::vec(instr(), 0..2), any::<bool>());
+    let section = section.prop_map(|(l, inner, nested)| {
+        // A task that has a lock must neither take, pass nor try it.
+        let is_allowed =
+            |i: &Instr| !matches!(i, Try(t) | PassAndWrite(t, ..) if *t == l || nested);
+        let inner: Vec<Instr> = inner.into_iter().filter(is_allowed).collect();
+        let (first, second) = (l, 1 - l);
+        let mut steps = vec![Lock(first)];
+        if nested {
+            steps.push(Lock(second));
+        }
+        steps.extend(inner);
+        if nested {
+            steps.push(Unlock(second));
+        }
+        steps.push(Unlock(first));
+        steps
+    });
+    let part = prop_oneof![3 => instr().prop_map(|i| vec![i]), 2 => section];
+    prop::collection::vec(part, 1..4).prop_map(|parts| {
+        let mut steps = parts.concat();
+        // The longest whole prefix of at most six steps that leaves no lock taken.
+        while steps.len() > 6 || steps.iter().map(balance).sum::<i32>() != 0 {
+            steps.pop();
+        }
+        steps
+    })
+}
+
+fn balance(instr: &Instr) -> i32 {
+    match instr {
+        Lock(_) => 1,
+        Unlock(_) => -1,
+        _ => 0,
+    }
+}
+
+fn program() -> impl Strategy<Value = Vec<Vec<Instr>>> {
+    prop::collection::vec(task(), 2..4).prop_filter("small enough for plain DFS", |tasks| {
+        tasks.iter().map(Vec::len).sum::<usize>() <= 9
+    })
+}
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn dpor_reaches_what_plain_dfs_reaches(program in program()) {
+        let all = plain_dfs(&program);
+        prop_assume!(all.executions <= 200_000);
+        let reduced = dpor(&program);
+        let expected: Vec<_> = all.finals.keys().collect();
+        let found: Vec<_> = reduced.finals.keys().collect();
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(reduced.redundant, (0, 0), "redundant of {}", reduced.executions);
+    }
+}
