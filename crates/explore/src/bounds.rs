@@ -1,0 +1,161 @@
+//! What explores, and within which limits. Every limit is named here; none has a silent default.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// What explores.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Engine {
+    /// Optimal DPOR on shuttle: complete, sequentially consistent.
+    Dpor,
+    /// loom: complete within its limits, weak memory.
+    Loom,
+    /// shuttle's random scheduler.
+    Random,
+    /// shuttle's PCT scheduler.
+    Pct,
+    /// Plain depth-first search on shuttle: complete, no reduction.
+    Dfs,
+}
+
+/// The memory model that an engine explores.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MemoryModel {
+    /// Sequential consistency: all CPUs see one order of all steps.
+    Sc,
+    /// The C11 model as far as loom implements it: store buffering and stale reads, but no load
+    /// buffering and no dependencies.
+    C11,
+}
+
+impl Engine {
+    /// All engines, the default one first.
+    pub const ALL: [Engine; 5] =
+        [Engine::Dpor, Engine::Loom, Engine::Random, Engine::Pct, Engine::Dfs];
+
+    /// Its name on the command line and in rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Dpor => "dpor",
+            Engine::Loom => "loom",
+            Engine::Random => "random",
+            Engine::Pct => "pct",
+            Engine::Dfs => "dfs",
+        }
+    }
+
+    /// The memory model that it explores.
+    pub fn memory_model(self) -> MemoryModel {
+        match self {
+            Engine::Loom => MemoryModel::C11,
+            Engine::Dpor | Engine::Random | Engine::Pct | Engine::Dfs => MemoryModel::Sc,
+        }
+    }
+
+    /// Whether it visits every behaviour when nothing cuts it short.
+    pub fn is_exhaustive(self) -> bool {
+        match self {
+            Engine::Dpor | Engine::Loom | Engine::Dfs => true,
+            Engine::Random | Engine::Pct => false,
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Engine {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Engine, ()> {
+        Engine::ALL.into_iter().find(|e| e.name() == name).ok_or(())
+    }
+}
+
+impl MemoryModel {
+    /// Its name in rows: `sc` or `c11`.
+    pub fn name(self) -> &'static str {
+        match self {
+            MemoryModel::Sc => "sc",
+            MemoryModel::C11 => "c11",
+        }
+    }
+}
+
+/// How far a search is, told while it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Executions so far.
+    pub executions: u64,
+    /// How many there will be, if the engine can say.
+    pub estimate: Option<f64>,
+}
+
+/// Who wants to know how far a search is.
+pub type ProgressFn = Arc<dyn Fn(&Progress) + Send + Sync>;
+
+/// The limits of a search.
+#[derive(Clone)]
+pub struct Bounds {
+    /// A complete engine that has run so many executions gives up (`undecided`).
+    pub executions_max: u64,
+    /// An execution with more steps than this stops the search (`undecided`).
+    pub steps_max: usize,
+    /// A complete engine that has run so long gives up (`undecided`).
+    pub time_max: Option<Duration>,
+    /// Only executions with at most so many preemptions (`holds within`). Dpor and loom.
+    pub preemptions_max: Option<u32>,
+    /// How many schedules the random engines try (`holds within`).
+    pub samples: u64,
+    /// PCT's depth: how many ordering constraints a bug may need.
+    pub pct_depth: usize,
+    /// The seed of the random engines.
+    pub seed: u64,
+    /// How many binary choices an execution may make under loom; each costs every execution a step.
+    pub loom_choices: usize,
+    /// Set from outside to stop (Ctrl-C).
+    pub interrupted: Option<Arc<AtomicBool>>,
+    /// Told every thousand executions or so.
+    pub progress: Option<ProgressFn>,
+}
+
+impl Bounds {
+    /// Limits for a claim of the proofs: generous to a complete engine, brief for a random one.
+    pub const PROOF: Bounds = Bounds {
+        executions_max: 3_000_000,
+        steps_max: 5_000,
+        time_max: Some(Duration::from_secs(120)),
+        preemptions_max: None,
+        samples: 2_000,
+        pct_depth: 3,
+        seed: 0x5e17_ed6e,
+        loom_choices: 0,
+        interrupted: None,
+        progress: None,
+    };
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+}
+
+impl fmt::Debug for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bounds")
+            .field("executions_max", &self.executions_max)
+            .field("steps_max", &self.steps_max)
+            .field("time_max", &self.time_max)
+            .field("preemptions_max", &self.preemptions_max)
+            .field("samples", &self.samples)
+            .field("pct_depth", &self.pct_depth)
+            .field("seed", &self.seed)
+            .field("loom_choices", &self.loom_choices)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,173 @@
+//! What an exploration proves. The only place that says "holds".
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use selvedge_trace::Counterexample;
+
+use crate::run;
+use crate::{Bounds, Engine};
+
+/// What was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Verdict {
+    /// Every execution was visited, under the engine's memory model, and broke no rule.
+    Holds,
+    /// No execution that was visited broke a rule; the bound says which were visited.
+    HoldsWithin(String),
+    /// An execution broke a rule.
+    Violated,
+    /// Nothing was found, and the search was stopped by what the text names.
+    Undecided(String),
+}
+
+impl Verdict {
+    /// Its name in rows: `holds`, `holds_within`, `violated`, `undecided`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Holds => "holds",
+            Verdict::HoldsWithin(_) => "holds_within",
+            Verdict::Violated => "violated",
+            Verdict::Undecided(_) => "undecided",
+        }
+    }
+
+    /// What bounded or stopped the search.
+    pub fn bound(&self) -> Option<&str> {
+        match self {
+            Verdict::HoldsWithin(bound) | Verdict::Undecided(bound) => Some(bound),
+            Verdict::Holds | Verdict::Violated => None,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Holds => f.write_str("holds"),
+            Verdict::HoldsWithin(bound) => write!(f, "holds within {bound}"),
+            Verdict::Violated => f.write_str("violated"),
+            Verdict::Undecided(why) => write!(f, "undecided: {why}"),
+        }
+    }
+}
+
+/// A finished exploration.
+#[derive(Clone, Debug)]
+pub struct Exploration {
+    /// What explored.
+    pub engine: Engine,
+    /// What was found.
+    pub verdict: Verdict,
+    /// How many executions were run, the failing one included.
+    pub executions: u64,
+    /// The steps of the longest.
+    pub steps_max: usize,
+    /// The states that some execution reached (`Action::Mark`).
+    pub reached: BTreeSet<&'static str>,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// The failing execution, or what the whole search showed.
+    pub counterexample: Option<Counterexample>,
+    /// Evidence that no single execution shows: a cycle of lock orders.
+    pub evidence: Option<String>,
+}
+
+impl Exploration {
+    /// Was everything visited that the engine could visit?
+    pub fn is_complete(&self) -> bool {
+        self.verdict == Verdict::Holds
+    }
+}
+
+/// Why a search ended before its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Cut {
+    /// A rule was broken.
+    Violation,
+    Executions(u64),
+    Time(Duration),
+    Steps,
+    Interrupted,
+    Preemptions(u32),
+    /// A limit of the engine.
+    Engine(String),
+    /// The model panicked.
+    Panic(String),
+    /// The model does not do the same thing twice.
+    NotDeterministic(String),
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cut::Violation => f.write_str("a violation"),
+            Cut::Executions(max) => write!(f, "the limit of {max} executions"),
+            Cut::Time(max) => write!(f, "the limit of {} s", max.as_secs()),
+            Cut::Steps => f.write_str("an execution with too many steps (does the model spin?)"),
+            Cut::Interrupted => f.write_str("an interrupt from outside"),
+            Cut::Preemptions(max) => write!(f, "{max} preemptions"),
+            Cut::Engine(limit) => f.write_str(limit),
+            Cut::Panic(message) => write!(f, "a panic of the model: {message}"),
+            Cut::NotDeterministic(what) => write!(f, "a model that is not deterministic: {what}"),
+        }
+    }
+}
+
+/// The verdict on what the run has seen, given why it ended (`None`: nothing was left to visit).
+pub(crate) fn conclude(
+    engine: Engine,
+    bounds: &Bounds,
+    cut: Option<Cut>,
+    elapsed: Duration,
+) -> Exploration {
+    let (mut tally, whole) = run::with(|run| {
+        let whole = run.end_exploration();
+        (std::mem::take(&mut run.tally), whole)
+    });
+    let evidence = whole.map(|(finding, evidence)| format!("{}\n{evidence}", finding.message));
+    let is_violated = tally.counterexample.is_some() || evidence.is_some();
+    let verdict = match cut {
+        _ if is_violated => Verdict::Violated,
+        Some(Cut::Preemptions(max)) => Verdict::HoldsWithin(format!("{max} preemptions")),
+        Some(cut) => Verdict::Undecided(cut.to_string()),
+        None if !engine.is_exhaustive() => Verdict::HoldsWithin(format!(
+            "{} {engine} schedules (seed {:#x})",
+            tally.executions, bounds.seed
+        )),
+        None => match tally.exceeded.take() {
+            Some(limit) => Verdict::HoldsWithin(limit),
+            None => Verdict::Holds,
+        },
+    };
+    if let Some(counterexample) = &mut tally.counterexample {
+        counterexample.engine = engine.name().into();
+        counterexample.memory_model = engine.memory_model().name().into();
+    }
+    Exploration {
+        engine,
+        verdict,
+        executions: tally.executions,
+        steps_max: tally.steps_max,
+        reached: tally.reached,
+        elapsed,
+        counterexample: tally.counterexample,
+        evidence,
+    }
+}
+
+/// The verdict on a scenario that could not be explored at all.
+pub(crate) fn undecided(engine: Engine, why: Cut, elapsed: Duration) -> Exploration {
+    Exploration {
+        engine,
+        verdict: Verdict::Undecided(why.to_string()),
+        executions: 0,
+        steps_max: 0,
+        reached: BTreeSet::new(),
+        elapsed,
+        counterexample: None,
+        evidence: None,
+    }
+}

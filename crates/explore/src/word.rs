@@ -1,0 +1,312 @@
+//! A word of shared memory, and the barriers.
+//!
+//! Under an SC engine a word is plain memory and every access is one announced step. Under loom it
+//! is a loom atomic, accessed with the ordering that the caller names; loom switches tasks before
+//! the access takes effect, so that the event is recorded right after.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering as Std};
+
+use loom::sync::atomic as weak;
+use loom::sync::atomic::Ordering as Weak;
+use selvedge_dpor::{Commutes, Footprint, Kind};
+use selvedge_trace::{Action, Event, Name, Order};
+
+use crate::run;
+use crate::task::{Turn, announce};
+
+/// loom forgets all but so many stores of an atomic, silently (engines.md: `MAX_ATOMIC_HISTORY`).
+const LOOM_STORES_MAX: u32 = 7;
+
+/// How an access is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    /// The primitive, as the kernel spells it.
+    pub primitive: &'static str,
+    /// The ordering that it carries.
+    pub order: Order,
+    /// The bits of the word that it is about. Steps on disjoint bits are independent.
+    pub bits: u64,
+    /// A plain access of the C language: it may race.
+    pub plain: bool,
+}
+
+impl Access {
+    /// An access to the whole word that orders nothing.
+    pub const fn relaxed(primitive: &'static str) -> Access {
+        Access { primitive, order: Order::Relaxed, bits: !0, plain: false }
+    }
+
+    /// The same, with an ordering.
+    pub const fn order(self, order: Order) -> Access {
+        Access { order, ..self }
+    }
+
+    /// The same, about some bits only.
+    pub const fn bits(self, bits: u64) -> Access {
+        Access { bits, ..self }
+    }
+
+    /// The same, unmarked.
+    pub const fn plain(self) -> Access {
+        Access { plain: true, ..self }
+    }
+}
+
+/// A read-modify-write that always happens. Arithmetic wraps.
+#[derive(Clone, Copy, Debug)]
+pub enum Rmw {
+    /// Addition.
+    Add(u64),
+    /// Or.
+    Or(u64),
+    /// And.
+    And(u64),
+    /// Exchange.
+    Swap(u64),
+}
+
+impl Rmw {
+    fn apply(self, value: u64) -> u64 {
+        match self {
+            Rmw::Add(n) => value.wrapping_add(n),
+            Rmw::Or(mask) => value | mask,
+            Rmw::And(mask) => value & mask,
+            Rmw::Swap(new) => new,
+        }
+    }
+
+    fn commutes(self) -> Commutes {
+        match self {
+            Rmw::Add(_) => Commutes::Add,
+            Rmw::Or(_) => Commutes::Or,
+            Rmw::And(_) => Commutes::And,
+            Rmw::Swap(_) => Commutes::No,
+        }
+    }
+}
+
+/// 64 bits of shared memory.
+#[derive(Debug)]
+pub struct Word {
+    object: u32,
+    name: Name,
+    /// The newest value, whatever the engine: for [`Word::peek`].
+    newest: AtomicU64,
+    stores: AtomicU32,
+    weak: Option<weak::AtomicU64>,
+}
+
+impl Word {
+    /// A new word. To be made while the scenario is set up, before tasks run.
+    pub fn new(name: Name, value: u64) -> Word {
+        let (object, is_weak) = run::with(|run| (run.new_object(), run.is_weak()));
+        Word {
+            object,
+            name,
+            newest: AtomicU64::new(value),
+            stores: AtomicU32::new(1),
+            weak: is_weak.then(|| weak::AtomicU64::new(value)),
+        }
+    }
+
+    /// Its number.
+    pub fn object(&self) -> u32 {
+        self.object
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> Name {
+        self.name
+    }
+
+    /// The newest value, read by nobody: no step, for a check's eyes only.
+    pub fn peek(&self) -> u64 {
+        self.newest.load(Std::Relaxed)
+    }
+
+    /// Reads.
+    pub fn load(&self, access: Access) -> u64 {
+        let footprint = Footprint { reads: access.bits, writes: 0, commutes: Commutes::No };
+        let turn = announce(Kind::Access(footprint), self.object, access.primitive, self.name);
+        let value = match &self.weak {
+            None => self.peek(),
+            Some(word) => word.load(read_order(access.order)),
+        };
+        let action = if access.plain { Action::PlainRead } else { Action::Read };
+        self.record(turn, action, access, value, value);
+        value
+    }
+
+    /// Writes.
+    pub fn store(&self, value: u64, access: Access) {
+        let footprint = Footprint { reads: 0, writes: access.bits, commutes: Commutes::No };
+        let turn = announce(Kind::Access(footprint), self.object, access.primitive, self.name);
+        let old = self.peek();
+        if let Some(word) = &self.weak {
+            word.store(value, write_order(access.order));
+        }
+        self.put(value);
+        let action = if access.plain { Action::PlainWrite } else { Action::Write };
+        self.record(turn, action, access, old, value);
+    }
+
+    /// Reads and writes in one step, and returns what was there.
+    pub fn update(&self, rmw: Rmw, access: Access) -> u64 {
+        self.do_update(rmw, access, Footprint { reads: access.bits, ..writes(access.bits) })
+    }
+
+    /// The same, for a caller who does not look at the result: like updates commute.
+    pub fn update_void(&self, rmw: Rmw, access: Access) {
+        let footprint = Footprint { commutes: rmw.commutes(), ..writes(access.bits) };
+        self.do_update(rmw, access, footprint);
+    }
+
+    fn do_update(&self, rmw: Rmw, access: Access, footprint: Footprint) -> u64 {
+        let turn = announce(Kind::Access(footprint), self.object, access.primitive, self.name);
+        let old = match &self.weak {
+            None => self.peek(),
+            Some(word) => {
+                weak_full(access.order);
+                let old = weak_update(word, rmw, rmw_order(access.order));
+                weak_full(access.order);
+                old
+            }
+        };
+        self.put(rmw.apply(old));
+        self.record(turn, Action::Update, access, old, rmw.apply(old));
+        old
+    }
+
+    /// Reads, and in the same step writes what `change` makes of it, if it makes anything.
+    /// `Ok` with the old value if it did; `Err` with the value read, and no ordering, if not.
+    pub fn update_if(
+        &self,
+        access: Access,
+        change: impl Fn(u64) -> Option<u64>,
+    ) -> Result<u64, u64> {
+        if let Some(word) = &self.weak {
+            return self.weak_update_if(word, access, change);
+        }
+        let footprint = Footprint { reads: access.bits, ..writes(access.bits) };
+        let turn = announce(Kind::Access(footprint), self.object, access.primitive, self.name);
+        let old = self.peek();
+        let Some(new) = change(old) else {
+            let read = Footprint { writes: 0, ..footprint };
+            selvedge_dpor::refine(selvedge_dpor::Outcome::Footprint(read));
+            self.record(turn, Action::UpdateFailed, access, old, old);
+            return Err(old);
+        };
+        self.put(new);
+        self.record(turn, Action::Update, access, old, new);
+        Ok(old)
+    }
+
+    /// loom has no conditional update in one step. The load may be stale; then the exchange fails
+    /// and the next load is newer. An update that does not happen is a relaxed load, as in LKMM.
+    fn weak_update_if(
+        &self,
+        word: &weak::AtomicU64,
+        access: Access,
+        change: impl Fn(u64) -> Option<u64>,
+    ) -> Result<u64, u64> {
+        loop {
+            let turn = announce(Kind::Local, self.object, access.primitive, self.name);
+            let seen = word.load(Weak::Relaxed);
+            let Some(new) = change(seen) else {
+                self.record(turn, Action::UpdateFailed, access, seen, seen);
+                return Err(seen);
+            };
+            weak_full(access.order);
+            let done = word.compare_exchange(seen, new, rmw_order(access.order), Weak::Relaxed);
+            weak_full(access.order);
+            if done.is_ok() {
+                self.put(new);
+                self.record(turn, Action::Update, access, seen, new);
+                return Ok(seen);
+            }
+        }
+    }
+
+    fn put(&self, value: u64) {
+        self.newest.store(value, Std::Relaxed);
+        if self.weak.is_some() && self.stores.fetch_add(1, Std::Relaxed) >= LOOM_STORES_MAX {
+            run::with(|run| {
+                let exceeded = &mut run.tally.exceeded;
+                exceeded.get_or_insert_with(|| {
+                    format!("loom remembers {LOOM_STORES_MAX} stores; {} had more", self.name)
+                });
+            });
+        }
+    }
+
+    fn record(&self, turn: Turn, action: Action, access: Access, old: u64, new: u64) {
+        turn.resume();
+        let stale = matches!(action, Action::Read | Action::PlainRead | Action::UpdateFailed)
+            && self.weak.is_some()
+            && old != self.peek();
+        run::with(|run| {
+            let blank = run.blank(action, access.primitive);
+            let (object, name, order) = (self.object, self.name, access.order);
+            run.record(Event { object, name, order, old, new, stale, ..blank });
+        });
+    }
+}
+
+fn writes(bits: u64) -> Footprint {
+    Footprint { reads: 0, writes: bits, commutes: Commutes::No }
+}
+
+/// A memory barrier. No step under an SC engine, where it changes nothing.
+pub fn fence(primitive: &'static str, order: Order) {
+    if run::is_weak() {
+        match order {
+            Order::Relaxed => {}
+            Order::Acquire => weak::fence(Weak::Acquire),
+            Order::Release => weak::fence(Weak::Release),
+            Order::Full => weak::fence(Weak::SeqCst),
+        }
+    }
+    run::with(|run| {
+        let event = Event { order, ..run.blank(Action::Fence, primitive) };
+        run.record(event);
+    });
+}
+
+fn weak_full(order: Order) {
+    if order == Order::Full {
+        weak::fence(Weak::SeqCst);
+    }
+}
+
+fn weak_update(word: &weak::AtomicU64, rmw: Rmw, order: Weak) -> u64 {
+    match rmw {
+        Rmw::Add(n) => word.fetch_add(n, order),
+        Rmw::Or(mask) => word.fetch_or(mask, order),
+        Rmw::And(mask) => word.fetch_and(mask, order),
+        Rmw::Swap(new) => word.swap(new, order),
+    }
+}
+
+fn read_order(order: Order) -> Weak {
+    match order {
+        Order::Relaxed | Order::Release => Weak::Relaxed,
+        Order::Acquire | Order::Full => Weak::Acquire,
+    }
+}
+
+fn write_order(order: Order) -> Weak {
+    match order {
+        Order::Relaxed | Order::Acquire => Weak::Relaxed,
+        Order::Release | Order::Full => Weak::Release,
+    }
+}
+
+/// A full barrier is rendered by fences on both sides: loom treats `SeqCst` accesses as `AcqRel`,
+/// but is right about `SeqCst` fences.
+fn rmw_order(order: Order) -> Weak {
+    match order {
+        Order::Relaxed | Order::Full => Weak::Relaxed,
+        Order::Acquire => Weak::Acquire,
+        Order::Release => Weak::Release,
+    }
+}
