@@ -1,0 +1,31 @@
+//! Barriers.
+
+use selvedge_explore::fence;
+use selvedge_trace::Order;
+
+/// `smp_mb()`: full.
+pub fn smp_mb() {
+    fence("smp_mb", Order::Full);
+}
+
+/// `smp_rmb()`: reads before it stay before reads after it. Rendered as an acquire fence, which
+/// also keeps later writes back; no claim rests on the difference.
+pub fn smp_rmb() {
+    fence("smp_rmb", Order::Acquire);
+}
+
+/// `smp_wmb()`: writes before it stay before writes after it. Rendered as a release fence, which
+/// also keeps earlier reads; no claim rests on the difference.
+pub fn smp_wmb() {
+    fence("smp_wmb", Order::Release);
+}
+
+/// `smp_mb__before_atomic()`: full, before an atomic that orders nothing.
+pub fn smp_mb__before_atomic() {
+    fence("smp_mb__before_atomic", Order::Full);
+}
+
+/// `smp_mb__after_atomic()`: full, after an atomic that orders nothing.
+pub fn smp_mb__after_atomic() {
+    fence("smp_mb__after_atomic", Order::Full);
+}

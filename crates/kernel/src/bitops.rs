@@ -1,0 +1,105 @@
+//! Bits of a flags word (Documentation/atomic_bitops.txt). A step is about its bit alone: steps on
+//! different bits of one word are independent, but for the forms with two underscores.
+
+use selvedge_explore::{Access, Rmw, Word};
+use selvedge_trace::{Name, Order};
+
+/// A word of flags: `folio->flags`, `bh->b_state`.
+#[derive(Debug)]
+pub struct Flags(pub(crate) Word);
+
+/// A bit of a flags word: its number and the kernel's name of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bit {
+    /// Its number, 0 to 63.
+    pub nr: u32,
+    /// `PG_lru`, `BH_Lock`.
+    pub name: &'static str,
+}
+
+impl Bit {
+    /// The word with only this bit set.
+    pub const fn mask(self) -> u64 {
+        1 << self.nr
+    }
+}
+
+impl Flags {
+    /// A flags word. To be made while the scenario is set up.
+    pub fn new(name: Name, bits: u64) -> Flags {
+        Flags(Word::new(name, bits))
+    }
+
+    /// Whether the bit is set in the newest value, for a check's eyes only: no step.
+    pub fn peek(&self, bit: Bit) -> bool {
+        self.0.peek() & bit.mask() != 0
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> Name {
+        self.0.name()
+    }
+
+    /// Its number in events.
+    pub fn object(&self) -> u32 {
+        self.0.object()
+    }
+}
+
+const fn on(bit: Bit, primitive: &'static str) -> Access {
+    Access::relaxed(primitive).bits(bit.mask())
+}
+
+/// `test_bit(bit, flags)`: orders nothing.
+pub fn test_bit(bit: Bit, flags: &Flags) -> bool {
+    flags.0.load(on(bit, "test_bit")) & bit.mask() != 0
+}
+
+/// `set_bit(bit, flags)`: atomic, orders nothing.
+pub fn set_bit(bit: Bit, flags: &Flags) {
+    flags.0.update_void(Rmw::Or(bit.mask()), on(bit, "set_bit"));
+}
+
+/// `clear_bit(bit, flags)`: atomic, orders nothing.
+pub fn clear_bit(bit: Bit, flags: &Flags) {
+    flags.0.update_void(Rmw::And(!bit.mask()), on(bit, "clear_bit"));
+}
+
+/// `test_and_set_bit(bit, flags)`: full barrier on both sides. True if it was set before.
+pub fn test_and_set_bit(bit: Bit, flags: &Flags) -> bool {
+    let access = on(bit, "test_and_set_bit").order(Order::Full);
+    flags.0.update(Rmw::Or(bit.mask()), access) & bit.mask() != 0
+}
+
+/// `test_and_clear_bit(bit, flags)`: full barrier on both sides. True if it was set before.
+pub fn test_and_clear_bit(bit: Bit, flags: &Flags) -> bool {
+    let access = on(bit, "test_and_clear_bit").order(Order::Full);
+    flags.0.update(Rmw::And(!bit.mask()), access) & bit.mask() != 0
+}
+
+/// `test_and_set_bit_lock(bit, flags)`: acquire if it takes the bit, nothing if not. True if it was
+/// set before.
+pub fn test_and_set_bit_lock(bit: Bit, flags: &Flags) -> bool {
+    let access = on(bit, "test_and_set_bit_lock").order(Order::Acquire);
+    let change = |seen: u64| (seen & bit.mask() == 0).then_some(seen | bit.mask());
+    flags.0.update_if(access, change).is_err()
+}
+
+/// `clear_bit_unlock(bit, flags)`: release.
+pub fn clear_bit_unlock(bit: Bit, flags: &Flags) {
+    let access = on(bit, "clear_bit_unlock").order(Order::Release);
+    flags.0.update_void(Rmw::And(!bit.mask()), access);
+}
+
+/// `__set_bit(bit, flags)`: a plain load and a plain store of the whole word. Loses what others
+/// change in between.
+pub fn __set_bit(bit: Bit, flags: &Flags) {
+    let seen = flags.0.load(Access::relaxed("__set_bit").plain());
+    flags.0.store(seen | bit.mask(), Access::relaxed("__set_bit").plain());
+}
+
+/// `__clear_bit(bit, flags)`: likewise.
+pub fn __clear_bit(bit: Bit, flags: &Flags) {
+    let seen = flags.0.load(Access::relaxed("__clear_bit").plain());
+    flags.0.store(seen & !bit.mask(), Access::relaxed("__clear_bit").plain());
+}

@@ -1,0 +1,250 @@
+//! CPUs: what preemption-off and interrupts-off regions exclude, and from whom.
+//!
+//! A CPU is not a lock. `preempt_disable`, `local_lock` (without PREEMPT_RT) and
+//! `local_irq_disable` order nothing that another CPU sees; they keep other tasks, or interrupts
+//! too, off this CPU. Each CPU has two exclusions, taken in the order preempt, irq:
+//!
+//! - under an SC engine every step of a task passes both exclusions of its CPU, so that nobody
+//!   takes a step on a CPU whose task has preemption off, or beneath an interrupt handler;
+//! - under loom the regions are mutexes. Steps outside regions are not excluded from a handler's:
+//!   that adds interleavings that a CPU does not have, and takes none away.
+//!
+//! Left out: migration of tasks between CPUs, nested interrupts.
+//! Source: include/linux/preempt.h, include/linux/local_lock_internal.h, 6.12.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use selvedge_explore::{Lock, Place, current_context, current_cpu, is_weak, me, spawn};
+use selvedge_trace::{Context, Name};
+
+use crate::{KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, fail};
+
+/// The CPUs of a scenario.
+#[derive(Debug)]
+pub struct Cpus {
+    cpus: Vec<Cpu>,
+}
+
+#[derive(Debug)]
+struct Cpu {
+    preempt: Arc<Lock>,
+    irq: Arc<Lock>,
+    /// Nesting of `preempt_disable`; only its holder looks.
+    preempt_count: AtomicU32,
+    /// Nesting of `local_irq_save`; only its holder looks.
+    irq_depth: AtomicU32,
+}
+
+impl Cpus {
+    /// So many CPUs, all online. To be made while the scenario is set up.
+    pub fn new(count: usize) -> Cpus {
+        let cpu = |cpu| Cpu {
+            preempt: Arc::new(Lock::new(Name::new("cpu.preempt").on(cpu))),
+            irq: Arc::new(Lock::new(Name::new("cpu.irq").on(cpu))),
+            preempt_count: AtomicU32::new(0),
+            irq_depth: AtomicU32::new(0),
+        };
+        Cpus { cpus: (0..count).map(cpu).collect() }
+    }
+
+    /// `for_each_online_cpu`.
+    pub fn online(&self) -> std::ops::Range<usize> {
+        0..self.cpus.len()
+    }
+
+    /// Where a task of `cpu` runs.
+    pub fn task_on(&self, cpu: usize) -> Place {
+        self.place(cpu, Context::Task)
+    }
+
+    pub(crate) fn place(&self, cpu: usize, context: Context) -> Place {
+        let passes = match context {
+            // A handler holds the CPU; there is nobody whom it could have to wait for once it runs.
+            Context::Irq | Context::Softirq => [None, None],
+            Context::Task | Context::Kworker => {
+                [Some(self.cpus[cpu].preempt.object()), Some(self.cpus[cpu].irq.object())]
+            }
+        };
+        Place { cpu: Some(cpu), context, passes }
+    }
+
+    fn here(&self) -> &Cpu {
+        &self.cpus[current_cpu()]
+    }
+
+    pub(crate) fn irq_of(&self, cpu: usize) -> Arc<Lock> {
+        self.cpus[cpu].irq.clone()
+    }
+
+    pub(crate) fn preempt_of(&self, cpu: usize) -> &Lock {
+        &self.cpus[cpu].preempt
+    }
+}
+
+/// Starts a task on `cpu` and returns its number.
+pub fn spawn_task(
+    cpus: &Cpus,
+    cpu: usize,
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> usize {
+    spawn(name, cpus.task_on(cpu), body)
+}
+
+/// `smp_processor_id()`.
+pub fn smp_processor_id() -> usize {
+    current_cpu()
+}
+
+fn in_interrupt() -> bool {
+    matches!(current_context(), Context::Irq | Context::Softirq)
+}
+
+fn is_mine(lock: &Lock) -> bool {
+    lock.holder() == Some(me())
+}
+
+/// `preempt_disable()`: nests. Nothing to do in an interrupt, which nothing preempts.
+pub fn preempt_disable(cpus: &Cpus) {
+    preempt_off(cpus, "preempt_disable");
+}
+
+/// `preempt_enable()`.
+pub fn preempt_enable(cpus: &Cpus) {
+    preempt_on(cpus, "preempt_enable");
+}
+
+fn preempt_off(cpus: &Cpus, primitive: &'static str) {
+    if in_interrupt() {
+        return;
+    }
+    let cpu = cpus.here();
+    if !is_mine(&cpu.preempt) {
+        cpu.preempt.lock(primitive);
+    }
+    cpu.preempt_count.fetch_add(1, Relaxed);
+}
+
+fn preempt_on(cpus: &Cpus, primitive: &'static str) {
+    if in_interrupt() {
+        return;
+    }
+    let cpu = cpus.here();
+    if !is_mine(&cpu.preempt) {
+        fail(KERNEL_ASSERTIONS_HOLD, "preempt_enable() without preempt_disable()");
+    }
+    if cpu.preempt_count.fetch_sub(1, Relaxed) == 1 {
+        cpu.preempt.unlock(primitive);
+    }
+}
+
+/// `local_lock(&lock)` without PREEMPT_RT: preemption off, and nothing else.
+pub fn local_lock(cpus: &Cpus) {
+    preempt_off(cpus, "local_lock");
+}
+
+/// `local_unlock(&lock)` without PREEMPT_RT.
+pub fn local_unlock(cpus: &Cpus) {
+    preempt_on(cpus, "local_unlock");
+}
+
+/// `local_irq_disable()`.
+pub fn local_irq_disable(cpus: &Cpus) {
+    irq_off(cpus, "local_irq_disable");
+}
+
+/// `local_irq_enable()`.
+pub fn local_irq_enable(cpus: &Cpus) {
+    irq_on(cpus, "local_irq_enable");
+}
+
+/// `local_irq_save(flags)`: nests; `flags` is kept here.
+pub fn local_irq_save(cpus: &Cpus) {
+    irq_off(cpus, "local_irq_save");
+}
+
+/// `local_irq_restore(flags)`.
+pub fn local_irq_restore(cpus: &Cpus) {
+    irq_on(cpus, "local_irq_restore");
+}
+
+/// `local_lock_irqsave(&lock, flags)` without PREEMPT_RT.
+pub fn local_lock_irqsave(cpus: &Cpus) {
+    irq_off(cpus, "local_lock_irqsave");
+}
+
+/// `local_unlock_irqrestore(&lock, flags)` without PREEMPT_RT.
+pub fn local_unlock_irqrestore(cpus: &Cpus) {
+    irq_on(cpus, "local_unlock_irqrestore");
+}
+
+/// Interrupts off implies that nobody preempts. Under an SC engine `irq` alone says so, since other
+/// tasks' steps pass it; under loom the task must take both.
+fn irq_off(cpus: &Cpus, primitive: &'static str) {
+    if in_interrupt() {
+        return;
+    }
+    let cpu = cpus.here();
+    if !is_mine(&cpu.irq) {
+        if is_weak() {
+            preempt_off(cpus, primitive);
+        }
+        cpu.irq.lock(primitive);
+    }
+    cpu.irq_depth.fetch_add(1, Relaxed);
+}
+
+fn irq_on(cpus: &Cpus, primitive: &'static str) {
+    if in_interrupt() {
+        return;
+    }
+    let cpu = cpus.here();
+    if !is_mine(&cpu.irq) {
+        fail(KERNEL_ASSERTIONS_HOLD, "interrupts are enabled that were not disabled");
+    }
+    if cpu.irq_depth.fetch_sub(1, Relaxed) == 1 {
+        cpu.irq.unlock(primitive);
+        if is_weak() {
+            preempt_on(cpus, primitive);
+        }
+    }
+}
+
+/// `irqs_disabled()`.
+pub fn irqs_disabled(cpus: &Cpus) -> bool {
+    in_interrupt() || is_mine(&cpus.here().irq)
+}
+
+/// `might_sleep()`: a violation if preemption or interrupts are off. `what` wants to sleep.
+pub fn might_sleep(cpus: &Cpus, what: &str) {
+    let Some(cpu) = cpus.cpus.get(current_cpu()) else { return };
+    let why = match () {
+        () if in_interrupt() => "in an interrupt handler",
+        () if is_mine(&cpu.irq) => "with interrupts off",
+        () if is_mine(&cpu.preempt) => "with preemption off",
+        () => return,
+    };
+    fail(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, format!("{what}() may sleep, but is called {why}"));
+}
+
+/// Per-CPU data: one of each CPU.
+#[derive(Debug)]
+pub struct PerCpu<T>(Vec<T>);
+
+impl<T> PerCpu<T> {
+    /// `DEFINE_PER_CPU`, with each CPU's initial value.
+    pub fn new(cpus: &Cpus, init: impl FnMut(usize) -> T) -> PerCpu<T> {
+        PerCpu(cpus.online().map(init).collect())
+    }
+
+    /// `per_cpu_ptr(ptr, cpu)`.
+    pub fn of(&self, cpu: usize) -> &T {
+        &self.0[cpu]
+    }
+
+    /// `this_cpu_ptr(ptr)`.
+    pub fn this(&self) -> &T {
+        &self.0[current_cpu()]
+    }
+}

@@ -1,0 +1,99 @@
+//! Spinlocks and mutexes. An unlock and the next lock of the same lock order everything before the
+//! one before everything after the other.
+
+use selvedge_explore::{Lock, me};
+use selvedge_trace::Name;
+
+use crate::{Cpus, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, fail};
+use crate::{local_irq_disable, local_irq_enable, local_irq_restore, local_irq_save};
+use crate::{might_sleep, preempt_disable, preempt_enable};
+
+/// `spinlock_t`. Its holder cannot be preempted.
+#[derive(Debug)]
+pub struct SpinLock(Lock);
+
+impl SpinLock {
+    /// `DEFINE_SPINLOCK`. To be made while the scenario is set up.
+    pub fn new(name: Name) -> SpinLock {
+        SpinLock(Lock::new(name))
+    }
+
+    /// `lockdep_is_held(lock)`: no step.
+    pub fn is_held_by_me(&self) -> bool {
+        self.0.holder() == Some(me())
+    }
+}
+
+/// `struct mutex`.
+#[derive(Debug)]
+pub struct Mutex(Lock);
+
+impl Mutex {
+    /// `DEFINE_MUTEX`. To be made while the scenario is set up.
+    pub fn new(name: Name) -> Mutex {
+        Mutex(Lock::new(name))
+    }
+
+    /// The task that holds it, for a check's eyes only.
+    pub fn holder(&self) -> Option<usize> {
+        self.0.holder()
+    }
+}
+
+fn check_holder(lock: &Lock, primitive: &str) {
+    if lock.holder() != Some(me()) {
+        let message = format!("{primitive}({}) by a task that does not hold it", lock.name());
+        fail(LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, message);
+    }
+}
+
+/// `spin_lock(lock)`: acquire.
+pub fn spin_lock(cpus: &Cpus, lock: &SpinLock) {
+    preempt_disable(cpus);
+    lock.0.lock("spin_lock");
+}
+
+/// `spin_unlock(lock)`: release.
+pub fn spin_unlock(cpus: &Cpus, lock: &SpinLock) {
+    check_holder(&lock.0, "spin_unlock");
+    lock.0.unlock("spin_unlock");
+    preempt_enable(cpus);
+}
+
+/// `spin_lock_irq(lock)`.
+pub fn spin_lock_irq(cpus: &Cpus, lock: &SpinLock) {
+    local_irq_disable(cpus);
+    lock.0.lock("spin_lock_irq");
+}
+
+/// `spin_unlock_irq(lock)`.
+pub fn spin_unlock_irq(cpus: &Cpus, lock: &SpinLock) {
+    check_holder(&lock.0, "spin_unlock_irq");
+    lock.0.unlock("spin_unlock_irq");
+    local_irq_enable(cpus);
+}
+
+/// `spin_lock_irqsave(lock, flags)`.
+pub fn spin_lock_irqsave(cpus: &Cpus, lock: &SpinLock) {
+    local_irq_save(cpus);
+    lock.0.lock("spin_lock_irqsave");
+}
+
+/// `spin_unlock_irqrestore(lock, flags)`.
+pub fn spin_unlock_irqrestore(cpus: &Cpus, lock: &SpinLock) {
+    check_holder(&lock.0, "spin_unlock_irqrestore");
+    lock.0.unlock("spin_unlock_irqrestore");
+    local_irq_restore(cpus);
+}
+
+/// `mutex_lock(lock)`: acquire; may sleep.
+pub fn mutex_lock(cpus: &Cpus, lock: &Mutex) {
+    might_sleep(cpus, "mutex_lock");
+    lock.0.lock("mutex_lock");
+}
+
+/// `mutex_unlock(lock)`: release.
+pub fn mutex_unlock(lock: &Mutex) {
+    check_holder(&lock.0, "mutex_unlock");
+    lock.0.unlock("mutex_unlock");
+}

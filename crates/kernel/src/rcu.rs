@@ -1,0 +1,45 @@
+//! `synchronize_rcu`. Since the flavours of RCU were merged (v4.20, v5.0) a region with preemption
+//! or interrupts off is a read-side critical section.
+//!
+//! Modelled by what it guarantees: a section that began before the call has ended when it returns,
+//! and what it stored is visible; a section that begins later sees what was stored before the call.
+//! Left out: callbacks, stalls, quiescent states of tasks with preemption on (they are in no
+//! section).
+//! Source: Documentation/RCU/Design/Memory-Ordering, kernel/rcu/tree.c `synchronize_rcu()`, 6.12.
+
+use selvedge_explore::{enter, fence, is_weak};
+use selvedge_trace::Order;
+
+use crate::{Cpus, might_sleep, smp_processor_id};
+
+/// `synchronize_rcu()`: may sleep.
+pub fn synchronize_rcu(cpus: &Cpus) {
+    wait_for_readers(cpus, "synchronize_rcu");
+}
+
+/// `synchronize_rcu_expedited()`: the same guarantee, sooner.
+pub fn synchronize_rcu_expedited(cpus: &Cpus) {
+    wait_for_readers(cpus, "synchronize_rcu_expedited");
+}
+
+fn wait_for_readers(cpus: &Cpus, function: &'static str) {
+    let _in = enter(function);
+    might_sleep(cpus, function);
+    fence(function, Order::Full);
+    for cpu in cpus.online() {
+        // The caller runs there, outside any section: none that began before is unfinished.
+        if cpu == smp_processor_id() {
+            continue;
+        }
+        // A section under interrupts off holds `irq`; under loom it holds `preempt` as well.
+        let preempt = cpus.preempt_of(cpu);
+        preempt.lock("wait for preempt-off section of");
+        preempt.unlock("end of preempt-off section of");
+        if !is_weak() {
+            let irq = cpus.irq_of(cpu);
+            irq.lock("wait for irq-off section of");
+            irq.unlock("end of irq-off section of");
+        }
+    }
+    fence(function, Order::Full);
+}

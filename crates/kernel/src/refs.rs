@@ -1,0 +1,28 @@
+//! Who holds which counted reference. The counter is an [`Atomic`]; these notes book the holder, so
+//! that "the count is one too high" can be answered with a name.
+
+use selvedge_explore::note;
+use selvedge_trace::{Action, Name};
+
+use crate::Atomic;
+
+/// The reference that `counter` has just been raised for belongs to `holder`.
+pub fn booked(counter: &Atomic, holder: Name) {
+    note(Action::Get(holder), counter.object(), counter.name());
+}
+
+/// `holder` gives up the reference that `counter` is about to be lowered for.
+pub fn unbooked(counter: &Atomic, holder: Name) {
+    note(Action::Put(holder), counter.object(), counter.name());
+}
+
+/// The reference passes from one holder to another; the counter stays.
+pub fn rebooked(counter: &Atomic, from: Name, to: Name) {
+    note(Action::Hand(from, to), counter.object(), counter.name());
+}
+
+/// The scenario has come to a state that its claims are about. A claim whose states nobody reached
+/// fails.
+pub fn reached(state: &'static str) {
+    note(Action::Mark(state), u32::MAX, Name::new(state));
+}

@@ -1,0 +1,77 @@
+//! Inter-processor interrupts.
+//!
+//! Under an SC engine the handler is a task of its own that takes the target CPU's interrupt
+//! exclusion: it begins at any step of that CPU at which interrupts are on, and nobody else takes a
+//! step there until it ends. Under loom the sender runs it in place, holding the same exclusion: it
+//! waits for the handler anyway, so that the only interleavings left out are those of two handlers
+//! of one call with each other.
+//! Source: kernel/smp.c `smp_call_function_many_cond()`, 5.11 and 6.12.
+
+use selvedge_explore::{enter, fence, is_weak, join, spawn, under};
+use selvedge_trace::{Context, Order};
+
+use crate::{Cpus, local_irq_restore, local_irq_save, preempt_disable, preempt_enable};
+use crate::{irqs_disabled, kernel_assert, smp_processor_id};
+
+/// `on_each_cpu_cond(cond, func, info, wait = true)`: runs `func` on every CPU for which `cond`
+/// says so, with interrupts off there, and waits. `cond` is evaluated here, without any lock and
+/// without any ordering with the CPU that it looks at.
+pub fn on_each_cpu_cond(
+    cpus: &Cpus,
+    cond: impl Fn(usize) -> bool,
+    func: impl Fn() + Clone + Send + 'static,
+) {
+    let _in = enter("on_each_cpu_cond");
+    let here = smp_processor_id();
+    preempt_disable(cpus);
+    // A CPU that waits for another with interrupts off would not answer that one's IPI.
+    kernel_assert(!irqs_disabled(cpus), "smp_call_function_many_cond() with interrupts off");
+    let mut sent = Vec::new();
+    for cpu in cpus.online().filter(|&cpu| cpu != here) {
+        if cond(cpu) {
+            // Filling the csd and llist_add(): a full barrier before the handler.
+            fence("llist_add", Order::Full);
+            sent.extend(send(cpus, cpu, func.clone()));
+        }
+    }
+    if cond(here) {
+        local_irq_save(cpus);
+        func();
+        local_irq_restore(cpus);
+    }
+    // csd_lock_wait(): acquire, of the handler's release.
+    sent.into_iter().for_each(join);
+    preempt_enable(cpus);
+}
+
+/// Sends one IPI. Returns the handler's task, if it is one.
+fn send(cpus: &Cpus, cpu: usize, func: impl Fn() + Send + 'static) -> Option<usize> {
+    let place = cpus.place(cpu, Context::Irq);
+    let irq = cpus.irq_of(cpu);
+    let handler = move || {
+        irq.lock("irq_enter");
+        func();
+        irq.unlock("irq_exit");
+    };
+    if is_weak() {
+        under(cpu, Context::Irq, place.passes, handler);
+        return None;
+    }
+    Some(spawn(&format!("ipi/{cpu}"), place, handler))
+}
+
+/// An interrupt hits `cpu` at some step of it at which interrupts are on, or while it is idle.
+/// Returns the handler's task. SC engines only: loom has no interrupts.
+pub fn interrupt(
+    cpus: &Cpus,
+    cpu: usize,
+    name: &str,
+    func: impl FnOnce() + Send + 'static,
+) -> usize {
+    let irq = cpus.irq_of(cpu);
+    spawn(name, cpus.place(cpu, Context::Irq), move || {
+        irq.lock("irq_enter");
+        func();
+        irq.unlock("irq_exit");
+    })
+}
