@@ -1,1 +1,29 @@
-//! models.
+//! The kernel's functions, modelled: one file per kernel file, one function per kernel function,
+//! the same names, the same order of steps, the same early exits.
+//!
+//! A [`Tree`] is a table of the functions that differ between releases and patches
+//! (`src/trees/`). What a function is the same in every tree is called directly.
+//!
+//! To read a model beside its C: a comment above each function names the file and the release it
+//! was modelled on, and says what is left out and why that is sound.
+//!
+//! **Invariant:** no claim and no schedule in here, and nothing of an engine.
+
+pub mod fs {
+    //! fs/
+    pub mod buffer;
+}
+pub mod mm {
+    //! mm/
+    pub mod memory_hotplug;
+    pub mod mempolicy;
+    pub mod migrate;
+    pub mod page_alloc;
+    pub mod swap;
+}
+mod kernel;
+mod tree;
+pub mod trees;
+
+pub use kernel::{BATCHED, Batches, BufferHead, Folio, Kernel, Sizes};
+pub use tree::{Kind, Tree};

@@ -1,0 +1,178 @@
+//! The bh_lru: a few buffer heads that each CPU used last, each with a counted reference.
+//!
+//! Kept: every step on `bhs[]` and `b_count`, the place of the "disabled" check per release, the
+//! interrupt-off region, the unlocked look from other CPUs.
+//! Left out: the search by block number (a buffer head is named by its index), `BH_LRU_SIZE` of 16
+//! (scaled, see `Sizes`), CPU isolation (6.12).
+//! Source: fs/buffer.c of 5.11, 5.14, 5.17, 6.1.
+
+use selvedge_kernel::{
+    Name, atomic_dec, atomic_inc, atomic_read, booked, enter, irqs_disabled, kernel_assert,
+    local_irq_disable, local_irq_enable, on_each_cpu_cond, plain_read, plain_write,
+    preempt_disable, preempt_enable, reached, smp_mb__before_atomic, smp_processor_id, unbooked,
+};
+
+use crate::{BufferHead, Kernel};
+
+/// What differs between trees.
+#[derive(Clone, Copy, Debug)]
+pub struct Buffer {
+    /// Where `bh_lru_install()` asks whether caching is disabled.
+    pub install_check: InstallCheck,
+}
+
+/// The place of the check in `bh_lru_install()`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InstallCheck {
+    /// Not asked: up to 5.12.
+    Never,
+    /// Before `bh_lru_lock()`: seed 000, and 5.13 to 5.17 (8cc621d2f45d).
+    BeforeLock,
+    /// Under `bh_lru_lock()`: since 5.18 (c0226eb8bde8).
+    UnderLock,
+}
+
+/// Who holds the references of the bh_lru of a CPU.
+pub fn bh_lru_holder(cpu: usize) -> Name {
+    Name::new("bh_lru").on(cpu)
+}
+
+/// `get_bh()`: include/linux/buffer_head.h. `holder` is who has the reference now.
+pub fn get_bh(bh: &BufferHead, holder: Name) {
+    atomic_inc(&bh.b_count);
+    booked(&bh.b_count, holder);
+}
+
+/// `put_bh()`: a full barrier before the decrement, none after.
+pub fn put_bh(bh: &BufferHead, holder: Name) {
+    smp_mb__before_atomic();
+    unbooked(&bh.b_count, holder);
+    atomic_dec(&bh.b_count);
+}
+
+/// `brelse()`, `__brelse()`: does nothing for NULL, warns if nobody holds the buffer.
+pub fn brelse(bh: Option<&BufferHead>, holder: Name) {
+    let Some(bh) = bh else { return };
+    let _in = enter("brelse");
+    kernel_assert(atomic_read(&bh.b_count) > 0, "VFS: brelse: trying to free free buffer");
+    put_bh(bh, holder);
+}
+
+/// `bh_lru_lock()` on SMP.
+fn bh_lru_lock(k: &Kernel) {
+    local_irq_disable(&k.cpus);
+}
+
+/// `bh_lru_unlock()` on SMP.
+fn bh_lru_unlock(k: &Kernel) {
+    local_irq_enable(&k.cpus);
+}
+
+/// `check_irqs_on()`.
+fn check_irqs_on(k: &Kernel) {
+    kernel_assert(!irqs_disabled(&k.cpus), "BUG_ON(irqs_disabled()) in check_irqs_on()");
+}
+
+/// `bh_lru_install()`: the caller holds a reference. The bh goes to the front; what falls off the
+/// end is released.
+pub fn bh_lru_install(k: &Kernel, bh: &BufferHead) {
+    let _in = enter("bh_lru_install");
+    let disabled = || (k.tree.swap.lru_cache_disabled)(k);
+    if k.tree.buffer.install_check == InstallCheck::BeforeLock && disabled() {
+        reached("bh_lru_install() found caching disabled");
+        return;
+    }
+    check_irqs_on(k);
+    bh_lru_lock(k);
+    if k.tree.buffer.install_check == InstallCheck::UnderLock && disabled() {
+        reached("bh_lru_install() found caching disabled");
+        bh_lru_unlock(k);
+        return;
+    }
+    let cpu = smp_processor_id();
+    let mut evictee = pointer_to(bh);
+    for slot in k.bh_lrus.this() {
+        let next = plain_read(slot);
+        plain_write(slot, evictee);
+        evictee = next;
+        if evictee == pointer_to(bh) {
+            bh_lru_unlock(k);
+            return;
+        }
+    }
+    // The slot holds the bh for a moment without a reference of its own; interrupts are off.
+    get_bh(bh, bh_lru_holder(cpu));
+    reached("a bh was installed");
+    bh_lru_unlock(k);
+    brelse(pointee(k, evictee), bh_lru_holder(cpu));
+}
+
+/// `lookup_bh_lru()`: on a hit the bh moves to the front and the caller gets a reference.
+pub fn lookup_bh_lru<'a>(k: &'a Kernel, wanted: &BufferHead, user: Name) -> Option<&'a BufferHead> {
+    let _in = enter("lookup_bh_lru");
+    check_irqs_on(k);
+    bh_lru_lock(k);
+    let slots = k.bh_lrus.this();
+    let mut found = None;
+    for (i, slot) in slots.iter().enumerate() {
+        if plain_read(slot) != pointer_to(wanted) {
+            continue;
+        }
+        for at in (1..=i).rev() {
+            plain_write(&slots[at], plain_read(&slots[at - 1]));
+        }
+        if i > 0 {
+            plain_write(&slots[0], pointer_to(wanted));
+        }
+        get_bh(wanted, user);
+        found = pointee(k, pointer_to(wanted));
+        break;
+    }
+    bh_lru_unlock(k);
+    found
+}
+
+/// `__invalidate_bh_lrus()`: drops every entry of this CPU's bh_lru.
+fn __invalidate_bh_lrus(k: &Kernel) {
+    for slot in k.bh_lrus.this() {
+        brelse(pointee(k, plain_read(slot)), bh_lru_holder(smp_processor_id()));
+        plain_write(slot, 0);
+    }
+}
+
+/// `invalidate_bh_lru()`: the handler of the IPI.
+fn invalidate_bh_lru(k: &Kernel) {
+    let _in = enter("invalidate_bh_lru");
+    preempt_disable(&k.cpus);
+    __invalidate_bh_lrus(k);
+    preempt_enable(&k.cpus);
+}
+
+/// `has_bh_in_lru()`: reads another CPU's slots without a lock.
+pub fn has_bh_in_lru(k: &Kernel, cpu: usize) -> bool {
+    let _in = enter("has_bh_in_lru");
+    k.bh_lrus.of(cpu).iter().any(|slot| plain_read(slot) != 0)
+}
+
+/// `invalidate_bh_lrus()`: an IPI to every CPU that seems to have a bh.
+pub fn invalidate_bh_lrus(k: &Kernel) {
+    let _in = enter("invalidate_bh_lrus");
+    let kernel = k.share();
+    on_each_cpu_cond(&k.cpus, |cpu| has_bh_in_lru(k, cpu), move || invalidate_bh_lru(&kernel));
+}
+
+/// `invalidate_bh_lrus_cpu()`, since 5.13: called in the context of this CPU's work item.
+pub fn invalidate_bh_lrus_cpu(k: &Kernel) {
+    let _in = enter("invalidate_bh_lrus_cpu");
+    bh_lru_lock(k);
+    __invalidate_bh_lrus(k);
+    bh_lru_unlock(k);
+}
+
+fn pointer_to(bh: &BufferHead) -> u64 {
+    bh.index as u64 + 1
+}
+
+fn pointee(k: &Kernel, pointer: u64) -> Option<&BufferHead> {
+    (pointer as usize).checked_sub(1).map(|index| &k.buffer_heads[index])
+}

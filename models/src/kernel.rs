@@ -1,0 +1,220 @@
+//! The state of the modelled kernel: what C keeps in static and per-CPU variables, and the folios
+//! and buffer heads of a scenario.
+
+use std::sync::{Arc, Mutex as Private, Weak};
+
+use selvedge_kernel::{Atomic, Bit, Cpus, Flags, Mutex, Name, PerCpu, SpinLock, Var, Work};
+
+use crate::Tree;
+
+/// `PG_lru`: the folio is on an LRU list, and whoever clears the bit owns its place there.
+pub const PG_LRU: Bit = Bit { nr: 5, name: "PG_lru" };
+
+/// The sizes of a scenario. Scaled down where two of a thing show what fifteen do: a batch needs
+/// one slot that waits and one that fills it, a bh_lru one slot that stays and one that evicts.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// CPUs, all online.
+    pub cpus: usize,
+    /// Folios, each with one reference of the page cache.
+    pub folios: usize,
+    /// Buffer heads, each with one reference of its user.
+    pub buffer_heads: usize,
+    /// `PAGEVEC_SIZE`: 15 up to 6.6, 31 later.
+    pub batch: usize,
+    /// `BH_LRU_SIZE`: 16.
+    pub bh_lru: usize,
+}
+
+impl Sizes {
+    /// Two CPUs, one folio, one buffer head, batches of two, a bh_lru of one.
+    pub const TINY: Sizes = Sizes { cpus: 2, folios: 1, buffer_heads: 1, batch: 2, bh_lru: 1 };
+}
+
+/// `struct folio` (a `struct page` until 5.16).
+#[derive(Debug)]
+pub struct Folio {
+    /// Which one: from 0.
+    pub index: usize,
+    /// `folio->flags`.
+    pub flags: Flags,
+    /// `folio->_refcount`.
+    pub refcount: Atomic,
+    /// Is it linked on a list of its lruvec? Edited under `lruvec->lru_lock`.
+    pub linked: Var,
+}
+
+/// `struct buffer_head`.
+#[derive(Debug)]
+pub struct BufferHead {
+    /// Which one: from 0. A slot of a bh_lru holds this plus 1, or 0 for NULL.
+    pub index: usize,
+    /// `bh->b_count`.
+    pub b_count: Atomic,
+}
+
+/// One `struct folio_batch` (a pagevec until 5.16).
+#[derive(Debug)]
+pub struct Batch {
+    /// `nr`: other CPUs read it without a lock.
+    pub nr: Var,
+    /// The entries, by [`Folio::index`]. Only their CPU looks at them, under its local lock, so
+    /// that they need no steps of their own.
+    pub folios: Private<Vec<usize>>,
+    /// Who holds the references of the entries.
+    pub holder: Name,
+}
+
+/// `struct cpu_fbatches` (`lru_pvecs` and `lru_rotate` until 5.16), as far as it is modelled.
+#[derive(Debug)]
+pub struct Batches {
+    /// Folios on their way to an LRU list.
+    pub lru_add: Batch,
+    /// Folios whose writeback ended, on their way to the tail: filled from interrupts.
+    pub lru_rotate: Batch,
+}
+
+/// The name of the holder of an entry of a batch of `lru_add`.
+pub const BATCHED: &str = "lru_add batch";
+
+impl Batch {
+    fn new(kind: &'static str, nr: &'static str, cpu: usize) -> Batch {
+        Batch {
+            nr: Var::new(Name::new(nr).on(cpu), 0),
+            folios: Private::new(Vec::new()),
+            holder: Name::new(kind).on(cpu),
+        }
+    }
+
+    /// The entries.
+    pub fn entries(&self) -> Vec<usize> {
+        self.folios.lock().expect("not poisoned").clone()
+    }
+}
+
+/// The modelled kernel.
+#[derive(Debug)]
+pub struct Kernel {
+    me: Weak<Kernel>,
+    /// The tree it is built from.
+    pub tree: &'static Tree,
+    /// The sizes of the scenario.
+    pub sizes: Sizes,
+    /// The CPUs.
+    pub cpus: Cpus,
+    /// The folios.
+    pub folios: Vec<Folio>,
+    /// The buffer heads.
+    pub buffer_heads: Vec<BufferHead>,
+    /// mm/swap.c: `cpu_fbatches`.
+    pub cpu_fbatches: PerCpu<Batches>,
+    /// fs/buffer.c: `bh_lrus`, newest entry first.
+    pub bh_lrus: PerCpu<Vec<Var>>,
+    /// `lruvec->lru_lock`; one lruvec is modelled.
+    pub lru_lock: SpinLock,
+    /// mm/swap.c, `__lru_add_drain_all()`: `lru_drain_gen`.
+    pub lru_drain_gen: Var,
+    /// mm/swap.c, `__lru_add_drain_all()`: `lock`.
+    pub lru_drain_lock: Mutex,
+    /// mm/swap.c: `lru_add_drain_work`.
+    pub lru_add_drain_work: PerCpu<Work>,
+    /// Callers that keep folios and buffer heads out of per-CPU caches: `migrate_pending_count` of
+    /// the RFCs, `lru_disable_count` since 5.13.
+    pub pending_count: Atomic,
+    /// The same as a plain variable: the bool of the patch that seed 000 answers to, and
+    /// `migrate_pending_count` of the posting of 2021-02-16.
+    pub pending_plain: Var,
+    /// `migrate_pending_lock` of the posting of 2021-02-16.
+    pub migrate_pending_lock: SpinLock,
+    /// The dummy work items of the posting of 2021-02-16.
+    pub migrate_pending_work: PerCpu<Work>,
+}
+
+impl Kernel {
+    /// A kernel of this tree and these sizes, idle.
+    pub fn new(tree: &'static Tree, sizes: Sizes) -> Arc<Kernel> {
+        let cpus = Cpus::new(sizes.cpus);
+        let bh_lru = |cpu| {
+            let slot = |i| Var::new(Name::new("bhs").on(cpu).nth(i), 0);
+            (0..sizes.bh_lru).map(slot).collect()
+        };
+        let batches = |cpu| Batches {
+            lru_add: Batch::new(BATCHED, "lru_add.nr", cpu),
+            lru_rotate: Batch::new("lru_rotate batch", "lru_rotate.nr", cpu),
+        };
+        let work = |name| move |cpu| Work::new(Name::new(name).on(cpu));
+        Arc::new_cyclic(|me| Kernel {
+            me: me.clone(),
+            tree,
+            sizes,
+            folios: (0..sizes.folios).map(Folio::new).collect(),
+            buffer_heads: (0..sizes.buffer_heads).map(BufferHead::new).collect(),
+            cpu_fbatches: PerCpu::new(&cpus, batches),
+            bh_lrus: PerCpu::new(&cpus, bh_lru),
+            lru_lock: SpinLock::new(Name::new("lruvec->lru_lock")),
+            lru_drain_gen: Var::new(Name::new("lru_drain_gen"), 0),
+            lru_drain_lock: Mutex::new(Name::new("lru_add_drain_all lock")),
+            lru_add_drain_work: PerCpu::new(&cpus, work("lru_add_drain_work")),
+            pending_count: Atomic::new(Name::new(tree.pending_name), 0),
+            pending_plain: Var::new(Name::new(tree.pending_name), 0),
+            migrate_pending_lock: SpinLock::new(Name::new("migrate_pending_lock")),
+            migrate_pending_work: PerCpu::new(&cpus, work("migrate_pending_work")),
+            cpus,
+        })
+    }
+
+    /// The kernel, for a task or a work item that outlives the call.
+    pub fn share(&self) -> Arc<Kernel> {
+        self.me.upgrade().expect("a kernel that runs is alive")
+    }
+
+    /// Starts a task on `cpu` and returns its number.
+    pub fn task(
+        &self,
+        cpu: usize,
+        name: &str,
+        body: impl FnOnce(&Kernel) + Send + 'static,
+    ) -> usize {
+        let kernel = self.share();
+        selvedge_kernel::spawn_task(&self.cpus, cpu, name, move || body(&kernel))
+    }
+
+    /// An interrupt on `cpu`, at any step of it; returns the number of its task.
+    pub fn interrupt(
+        &self,
+        cpu: usize,
+        name: &str,
+        handler: impl FnOnce(&Kernel) + Send + 'static,
+    ) -> usize {
+        let kernel = self.share();
+        selvedge_kernel::interrupt(&self.cpus, cpu, name, move || handler(&kernel))
+    }
+
+    /// A work function: `func` on this kernel.
+    pub fn work_fn(&self, func: fn(&Kernel)) -> selvedge_kernel::WorkFn {
+        let kernel = self.me.clone();
+        // Weak, since the kernel owns the item that owns the function.
+        Arc::new(move || func(&kernel.upgrade().expect("work runs while its kernel is alive")))
+    }
+}
+
+impl Folio {
+    fn new(index: usize) -> Folio {
+        let refcount = Atomic::new(Name::new("folio->_refcount").nth(index), 1);
+        selvedge_kernel::booked(&refcount, Name::new("page cache"));
+        Folio {
+            index,
+            flags: Flags::new(Name::new("folio->flags").nth(index), 0),
+            refcount,
+            linked: Var::new(Name::new("folio->lru").nth(index), 0),
+        }
+    }
+}
+
+impl BufferHead {
+    fn new(index: usize) -> BufferHead {
+        let b_count = Atomic::new(Name::new("bh->b_count").nth(index), 1);
+        selvedge_kernel::booked(&b_count, Name::new("user of the bh"));
+        BufferHead { index, b_count }
+    }
+}

@@ -1,0 +1,38 @@
+//! What a tree is: the functions, and the named decisions inside long ones, in which releases and
+//! patches differ.
+
+use crate::fs::buffer::Buffer;
+use crate::mm::memory_hotplug::MemoryHotplug;
+use crate::mm::swap::Swap;
+
+/// What a tree stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A release.
+    Release,
+    /// A patch as somebody posted it, on top of a release.
+    Patch,
+    /// A deliberate fault of ours, to see that some claim notices.
+    Mutant,
+}
+
+/// A state of the modelled kernel. A patch is written as "this other tree, but these functions".
+#[derive(Clone, Copy, Debug)]
+pub struct Tree {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it stands for.
+    pub kind: Kind,
+    /// The tree that it was derived from; a release names itself.
+    pub base: &'static str,
+    /// What it is, in a line: title, author, date, commit.
+    pub about: &'static str,
+    /// What the counter of pending migrations is called in it.
+    pub pending_name: &'static str,
+    /// fs/buffer.c
+    pub buffer: Buffer,
+    /// mm/swap.c
+    pub swap: Swap,
+    /// mm/memory_hotplug.c
+    pub memory_hotplug: MemoryHotplug,
+}

@@ -1,0 +1,36 @@
+//! The trees. A user's own patch is one more file here, named in [`ALL`].
+
+mod migrate_pending;
+mod mutants;
+mod releases;
+
+pub use migrate_pending::*;
+pub use mutants::*;
+pub use releases::*;
+
+use crate::Tree;
+
+/// Every tree: the patches of the mail threads first, then releases, then mutants.
+pub static ALL: &[&Tree] = &[
+    &RFC_MIGRATE_PENDING,
+    &RFC_MIGRATE_PENDING_BOOL,
+    &RFC_MIGRATE_PENDING_LOCKED_CHECK,
+    &RFC_2021_02_16,
+    &V5_11,
+    &V5_13,
+    &V5_15,
+    &V5_18,
+    &V5_18_NO_SYNCHRONIZE_RCU,
+    &V5_18_CHECK_OUTSIDE,
+    &V6_1,
+    &A1B_NO_BARRIER_BEFORE_READ,
+    &A1C_NO_BARRIER_AFTER_BUMP,
+    &A1D_BUMP_AFTER_LOOP,
+    &A1E_READ_UNDER_MUTEX,
+    &A3_ROTATE_DRAIN_IRQS_ON,
+];
+
+/// The tree of this name.
+pub fn by_name(name: &str) -> Option<&'static Tree> {
+    ALL.iter().copied().find(|tree| tree.name == name)
+}

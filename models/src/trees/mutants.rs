@@ -1,0 +1,76 @@
+//! Deliberate faults, each in one place. Some claim must catch each.
+
+use crate::Tree;
+use crate::fs::buffer::{Buffer, InstallCheck};
+use crate::mm::swap::{DrainGeneration, RotateDrain, Swap, lru_cache_disable_without_rcu};
+use crate::tree::Kind;
+use crate::trees::{V5_18, V6_1};
+
+/// 5.18 without `synchronize_rcu()`.
+pub static V5_18_NO_SYNCHRONIZE_RCU: Tree = Tree {
+    name: "v5.18-no-synchronize-rcu",
+    kind: Kind::Mutant,
+    base: "v5.18",
+    about: "5.18 with synchronize_rcu() dropped from lru_cache_disable()",
+    swap: Swap { lru_cache_disable: lru_cache_disable_without_rcu, ..V5_18.swap },
+    ..V5_18
+};
+
+/// 5.18 without c0226eb8bde8.
+pub static V5_18_CHECK_OUTSIDE: Tree = Tree {
+    name: "v5.18-check-outside",
+    kind: Kind::Mutant,
+    base: "v5.18",
+    about: "5.18 with c0226eb8bde8 reverted: the check before bh_lru_lock()",
+    buffer: Buffer { install_check: InstallCheck::BeforeLock },
+    ..V5_18
+};
+
+const fn drain(name: &'static str, about: &'static str, how: DrainGeneration) -> Tree {
+    Tree {
+        name,
+        kind: Kind::Mutant,
+        base: "v6.1",
+        about,
+        swap: Swap { drain_generation: how, ..V6_1.swap },
+        ..V6_1
+    }
+}
+
+/// kernel-lru A1(b).
+pub static A1B_NO_BARRIER_BEFORE_READ: Tree = drain(
+    "v6.1-drain-no-mb-before-read",
+    "6.1 with the smp_mb() before the generation is read dropped",
+    DrainGeneration::NoBarrierBeforeRead,
+);
+
+/// kernel-lru A1(c).
+pub static A1C_NO_BARRIER_AFTER_BUMP: Tree = drain(
+    "v6.1-drain-no-mb-after-bump",
+    "6.1 with the smp_mb() after the generation is raised dropped",
+    DrainGeneration::NoBarrierAfterBump,
+);
+
+/// kernel-lru A1(d).
+pub static A1D_BUMP_AFTER_LOOP: Tree = drain(
+    "v6.1-drain-bump-after-loop",
+    "6.1 with the generation raised after the loop over CPUs",
+    DrainGeneration::BumpAfterLoop,
+);
+
+/// kernel-lru A1(e): slower, not wrong.
+pub static A1E_READ_UNDER_MUTEX: Tree = drain(
+    "v6.1-drain-read-under-mutex",
+    "6.1 with the generation read after the mutex was taken: no early exits",
+    DrainGeneration::ReadUnderMutex,
+);
+
+/// kernel-lru A3.
+pub static A3_ROTATE_DRAIN_IRQS_ON: Tree = Tree {
+    name: "v6.1-rotate-drain-irqs-on",
+    kind: Kind::Mutant,
+    base: "v6.1",
+    about: "6.1 with the rotate batch drained with interrupts on",
+    swap: Swap { rotate_drain: RotateDrain::IrqsOn, ..V6_1.swap },
+    ..V6_1
+};
