@@ -119,17 +119,13 @@ pub enum Action {
     Hand(Name, Name),
     /// Note: a state that a claim wants to have been reached.
     Mark(&'static str),
-    /// Note: the kernel function on top of the call path was entered.
-    Enter,
-    /// Note: it returned.
-    Leave,
 }
 
 impl Action {
     /// Is this a remark, and no step?
     pub fn is_note(self) -> bool {
-        use Action::{Enter, Get, Hand, Leave, Mark, Put};
-        matches!(self, Get(_) | Put(_) | Hand(..) | Mark(_) | Enter | Leave)
+        use Action::{Get, Hand, Mark, Put};
+        matches!(self, Get(_) | Put(_) | Hand(..) | Mark(_))
     }
 
     /// The name under which it is stored in a counterexample.
@@ -155,8 +151,6 @@ impl Action {
             Action::Put(_) => "put",
             Action::Hand(..) => "hand",
             Action::Mark(_) => "mark",
-            Action::Enter => "enter",
-            Action::Leave => "leave",
         }
     }
 }

@@ -9,16 +9,25 @@
 //! | know what is recorded of a step            | `event.rs`          |
 //! | state an invariant, or report a broken one | `rule.rs`           |
 //! | listen to executions                       | `monitor.rs`        |
-//! | read or write a counterexample             | `counterexample.rs` |
+//! | read or write a counterexample             | `counterexample.rs`, `json.rs` |
+//! | see one as the table of a changelog        | `table.rs`          |
+//! | see one as a list of steps                 | `steps.rs`          |
 
 mod counterexample;
 mod event;
+mod json;
 mod monitor;
 mod path;
 mod rule;
+mod steps;
+mod table;
+mod text;
 
 pub use counterexample::{Blocked, Column, Counterexample, Record, SCHEMA};
 pub use event::{Action, Context, Event, Name, Order, TaskInfo};
+pub use json::{Unreadable, from_json, to_json};
 pub use monitor::{End, Execution, Monitor, Waiting};
 pub use path::{PathId, Paths};
 pub use rule::{Finding, Rule, slug};
+pub use steps::steps;
+pub use table::table;

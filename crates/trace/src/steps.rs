@@ -1,0 +1,36 @@
+//! The plain list: every event, numbered, with all that is known of it.
+
+use crate::text;
+use crate::{Counterexample, Order};
+
+/// One line for each event, notes included, and below them what is wrong.
+pub fn steps(cx: &Counterexample) -> String {
+    let mut out = String::new();
+    for (number, step) in cx.steps.iter().enumerate() {
+        let what = match step.action.as_str() {
+            "get" => format!("reference to {} now held by {}", step.object, step.detail),
+            "put" => format!("reference to {} given up by {}", step.object, step.detail),
+            "hand" => format!("reference to {} passes from {}", step.object, step.detail),
+            "mark" => format!("reached: {}", step.detail),
+            _ => text::step(cx, step),
+        };
+        let order = match step.order {
+            Order::Relaxed => "",
+            Order::Acquire => " [acquire]",
+            Order::Release => " [release]",
+            Order::Full => " [full barrier]",
+        };
+        let path = step.path.join(" > ");
+        let path = if path.is_empty() { path } else { format!(" in {path}") };
+        let fatal = if cx.fatal == Some(number) { "  <== fatal" } else { "" };
+        let who = text::who(cx, step.task);
+        out.push_str(&format!("{number:4} {who}: {what}{order}{path}{fatal}\n"));
+    }
+    out.push_str(&format!("\nBroken: {}\n{}\n", cx.rule, cx.message));
+    for blocked in &cx.blocked {
+        let (who, path) = (text::who(cx, blocked.task), blocked.path.join(" > "));
+        let what = text::call(&blocked.primitive, &blocked.object);
+        out.push_str(&format!("{who} waits for ever: {what} in {path}\n"));
+    }
+    out
+}

@@ -1,0 +1,102 @@
+//! How a step, a task and a sentence are spelled; shared by the views.
+
+use crate::{Action, Counterexample, Name, Record};
+
+/// The width that a changelog allows.
+pub(crate) const WIDTH: usize = 75;
+
+/// Is the record a remark, and no step?
+pub(crate) fn is_note(step: &Record) -> bool {
+    let nobody = Name::new("");
+    let holders = [Action::Get(nobody), Action::Put(nobody), Action::Hand(nobody, nobody)];
+    holders.iter().chain(&[Action::Mark("")]).any(|note| note.name() == step.action)
+}
+
+/// `CPU0 migrator`.
+pub(crate) fn who(cx: &Counterexample, task: u8) -> String {
+    match cx.tasks.get(usize::from(task)) {
+        Some(column) => match column.cpu {
+            Some(cpu) => format!("CPU{cpu} {}", column.name),
+            None => column.name.clone(),
+        },
+        None => format!("task {task}"),
+    }
+}
+
+/// A step as C would spell it, with the value that it read or left.
+pub(crate) fn step(cx: &Counterexample, step: &Record) -> String {
+    let (primitive, object) = (step.primitive.as_str(), step.object.as_str());
+    let stale = if step.stale { " (stale)" } else { "" };
+    match step.action.as_str() {
+        "plain-read" => format!("{object} is {}{stale}", step.old),
+        "plain-write" => format!("{object} = {}", step.new),
+        "read" => format!("{primitive}({object}) -> {}{stale}", step.old),
+        "write" => format!("{primitive}({object}, {})", step.new),
+        "update" => format!("{primitive}({object}): {} -> {}", step.old, step.new),
+        "update-failed" => format!("{primitive}({object}): {}, unchanged{stale}", step.old),
+        "trylock-failed" => format!("{primitive}({object}): held"),
+        "fence" => format!("{primitive}()"),
+        "spawn" => format!("starts {}", other(cx, step.new)),
+        "join" => format!("waited for {}", other(cx, step.new)),
+        "choice" => format!("{primitive}: {}", step.new),
+        _ => call(primitive, object),
+    }
+}
+
+fn other(cx: &Counterexample, task: u64) -> String {
+    u8::try_from(task).map_or_else(|_| format!("task {task}"), |task| who(cx, task))
+}
+
+/// `spin_lock(lru_lock)`; what excludes on one CPU has no argument: `local_irq_disable()`.
+pub(crate) fn call(primitive: &str, object: &str) -> String {
+    match object.split_once(':') {
+        Some((cpu, "cpu.preempt" | "cpu.irq")) if primitive.contains(" of") => {
+            format!("{primitive} {cpu}")
+        }
+        Some((_, "cpu.preempt" | "cpu.irq")) => match primitive {
+            "irq_enter" => "<interrupt>".into(),
+            "irq_exit" => "</interrupt>".into(),
+            _ => format!("{primitive}()"),
+        },
+        _ => format!("{primitive}({object})"),
+    }
+}
+
+/// Without the full stop at the end, if there is one.
+pub(crate) fn sentence(text: &str) -> &str {
+    text.trim_end_matches('.')
+}
+
+/// Lines of at most [`WIDTH`] columns.
+pub(crate) fn paragraph(text: &str) -> String {
+    wrap(text, WIDTH, WIDTH).join("\n") + "\n"
+}
+
+/// Breaks at blanks, or within a word that is too long; the first line has its own width.
+pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let mut word = word;
+        loop {
+            let room = if lines.len() == 1 { first } else { rest }.max(8);
+            let line = lines.last_mut().expect("never empty");
+            let used = line.chars().count();
+            let gap = usize::from(used > 0);
+            if used + gap + word.chars().count() <= room {
+                if used > 0 {
+                    line.push(' ');
+                }
+                line.push_str(word);
+                break;
+            }
+            if used == 0 {
+                let full = word.char_indices().nth(room).map_or(word.len(), |(at, _)| at);
+                let cut = word[..full].rfind('(').map_or(full, |at| at + 1);
+                line.push_str(&word[..cut]);
+                word = &word[cut..];
+            }
+            lines.push(String::new());
+        }
+    }
+    lines
+}
