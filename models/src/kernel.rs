@@ -9,6 +9,8 @@ use crate::Tree;
 
 /// `PG_lru`: the folio is on an LRU list, and whoever clears the bit owns its place there.
 pub const PG_LRU: Bit = Bit { nr: 5, name: "PG_lru" };
+/// `PG_mlocked`. In the same word as [`PG_LRU`], which matters: one word, one order.
+pub const PG_MLOCKED: Bit = Bit { nr: 21, name: "PG_mlocked" };
 
 /// The sizes of a scenario. Scaled down where two of a thing show what fifteen do: a batch needs
 /// one slot that waits and one that fills it, a bh_lru one slot that stays and one that evicts.
@@ -24,11 +26,14 @@ pub struct Sizes {
     pub batch: usize,
     /// `BH_LRU_SIZE`: 16.
     pub bh_lru: usize,
+    /// Whether the folios begin on an LRU list.
+    pub listed: bool,
 }
 
 impl Sizes {
     /// Two CPUs, one folio, one buffer head, batches of two, a bh_lru of one.
-    pub const TINY: Sizes = Sizes { cpus: 2, folios: 1, buffer_heads: 1, batch: 2, bh_lru: 1 };
+    pub const TINY: Sizes =
+        Sizes { cpus: 2, folios: 1, buffer_heads: 1, batch: 2, bh_lru: 1, listed: false };
 }
 
 /// `struct folio` (a `struct page` until 5.16).
@@ -40,9 +45,19 @@ pub struct Folio {
     pub flags: Flags,
     /// `folio->_refcount`.
     pub refcount: Atomic,
-    /// Is it linked on a list of its lruvec? Edited under `lruvec->lru_lock`.
+    /// Which list of its lruvec it is linked on ([`NOT_LINKED`], [`EVICTABLE`], [`UNEVICTABLE`]).
+    /// Edited under `lruvec->lru_lock`.
     pub linked: Var,
+    /// Has it been given back to the page allocator?
+    pub freed: Var,
 }
+
+/// On no list.
+pub const NOT_LINKED: u64 = 0;
+/// On one of the lists that reclaim scans.
+pub const EVICTABLE: u64 = 1;
+/// On the unevictable list.
+pub const UNEVICTABLE: u64 = 2;
 
 /// `struct buffer_head`.
 #[derive(Debug)]
@@ -51,6 +66,10 @@ pub struct BufferHead {
     pub index: usize,
     /// `bh->b_count`.
     pub b_count: Atomic,
+    /// Has `free_buffer_head()` been called?
+    pub freed: Var,
+    /// Is its ring being moved to another folio?
+    pub moving: Var,
 }
 
 /// One `struct folio_batch` (a pagevec until 5.16).
@@ -110,6 +129,8 @@ pub struct Kernel {
     pub cpu_fbatches: PerCpu<Batches>,
     /// fs/buffer.c: `bh_lrus`, newest entry first.
     pub bh_lrus: PerCpu<Vec<Var>>,
+    /// `mapping->i_private_lock` of the one block device mapping (`private_lock` until 6.6).
+    pub i_private_lock: SpinLock,
     /// `lruvec->lru_lock`; one lruvec is modelled.
     pub lru_lock: SpinLock,
     /// mm/swap.c, `__lru_add_drain_all()`: `lru_drain_gen`.
@@ -147,10 +168,11 @@ impl Kernel {
             me: me.clone(),
             tree,
             sizes,
-            folios: (0..sizes.folios).map(Folio::new).collect(),
+            folios: (0..sizes.folios).map(|index| Folio::new(index, sizes.listed)).collect(),
             buffer_heads: (0..sizes.buffer_heads).map(BufferHead::new).collect(),
             cpu_fbatches: PerCpu::new(&cpus, batches),
             bh_lrus: PerCpu::new(&cpus, bh_lru),
+            i_private_lock: SpinLock::new(Name::new("i_private_lock")),
             lru_lock: SpinLock::new(Name::new("lruvec->lru_lock")),
             lru_drain_gen: Var::new(Name::new("lru_drain_gen"), 0),
             lru_drain_lock: Mutex::new(Name::new("lru_add_drain_all lock")),
@@ -199,14 +221,18 @@ impl Kernel {
 }
 
 impl Folio {
-    fn new(index: usize) -> Folio {
+    fn new(index: usize, listed: bool) -> Folio {
         let refcount = Atomic::new(Name::new("folio->_refcount").nth(index), 1);
         selvedge_kernel::booked(&refcount, Name::new("page cache"));
         Folio {
             index,
-            flags: Flags::new(Name::new("folio->flags").nth(index), 0),
+            flags: Flags::new(
+                Name::new("folio->flags").nth(index),
+                if listed { PG_LRU.mask() } else { 0 },
+            ),
             refcount,
-            linked: Var::new(Name::new("folio->lru").nth(index), 0),
+            linked: Var::new(Name::new("folio->lru").nth(index), u64::from(listed)),
+            freed: Var::new(Name::new("folio->freed").nth(index), 0),
         }
     }
 }
@@ -215,6 +241,8 @@ impl BufferHead {
     fn new(index: usize) -> BufferHead {
         let b_count = Atomic::new(Name::new("bh->b_count").nth(index), 1);
         selvedge_kernel::booked(&b_count, Name::new("user of the bh"));
-        BufferHead { index, b_count }
+        let freed = Var::new(Name::new("bh->freed").nth(index), 0);
+        let moving = Var::new(Name::new("bh->moving").nth(index), 0);
+        BufferHead { index, b_count, freed, moving }
     }
 }

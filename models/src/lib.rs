@@ -18,12 +18,17 @@ pub mod mm {
     pub mod memory_hotplug;
     pub mod mempolicy;
     pub mod migrate;
+    pub mod mlock;
     pub mod page_alloc;
     pub mod swap;
+    pub mod vmscan;
 }
 mod kernel;
 mod tree;
 pub mod trees;
 
-pub use kernel::{BATCHED, Batches, BufferHead, Folio, Kernel, Sizes};
+pub use kernel::{
+    BATCHED, Batch, Batches, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PG_LRU, PG_MLOCKED,
+    Sizes, UNEVICTABLE,
+};
 pub use tree::{Kind, Tree};

@@ -254,13 +254,10 @@ impl Explore {
             self.kept.clear();
             self.kept.extend(after.filter(|&event| !analysis.is_before(race.earlier, event)));
             if race.later >= analysis.taken
-                && !analysis.is_unblocked(race.earlier, &self.kept, race.later)
+                && !analysis.finds_locks_free(race.earlier, race.later, false)
             {
-                // Something else that it does not need blocks it as well.
-                self.kept.retain(|&event| analysis.is_before(event, race.later));
-                if !analysis.is_unblocked(race.earlier, &self.kept, race.later) {
-                    continue;
-                }
+                // A step that was blocked, and would be again by something that it does not need.
+                self.kept.retain(|&event| analysis.is_before_previous(event, race.later));
             }
             let frame = &mut self.frames[race.earlier];
             self.sequence.set(analysis, &self.kept, race.later);

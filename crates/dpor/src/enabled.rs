@@ -1,5 +1,7 @@
 //! Any scheduler of shuttle's, on announced steps.
 
+use std::mem::ManuallyDrop;
+
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 
 use crate::driver::{Driver, Point, Strategy};
@@ -15,13 +17,17 @@ pub struct Enabled<S> {
 }
 
 struct Foreign<S> {
-    inner: S,
+    /// Never dropped: shuttle's random scheduler prints a "failing seed" when it is dropped before
+    /// its last execution, and we stop it whenever the observer has seen enough.
+    inner: ManuallyDrop<S>,
 }
 
 impl<S: Scheduler> Enabled<S> {
     /// Runs `inner`, and gives up executions of more than `steps_max` steps.
     pub fn new(inner: S, observer: Box<dyn Observer>, steps_max: usize) -> Enabled<S> {
-        Enabled { driver: Driver::new(Foreign { inner }, observer, steps_max) }
+        Enabled {
+            driver: Driver::new(Foreign { inner: ManuallyDrop::new(inner) }, observer, steps_max),
+        }
     }
 }
 

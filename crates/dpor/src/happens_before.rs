@@ -139,6 +139,14 @@ struct Before {
     inherits: usize,
     /// Could the later step have come first?
     reversible: bool,
+    /// Does it order the later step after what came before? Found out in `find_races`.
+    covers: bool,
+}
+
+impl Before {
+    fn new(event: usize, reversible: bool) -> Before {
+        Before { event, inherits: event, reversible, covers: false }
+    }
 }
 
 /// Clocks and races of an execution; its buffers are used again for the next.
@@ -156,6 +164,8 @@ pub(crate) struct Analysis {
     /// The previous step of the same task, or the spawning of the task.
     previous: Vec<Option<usize>>,
     by_object: Vec<Vec<u32>>,
+    /// The acquisitions and releases of each lock.
+    moves: Vec<Vec<u32>>,
     last_of_task: Vec<Option<usize>>,
     spawned_by: Vec<Option<usize>>,
     spawns: Vec<u32>,
@@ -184,6 +194,7 @@ impl Analysis {
         self.previous.clear();
         self.spawns.clear();
         self.by_object.iter_mut().for_each(Vec::clear);
+        self.moves.iter_mut().for_each(Vec::clear);
         self.last_of_task.clear();
         self.last_of_task.resize(self.tasks, None);
         self.spawned_by.clear();
@@ -219,7 +230,7 @@ impl Analysis {
         let mut before = std::mem::take(&mut self.before);
         before.clear();
         self.collect_before(index, &mut before);
-        self.find_races(index, previous, &before);
+        self.find_races(index, previous, &mut before);
         if let Some(previous) = previous {
             self.inherit(index, previous);
         }
@@ -253,11 +264,10 @@ impl Analysis {
         let own = touches_object.then_some(event.deed.object);
         let passed = event.deed.passes.into_iter().flatten();
         for object in own.into_iter().chain(passed.filter(|&lock| Some(lock) != own)) {
-            let object = object as usize;
-            if self.by_object.len() <= object {
-                self.by_object.resize_with(object + 1, Vec::new);
-            }
-            self.by_object[object].push(index as u32);
+            push(&mut self.by_object, object, index);
+        }
+        if matches!(event.deed.effect, Effect::Acquire | Effect::Release) {
+            push(&mut self.moves, event.deed.object, index);
         }
     }
 
@@ -284,20 +294,13 @@ impl Analysis {
             Effect::Release => self.before_release(task, deed.object, before),
             Effect::Wait { .. } | Effect::Wake => self.before_token(index, &deed, before),
             Effect::Spawn => {
-                before.extend(self.last_spawn_of_others(task).map(|event| Before {
-                    event,
-                    inherits: event,
-                    reversible: true,
-                }));
+                before
+                    .extend(self.last_spawn_of_others(task).map(|event| Before::new(event, true)));
             }
             Effect::Join(other) => {
                 let last = self.last_of_task.get(other).copied().flatten();
                 let last = last.or(self.spawned_by.get(other).copied().flatten());
-                before.extend(last.map(|event| Before {
-                    event,
-                    inherits: event,
-                    reversible: false,
-                }));
+                before.extend(last.map(|event| Before::new(event, false)));
             }
         }
     }
@@ -317,7 +320,7 @@ impl Analysis {
     fn before_access(&self, task: usize, deed: &Deed, before: &mut Vec<Before>) {
         for (event, other) in self.about(deed.object, task) {
             if deed.depends_on(&other.deed) {
-                before.push(Before { event, inherits: event, reversible: true });
+                before.push(Before::new(event, true));
             }
         }
     }
@@ -334,7 +337,7 @@ impl Analysis {
                 Effect::Release => release = release.or(Some(event)),
                 Effect::Acquire => {
                     let inherits = release.unwrap_or(event);
-                    before.push(Before { event, inherits, reversible: true });
+                    before.push(Before { inherits, ..Before::new(event, true) });
                     return;
                 }
                 _ => {}
@@ -345,7 +348,7 @@ impl Analysis {
     /// An acquisition races with the steps of other tasks that passed the lock.
     fn before_passing(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
         let passed = self.about(lock, task).filter(|(_, other)| other.deed.passes(lock));
-        before.extend(passed.map(|(event, _)| Before { event, inherits: event, reversible: true }));
+        before.extend(passed.map(|(event, _)| Before::new(event, true)));
     }
 
     /// A try races with the last acquisition or release by another task.
@@ -355,7 +358,7 @@ impl Analysis {
                 && matches!(other.deed.effect, Effect::Acquire | Effect::Release)
         };
         let last = self.about(lock, task).find(moved);
-        before.extend(last.map(|(event, _)| Before { event, inherits: event, reversible: true }));
+        before.extend(last.map(|(event, _)| Before::new(event, true)));
     }
 
     /// A release races with the tries that failed because of the lock.
@@ -364,7 +367,7 @@ impl Analysis {
             other.deed.object == lock && other.deed.effect == Effect::TryFailed
         };
         let failed = self.about(lock, task).filter(failed);
-        before.extend(failed.map(|(event, _)| Before { event, inherits: event, reversible: true }));
+        before.extend(failed.map(|(event, _)| Before::new(event, true)));
     }
 
     fn before_token(&self, index: usize, deed: &Deed, before: &mut Vec<Before>) {
@@ -375,7 +378,7 @@ impl Analysis {
                     Effect::Wait { .. } => self.token_is_set_without(event, index),
                     _ => true,
                 };
-                before.push(Before { event, inherits: event, reversible });
+                before.push(Before::new(event, reversible));
             }
         }
     }
@@ -394,25 +397,56 @@ impl Analysis {
         })
     }
 
-    /// A reversible dependency is a race if nothing else orders the two.
-    fn find_races(&mut self, later: usize, previous: Option<usize>, before: &[Before]) {
-        for (at, b) in before.iter().enumerate() {
-            // What lies within the critical section that the later step waited for would be moved
-            // together with the acquisition: it does not order the two.
-            let by_another = |(other, o): (usize, &Before)| {
-                other != at
-                    && !self.is_before(o.inherits, b.inherits)
-                    && self.is_before(b.event, o.inherits)
-            };
+    /// A reversible dependency is a race if nothing else orders the two: neither the past of the
+    /// task that takes the later step, nor a later dependency that is itself one.
+    ///
+    /// A dependency from within a critical section that the later step had to wait for is none: the
+    /// later step cannot come before it without coming before the acquisition.
+    fn find_races(&mut self, later: usize, previous: Option<usize>, before: &mut [Before]) {
+        before.sort_unstable_by_key(|b| std::cmp::Reverse(b.event));
+        for at in 0..before.len() {
+            let b = before[at];
+            let covers = |by: &Before| by.covers && self.is_before(b.event, by.inherits);
             let is_ordered = previous.is_some_and(|previous| self.is_before(b.event, previous))
-                || before.iter().enumerate().any(by_another);
-            if b.reversible && !is_ordered {
+                || before[..at].iter().any(covers);
+            if !b.reversible {
+                before[at].covers = true;
+                continue;
+            }
+            let is_feasible = self.is_enabled_without(b.event, later);
+            before[at].covers = is_feasible;
+            if is_feasible && !is_ordered {
                 let race = Race { earlier: b.event, later };
                 if !self.races.contains(&race) {
                     self.races.push(race);
                 }
             }
         }
+    }
+
+    /// Would the step `later` find its locks free if it came just before `earlier`, after what
+    /// comes after `earlier` without depending on it?
+    fn is_enabled_without(&self, earlier: usize, later: usize) -> bool {
+        self.finds_locks_free(earlier, later, false)
+            || (later >= self.taken && self.finds_locks_free(earlier, later, true))
+    }
+
+    /// The same, if of what does not depend on `earlier` only what `later` `needs` is kept.
+    pub(crate) fn finds_locks_free(&self, earlier: usize, later: usize, needs: bool) -> bool {
+        let Event { task, op, deed, .. } = self.events[later];
+        let wanted = (op.kind == Kind::Lock).then_some(deed.object);
+        let mut locks = deed.passes.into_iter().flatten().chain(wanted);
+        locks.all(|lock| {
+            let moves = self.moves.get(lock as usize).map_or(&[][..], Vec::as_slice);
+            let events = moves.iter().map(|&event| event as usize);
+            let mut kept = events.filter(|&e| {
+                e < earlier
+                    || (!self.is_before(earlier, e)
+                        && (!needs || self.is_before_previous(e, later)))
+            });
+            let last = kept.next_back().map(|event| self.events[event]);
+            last.is_none_or(|last| last.deed.effect == Effect::Release || last.task == task)
+        })
     }
 
     /// A hash of the trace: the same for two executions that differ in the order of independent
@@ -427,22 +461,12 @@ impl Analysis {
         }
         hasher.finish()
     }
+}
 
-    /// Would the step `later`, which was blocked when the execution ended, be enabled after
-    /// the steps before `earlier` and then `kept`?
-    pub(crate) fn is_unblocked(&self, earlier: usize, kept: &[usize], later: usize) -> bool {
-        let Event { task, deed, .. } = self.events[later];
-        let wanted = (deed.effect == Effect::Acquire).then_some(deed.object);
-        let mut locks = deed.passes.into_iter().flatten().chain(wanted);
-        locks.all(|lock| {
-            let steps = (0..earlier).chain(kept.iter().copied());
-            let holder = steps.fold(None, |holder, event| match &self.events[event] {
-                e if e.deed.object != lock => holder,
-                e if e.deed.effect == Effect::Acquire => Some(e.task),
-                e if e.deed.effect == Effect::Release => None,
-                _ => holder,
-            });
-            holder.is_none_or(|holder| holder == task)
-        })
+fn push(lists: &mut Vec<Vec<u32>>, object: u32, event: usize) {
+    let object = object as usize;
+    if lists.len() <= object {
+        lists.resize_with(object + 1, Vec::new);
     }
+    lists[object].push(event as u32);
 }

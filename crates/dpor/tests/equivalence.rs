@@ -25,25 +25,34 @@ fn instr() -> impl Strategy<Value = Instr> {
     ]
 }
 
-/// A task: steps, some of them within critical sections, which may nest.
+/// How a critical section goes with a second one.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    Single,
+    Nested,
+    HandOverHand,
+    Passing,
+}
+
+/// A task: steps, some of them within critical sections, which may nest or overlap.
 fn task() -> impl Strategy<Value = Vec<Instr>> {
-    let section = (0..2u32, prop::collection::vec(instr(), 0..2), any::<bool>());
-    let section = section.prop_map(|(l, inner, nested)| {
-        // A task that has a lock must neither take, pass nor try it.
-        let is_allowed =
-            |i: &Instr| !matches!(i, Try(t) | PassAndWrite(t, ..) if *t == l || nested);
+    use Shape::{HandOverHand, Nested, Passing, Single};
+    let shape = prop_oneof![Just(Single), Just(Nested), Just(HandOverHand), Just(Passing)];
+    let section = (0..2u32, prop::collection::vec(instr(), 0..2), shape);
+    let section = section.prop_map(|(l, inner, shape)| {
+        let other = 1 - l;
+        let alone = matches!(shape, Single | Passing);
+        // A task that has a lock must neither take nor try it, and what it passes it may have.
+        let is_allowed = |i: &Instr| !matches!(i, Try(t) if *t == l || !alone);
         let inner: Vec<Instr> = inner.into_iter().filter(is_allowed).collect();
-        let (first, second) = (l, 1 - l);
-        let mut steps = vec![Lock(first)];
-        if nested {
-            steps.push(Lock(second));
+        match shape {
+            Single => [vec![Lock(l)], inner, vec![Unlock(l)]].concat(),
+            Passing => [vec![LockPassing(l, other)], inner, vec![Unlock(l)]].concat(),
+            Nested => [vec![Lock(l), Lock(other)], inner, vec![Unlock(other), Unlock(l)]].concat(),
+            HandOverHand => {
+                [vec![Lock(l), Lock(other), Unlock(l)], inner, vec![Unlock(other)]].concat()
+            }
         }
-        steps.extend(inner);
-        if nested {
-            steps.push(Unlock(second));
-        }
-        steps.push(Unlock(first));
-        steps
     });
     let part = prop_oneof![3 => instr().prop_map(|i| vec![i]), 2 => section];
     prop::collection::vec(part, 1..4).prop_map(|parts| {
@@ -58,7 +67,7 @@ fn task() -> impl Strategy<Value = Vec<Instr>> {
 
 fn balance(instr: &Instr) -> i32 {
     match instr {
-        Lock(_) => 1,
+        Lock(_) | LockPassing(..) => 1,
         Unlock(_) => -1,
         _ => 0,
     }

@@ -132,7 +132,7 @@ impl Bounds {
         steps_max: 5_000,
         time_max: Some(Duration::from_secs(120)),
         preemptions_max: None,
-        samples: 2_000,
+        samples: 20_000,
         pct_depth: 3,
         seed: 0x5e17_ed6e,
         loom_choices: 0,

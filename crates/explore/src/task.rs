@@ -98,51 +98,49 @@ pub fn fail_about(rule: Rule, message: impl Into<String>, object: u32) -> ! {
 
 /// Starts a task and returns its number.
 pub fn spawn(name: &str, place: Place, body: impl FnOnce() + Send + 'static) -> usize {
-    let (turn, task, is_weak) = run::with(|run| {
-        let cpu = place.cpu.map(|cpu| cpu as u8);
-        let info = TaskInfo { name: name.into(), cpu, context: place.context };
-        let parent = Turn(run.current);
-        let task = run.add_task(info, place.passes);
-        let pending = Waiting {
-            task: parent.0 as u8,
-            primitive: "spawn",
-            object: u32::MAX,
-            name: Name::new("task"),
-            path: run.me().path,
+    let turn = await_turn("spawn", Name::new("task"));
+    let info =
+        TaskInfo { name: name.into(), cpu: place.cpu.map(|cpu| cpu as u8), context: place.context };
+    let finish = |task: usize| run::with(|run| run.tasks[task].finished = true);
+    let task = if run::is_weak() {
+        let task = run::with(|run| run.add_task(info, place.passes));
+        let body = move || {
+            Turn(task).resume();
+            body();
+            finish(task);
         };
-        run.me_mut().pending = Some(pending);
-        (parent, task, run.is_weak())
-    });
-    let body = move || {
-        Turn(task).resume();
-        body();
-        run::with(|run| run.tasks[task].finished = true);
-    };
-    if is_weak {
         weak::spawn(task, body);
+        task
     } else {
-        let number = selvedge_dpor::spawn(name, body);
+        // Others may spawn while this task waits for its turn: its number is known afterwards.
+        let number = selvedge_dpor::spawn(name, move || {
+            let task = selvedge_dpor::me();
+            Turn(task).resume();
+            body();
+            finish(task);
+        });
+        let task = run::with(|run| run.add_task(info, place.passes));
         assert_eq!(number, task, "tasks are numbered in the order in which they are spawned");
-    }
+        task
+    };
     record(turn, Action::Spawn, "spawn", task);
     task
 }
 
+/// Notes what the task is about to wait for.
+fn await_turn(primitive: &'static str, name: Name) -> Turn {
+    run::with(|run| {
+        let (task, path) = (run.current as u8, run.me().path);
+        let pending = Waiting { task, primitive, object: u32::MAX, name, path };
+        run.me_mut().pending = Some(pending);
+        Turn(run.current)
+    })
+}
+
 /// Waits until the task has finished.
 pub fn join(task: usize) {
-    let (turn, is_weak) = run::with(|run| {
-        let path = run.me().path;
-        let waiting = Waiting {
-            task: run.current as u8,
-            primitive: "join",
-            object: u32::MAX,
-            name: Name::new("end of task").nth(task),
-            path,
-        };
-        run.me_mut().pending = Some(waiting);
-        (Turn(run.current), run.is_weak())
-    });
-    if is_weak {
+    let turn = await_turn("join", Name::new("end of task").nth(task));
+    if run::is_weak() {
         weak::join(task);
     } else {
         selvedge_dpor::join(task);

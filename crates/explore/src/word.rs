@@ -119,8 +119,17 @@ impl Word {
         self.name
     }
 
-    /// The newest value, read by nobody: no step, for a check's eyes only.
+    /// The newest value, read by nobody: no step, for the scenario's main when its tasks are done.
+    ///
+    /// # Panics
+    /// In any other task. A look that is not announced is one that the engines do not know of: they
+    /// would not try it at another time, and a complete search would not be.
     pub fn peek(&self) -> u64 {
+        assert!(run::me() == 0, "peek() at {} by a task: only the scenario's main may", self.name);
+        self.newest()
+    }
+
+    fn newest(&self) -> u64 {
         self.newest.load(Std::Relaxed)
     }
 
@@ -129,7 +138,7 @@ impl Word {
         let footprint = Footprint { reads: access.bits, writes: 0, commutes: Commutes::No };
         let turn = announce(Kind::Access(footprint), self.object, access.primitive, self.name);
         let value = match &self.weak {
-            None => self.peek(),
+            None => self.newest(),
             Some(word) => word.load(read_order(access.order)),
         };
         let action = if access.plain { Action::PlainRead } else { Action::Read };
@@ -141,7 +150,7 @@ impl Word {
     pub fn store(&self, value: u64, access: Access) {
         let footprint = Footprint { reads: 0, writes: access.bits, commutes: Commutes::No };
         let turn = announce(Kind::Access(footprint), self.object, access.primitive, self.name);
-        let old = self.peek();
+        let old = self.newest();
         if let Some(word) = &self.weak {
             word.store(value, write_order(access.order));
         }
@@ -164,7 +173,7 @@ impl Word {
     fn do_update(&self, rmw: Rmw, access: Access, footprint: Footprint) -> u64 {
         let turn = announce(Kind::Access(footprint), self.object, access.primitive, self.name);
         let old = match &self.weak {
-            None => self.peek(),
+            None => self.newest(),
             Some(word) => {
                 weak_full(access.order);
                 let old = weak_update(word, rmw, rmw_order(access.order));
@@ -189,7 +198,7 @@ impl Word {
         }
         let footprint = Footprint { reads: access.bits, ..writes(access.bits) };
         let turn = announce(Kind::Access(footprint), self.object, access.primitive, self.name);
-        let old = self.peek();
+        let old = self.newest();
         let Some(new) = change(old) else {
             let read = Footprint { writes: 0, ..footprint };
             selvedge_dpor::refine(selvedge_dpor::Outcome::Footprint(read));
@@ -243,7 +252,7 @@ impl Word {
         turn.resume();
         let stale = matches!(action, Action::Read | Action::PlainRead | Action::UpdateFailed)
             && self.weak.is_some()
-            && old != self.peek();
+            && old != self.newest();
         run::with(|run| {
             let blank = run.blank(action, access.primitive);
             let (object, name, order) = (self.object, self.name, access.order);

@@ -13,7 +13,9 @@ use std::sync::{Arc, Mutex as Private};
 use selvedge_explore::{Access, Lock, Rmw, Word, enter, is_weak, join, spawn, under};
 use selvedge_trace::{Context, Name, Order};
 
-use crate::{Cpus, NO_QUEUED_WORK_IS_REINITIALISED, fail, might_sleep};
+use crate::{
+    Cpus, NO_QUEUED_WORK_IS_REINITIALISED, fail, might_sleep, preempt_disable, preempt_enable,
+};
 
 /// `WORK_STRUCT_PENDING_BIT`: queued, and not yet running.
 const PENDING: u64 = 1;
@@ -119,7 +121,13 @@ pub fn flush_work(cpus: &Cpus, work: &Work) {
         let cpu = item.worker.swap(0, Relaxed);
         if cpu > 0 {
             let place = cpus.place(cpu - 1, Context::Kworker);
-            under(cpu - 1, Context::Kworker, place.passes, || work.process_one());
+            under(cpu - 1, Context::Kworker, place.passes, || {
+                // The kworker runs on that CPU: what preempt-off regions of it did before comes
+                // before the work, as it does when a CPU switches tasks.
+                preempt_disable(cpus);
+                preempt_enable(cpus);
+                work.process_one();
+            });
         }
         return;
     }

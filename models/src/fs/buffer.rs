@@ -7,9 +7,10 @@
 //! Source: fs/buffer.c of 5.11, 5.14, 5.17, 6.1.
 
 use selvedge_kernel::{
-    Name, atomic_dec, atomic_inc, atomic_read, booked, enter, irqs_disabled, kernel_assert,
-    local_irq_disable, local_irq_enable, on_each_cpu_cond, plain_read, plain_write,
-    preempt_disable, preempt_enable, reached, smp_mb__before_atomic, smp_processor_id, unbooked,
+    Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, atomic_read, booked, enter, irqs_disabled,
+    kernel_assert, local_irq_disable, local_irq_enable, on_each_cpu_cond, plain_read, plain_write,
+    preempt_disable, preempt_enable, reached, smp_mb__before_atomic, smp_processor_id, spin_lock,
+    spin_unlock, unbooked,
 };
 
 use crate::{BufferHead, Kernel};
@@ -19,6 +20,39 @@ use crate::{BufferHead, Kernel};
 pub struct Buffer {
     /// Where `bh_lru_install()` asks whether caching is disabled.
     pub install_check: InstallCheck,
+    /// What `bh_lru_lock()` keeps out.
+    pub lru_lock: BhLruLock,
+    /// Whether a slot of a bh_lru owns a reference.
+    pub slot_reference: SlotReference,
+    /// What `__buffer_migrate_folio()` holds while it moves the ring.
+    pub ring_move: RingMove,
+}
+
+/// What `__buffer_migrate_folio()` holds while it moves the ring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RingMove {
+    /// `i_private_lock`, since it looked at b_count.
+    UnderPrivateLock,
+    /// Nothing: a mutant.
+    Unlocked,
+}
+
+/// What `bh_lru_lock()` keeps out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BhLruLock {
+    /// Interrupts, so the IPI of `invalidate_bh_lrus()` too.
+    IrqsOff,
+    /// Other tasks only: a mutant on SMP.
+    PreemptOff,
+}
+
+/// Whether a slot of a bh_lru owns a reference.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SlotReference {
+    /// Yes.
+    Counted,
+    /// No: a mutant.
+    Uncounted,
 }
 
 /// The place of the check in `bh_lru_install()`.
@@ -60,12 +94,18 @@ pub fn brelse(bh: Option<&BufferHead>, holder: Name) {
 
 /// `bh_lru_lock()` on SMP.
 fn bh_lru_lock(k: &Kernel) {
-    local_irq_disable(&k.cpus);
+    match k.tree.buffer.lru_lock {
+        BhLruLock::IrqsOff => local_irq_disable(&k.cpus),
+        BhLruLock::PreemptOff => preempt_disable(&k.cpus),
+    }
 }
 
 /// `bh_lru_unlock()` on SMP.
 fn bh_lru_unlock(k: &Kernel) {
-    local_irq_enable(&k.cpus);
+    match k.tree.buffer.lru_lock {
+        BhLruLock::IrqsOff => local_irq_enable(&k.cpus),
+        BhLruLock::PreemptOff => preempt_enable(&k.cpus),
+    }
 }
 
 /// `check_irqs_on()`.
@@ -101,10 +141,19 @@ pub fn bh_lru_install(k: &Kernel, bh: &BufferHead) {
         }
     }
     // The slot holds the bh for a moment without a reference of its own; interrupts are off.
-    get_bh(bh, bh_lru_holder(cpu));
+    if k.tree.buffer.slot_reference == SlotReference::Counted {
+        get_bh(bh, bh_lru_holder(cpu));
+    }
     reached("a bh was installed");
     bh_lru_unlock(k);
-    brelse(pointee(k, evictee), bh_lru_holder(cpu));
+    release_slot(k, evictee, cpu);
+}
+
+/// `brelse()` of what a slot held.
+fn release_slot(k: &Kernel, pointer: u64, cpu: usize) {
+    if k.tree.buffer.slot_reference == SlotReference::Counted {
+        brelse(pointee(k, pointer), bh_lru_holder(cpu));
+    }
 }
 
 /// `lookup_bh_lru()`: on a hit the bh moves to the front and the caller gets a reference.
@@ -125,6 +174,7 @@ pub fn lookup_bh_lru<'a>(k: &'a Kernel, wanted: &BufferHead, user: Name) -> Opti
             plain_write(&slots[0], pointer_to(wanted));
         }
         get_bh(wanted, user);
+        reached("a lookup hit");
         found = pointee(k, pointer_to(wanted));
         break;
     }
@@ -135,7 +185,7 @@ pub fn lookup_bh_lru<'a>(k: &'a Kernel, wanted: &BufferHead, user: Name) -> Opti
 /// `__invalidate_bh_lrus()`: drops every entry of this CPU's bh_lru.
 fn __invalidate_bh_lrus(k: &Kernel) {
     for slot in k.bh_lrus.this() {
-        brelse(pointee(k, plain_read(slot)), bh_lru_holder(smp_processor_id()));
+        release_slot(k, plain_read(slot), smp_processor_id());
         plain_write(slot, 0);
     }
 }
@@ -167,6 +217,77 @@ pub fn invalidate_bh_lrus_cpu(k: &Kernel) {
     bh_lru_lock(k);
     __invalidate_bh_lrus(k);
     bh_lru_unlock(k);
+}
+
+/// `__find_get_block()`: the LRU, else the page cache. The walk of the buffer ring is under
+/// `i_private_lock`; what it finds is installed in the LRU.
+pub fn __find_get_block<'a>(
+    k: &'a Kernel,
+    wanted: &'a BufferHead,
+    user: Name,
+) -> Option<&'a BufferHead> {
+    let _in = enter("__find_get_block");
+    if let Some(bh) = lookup_bh_lru(k, wanted, user) {
+        return Some(bh);
+    }
+    spin_lock(&k.cpus, &k.i_private_lock);
+    let found = READ_ONCE(&wanted.freed) == 0;
+    if found {
+        get_bh(wanted, user);
+    }
+    spin_unlock(&k.cpus, &k.i_private_lock);
+    if found {
+        bh_lru_install(k, wanted);
+    }
+    found.then_some(wanted)
+}
+
+/// `try_to_free_buffers()` with `drop_buffers()`: frees the folio's one buffer unless it is busy.
+/// The folio lock, which its callers hold, keeps out other callers only; there is one.
+pub fn try_to_free_buffers(k: &Kernel, bh: &BufferHead) -> bool {
+    let _in = enter("try_to_free_buffers");
+    spin_lock(&k.cpus, &k.i_private_lock);
+    let busy = atomic_read(&bh.b_count) != 0;
+    if !busy {
+        WRITE_ONCE(&bh.freed, 1);
+        reached("buffers were freed");
+    }
+    spin_unlock(&k.cpus, &k.i_private_lock);
+    !busy
+}
+
+/// `buffer_migrate_folio_norefs()`, `__buffer_migrate_folio(check_refs)`: the ring moves to the new
+/// folio unless somebody holds a buffer, after one try to empty the bh_lrus. False: -EAGAIN.
+///
+/// Left out: the folio's own reference count, and the locks of the buffers.
+pub fn buffer_migrate_folio_norefs(k: &Kernel, bh: &BufferHead) -> bool {
+    let _in = enter("buffer_migrate_folio_norefs");
+    let mut invalidated = false;
+    loop {
+        spin_lock(&k.cpus, &k.i_private_lock);
+        if atomic_read(&bh.b_count) == 0 {
+            break;
+        }
+        spin_unlock(&k.cpus, &k.i_private_lock);
+        if invalidated {
+            reached("buffers stayed busy");
+            return false;
+        }
+        invalidate_bh_lrus(k);
+        invalidated = true;
+    }
+    reached("the buffers moved");
+    let locked = k.tree.buffer.ring_move == RingMove::UnderPrivateLock;
+    if !locked {
+        spin_unlock(&k.cpus, &k.i_private_lock);
+    }
+    // The ring is being moved: a user who came now would work on a buffer of the old folio.
+    WRITE_ONCE(&bh.moving, 1);
+    WRITE_ONCE(&bh.moving, 0);
+    if locked {
+        spin_unlock(&k.cpus, &k.i_private_lock);
+    }
+    true
 }
 
 fn pointer_to(bh: &BufferHead) -> u64 {

@@ -9,16 +9,17 @@
 //! Source: mm/swap.c of 5.11, 5.14, 5.17, 6.1.
 
 use selvedge_kernel::{
-    INIT_WORK, Name, WRITE_ONCE, atomic_dec, atomic_inc, atomic_read, atomic_sub_and_test, booked,
-    enter, flush_work, local_irq_restore, local_irq_save, local_lock, local_lock_irqsave,
-    local_unlock, local_unlock_irqrestore, mutex_lock, mutex_unlock, plain_read, plain_write,
-    queue_work_on, reached, set_bit, smp_load_acquire, smp_mb, smp_processor_id, spin_lock_irqsave,
-    spin_unlock_irqrestore, synchronize_rcu, synchronize_rcu_expedited, test_and_clear_bit,
-    unbooked,
+    __clear_bit, INIT_WORK, Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, atomic_read,
+    atomic_sub_and_test, booked, enter, flush_work, kernel_assert, local_irq_restore,
+    local_irq_save, local_lock, local_lock_irqsave, local_unlock, local_unlock_irqrestore,
+    mutex_lock, mutex_unlock, plain_read, plain_write, queue_work_on, reached, set_bit,
+    smp_load_acquire, smp_mb, smp_mb__after_atomic, smp_processor_id, spin_lock_irq,
+    spin_lock_irqsave, spin_unlock_irq, spin_unlock_irqrestore, synchronize_rcu,
+    synchronize_rcu_expedited, test_and_clear_bit, test_bit, unbooked,
 };
 
 use crate::fs::buffer::{has_bh_in_lru, invalidate_bh_lrus_cpu};
-use crate::kernel::{Batch, PG_LRU};
+use crate::kernel::{Batch, EVICTABLE, NOT_LINKED, PG_LRU, PG_MLOCKED, UNEVICTABLE};
 use crate::{Folio, Kernel};
 
 /// What differs between trees.
@@ -38,6 +39,34 @@ pub struct Swap {
     pub forced_drain: ForcedDrain,
     /// The drain of the rotate batch.
     pub rotate_drain: RotateDrain,
+    /// Whether `folio_batch_move_lru()` takes PG_lru away before it edits a list.
+    pub move_claims: MoveClaims,
+    /// `lru_add_fn()`: when PG_lru is set.
+    pub lru_add: LruAdd,
+    /// `move_folios_to_lru()`: the order of two steps.
+    pub putback: crate::mm::vmscan::Putback,
+}
+
+/// When `lru_add_fn()` sets PG_lru.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LruAdd {
+    /// First, and after a barrier PG_mlocked is read: up to 5.17.
+    SetFirst,
+    /// The same without the barrier: a mutant.
+    SetFirstNoBarrier,
+    /// PG_mlocked is read first: a mutant.
+    ReadMlockedFirst,
+    /// Last, by `folio_batch_move_lru()`; PG_mlocked changes under `lru_lock`: since 5.18.
+    SetLast,
+}
+
+/// How a batch's operation makes sure that the folio's place on its list is its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MoveClaims {
+    /// By clearing PG_lru; whoever finds it clear skips.
+    TestClearLru,
+    /// Not at all: a mutant.
+    Nothing,
 }
 
 /// Whether the drains of the batches empty the bh_lru too.
@@ -91,11 +120,56 @@ pub fn folio_get(folio: &Folio, holder: Name) {
 }
 
 /// `folio_put()`: frees the folio with the last reference. Full barrier on both sides.
-pub fn folio_put(folio: &Folio, holder: Name) {
+pub fn folio_put(k: &Kernel, folio: &Folio, holder: Name) {
     unbooked(&folio.refcount, holder);
     if atomic_sub_and_test(1, &folio.refcount) {
-        reached("a folio was freed");
+        __folio_put(k, folio);
     }
+}
+
+/// `__folio_put()`, `__page_cache_release()`: off the list, if PG_lru says that it is on one, and
+/// back to the page allocator.
+pub fn __folio_put(k: &Kernel, folio: &Folio) {
+    let _in = enter("__page_cache_release");
+    if test_bit(PG_LRU, &folio.flags) {
+        spin_lock_irqsave(&k.cpus, &k.lru_lock);
+        lruvec_del_folio(folio);
+        __clear_bit(PG_LRU, &folio.flags);
+        spin_unlock_irqrestore(&k.cpus, &k.lru_lock);
+    }
+    WRITE_ONCE(&folio.freed, 1);
+    reached("a folio was freed");
+}
+
+/// `lruvec_del_folio()`: `list_del()` of a folio that is on no list corrupts it.
+pub fn lruvec_del_folio(folio: &Folio) {
+    kernel_assert(plain_read(&folio.linked) != NOT_LINKED, "list_del corruption: not on a list");
+    plain_write(&folio.linked, NOT_LINKED);
+}
+
+/// `lruvec_add_folio()`: so does `list_add()` of one that is, and of a freed one.
+pub fn lruvec_add_folio(folio: &Folio, list: u64) {
+    kernel_assert(
+        plain_read(&folio.linked) == NOT_LINKED,
+        "list_add corruption: already on a list",
+    );
+    kernel_assert(READ_ONCE(&folio.freed) == 0, "list_add of a freed folio");
+    plain_write(&folio.linked, list);
+}
+
+/// `folio_isolate_lru()`; `isolate_lru_page()` until 5.18: takes a folio off its list for the
+/// caller, who gets a reference, if nobody else has cleared PG_lru.
+pub fn folio_isolate_lru(k: &Kernel, folio: &Folio, holder: Name) -> bool {
+    let _in = enter("folio_isolate_lru");
+    if !test_and_clear_bit(PG_LRU, &folio.flags) {
+        return false;
+    }
+    folio_get(folio, holder);
+    spin_lock_irq(&k.cpus, &k.lru_lock);
+    lruvec_del_folio(folio);
+    spin_unlock_irq(&k.cpus, &k.lru_lock);
+    reached("a folio was isolated");
+    true
 }
 
 /// `folio_batch_add()`: returns whether there is room left. A count is stored plainly; other CPUs
@@ -137,17 +211,29 @@ pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
 }
 
 /// What a batch does to each folio under `lruvec->lru_lock`.
-type MoveFn = fn(&Folio);
+type MoveFn = fn(&Kernel, &Folio);
 
-/// `lru_add_fn()`: links the folio. Which list it goes on is left out.
-fn lru_add_fn(folio: &Folio) {
-    plain_write(&folio.linked, 1);
+/// `lru_add_fn()`; `__pagevec_lru_add_fn()` until 5.16. Up to 5.17 it sets PG_lru, then reads PG_mlocked to choose the list; whoever clears
+/// PG_mlocked looks at PG_lru afterwards, so that one of the two sees the other.
+fn lru_add_fn(k: &Kernel, folio: &Folio) {
+    let how = k.tree.swap.lru_add;
+    if matches!(how, LruAdd::SetFirst | LruAdd::SetFirstNoBarrier) {
+        set_bit(PG_LRU, &folio.flags);
+    }
+    if how == LruAdd::SetFirst {
+        smp_mb__after_atomic();
+    }
+    let list = if test_bit(PG_MLOCKED, &folio.flags) { UNEVICTABLE } else { EVICTABLE };
+    if how == LruAdd::ReadMlockedFirst {
+        set_bit(PG_LRU, &folio.flags);
+    }
+    lruvec_add_folio(folio, list);
 }
 
 /// `lru_move_tail_fn()`: unlinks the folio and links it at the tail.
-fn lru_move_tail_fn(folio: &Folio) {
-    plain_write(&folio.linked, 0);
-    plain_write(&folio.linked, 1);
+fn lru_move_tail_fn(_: &Kernel, folio: &Folio) {
+    lruvec_del_folio(folio);
+    lruvec_add_folio(folio, EVICTABLE);
 }
 
 /// `folio_batch_move_lru()`; `pagevec_lru_move_fn()` and `__pagevec_lru_add()` until 5.16. The lock
@@ -160,21 +246,25 @@ fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
     let mut locked = false;
     for folio in folios.iter().map(|&index| &k.folios[index]) {
         // Whoever clears PG_lru owns the folio's place on the list; somebody else did: skip.
-        if !is_add && !test_and_clear_bit(PG_LRU, &folio.flags) {
+        let must_claim = !is_add && k.tree.swap.move_claims == MoveClaims::TestClearLru;
+        if must_claim && !test_and_clear_bit(PG_LRU, &folio.flags) {
+            reached("a batch skipped a folio");
             continue;
         }
         if !locked {
             spin_lock_irqsave(&k.cpus, &k.lru_lock);
             locked = true;
         }
-        move_fn(folio);
-        set_bit(PG_LRU, &folio.flags);
+        move_fn(k, folio);
+        if !is_add || k.tree.swap.lru_add == LruAdd::SetLast {
+            set_bit(PG_LRU, &folio.flags);
+        }
     }
     if locked {
         spin_unlock_irqrestore(&k.cpus, &k.lru_lock);
     }
     for folio in folios.iter().map(|&index| &k.folios[index]) {
-        folio_put(folio, batch.holder);
+        folio_put(k, folio, batch.holder);
     }
     batch.folios.lock().expect("not poisoned").clear();
     plain_write(&batch.nr, 0);

@@ -17,7 +17,7 @@ pub static RFC_MIGRATE_PENDING: Tree = Tree {
     kind: Kind::Patch,
     base: "v5.11",
     about: "migrate_pending counter, Minchan Kim, mail of 2021-02-11",
-    buffer: Buffer { install_check: InstallCheck::BeforeLock },
+    buffer: Buffer { install_check: InstallCheck::BeforeLock, ..V5_11.buffer },
     swap: Swap {
         lru_cache_disable: migrate_prep_rfc,
         lru_cache_enable: migrate_finish_rfc,
@@ -47,7 +47,7 @@ pub static RFC_MIGRATE_PENDING_LOCKED_CHECK: Tree = Tree {
     name: "rfc-migrate-pending-locked-check",
     base: "rfc-migrate-pending",
     about: "the same with the check moved under bh_lru_lock()",
-    buffer: Buffer { install_check: InstallCheck::UnderLock },
+    buffer: Buffer { install_check: InstallCheck::UnderLock, ..V5_11.buffer },
     ..RFC_MIGRATE_PENDING
 };
 

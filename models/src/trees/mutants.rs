@@ -1,10 +1,13 @@
 //! Deliberate faults, each in one place. Some claim must catch each.
 
 use crate::Tree;
-use crate::fs::buffer::{Buffer, InstallCheck};
-use crate::mm::swap::{DrainGeneration, RotateDrain, Swap, lru_cache_disable_without_rcu};
+use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference};
+use crate::mm::swap::{
+    DrainGeneration, LruAdd, MoveClaims, RotateDrain, Swap, lru_cache_disable_without_rcu,
+};
+use crate::mm::vmscan::Putback;
 use crate::tree::Kind;
-use crate::trees::{V5_18, V6_1};
+use crate::trees::{V5_11, V5_18, V6_1};
 
 /// 5.18 without `synchronize_rcu()`.
 pub static V5_18_NO_SYNCHRONIZE_RCU: Tree = Tree {
@@ -22,7 +25,7 @@ pub static V5_18_CHECK_OUTSIDE: Tree = Tree {
     kind: Kind::Mutant,
     base: "v5.18",
     about: "5.18 with c0226eb8bde8 reverted: the check before bh_lru_lock()",
-    buffer: Buffer { install_check: InstallCheck::BeforeLock },
+    buffer: Buffer { install_check: InstallCheck::BeforeLock, ..V5_18.buffer },
     ..V5_18
 };
 
@@ -72,5 +75,75 @@ pub static A3_ROTATE_DRAIN_IRQS_ON: Tree = Tree {
     base: "v6.1",
     about: "6.1 with the rotate batch drained with interrupts on",
     swap: Swap { rotate_drain: RotateDrain::IrqsOn, ..V6_1.swap },
+    ..V6_1
+};
+
+/// kernel-lru A4.
+pub static A4_MOVE_WITHOUT_CLAIM: Tree = Tree {
+    name: "v6.1-move-without-test-clear",
+    kind: Kind::Mutant,
+    base: "v6.1",
+    about: "6.1 with folio_batch_move_lru() not clearing PG_lru before it edits the list",
+    swap: Swap { move_claims: MoveClaims::Nothing, ..V6_1.swap },
+    ..V6_1
+};
+
+/// kernel-lru A5.
+pub static A5_PUT_BEFORE_SET_LRU: Tree = Tree {
+    name: "v6.1-put-before-set-lru",
+    kind: Kind::Mutant,
+    base: "v6.1",
+    about: "6.1 with move_folios_to_lru() dropping its reference before it sets PG_lru",
+    swap: Swap { putback: Putback::PutThenSetLru, ..V6_1.swap },
+    ..V6_1
+};
+
+/// kernel-lru A6.
+pub static A6_NO_BARRIER_IN_LRU_ADD: Tree = Tree {
+    name: "v5.11-lru-add-no-mb",
+    kind: Kind::Mutant,
+    base: "v5.11",
+    about: "5.11 with the smp_mb__after_atomic() of __pagevec_lru_add_fn() dropped",
+    swap: Swap { lru_add: LruAdd::SetFirstNoBarrier, ..V5_11.swap },
+    ..V5_11
+};
+
+/// kernel-lru C1.
+pub static C1_PREEMPT_OFF_ONLY: Tree = Tree {
+    name: "v6.1-bh-lru-preempt-only",
+    kind: Kind::Mutant,
+    base: "v6.1",
+    about: "6.1 with bh_lru_lock() leaving interrupts on",
+    buffer: Buffer { lru_lock: BhLruLock::PreemptOff, ..V6_1.buffer },
+    ..V6_1
+};
+
+/// kernel-lru C2.
+pub static C2_SLOT_WITHOUT_REFERENCE: Tree = Tree {
+    name: "v6.1-bh-lru-without-references",
+    kind: Kind::Mutant,
+    base: "v6.1",
+    about: "6.1 with slots of a bh_lru owning no reference",
+    buffer: Buffer { slot_reference: SlotReference::Uncounted, ..V6_1.buffer },
+    ..V6_1
+};
+
+/// kernel-lru A6: what the order of the two steps is there for.
+pub static A6_MLOCKED_READ_FIRST: Tree = Tree {
+    name: "v5.11-lru-add-mlocked-first",
+    kind: Kind::Mutant,
+    base: "v5.11",
+    about: "5.11 with PG_mlocked read before PG_lru is set",
+    swap: Swap { lru_add: LruAdd::ReadMlockedFirst, ..V5_11.swap },
+    ..V5_11
+};
+
+/// kernel-lru C3.
+pub static C3_MOVE_UNLOCKED: Tree = Tree {
+    name: "v6.1-move-without-private-lock",
+    kind: Kind::Mutant,
+    base: "v6.1",
+    about: "6.1 with i_private_lock dropped before the buffer ring is moved",
+    buffer: Buffer { ring_move: RingMove::Unlocked, ..V6_1.buffer },
     ..V6_1
 };

@@ -1,14 +1,15 @@
 //! Releases.
 
 use crate::Tree;
-use crate::fs::buffer::{Buffer, InstallCheck};
+use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference};
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{migrate_prep, never_pending, no_migrate_finish};
 use crate::mm::swap::{
-    BhLruDrain, DrainGeneration, ForcedDrain, RotateDrain, Swap, lru_cache_disable_by_rcu,
-    lru_cache_disable_by_rcu_expedited, lru_cache_disable_by_work, lru_cache_disabled,
-    lru_cache_enable,
+    BhLruDrain, DrainGeneration, ForcedDrain, LruAdd, MoveClaims, RotateDrain, Swap,
+    lru_cache_disable_by_rcu, lru_cache_disable_by_rcu_expedited, lru_cache_disable_by_work,
+    lru_cache_disabled, lru_cache_enable,
 };
+use crate::mm::vmscan::Putback;
 use crate::tree::Kind;
 
 /// 5.11: `migrate_prep()` drains once and disables nothing.
@@ -18,7 +19,12 @@ pub static V5_11: Tree = Tree {
     base: "v5.11",
     about: "Linux 5.11: migrate_prep() drains once, nothing is disabled",
     pending_name: "migrate_pending_count",
-    buffer: Buffer { install_check: InstallCheck::Never },
+    buffer: Buffer {
+        install_check: InstallCheck::Never,
+        lru_lock: BhLruLock::IrqsOff,
+        slot_reference: SlotReference::Counted,
+        ring_move: RingMove::UnderPrivateLock,
+    },
     swap: Swap {
         lru_cache_disable: migrate_prep,
         lru_cache_enable: no_migrate_finish,
@@ -27,6 +33,9 @@ pub static V5_11: Tree = Tree {
         drain_generation: DrainGeneration::AsWritten,
         forced_drain: ForcedDrain::EveryCpu,
         rotate_drain: RotateDrain::IrqsOff,
+        move_claims: MoveClaims::TestClearLru,
+        lru_add: LruAdd::SetFirst,
+        putback: Putback::SetLruThenPut,
     },
     memory_hotplug: MemoryHotplug { failed_removal: FailedRemoval::NothingToUndo },
 };
@@ -37,7 +46,7 @@ pub static V5_13: Tree = Tree {
     base: "v5.13",
     about: "Linux 5.13: lru_cache_disable() with work on every CPU (d479960e44f2, 8cc621d2f45d)",
     pending_name: "lru_disable_count",
-    buffer: Buffer { install_check: InstallCheck::BeforeLock },
+    buffer: Buffer { install_check: InstallCheck::BeforeLock, ..V5_11.buffer },
     swap: Swap {
         lru_cache_disable: lru_cache_disable_by_work,
         lru_cache_enable,
@@ -66,10 +75,11 @@ pub static V5_18: Tree = Tree {
     name: "v5.18",
     base: "v5.18",
     about: "Linux 5.18: synchronize_rcu() orders the counter (ff042f4a9b05, c0226eb8bde8)",
-    buffer: Buffer { install_check: InstallCheck::UnderLock },
+    buffer: Buffer { install_check: InstallCheck::UnderLock, ..V5_11.buffer },
     swap: Swap {
         lru_cache_disable: lru_cache_disable_by_rcu,
         forced_drain: ForcedDrain::WhereNeeded,
+        lru_add: LruAdd::SetLast,
         ..V5_15.swap
     },
     ..V5_15

@@ -30,6 +30,8 @@ pub enum Instr {
     /// Adds if the word is below 2, and remembers whether it was.
     AddIfSmall(u32),
     Lock(u32),
+    /// Takes the first lock on the way through the second.
+    LockPassing(u32, u32),
     Unlock(u32),
     /// Tries a lock; gives it back at once if it was free; remembers whether it was.
     Try(u32),
@@ -128,6 +130,10 @@ fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
             });
         }
         Instr::Lock(l) => step(Op::new(Kind::Lock, lock(l))),
+        Instr::LockPassing(l, passed) => {
+            let op = Op::new(Kind::Lock, lock(l));
+            step(Op { passes: [Some(lock(passed)), Some(lock(l))], ..op });
+        }
         Instr::Unlock(l) => step(Op::new(Kind::Unlock, lock(l))),
         Instr::Try(l) => {
             let won = try_lock(Op::new(Kind::TryLock, lock(l)));

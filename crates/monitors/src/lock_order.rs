@@ -1,0 +1,97 @@
+//! The order in which locks are taken, over all executions: a cycle is a deadlock that may happen
+//! even if no execution ran into it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graphmap::DiGraphMap;
+use selvedge_trace::{Action, Execution, Finding, Monitor, Name, Rule};
+
+/// The rule of the lock order.
+pub const LOCKS_HAVE_ONE_ORDER: Rule = Rule("locks are taken in one order");
+
+/// Collects "waits for B while holding A". Nodes are lock instances, not classes: an order between
+/// instances of one class may be kept by other means, and is no finding.
+///
+/// Try-locks wait for nobody and add no edge to what they take; what they hold counts. The
+/// exclusions of a CPU (`cpu.preempt`, `cpu.irq`) are no locks: nobody else can wait for them while
+/// a task of that CPU runs. They do count as guards.
+#[derive(Default)]
+pub struct LockOrder {
+    edges: BTreeMap<(u32, u32), BTreeSet<Use>>,
+    names: BTreeMap<u32, Name>,
+}
+
+/// One way in which an edge came about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Use {
+    task: u8,
+    who: String,
+    /// Locks that were held besides.
+    guards: BTreeSet<u32>,
+    path: String,
+}
+
+fn is_exclusion(name: Name) -> bool {
+    name.text.starts_with("cpu.")
+}
+
+impl Monitor for LockOrder {
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        let mut held: BTreeMap<u8, Vec<u32>> = BTreeMap::new();
+        for event in execution.events {
+            let mine = held.entry(event.task).or_default();
+            match event.action {
+                Action::Lock | Action::TryLock => {
+                    self.names.insert(event.object, event.name);
+                    if event.action == Action::Lock && !is_exclusion(event.name) {
+                        for &first in mine.iter().filter(|first| !is_exclusion(self.names[first])) {
+                            let who = execution.tasks[usize::from(event.task)].name.clone();
+                            let guards = mine.iter().copied().filter(|&l| l != first).collect();
+                            let path = execution.paths.functions(event.path).join(" > ");
+                            let used = Use { task: event.task, who, guards, path };
+                            self.edges.entry((first, event.object)).or_default().insert(used);
+                        }
+                    }
+                    mine.push(event.object);
+                }
+                Action::Unlock => mine.retain(|&lock| lock != event.object),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn exploration_ended(&mut self) -> Option<(Finding, String)> {
+        let graph: DiGraphMap<u32, ()> =
+            self.edges.keys().copied().map(|(a, b)| (a, b, ())).collect();
+        let cycles = tarjan_scc(&graph).into_iter().filter(|locks| locks.len() > 1);
+        let evidence = cycles.filter_map(|locks: Vec<u32>| self.explain(&locks)).next()?;
+        let message = "possible deadlock: a cycle of lock orders".into();
+        Some((Finding { rule: LOCKS_HAVE_ONE_ORDER, message, event: None }, evidence))
+    }
+}
+
+impl LockOrder {
+    /// The edges of a cycle among these locks, if different tasks make them and no lock guards
+    /// them all.
+    fn explain(&self, locks: &[u32]) -> Option<String> {
+        let inside = |lock: u32| locks.contains(&lock);
+        let edges: Vec<_> =
+            self.edges.iter().filter(|((a, b), _)| inside(*a) && inside(*b)).collect();
+        let uses: Vec<&Use> = edges.iter().flat_map(|(_, uses)| uses.iter()).collect();
+        let tasks: BTreeSet<u8> = uses.iter().map(|used| used.task).collect();
+        let guards = uses.iter().map(|used| used.guards.clone());
+        let common = guards.reduce(|a, b| a.intersection(&b).copied().collect())?;
+        if tasks.len() < 2 || !common.is_empty() {
+            return None;
+        }
+        let lines = edges.iter().flat_map(|((a, b), uses)| {
+            uses.iter().map(move |used| {
+                let (a, b) = (self.names[a], self.names[b]);
+                format!("{} takes {b} while it holds {a}: {}", used.who, used.path)
+            })
+        });
+        Some(lines.collect::<Vec<_>>().join("\n"))
+    }
+}
