@@ -1,0 +1,86 @@
+//! Checks one claim under one engine, and says what came of it.
+
+use std::sync::Arc;
+
+use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore};
+use selvedge_models::Kernel;
+use selvedge_trace::Counterexample;
+
+use crate::{Claim, Expected};
+
+/// A checked row.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The claim.
+    pub claim: &'static Claim,
+    /// The engine that it was checked under.
+    pub engine: Engine,
+    /// What was found.
+    pub exploration: Exploration,
+    /// What that means for the claim.
+    pub outcome: Outcome,
+}
+
+/// What an exploration means for a claim.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// As expected.
+    AsExpected,
+    /// Decided otherwise, or for another reason than expected; the text says how.
+    Unexpected(String),
+    /// Not decided; the text says why.
+    Undecided(String),
+}
+
+impl Row {
+    /// Its name.
+    pub fn name(&self) -> String {
+        self.claim.name(self.engine)
+    }
+}
+
+/// Explores the claim's scenario in its tree under `engine`.
+pub fn check(claim: &'static Claim, engine: Engine, bounds: &Bounds) -> Row {
+    let bounds = Bounds { loom_choices: claim.scenario.choices, ..bounds.clone() };
+    let (scenario, tree) = (claim.scenario, claim.tree);
+    let body = Arc::new(move || {
+        let kernel = Kernel::new(tree, scenario.sizes);
+        (scenario.play)(&kernel);
+        (scenario.at_end)(&kernel);
+    });
+    let monitors = selvedge_monitors::standard();
+    let mut exploration = explore(engine, &bounds, monitors, body);
+    if let Some(counterexample) = &mut exploration.counterexample {
+        counterexample.claim = claim.name(engine);
+        counterexample.tree = tree.name.into();
+        counterexample.scenario = scenario.name.into();
+    }
+    let outcome = judge(claim, &exploration);
+    Row { claim, engine, exploration, outcome }
+}
+
+fn judge(claim: &Claim, seen: &Exploration) -> Outcome {
+    match (&seen.verdict, claim.expected) {
+        (Verdict::Undecided(why), _) => Outcome::Undecided(why.clone()),
+        (Verdict::Violated, Expected::Violated) => right_rule(claim, seen.counterexample.as_ref()),
+        (Verdict::Holds | Verdict::HoldsWithin(_), Expected::Holds) => reached(claim, seen),
+        (Verdict::Violated, Expected::Holds) => Outcome::Unexpected("violated".into()),
+        (found, Expected::Violated) => Outcome::Unexpected(found.to_string()),
+    }
+}
+
+/// A violation of another rule is not the one that was expected.
+fn right_rule(claim: &Claim, counterexample: Option<&Counterexample>) -> Outcome {
+    match counterexample {
+        Some(found) if found.rule == claim.rule.0 => Outcome::AsExpected,
+        Some(found) => Outcome::Unexpected(format!("violated, but another rule: {}", found.rule)),
+        None => Outcome::Unexpected("violated, without a counterexample".into()),
+    }
+}
+
+fn reached(claim: &Claim, seen: &Exploration) -> Outcome {
+    match claim.reached.iter().find(|state| !seen.reached.contains(*state)) {
+        Some(state) => Outcome::Unexpected(format!("holds, but no execution reached: {state}")),
+        None => Outcome::AsExpected,
+    }
+}
