@@ -143,6 +143,16 @@ impl Run {
         }
         if !event.action.is_note() {
             self.steps += 1;
+            tracing::trace!(
+                target: "selvedge::gate",
+                task = event.task,
+                cpu = event.cpu,
+                function = self.paths.innermost(event.path),
+                primitive = event.primitive,
+                object = %event.name,
+                old = event.old,
+                new = event.new,
+            );
         }
         self.events.push(event);
     }

@@ -1,9 +1,11 @@
 //! The sequentially consistent engines: our schedulers, and shuttle's, on shuttle.
 
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::time::Instant;
 
-use selvedge_dpor::{Dpor, Enabled, End, Next, Observer, PlainDfs, Step};
+use selvedge_dpor::{Dpor, Enabled, End, Next, Observer, PlainDfs, Results, Step};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 use crate::panics;
@@ -17,6 +19,9 @@ const STACK_BYTES: usize = 0x2_0000;
 
 /// Runs the whole search. `None`: nothing cut it short.
 pub(crate) fn explore(engine: Engine, bounds: &Bounds, body: &Body) -> Option<Cut> {
+    if let Some(cut) = seed_is_overridden(engine) {
+        return Some(cut);
+    }
     let watch = Watch::new(bounds);
     let seen = watch.cut.clone();
     let body = body.clone();
@@ -25,6 +30,7 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, body: &Body) -> Option<Cu
         body();
         run::with(|run| run.tasks[0].finished = true);
     };
+    let results = watch.results.clone();
     let watch = Box::new(watch);
     let steps_max = 2 * bounds.steps_max;
     let search = || match engine {
@@ -38,7 +44,9 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, body: &Body) -> Option<Cu
             selvedge_dpor::run(Enabled::new(pct, watch, steps_max), STACK_BYTES, scenario);
         }
         Engine::Dpor if bounds.preemptions_max.is_none() => {
-            selvedge_dpor::run(Dpor::new(watch, steps_max), STACK_BYTES, scenario);
+            let dpor = Dpor::new(watch, steps_max);
+            results.replace(Some(dpor.results()));
+            selvedge_dpor::run(dpor, STACK_BYTES, scenario);
         }
         // A bounded search is done without reduction: that is what makes it complete within it.
         Engine::Dpor | Engine::Dfs | Engine::Loom => {
@@ -51,6 +59,13 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, body: &Body) -> Option<Cu
         Ok(()) => seen.take().or(bounds.preemptions_max.map(Cut::Preemptions)),
         Err(payload) => Some(Cut::Panic(panics::message(&*payload))),
     }
+}
+
+/// shuttle lets this variable override the seed that we would print.
+fn seed_is_overridden(engine: Engine) -> Option<Cut> {
+    let is_random = matches!(engine, Engine::Random | Engine::Pct);
+    let is_set = is_random && std::env::var_os("SHUTTLE_RANDOM_SEED").is_some();
+    is_set.then(|| Cut::Engine("SHUTTLE_RANDOM_SEED, which overrides the seed: unset it".into()))
 }
 
 /// Runs the scenario twice along the same schedule. A scenario that does not do the same thing
@@ -81,20 +96,27 @@ pub(crate) fn not_deterministic(bounds: &Bounds, body: &Body) -> Option<Cut> {
 struct Watch {
     bounds: Bounds,
     started: Instant,
-    cut: std::rc::Rc<std::cell::Cell<Option<Cut>>>,
+    cut: Rc<Cell<Option<Cut>>>,
+    /// How far the search is, if the engine can say.
+    results: Rc<RefCell<Option<Results>>>,
 }
 
 impl Watch {
     fn new(bounds: &Bounds) -> Watch {
-        let cut = std::rc::Rc::default();
-        Watch { bounds: bounds.clone(), started: Instant::now(), cut }
+        Watch {
+            bounds: bounds.clone(),
+            started: Instant::now(),
+            cut: Rc::default(),
+            results: Rc::default(),
+        }
     }
 
     fn spent(&self) -> Option<Cut> {
         let executions = run::with(|run| run.tally.executions);
         if executions % 1024 == 0 {
             if let Some(progress) = &self.bounds.progress {
-                progress(&Progress { executions, estimate: None });
+                let estimate = self.results.borrow().as_ref().and_then(Results::estimate);
+                progress(&Progress { executions, estimate });
             }
             if self.bounds.is_interrupted() {
                 return Some(Cut::Interrupted);

@@ -76,9 +76,10 @@ pub struct Exploration {
 }
 
 impl Exploration {
-    /// Was everything visited that the engine could visit?
+    /// Would more exploration change nothing? Of an engine that visits everything: it has, or it
+    /// has found a violation.
     pub fn is_complete(&self) -> bool {
-        self.verdict == Verdict::Holds
+        self.engine.is_exhaustive() && matches!(self.verdict, Verdict::Holds | Verdict::Violated)
     }
 }
 

@@ -1,3 +1,68 @@
-//! The command.
+//! The command. With `ci` the only part that prints or touches files.
+//!
+//! Exit codes: 0 all as expected, 1 a violation or an unexpected verdict, 2 usage or bad input,
+//! 3 undecided.
 
-fn main() {}
+mod args;
+mod check;
+mod error;
+mod list;
+mod matrix;
+mod output;
+mod progress;
+mod report;
+mod select;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, CheckArgs, Command};
+use crate::error::Failure;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    start_log(args.log.as_deref());
+    let result = match args.command {
+        None => check::run(&CheckArgs::default()),
+        Some(Command::Check(args)) => check::run(&args),
+        Some(Command::List(args)) => list::run(&args),
+        Some(Command::Show(args)) => show::run(&args),
+    };
+    match result {
+        Ok(status) => ExitCode::from(status as u8),
+        Err(failure) => {
+            eprintln!("selvedge: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Events of the gate, if asked for: `--log trace`, or `RUST_LOG=selvedge::gate=trace`.
+fn start_log(filter: Option<&str>) {
+    let filter = filter.map(String::from).or_else(|| std::env::var("RUST_LOG").ok());
+    let Some(filter) = filter else { return };
+    // A bare level is about our gate: loom and shuttle have much to say too.
+    let filter = if filter.contains('=') || filter == "off" {
+        filter
+    } else {
+        format!("selvedge::gate={filter}")
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+}
+
+/// How a command that did its work ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Status {
+    AsExpected = 0,
+    Unexpected = 1,
+    Undecided = 3,
+}
+
+/// What every command returns.
+type Outcome = Result<Status, Failure>;

@@ -1,0 +1,77 @@
+//! `selvedge list`: what there is.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use selvedge_explore::Engine;
+use selvedge_models::{Kind, trees};
+use selvedge_proofs::rows;
+use serde_json::{Value, json};
+
+use crate::args::{Format, ListArgs, Listed};
+use crate::{Outcome, Status, output};
+
+/// Prints the list.
+pub fn run(args: &ListArgs) -> Outcome {
+    let items = match args.what {
+        Listed::Trees => of_trees(|kind| kind != Kind::Mutant),
+        Listed::Mutants => of_trees(|kind| kind == Kind::Mutant),
+        Listed::Scenarios => scenarios(),
+        Listed::Claims => claims(),
+        Listed::Engines => engines(),
+    };
+    let text = match args.format {
+        Format::Json => serde_json::to_string_pretty(&items).expect("plain data") + "\n",
+        Format::Text => plain(&items),
+    };
+    output::print(&text)?;
+    Ok(Status::AsExpected)
+}
+
+/// A line for each item: its name, then what it is about.
+fn plain(items: &[Value]) -> String {
+    let field = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_string();
+    let width = items.iter().map(|item| field(item, "name").len()).max().unwrap_or(0).min(40);
+    items.iter().fold(String::new(), |mut out, item| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{:width$}  {}", field(item, "name"), field(item, "about"));
+        out
+    })
+}
+
+fn of_trees(is_meant: impl Fn(Kind) -> bool) -> Vec<Value> {
+    let meant = trees::ALL.iter().filter(|tree| is_meant(tree.kind));
+    meant.map(|t| json!({ "name": t.name, "base": t.base, "about": t.about })).collect()
+}
+
+fn scenarios() -> Vec<Value> {
+    let by_name: BTreeMap<&str, &str> =
+        rows().map(|(claim, _)| (claim.scenario.name, claim.scenario.about)).collect();
+    by_name.into_iter().map(|(name, about)| json!({ "name": name, "about": about })).collect()
+}
+
+fn claims() -> Vec<Value> {
+    rows()
+        .map(|(claim, engine)| {
+            let expected = claim.expected.name();
+            let about = format!("{expected} ({})", claim.source);
+            json!({ "name": claim.name(engine), "expected": expected, "source": claim.source,
+                    "reached": claim.reached, "about": about })
+        })
+        .collect()
+}
+
+fn engines() -> Vec<Value> {
+    let about = |engine: Engine| match engine {
+        Engine::Dpor => "complete, sequential consistency: one execution per order of conflicts",
+        Engine::Loom => "complete within its limits, weak memory (C11, no load buffering)",
+        Engine::Random => "shuttle's random scheduler: samples, sequential consistency",
+        Engine::Pct => "shuttle's PCT scheduler: samples, sequential consistency",
+        Engine::Dfs => "complete, sequential consistency: every order of steps, no reduction",
+    };
+    let item = |engine: Engine| {
+        json!({ "name": engine.name(), "memory_model": engine.memory_model().name(),
+                "about": about(engine) })
+    };
+    Engine::ALL.into_iter().map(item).collect()
+}

@@ -1,0 +1,87 @@
+//! `--format json`: schema `selvedge-report/1`.
+
+use selvedge_proofs::{Outcome, Row};
+use selvedge_trace::Counterexample;
+use serde::Serialize;
+
+/// The schema of the report.
+const SCHEMA: &str = "selvedge-report/1";
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: &'static str,
+    rows: Vec<Line<'a>>,
+    totals: Totals,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    name: String,
+    subsystem: &'a str,
+    rule: &'a str,
+    scenario: &'a str,
+    tree: &'a str,
+    engine: &'a str,
+    memory_model: &'a str,
+    verdict: &'a str,
+    bound: Option<&'a str>,
+    expected: &'a str,
+    source: &'a str,
+    as_expected: bool,
+    complete: bool,
+    executions: u64,
+    steps_max: usize,
+    reached: Vec<&'a str>,
+    elapsed_ms: f64,
+    counterexample: Option<&'a Counterexample>,
+}
+
+#[derive(Serialize)]
+struct Totals {
+    rows: usize,
+    as_expected: usize,
+    unexpected: usize,
+    undecided: usize,
+    executions: u64,
+}
+
+/// The rows as one JSON object.
+pub fn json(rows: &[Row]) -> String {
+    let count = |is: fn(&Outcome) -> bool| rows.iter().filter(|row| is(&row.outcome)).count();
+    let report = Report {
+        schema: SCHEMA,
+        rows: rows.iter().map(line).collect(),
+        totals: Totals {
+            rows: rows.len(),
+            as_expected: count(|outcome| *outcome == Outcome::AsExpected),
+            unexpected: count(|outcome| matches!(outcome, Outcome::Unexpected(_))),
+            undecided: count(|outcome| matches!(outcome, Outcome::Undecided(_))),
+            executions: rows.iter().map(|row| row.exploration.executions).sum(),
+        },
+    };
+    serde_json::to_string_pretty(&report).expect("plain data") + "\n"
+}
+
+fn line(row: &Row) -> Line<'_> {
+    let (claim, seen) = (row.claim, &row.exploration);
+    Line {
+        name: row.name(),
+        subsystem: claim.subsystem,
+        rule: claim.rule.0,
+        scenario: claim.scenario.name,
+        tree: claim.tree.name,
+        engine: row.engine.name(),
+        memory_model: row.engine.memory_model().name(),
+        verdict: seen.verdict.name(),
+        bound: seen.verdict.bound(),
+        expected: claim.expected.name(),
+        source: claim.source,
+        as_expected: row.outcome == Outcome::AsExpected,
+        complete: seen.is_complete(),
+        executions: seen.executions,
+        steps_max: seen.steps_max,
+        reached: seen.reached.iter().copied().collect(),
+        elapsed_ms: seen.elapsed.as_secs_f64() * 1e3,
+        counterexample: seen.counterexample.as_ref(),
+    }
+}

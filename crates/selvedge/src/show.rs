@@ -1,0 +1,29 @@
+//! `selvedge show`: a counterexample from its file.
+
+use std::fs;
+
+use selvedge_trace::{from_json, steps, table, to_json};
+
+use crate::args::{ShowArgs, View};
+use crate::error::Failure;
+use crate::{Outcome, Status, output};
+
+/// Reads the file and prints the view.
+pub fn run(args: &ShowArgs) -> Outcome {
+    let name = args.file.display().to_string();
+    let bytes = fs::read(&args.file).map_err(|error| Failure::io("read", &args.file, &error))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Failure::new(format!("{name}: not text, expected a counterexample (selvedge-trace/1)"))
+    })?;
+    let cx = from_json(&name, &text).map_err(|error| Failure::new(error.to_string()))?;
+    let view = match args.view {
+        View::Table => table(&cx),
+        View::Steps => steps(&cx),
+        View::Json => to_json(&cx),
+    };
+    match &args.output {
+        Some(path) => output::write_file(path, &view)?,
+        None => output::print(&view)?,
+    }
+    Ok(Status::AsExpected)
+}
