@@ -1,0 +1,173 @@
+//! The command as its users see it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn selvedge(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_selvedge")).args(args).output().expect("the command runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+/// A directory of this test's own, empty.
+fn scratch(name: &str) -> PathBuf {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&dir);
+    dir
+}
+
+fn refused(args: &[&str], saying: &str) {
+    let output = selvedge(args);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+    assert!(error.contains(saying), "{args:?}: {error}");
+    assert!(output.stdout.is_empty(), "{args:?} printed something");
+}
+
+#[test]
+fn the_patch_of_seed_000_is_refuted_and_shown() {
+    let output = selvedge(&["check", "--tree", "rfc-migrate-pending", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
+    assert_eq!(report["schema"], "selvedge-report/1");
+    let rows = report["rows"].as_array().expect("rows");
+    let verdict = |source: &str, engine: &str| {
+        let is_it = |row: &&Value| row["source"] == source && row["engine"] == engine;
+        rows.iter().find(is_it).unwrap_or_else(|| panic!("{source} {engine}"))["verdict"].clone()
+    };
+    for engine in ["dpor", "random", "pct", "loom"] {
+        assert_eq!(verdict("kernel-lru:B1", engine), "violated", "{engine}");
+    }
+    assert_eq!(verdict("kernel-lru:B3", "loom"), "violated");
+    assert_eq!(verdict("kernel-lru:B3", "dpor"), "holds");
+    assert_eq!(verdict("kernel-lru:B3", "random"), "holds_within");
+    let fields = [
+        "name",
+        "subsystem",
+        "rule",
+        "scenario",
+        "tree",
+        "engine",
+        "memory_model",
+        "verdict",
+        "bound",
+        "expected",
+        "source",
+        "as_expected",
+        "complete",
+        "executions",
+        "steps_max",
+        "reached",
+        "elapsed_ms",
+        "counterexample",
+    ];
+    for row in rows {
+        assert!(fields.iter().all(|field| row.get(field).is_some()), "{row}");
+    }
+    let totals = &report["totals"];
+    assert_eq!(totals["rows"], rows.len());
+    assert_eq!(totals["as_expected"], rows.len());
+}
+
+#[test]
+fn every_sc_row_is_complete_under_dpor() {
+    let output = selvedge(&["check", "--engine", "dpor", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
+    for row in report["rows"].as_array().expect("rows") {
+        assert_eq!(row["complete"], true, "{}", row["name"]);
+    }
+}
+
+#[test]
+fn a_counterexample_goes_through_a_file() {
+    let dir = scratch("counterexamples");
+    let dir_name = dir.display().to_string();
+    let filter = "install_vs_prep::rfc-migrate-pending::dpor";
+    let output = selvedge(&["check", filter, "--out", &dir_name]);
+    assert_eq!(output.status.code(), Some(0));
+    let files: Vec<PathBuf> =
+        fs::read_dir(&dir).expect("made").map(|entry| entry.expect("entry").path()).collect();
+    assert_eq!(files.len(), 2, "{files:?}");
+    let json =
+        files.iter().find(|file| file.extension().is_some_and(|e| e == "json")).expect("json");
+    let json_name = json.display().to_string();
+    let table = stdout(&selvedge(&["show", &json_name]));
+    assert!(table.starts_with("CPU0 installer"), "{table}");
+    assert_eq!(table, fs::read_to_string(json.with_extension("txt")).expect("the table"));
+    assert!(stdout(&selvedge(&["show", &json_name, "--as", "steps"])).contains("<== fatal"));
+    assert_eq!(
+        stdout(&selvedge(&["show", &json_name, "--as", "json"])),
+        fs::read_to_string(json).expect("the file")
+    );
+    let copy = dir.join("copy");
+    let copy_name = copy.display().to_string();
+    assert_eq!(selvedge(&["show", &json_name, "-o", &copy_name]).status.code(), Some(0));
+    assert_eq!(table, fs::read_to_string(copy).expect("written"));
+    refused(&["show", &json_name, "-o", &format!("{dir_name}/no/such/dir")], "cannot write");
+}
+
+#[test]
+fn bad_input_is_answered_in_one_line() {
+    refused(&["check", "--tree", "v5.12"], "unknown tree `v5.12`: did you mean");
+    refused(&["check", "--engine", "spin"], "expected one of dpor, loom, random, pct, dfs");
+    refused(&["check", "instal_vs_prep"], "near: install_vs_prep");
+    refused(&["check", "--tree", "v6.1", "--engine", "dfs", "add_vs_prep"], "no row is meant");
+    refused(&["show", "no-such-file.json"], "cannot read no-such-file.json");
+    refused(&["check", "add_vs_prep", "--out", "/dev/null/x"], "cannot write to the directory");
+    let dir = scratch("foreign");
+    fs::create_dir_all(&dir).expect("scratch");
+    let foreign = dir.join("foreign.json");
+    let foreign_name = foreign.display().to_string();
+    fs::write(&foreign, "{\"schema\": \"selvedge-trace/2\"}").expect("scratch");
+    refused(&["show", &foreign_name], "schema is \"selvedge-trace/2\"");
+    fs::write(&foreign, [0xff, 0xfe]).expect("scratch");
+    refused(&["show", &foreign_name], "not text");
+}
+
+#[test]
+fn what_is_cut_short_is_undecided() {
+    let filter = "two_migrators::v6.1::dpor";
+    let output = selvedge(&["check", filter, "--max-executions", "5"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stdout(&output).contains("the limit of 5 executions"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_error() {
+    let command = format!("{} list claims | head -1", env!("CARGO_BIN_EXE_selvedge"));
+    let output = Command::new("sh").args(["-c", &command]).output().expect("sh runs");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn the_gate_is_logged_when_asked_for() {
+    let args = ["--log", "trace", "check", "install_vs_prep::rfc-migrate-pending::dpor"];
+    let output = selvedge(&args);
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(log.contains("selvedge::gate"), "{log}");
+    assert!(log.contains("atomic_inc"), "{log}");
+    assert!(selvedge(&args[2..]).stderr.is_empty());
+}
+
+#[test]
+fn lists_name_what_there_is() {
+    for (what, name) in [
+        ("trees", "rfc-migrate-pending"),
+        ("mutants", "v6.1-bh-lru-preempt-only"),
+        ("scenarios", "install_vs_prep"),
+        ("claims", "migrate_pending::"),
+        ("engines", "dpor"),
+    ] {
+        assert!(stdout(&selvedge(&["list", what])).contains(name), "{what}");
+        let json: Value =
+            serde_json::from_str(&stdout(&selvedge(&["list", what, "--format", "json"])))
+                .expect("JSON");
+        assert!(json.as_array().is_some_and(|items| !items.is_empty()), "{what}");
+    }
+}
