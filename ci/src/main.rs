@@ -1,0 +1,55 @@
+//! The gate: what has to be green before a change lands. Any CI calls `cargo run -p selvedge-ci`.
+
+mod tidy;
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+/// A named check.
+struct Step {
+    name: &'static str,
+    run: fn() -> Result<(), String>,
+}
+
+const GATE: &[Step] = &[
+    Step { name: "format", run: || cargo(&["fmt", "--all", "--check"]) },
+    Step { name: "tidy", run: tidy::run },
+    Step { name: "lints", run: lints },
+    Step { name: "docs", run: docs },
+    // The proofs, the golden counterexamples and the README's tables are tests.
+    Step { name: "tests", run: || cargo(&["test"]) },
+];
+
+fn lints() -> Result<(), String> {
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+fn docs() -> Result<(), String> {
+    let mut command = Command::new("cargo");
+    command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    succeed(command)
+}
+
+fn cargo(args: &[&str]) -> Result<(), String> {
+    let mut command = Command::new("cargo");
+    command.args(args);
+    succeed(command)
+}
+
+fn succeed(mut command: Command) -> Result<(), String> {
+    let status = command.status().map_err(|error| format!("cannot run {command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?} failed")) }
+}
+
+fn main() -> ExitCode {
+    for step in GATE {
+        let started = Instant::now();
+        println!("== {}", step.name);
+        if let Err(why) = (step.run)() {
+            eprintln!("gate: {}: {why}", step.name);
+            return ExitCode::FAILURE;
+        }
+        println!("== {} took {:.1} s", step.name, started.elapsed().as_secs_f64());
+    }
+    ExitCode::SUCCESS
+}
