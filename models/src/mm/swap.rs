@@ -157,6 +157,14 @@ pub fn lruvec_add_folio(folio: &Folio, list: u64) {
     plain_write(&folio.linked, list);
 }
 
+/// For scenarios: a folio that is new, in a kernel whose other folios begin on a list.
+pub fn unlist(k: &Kernel, folio: &Folio) {
+    let _in = enter("unlist");
+    debug_assert!(k.sizes.listed, "no folio of this kernel is on a list");
+    test_and_clear_bit(PG_LRU, &folio.flags);
+    plain_write(&folio.linked, NOT_LINKED);
+}
+
 /// `folio_isolate_lru()`; `isolate_lru_page()` until 5.18: takes a folio off its list for the
 /// caller, who gets a reference, if nobody else has cleared PG_lru.
 pub fn folio_isolate_lru(k: &Kernel, folio: &Folio, holder: Name) -> bool {
