@@ -24,6 +24,7 @@ use crate::error::Failure;
 fn main() -> ExitCode {
     let args = Args::parse();
     start_log(args.log.as_deref());
+    answer_for_aborts();
     let result = match args.command {
         None => check::run(&CheckArgs::default()),
         Some(Command::Check(args)) => check::run(&args),
@@ -36,6 +37,25 @@ fn main() -> ExitCode {
             eprintln!("selvedge: {failure}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// A model that panics while it unwinds aborts the process: say what that means, and exit as
+/// undecided rather than by a signal.
+fn answer_for_aborts() {
+    const SAID: &str =
+        "selvedge: a model aborted the process (a panic within a panic): undecided\n";
+    let last_words = || {
+        // What may be done in a signal handler: write, and exit at once.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), SAID.as_bytes());
+        signal_hook::low_level::exit(Status::Undecided as i32);
+    };
+    // SAFETY: stderr is not buffered, so that writing to it takes no lock that the aborting thread
+    // could hold while it allocates; `exit` here is `_exit`.
+    let registered =
+        unsafe { signal_hook::low_level::register(signal_hook::consts::SIGABRT, last_words) };
+    if let Err(error) = registered {
+        eprintln!("selvedge: aborts will not be explained: {error}");
     }
 }
 
