@@ -2,7 +2,7 @@
 
 use std::cell::UnsafeCell;
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 use selvedge_dpor::Kind;
 use selvedge_trace::{Action, Event, Name, Order};
@@ -18,6 +18,9 @@ pub struct Lock {
     object: u32,
     name: Name,
     holder: AtomicU8,
+    /// See [`Lock::ordering_others`].
+    orders_others: bool,
+    was_released: AtomicBool,
     weak: Option<WeakLock>,
 }
 
@@ -42,7 +45,17 @@ impl Lock {
             guard: UnsafeCell::new(None),
             mutex: Box::new(loom::sync::Mutex::new(())),
         });
-        Lock { object, name, holder: AtomicU8::new(NOBODY), weak }
+        let (holder, was_released) = (AtomicU8::new(NOBODY), AtomicBool::new(false));
+        Lock { object, name, holder, orders_others: false, was_released, weak }
+    }
+
+    /// The same, for a lock whose release and next acquisition by whomever, or the release of one
+    /// and the acquisition of another by one task, keep earlier stores before later ones for tasks
+    /// that take no lock. Rendered under loom as a release fence after
+    /// an acquisition that is not the first. That is a little too strong: it also keeps back what
+    /// the acquiring task did before.
+    pub fn ordering_others(self) -> Lock {
+        Lock { orders_others: true, ..self }
     }
 
     /// Its number.
@@ -65,6 +78,11 @@ impl Lock {
         let turn = announce(Kind::Lock, self.object, primitive, self.name);
         if let Some(weak) = &self.weak {
             weak.lock();
+            turn.resume();
+            let has_released = run::with(|run| run.me().has_released);
+            if self.orders_others && (has_released || self.was_released.load(Relaxed)) {
+                loom::sync::atomic::fence(loom::sync::atomic::Ordering::Release);
+            }
         }
         turn.resume();
         self.holder.store(run::me() as u8, Relaxed);
@@ -75,6 +93,8 @@ impl Lock {
     pub fn unlock(&self, primitive: &'static str) {
         let turn = announce(Kind::Unlock, self.object, primitive, self.name);
         self.holder.store(NOBODY, Relaxed);
+        self.was_released.store(true, Relaxed);
+        run::with(|run| run.me_mut().has_released |= self.orders_others);
         if let Some(weak) = &self.weak {
             weak.unlock();
         }

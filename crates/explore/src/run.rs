@@ -30,6 +30,8 @@ pub(crate) struct TaskState {
     /// What it announced last.
     pub(crate) pending: Option<Waiting>,
     pub(crate) finished: bool,
+    /// Has it released a lock (see `Lock::ordering_others`)?
+    pub(crate) has_released: bool,
 }
 
 /// What the exploration has seen.
@@ -100,6 +102,7 @@ impl Run {
             passes,
             pending: None,
             finished: false,
+            has_released: false,
             info,
         });
         self.tasks.len() - 1

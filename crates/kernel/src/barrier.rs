@@ -29,3 +29,13 @@ pub fn smp_mb__before_atomic() {
 pub fn smp_mb__after_atomic() {
     fence("smp_mb__after_atomic", Order::Full);
 }
+
+/// `smp_mb__after_spinlock()`: full, after a lock was taken.
+pub fn smp_mb__after_spinlock() {
+    fence("smp_mb__after_spinlock", Order::Full);
+}
+
+/// `smp_mb__after_unlock_lock()`: full, after an unlock and a lock.
+pub fn smp_mb__after_unlock_lock() {
+    fence("smp_mb__after_unlock_lock", Order::Full);
+}

@@ -1,5 +1,6 @@
 //! Spinlocks and mutexes. An unlock and the next lock of the same lock order everything before the
-//! one before everything after the other.
+//! one before everything after the other; for a third CPU that takes no lock, all but a store before
+//! and a load after (LKMM's `po-unlock-lock-po`).
 
 use selvedge_explore::{Lock, me};
 use selvedge_trace::Name;
@@ -15,7 +16,7 @@ pub struct SpinLock(Lock);
 impl SpinLock {
     /// `DEFINE_SPINLOCK`. To be made while the scenario is set up.
     pub fn new(name: Name) -> SpinLock {
-        SpinLock(Lock::new(name))
+        SpinLock(Lock::new(name).ordering_others())
     }
 
     /// `lockdep_is_held(lock)`: no step.
@@ -31,7 +32,7 @@ pub struct Mutex(Lock);
 impl Mutex {
     /// `DEFINE_MUTEX`. To be made while the scenario is set up.
     pub fn new(name: Name) -> Mutex {
-        Mutex(Lock::new(name))
+        Mutex(Lock::new(name).ordering_others())
     }
 
     /// The task that holds it, for a check's eyes only.

@@ -10,7 +10,29 @@
 use selvedge_explore::{enter, fence, is_weak};
 use selvedge_trace::Order;
 
-use crate::{Cpus, might_sleep, smp_processor_id};
+use crate::{Cpus, Var, might_sleep, preempt_disable, preempt_enable, smp_load_acquire};
+use crate::{smp_processor_id, smp_store_release};
+
+/// `rcu_read_lock()` without PREEMPT_RCU: preemption off.
+pub fn rcu_read_lock(cpus: &Cpus) {
+    preempt_disable(cpus);
+}
+
+/// `rcu_read_unlock()`.
+pub fn rcu_read_unlock(cpus: &Cpus) {
+    preempt_enable(cpus);
+}
+
+/// `rcu_assign_pointer(p, value)`: release.
+pub fn rcu_assign_pointer(pointer: &Var, value: u64) {
+    smp_store_release(pointer, value);
+}
+
+/// `rcu_dereference(p)`. The kernel relies on the address dependency; no engine knows of those, so
+/// that it is rendered as an acquire load, which also orders what does not depend on it.
+pub fn rcu_dereference(pointer: &Var) -> u64 {
+    smp_load_acquire(pointer)
+}
 
 /// `synchronize_rcu()`: may sleep.
 pub fn synchronize_rcu(cpus: &Cpus) {

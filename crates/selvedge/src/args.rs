@@ -25,6 +25,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Name what there is.
     List(ListArgs),
+    /// Run litmus tests in the kernel's C dialect on our primitives.
+    Litmus(LitmusArgs),
     /// Print a counterexample that `check --out` wrote.
     Show(ShowArgs),
 }
@@ -114,4 +116,28 @@ pub enum View {
     Steps,
     /// The file itself, checked.
     Json,
+}
+
+/// `selvedge litmus`
+#[derive(clap::Args, Debug)]
+pub struct LitmusArgs {
+    /// Litmus tests: `tools/memory-model/litmus-tests/*.litmus` of a kernel tree, or others.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Under this engine: loom and dpor, if not given.
+    #[arg(long = "engine", value_name = "ENGINE")]
+    pub engines: Vec<String>,
+    /// How to print; a table of all tests for a README with `card`.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: LitmusFormat,
+}
+
+/// How to print what litmus tests came to.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LitmusFormat {
+    /// As herd7 does, a line for each test and engine.
+    #[default]
+    Herd,
+    /// The conformance card: a Markdown table, and the totals.
+    Card,
 }

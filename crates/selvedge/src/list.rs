@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use selvedge_explore::Engine;
+use selvedge_litmus::card_of;
 use selvedge_models::{Kind, trees};
 use selvedge_proofs::rows;
 use serde_json::{Value, json};
@@ -70,8 +71,10 @@ fn engines() -> Vec<Value> {
         Engine::Dfs => "complete, sequential consistency: every order of steps, no reduction",
     };
     let item = |engine: Engine| {
+        let card = card_of(engine);
         json!({ "name": engine.name(), "memory_model": engine.memory_model().name(),
-                "about": about(engine) })
+                "conformance": card,
+                "about": format!("{}; litmus tests of the kernel: {card}", about(engine)) })
     };
     Engine::ALL.into_iter().map(item).collect()
 }

@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod error;
 mod list;
+mod litmus;
 mod matrix;
 mod output;
 mod progress;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         None => check::run(&CheckArgs::default()),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::List(args)) => list::run(&args),
+        Some(Command::Litmus(args)) => litmus::run(&args),
         Some(Command::Show(args)) => show::run(&args),
     };
     match result {
@@ -81,6 +83,7 @@ fn start_log(filter: Option<&str>) {
 enum Status {
     AsExpected = 0,
     Unexpected = 1,
+    BadInput = 2,
     Undecided = 3,
 }
 

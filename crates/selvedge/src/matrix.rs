@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use selvedge_explore::Verdict;
+use selvedge_litmus::card_of;
 use selvedge_proofs::{Outcome, Row};
 use selvedge_trace::table;
 
@@ -83,6 +84,13 @@ fn summary(out: &mut String, rows: &[Row]) {
         count(|outcome| matches!(outcome, Outcome::Unexpected(_))),
         count(|outcome| matches!(outcome, Outcome::Undecided(_))),
     );
+    let mut engines: Vec<_> = rows.iter().map(|row| row.engine).collect();
+    engines.sort_unstable();
+    engines.dedup();
+    for engine in engines {
+        let card = card_of(engine);
+        let _ = writeln!(out, "{engine}, on the kernel's litmus tests: {card}");
+    }
     out.push_str(
         "sc: sequential consistency. c11: weak memory as loom explores it, without load buffering.\n",
     );

@@ -1,5 +1,8 @@
 //! `--format json`: schema `selvedge-report/1`.
 
+use std::collections::BTreeMap;
+
+use selvedge_litmus::card_of;
 use selvedge_proofs::{Outcome, Row};
 use selvedge_trace::Counterexample;
 use serde::Serialize;
@@ -12,6 +15,8 @@ struct Report<'a> {
     schema: &'static str,
     rows: Vec<Line<'a>>,
     totals: Totals,
+    /// What each engine makes of the kernel's litmus tests.
+    cards: BTreeMap<&'a str, &'a str>,
 }
 
 #[derive(Serialize)]
@@ -58,6 +63,7 @@ pub fn json(rows: &[Row]) -> String {
             undecided: count(|outcome| matches!(outcome, Outcome::Undecided(_))),
             executions: rows.iter().map(|row| row.exploration.executions).sum(),
         },
+        cards: rows.iter().map(|row| (row.engine.name(), card_of(row.engine))).collect(),
     };
     serde_json::to_string_pretty(&report).expect("plain data") + "\n"
 }

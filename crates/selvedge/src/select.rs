@@ -32,7 +32,8 @@ pub fn select(args: &CheckArgs) -> Result<Vec<Selected>, Failure> {
     if selected.is_empty() { Err(nothing_matches(args)) } else { Ok(selected) }
 }
 
-fn engine(name: &str) -> Result<Engine, Failure> {
+/// The engine of this name.
+pub fn engine(name: &str) -> Result<Engine, Failure> {
     let known: Vec<String> = Engine::ALL.iter().map(|engine| engine.to_string()).collect();
     name.parse().map_err(|()| Failure::unknown("engine", name, &known))
 }

@@ -171,3 +171,36 @@ fn lists_name_what_there_is() {
         assert!(json.as_array().is_some_and(|items| !items.is_empty()), "{what}");
     }
 }
+
+#[test]
+fn litmus_tests_are_run_and_bad_ones_do_not_stop_the_others() {
+    let dir = scratch("litmus");
+    fs::create_dir_all(&dir).expect("scratch");
+    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../litmus/tests/litmus/SB+mb.litmus");
+    let text = fs::read_to_string(&own).expect("our own test");
+    let write = |name: &str, text: &str| {
+        let file = dir.join(name);
+        fs::write(&file, text).expect("scratch");
+        file.display().to_string()
+    };
+    let good = write("good.litmus", &text);
+    let loops = write("loops.litmus", &text.replace("smp_mb();", "while (1) ;"));
+    let alarm = write("alarm.litmus", &text.replace("smp_mb();", ""));
+
+    let output = selvedge(&["litmus", "--engine", "loom", &good]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stdout(&output), "Observation SB+mb Never 0 3  (loom; expected Never: agrees)\n");
+    let output = selvedge(&["litmus", "--engine", "loom", &loops, &good]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stdout(&output).contains("agrees"));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        error.contains("loops.litmus:") && error.contains("`while` is not supported"),
+        "{error}"
+    );
+    let output = selvedge(&["litmus", "--engine", "loom", &alarm]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("FALSE ALARM"));
+    refused(&["litmus", "no-such.litmus"], "cannot read no-such.litmus");
+    refused(&["litmus", "--engine", "herd", &good], "unknown engine `herd`");
+}

@@ -1,0 +1,39 @@
+//! Litmus tests in the kernel's C dialect, run on the primitives of `selvedge_kernel`.
+//!
+//! The question is whether our primitives are the kernel's: a test says which outcome the kernel's
+//! memory model (LKMM) allows, and an engine that explores our primitives says which it reaches.
+//!
+//! | you want to …                       | open          |
+//! |-------------------------------------|---------------|
+//! | know what is parsed                 | `parse.rs`    |
+//! | know what a construct is run as     | `interpret.rs`|
+//! | know how an outcome is judged       | `judge.rs`    |
+//!
+//! **Rendered stronger than LKMM:** `rcu_dereference()` is an acquire load (the engines have no
+//! address dependencies). **Left out:** SRCU, bit operations, `spin_is_locked()`, loops, arrays,
+//! structures; a test that has one is *unsupported*, and the construct is named.
+
+mod ast;
+mod interpret;
+mod judge;
+mod lex;
+mod parse;
+
+use selvedge_explore::Engine;
+
+pub use ast::{Condition, Quantifier, Test};
+pub use interpret::{Observed, observe};
+pub use judge::{Agreement, Judged, judge};
+pub use lex::{Place, SyntaxError};
+pub use parse::parse;
+
+/// The conformance card: what engines make of the kernel's own tests
+/// (tools/memory-model/litmus-tests of 6.12.117). The tests are not in this repository; the card was
+/// made by `selvedge litmus --format card DIR/*.litmus`.
+pub const CARD: &str = include_str!("../conformance.md");
+
+/// The card's line about an engine; those that are not on it are sequentially consistent, as dpor.
+pub fn card_of(engine: Engine) -> &'static str {
+    let name = if engine == Engine::Loom { "loom: " } else { "dpor: " };
+    CARD.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("no card")
+}

@@ -1,0 +1,473 @@
+//! The kernel's C dialect of litmus tests, as herd7 reads it.
+//!
+//! ```text
+//! C name
+//! { initial values }
+//! P0(int *x, spinlock_t *l) { statements }
+//! filter (condition)  locations [x; 0:r1]  exists (condition)
+//! ```
+
+use crate::ast::{Condition, Expr, Kind, Operand, Process, Quantifier, Statement, Test, Value};
+use crate::lex::{Place, SyntaxError, Token, tokens};
+
+/// Nesting beyond this is refused, so that no input exhausts the stack.
+const DEPTH_MAX: usize = 64;
+
+/// Parses a test.
+pub fn parse(text: &str) -> Result<Test, SyntaxError> {
+    let (name, rest, line) = header(text)?;
+    let (tokens, comments) = tokens(rest, line)?;
+    let mut parser = Parser { tokens, at: 0, depth: 0 };
+    let initial = parser.initial()?;
+    let mut processes = Vec::new();
+    while parser.peek_word().is_some_and(|word| is_process(word, processes.len())) {
+        processes.push(parser.process()?);
+    }
+    if processes.is_empty() {
+        return Err(parser.expected("the first process, `P0(...)`"));
+    }
+    let filter = parser.filter()?;
+    parser.locations()?;
+    let (quantifier, condition) = parser.final_condition()?;
+    if parser.peek() != &Token::End {
+        return Err(parser.expected("the end of the file"));
+    }
+    let result = result_of(&comments);
+    Ok(Test { name, result, initial, processes, filter, quantifier, condition })
+}
+
+/// `C name`, the rest, and the line where that begins.
+fn header(text: &str) -> Result<(String, &str, usize), SyntaxError> {
+    let mut offset = 0;
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        offset += line.len();
+        let place = Place { line: number + 1, column: 1 };
+        match line.trim().strip_prefix("C ") {
+            Some(name) => return Ok((name.trim().into(), &text[offset..], number + 2)),
+            None if line.trim().is_empty() => {}
+            None => return Err(SyntaxError::new(place, "expected `C name` in the first line")),
+        }
+    }
+    Err(SyntaxError::new(Place { line: 1, column: 1 }, "expected `C name`, found nothing"))
+}
+
+fn result_of(comments: &str) -> Option<String> {
+    let after = comments.split("Result:").nth(1)?;
+    after.split_whitespace().next().map(|word| word.trim_matches(['*', ',', '.']).into())
+}
+
+fn is_process(word: &str, number: usize) -> bool {
+    word == format!("P{number}")
+}
+
+struct Parser {
+    tokens: Vec<(Token, Place)>,
+    at: usize,
+    depth: usize,
+}
+
+type Parsed<T> = Result<T, SyntaxError>;
+
+impl Parser {
+    fn peek(&self) -> &Token {
+        // The last token is the end, and is never passed.
+        &self.tokens[self.at].0
+    }
+
+    fn peek_word(&self) -> Option<&str> {
+        match self.peek() {
+            Token::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    fn place(&self) -> Place {
+        self.tokens[self.at].1
+    }
+
+    fn next(&mut self) -> Token {
+        let token = self.peek().clone();
+        if token != Token::End {
+            self.at += 1;
+        }
+        token
+    }
+
+    fn expected(&self, what: &str) -> SyntaxError {
+        let found = match self.peek() {
+            Token::Word(word) => format!("`{word}`"),
+            Token::Number(number) => number.to_string(),
+            Token::Symbol(symbol) => format!("`{symbol}`"),
+            Token::End => "the end of the file".into(),
+        };
+        SyntaxError::new(self.place(), format!("expected {what}, found {found}"))
+    }
+
+    fn accept(&mut self, symbol: &'static str) -> bool {
+        let is_it = self.peek() == &Token::Symbol(symbol);
+        self.at += usize::from(is_it);
+        is_it
+    }
+
+    fn require(&mut self, symbol: &'static str) -> Parsed<()> {
+        if self.accept(symbol) { Ok(()) } else { Err(self.expected(&format!("`{symbol}`"))) }
+    }
+
+    fn accept_word(&mut self, word: &str) -> bool {
+        let is_it = self.peek_word() == Some(word);
+        self.at += usize::from(is_it);
+        is_it
+    }
+
+    fn word(&mut self, what: &str) -> Parsed<String> {
+        match self.peek_word() {
+            Some(word) => {
+                let word = word.to_string();
+                self.at += 1;
+                Ok(word)
+            }
+            None => Err(self.expected(what)),
+        }
+    }
+
+    fn deeper<T>(&mut self, inner: impl FnOnce(&mut Parser) -> Parsed<T>) -> Parsed<T> {
+        if self.depth == DEPTH_MAX {
+            let message = format!("nested more than {DEPTH_MAX} deep");
+            return Err(SyntaxError::new(self.place(), message));
+        }
+        self.depth += 1;
+        let result = inner(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// `{ x=1; int y = 2; int *p = &x; p=x; spinlock_t l; atomic_t a = ATOMIC_INIT(1); }`
+    fn initial(&mut self) -> Parsed<Vec<(String, Value)>> {
+        let mut values = Vec::new();
+        self.require("{")?;
+        while !self.accept("}") {
+            if self.accept(";") {
+                continue;
+            }
+            if matches!(self.peek(), Token::Number(_)) {
+                return Err(SyntaxError::unsupported(self.place(), "initial value of a register"));
+            }
+            self.skip_type();
+            while self.accept("*") {}
+            let bracketed = self.accept("[");
+            let name = self.word("the name of a location")?;
+            if bracketed {
+                self.require("]")?;
+            } else if self.peek() == &Token::Symbol("[") {
+                return Err(SyntaxError::unsupported(self.place(), "array"));
+            }
+            if self.accept("=") {
+                values.push((name, self.initial_value()?));
+            }
+            if self.peek() != &Token::Symbol("}") {
+                self.require(";")?;
+            }
+        }
+        Ok(values)
+    }
+
+    fn initial_value(&mut self) -> Parsed<Value> {
+        if self.accept_word("ATOMIC_INIT") {
+            self.require("(")?;
+            let value = self.initial_value()?;
+            self.require(")")?;
+            return Ok(value);
+        }
+        if self.accept("-") {
+            return match self.next() {
+                Token::Number(number) => Ok(Value::Number(-number)),
+                _ => Err(self.expected("a number")),
+            };
+        }
+        let is_address = self.accept("&");
+        match self.peek().clone() {
+            Token::Number(number) if !is_address => {
+                self.at += 1;
+                Ok(Value::Number(number))
+            }
+            Token::Word(name) => {
+                self.at += 1;
+                Ok(Value::Address(name))
+            }
+            _ => Err(self.expected("a number or the name of a location")),
+        }
+    }
+
+    /// `int`, `unsigned long`, `spinlock_t`, `struct foo`: what it says of a location.
+    fn skip_type(&mut self) -> Option<Kind> {
+        let mut kind = None;
+        while let Some(word) = self.peek_word() {
+            kind = Some(match word {
+                "atomic_t" | "atomic_long_t" => Kind::Atomic,
+                "spinlock_t" => Kind::Spinlock,
+                "volatile" | "const" | "unsigned" | "signed" | "int" | "long" | "short"
+                | "char" | "intptr_t" | "uintptr_t" | "u32" | "u64" | "s32" | "s64" | "bool" => {
+                    Kind::Plain
+                }
+                _ => break,
+            });
+            self.at += 1;
+        }
+        kind
+    }
+
+    fn process(&mut self) -> Parsed<Process> {
+        self.at += 1;
+        self.require("(")?;
+        let mut parameters = Vec::new();
+        while !self.accept(")") {
+            let Some(kind) = self.skip_type() else {
+                let construct = self.word("the type of a parameter")?;
+                return Err(SyntaxError::unsupported(self.place(), &construct));
+            };
+            while self.accept("*") {}
+            parameters.push((kind, self.word("the name of a parameter")?));
+            if !self.accept(",") && self.peek() != &Token::Symbol(")") {
+                return Err(self.expected("`,` or `)`"));
+            }
+        }
+        Ok(Process { parameters, body: self.block()? })
+    }
+
+    fn block(&mut self) -> Parsed<Vec<Statement>> {
+        self.require("{")?;
+        let mut statements = Vec::new();
+        while !self.accept("}") {
+            statements.extend(self.deeper(Parser::statement)?);
+        }
+        Ok(statements)
+    }
+
+    fn statement(&mut self) -> Parsed<Vec<Statement>> {
+        if self.accept(";") {
+            return Ok(Vec::new());
+        }
+        if self.peek() == &Token::Symbol("{") {
+            return self.block();
+        }
+        let place = self.place();
+        if let Some(word @ ("while" | "for" | "do" | "goto" | "switch" | "return")) =
+            self.peek_word()
+        {
+            return Err(SyntaxError::unsupported(place, word));
+        }
+        if self.accept_word("if") {
+            self.require("(")?;
+            let condition = self.expr()?;
+            self.require(")")?;
+            let then = self.deeper(Parser::statement)?;
+            let otherwise =
+                if self.accept_word("else") { self.deeper(Parser::statement)? } else { Vec::new() };
+            return Ok(vec![Statement::If(condition, then, otherwise)]);
+        }
+        if self.skip_type().is_some() {
+            return self.declaration();
+        }
+        let statement = self.assignment()?;
+        self.require(";")?;
+        Ok(vec![statement])
+    }
+
+    fn declaration(&mut self) -> Parsed<Vec<Statement>> {
+        let mut declared = Vec::new();
+        loop {
+            while self.accept("*") {}
+            let name = self.word("the name of a register")?;
+            let value = if self.accept("=") { Some(self.expr()?) } else { None };
+            declared.push(Statement::Declare(name, value));
+            if !self.accept(",") {
+                self.require(";")?;
+                return Ok(declared);
+            }
+        }
+    }
+
+    fn assignment(&mut self) -> Parsed<Statement> {
+        let place = self.place();
+        let target = self.expr()?;
+        if !self.accept("=") {
+            return Ok(Statement::Evaluate(target));
+        }
+        let value = self.expr()?;
+        match target {
+            Expr::Name(name) => Ok(Statement::Set(name, value)),
+            Expr::Load(pointer) => Ok(Statement::Store(*pointer, value)),
+            _ => Err(SyntaxError::new(place, "expected a register or `*pointer` before `=`")),
+        }
+    }
+
+    fn expr(&mut self) -> Parsed<Expr> {
+        self.deeper(|parser| parser.binary(0))
+    }
+
+    /// Operators by how loosely they bind.
+    const LEVELS: &[&[&'static str]] = &[
+        &["||"],
+        &["&&"],
+        &["|"],
+        &["^"],
+        &["&"],
+        &["==", "!="],
+        &["<", ">", "<=", ">="],
+        &["+", "-"],
+        &["*", "/", "%"],
+    ];
+
+    fn binary(&mut self, level: usize) -> Parsed<Expr> {
+        let Some(operators) = Self::LEVELS.get(level) else { return self.unary() };
+        let mut left = self.binary(level + 1)?;
+        while let Some(&operator) = operators.iter().find(|o| self.peek() == &Token::Symbol(o)) {
+            self.at += 1;
+            let right = self.binary(level + 1)?;
+            left = Expr::Binary(operator, Box::new(left), Box::new(right));
+        }
+        Ok(left)
+    }
+
+    fn unary(&mut self) -> Parsed<Expr> {
+        let place = self.place();
+        let nested = |parser: &mut Parser| parser.deeper(Parser::unary).map(Box::new);
+        match self.next() {
+            Token::Symbol("!") => Ok(Expr::Not(nested(self)?)),
+            Token::Symbol("-") => Ok(Expr::Negate(nested(self)?)),
+            Token::Symbol("*") => Ok(Expr::Load(nested(self)?)),
+            // `&x` of a location is its address, which is what its name stands for.
+            Token::Symbol("&") => Ok(*nested(self)?),
+            Token::Symbol("(") if self.skip_type().is_some() => {
+                while self.accept("*") {}
+                self.require(")")?;
+                Ok(*nested(self)?)
+            }
+            Token::Symbol("(") => {
+                let inner = self.expr()?;
+                self.require(")")?;
+                Ok(inner)
+            }
+            Token::Number(number) => Ok(Expr::Number(number)),
+            Token::Word(name) if self.accept("(") => Ok(Expr::Call(name, self.arguments()?, place)),
+            Token::Word(name) => match self.peek() {
+                Token::Symbol(symbol @ ("[" | "->" | ".")) => {
+                    Err(SyntaxError::unsupported(self.place(), symbol))
+                }
+                _ => Ok(Expr::Name(name)),
+            },
+            _ => {
+                self.at -=
+                    usize::from(self.peek() != &Token::End || self.at + 1 == self.tokens.len());
+                Err(SyntaxError::new(place, "expected an expression"))
+            }
+        }
+    }
+
+    fn arguments(&mut self) -> Parsed<Vec<Expr>> {
+        let mut arguments = Vec::new();
+        while !self.accept(")") {
+            arguments.push(self.expr()?);
+            if !self.accept(",") && self.peek() != &Token::Symbol(")") {
+                return Err(self.expected("`,` or `)`"));
+            }
+        }
+        Ok(arguments)
+    }
+
+    fn filter(&mut self) -> Parsed<Option<Condition>> {
+        if self.accept_word("filter") { self.condition(0).map(Some) } else { Ok(None) }
+    }
+
+    fn locations(&mut self) -> Parsed<()> {
+        if !self.accept_word("locations") {
+            return Ok(());
+        }
+        self.require("[")?;
+        while !self.accept("]") {
+            if self.peek() == &Token::End {
+                return Err(self.expected("`]`"));
+            }
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn final_condition(&mut self) -> Parsed<(Quantifier, Condition)> {
+        let quantifier = match self.peek() {
+            Token::Symbol("~") => {
+                self.at += 1;
+                if !self.accept_word("exists") {
+                    return Err(self.expected("`exists`"));
+                }
+                Quantifier::NotExists
+            }
+            Token::Word(word) if word == "exists" => {
+                self.at += 1;
+                Quantifier::Exists
+            }
+            Token::Word(word) if word == "forall" => {
+                self.at += 1;
+                Quantifier::Forall
+            }
+            _ => return Err(self.expected("`exists`, `~exists` or `forall`")),
+        };
+        Ok((quantifier, self.condition(0)?))
+    }
+
+    fn condition(&mut self, level: usize) -> Parsed<Condition> {
+        if level == 2 {
+            return self.deeper(Parser::atom);
+        }
+        let symbol = ["\\/", "/\\"][level];
+        let mut left = self.condition(level + 1)?;
+        while self.accept(symbol) {
+            let right = Box::new(self.condition(level + 1)?);
+            left = match level {
+                0 => Condition::Or(Box::new(left), right),
+                _ => Condition::And(Box::new(left), right),
+            };
+        }
+        Ok(left)
+    }
+
+    fn atom(&mut self) -> Parsed<Condition> {
+        if self.accept("~") || self.accept_word("not") {
+            return Ok(Condition::Not(Box::new(self.deeper(Parser::atom)?)));
+        }
+        if self.accept("(") {
+            let inner = self.condition(0)?;
+            self.require(")")?;
+            return Ok(inner);
+        }
+        if self.accept_word("true") {
+            return Ok(Condition::True);
+        }
+        if let Token::Number(process) = *self.peek() {
+            self.at += 1;
+            self.require(":")?;
+            let register = self.word("the name of a register")?;
+            let process = usize::try_from(process).unwrap_or(usize::MAX);
+            return self.compare(|operand| Condition::Register(process, register, operand));
+        }
+        let bracketed = self.accept("[");
+        while self.accept("*") {}
+        let location = self.word("a register (`1:r0`) or a location")?;
+        if bracketed {
+            self.require("]")?;
+        }
+        self.compare(|operand| Condition::Location(location, operand))
+    }
+
+    fn compare(&mut self, make: impl FnOnce(Operand) -> Condition) -> Parsed<Condition> {
+        let is_negated = self.accept("!=");
+        if !is_negated && !self.accept("==") {
+            self.require("=")?;
+        }
+        let condition = make(match self.initial_value()? {
+            Value::Number(number) => Operand::Number(number),
+            Value::Address(name) => Operand::Address(name),
+        });
+        Ok(if is_negated { Condition::Not(Box::new(condition)) } else { condition })
+    }
+}

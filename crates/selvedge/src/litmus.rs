@@ -1,0 +1,160 @@
+//! `selvedge litmus`: runs litmus tests, and compares what an engine observes with what the files say.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use selvedge_explore::{Bounds, Engine};
+use selvedge_litmus::{Agreement, Judged, SyntaxError, Test, judge, observe, parse};
+
+use crate::args::{LitmusArgs, LitmusFormat};
+use crate::error::Failure;
+use crate::select::engine;
+use crate::{Outcome, Status, output};
+
+/// What became of one file.
+struct Line {
+    file: String,
+    name: String,
+    expected: String,
+    /// By engine, in their order; or why it was not run.
+    results: Result<Vec<(Engine, Judged)>, SyntaxError>,
+}
+
+/// Runs the files. A file that cannot be run does not keep the others from it.
+pub fn run(args: &LitmusArgs) -> Outcome {
+    let engines = args.engines.iter().map(|name| engine(name));
+    let mut engines = engines.collect::<Result<Vec<Engine>, Failure>>()?;
+    if engines.is_empty() {
+        engines = vec![Engine::Loom, Engine::Dpor];
+    }
+    let texts = args.files.iter().map(|file| {
+        let text = fs::read_to_string(file).map_err(|error| Failure::io("read", file, &error))?;
+        Ok((file.as_path(), text))
+    });
+    let texts = texts.collect::<Result<Vec<(&Path, String)>, Failure>>()?;
+    let lines = run_all(&texts, &engines);
+    let text = match args.format {
+        LitmusFormat::Herd => herd(&lines),
+        LitmusFormat::Card => card(&lines, &engines),
+    };
+    output::print(&text)?;
+    for line in &lines {
+        if let Err(error) = &line.results {
+            eprintln!("selvedge: {}:{error}", line.file);
+        }
+    }
+    Ok(status(&lines))
+}
+
+fn status(lines: &[Line]) -> Status {
+    let judged = || lines.iter().filter_map(|line| line.results.as_ref().ok()).flatten();
+    let any = |is: fn(&Agreement) -> bool| judged().any(|(_, judged)| is(&judged.agreement));
+    if lines.iter().any(|line| line.results.is_err()) {
+        Status::BadInput
+    } else if any(|agreement| *agreement == Agreement::FalseAlarm) {
+        Status::Unexpected
+    } else if any(|agreement| matches!(agreement, Agreement::Undecided(_))) {
+        Status::Undecided
+    } else {
+        Status::AsExpected
+    }
+}
+
+fn run_all(texts: &[(&Path, String)], engines: &[Engine]) -> Vec<Line> {
+    let next = AtomicUsize::new(0);
+    let done: Mutex<BTreeMap<usize, Line>> = Mutex::default();
+    let work = || {
+        while let Some((at, (file, text))) = take(&next, texts) {
+            let line = run_one(file, text, engines);
+            done.lock().expect("not poisoned").insert(at, line);
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        (0..cores.min(texts.len())).for_each(|_| {
+            scope.spawn(work);
+        });
+    });
+    done.into_inner().expect("not poisoned").into_values().collect()
+}
+
+fn take<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    items.get(at).map(|item| (at, item))
+}
+
+fn run_one(file: &Path, text: &str, engines: &[Engine]) -> Line {
+    let file = file.display().to_string();
+    let parsed = parse(text);
+    let (name, expected) = match &parsed {
+        Ok(test) => (test.name.clone(), test.result.clone().unwrap_or_else(|| "-".into())),
+        Err(_) => (file.clone(), "-".into()),
+    };
+    let results = parsed.and_then(|test| {
+        let results = engines.iter().map(|&engine| Ok((engine, run_under(&test, engine)?)));
+        results.collect()
+    });
+    Line { file, name, expected, results }
+}
+
+fn run_under(test: &Test, engine: Engine) -> Result<Judged, SyntaxError> {
+    let bounds = Bounds { time_max: Some(Duration::from_secs(60)), ..Bounds::PROOF };
+    Ok(judge(test, &observe(test, engine, &bounds)?))
+}
+
+/// Writing to a string cannot fail, here and below.
+fn herd(lines: &[Line]) -> String {
+    let mut out = String::new();
+    for line in lines {
+        let Ok(results) = &line.results else { continue };
+        for (engine, judged) in results {
+            let Judged { observation, positive, negative, agreement } = judged;
+            let (name, expected) = (&line.name, &line.expected);
+            let _ = writeln!(
+                out,
+                "Observation {name} {observation} {positive} {negative}  ({engine}; expected {expected}: {agreement})"
+            );
+        }
+    }
+    out
+}
+
+fn card(lines: &[Line], engines: &[Engine]) -> String {
+    let names: Vec<String> = engines.iter().map(ToString::to_string).collect();
+    let mut out = format!("| test | LKMM | {} |\n", names.join(" | "));
+    let _ = writeln!(out, "|---|---|{}", "---|".repeat(engines.len()));
+    for line in lines {
+        let cells: Vec<String> = match &line.results {
+            Ok(results) => results.iter().map(|(_, judged)| judged.agreement.to_string()).collect(),
+            Err(error) => vec![why_not(error); engines.len()],
+        };
+        let (name, expected) = (&line.name, &line.expected);
+        let _ = writeln!(out, "| {name} | {expected} | {} |", cells.join(" | "));
+    }
+    for (at, engine) in engines.iter().enumerate() {
+        let cell = |line: &Line| line.results.as_ref().ok().map(|r| r[at].1.agreement.clone());
+        let count = |is: fn(&Agreement) -> bool| lines.iter().filter_map(cell).filter(&is).count();
+        let _ = writeln!(
+            out,
+            "\n{engine}: {} agree, {} blind, {} false alarms, {} undecided, {} unsupported.",
+            count(|a| *a == Agreement::Agrees),
+            count(|a| *a == Agreement::Blind),
+            count(|a| *a == Agreement::FalseAlarm),
+            count(|a| matches!(a, Agreement::Undecided(_))),
+            lines.iter().filter(|line| line.results.is_err()).count(),
+        );
+    }
+    out
+}
+
+fn why_not(error: &SyntaxError) -> String {
+    match &error.unsupported {
+        Some(construct) => format!("unsupported: `{construct}`"),
+        None => "not parsed".into(),
+    }
+}
