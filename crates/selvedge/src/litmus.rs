@@ -74,7 +74,12 @@ fn run_all(texts: &[(&Path, String)], engines: &[Engine]) -> Vec<Line> {
             done.lock().expect("not poisoned").insert(at, line);
         }
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // loom maps and unmaps a stack for every task of every execution. Two threads that do so make
+    // the kernel interrupt both CPUs each time: together they are slower than one after the other.
+    let cores = match engines.contains(&Engine::Loom) {
+        true => 1,
+        false => std::thread::available_parallelism().map_or(1, usize::from),
+    };
     std::thread::scope(|scope| {
         (0..cores.min(texts.len())).for_each(|_| {
             scope.spawn(work);
