@@ -50,6 +50,7 @@ struct Counts {
     executions: u64,
     sleep_set_blocked: u64,
     complete: bool,
+    given_up: u64,
     explored: f64,
     traces: Option<HashSet<u64>>,
     repeated_traces: u64,
@@ -72,9 +73,16 @@ impl Results {
         self.0.borrow().repeated_traces
     }
 
-    /// Has the search ended by itself?
+    /// Has the search ended by itself, without giving up an execution before its end? An execution
+    /// that is given up shows only the races of the steps that it took.
     pub fn complete(&self) -> bool {
-        self.0.borrow().complete
+        let counts = self.0.borrow();
+        counts.complete && counts.given_up == 0
+    }
+
+    /// Executions that were given up: they took too many steps, or the program abandoned them.
+    pub fn given_up(&self) -> u64 {
+        self.0.borrow().given_up
     }
 
     /// How many executions there will be, guessed from the part of the tree that has been explored,
@@ -139,6 +147,7 @@ impl Strategy for Explore {
         let mut counts = self.results.0.borrow_mut();
         counts.executions += u64::from(!self.is_redundant);
         counts.sleep_set_blocked += u64::from(self.is_redundant);
+        counts.given_up += u64::from(matches!(end, End::StepLimit | End::Abandoned));
         counts.explored = explored(&self.frames);
         drop(counts);
         if !self.is_redundant && !matches!(end, End::NotDeterministic(_)) {

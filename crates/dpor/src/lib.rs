@@ -37,7 +37,9 @@
 //!   prefix: [`End::NotDeterministic`]);
 //! - everything that tasks share is accessed within announced steps, and an announcement says at
 //!   least what the step does;
-//! - executions are finite (`steps_max` stops those that are not, and is reported).
+//! - no execution is given up, by `steps_max` or by [`abandon`]: what it would have done next may
+//!   race with what it did, and that is not looked for. Such a search is not complete
+//!   ([`Results::given_up`] counts), so that the violations that it found are some, not all.
 //!
 //! # Who else is here
 //!
