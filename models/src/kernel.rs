@@ -6,9 +6,14 @@ use std::sync::{Arc, Mutex as Private, Weak};
 use selvedge_kernel::{Atomic, Bit, Cpus, Flags, Mutex, Name, PerCpu, SpinLock, Var, Work};
 
 use crate::Tree;
+use crate::mm::filemap::{Sleeper, WaitQueue};
 
 /// `PG_lru`: the folio is on an LRU list, and whoever clears the bit owns its place there.
 pub const PG_LRU: Bit = Bit { nr: 5, name: "PG_lru" };
+/// `PG_locked`.
+pub const PG_LOCKED: Bit = Bit { nr: 0, name: "PG_locked" };
+/// `PG_waiters`: in the same byte as [`PG_LOCKED`].
+pub const PG_WAITERS: Bit = Bit { nr: 7, name: "PG_waiters" };
 /// `PG_mlocked`. In the same word as [`PG_LRU`], which matters: one word, one order.
 pub const PG_MLOCKED: Bit = Bit { nr: 21, name: "PG_mlocked" };
 
@@ -28,12 +33,21 @@ pub struct Sizes {
     pub bh_lru: usize,
     /// Whether the folios begin on an LRU list.
     pub listed: bool,
+    /// Tasks that may sleep on a folio.
+    pub sleepers: usize,
 }
 
 impl Sizes {
     /// Two CPUs, one folio, one buffer head, batches of two, a bh_lru of one.
-    pub const TINY: Sizes =
-        Sizes { cpus: 2, folios: 1, buffer_heads: 1, batch: 2, bh_lru: 1, listed: false };
+    pub const TINY: Sizes = Sizes {
+        cpus: 2,
+        folios: 1,
+        buffer_heads: 1,
+        batch: 2,
+        bh_lru: 1,
+        listed: false,
+        sleepers: 0,
+    };
 }
 
 /// `struct folio` (a `struct page` until 5.16).
@@ -50,6 +64,8 @@ pub struct Folio {
     pub linked: Var,
     /// Has it been given back to the page allocator?
     pub freed: Var,
+    /// What the folio lock protects, as one word.
+    pub contents: Var,
 }
 
 /// On no list.
@@ -127,6 +143,10 @@ pub struct Kernel {
     pub buffer_heads: Vec<BufferHead>,
     /// mm/swap.c: `cpu_fbatches`.
     pub cpu_fbatches: PerCpu<Batches>,
+    /// mm/filemap.c: the wait queue that all folios hash to.
+    pub folio_waitqueue: WaitQueue,
+    /// The tasks that may sleep, by the number that scenarios give them.
+    pub sleepers: Vec<Sleeper>,
     /// fs/buffer.c: `bh_lrus`, newest entry first.
     pub bh_lrus: PerCpu<Vec<Var>>,
     /// `mapping->i_private_lock` of the one block device mapping (`private_lock` until 6.6).
@@ -171,6 +191,8 @@ impl Kernel {
             folios: (0..sizes.folios).map(|index| Folio::new(index, sizes.listed)).collect(),
             buffer_heads: (0..sizes.buffer_heads).map(BufferHead::new).collect(),
             cpu_fbatches: PerCpu::new(&cpus, batches),
+            folio_waitqueue: WaitQueue::new(),
+            sleepers: (0..sizes.sleepers).map(Sleeper::new).collect(),
             bh_lrus: PerCpu::new(&cpus, bh_lru),
             i_private_lock: SpinLock::new(Name::new("i_private_lock")),
             lru_lock: SpinLock::new(Name::new("lruvec->lru_lock")),
@@ -233,6 +255,7 @@ impl Folio {
             refcount,
             linked: Var::new(Name::new("folio->lru").nth(index), u64::from(listed)),
             freed: Var::new(Name::new("folio->freed").nth(index), 0),
+            contents: Var::new(Name::new("folio->contents").nth(index), 0),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod fs {
 }
 pub mod mm {
     //! mm/
+    pub mod filemap;
     pub mod memory_hotplug;
     pub mod mempolicy;
     pub mod migrate;
@@ -28,7 +29,7 @@ mod tree;
 pub mod trees;
 
 pub use kernel::{
-    BATCHED, Batch, Batches, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PG_LRU, PG_MLOCKED,
-    Sizes, UNEVICTABLE,
+    BATCHED, Batch, Batches, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PG_LOCKED, PG_LRU,
+    PG_MLOCKED, PG_WAITERS, Sizes, UNEVICTABLE,
 };
 pub use tree::{Kind, Tree};

@@ -2,6 +2,7 @@
 //! patches differ.
 
 use crate::fs::buffer::Buffer;
+use crate::mm::filemap::Filemap;
 use crate::mm::memory_hotplug::MemoryHotplug;
 use crate::mm::swap::Swap;
 
@@ -31,6 +32,8 @@ pub struct Tree {
     pub pending_name: &'static str,
     /// fs/buffer.c
     pub buffer: Buffer,
+    /// mm/filemap.c
+    pub filemap: Filemap,
     /// mm/swap.c
     pub swap: Swap,
     /// mm/memory_hotplug.c

@@ -30,3 +30,5 @@ pub const NOBODY_HAS_A_MOVING_BH: Rule = Rule("nobody holds a bh while its buffe
 /// What migration of buffers hopes for.
 pub const LRU_ONLY_BUFFERS_MIGRATE_AT_ONCE: Rule =
     Rule("buffers that only bh_lrus hold migrate in one call");
+/// What the folio lock is for.
+pub const CONTENTS_HAVE_ONE_WRITER: Rule = Rule("the contents of a locked folio have one writer");

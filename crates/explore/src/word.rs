@@ -228,6 +228,7 @@ impl Word {
             weak_full(access.order);
             let done = word.compare_exchange(seen, new, rmw_order(access.order), Weak::Relaxed);
             weak_full(access.order);
+            turn.resume();
             if done.is_ok() {
                 self.put(new);
                 self.record(turn, Action::Update, access, seen, new);

@@ -103,3 +103,24 @@ pub fn __clear_bit(bit: Bit, flags: &Flags) {
     let seen = flags.0.load(Access::relaxed("__clear_bit").plain());
     flags.0.store(seen & !bit.mask(), Access::relaxed("__clear_bit").plain());
 }
+
+/// `xor_unlock_is_negative_byte(mask, flags)`: releases the lock bit, and in the same step tells
+/// whether `waiters`, a bit of the same byte, is set. Release.
+pub fn xor_unlock_is_negative_byte(bit: Bit, waiters: Bit, flags: &Flags) -> bool {
+    let access = Access::relaxed("xor_unlock_is_negative_byte")
+        .bits(bit.mask() | waiters.mask())
+        .order(Order::Release);
+    flags.0.update(Rmw::And(!bit.mask()), access) & waiters.mask() != 0
+}
+
+/// The same without the ordering: for a mutant.
+pub fn xor_unlock_relaxed(bit: Bit, waiters: Bit, flags: &Flags) -> bool {
+    let access = Access::relaxed("xor_unlock_is_negative_byte").bits(bit.mask() | waiters.mask());
+    flags.0.update(Rmw::And(!bit.mask()), access) & waiters.mask() != 0
+}
+
+/// `test_and_set_bit_lock()` without its acquire: for a mutant.
+pub fn test_and_set_bit_relaxed(bit: Bit, flags: &Flags) -> bool {
+    let change = |seen: u64| (seen & bit.mask() == 0).then_some(seen | bit.mask());
+    flags.0.update_if(on(bit, "test_and_set_bit_lock"), change).is_err()
+}

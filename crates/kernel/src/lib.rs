@@ -18,6 +18,7 @@
 //! | `preempt_disable`, `local_lock`, `local_irq_disable`   | none: exclusion on one CPU             | `cpu.rs`      |
 //! | `on_each_cpu_cond`                                     | predicate: none; handler: both ways    | `smp.rs`      |
 //! | `queue_work_on`, `flush_work`                          | full if queued; completion             | `workqueue.rs`|
+//! | `set_current_state`, `schedule`, `try_to_wake_up`       | full, between store and load           | `sched.rs`    |
 //! | `synchronize_rcu`                                      | full, and with every section it waits for | `rcu.rs`   |
 //!
 //! Sources: tools/memory-model/linux-kernel.def, Documentation/atomic_t.txt and atomic_bitops.txt
@@ -34,6 +35,7 @@ mod once;
 mod rcu;
 mod refs;
 mod rules;
+mod sched;
 mod smp;
 mod workqueue;
 
@@ -46,6 +48,7 @@ pub use once::*;
 pub use rcu::*;
 pub use refs::*;
 pub use rules::*;
+pub use sched::*;
 pub use selvedge_explore::{Rmw, choose, enter, fail, fail_about, join};
 pub use selvedge_trace::{Context, Name, Order, Rule};
 pub use smp::*;

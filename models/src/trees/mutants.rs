@@ -2,6 +2,7 @@
 
 use crate::Tree;
 use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference};
+use crate::mm::filemap::{Filemap, FolioLockFault};
 use crate::mm::swap::{
     DrainGeneration, LruAdd, MoveClaims, RotateDrain, Swap, lru_cache_disable_without_rcu,
 };
@@ -145,5 +146,75 @@ pub static C3_MOVE_UNLOCKED: Tree = Tree {
     base: "v6.1",
     about: "6.1 with i_private_lock dropped before the buffer ring is moved",
     buffer: Buffer { ring_move: RingMove::Unlocked, ..V6_1.buffer },
+    ..V6_1
+};
+
+const fn folio_lock(name: &'static str, about: &'static str, fault: FolioLockFault) -> Tree {
+    Tree {
+        name,
+        kind: Kind::Mutant,
+        base: "v6.1",
+        about,
+        filemap: Filemap { fault, ..V6_1.filemap },
+        ..V6_1
+    }
+}
+
+/// kernel-migrate AM8.
+pub static AM8_RELAXED_TRYLOCK: Tree = folio_lock(
+    "v6.1-trylock-relaxed",
+    "6.1 with folio_trylock() acquiring nothing",
+    FolioLockFault::RelaxedTrylock,
+);
+
+/// kernel-migrate AM8.
+pub static AM8_RELAXED_UNLOCK: Tree = folio_lock(
+    "v6.1-unlock-relaxed",
+    "6.1 with folio_unlock() releasing nothing",
+    FolioLockFault::RelaxedUnlock,
+);
+
+/// kernel-migrate AM1.
+pub static AM1_NO_WAITERS_BIT: Tree = folio_lock(
+    "v6.1-no-waiters-bit",
+    "6.1 with a waiter that does not set PG_waiters",
+    FolioLockFault::NoWaitersBit,
+);
+
+/// kernel-migrate AM2.
+pub static AM2_WAITERS_BIT_TOO_LATE: Tree = folio_lock(
+    "v6.1-waiters-bit-too-late",
+    "6.1 with PG_waiters set after the look at PG_locked",
+    FolioLockFault::WaitersBitTooLate,
+);
+
+/// kernel-migrate AM4.
+pub static AM4_WAITERS_BIT_ALWAYS_CLEARED: Tree = folio_lock(
+    "v6.1-waiters-bit-always-cleared",
+    "6.1 with folio_wake_bit() clearing PG_waiters whoever still waits",
+    FolioLockFault::WaitersBitAlwaysCleared,
+);
+
+/// kernel-migrate AM12.
+pub static AM12_STATE_TOO_LATE: Tree = folio_lock(
+    "v6.1-state-too-late",
+    "6.1 with the waiter's state stored after the look at its flags",
+    FolioLockFault::StateTooLate,
+);
+
+/// kernel-migrate A.5, 3.
+pub static A5_NO_BARRIER_AFTER_STATE: Tree = folio_lock(
+    "v6.1-no-mb-after-state",
+    "6.1 with __set_current_state() in place of set_current_state()",
+    FolioLockFault::NoBarrierAfterState,
+);
+
+/// The bit handed over at once: 5.9-rc, before 5ef64cc8987a.
+pub static UNFAIRNESS_0: Tree = Tree {
+    name: "v6.1-unfairness-0",
+    kind: Kind::Mutant,
+    base: "v6.1",
+    about: "6.1 with sysctl_page_lock_unfairness = 0: strict hand-off",
+    filemap: Filemap { unfairness: 0, ..V6_1.filemap },
     ..V6_1
 };

@@ -2,6 +2,7 @@
 
 use crate::Tree;
 use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference};
+use crate::mm::filemap::Filemap;
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{migrate_prep, never_pending, no_migrate_finish};
 use crate::mm::swap::{
@@ -38,6 +39,7 @@ pub static V5_11: Tree = Tree {
         putback: Putback::SetLruThenPut,
     },
     memory_hotplug: MemoryHotplug { failed_removal: FailedRemoval::NothingToUndo },
+    filemap: Filemap::SINCE_5_9,
 };
 
 /// 5.13: `lru_cache_disable()` (d479960e44f2), bh_lru with it (8cc621d2f45d).

@@ -1,6 +1,7 @@
 //! The claims, one file per subsystem; each file has its scenarios first and then a table.
 
 mod bh_lru;
+mod folio_lock;
 mod lru_batches;
 mod migrate_pending;
 
@@ -9,7 +10,8 @@ use selvedge_explore::Engine;
 use crate::Claim;
 
 /// All claims: those of the patches of the mail threads first.
-pub static ALL: &[&[Claim]] = &[migrate_pending::CLAIMS, bh_lru::CLAIMS, lru_batches::CLAIMS];
+pub static ALL: &[&[Claim]] =
+    &[migrate_pending::CLAIMS, bh_lru::CLAIMS, lru_batches::CLAIMS, folio_lock::CLAIMS];
 
 /// For what shows under sequential consistency: every engine, the complete ones first.
 const EVERY: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Random, Engine::Pct];
