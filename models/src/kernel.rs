@@ -7,6 +7,7 @@ use selvedge_kernel::{Atomic, Bit, Cpus, Flags, Mutex, Name, PerCpu, SpinLock, V
 
 use crate::Tree;
 use crate::mm::filemap::{Sleeper, WaitQueue};
+use crate::sched::wait_bit::BitWaitQueue;
 
 /// `PG_lru`: the folio is on an LRU list, and whoever clears the bit owns its place there.
 pub const PG_LRU: Bit = Bit { nr: 5, name: "PG_lru" };
@@ -14,6 +15,8 @@ pub const PG_LRU: Bit = Bit { nr: 5, name: "PG_lru" };
 pub const PG_LOCKED: Bit = Bit { nr: 0, name: "PG_locked" };
 /// `PG_waiters`: in the same byte as [`PG_LOCKED`].
 pub const PG_WAITERS: Bit = Bit { nr: 7, name: "PG_waiters" };
+/// `BH_Lock`, of `bh->b_state`.
+pub const BH_LOCK: Bit = Bit { nr: 2, name: "BH_Lock" };
 /// `PG_mlocked`. In the same word as [`PG_LRU`], which matters: one word, one order.
 pub const PG_MLOCKED: Bit = Bit { nr: 21, name: "PG_mlocked" };
 
@@ -82,6 +85,10 @@ pub struct BufferHead {
     pub index: usize,
     /// `bh->b_count`.
     pub b_count: Atomic,
+    /// `bh->b_state`
+    pub b_state: Flags,
+    /// What the buffer lock protects, as one word.
+    pub contents: Var,
     /// Has `free_buffer_head()` been called?
     pub freed: Var,
     /// Is its ring being moved to another folio?
@@ -145,6 +152,8 @@ pub struct Kernel {
     pub cpu_fbatches: PerCpu<Batches>,
     /// mm/filemap.c: the wait queue that all folios hash to.
     pub folio_waitqueue: WaitQueue,
+    /// kernel/sched/wait_bit.c: the wait queue that all words hash to.
+    pub bit_waitqueue: BitWaitQueue,
     /// The tasks that may sleep, by the number that scenarios give them.
     pub sleepers: Vec<Sleeper>,
     /// fs/buffer.c: `bh_lrus`, newest entry first.
@@ -192,6 +201,7 @@ impl Kernel {
             buffer_heads: (0..sizes.buffer_heads).map(BufferHead::new).collect(),
             cpu_fbatches: PerCpu::new(&cpus, batches),
             folio_waitqueue: WaitQueue::new(),
+            bit_waitqueue: BitWaitQueue::new(),
             sleepers: (0..sizes.sleepers).map(Sleeper::new).collect(),
             bh_lrus: PerCpu::new(&cpus, bh_lru),
             i_private_lock: SpinLock::new(Name::new("i_private_lock")),
@@ -266,6 +276,8 @@ impl BufferHead {
         selvedge_kernel::booked(&b_count, Name::new("user of the bh"));
         let freed = Var::new(Name::new("bh->freed").nth(index), 0);
         let moving = Var::new(Name::new("bh->moving").nth(index), 0);
-        BufferHead { index, b_count, freed, moving }
+        let b_state = Flags::new(Name::new("bh->b_state").nth(index), 0);
+        let contents = Var::new(Name::new("bh->contents").nth(index), 0);
+        BufferHead { index, b_count, b_state, contents, freed, moving }
     }
 }

@@ -24,12 +24,16 @@ pub mod mm {
     pub mod swap;
     pub mod vmscan;
 }
+pub mod sched {
+    //! kernel/sched/
+    pub mod wait_bit;
+}
 mod kernel;
 mod tree;
 pub mod trees;
 
 pub use kernel::{
-    BATCHED, Batch, Batches, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PG_LOCKED, PG_LRU,
-    PG_MLOCKED, PG_WAITERS, Sizes, UNEVICTABLE,
+    BATCHED, BH_LOCK, Batch, Batches, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PG_LOCKED,
+    PG_LRU, PG_MLOCKED, PG_WAITERS, Sizes, UNEVICTABLE,
 };
 pub use tree::{Kind, Tree};

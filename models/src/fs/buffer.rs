@@ -7,12 +7,15 @@
 //! Source: fs/buffer.c of 5.11, 5.14, 5.17, 6.1.
 
 use selvedge_kernel::{
-    Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, atomic_read, booked, enter, irqs_disabled,
-    kernel_assert, local_irq_disable, local_irq_enable, on_each_cpu_cond, plain_read, plain_write,
-    preempt_disable, preempt_enable, reached, smp_mb__before_atomic, smp_processor_id, spin_lock,
-    spin_unlock, unbooked,
+    Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, atomic_read, booked, clear_bit_unlock,
+    enter, irqs_disabled, kernel_assert, local_irq_disable, local_irq_enable, might_sleep,
+    on_each_cpu_cond, plain_read, plain_write, preempt_disable, preempt_enable, reached,
+    smp_mb__after_atomic, smp_mb__before_atomic, smp_processor_id, spin_lock, spin_unlock,
+    test_and_set_bit_lock, unbooked,
 };
 
+use crate::kernel::BH_LOCK;
+use crate::sched::wait_bit::{wait_on_bit_lock, wake_up_bit};
 use crate::{BufferHead, Kernel};
 
 /// What differs between trees.
@@ -26,6 +29,17 @@ pub struct Buffer {
     pub slot_reference: SlotReference,
     /// What `__buffer_migrate_folio()` holds while it moves the ring.
     pub ring_move: RingMove,
+    /// What `unlock_buffer()` has between clearing BH_Lock and looking for waiters.
+    pub unlock: UnlockBuffer,
+}
+
+/// What `unlock_buffer()` has between clearing BH_Lock and looking for waiters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UnlockBuffer {
+    /// `smp_mb__after_atomic()`.
+    FullBarrier,
+    /// Nothing: a mutant.
+    NoBarrier,
 }
 
 /// What `__buffer_migrate_folio()` holds while it moves the ring.
@@ -217,6 +231,31 @@ pub fn invalidate_bh_lrus_cpu(k: &Kernel) {
     bh_lru_lock(k);
     __invalidate_bh_lrus(k);
     bh_lru_unlock(k);
+}
+
+/// `trylock_buffer()`: never sleeps. Acquire if it wins.
+pub fn trylock_buffer(bh: &BufferHead) -> bool {
+    !test_and_set_bit_lock(BH_LOCK, &bh.b_state)
+}
+
+/// `lock_buffer()`, `__lock_buffer()`: `me` is the number of the calling task among the sleepers.
+pub fn lock_buffer(k: &Kernel, bh: &BufferHead, me: usize) {
+    let _in = enter("lock_buffer");
+    might_sleep(&k.cpus, "lock_buffer");
+    if !trylock_buffer(bh) {
+        wait_on_bit_lock(k, BH_LOCK, &bh.b_state, me);
+    }
+}
+
+/// `unlock_buffer()`: the full barrier is between the clear and the look at the queue; the waiter has
+/// its own between queueing itself and looking at the bit.
+pub fn unlock_buffer(k: &Kernel, bh: &BufferHead) {
+    let _in = enter("unlock_buffer");
+    clear_bit_unlock(BH_LOCK, &bh.b_state);
+    if k.tree.buffer.unlock == UnlockBuffer::FullBarrier {
+        smp_mb__after_atomic();
+    }
+    wake_up_bit(k, BH_LOCK, &bh.b_state);
 }
 
 /// `__find_get_block()`: the LRU, else the page cache. The walk of the buffer ring is under

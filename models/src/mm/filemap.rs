@@ -95,6 +95,11 @@ pub struct Sleeper {
 }
 
 impl Sleeper {
+    /// The task.
+    pub(crate) fn task(&self) -> &Task {
+        &self.task
+    }
+
     /// A task that runs.
     pub(crate) fn new(index: usize) -> Sleeper {
         let var = |name: &'static str| Var::new(Name::new(name).nth(index), 0);

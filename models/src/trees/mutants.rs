@@ -1,7 +1,7 @@
 //! Deliberate faults, each in one place. Some claim must catch each.
 
 use crate::Tree;
-use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference};
+use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
 use crate::mm::filemap::{Filemap, FolioLockFault};
 use crate::mm::swap::{
     DrainGeneration, LruAdd, MoveClaims, RotateDrain, Swap, lru_cache_disable_without_rcu,
@@ -216,5 +216,15 @@ pub static UNFAIRNESS_0: Tree = Tree {
     base: "v6.1",
     about: "6.1 with sysctl_page_lock_unfairness = 0: strict hand-off",
     filemap: Filemap { unfairness: 0, ..V6_1.filemap },
+    ..V6_1
+};
+
+/// `unlock_buffer()` without its `smp_mb__after_atomic()`.
+pub static UNLOCK_BUFFER_NO_BARRIER: Tree = Tree {
+    name: "v6.1-unlock-buffer-no-mb",
+    kind: Kind::Mutant,
+    base: "v6.1",
+    about: "6.1 with the smp_mb__after_atomic() of unlock_buffer() dropped",
+    buffer: Buffer { unlock: UnlockBuffer::NoBarrier, ..V6_1.buffer },
     ..V6_1
 };

@@ -1,7 +1,7 @@
 //! Releases.
 
 use crate::Tree;
-use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference};
+use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
 use crate::mm::filemap::Filemap;
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{migrate_prep, never_pending, no_migrate_finish};
@@ -25,6 +25,7 @@ pub static V5_11: Tree = Tree {
         lru_lock: BhLruLock::IrqsOff,
         slot_reference: SlotReference::Counted,
         ring_move: RingMove::UnderPrivateLock,
+        unlock: UnlockBuffer::FullBarrier,
     },
     swap: Swap {
         lru_cache_disable: migrate_prep,

@@ -1,17 +1,19 @@
 //! kernel-lru section C: the bh_lru, what its references protect, and what they stand in the way of.
 
 use selvedge_explore::Engine;
-use selvedge_kernel::{Name, READ_ONCE, atomic_read, fail, fail_about, join};
+use selvedge_kernel::{
+    Name, READ_ONCE, atomic_read, fail, fail_about, join, plain_read, plain_write,
+};
 use selvedge_models::fs::buffer::{
     __find_get_block, bh_lru_install, brelse, buffer_migrate_folio_norefs, invalidate_bh_lrus,
-    lookup_bh_lru, put_bh, try_to_free_buffers,
+    lock_buffer, lookup_bh_lru, put_bh, try_to_free_buffers, unlock_buffer,
 };
 use selvedge_models::trees::*;
 use selvedge_models::{Kernel, Sizes, Tree};
-use selvedge_monitors::REFERENCES_BALANCE;
+use selvedge_monitors::{NOBODY_WAITS_FOR_EVER, REFERENCES_BALANCE};
 use selvedge_trace::Rule;
 
-use super::{EVERY, SC, SC_WITHOUT_RANDOM};
+use super::{EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
 use crate::Expected::{self, Holds, Violated};
 use crate::rules::*;
 use crate::{Claim, Scenario};
@@ -161,6 +163,44 @@ fn in_a_bh_lru(k: &Kernel) -> bool {
     k.cpus.online().any(|cpu| k.bh_lrus.of(cpu).iter().any(|slot| READ_ONCE(slot) != 0))
 }
 
+static LOCK_BUFFER: Scenario = Scenario {
+    name: "two_tasks_lock_a_buffer",
+    about: "CPU0 and CPU1 each lock the buffer, change its contents, and unlock it.",
+    sizes: Sizes { sleepers: 2, ..Sizes::TINY },
+    play: |k| {
+        let tasks = [0, 1].map(|cpu| {
+            k.task(cpu, "task", move |k| {
+                let bh = &k.buffer_heads[0];
+                lock_buffer(k, bh, cpu);
+                let value = plain_read(&bh.contents);
+                plain_write(&bh.contents, value + 1);
+                unlock_buffer(k, bh);
+            })
+        });
+        tasks.into_iter().for_each(join);
+    },
+    at_end: |k| {
+        let contents = &k.buffer_heads[0].contents;
+        if contents.peek() != 2 {
+            fail_about(CONTENTS_HAVE_ONE_WRITER, "an addition was lost", contents.object());
+        }
+    },
+    choices: 0,
+};
+
+const fn sleeps(
+    tree: &'static Tree,
+    engines: &'static [Engine],
+    expected: Expected,
+    source: &'static str,
+) -> Claim {
+    let reached = match expected {
+        Holds => &["a task slept on a bit"],
+        Violated => &[] as &[&str],
+    };
+    claim(&LOCK_BUFFER, NOBODY_WAITS_FOR_EVER, tree, engines, expected, source, reached)
+}
+
 const fn claim(
     scenario: &'static Scenario,
     rule: Rule,
@@ -219,5 +259,8 @@ pub(super) static CLAIMS: &[Claim] = &[
     at_once(&REINSTALL_VS_MIGRATE, &V5_11, Violated, &[]),
     at_once(&REINSTALL_VS_MIGRATE, &V6_1, Violated, &[]),
     at_once(&REINSTALL_VS_MIGRATE_DISABLED, &V5_18, Holds, &["the buffers moved"]),
+    sleeps(&V6_1, EVERY, Holds, "own: each side has a full barrier"),
+    sleeps(&UNLOCK_BUFFER_NO_BARRIER, SC, Holds, "own: reordering is what it takes"),
+    sleeps(&UNLOCK_BUFFER_NO_BARRIER, WEAK, Violated, "own: store buffering"),
     at_once(&REINSTALL_VS_MIGRATE_DISABLED, &V6_1, Holds, &["the buffers moved"]),
 ];

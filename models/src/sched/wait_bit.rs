@@ -1,0 +1,109 @@
+//! Sleeping on a bit of a word: `wait_on_bit_lock()` and `wake_up_bit()`.
+//!
+//! Kept: the waiter that queues itself, stores its state, and looks at the bit; the waker that clears
+//! the bit, has a full barrier, and looks at the queue without its lock.
+//! Left out: timeouts, signals, waits that do not take the bit; all words hash to one queue.
+//! Source: kernel/sched/wait_bit.c `__wait_on_bit_lock()`, `__wake_up_bit()`, kernel/sched/wait.c
+//! `prepare_to_wait_exclusive()`, `autoremove_wake_function()`, 6.12.117.
+
+use std::sync::Mutex as Private;
+
+use selvedge_kernel::{
+    __set_current_state, Bit, Flags, Name, READ_ONCE, SpinLock, TASK_RUNNING, TASK_UNINTERRUPTIBLE,
+    Var, WRITE_ONCE, enter, reached, schedule, set_current_state, spin_lock_irqsave,
+    spin_unlock_irqrestore, test_and_set_bit, test_bit, try_to_wake_up,
+};
+
+use crate::Kernel;
+
+/// A hashed `wait_queue_head_t` for bits.
+#[derive(Debug)]
+pub struct BitWaitQueue {
+    lock: SpinLock,
+    /// How many entries the list has: what `waitqueue_active()` looks at without the lock.
+    active: Var,
+    entries: Private<Vec<usize>>,
+}
+
+impl BitWaitQueue {
+    /// An empty queue.
+    pub(crate) fn new() -> BitWaitQueue {
+        BitWaitQueue {
+            lock: SpinLock::new(Name::new("bit_wq->lock")),
+            active: Var::new(Name::new("bit_wq->head"), 0),
+            entries: Private::new(Vec::new()),
+        }
+    }
+
+    /// Edits the list, under its lock.
+    fn edit(&self, edit: impl FnOnce(&mut Vec<usize>)) {
+        debug_assert!(self.lock.is_held_by_me(), "the list is edited under its lock");
+        let mut entries = self.entries.lock().expect("not poisoned");
+        edit(&mut entries);
+        let active = entries.len() as u64;
+        drop(entries);
+        WRITE_ONCE(&self.active, active);
+    }
+
+    fn first(&self) -> Option<usize> {
+        self.entries.lock().expect("not poisoned").first().copied()
+    }
+}
+
+/// `prepare_to_wait_exclusive()`: queues the caller at the tail, if it is not queued, and stores its
+/// state, with a full barrier after it.
+fn prepare_to_wait_exclusive(k: &Kernel, me: usize) {
+    let queue = &k.bit_waitqueue;
+    spin_lock_irqsave(&k.cpus, &queue.lock);
+    queue.edit(|entries| {
+        if !entries.contains(&me) {
+            entries.push(me);
+        }
+    });
+    set_current_state(k.sleepers[me].task(), TASK_UNINTERRUPTIBLE);
+    spin_unlock_irqrestore(&k.cpus, &queue.lock);
+}
+
+/// `__wait_on_bit_lock()`: returns with the bit set by the caller.
+pub fn wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, me: usize) {
+    let _in = enter("__wait_on_bit_lock");
+    loop {
+        prepare_to_wait_exclusive(k, me);
+        if test_bit(bit, word) {
+            reached("a task slept on a bit");
+            schedule(&k.cpus, k.sleepers[me].task());
+        }
+        if !test_and_set_bit(bit, word) {
+            break;
+        }
+    }
+    finish_wait(k, me);
+}
+
+/// `finish_wait()`.
+fn finish_wait(k: &Kernel, me: usize) {
+    let queue = &k.bit_waitqueue;
+    __set_current_state(k.sleepers[me].task(), TASK_RUNNING);
+    spin_lock_irqsave(&k.cpus, &queue.lock);
+    queue.edit(|entries| entries.retain(|&entry| entry != me));
+    spin_unlock_irqrestore(&k.cpus, &queue.lock);
+}
+
+/// `wake_up_bit()`: looks at the queue without its lock; the caller has a full barrier between
+/// clearing the bit and this look. Wakes the first waiter, unless the bit is set again.
+pub fn wake_up_bit(k: &Kernel, bit: Bit, word: &Flags) {
+    let _in = enter("wake_up_bit");
+    let queue = &k.bit_waitqueue;
+    if READ_ONCE(&queue.active) == 0 {
+        return;
+    }
+    spin_lock_irqsave(&k.cpus, &queue.lock);
+    if let Some(first) = queue.first()
+        && !test_bit(bit, word)
+        && try_to_wake_up(&k.cpus, k.sleepers[first].task())
+    {
+        // autoremove_wake_function(): off the queue if it was woken.
+        queue.edit(|entries| entries.retain(|&entry| entry != first));
+    }
+    spin_unlock_irqrestore(&k.cpus, &queue.lock);
+}
