@@ -74,7 +74,7 @@ fn balance(instr: &Instr) -> i32 {
 }
 
 fn program() -> impl Strategy<Value = Vec<Vec<Instr>>> {
-    prop::collection::vec(task(), 2..4).prop_filter("small enough for plain DFS", |tasks| {
+    prop::collection::vec(task(), 2..=4).prop_filter("small enough for plain DFS", |tasks| {
         tasks.iter().map(Vec::len).sum::<usize>() <= 9
     })
 }
@@ -84,12 +84,12 @@ fn cases() -> u32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, max_global_rejects: 1_000_000, ..ProptestConfig::default() })]
 
     #[test]
     fn dpor_reaches_what_plain_dfs_reaches(program in program()) {
         let all = plain_dfs(&program);
-        prop_assume!(all.executions <= 200_000);
+        prop_assume!(all.executions <= common::PLAIN_MAX);
         let reduced = dpor(&program);
         let expected: Vec<_> = all.finals.keys().collect();
         let found: Vec<_> = reduced.finals.keys().collect();

@@ -11,6 +11,8 @@ pub struct Test {
     pub result: Option<String>,
     /// Initial values of locations: a number, or the address of a location.
     pub(crate) initial: Vec<(String, Value)>,
+    /// Initial values of registers, by process.
+    pub(crate) registers: Vec<(usize, String, Value)>,
     pub(crate) processes: Vec<Process>,
     /// States that do not satisfy it are not counted.
     pub(crate) filter: Option<Condition>,

@@ -65,6 +65,8 @@ pub fn observe(test: &Test, engine: Engine, bounds: &Bounds) -> Result<Observed,
 struct Plan {
     locations: Vec<(String, Kind, i64)>,
     processes: Vec<Process>,
+    /// What the registers of each process hold at first.
+    first: Vec<Registers>,
     /// What final states are made of.
     registers: BTreeSet<(usize, String)>,
     words: BTreeSet<String>,
@@ -84,6 +86,7 @@ impl Plan {
         let mut plan = Plan {
             locations,
             processes: test.processes.clone(),
+            first: vec![Registers::new(); test.processes.len()],
             registers: BTreeSet::new(),
             words: BTreeSet::new(),
         };
@@ -92,19 +95,30 @@ impl Plan {
         for name in plan.words.clone() {
             plan.location(&name);
         }
+        for (process, register, value) in &test.registers {
+            let value = plan.initial(value);
+            if let Some(first) = plan.first.get_mut(*process) {
+                first.insert(register.clone(), value);
+            }
+        }
         for (name, value) in &test.initial {
-            let value = match value {
-                Value::Number(number) => *number,
-                Value::Address(of) => ADDRESSES + plan.location(of) as i64,
-            };
+            let value = plan.initial(value);
             let at = plan.location(name);
             plan.locations[at].2 = value;
         }
-        for process in &test.processes {
-            let names = process.parameters.iter().map(|(_, name)| name.clone()).collect();
+        for (process, first) in test.processes.iter().zip(&plan.first) {
+            let parameters = process.parameters.iter().map(|(_, name)| name.clone());
+            let names = parameters.chain(first.keys().cloned()).collect();
             check_block(&process.body, &mut { names })?;
         }
         Ok(plan)
+    }
+
+    fn initial(&mut self, value: &Value) -> i64 {
+        match value {
+            Value::Number(number) => *number,
+            Value::Address(of) => ADDRESSES + self.location(of) as i64,
+        }
     }
 
     /// The number of the location of this name; a new one is plain and 0.
@@ -156,7 +170,7 @@ impl Plan {
                 let (plan, machine, finals) = (self.clone(), machine.clone(), finals.clone());
                 let cpus = machine.clone();
                 spawn_task(&cpus.cpus, cpu, &format!("P{cpu}"), move || {
-                    let mut registers = BTreeMap::new();
+                    let mut registers = plan.first[cpu].clone();
                     machine.block(&plan.processes[cpu].body, &mut registers);
                     finals.lock().expect("not poisoned")[cpu] = registers;
                 })

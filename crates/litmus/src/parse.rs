@@ -18,7 +18,8 @@ pub fn parse(text: &str) -> Result<Test, SyntaxError> {
     let (name, rest, line) = header(text)?;
     let (tokens, comments) = tokens(rest, line)?;
     let mut parser = Parser { tokens, at: 0, depth: 0 };
-    let initial = parser.initial()?;
+    let mut registers = Vec::new();
+    let initial = parser.initial(&mut registers)?;
     let mut processes = Vec::new();
     while parser.peek_word().is_some_and(|word| is_process(word, processes.len())) {
         processes.push(parser.process()?);
@@ -33,7 +34,7 @@ pub fn parse(text: &str) -> Result<Test, SyntaxError> {
         return Err(parser.expected("the end of the file"));
     }
     let result = result_of(&comments);
-    Ok(Test { name, result, initial, processes, filter, quantifier, condition })
+    Ok(Test { name, result, initial, registers, processes, filter, quantifier, condition })
 }
 
 /// `C name`, the rest, and the line where that begins.
@@ -141,16 +142,25 @@ impl Parser {
         result
     }
 
-    /// `{ x=1; int y = 2; int *p = &x; p=x; spinlock_t l; atomic_t a = ATOMIC_INIT(1); }`
-    fn initial(&mut self) -> Parsed<Vec<(String, Value)>> {
+    /// `{ x=1; 0:r1=2; int y = 2; int *p = &x; p=x; spinlock_t l; atomic_t a = ATOMIC_INIT(1); }`
+    fn initial(
+        &mut self,
+        registers: &mut Vec<(usize, String, Value)>,
+    ) -> Parsed<Vec<(String, Value)>> {
         let mut values = Vec::new();
         self.require("{")?;
         while !self.accept("}") {
             if self.accept(";") {
                 continue;
             }
-            if matches!(self.peek(), Token::Number(_)) {
-                return Err(SyntaxError::unsupported(self.place(), "initial value of a register"));
+            if let Token::Number(process) = *self.peek() {
+                self.at += 1;
+                self.require(":")?;
+                let register = self.word("the name of a register")?;
+                self.require("=")?;
+                let process = usize::try_from(process).unwrap_or(usize::MAX);
+                registers.push((process, register, self.initial_value()?));
+                continue;
             }
             self.skip_type();
             while self.accept("*") {}

@@ -59,7 +59,7 @@ fn an_observation_that_contradicts_the_file_is_a_false_alarm() {
     assert_eq!(agreement(&test, Engine::Loom), Agreement::FalseAlarm);
 }
 
-const EXAMPLE: &str = "C example\n{ int x = 1; p=x; }\nP0(int *x, int **p)\n{\n\tint r0;\n\n\tr0 = READ_ONCE(*x);\n\tif (r0 == 1 && r0 + 1 != 3)\n\t\tWRITE_ONCE(*x, r0);\n}\nfilter (true)\nlocations [x; 0:r0]\nforall (0:r0=1 \\/ ~(x=2))\n";
+const EXAMPLE: &str = "C example\n{ int x = 1; p=x; 0:r9=3; }\nP0(int *x, int **p)\n{\n\tint r0;\n\n\tr0 = READ_ONCE(*x);\n\tif (r0 == 1 && r0 + 1 != r9)\n\t\tWRITE_ONCE(*x, r0);\n}\nfilter (true)\nlocations [x; 0:r0]\nforall (0:r0=1 \\/ ~(x=2))\n";
 
 #[test]
 fn an_error_names_line_column_and_construct() {

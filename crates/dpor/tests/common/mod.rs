@@ -11,6 +11,8 @@ use shuttle::scheduler::Scheduler;
 
 pub const STACK: usize = 0x1_0000;
 pub const STEPS_MAX: usize = 10_000;
+/// Programs on which plain DFS needs more than this are left out.
+pub const PLAIN_MAX: usize = 20_000;
 
 /// One step of a task. Words, locks and tokens are numbered from 0, each kind for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +179,7 @@ impl Observer for Watch {
         let memory = self.memory.lock().unwrap();
         let key = (deadlock, memory.logs.clone(), memory.words.clone());
         *seen.finals.entry(key).or_default() += 1;
-        if seen.executions > 200_000 { Next::Stop } else { Next::Continue }
+        if seen.executions > PLAIN_MAX { Next::Stop } else { Next::Continue }
     }
 }
 
