@@ -14,9 +14,9 @@ use selvedge_models::mm::swap::{
 use selvedge_models::trees::{C1_PREEMPT_OFF_ONLY, RFC_MIGRATE_PENDING, V5_11, V6_1};
 use selvedge_models::{Kernel, Sizes, Tree};
 use selvedge_monitors::standard;
+use selvedge_proofs::rules::COUNTER_IS_CALLERS_INSIDE;
 use selvedge_trace::{Rule, table};
 
-const COUNTER_IS_CALLERS_INSIDE: Rule = Rule("the pending counter is the number of callers inside");
 const SLOT_OWNS_A_REFERENCE: Rule = Rule("a slot of a bh_lru owns a reference");
 
 #[derive(Clone, Copy, Debug)]

@@ -36,9 +36,9 @@ pub use verdict::{Exploration, Verdict};
 pub use word::{Access, Rmw, Word, fence};
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use selvedge_trace::Monitor;
+use selvedge_trace::{Counterexample, Monitor};
 
 /// A scenario: called once for every execution.
 pub type Body = Arc<dyn Fn() + Send + Sync>;
@@ -64,5 +64,44 @@ pub fn explore(
             sc::explore(engine, bounds, &body)
         }
     };
-    verdict::conclude(engine, bounds, cut, started.elapsed())
+    let mut exploration = verdict::conclude(engine, bounds, cut, started.elapsed());
+    if engine == Engine::Dpor
+        && let Some(found) = &exploration.counterexample
+        && let Some(simpler) = with_fewer_preemptions(bounds, &body, &found.rule)
+        && size(&simpler) < size(found)
+    {
+        exploration.counterexample = Some(simpler);
+    }
+    exploration
+}
+
+/// How many preemptions, and executions for each number of them, are tried for a simpler
+/// counterexample.
+const SIMPLER: (u32, u64) = (2, 2_000);
+
+/// How hard a counterexample is to read: how often another task goes on, then how long it is.
+fn size(cx: &Counterexample) -> (usize, usize) {
+    let switches = cx.steps.windows(2).filter(|pair| pair[0].task != pair[1].task).count();
+    (switches, cx.steps.len())
+}
+
+/// A counterexample of the same rule with as few preemptions as a short search finds. The verdict
+/// and its counts are those of the search before.
+fn with_fewer_preemptions(bounds: &Bounds, body: &Body, rule: &str) -> Option<Counterexample> {
+    let (preemptions, executions) = SIMPLER;
+    (0..=preemptions).find_map(|most| {
+        let bounds = Bounds {
+            preemptions_max: Some(most),
+            executions_max: executions,
+            progress: None,
+            ..bounds.clone()
+        };
+        let monitors = run::take_monitors();
+        run::begin_exploration(Engine::Dfs, &bounds, monitors);
+        let cut = sc::explore(Engine::Dfs, &bounds, body);
+        let found = verdict::conclude(Engine::Dfs, &bounds, cut, Duration::ZERO).counterexample;
+        let mut found = found.filter(|found| found.rule == rule)?;
+        found.engine = Engine::Dpor.name().into();
+        Some(found)
+    })
 }

@@ -75,6 +75,11 @@ pub(crate) fn begin_exploration(engine: Engine, bounds: &Bounds, monitors: Vec<B
     });
 }
 
+/// The monitors of the last exploration, for one more.
+pub(crate) fn take_monitors() -> Vec<Box<dyn Monitor>> {
+    with(|run| std::mem::take(&mut run.monitors))
+}
+
 /// Forgets the last execution. To be called on the main task before the scenario.
 pub(crate) fn begin_execution() {
     with(|run| {

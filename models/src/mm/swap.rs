@@ -19,7 +19,7 @@ use selvedge_kernel::{
 };
 
 use crate::fs::buffer::{has_bh_in_lru, invalidate_bh_lrus_cpu};
-use crate::kernel::{Batch, EVICTABLE, NOT_LINKED, PG_LRU, PG_MLOCKED, UNEVICTABLE};
+use crate::kernel::{Batch, EVICTABLE, NOT_LINKED, PG_LOCKED, PG_LRU, PG_MLOCKED, UNEVICTABLE};
 use crate::{Folio, Kernel};
 
 /// What differs between trees.
@@ -208,6 +208,10 @@ pub fn folio_add_lru(k: &Kernel, folio: &Folio) {
 /// `folio_rotate_reclaimable()`: when writeback ends, in process context or in an interrupt.
 pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_rotate_reclaimable");
+    // Dirty and unevictable folios are left out: there are none.
+    if test_bit(PG_LOCKED, &folio.flags) || !test_bit(PG_LRU, &folio.flags) {
+        return;
+    }
     let batch = &k.cpu_fbatches.of(smp_processor_id()).lru_rotate;
     folio_get(folio, batch.holder);
     local_lock_irqsave(&k.cpus);
