@@ -32,3 +32,6 @@ pub const LRU_ONLY_BUFFERS_MIGRATE_AT_ONCE: Rule =
     Rule("buffers that only bh_lrus hold migrate in one call");
 /// What the folio lock is for.
 pub const CONTENTS_HAVE_ONE_WRITER: Rule = Rule("the contents of a locked folio have one writer");
+/// kernel-lru B8: what makes a retry of migration worth while.
+pub const EXTRA_REFERENCE_IS_TRANSIENT: Rule =
+    Rule("with caching disabled a batch's reference is gone when the adder has returned");

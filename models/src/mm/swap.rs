@@ -13,7 +13,7 @@ use selvedge_kernel::{
     atomic_sub_and_test, booked, enter, flush_work, kernel_assert, local_irq_restore,
     local_irq_save, local_lock, local_lock_irqsave, local_unlock, local_unlock_irqrestore,
     mutex_lock, mutex_unlock, plain_read, plain_write, queue_work_on, reached, set_bit,
-    smp_load_acquire, smp_mb, smp_mb__after_atomic, smp_processor_id, spin_lock_irq,
+    smp_load_acquire, smp_mb, smp_mb__after_atomic, smp_processor_id, smp_wmb, spin_lock_irq,
     spin_lock_irqsave, spin_unlock_irq, spin_unlock_irqrestore, synchronize_rcu,
     synchronize_rcu_expedited, test_and_clear_bit, test_bit, unbooked,
 };
@@ -80,7 +80,7 @@ pub enum BhLruDrain {
     WorkItem,
 }
 
-/// How `__lru_add_drain_all()` uses its generation counter. All but the first are mutants.
+/// How `__lru_add_drain_all()` uses its generation counter. All but the first and the last are mutants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DrainGeneration {
     /// As it is since 5.9 (6446a5131e24).
@@ -93,6 +93,8 @@ pub enum DrainGeneration {
     BumpAfterLoop,
     /// Read after the mutex was taken.
     ReadUnderMutex,
+    /// 5.5 to 5.8 (eef1a429f234): a seqcount latch, with write barriers only.
+    Latch,
 }
 
 /// Which CPUs get a work item when the drain is forced.
@@ -342,7 +344,8 @@ fn cpu_needs_drain(k: &Kernel, cpu: usize) -> bool {
 pub fn __lru_add_drain_all(k: &Kernel, force: bool) {
     let _in = enter("__lru_add_drain_all");
     let generation = k.tree.swap.drain_generation;
-    if generation != DrainGeneration::NoBarrierBeforeRead {
+    let is_latch = generation == DrainGeneration::Latch;
+    if generation != DrainGeneration::NoBarrierBeforeRead && !is_latch {
         // Our stores to batch counts come before the read of the generation. Pairs with the
         // barrier below.
         smp_mb();
@@ -359,10 +362,16 @@ pub fn __lru_add_drain_all(k: &Kernel, force: bool) {
         mutex_unlock(&k.lru_drain_lock);
         return;
     }
+    if is_latch {
+        // raw_write_seqcount_latch()
+        smp_wmb();
+    }
     if generation != DrainGeneration::BumpAfterLoop {
         WRITE_ONCE(&k.lru_drain_gen, now + 1);
     }
-    if generation != DrainGeneration::NoBarrierAfterBump {
+    if is_latch {
+        smp_wmb();
+    } else if generation != DrainGeneration::NoBarrierAfterBump {
         // The new generation comes before the reads of batch counts.
         smp_mb();
     }

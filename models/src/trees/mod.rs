@@ -16,6 +16,7 @@ pub static ALL: &[&Tree] = &[
     &RFC_MIGRATE_PENDING_BOOL,
     &RFC_MIGRATE_PENDING_LOCKED_CHECK,
     &RFC_2021_02_16,
+    &V5_6,
     &V5_11,
     &V5_13,
     &V5_15,

@@ -43,6 +43,15 @@ pub static V5_11: Tree = Tree {
     filemap: Filemap::SINCE_5_9,
 };
 
+/// 5.6: `__lru_add_drain_all()` with a seqcount latch (eef1a429f234), as it was from 5.5 to 5.8.
+pub static V5_6: Tree = Tree {
+    name: "v5.6",
+    base: "v5.6",
+    about: "Linux 5.6: lru_add_drain_all() with a seqcount latch (eef1a429f234), otherwise as 5.11",
+    swap: Swap { drain_generation: DrainGeneration::Latch, ..V5_11.swap },
+    ..V5_11
+};
+
 /// 5.13: `lru_cache_disable()` (d479960e44f2), bh_lru with it (8cc621d2f45d).
 pub static V5_13: Tree = Tree {
     name: "v5.13",

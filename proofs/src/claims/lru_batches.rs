@@ -255,6 +255,8 @@ pub(super) static CLAIMS: &[Claim] = &[
     drained(&A1B_NO_BARRIER_BEFORE_READ, WEAK, Violated, "kernel-lru:A1"),
     drained(&A1C_NO_BARRIER_AFTER_BUMP, SC, Holds, "kernel-lru:A1"),
     drained(&A1C_NO_BARRIER_AFTER_BUMP, WEAK, Violated, "kernel-lru:A1"),
+    drained(&V5_6, SC, Holds, "kernel-lru:A1"),
+    drained(&V5_6, WEAK, Violated, "kernel-lru:A1"),
     drained(&A1D_BUMP_AFTER_LOOP, EVERY, Violated, "kernel-lru:A1"),
     claim(
         &ADD_AND_DRAIN_VS_DRAIN,

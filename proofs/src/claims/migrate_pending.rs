@@ -93,6 +93,23 @@ fn no_folio_rests(k: &Kernel) {
     }
 }
 
+static RETRY_AFTER_ADD: Scenario = Scenario {
+    name: "freeze_is_retried_until_the_add_is_over",
+    about: "CPU0 adds a folio; CPU1 disables caching and wants to freeze the folio's references. \
+            Fairness is assumed: it retries until CPU0 has returned (a task that is preempted between \
+            folio_get() and local_lock() keeps its reference as long as it likes).",
+    sizes: Sizes::TINY,
+    play: ADD_VS_PREP.play,
+    at_end: |k| {
+        let refcount = &k.folios[0].refcount;
+        if refcount.peek() != 1 {
+            let message = format!("the last retry finds {} references, expects 1", refcount.peek());
+            fail_about(EXTRA_REFERENCE_IS_TRANSIENT, message, refcount.object());
+        }
+    },
+    choices: 0,
+};
+
 static TWO_MIGRATORS: Scenario = Scenario {
     name: "two_migrators",
     about: "CPU0 and CPU1 each disable caching, work, and enable it.",
@@ -260,6 +277,11 @@ const fn folio(
     claim(&ADD_VS_PREP, rule, tree, engines, expected, source, reached)
 }
 
+const fn transient(tree: &'static Tree, engines: &'static [Engine], expected: Expected) -> Claim {
+    let (rule, reached) = (EXTRA_REFERENCE_IS_TRANSIENT, &[DISABLED, RESTED]);
+    claim(&RETRY_AFTER_ADD, rule, tree, engines, expected, "kernel-lru:B8", reached)
+}
+
 const fn until_last(tree: &'static Tree, expected: Expected, source: &'static str) -> Claim {
     let (rule, reached) = (DISABLED_UNTIL_THE_LAST_ENABLE, &["a caller is inside"]);
     claim(&TWO_MIGRATORS, rule, tree, EVERY, expected, source, reached)
@@ -324,6 +346,10 @@ pub(super) static CLAIMS: &[Claim] = &[
     nested(&INSTALL_VS_NESTED, NO_BH_STAYS_WHILE_PENDING, &V6_1),
     nested(&ADD_VS_NESTED, NO_FOLIO_RESTS_WHILE_PENDING, &V5_18),
     nested(&ADD_VS_NESTED, NO_FOLIO_RESTS_WHILE_PENDING, &V6_1),
+    transient(&V5_18, EVERY, Holds),
+    transient(&V6_1, EVERY, Holds),
+    transient(&RFC_MIGRATE_PENDING, SC, Holds),
+    transient(&RFC_MIGRATE_PENDING, WEAK, Violated),
     until_last(&RFC_MIGRATE_PENDING, Holds, "kernel-lru:A8"),
     until_last(&RFC_MIGRATE_PENDING_BOOL, Violated, "kernel-lru:A8"),
     until_last(&V6_1, Holds, "kernel-lru:A8"),
