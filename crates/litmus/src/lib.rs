@@ -32,8 +32,14 @@ pub use parse::parse;
 /// made by `selvedge litmus --format card DIR/*.litmus`.
 pub const CARD: &str = include_str!("../conformance.md");
 
-/// The card's line about an engine; those that are not on it are sequentially consistent, as dpor.
+/// The card's line about an engine.
 pub fn card_of(engine: Engine) -> &'static str {
-    let name = if engine == Engine::Loom { "loom: " } else { "dpor: " };
-    CARD.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("no card")
+    let name = match engine {
+        Engine::Loom => "loom: ",
+        Engine::Dpor => "dpor: ",
+        Engine::Random | Engine::Pct | Engine::Dfs => {
+            return "not on the card; sequentially consistent, as dpor";
+        }
+    };
+    CARD.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("no line on the card")
 }
