@@ -5,18 +5,40 @@
 use selvedge_explore::{Lock, me};
 use selvedge_trace::Name;
 
-use crate::{Cpus, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, fail};
+use crate::smp_store_release;
+use crate::{Cpus, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, READ_ONCE, Var, WRITE_ONCE, fail};
 use crate::{local_irq_disable, local_irq_enable, local_irq_restore, local_irq_save};
 use crate::{might_sleep, preempt_disable, preempt_enable};
 
 /// `spinlock_t`. Its holder cannot be preempted.
 #[derive(Debug)]
-pub struct SpinLock(Lock);
+pub struct SpinLock(Lock, Option<Var>);
 
 impl SpinLock {
     /// `DEFINE_SPINLOCK`. To be made while the scenario is set up.
     pub fn new(name: Name) -> SpinLock {
-        SpinLock(Lock::new(name).ordering_others())
+        SpinLock(Lock::new(name).ordering_others(), None)
+    }
+
+    /// The same, for a lock that somebody asks `spin_is_locked()` of. Its word costs a step more in
+    /// each lock and unlock; what locks exclude and order does not rest on it.
+    pub fn observable(name: Name) -> SpinLock {
+        SpinLock(Lock::new(name).ordering_others(), Some(Var::new(name, 0)))
+    }
+
+    fn lock(&self, primitive: &'static str) {
+        self.0.lock(primitive);
+        if let Some(word) = &self.1 {
+            WRITE_ONCE(word, 1);
+        }
+    }
+
+    fn unlock(&self, primitive: &'static str) {
+        check_holder(&self.0, primitive);
+        if let Some(word) = &self.1 {
+            smp_store_release(word, 0);
+        }
+        self.0.unlock(primitive);
     }
 
     /// `lockdep_is_held(lock)`: no step.
@@ -51,39 +73,44 @@ fn check_holder(lock: &Lock, primitive: &str) {
 /// `spin_lock(lock)`: acquire.
 pub fn spin_lock(cpus: &Cpus, lock: &SpinLock) {
     preempt_disable(cpus);
-    lock.0.lock("spin_lock");
+    lock.lock("spin_lock");
 }
 
 /// `spin_unlock(lock)`: release.
 pub fn spin_unlock(cpus: &Cpus, lock: &SpinLock) {
-    check_holder(&lock.0, "spin_unlock");
-    lock.0.unlock("spin_unlock");
+    lock.unlock("spin_unlock");
     preempt_enable(cpus);
+}
+
+/// `spin_is_locked(lock)`: orders nothing. Of an [`SpinLock::observable`] lock only.
+///
+/// # Panics
+/// If the lock is not observable: a model's mistake.
+pub fn spin_is_locked(lock: &SpinLock) -> bool {
+    READ_ONCE(lock.1.as_ref().expect("spin_is_locked() of an observable lock")) != 0
 }
 
 /// `spin_lock_irq(lock)`.
 pub fn spin_lock_irq(cpus: &Cpus, lock: &SpinLock) {
     local_irq_disable(cpus);
-    lock.0.lock("spin_lock_irq");
+    lock.lock("spin_lock_irq");
 }
 
 /// `spin_unlock_irq(lock)`.
 pub fn spin_unlock_irq(cpus: &Cpus, lock: &SpinLock) {
-    check_holder(&lock.0, "spin_unlock_irq");
-    lock.0.unlock("spin_unlock_irq");
+    lock.unlock("spin_unlock_irq");
     local_irq_enable(cpus);
 }
 
 /// `spin_lock_irqsave(lock, flags)`.
 pub fn spin_lock_irqsave(cpus: &Cpus, lock: &SpinLock) {
     local_irq_save(cpus);
-    lock.0.lock("spin_lock_irqsave");
+    lock.lock("spin_lock_irqsave");
 }
 
 /// `spin_unlock_irqrestore(lock, flags)`.
 pub fn spin_unlock_irqrestore(cpus: &Cpus, lock: &SpinLock) {
-    check_holder(&lock.0, "spin_unlock_irqrestore");
-    lock.0.unlock("spin_unlock_irqrestore");
+    lock.unlock("spin_unlock_irqrestore");
     local_irq_restore(cpus);
 }
 

@@ -13,8 +13,8 @@ use selvedge_kernel::{
     atomic_sub_and_test, fail, join, plain_read, plain_write, rcu_assign_pointer, rcu_dereference,
     rcu_read_lock, rcu_read_unlock, smp_load_acquire, smp_mb, smp_mb__after_atomic,
     smp_mb__after_spinlock, smp_mb__after_unlock_lock, smp_mb__before_atomic, smp_rmb,
-    smp_store_release, smp_wmb, spawn_task, spin_lock, spin_unlock, synchronize_rcu,
-    synchronize_rcu_expedited,
+    smp_store_release, smp_wmb, spawn_task, spin_is_locked, spin_lock, spin_unlock,
+    synchronize_rcu, synchronize_rcu_expedited,
 };
 
 use crate::ast::{Condition, Expr, Kind, Operand, Process, Statement, Test, Value};
@@ -67,6 +67,8 @@ struct Plan {
     processes: Vec<Process>,
     /// What the registers of each process hold at first.
     first: Vec<Registers>,
+    /// Does a process ask whether a lock is held?
+    asks_locks: bool,
     /// What final states are made of.
     registers: BTreeSet<(usize, String)>,
     words: BTreeSet<String>,
@@ -87,6 +89,7 @@ impl Plan {
             locations,
             processes: test.processes.clone(),
             first: vec![Registers::new(); test.processes.len()],
+            asks_locks: test.processes.iter().any(|p| calls(&p.body, "spin_is_locked")),
             registers: BTreeSet::new(),
             words: BTreeSet::new(),
         };
@@ -158,6 +161,12 @@ impl Plan {
     fn addresses(&self) -> BTreeMap<String, i64> {
         let names = self.locations.iter().enumerate();
         names.map(|(at, (name, ..))| (name.clone(), ADDRESSES + at as i64)).collect()
+    }
+
+    /// A lock of its own word only where a process asks `spin_is_locked()`.
+    fn spinlock(&self, at: usize) -> SpinLock {
+        let name = Name::new("spinlock").nth(at);
+        if self.asks_locks { SpinLock::observable(name) } else { SpinLock::new(name) }
     }
 
     /// One execution: the final state.
@@ -244,6 +253,29 @@ fn check_expr(expr: &Expr, names: &BTreeSet<String>) -> Result<(), SyntaxError> 
     }
 }
 
+/// Does a statement call it?
+fn calls(block: &[Statement], name: &str) -> bool {
+    block.iter().any(|statement| match statement {
+        Statement::Declare(_, value) => value.as_ref().is_some_and(|v| expr_calls(v, name)),
+        Statement::Set(_, value) | Statement::Evaluate(value) => expr_calls(value, name),
+        Statement::Store(pointer, value) => expr_calls(pointer, name) || expr_calls(value, name),
+        Statement::If(condition, then, otherwise) => {
+            expr_calls(condition, name) || calls(then, name) || calls(otherwise, name)
+        }
+    })
+}
+
+fn expr_calls(expr: &Expr, name: &str) -> bool {
+    match expr {
+        Expr::Number(_) | Expr::Name(_) => false,
+        Expr::Load(inner) | Expr::Not(inner) | Expr::Negate(inner) => expr_calls(inner, name),
+        Expr::Binary(_, a, b) => expr_calls(a, name) || expr_calls(b, name),
+        Expr::Call(called, arguments, _) => {
+            called == name || arguments.iter().any(|argument| expr_calls(argument, name))
+        }
+    }
+}
+
 /// How many arguments a supported primitive has.
 fn arity(name: &str) -> Option<usize> {
     Some(match stem(name).0 {
@@ -263,6 +295,7 @@ fn arity(name: &str) -> Option<usize> {
         | "atomic_read"
         | "spin_lock"
         | "spin_unlock"
+        | "spin_is_locked"
         | "smp_load"
         | "atomic_inc"
         | "atomic_dec"
@@ -321,7 +354,7 @@ impl Machine {
             machine.names.insert(name.clone(), at);
             match kind {
                 Kind::Spinlock => {
-                    machine.locks.insert(at, SpinLock::new(Name::new("spinlock").nth(at)));
+                    machine.locks.insert(at, plan.spinlock(at));
                 }
                 Kind::Plain | Kind::Atomic => {
                     let word = Atomic::new(Name::new("location").nth(at), *value);
@@ -422,6 +455,7 @@ impl Machine {
             (0, _) => self.barrier(name),
             (_, "spin_lock") => spin_lock(&self.cpus, self.lock(value(0))),
             (_, "spin_unlock") => spin_unlock(&self.cpus, self.lock(value(0))),
+            (_, "spin_is_locked") => return i64::from(spin_is_locked(self.lock(value(0)))),
             (1, _) => return self.unary(name, self.at(pointer(0))),
             (2, _) => return self.with_value(name, self.at(pointer(0)), value(1)),
             (_, "atomic_add_unless") => {

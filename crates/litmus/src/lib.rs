@@ -10,7 +10,7 @@
 //! | know how an outcome is judged       | `judge.rs`    |
 //!
 //! **Rendered stronger than LKMM:** `rcu_dereference()` is an acquire load (the engines have no
-//! address dependencies). **Left out:** SRCU, bit operations, `spin_is_locked()`, loops, arrays,
+//! address dependencies). **Left out:** SRCU, bit operations, `spin_trylock()`, loops, arrays,
 //! structures; a test that has one is *unsupported*, and the construct is named.
 
 mod ast;

@@ -74,7 +74,7 @@ fn an_error_names_line_column_and_construct() {
     };
     let while_loop = ("8:2: `while` is not supported".to_string(), Some("while".to_string()));
     assert_eq!(error("if (", "while ("), while_loop);
-    assert_eq!(error("READ_ONCE(*x)", "spin_is_locked(x)").1, Some("spin_is_locked".into()));
+    assert_eq!(error("READ_ONCE(*x)", "spin_trylock(x)").1, Some("spin_trylock".into()));
     assert_eq!(error("READ_ONCE(*x)", "x[1]").1, Some("[".into()));
     assert_eq!(
         error("forall", "sometimes").0,
