@@ -1,12 +1,16 @@
 //! The state of the modelled kernel: what C keeps in static and per-CPU variables, and the folios
 //! and buffer heads of a scenario.
 
-use std::sync::{Arc, Mutex as Private, Weak};
+use std::sync::{Arc, Weak};
 
-use selvedge_kernel::{Atomic, Bit, Cpus, Flags, Mutex, Name, PerCpu, SpinLock, Var, Work};
+use selvedge_kernel::{
+    Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, SpinLock, Var, Work,
+};
 
 use crate::Tree;
 use crate::mm::filemap::{Sleeper, WaitQueue};
+use crate::mm::mlock::MlockEntry;
+use crate::mm::swap::{Batch, Batches, Locks};
 use crate::sched::wait_bit::BitWaitQueue;
 
 /// `PG_lru`: the folio is on an LRU list, and whoever clears the bit owns its place there.
@@ -17,6 +21,16 @@ pub const PG_LOCKED: Bit = Bit { nr: 0, name: "PG_locked" };
 pub const PG_WAITERS: Bit = Bit { nr: 7, name: "PG_waiters" };
 /// `BH_Lock`, of `bh->b_state`.
 pub const BH_LOCK: Bit = Bit { nr: 2, name: "BH_Lock" };
+/// `PG_uptodate`
+pub const PG_UPTODATE: Bit = Bit { nr: 3, name: "PG_uptodate" };
+/// `PG_dirty`
+pub const PG_DIRTY: Bit = Bit { nr: 4, name: "PG_dirty" };
+/// `PG_active`
+pub const PG_ACTIVE: Bit = Bit { nr: 8, name: "PG_active" };
+/// `PG_swapbacked`
+pub const PG_SWAPBACKED: Bit = Bit { nr: 19, name: "PG_swapbacked" };
+/// `PG_unevictable`
+pub const PG_UNEVICTABLE: Bit = Bit { nr: 20, name: "PG_unevictable" };
 /// `PG_mlocked`. In the same word as [`PG_LRU`], which matters: one word, one order.
 pub const PG_MLOCKED: Bit = Bit { nr: 21, name: "PG_mlocked" };
 
@@ -38,6 +52,20 @@ pub struct Sizes {
     pub listed: bool,
     /// Tasks that may sleep on a folio.
     pub sleepers: usize,
+    /// Whether batches other than `lru_add` and `lru_rotate` are used. If not, the drains' looks at
+    /// their counts are left out: they would read 0.
+    pub operations: bool,
+    /// Whether the scenario mlocks. If not, PG_unevictable and the mlock batch are left out likewise.
+    pub mlock: bool,
+    /// Whether the folios are large: no batch keeps those.
+    pub large: bool,
+    /// Whether each folio is mapped by the one process, which is a reference more, and has a spare
+    /// one to be migrated to.
+    pub mapped: bool,
+    /// Whether PG_dirty is looked at.
+    pub dirty: bool,
+    /// How many passes `migrate_pages()` makes.
+    pub passes: usize,
 }
 
 impl Sizes {
@@ -50,6 +78,12 @@ impl Sizes {
         bh_lru: 1,
         listed: false,
         sleepers: 0,
+        operations: false,
+        mlock: false,
+        large: false,
+        mapped: false,
+        dirty: false,
+        passes: 2,
     };
 }
 
@@ -69,7 +103,22 @@ pub struct Folio {
     pub freed: Var,
     /// What the folio lock protects, as one word.
     pub contents: Var,
+    /// `folio->mapping`: 1 if the folio is in the page cache.
+    pub mapping: Var,
+    /// Its page-table entries.
+    pub mapcount: Atomic,
+    /// `folio->mlock_count`. Edited under `lruvec->lru_lock`.
+    pub mlock_count: Var,
+    /// Its generation (MGLRU), from the oldest. Edited under `lruvec->lru_lock`.
+    pub generation: Var,
+    /// `folio_test_large()`
+    pub is_large: bool,
+    /// `folio->index`: its page of the file, and of the process.
+    pub page_index: usize,
 }
+
+/// Who holds the page cache's reference of a folio.
+pub const PAGE_CACHE: Name = Name::new("page cache");
 
 /// On no list.
 pub const NOT_LINKED: u64 = 0;
@@ -95,45 +144,6 @@ pub struct BufferHead {
     pub moving: Var,
 }
 
-/// One `struct folio_batch` (a pagevec until 5.16).
-#[derive(Debug)]
-pub struct Batch {
-    /// `nr`: other CPUs read it without a lock.
-    pub nr: Var,
-    /// The entries, by [`Folio::index`]. Only their CPU looks at them, under its local lock, so
-    /// that they need no steps of their own.
-    pub folios: Private<Vec<usize>>,
-    /// Who holds the references of the entries.
-    pub holder: Name,
-}
-
-/// `struct cpu_fbatches` (`lru_pvecs` and `lru_rotate` until 5.16), as far as it is modelled.
-#[derive(Debug)]
-pub struct Batches {
-    /// Folios on their way to an LRU list.
-    pub lru_add: Batch,
-    /// Folios whose writeback ended, on their way to the tail: filled from interrupts.
-    pub lru_rotate: Batch,
-}
-
-/// The name of the holder of an entry of a batch of `lru_add`.
-pub const BATCHED: &str = "lru_add batch";
-
-impl Batch {
-    fn new(kind: &'static str, nr: &'static str, cpu: usize) -> Batch {
-        Batch {
-            nr: Var::new(Name::new(nr).on(cpu), 0),
-            folios: Private::new(Vec::new()),
-            holder: Name::new(kind).on(cpu),
-        }
-    }
-
-    /// The entries.
-    pub fn entries(&self) -> Vec<usize> {
-        self.folios.lock().expect("not poisoned").clone()
-    }
-}
-
 /// The modelled kernel.
 #[derive(Debug)]
 pub struct Kernel {
@@ -150,6 +160,20 @@ pub struct Kernel {
     pub buffer_heads: Vec<BufferHead>,
     /// mm/swap.c: `cpu_fbatches`.
     pub cpu_fbatches: PerCpu<Batches>,
+    /// mm/swap.c: the local locks in `cpu_fbatches`.
+    pub fbatch_locks: Locks,
+    /// mm/mlock.c: `mlock_fbatch`.
+    pub mlock_fbatch: PerCpu<Batch<MlockEntry>>,
+    /// mm/mlock.c: `mlock_fbatch.lock`.
+    pub mlock_lock: PerCpu<LocalLock>,
+    /// `mapping->i_pages` of the one file: by page, the folio's index plus 1.
+    pub i_pages: Vec<Var>,
+    /// `xa_lock` of `mapping->i_pages`.
+    pub i_pages_lock: SpinLock,
+    /// The page table of the one process: see mm/rmap.rs.
+    pub ptes: Vec<Var>,
+    /// The lock of the page table.
+    pub ptl: SpinLock,
     /// mm/filemap.c: the wait queue that all folios hash to.
     pub folio_waitqueue: WaitQueue,
     /// kernel/sched/wait_bit.c: the wait queue that all words hash to.
@@ -183,23 +207,34 @@ pub struct Kernel {
 impl Kernel {
     /// A kernel of this tree and these sizes, idle.
     pub fn new(tree: &'static Tree, sizes: Sizes) -> Arc<Kernel> {
-        let cpus = Cpus::new(sizes.cpus);
+        let cpus = Cpus::new(sizes.cpus, tree.preempt_rt);
         let bh_lru = |cpu| {
             let slot = |i| Var::new(Name::new("bhs").on(cpu).nth(i), 0);
             (0..sizes.bh_lru).map(slot).collect()
         };
-        let batches = |cpu| Batches {
-            lru_add: Batch::new(BATCHED, "lru_add.nr", cpu),
-            lru_rotate: Batch::new("lru_rotate batch", "lru_rotate.nr", cpu),
+        let mlock = |cpu| Batch::new("mlock batch", "mlock_fbatch.nr", cpu);
+        // The second half are spares: what the first is migrated to.
+        let count = if sizes.mapped { 2 * sizes.folios } else { sizes.folios };
+        let page = |name: &'static str, present: bool| {
+            let page =
+                move |i| Var::new(Name::new(name).nth(i), (i as u64 + 1) * u64::from(present));
+            (0..sizes.folios).map(page).collect::<Vec<_>>()
         };
         let work = |name| move |cpu| Work::new(Name::new(name).on(cpu));
         Arc::new_cyclic(|me| Kernel {
             me: me.clone(),
             tree,
             sizes,
-            folios: (0..sizes.folios).map(|index| Folio::new(index, sizes.listed)).collect(),
+            folios: (0..count).map(|index| Folio::new(index, &sizes)).collect(),
             buffer_heads: (0..sizes.buffer_heads).map(BufferHead::new).collect(),
-            cpu_fbatches: PerCpu::new(&cpus, batches),
+            cpu_fbatches: PerCpu::new(&cpus, Batches::new),
+            fbatch_locks: Locks::new(&cpus),
+            mlock_fbatch: PerCpu::new(&cpus, mlock),
+            mlock_lock: PerCpu::new(&cpus, |cpu| LocalLock::new(&cpus, "mlock_fbatch.lock", cpu)),
+            i_pages: page("i_pages", true),
+            i_pages_lock: SpinLock::new(Name::new("i_pages lock")),
+            ptes: page("pte", sizes.mapped),
+            ptl: SpinLock::new(Name::new("ptl")),
             folio_waitqueue: WaitQueue::new(),
             bit_waitqueue: BitWaitQueue::new(),
             sleepers: (0..sizes.sleepers).map(Sleeper::new).collect(),
@@ -241,6 +276,10 @@ impl Kernel {
         handler: impl FnOnce(&Kernel) + Send + 'static,
     ) -> usize {
         let kernel = self.share();
+        if self.cpus.is_preempt_rt() {
+            // Interrupts run in threads there.
+            return selvedge_kernel::spawn_task(&self.cpus, cpu, name, move || handler(&kernel));
+        }
         selvedge_kernel::interrupt(&self.cpus, cpu, name, move || handler(&kernel))
     }
 
@@ -253,19 +292,34 @@ impl Kernel {
 }
 
 impl Folio {
-    fn new(index: usize, listed: bool) -> Folio {
-        let refcount = Atomic::new(Name::new("folio->_refcount").nth(index), 1);
-        selvedge_kernel::booked(&refcount, Name::new("page cache"));
+    fn new(index: usize, sizes: &Sizes) -> Folio {
+        let is_spare = index >= sizes.folios;
+        let is_mapped = sizes.mapped && !is_spare;
+        let is_listed = sizes.listed && !is_spare;
+        let var = |name: &'static str, value| Var::new(Name::new(name).nth(index), value);
+        let counter = |name: &'static str, value| Atomic::new(Name::new(name).nth(index), value);
+        let count = if is_spare { 0 } else { 1 + i64::from(is_mapped) };
+        let refcount = counter("folio->_refcount", count);
+        if !is_spare {
+            selvedge_kernel::booked(&refcount, PAGE_CACHE);
+        }
+        if is_mapped {
+            selvedge_kernel::booked(&refcount, crate::mm::rmap::PAGE_TABLE);
+        }
+        let flags = if is_listed { PG_LRU.mask() } else { 0 };
         Folio {
             index,
-            flags: Flags::new(
-                Name::new("folio->flags").nth(index),
-                if listed { PG_LRU.mask() } else { 0 },
-            ),
+            flags: Flags::new(Name::new("folio->flags").nth(index), flags),
             refcount,
-            linked: Var::new(Name::new("folio->lru").nth(index), u64::from(listed)),
-            freed: Var::new(Name::new("folio->freed").nth(index), 0),
-            contents: Var::new(Name::new("folio->contents").nth(index), 0),
+            linked: var("folio->lru", u64::from(is_listed)),
+            freed: var("folio->freed", u64::from(is_spare)),
+            contents: var("folio->contents", 0),
+            mapping: var("folio->mapping", u64::from(!is_spare)),
+            mapcount: counter("folio->_mapcount", i64::from(is_mapped)),
+            mlock_count: var("folio->mlock_count", 0),
+            generation: var("folio->gen", 0),
+            is_large: sizes.large,
+            page_index: index % sizes.folios,
         }
     }
 }

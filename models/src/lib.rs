@@ -16,11 +16,13 @@ pub mod fs {
 pub mod mm {
     //! mm/
     pub mod filemap;
+    pub mod gup;
     pub mod memory_hotplug;
     pub mod mempolicy;
     pub mod migrate;
     pub mod mlock;
     pub mod page_alloc;
+    pub mod rmap;
     pub mod swap;
     pub mod vmscan;
 }
@@ -33,7 +35,8 @@ mod tree;
 pub mod trees;
 
 pub use kernel::{
-    BATCHED, BH_LOCK, Batch, Batches, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PG_LOCKED,
-    PG_LRU, PG_MLOCKED, PG_WAITERS, Sizes, UNEVICTABLE,
+    BH_LOCK, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PAGE_CACHE, PG_ACTIVE, PG_DIRTY,
+    PG_LOCKED, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_UNEVICTABLE, PG_UPTODATE, PG_WAITERS, Sizes,
+    UNEVICTABLE,
 };
 pub use tree::{Kind, Tree};

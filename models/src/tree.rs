@@ -3,8 +3,12 @@
 
 use crate::fs::buffer::Buffer;
 use crate::mm::filemap::Filemap;
+use crate::mm::gup::Gup;
 use crate::mm::memory_hotplug::MemoryHotplug;
+use crate::mm::migrate::Migrate;
+use crate::mm::mlock::Mlock;
 use crate::mm::swap::Swap;
+use crate::mm::vmscan::Vmscan;
 
 /// What a tree stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +40,16 @@ pub struct Tree {
     pub filemap: Filemap,
     /// mm/swap.c
     pub swap: Swap,
+    /// mm/mlock.c
+    pub mlock: Mlock,
+    /// mm/vmscan.c
+    pub vmscan: Vmscan,
+    /// mm/gup.c
+    pub gup: Gup,
+    /// mm/migrate.c
+    pub migrate: Migrate,
+    /// `CONFIG_PREEMPT_RT`: spinlocks and local locks sleep, interrupts run in threads.
+    pub preempt_rt: bool,
     /// mm/memory_hotplug.c
     pub memory_hotplug: MemoryHotplug,
 }

@@ -9,8 +9,9 @@ use selvedge_explore::{Bounds, Engine, Verdict, explore};
 use selvedge_kernel::{Name, fail, join};
 use selvedge_models::fs::buffer::{bh_lru_install, invalidate_bh_lrus, lookup_bh_lru, put_bh};
 use selvedge_models::mm::swap::{
-    folio_add_lru, folio_isolate_lru, folio_rotate_reclaimable, lru_add_drain, lru_add_drain_all,
+    folio_add_lru, folio_rotate_reclaimable, lru_add_drain, lru_add_drain_all,
 };
+use selvedge_models::mm::vmscan::folio_isolate_lru;
 use selvedge_models::trees::{C1_PREEMPT_OFF_ONLY, RFC_MIGRATE_PENDING, V5_11, V6_1};
 use selvedge_models::{Kernel, Sizes, Tree};
 use selvedge_monitors::standard;

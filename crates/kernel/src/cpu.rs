@@ -1,6 +1,6 @@
 //! CPUs: what preemption-off and interrupts-off regions exclude, and from whom.
 //!
-//! A CPU is not a lock. `preempt_disable`, `local_lock` (without PREEMPT_RT) and
+//! A CPU is not a lock. `preempt_disable`, `local_lock` (without PREEMPT_RT: `local_lock.rs`) and
 //! `local_irq_disable` order nothing that another CPU sees; they keep other tasks, or interrupts
 //! too, off this CPU. Each CPU has two exclusions, taken in the order preempt, irq:
 //!
@@ -12,8 +12,8 @@
 //! Left out: migration of tasks between CPUs, nested interrupts.
 //! Source: include/linux/preempt.h, include/linux/local_lock_internal.h, 6.12.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex as Private};
 
 use selvedge_explore::{Lock, Place, current_context, current_cpu, is_weak, me, spawn};
 use selvedge_trace::{Context, Name};
@@ -24,6 +24,7 @@ use crate::{KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, fail};
 #[derive(Debug)]
 pub struct Cpus {
     cpus: Vec<Cpu>,
+    preempt_rt: bool,
 }
 
 #[derive(Debug)]
@@ -34,18 +35,35 @@ struct Cpu {
     preempt_count: AtomicU32,
     /// Nesting of `local_irq_save`; only its holder looks.
     irq_depth: AtomicU32,
+    /// PREEMPT_RT: the local locks, whose holders `synchronize_rcu()` waits for.
+    reader_sections: Private<Vec<Arc<Lock>>>,
 }
 
 impl Cpus {
-    /// So many CPUs, all online. To be made while the scenario is set up.
-    pub fn new(count: usize) -> Cpus {
+    /// So many CPUs, all online. To be made while the scenario is set up. With `preempt_rt`,
+    /// spinlocks and local locks sleep, and neither turns preemption or interrupts off.
+    pub fn new(count: usize, preempt_rt: bool) -> Cpus {
         let cpu = |cpu| Cpu {
             preempt: Arc::new(Lock::new(Name::new("cpu.preempt").on(cpu))),
             irq: Arc::new(Lock::new(Name::new("cpu.irq").on(cpu))),
             preempt_count: AtomicU32::new(0),
             irq_depth: AtomicU32::new(0),
+            reader_sections: Private::default(),
         };
-        Cpus { cpus: (0..count).map(cpu).collect() }
+        Cpus { cpus: (0..count).map(cpu).collect(), preempt_rt }
+    }
+
+    /// `IS_ENABLED(CONFIG_PREEMPT_RT)`
+    pub fn is_preempt_rt(&self) -> bool {
+        self.preempt_rt
+    }
+
+    pub(crate) fn add_reader_section(&self, cpu: usize, lock: Arc<Lock>) {
+        self.cpus[cpu].reader_sections.lock().expect("not poisoned").push(lock);
+    }
+
+    pub(crate) fn reader_sections(&self, cpu: usize) -> Vec<Arc<Lock>> {
+        self.cpus[cpu].reader_sections.lock().expect("not poisoned").clone()
     }
 
     /// `for_each_online_cpu`.
@@ -107,106 +125,88 @@ fn is_mine(lock: &Lock) -> bool {
 
 /// `preempt_disable()`: nests. Nothing to do in an interrupt, which nothing preempts.
 pub fn preempt_disable(cpus: &Cpus) {
-    preempt_off(cpus, "preempt_disable");
+    cpus.preempt_off("preempt_disable");
 }
 
 /// `preempt_enable()`.
 pub fn preempt_enable(cpus: &Cpus) {
-    preempt_on(cpus, "preempt_enable");
-}
-
-fn preempt_off(cpus: &Cpus, primitive: &'static str) {
-    if in_interrupt() {
-        return;
-    }
-    let cpu = cpus.here();
-    if !is_mine(&cpu.preempt) {
-        cpu.preempt.lock(primitive);
-    }
-    cpu.preempt_count.fetch_add(1, Relaxed);
-}
-
-fn preempt_on(cpus: &Cpus, primitive: &'static str) {
-    if in_interrupt() {
-        return;
-    }
-    let cpu = cpus.here();
-    if !is_mine(&cpu.preempt) {
-        fail(KERNEL_ASSERTIONS_HOLD, "preempt_enable() without preempt_disable()");
-    }
-    if cpu.preempt_count.fetch_sub(1, Relaxed) == 1 {
-        cpu.preempt.unlock(primitive);
-    }
-}
-
-/// `local_lock(&lock)` without PREEMPT_RT: preemption off, and nothing else.
-pub fn local_lock(cpus: &Cpus) {
-    preempt_off(cpus, "local_lock");
-}
-
-/// `local_unlock(&lock)` without PREEMPT_RT.
-pub fn local_unlock(cpus: &Cpus) {
-    preempt_on(cpus, "local_unlock");
+    cpus.preempt_on("preempt_enable");
 }
 
 /// `local_irq_disable()`.
 pub fn local_irq_disable(cpus: &Cpus) {
-    irq_off(cpus, "local_irq_disable");
+    cpus.irq_off("local_irq_disable");
 }
 
 /// `local_irq_enable()`.
 pub fn local_irq_enable(cpus: &Cpus) {
-    irq_on(cpus, "local_irq_enable");
+    cpus.irq_on("local_irq_enable");
 }
 
 /// `local_irq_save(flags)`: nests; `flags` is kept here.
 pub fn local_irq_save(cpus: &Cpus) {
-    irq_off(cpus, "local_irq_save");
+    cpus.irq_off("local_irq_save");
 }
 
 /// `local_irq_restore(flags)`.
 pub fn local_irq_restore(cpus: &Cpus) {
-    irq_on(cpus, "local_irq_restore");
+    cpus.irq_on("local_irq_restore");
 }
 
-/// `local_lock_irqsave(&lock, flags)` without PREEMPT_RT.
-pub fn local_lock_irqsave(cpus: &Cpus) {
-    irq_off(cpus, "local_lock_irqsave");
-}
-
-/// `local_unlock_irqrestore(&lock, flags)` without PREEMPT_RT.
-pub fn local_unlock_irqrestore(cpus: &Cpus) {
-    irq_on(cpus, "local_unlock_irqrestore");
-}
-
-/// Interrupts off implies that nobody preempts. Under an SC engine `irq` alone says so, since other
-/// tasks' steps pass it; under loom the task must take both.
-fn irq_off(cpus: &Cpus, primitive: &'static str) {
-    if in_interrupt() {
-        return;
-    }
-    let cpu = cpus.here();
-    if !is_mine(&cpu.irq) {
-        if is_weak() {
-            preempt_off(cpus, primitive);
+impl Cpus {
+    pub(crate) fn preempt_off(&self, primitive: &'static str) {
+        if in_interrupt() {
+            return;
         }
-        cpu.irq.lock(primitive);
+        let cpu = self.here();
+        if !is_mine(&cpu.preempt) {
+            cpu.preempt.lock(primitive);
+        }
+        cpu.preempt_count.fetch_add(1, Relaxed);
     }
-    cpu.irq_depth.fetch_add(1, Relaxed);
-}
 
-fn irq_on(cpus: &Cpus, primitive: &'static str) {
-    if in_interrupt() {
-        return;
+    pub(crate) fn preempt_on(&self, primitive: &'static str) {
+        if in_interrupt() {
+            return;
+        }
+        let cpu = self.here();
+        if !is_mine(&cpu.preempt) {
+            fail(KERNEL_ASSERTIONS_HOLD, "preempt_enable() without preempt_disable()");
+        }
+        if cpu.preempt_count.fetch_sub(1, Relaxed) == 1 {
+            cpu.preempt.unlock(primitive);
+        }
     }
-    let cpu = cpus.here();
-    if !is_mine(&cpu.irq) {
-        fail(KERNEL_ASSERTIONS_HOLD, "interrupts are enabled that were not disabled");
+
+    /// Interrupts off implies that nobody preempts. Under an SC engine `irq` alone says so, since
+    /// other tasks' steps pass it; under loom the task must take both.
+    pub(crate) fn irq_off(&self, primitive: &'static str) {
+        if in_interrupt() {
+            return;
+        }
+        let cpu = self.here();
+        if !is_mine(&cpu.irq) {
+            if is_weak() {
+                self.preempt_off(primitive);
+            }
+            cpu.irq.lock(primitive);
+        }
+        cpu.irq_depth.fetch_add(1, Relaxed);
     }
-    if cpu.irq_depth.fetch_sub(1, Relaxed) == 1 {
-        cpu.irq.unlock(primitive);
-        if is_weak() {
-            preempt_on(cpus, primitive);
+
+    pub(crate) fn irq_on(&self, primitive: &'static str) {
+        if in_interrupt() {
+            return;
+        }
+        let cpu = self.here();
+        if !is_mine(&cpu.irq) {
+            fail(KERNEL_ASSERTIONS_HOLD, "interrupts are enabled that were not disabled");
+        }
+        if cpu.irq_depth.fetch_sub(1, Relaxed) == 1 {
+            cpu.irq.unlock(primitive);
+            if is_weak() {
+                self.preempt_on(primitive);
+            }
         }
     }
 }

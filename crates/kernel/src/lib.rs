@@ -15,7 +15,8 @@
 //! | `test_and_set_bit_lock`, `clear_bit_unlock`            | acquire if it wins; release            | `bitops.rs`   |
 //! | `smp_mb`, `smp_rmb`, `smp_wmb`, `smp_mb__before_atomic`| full, read-read, write-write, full     | `barrier.rs`  |
 //! | `spin_lock`, `mutex_lock`                              | acquire / release                      | `locking.rs`  |
-//! | `preempt_disable`, `local_lock`, `local_irq_disable`   | none: exclusion on one CPU             | `cpu.rs`      |
+//! | `preempt_disable`, `local_irq_disable`                 | none: exclusion on one CPU             | `cpu.rs`      |
+//! | `local_lock`, `local_lock_irqsave`                     | none; PREEMPT_RT: acquire / release    | `local_lock.rs`|
 //! | `on_each_cpu_cond`                                     | predicate: none; handler: both ways    | `smp.rs`      |
 //! | `queue_work_on`, `flush_work`                          | full if queued; completion             | `workqueue.rs`|
 //! | `set_current_state`, `schedule`, `try_to_wake_up`       | full, between store and load           | `sched.rs`    |
@@ -30,6 +31,7 @@ mod atomic;
 mod barrier;
 mod bitops;
 mod cpu;
+mod local_lock;
 mod locking;
 mod once;
 mod rcu;
@@ -43,6 +45,7 @@ pub use atomic::*;
 pub use barrier::*;
 pub use bitops::*;
 pub use cpu::*;
+pub use local_lock::*;
 pub use locking::*;
 pub use once::*;
 pub use rcu::*;

@@ -10,7 +10,7 @@ use crate::{Cpus, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, READ_ONCE, Var, WRITE_ONCE
 use crate::{local_irq_disable, local_irq_enable, local_irq_restore, local_irq_save};
 use crate::{might_sleep, preempt_disable, preempt_enable};
 
-/// `spinlock_t`. Its holder cannot be preempted.
+/// `spinlock_t`. Its holder cannot be preempted; with PREEMPT_RT it can, and a waiter sleeps.
 #[derive(Debug)]
 pub struct SpinLock(Lock, Option<Var>);
 
@@ -70,16 +70,28 @@ fn check_holder(lock: &Lock, primitive: &str) {
     }
 }
 
+/// A spinlock sleeps with PREEMPT_RT, and leaves preemption and interrupts as they are.
+fn sleeps(cpus: &Cpus, primitive: &'static str) -> bool {
+    if cpus.is_preempt_rt() {
+        might_sleep(cpus, primitive);
+    }
+    cpus.is_preempt_rt()
+}
+
 /// `spin_lock(lock)`: acquire.
 pub fn spin_lock(cpus: &Cpus, lock: &SpinLock) {
-    preempt_disable(cpus);
+    if !sleeps(cpus, "spin_lock") {
+        preempt_disable(cpus);
+    }
     lock.lock("spin_lock");
 }
 
 /// `spin_unlock(lock)`: release.
 pub fn spin_unlock(cpus: &Cpus, lock: &SpinLock) {
     lock.unlock("spin_unlock");
-    preempt_enable(cpus);
+    if !cpus.is_preempt_rt() {
+        preempt_enable(cpus);
+    }
 }
 
 /// `spin_is_locked(lock)`: orders nothing. Of an [`SpinLock::observable`] lock only.
@@ -92,26 +104,34 @@ pub fn spin_is_locked(lock: &SpinLock) -> bool {
 
 /// `spin_lock_irq(lock)`.
 pub fn spin_lock_irq(cpus: &Cpus, lock: &SpinLock) {
-    local_irq_disable(cpus);
+    if !sleeps(cpus, "spin_lock_irq") {
+        local_irq_disable(cpus);
+    }
     lock.lock("spin_lock_irq");
 }
 
 /// `spin_unlock_irq(lock)`.
 pub fn spin_unlock_irq(cpus: &Cpus, lock: &SpinLock) {
     lock.unlock("spin_unlock_irq");
-    local_irq_enable(cpus);
+    if !cpus.is_preempt_rt() {
+        local_irq_enable(cpus);
+    }
 }
 
 /// `spin_lock_irqsave(lock, flags)`.
 pub fn spin_lock_irqsave(cpus: &Cpus, lock: &SpinLock) {
-    local_irq_save(cpus);
+    if !sleeps(cpus, "spin_lock_irqsave") {
+        local_irq_save(cpus);
+    }
     lock.lock("spin_lock_irqsave");
 }
 
 /// `spin_unlock_irqrestore(lock, flags)`.
 pub fn spin_unlock_irqrestore(cpus: &Cpus, lock: &SpinLock) {
     lock.unlock("spin_unlock_irqrestore");
-    local_irq_restore(cpus);
+    if !cpus.is_preempt_rt() {
+        local_irq_restore(cpus);
+    }
 }
 
 /// `mutex_lock(lock)`: acquire; may sleep.

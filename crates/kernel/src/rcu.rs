@@ -1,5 +1,6 @@
 //! `synchronize_rcu`. Since the flavours of RCU were merged (v4.20, v5.0) a region with preemption
-//! or interrupts off is a read-side critical section.
+//! or interrupts off is a read-side critical section; with PREEMPT_RT a local lock's is one too
+//! (those of spinlocks are left out: nothing here waits for them).
 //!
 //! Modelled by what it guarantees: a section that began before the call has ended when it returns,
 //! and what it stored is visible; a section that begins later sees what was stored before the call.
@@ -49,6 +50,11 @@ fn wait_for_readers(cpus: &Cpus, function: &'static str) {
     might_sleep(cpus, function);
     fence(function, Order::Full);
     for cpu in cpus.online() {
+        // With PREEMPT_RT a reader may have been preempted, on the caller's CPU too.
+        for section in cpus.reader_sections(cpu) {
+            section.lock("wait for the RCU reader that holds");
+            section.unlock("end of the RCU reader that held");
+        }
         // The caller runs there, outside any section: none that began before is unfinished.
         if cpu == smp_processor_id() {
             continue;

@@ -345,7 +345,7 @@ type Registers = BTreeMap<String, i64>;
 impl Machine {
     fn new(plan: &Plan) -> Machine {
         let mut machine = Machine {
-            cpus: Cpus::new(plan.processes.len()),
+            cpus: Cpus::new(plan.processes.len(), false),
             names: BTreeMap::new(),
             data: BTreeMap::new(),
             locks: BTreeMap::new(),

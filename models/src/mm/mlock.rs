@@ -1,18 +1,232 @@
-//! `clear_page_mlock()` of 5.11: a folio that is no longer mlocked leaves the unevictable list.
+//! mlock: PG_mlocked, the unevictable list, and since 5.18 a batch of its own.
 //!
-//! Kept: the order clear PG_mlocked, look at PG_lru. Left out: the counts.
-//! Source: mm/mlock.c of 5.11. Since 5.18 PG_mlocked is cleared under `lruvec->lru_lock`.
+//! Kept: PG_mlocked is set at once, the list is edited when the batch is drained; who clears PG_lru
+//! first; the count of mlocks, and where it gives up counting. Up to 5.17: `mlock_vma_page()` and
+//! `clear_page_mlock()`, which isolate and put back.
+//! Left out: the page-table lock around the callers, statistics.
+//! Source: mm/mlock.c of 5.11, 6.1, 6.12.117; 2fbb0c10d1e8.
 
 use selvedge_kernel::{
-    Name, enter, reached, set_bit, spin_lock_irq, spin_unlock_irq, test_and_clear_bit,
+    Name, clear_bit, enter, kernel_assert, local_lock, local_unlock, plain_read, plain_write,
+    reached, set_bit, smp_processor_id, spin_lock_irq, spin_unlock_irq, test_and_clear_bit,
+    test_and_set_bit, test_bit,
 };
 
-use crate::kernel::{EVICTABLE, PG_LRU, PG_MLOCKED};
-use crate::mm::swap::{folio_isolate_lru, folio_put, lruvec_add_folio};
+use crate::kernel::{EVICTABLE, PG_ACTIVE, PG_LRU, PG_MLOCKED, PG_UNEVICTABLE, UNEVICTABLE};
+use crate::mm::swap::{folio_get, folio_put, lruvec_add_folio, lruvec_del_folio};
+use crate::mm::vmscan::{folio_isolate_lru, folio_putback_lru};
 use crate::{Folio, Kernel};
 
-/// `clear_page_mlock()`: if the folio cannot be isolated, whoever has it off the LRU will find it
-/// evictable when it is put back.
+/// How a tree mlocks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mlock {
+    /// By isolating the folio and putting it back: up to 5.17.
+    Isolates,
+    /// Through a batch of its own: since 5.18.
+    Batches,
+}
+
+/// What an entry of the mlock batch asks for: the low bits of the pointer in C.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MlockEntry {
+    /// `mlock_lru(folio)`: mlock a folio that is on the LRU, or off it for a while.
+    Lru(usize),
+    /// `mlock_new(folio)`: mlock a folio that has not been on the LRU yet.
+    New(usize),
+    /// munlock.
+    Munlock(usize),
+}
+
+impl MlockEntry {
+    fn folio(self, k: &Kernel) -> &Folio {
+        let (MlockEntry::Lru(index) | MlockEntry::New(index) | MlockEntry::Munlock(index)) = self;
+        &k.folios[index]
+    }
+}
+
+/// The count of mlocks overlays `folio->lru`: of an unevictable folio only, under `lru_lock`.
+pub(crate) fn set_mlock_count(folio: &Folio, count: u64) {
+    plain_write(&folio.mlock_count, count);
+}
+
+/// `mlock_folio()`; `mlock_page()` in 5.18, `mlock_vma_page()` until 5.17.
+pub fn mlock_folio(k: &Kernel, folio: &Folio) {
+    match k.tree.mlock {
+        Mlock::Isolates => mlock_vma_page(k, folio),
+        Mlock::Batches => {
+            let _in = enter("mlock_folio");
+            local_lock(&k.cpus, &k.mlock_lock);
+            test_and_set_bit(PG_MLOCKED, &folio.flags);
+            batch(k, MlockEntry::Lru(folio.index));
+            local_unlock(&k.cpus, &k.mlock_lock);
+        }
+    }
+}
+
+/// `mlock_new_folio()`: of a folio that nobody else knows yet.
+pub fn mlock_new_folio(k: &Kernel, folio: &Folio) {
+    let _in = enter("mlock_new_folio");
+    local_lock(&k.cpus, &k.mlock_lock);
+    set_bit(PG_MLOCKED, &folio.flags);
+    batch(k, MlockEntry::New(folio.index));
+    local_unlock(&k.cpus, &k.mlock_lock);
+}
+
+/// `munlock_folio()`; `munlock_vma_page()` until 5.17. PG_mlocked is left to the drain, which knows
+/// whether the folio is mlocked more than once.
+pub fn munlock_folio(k: &Kernel, folio: &Folio) {
+    match k.tree.mlock {
+        Mlock::Isolates => clear_page_mlock(k, folio),
+        Mlock::Batches => {
+            let _in = enter("munlock_folio");
+            local_lock(&k.cpus, &k.mlock_lock);
+            batch(k, MlockEntry::Munlock(folio.index));
+            local_unlock(&k.cpus, &k.mlock_lock);
+        }
+    }
+}
+
+fn batch(k: &Kernel, entry: MlockEntry) {
+    kernel_assert(k.sizes.mlock, "the scenario says that it does not mlock");
+    let fbatch = k.mlock_fbatch.of(smp_processor_id());
+    let folio = entry.folio(k);
+    folio_get(folio, fbatch.holder);
+    if !fbatch.add(k, entry) || folio.is_large || (k.tree.swap.lru_cache_disabled)(k) {
+        mlock_folio_batch(k);
+    } else {
+        reached("a folio was left in the mlock batch");
+    }
+}
+
+/// `mlock_folio_batch()`; `mlock_pagevec()` until 6.2. Of this CPU, under its local lock. The lock
+/// of the lruvec is taken anew for each folio: C keeps it if the next one is of the same lruvec.
+fn mlock_folio_batch(k: &Kernel) {
+    let _in = enter("mlock_folio_batch");
+    let fbatch = k.mlock_fbatch.of(smp_processor_id());
+    let entries = fbatch.entries();
+    for entry in &entries {
+        match *entry {
+            MlockEntry::Lru(index) => __mlock_folio(k, &k.folios[index]),
+            MlockEntry::New(index) => __mlock_new_folio(k, &k.folios[index]),
+            MlockEntry::Munlock(index) => __munlock_folio(k, &k.folios[index]),
+        }
+    }
+    for entry in &entries {
+        folio_put(k, entry.folio(k), fbatch.holder);
+    }
+    fbatch.reinit();
+}
+
+/// `__mlock_folio()`: if the folio is off the LRU nothing more can be done, and the mlock is not
+/// counted.
+fn __mlock_folio(k: &Kernel, folio: &Folio) {
+    let _in = enter("__mlock_folio");
+    if !test_and_clear_bit(PG_LRU, &folio.flags) {
+        reached("__mlock_folio() found the folio off the LRU");
+        return;
+    }
+    spin_lock_irq(&k.cpus, &k.lru_lock);
+    let is_mlocked = test_bit(PG_MLOCKED, &folio.flags);
+    let is_unevictable = test_bit(PG_UNEVICTABLE, &folio.flags);
+    if !is_mlocked {
+        if is_unevictable {
+            rescue(folio);
+        }
+    } else if is_unevictable {
+        set_mlock_count(folio, plain_read(&folio.mlock_count) + 1);
+    } else {
+        lruvec_del_folio(folio);
+        clear_bit(PG_ACTIVE, &folio.flags);
+        set_bit(PG_UNEVICTABLE, &folio.flags);
+        set_mlock_count(folio, 1);
+        lruvec_add_folio(folio, UNEVICTABLE);
+        reached("a folio was moved to the unevictable list");
+    }
+    set_bit(PG_LRU, &folio.flags);
+    spin_unlock_irq(&k.cpus, &k.lru_lock);
+}
+
+/// Back to the lists that reclaim scans.
+fn rescue(folio: &Folio) {
+    lruvec_del_folio(folio);
+    clear_bit(PG_UNEVICTABLE, &folio.flags);
+    lruvec_add_folio(folio, EVICTABLE);
+}
+
+/// `__mlock_new_folio()`: links the folio, on the unevictable list if it is still mlocked.
+fn __mlock_new_folio(k: &Kernel, folio: &Folio) {
+    let _in = enter("__mlock_new_folio");
+    kernel_assert(!test_bit(PG_LRU, &folio.flags), "VM_BUG_ON_FOLIO: a new folio is on the LRU");
+    spin_lock_irq(&k.cpus, &k.lru_lock);
+    if test_bit(PG_MLOCKED, &folio.flags) {
+        set_bit(PG_UNEVICTABLE, &folio.flags);
+        set_mlock_count(folio, 1);
+        lruvec_add_folio(folio, UNEVICTABLE);
+    } else {
+        lruvec_add_folio(folio, EVICTABLE);
+    }
+    set_bit(PG_LRU, &folio.flags);
+    spin_unlock_irq(&k.cpus, &k.lru_lock);
+}
+
+/// `__munlock_folio()`: off the LRU, the count is not known, and PG_mlocked is cleared all the same.
+fn __munlock_folio(k: &Kernel, folio: &Folio) {
+    let _in = enter("__munlock_folio");
+    let isolated = test_and_clear_bit(PG_LRU, &folio.flags);
+    let mut is_last = true;
+    if isolated {
+        spin_lock_irq(&k.cpus, &k.lru_lock);
+        if test_bit(PG_UNEVICTABLE, &folio.flags) {
+            // May be an underestimate.
+            let count = plain_read(&folio.mlock_count).saturating_sub(1);
+            set_mlock_count(folio, count);
+            is_last = count == 0;
+        }
+    }
+    if is_last {
+        test_and_clear_bit(PG_MLOCKED, &folio.flags);
+        // Evictable or not: to be asked after PG_mlocked was cleared.
+        let may_rescue = isolated && test_bit(PG_UNEVICTABLE, &folio.flags);
+        if may_rescue && !test_bit(PG_MLOCKED, &folio.flags) {
+            rescue(folio);
+        }
+    }
+    if isolated {
+        set_bit(PG_LRU, &folio.flags);
+        spin_unlock_irq(&k.cpus, &k.lru_lock);
+    }
+}
+
+/// `mlock_drain_local()`.
+pub fn mlock_drain_local(k: &Kernel) {
+    if !k.sizes.mlock || k.tree.mlock == Mlock::Isolates {
+        return;
+    }
+    let _in = enter("mlock_drain_local");
+    local_lock(&k.cpus, &k.mlock_lock);
+    if plain_read(&k.mlock_fbatch.of(smp_processor_id()).nr) != 0 {
+        mlock_folio_batch(k);
+    }
+    local_unlock(&k.cpus, &k.mlock_lock);
+}
+
+/// `need_mlock_drain()`: reads another CPU's count without a lock.
+pub fn need_mlock_drain(k: &Kernel, cpu: usize) -> bool {
+    // In a scenario that does not mlock the count is always 0.
+    k.sizes.mlock && k.tree.mlock == Mlock::Batches && plain_read(&k.mlock_fbatch.of(cpu).nr) != 0
+}
+
+/// `mlock_vma_page()` of 5.17: putting the folio back finds PG_mlocked, and chooses the list.
+fn mlock_vma_page(k: &Kernel, folio: &Folio) {
+    let _in = enter("mlock_vma_page");
+    let isolation = Name::new("isolation");
+    if !test_and_set_bit(PG_MLOCKED, &folio.flags) && folio_isolate_lru(k, folio, isolation) {
+        folio_putback_lru(k, folio, isolation);
+    }
+}
+
+/// `clear_page_mlock()` of 5.17: if the folio cannot be isolated, whoever has it off the LRU will
+/// find it evictable when it is put back. Since 5.18 PG_mlocked is cleared under `lru_lock`.
 pub fn clear_page_mlock(k: &Kernel, folio: &Folio) {
     let _in = enter("clear_page_mlock");
     if !test_and_clear_bit(PG_MLOCKED, &folio.flags) {
@@ -20,14 +234,14 @@ pub fn clear_page_mlock(k: &Kernel, folio: &Folio) {
     }
     let isolation = Name::new("isolation");
     if folio_isolate_lru(k, folio, isolation) {
-        putback_lru_page(k, folio, isolation);
+        put_on_list(k, folio, isolation);
     } else {
         reached("clear_page_mlock() could not isolate");
     }
 }
 
 /// `putback_lru_page()`, without the batch that it goes through: the folio is evictable now.
-fn putback_lru_page(k: &Kernel, folio: &Folio, holder: Name) {
+fn put_on_list(k: &Kernel, folio: &Folio, holder: Name) {
     let _in = enter("putback_lru_page");
     spin_lock_irq(&k.cpus, &k.lru_lock);
     lruvec_add_folio(folio, EVICTABLE);

@@ -1,16 +1,42 @@
-//! `move_folios_to_lru()`: reclaim puts back what it isolated and did not free.
+//! Reclaim and the LRU lists: who takes folios off, and who puts them back.
 //!
-//! Kept: PG_lru before the put, both under `lru_lock`. Left out: all but one folio.
-//! Source: mm/vmscan.c of 6.1.
+//! Kept: `folio_isolate_lru()`; the loop of `isolate_lru_folios()` with its order try_get, then
+//! test-and-clear; the eligibility of `scan_folios()` (MGLRU) with two generations;
+//! `move_folios_to_lru()` with PG_lru before the put, under `lru_lock`; `folio_putback_lru()`.
+//! Left out: zones, costs, tiers, writeback, what is done to a folio once isolated. The order of a
+//! list is that of the folios' numbers.
+//! Source: mm/vmscan.c of 6.1, 6.11.11 and 6.12.117.
 
 use selvedge_kernel::{
-    __clear_bit, Name, WRITE_ONCE, atomic_sub_and_test, enter, reached, set_bit, spin_lock_irq,
-    spin_unlock_irq, unbooked,
+    __clear_bit, Name, WRITE_ONCE, atomic_sub_and_test, enter, plain_read, plain_write, reached,
+    set_bit, spin_lock_irq, spin_unlock_irq, test_and_clear_bit, test_bit, unbooked,
 };
 
 use crate::kernel::{EVICTABLE, PG_LRU};
-use crate::mm::swap::lruvec_add_folio;
+use crate::mm::swap::{
+    folio_add_lru, folio_get, folio_put, folio_try_get, lruvec_add_folio, lruvec_del_folio,
+};
 use crate::{Folio, Kernel};
+
+/// What differs between trees.
+#[derive(Clone, Copy, Debug)]
+pub struct Vmscan {
+    /// `move_folios_to_lru()`: the order of two steps.
+    pub putback: Putback,
+    /// `isolate_lru_folios()`: the order of two steps.
+    pub isolate: Isolate,
+    /// `sort_folio()` (MGLRU): whether a folio with PG_lru clear is eligible.
+    pub sort_folio: SortFolio,
+}
+
+impl Vmscan {
+    /// As released.
+    pub const RELEASED: Vmscan = Vmscan {
+        putback: Putback::SetLruThenPut,
+        isolate: Isolate::GetThenClear,
+        sort_folio: SortFolio::AnyFolio,
+    };
+}
 
 /// The order of two steps in `move_folios_to_lru()`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,16 +48,140 @@ pub enum Putback {
     PutThenSetLru,
 }
 
+/// The order of two steps in `isolate_lru_folios()`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Isolate {
+    /// A reference, then PG_lru: whoever frees a folio trusts PG_lru.
+    GetThenClear,
+    /// The other way round: a mutant.
+    ClearThenGet,
+}
+
+/// What `sort_folio()` does with a folio of the oldest generation whose PG_lru is clear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SortFolio {
+    /// Nothing: isolation is tried, and fails. The folio stays in the oldest generation, which
+    /// cannot age while it is there.
+    AnyFolio,
+    /// It is moved to the next generation: 0885ef470560 (6.11.5) until 8d79ed36bfc8.
+    IneligibleOffLru,
+}
+
+/// `folio_isolate_lru()`; `isolate_lru_page()` until 5.18: takes a folio off its list for the
+/// caller, who gets a reference, if nobody else has cleared PG_lru. The caller has one already.
+pub fn folio_isolate_lru(k: &Kernel, folio: &Folio, holder: Name) -> bool {
+    let _in = enter("folio_isolate_lru");
+    if !test_and_clear_bit(PG_LRU, &folio.flags) {
+        return false;
+    }
+    folio_get(folio, holder);
+    spin_lock_irq(&k.cpus, &k.lru_lock);
+    lruvec_del_folio(folio);
+    spin_unlock_irq(&k.cpus, &k.lru_lock);
+    reached("a folio was isolated");
+    true
+}
+
+/// `folio_putback_lru()`; `putback_lru_page()` until 5.16: through the `lru_add` batch, then the
+/// isolation's reference is dropped.
+pub fn folio_putback_lru(k: &Kernel, folio: &Folio, holder: Name) {
+    let _in = enter("folio_putback_lru");
+    folio_add_lru(k, folio);
+    folio_put(k, folio, holder);
+}
+
+/// Takes the folio from its list, `lru_lock` held, if its reference count is not 0 and PG_lru set.
+fn take(k: &Kernel, folio: &Folio, holder: Name) -> bool {
+    match k.tree.vmscan.isolate {
+        Isolate::GetThenClear => {
+            if !folio_try_get(folio, holder) {
+                reached("reclaim met a folio that is being freed");
+                return false;
+            }
+            if !test_and_clear_bit(PG_LRU, &folio.flags) {
+                folio_put(k, folio, holder);
+                return false;
+            }
+        }
+        Isolate::ClearThenGet => {
+            if !test_and_clear_bit(PG_LRU, &folio.flags) {
+                return false;
+            }
+            if !folio_try_get(folio, holder) {
+                return false;
+            }
+        }
+    }
+    lruvec_del_folio(folio);
+    true
+}
+
+/// `isolate_lru_folios()`, called by `shrink_inactive_list()` with `lru_lock` held, which is taken
+/// here: returns the folios that it took, in the order of the list.
+pub fn isolate_lru_folios(k: &Kernel, holder: Name) -> Vec<usize> {
+    let _in = enter("isolate_lru_folios");
+    spin_lock_irq(&k.cpus, &k.lru_lock);
+    let mut taken = Vec::new();
+    for folio in &k.folios {
+        if plain_read(&folio.linked) != EVICTABLE {
+            continue;
+        }
+        // Off the LRU for a while: to the other end of the list, and on to the next.
+        if !test_bit(PG_LRU, &folio.flags) {
+            reached("reclaim skipped a linked folio with PG_lru clear");
+            continue;
+        }
+        if take(k, folio, holder) {
+            taken.push(folio.index);
+        }
+    }
+    spin_unlock_irq(&k.cpus, &k.lru_lock);
+    taken
+}
+
+/// What a pass of `scan_folios()` came to.
+#[derive(Clone, Debug)]
+pub struct Scanned {
+    /// The folios that it isolated.
+    pub isolated: Vec<usize>,
+    /// Whether the oldest generation is empty afterwards, so that it can age.
+    pub can_age: bool,
+}
+
+/// `scan_folios()` (MGLRU) of the oldest generation, with `sort_folio()` and `isolate_folio()`.
+pub fn scan_folios(k: &Kernel, holder: Name) -> Scanned {
+    let _in = enter("scan_folios");
+    spin_lock_irq(&k.cpus, &k.lru_lock);
+    let (mut isolated, mut can_age) = (Vec::new(), true);
+    for folio in &k.folios {
+        if plain_read(&folio.linked) != EVICTABLE || plain_read(&folio.generation) != 0 {
+            continue;
+        }
+        let sort = k.tree.vmscan.sort_folio;
+        if sort == SortFolio::IneligibleOffLru && !test_bit(PG_LRU, &folio.flags) {
+            // folio_inc_gen()
+            plain_write(&folio.generation, 1);
+            reached("MGLRU moved a folio that it cannot isolate to the next generation");
+        } else if take(k, folio, holder) {
+            isolated.push(folio.index);
+        } else {
+            can_age = false;
+        }
+    }
+    spin_unlock_irq(&k.cpus, &k.lru_lock);
+    Scanned { isolated, can_age }
+}
+
 /// `move_folios_to_lru()` of one isolated folio, whose isolation reference `holder` has.
 pub fn move_folios_to_lru(k: &Kernel, folio: &Folio, holder: Name) {
     let _in = enter("move_folios_to_lru");
     spin_lock_irq(&k.cpus, &k.lru_lock);
-    if k.tree.swap.putback == Putback::SetLruThenPut {
+    if k.tree.vmscan.putback == Putback::SetLruThenPut {
         set_bit(PG_LRU, &folio.flags);
     }
     unbooked(&folio.refcount, holder);
     let was_last = atomic_sub_and_test(1, &folio.refcount);
-    if k.tree.swap.putback == Putback::PutThenSetLru {
+    if k.tree.vmscan.putback == Putback::PutThenSetLru {
         set_bit(PG_LRU, &folio.flags);
     }
     if was_last {

@@ -1,9 +1,11 @@
 //! The trees. A user's own patch is one more file here, named in [`ALL`].
 
+mod lru_batch_flag;
 mod migrate_pending;
 mod mutants;
 mod releases;
 
+pub use lru_batch_flag::*;
 pub use migrate_pending::*;
 pub use mutants::*;
 pub use releases::*;
@@ -16,6 +18,7 @@ pub static ALL: &[&Tree] = &[
     &RFC_MIGRATE_PENDING_BOOL,
     &RFC_MIGRATE_PENDING_LOCKED_CHECK,
     &RFC_2021_02_16,
+    &SEED_002_V4,
     &V5_6,
     &V5_11,
     &V5_13,
@@ -24,6 +27,14 @@ pub static ALL: &[&Tree] = &[
     &V5_18_NO_SYNCHRONIZE_RCU,
     &V5_18_CHECK_OUTSIDE,
     &V6_1,
+    &V6_1_RT,
+    &V6_1_192,
+    &V6_10,
+    &V6_11,
+    &V6_11_5,
+    &V6_12_117,
+    &V6_12_117_RT,
+    &V6_17,
     &A1B_NO_BARRIER_BEFORE_READ,
     &A1C_NO_BARRIER_AFTER_BUMP,
     &A1D_BUMP_AFTER_LOOP,
@@ -33,6 +44,11 @@ pub static ALL: &[&Tree] = &[
     &A5_PUT_BEFORE_SET_LRU,
     &A6_NO_BARRIER_IN_LRU_ADD,
     &A6_MLOCKED_READ_FIRST,
+    &D7_CLEAR_THEN_GET,
+    &ISOLATE_CLEAR_THEN_GET,
+    &PIN_WITHOUT_DRAIN,
+    &V5_13_UNFORCED,
+    &V5_18_UNFORCED,
     &C1_PREEMPT_OFF_ONLY,
     &C2_SLOT_WITHOUT_REFERENCE,
     &C3_MOVE_UNLOCKED,

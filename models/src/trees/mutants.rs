@@ -4,11 +4,12 @@ use crate::Tree;
 use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
 use crate::mm::filemap::{Filemap, FolioLockFault};
 use crate::mm::swap::{
-    DrainGeneration, LruAdd, MoveClaims, RotateDrain, Swap, lru_cache_disable_without_rcu,
+    DisableDrain, DrainGeneration, LruAdd, LruClaim, RotateDrain, Swap,
+    lru_cache_disable_without_rcu,
 };
-use crate::mm::vmscan::Putback;
+use crate::mm::vmscan::{Putback, Vmscan};
 use crate::tree::Kind;
-use crate::trees::{V5_11, V5_18, V6_1};
+use crate::trees::{V5_11, V5_13, V5_18, V6_1};
 
 /// 5.18 without `synchronize_rcu()`.
 pub static V5_18_NO_SYNCHRONIZE_RCU: Tree = Tree {
@@ -27,6 +28,26 @@ pub static V5_18_CHECK_OUTSIDE: Tree = Tree {
     base: "v5.18",
     about: "5.18 with c0226eb8bde8 reverted: the check before bh_lru_lock()",
     buffer: Buffer { install_check: InstallCheck::BeforeLock, ..V5_18.buffer },
+    ..V5_18
+};
+
+/// 5.13 with a drain that may be left to somebody else.
+pub static V5_13_UNFORCED: Tree = Tree {
+    name: "v5.13-unforced-drain",
+    kind: Kind::Mutant,
+    base: "v5.13",
+    about: "5.13 with lru_cache_disable() calling lru_add_drain_all(), which may exit early",
+    swap: Swap { disable_drain: DisableDrain::MayExitEarly, ..V5_13.swap },
+    ..V5_13
+};
+
+/// 5.18 with a drain that may be left to somebody else.
+pub static V5_18_UNFORCED: Tree = Tree {
+    name: "v5.18-unforced-drain",
+    kind: Kind::Mutant,
+    base: "v5.18",
+    about: "5.18 with lru_cache_disable() calling lru_add_drain_all(), which may exit early",
+    swap: Swap { disable_drain: DisableDrain::MayExitEarly, ..V5_18.swap },
     ..V5_18
 };
 
@@ -85,7 +106,7 @@ pub static A4_MOVE_WITHOUT_CLAIM: Tree = Tree {
     kind: Kind::Mutant,
     base: "v6.1",
     about: "6.1 with folio_batch_move_lru() not clearing PG_lru before it edits the list",
-    swap: Swap { move_claims: MoveClaims::Nothing, ..V6_1.swap },
+    swap: Swap { lru_claim: LruClaim::Nobody, ..V6_1.swap },
     ..V6_1
 };
 
@@ -95,7 +116,7 @@ pub static A5_PUT_BEFORE_SET_LRU: Tree = Tree {
     kind: Kind::Mutant,
     base: "v6.1",
     about: "6.1 with move_folios_to_lru() dropping its reference before it sets PG_lru",
-    swap: Swap { putback: Putback::PutThenSetLru, ..V6_1.swap },
+    vmscan: Vmscan { putback: Putback::PutThenSetLru, ..V6_1.vmscan },
     ..V6_1
 };
 

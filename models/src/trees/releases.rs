@@ -3,14 +3,19 @@
 use crate::Tree;
 use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
 use crate::mm::filemap::Filemap;
+use crate::mm::gup::{GUP_PIN_COUNTING_BIAS, Gup, LongtermDrain};
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
-use crate::mm::migrate::{migrate_prep, never_pending, no_migrate_finish};
-use crate::mm::swap::{
-    BhLruDrain, DrainGeneration, ForcedDrain, LruAdd, MoveClaims, RotateDrain, Swap,
-    lru_cache_disable_by_rcu, lru_cache_disable_by_rcu_expedited, lru_cache_disable_by_work,
-    lru_cache_disabled, lru_cache_enable,
+use crate::mm::migrate::{
+    CopyOrder, ExpectedRefs, Migrate, MigrateFault, SrcLock, migrate_prep, never_pending,
+    no_migrate_finish,
 };
-use crate::mm::vmscan::Putback;
+use crate::mm::mlock::Mlock;
+use crate::mm::swap::{
+    BhLruDrain, DeactivateFile, DisableDrain, DrainGeneration, ForcedDrain, LruAdd, LruClaim,
+    RotateDrain, Swap, lru_cache_disable_by_rcu, lru_cache_disable_by_rcu_expedited,
+    lru_cache_disable_by_work, lru_cache_disabled, lru_cache_enable,
+};
+use crate::mm::vmscan::{SortFolio, Vmscan};
 use crate::tree::Kind;
 
 /// 5.11: `migrate_prep()` drains once and disables nothing.
@@ -33,12 +38,24 @@ pub static V5_11: Tree = Tree {
         lru_cache_disabled: never_pending,
         bh_lru_drain: BhLruDrain::Never,
         drain_generation: DrainGeneration::AsWritten,
+        disable_drain: DisableDrain::Forced,
         forced_drain: ForcedDrain::EveryCpu,
         rotate_drain: RotateDrain::IrqsOff,
-        move_claims: MoveClaims::TestClearLru,
+        lru_claim: LruClaim::AtDrain,
+        deactivate_file: DeactivateFile::AnyFolio,
         lru_add: LruAdd::SetFirst,
-        putback: Putback::SetLruThenPut,
     },
+    mlock: Mlock::Isolates,
+    vmscan: Vmscan::RELEASED,
+    gup: Gup { drain: LongtermDrain::OffLru },
+    migrate: Migrate {
+        expected: ExpectedRefs::WithoutMapcount,
+        copy: CopyOrder::FreezeThenCopy,
+        src_lock: SrcLock::WaitIfForced,
+        memalloc_waits: false,
+        fault: MigrateFault::None,
+    },
+    preempt_rt: false,
     memory_hotplug: MemoryHotplug { failed_removal: FailedRemoval::NothingToUndo },
     filemap: Filemap::SINCE_5_9,
 };
@@ -94,6 +111,7 @@ pub static V5_18: Tree = Tree {
         lru_add: LruAdd::SetLast,
         ..V5_15.swap
     },
+    mlock: Mlock::Batches,
     ..V5_15
 };
 
@@ -104,4 +122,84 @@ pub static V6_1: Tree = Tree {
     about: "Linux 6.1: synchronize_rcu_expedited() (31733463372e)",
     swap: Swap { lru_cache_disable: lru_cache_disable_by_rcu_expedited, ..V5_18.swap },
     ..V5_18
+};
+
+/// 6.1.192: the long-term pin fixes of September 2025, with the pin counted as 1.
+pub static V6_1_192: Tree = Tree {
+    name: "v6.1.192",
+    base: "v6.1",
+    about: "Linux 6.1.192: pins drain for any extra reference (98c6d259319e, a09a8a1fbb37), a pin taken for 1",
+    gup: Gup { drain: LongtermDrain::ExtraReferences { pin: 1 } },
+    ..V6_1
+};
+
+/// 6.10: migration never waits for read I/O in MIGRATE_SYNC_LIGHT (4bb6dc79d987, 6.5); the batches
+/// as in 6.1.
+pub static V6_10: Tree = Tree {
+    name: "v6.10",
+    base: "v6.10",
+    about: "Linux 6.10: a folio in a batch keeps PG_lru, as ever since 5.11",
+    migrate: Migrate { src_lock: SrcLock::WaitIfUptodate, ..V6_1.migrate },
+    ..V6_1
+};
+
+/// 6.11: PG_lru is cleared before a folio is added to a batch (33dfe9204f29); the copy before the
+/// freeze.
+pub static V6_11: Tree = Tree {
+    name: "v6.11",
+    base: "v6.11",
+    about: "Linux 6.11: PG_lru cleared before a folio is added to a batch (33dfe9204f29)",
+    swap: Swap { lru_claim: LruClaim::AtAdd, ..V6_10.swap },
+    migrate: Migrate { copy: CopyOrder::CopyThenFreeze, ..V6_10.migrate },
+    ..V6_10
+};
+
+/// 6.11.5: reclaim (MGLRU) passes over folios with PG_lru clear (0885ef470560).
+pub static V6_11_5: Tree = Tree {
+    name: "v6.11.5",
+    base: "v6.11",
+    about: "Linux 6.11.5: MGLRU passes over folios that are off the LRU (0885ef470560)",
+    vmscan: Vmscan { sort_folio: SortFolio::IneligibleOffLru, ..V6_11.vmscan },
+    ..V6_11
+};
+
+/// 6.12.117: 33dfe9204f29 reverted (afb99e9f5004); pins drain for any extra reference.
+pub static V6_12_117: Tree = Tree {
+    name: "v6.12.117",
+    base: "v6.12.117",
+    about: "Linux 6.12.117: 33dfe9204f29 reverted, pins drain for any extra reference",
+    swap: Swap {
+        lru_claim: LruClaim::AtDrain,
+        deactivate_file: DeactivateFile::OnLruOnly,
+        ..V6_11.swap
+    },
+    gup: Gup { drain: LongtermDrain::ExtraReferences { pin: GUP_PIN_COUNTING_BIAS } },
+    migrate: Migrate { expected: ExpectedRefs::WithMapcount, ..V6_11.migrate },
+    ..V6_11
+};
+
+/// 6.17: as 6.12.117 in all that is modelled here.
+pub static V6_17: Tree = Tree {
+    name: "v6.17",
+    base: "v6.17",
+    about: "Linux 6.17: as 6.12.117 in all that is modelled",
+    ..V6_12_117
+};
+
+/// 6.1 with PREEMPT_RT.
+pub static V6_1_RT: Tree = Tree {
+    name: "v6.1-rt",
+    base: "v6.1",
+    about: "Linux 6.1 with PREEMPT_RT: local locks and spinlocks sleep",
+    preempt_rt: true,
+    ..V6_1
+};
+
+/// 6.12.117 with PREEMPT_RT.
+pub static V6_12_117_RT: Tree = Tree {
+    name: "v6.12.117-rt",
+    base: "v6.12.117",
+    about: "Linux 6.12.117 with PREEMPT_RT: local locks and spinlocks sleep",
+    preempt_rt: true,
+    ..V6_12_117
 };

@@ -7,10 +7,9 @@ use selvedge_kernel::{
 };
 use selvedge_models::mm::mlock::clear_page_mlock;
 use selvedge_models::mm::swap::{
-    folio_add_lru, folio_get, folio_isolate_lru, folio_put, folio_rotate_reclaimable,
-    lru_add_drain, lru_add_drain_all,
+    folio_add_lru, folio_get, folio_put, folio_rotate_reclaimable, lru_add_drain, lru_add_drain_all,
 };
-use selvedge_models::mm::vmscan::move_folios_to_lru;
+use selvedge_models::mm::vmscan::{folio_isolate_lru, move_folios_to_lru};
 use selvedge_models::trees::*;
 use selvedge_models::{Kernel, PG_MLOCKED, Sizes, Tree, UNEVICTABLE};
 use selvedge_monitors::REFERENCES_BALANCE;

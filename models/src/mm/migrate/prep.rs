@@ -11,6 +11,7 @@ use selvedge_kernel::{
 
 use crate::Kernel;
 use crate::fs::buffer::invalidate_bh_lrus;
+use crate::mm::migrate::Errno;
 use crate::mm::swap::lru_add_drain_all;
 
 /// `migrate_prep()` of 5.11: drains once; folios may be batched again at once.
@@ -121,19 +122,4 @@ pub fn do_pages_move(k: &Kernel) -> Result<(), Errno> {
     };
     (k.tree.swap.lru_cache_enable)(k);
     result
-}
-
-/// Why a caller gives up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Errno {
-    /// `-EFAULT`
-    Fault,
-    /// `-ENOMEM`
-    NoMemory,
-    /// `-EBUSY`
-    Busy,
-    /// `-EINTR`
-    Interrupted,
-    /// `-EINVAL`
-    Invalid,
 }

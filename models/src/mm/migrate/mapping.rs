@@ -1,0 +1,154 @@
+//! `migrate_folio()`: from the look at the references to the new folio in the page cache.
+//!
+//! Kept: which references are expected; the freeze under the lock of the page cache; PG_dirty moved
+//! while the source is frozen and the new folio not yet visible; the release of the unfreeze; the
+//! two orders of copy and freeze.
+//! Left out: swap cache, large folios, private data (fs/buffer.rs has the buffers), statistics.
+//! Source: mm/migrate.c of 6.1 (`folio_migrate_mapping()`, `migrate_folio_extra()`) and 6.12.117
+//! (`__folio_migrate_mapping()`, `__migrate_folio()`).
+
+use selvedge_kernel::{
+    Name, atomic_cmpxchg, atomic_read, atomic_set, atomic_set_release, booked, clear_bit, enter,
+    plain_read, plain_write, rcu_assign_pointer, reached, set_bit, spin_lock_irq, spin_unlock_irq,
+    test_bit, unbooked,
+};
+
+use crate::kernel::{PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_UNEVICTABLE};
+use crate::mm::migrate::{CopyOrder, Errno, ExpectedRefs, MigrateFault};
+use crate::mm::swap::folio_ref_add;
+use crate::{Folio, Kernel};
+
+/// `folio_expected_refs()` until 6.15, `folio_expected_ref_count()` since 6.16 and in 6.12.117:
+/// without the reference of the caller.
+pub fn folio_expected_ref_count(k: &Kernel, folio: &Folio) -> i64 {
+    let _in = enter("folio_expected_ref_count");
+    let of_page_cache = i64::from(plain_read(&folio.mapping) != 0);
+    match k.tree.migrate.expected {
+        ExpectedRefs::WithoutMapcount => of_page_cache,
+        ExpectedRefs::WithMapcount => of_page_cache + atomic_read(&folio.mapcount),
+    }
+}
+
+/// `folio_ref_freeze()`: from the expected count to 0. Full barrier if it happens, nothing if not.
+fn folio_ref_freeze(folio: &Folio, count: i64) -> bool {
+    atomic_cmpxchg(&folio.refcount, count, 0) == count
+}
+
+/// `folio_ref_unfreeze()`: a release store. Nobody can change a frozen count.
+fn folio_ref_unfreeze(k: &Kernel, folio: &Folio, count: i64) {
+    match k.tree.migrate.fault {
+        MigrateFault::UnfreezeRelaxed => atomic_set(&folio.refcount, count),
+        _ => atomic_set_release(&folio.refcount, count),
+    }
+}
+
+/// `folio_migrate_mapping()`: both folios are locked, the source is isolated and unmapped.
+fn folio_migrate_mapping(k: &Kernel, dst: &Folio, src: &Folio, expected: i64) -> Result<(), Errno> {
+    let _in = enter("folio_migrate_mapping");
+    if plain_read(&src.mapping) == 0 {
+        // Anonymous: nobody can look it up, so that nothing needs to be frozen.
+        if atomic_read(&src.refcount) != expected {
+            reached(FREEZE_FAILED);
+            return Err(Errno::Again);
+        }
+        return Ok(());
+    }
+    let fault = k.tree.migrate.fault;
+    spin_lock_irq(&k.cpus, &k.i_pages_lock);
+    let may_go_on = match fault {
+        MigrateFault::CountWithoutFreeze => atomic_read(&src.refcount) == expected,
+        _ => folio_ref_freeze(src, expected),
+    };
+    if !may_go_on {
+        reached(FREEZE_FAILED);
+        spin_unlock_irq(&k.cpus, &k.i_pages_lock);
+        return Err(Errno::Again);
+    }
+    plain_write(&dst.mapping, plain_read(&src.mapping));
+    if fault != MigrateFault::NoCacheReference {
+        folio_ref_add(dst, 1, PAGE_CACHE);
+    }
+    if fault != MigrateFault::DirtyAfterSlot {
+        move_dirty(k, dst, src);
+    }
+    unbooked(&src.refcount, PAGE_CACHE);
+    if fault == MigrateFault::UnfreezeBeforeSlot {
+        folio_ref_unfreeze(k, src, expected - 1);
+    }
+    rcu_assign_pointer(&k.i_pages[src.page_index], dst.index as u64 + 1);
+    match fault {
+        MigrateFault::UnfreezeBeforeSlot => {}
+        MigrateFault::CountWithoutFreeze => {
+            selvedge_kernel::atomic_dec(&src.refcount);
+        }
+        MigrateFault::UnfreezeAll => folio_ref_unfreeze(k, src, expected),
+        _ => folio_ref_unfreeze(k, src, expected - 1),
+    }
+    if fault == MigrateFault::DirtyAfterSlot {
+        move_dirty(k, dst, src);
+    }
+    spin_unlock_irq(&k.cpus, &k.i_pages_lock);
+    reached("a folio was replaced in the page cache");
+    Ok(())
+}
+
+/// A migration that found more references than it expected.
+pub const FREEZE_FAILED: &str = "a migration met references that it did not expect";
+
+fn move_dirty(k: &Kernel, dst: &Folio, src: &Folio) {
+    if k.sizes.dirty && test_bit(PG_DIRTY, &src.flags) {
+        clear_bit(PG_DIRTY, &src.flags);
+        set_bit(PG_DIRTY, &dst.flags);
+    }
+}
+
+/// `folio_mc_copy()`
+fn folio_copy(dst: &Folio, src: &Folio) {
+    plain_write(&dst.contents, plain_read(&src.contents));
+}
+
+/// `folio_migrate_flags()`, as far as these scenarios look at them. The source leaves the page
+/// cache.
+fn folio_migrate_flags(k: &Kernel, dst: &Folio, src: &Folio) {
+    for bit in [PG_ACTIVE, PG_UNEVICTABLE] {
+        if (k.sizes.operations || k.sizes.mlock) && test_bit(bit, &src.flags) {
+            clear_bit(bit, &src.flags);
+            set_bit(bit, &dst.flags);
+        }
+    }
+    plain_write(&src.mapping, 0);
+}
+
+/// `migrate_folio()`: `-EAGAIN` if somebody unexpected holds a reference.
+pub(super) fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
+    let _in = enter("migrate_folio");
+    let expected = folio_expected_ref_count(k, src) + 1;
+    match k.tree.migrate.copy {
+        CopyOrder::FreezeThenCopy => {
+            folio_migrate_mapping(k, dst, src, expected)?;
+            folio_copy(dst, src);
+        }
+        CopyOrder::CopyThenFreeze => {
+            if atomic_read(&src.refcount) != expected {
+                reached(FREEZE_FAILED);
+                return Err(Errno::Again);
+            }
+            folio_copy(dst, src);
+            folio_migrate_mapping(k, dst, src, expected)?;
+        }
+    }
+    folio_migrate_flags(k, dst, src);
+    Ok(())
+}
+
+/// `alloc_migration_target()`: the one spare folio that belongs to the source.
+pub(super) fn alloc_migration_target<'k>(k: &'k Kernel, src: &Folio) -> &'k Folio {
+    let dst = &k.folios[k.sizes.folios + src.index];
+    atomic_set(&dst.refcount, 1);
+    booked(&dst.refcount, MIGRATION_TARGET);
+    plain_write(&dst.freed, 0);
+    dst
+}
+
+/// Who holds the new folio until it is where the old one was.
+pub(super) const MIGRATION_TARGET: Name = Name::new("migration target");

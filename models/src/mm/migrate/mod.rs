@@ -1,0 +1,116 @@
+//! Page migration.
+//!
+//! | file         | what                                                                    |
+//! |--------------|-------------------------------------------------------------------------|
+//! | `mod.rs`     | what differs between trees; modes and errors                            |
+//! | `prep.rs`    | `migrate_prep()`, `migrate_finish()` of 5.11 and of the RFCs of 2021    |
+//! | `mapping.rs` | `folio_migrate_mapping()`: the references, the freeze, the new folio in the page cache |
+//! | `pages.rs`   | `migrate_pages()`: unmap, move, passes; putback                         |
+
+mod mapping;
+mod pages;
+mod prep;
+
+pub use mapping::*;
+pub use pages::*;
+pub use prep::*;
+
+/// What differs between trees.
+#[derive(Clone, Copy, Debug)]
+pub struct Migrate {
+    /// Which references the source is expected to have.
+    pub expected: ExpectedRefs,
+    /// When the contents are copied.
+    pub copy: CopyOrder,
+    /// What `migrate_folio_unmap()` does about a source that somebody else has locked.
+    pub src_lock: SrcLock,
+    /// Whether a task in direct reclaim or compaction (PF_MEMALLOC) may wait for a folio lock.
+    pub memalloc_waits: bool,
+    /// Deliberate faults.
+    pub fault: MigrateFault,
+}
+
+/// Which references `folio_migrate_mapping()` expects, besides that of the caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExpectedRefs {
+    /// `folio_expected_refs()`: of the page cache and PG_private. A source that is mapped has more.
+    WithoutMapcount,
+    /// `folio_expected_ref_count()`: those of page tables too (86ebd50224c0, 6.16; in 6.12.117).
+    WithMapcount,
+}
+
+/// When the contents are copied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CopyOrder {
+    /// The reference count is frozen and the new folio put in the page cache first: up to 6.10.
+    FreezeThenCopy,
+    /// The copy comes first, after a cheap look at the count: since 6.11.
+    CopyThenFreeze,
+}
+
+/// What `migrate_folio_unmap()` does about a source that somebody else has locked, by mode. In
+/// MIGRATE_ASYNC no tree waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SrcLock {
+    /// Waits from the third pass on (`force`): up to 6.2.
+    WaitIfForced,
+    /// Waits: 6.3, 6.4.
+    Wait,
+    /// Never waits: the RFC of seed 001.
+    Never,
+    /// MIGRATE_SYNC_LIGHT waits with a timeout: the second version of it.
+    WaitWithTimeout,
+    /// MIGRATE_SYNC_LIGHT waits if the folio is uptodate: since 6.5 (4bb6dc79d987).
+    WaitIfUptodate,
+}
+
+/// Deliberate faults; `None` in every release.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MigrateFault {
+    /// As it is.
+    None,
+    /// kernel-migrate BM2: the count is compared, not frozen.
+    CountWithoutFreeze,
+    /// kernel-migrate BM3: unfrozen before the new folio is in its slot.
+    UnfreezeBeforeSlot,
+    /// kernel-migrate BM4: unfrozen without release.
+    UnfreezeRelaxed,
+    /// kernel-migrate BM5: unfrozen to the count before: the reference of the page cache stays.
+    UnfreezeAll,
+    /// kernel-migrate BM6: the new folio gets no reference of the page cache.
+    NoCacheReference,
+    /// kernel-migrate BM8: PG_dirty moves after the new folio is in its slot.
+    DirtyAfterSlot,
+    /// kernel-migrate BM10: page tables are restored after the source is unlocked.
+    RestoreAfterUnlock,
+    /// kernel-migrate BM11: no `folio_put()` for an unmapped page-table entry.
+    NoPutOfUnmapped,
+}
+
+/// `enum migrate_mode`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// `MIGRATE_ASYNC`: never blocks.
+    Async,
+    /// `MIGRATE_SYNC_LIGHT`: may block, but not for writeback.
+    SyncLight,
+    /// `MIGRATE_SYNC`: may block.
+    Sync,
+}
+
+/// Why a caller gives up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Errno {
+    /// `-EAGAIN`
+    Again,
+    /// `-EFAULT`
+    Fault,
+    /// `-ENOMEM`
+    NoMemory,
+    /// `-EBUSY`
+    Busy,
+    /// `-EINTR`
+    Interrupted,
+    /// `-EINVAL`
+    Invalid,
+}

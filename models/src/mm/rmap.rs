@@ -1,0 +1,56 @@
+//! The page tables of one process, and how migration takes a folio out of them.
+//!
+//! Kept: everything under the page-table lock; the reference of an entry; migration entries, and
+//! the wait for one without a reference.
+//! Left out: all but one process; large folios; the walk itself (user page n is page n of the file).
+//! Source: mm/rmap.c `try_to_migrate_one()`, mm/migrate.c `remove_migration_pte()`, 6.12.117.
+
+use selvedge_kernel::{
+    Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, enter, reached, spin_lock, spin_unlock,
+};
+
+use crate::mm::migrate::MigrateFault;
+use crate::mm::swap::{folio_get, folio_put};
+use crate::{Folio, Kernel};
+
+/// A page-table entry: 0 if there is none, else the folio's index plus 1, with this bit if it is a
+/// migration entry.
+pub const MIGRATION_ENTRY: u64 = 1 << 32;
+
+/// Who holds the reference of a page-table entry.
+pub const PAGE_TABLE: Name = Name::new("page table");
+
+/// The folio that an entry points to, present or not.
+pub fn pte_folio(k: &Kernel, pte: u64) -> Option<&Folio> {
+    (pte & !MIGRATION_ENTRY).checked_sub(1).map(|index| &k.folios[index as usize])
+}
+
+/// `try_to_migrate()`: each entry becomes a migration entry and gives up its reference.
+pub fn try_to_migrate(k: &Kernel, src: &Folio) {
+    let _in = enter("try_to_migrate");
+    let pte = &k.ptes[src.page_index];
+    spin_lock(&k.cpus, &k.ptl);
+    if READ_ONCE(pte) == src.index as u64 + 1 {
+        WRITE_ONCE(pte, MIGRATION_ENTRY | (src.index as u64 + 1));
+        atomic_dec(&src.mapcount);
+        if k.tree.migrate.fault != MigrateFault::NoPutOfUnmapped {
+            folio_put(k, src, PAGE_TABLE);
+        }
+        reached("a folio was unmapped for migration");
+    }
+    spin_unlock(&k.cpus, &k.ptl);
+}
+
+/// `remove_migration_ptes(old, new)`: each migration entry of the old folio becomes an entry of the
+/// new one, which may be the same.
+pub fn remove_migration_ptes(k: &Kernel, old: &Folio, new: &Folio) {
+    let _in = enter("remove_migration_ptes");
+    let pte = &k.ptes[old.page_index];
+    spin_lock(&k.cpus, &k.ptl);
+    if READ_ONCE(pte) == MIGRATION_ENTRY | (old.index as u64 + 1) {
+        folio_get(new, PAGE_TABLE);
+        atomic_inc(&new.mapcount);
+        WRITE_ONCE(pte, new.index as u64 + 1);
+    }
+    spin_unlock(&k.cpus, &k.ptl);
+}

@@ -1,0 +1,259 @@
+//! Who adds folios to batches, and what is done to them when a batch is moved.
+
+use selvedge_kernel::{
+    Name, clear_bit, enter, kernel_assert, local_lock, local_lock_irqsave, local_unlock,
+    local_unlock_irqrestore, reached, set_bit, smp_mb__after_atomic, smp_processor_id,
+    spin_lock_irqsave, spin_unlock_irqrestore, test_and_clear_bit, test_bit,
+};
+
+use crate::kernel::{
+    EVICTABLE, PG_ACTIVE, PG_LOCKED, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_UNEVICTABLE, UNEVICTABLE,
+};
+use crate::mm::swap::{
+    Batch, Batches, DeactivateFile, LruAdd, LruClaim, folio_get, folio_put, lruvec_add_folio,
+    lruvec_del_folio,
+};
+use crate::{Folio, Kernel};
+
+/// What a batch does to each folio under `lruvec->lru_lock`.
+pub(super) type MoveFn = fn(&Kernel, &Folio);
+
+/// `folio_add_lru()`; `lru_cache_add()` until 5.16. The reference is taken first, so that a
+/// preempted caller may hold one with nothing in the batch.
+pub fn folio_add_lru(k: &Kernel, folio: &Folio) {
+    let _in = enter("folio_add_lru");
+    let batch = &k.cpu_fbatches.of(smp_processor_id()).lru_add;
+    folio_get(folio, batch.holder);
+    local_lock(&k.cpus, &k.fbatch_locks.lock);
+    add_and_move(k, batch, folio, lru_add_fn);
+    local_unlock(&k.cpus, &k.fbatch_locks.lock);
+}
+
+/// Under the local lock: the entry, then the look whether the batch is full, the folio large, or
+/// caching disabled. `folio_batch_add_and_move()`.
+fn add_and_move(k: &Kernel, batch: &Batch, folio: &Folio, move_fn: MoveFn) {
+    let has_room = batch.add(k, folio.index);
+    if !has_room || folio.is_large || (k.tree.swap.lru_cache_disabled)(k) {
+        folio_batch_move_lru(k, batch, move_fn);
+    } else {
+        reached("a folio was left in the batch");
+    }
+}
+
+/// Whether an operation may take the folio: by a look at PG_lru, or with [`LruClaim::AtAdd`] by
+/// clearing it. With a reference for the batch if so.
+fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name) -> bool {
+    match k.tree.swap.lru_claim {
+        LruClaim::AtDrain | LruClaim::Nobody => {
+            if !test_bit(PG_LRU, &folio.flags) {
+                return false;
+            }
+            folio_get(folio, holder);
+        }
+        LruClaim::AtAdd => {
+            folio_get(folio, holder);
+            if !test_and_clear_bit(PG_LRU, &folio.flags) {
+                reached("an adder gave up: the folio was off the LRU");
+                folio_put(k, folio, holder);
+                return false;
+            }
+        }
+        LruClaim::AtAddBeforeGet => {
+            if !test_and_clear_bit(PG_LRU, &folio.flags) {
+                return false;
+            }
+            folio_get(folio, holder);
+        }
+    }
+    true
+}
+
+/// Adds a folio to a batch that `cpu_fbatches.lock` protects.
+fn batch_folio(k: &Kernel, which: fn(&Batches) -> &Batch, folio: &Folio, move_fn: MoveFn) {
+    kernel_assert(k.sizes.operations, "the scenario says that it has no such batch");
+    let batch = which(k.cpu_fbatches.of(smp_processor_id()));
+    if !folio_get_for_batch(k, folio, batch.holder) {
+        return;
+    }
+    local_lock(&k.cpus, &k.fbatch_locks.lock);
+    add_and_move(k, batch, folio, move_fn);
+    local_unlock(&k.cpus, &k.fbatch_locks.lock);
+}
+
+/// `folio_rotate_reclaimable()`: when writeback ends, in process context or in an interrupt.
+pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
+    let _in = enter("folio_rotate_reclaimable");
+    // Dirty folios are left out: there are none.
+    if test_bit(PG_LOCKED, &folio.flags) || k.sizes.mlock && test_bit(PG_UNEVICTABLE, &folio.flags)
+    {
+        return;
+    }
+    let batch = &k.cpu_fbatches.of(smp_processor_id()).lru_rotate;
+    if !folio_get_for_batch(k, folio, batch.holder) {
+        return;
+    }
+    local_lock_irqsave(&k.cpus, &k.fbatch_locks.lock_irq);
+    add_and_move(k, batch, folio, lru_move_tail_fn);
+    local_unlock_irqrestore(&k.cpus, &k.fbatch_locks.lock_irq);
+}
+
+/// `deactivate_file_folio()`; `deactivate_file_page()` until 5.16: when an invalidation failed.
+pub fn deactivate_file_folio(k: &Kernel, folio: &Folio) {
+    let _in = enter("deactivate_file_folio");
+    if test_bit(PG_UNEVICTABLE, &folio.flags) {
+        return;
+    }
+    let batches = k.cpu_fbatches.of(smp_processor_id());
+    let claims_at_drain = k.tree.swap.lru_claim == LruClaim::AtDrain;
+    if claims_at_drain && k.tree.swap.deactivate_file == DeactivateFile::AnyFolio {
+        // On a list or not: the drain will skip it if not.
+        let batch = &batches.lru_deactivate_file;
+        folio_get(folio, batch.holder);
+        local_lock(&k.cpus, &k.fbatch_locks.lock);
+        add_and_move(k, batch, folio, lru_deactivate_file_fn);
+        local_unlock(&k.cpus, &k.fbatch_locks.lock);
+        return;
+    }
+    batch_folio(k, |b| &b.lru_deactivate_file, folio, lru_deactivate_file_fn);
+}
+
+/// `folio_deactivate()`; `deactivate_page()` until 6.2.
+pub fn folio_deactivate(k: &Kernel, folio: &Folio) {
+    let _in = enter("folio_deactivate");
+    if test_bit(PG_UNEVICTABLE, &folio.flags) || !test_bit(PG_ACTIVE, &folio.flags) {
+        return;
+    }
+    batch_folio(k, |b| &b.lru_deactivate, folio, lru_deactivate_fn);
+}
+
+/// `folio_mark_lazyfree()`; `mark_page_lazyfree()` until 5.19. Of a folio that is anonymous and not
+/// in the swap cache: those are properties of the scenario.
+pub fn folio_mark_lazyfree(k: &Kernel, folio: &Folio) {
+    let _in = enter("folio_mark_lazyfree");
+    if !test_bit(PG_SWAPBACKED, &folio.flags) || test_bit(PG_UNEVICTABLE, &folio.flags) {
+        return;
+    }
+    batch_folio(k, |b| &b.lru_lazyfree, folio, lru_lazyfree_fn);
+}
+
+/// `folio_activate()`; `activate_page()` until 5.16. On SMP.
+pub fn folio_activate(k: &Kernel, folio: &Folio) {
+    let _in = enter("folio_activate");
+    if test_bit(PG_ACTIVE, &folio.flags) || test_bit(PG_UNEVICTABLE, &folio.flags) {
+        return;
+    }
+    batch_folio(k, |b| &b.lru_activate, folio, lru_activate_fn);
+}
+
+/// `lru_add_fn()`, `lru_add()` since 6.11; `__pagevec_lru_add_fn()` until 5.16. Up to 5.17 it sets
+/// PG_lru, then reads PG_mlocked to choose the list; whoever clears PG_mlocked looks at PG_lru
+/// afterwards, so that one of the two sees the other.
+pub(super) fn lru_add_fn(k: &Kernel, folio: &Folio) {
+    let how = k.tree.swap.lru_add;
+    if matches!(how, LruAdd::SetFirst | LruAdd::SetFirstNoBarrier) {
+        set_bit(PG_LRU, &folio.flags);
+    }
+    if how == LruAdd::SetFirst {
+        smp_mb__after_atomic();
+    }
+    let list = if test_bit(PG_MLOCKED, &folio.flags) { UNEVICTABLE } else { EVICTABLE };
+    if how == LruAdd::ReadMlockedFirst {
+        set_bit(PG_LRU, &folio.flags);
+    }
+    // Nobody looks at PG_unevictable in a scenario that does not mlock.
+    if k.sizes.mlock {
+        clear_bit(PG_UNEVICTABLE, &folio.flags);
+        if list == UNEVICTABLE {
+            clear_bit(PG_ACTIVE, &folio.flags);
+            set_bit(PG_UNEVICTABLE, &folio.flags);
+            // An underestimate: whoever mlocks may have counted it already. Reclaim mends it.
+            crate::mm::mlock::set_mlock_count(folio, 0);
+        }
+    }
+    lruvec_add_folio(folio, list);
+}
+
+/// A folio of a batch was mlocked, and is on the unevictable list by now: nothing is done to it.
+fn is_unevictable(k: &Kernel, folio: &Folio) -> bool {
+    k.sizes.mlock && test_bit(PG_UNEVICTABLE, &folio.flags)
+}
+
+/// `lru_move_tail_fn()`: unlinks the folio and links it at the tail.
+pub(super) fn lru_move_tail_fn(k: &Kernel, folio: &Folio) {
+    if !is_unevictable(k, folio) {
+        relink(folio);
+    }
+}
+
+/// `lru_deactivate_file_fn()`: to the tail of the inactive list. Of a folio that is mapped nowhere,
+/// clean, and not under writeback.
+pub(super) fn lru_deactivate_file_fn(k: &Kernel, folio: &Folio) {
+    if !is_unevictable(k, folio) {
+        clear_bit(PG_ACTIVE, &folio.flags);
+        relink(folio);
+    }
+}
+
+/// `lru_deactivate_fn()`.
+pub(super) fn lru_deactivate_fn(k: &Kernel, folio: &Folio) {
+    if !is_unevictable(k, folio) && test_bit(PG_ACTIVE, &folio.flags) {
+        clear_bit(PG_ACTIVE, &folio.flags);
+        relink(folio);
+    }
+}
+
+/// `lru_lazyfree_fn()`.
+pub(super) fn lru_lazyfree_fn(k: &Kernel, folio: &Folio) {
+    if !is_unevictable(k, folio) && test_bit(PG_SWAPBACKED, &folio.flags) {
+        clear_bit(PG_ACTIVE, &folio.flags);
+        clear_bit(PG_SWAPBACKED, &folio.flags);
+        relink(folio);
+    }
+}
+
+/// `folio_activate_fn()`, `lru_activate()` since 6.11.
+pub(super) fn lru_activate_fn(k: &Kernel, folio: &Folio) {
+    if !is_unevictable(k, folio) && !test_bit(PG_ACTIVE, &folio.flags) {
+        set_bit(PG_ACTIVE, &folio.flags);
+        relink(folio);
+    }
+}
+
+/// The active and the inactive list are one here: a folio is linked or not.
+fn relink(folio: &Folio) {
+    lruvec_del_folio(folio);
+    lruvec_add_folio(folio, EVICTABLE);
+}
+
+/// `folio_batch_move_lru()`; `pagevec_lru_move_fn()` and `__pagevec_lru_add()` until 5.16. The lock
+/// of the lruvec is kept over the loop, as when all folios are of one lruvec. The count is zeroed
+/// last: another CPU may read it while the references are gone.
+pub(super) fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
+    let _in = enter("folio_batch_move_lru");
+    let is_add = std::ptr::fn_addr_eq(move_fn, lru_add_fn as MoveFn);
+    let folios = batch.entries();
+    let mut locked = false;
+    for folio in folios.iter().map(|&index| &k.folios[index]) {
+        // Whoever clears PG_lru owns the folio's place on the list; somebody else did: skip.
+        let must_claim = !is_add && k.tree.swap.lru_claim == LruClaim::AtDrain;
+        if must_claim && !test_and_clear_bit(PG_LRU, &folio.flags) {
+            reached("a batch skipped a folio");
+            continue;
+        }
+        if !locked {
+            spin_lock_irqsave(&k.cpus, &k.lru_lock);
+            locked = true;
+        }
+        move_fn(k, folio);
+        if !is_add || k.tree.swap.lru_add == LruAdd::SetLast {
+            set_bit(PG_LRU, &folio.flags);
+        }
+    }
+    if locked {
+        spin_unlock_irqrestore(&k.cpus, &k.lru_lock);
+    }
+    for folio in folios.iter().map(|&index| &k.folios[index]) {
+        folio_put(k, folio, batch.holder);
+    }
+    batch.reinit();
+}

@@ -1,0 +1,150 @@
+//! The per-CPU batches through which folios reach the LRU lists and move on them, their drains, and
+//! the counter that keeps folios out of them.
+//!
+//! | file         | what                                                              |
+//! |--------------|-------------------------------------------------------------------|
+//! | `mod.rs`     | what differs between trees                                        |
+//! | `release.rs` | references of a folio; the last one                               |
+//! | `batch.rs`   | the batches                                                       |
+//! | `add.rs`     | who adds to them; `folio_batch_move_lru()` and what it does       |
+//! | `drain.rs`   | the drains, `lru_cache_disable()`                                 |
+//!
+//! Kept: the order reference, local lock, entry, count, check; who looks at PG_lru, who clears it,
+//! and when; `__lru_add_drain_all()` with its generation and both barriers; the work items; who is
+//! flushed and who only if it seems to need it; large folios, which flush at once.
+//! Left out: memcg (one lruvec), statistics, the order of a list (a folio is linked or not).
+//! `folio_get()` comes before the local lock, as since 5.16; in 5.11 activate, deactivate and
+//! lazyfree took it under the lock.
+//! Source: mm/swap.c of 5.11, 5.14, 5.17, 6.1, 6.11.11, 6.12.117; 33dfe9204f29; afb99e9f5004.
+
+mod add;
+mod batch;
+mod drain;
+mod release;
+
+pub use add::*;
+pub use batch::*;
+pub use drain::*;
+pub use release::*;
+
+use crate::Kernel;
+
+/// What differs between trees.
+#[derive(Clone, Copy, Debug)]
+pub struct Swap {
+    /// `lru_cache_disable()`; `migrate_prep()` until 5.12.
+    pub lru_cache_disable: fn(&Kernel),
+    /// `lru_cache_enable()`; `migrate_finish()` of the RFCs.
+    pub lru_cache_enable: fn(&Kernel),
+    /// `lru_cache_disabled()`; `migrate_pending()` of the RFCs.
+    pub lru_cache_disabled: fn(&Kernel) -> bool,
+    /// Who drains bh_lrus together with the batches.
+    pub bh_lru_drain: BhLruDrain,
+    /// `__lru_add_drain_all()`: the generation.
+    pub drain_generation: DrainGeneration,
+    /// `lru_cache_disable()`: how it drains.
+    pub disable_drain: DisableDrain,
+    /// `__lru_add_drain_all()`: whom a forced drain reaches.
+    pub forced_drain: ForcedDrain,
+    /// The drain of the rotate batch.
+    pub rotate_drain: RotateDrain,
+    /// Who takes PG_lru away before a batch edits a list.
+    pub lru_claim: LruClaim,
+    /// Whether `deactivate_file_folio()` looks at PG_lru.
+    pub deactivate_file: DeactivateFile,
+    /// `lru_add_fn()`: when PG_lru is set.
+    pub lru_add: LruAdd,
+}
+
+/// When `lru_add_fn()` sets PG_lru.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LruAdd {
+    /// First, and after a barrier PG_mlocked is read: up to 5.17.
+    SetFirst,
+    /// The same without the barrier: a mutant.
+    SetFirstNoBarrier,
+    /// PG_mlocked is read first: a mutant.
+    ReadMlockedFirst,
+    /// Last, by `folio_batch_move_lru()`; PG_mlocked changes under `lru_lock`: since 5.18.
+    SetLast,
+}
+
+/// Who makes sure, by clearing PG_lru, that the folio's place on its list is the batch's own. Not of
+/// `lru_add`, whose folios are on no list, nor of mlock, which claims as it drains in every tree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LruClaim {
+    /// The drain; whoever finds PG_lru clear skips. Up to 6.10, and again since September 2025
+    /// (afb99e9f5004). The adder only looks at PG_lru.
+    AtDrain,
+    /// The adder, after it has taken its reference; it gives up if PG_lru is clear. In a batch
+    /// PG_lru is clear then: 33dfe9204f29, 6.11 to 6.16.
+    AtAdd,
+    /// The adder, before it takes its reference: a mutant.
+    AtAddBeforeGet,
+    /// Nobody: a mutant.
+    Nobody,
+}
+
+/// What `deactivate_file_folio()` asks before it adds a folio to its batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeactivateFile {
+    /// Only whether the folio is evictable: up to 6.10.
+    AnyFolio,
+    /// Whether PG_lru is set, too: since September 2025.
+    OnLruOnly,
+}
+
+/// Whether the drains of the batches empty the bh_lru too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BhLruDrain {
+    /// No: up to 5.12.
+    Never,
+    /// Every `lru_add_drain_cpu()` does: 5.13, 5.14 (8cc621d2f45d).
+    EveryDrain,
+    /// Only the work item of `lru_add_drain_all()`: since 5.15 (243418e3925d).
+    WorkItem,
+}
+
+/// How `__lru_add_drain_all()` uses its generation counter. All but the first and the last are mutants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DrainGeneration {
+    /// As it is since 5.9 (6446a5131e24).
+    AsWritten,
+    /// Without the barrier before the generation is read.
+    NoBarrierBeforeRead,
+    /// Without the barrier after the generation is raised.
+    NoBarrierAfterBump,
+    /// Raised after the loop over the CPUs.
+    BumpAfterLoop,
+    /// Read after the mutex was taken.
+    ReadUnderMutex,
+    /// 5.5 to 5.8 (eef1a429f234): a seqcount latch, with write barriers only.
+    Latch,
+}
+
+/// How `lru_cache_disable()` drains.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DisableDrain {
+    /// `__lru_add_drain_all(true)`: does not leave the work to somebody else.
+    Forced,
+    /// `__lru_add_drain_all(false)`, as `lru_add_drain_all()` does: a mutant.
+    MayExitEarly,
+}
+
+/// Which CPUs get a work item when the drain is forced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ForcedDrain {
+    /// All: 5.13 to 5.17. The scheduled work is what orders the counter.
+    EveryCpu,
+    /// Those that seem to need one; only the early exit is off: since 5.18.
+    WhereNeeded,
+}
+
+/// How the drain of the rotate batch keeps interrupts out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RotateDrain {
+    /// With interrupts off.
+    IrqsOff,
+    /// With interrupts on: a mutant.
+    IrqsOn,
+}
