@@ -62,6 +62,8 @@ pub struct Sizes {
     /// Whether each folio is mapped by the one process, which is a reference more, and has a spare
     /// one to be migrated to.
     pub mapped: bool,
+    /// Whether the size of the LRU lists is kept, which nobody looks at elsewhere.
+    pub lru_size: bool,
     /// Whether PG_dirty is looked at.
     pub dirty: bool,
     /// How many passes `migrate_pages()` makes.
@@ -82,6 +84,7 @@ impl Sizes {
         mlock: false,
         large: false,
         mapped: false,
+        lru_size: false,
         dirty: false,
         passes: 2,
     };
@@ -186,6 +189,8 @@ pub struct Kernel {
     pub i_private_lock: SpinLock,
     /// `lruvec->lru_lock`; one lruvec is modelled.
     pub lru_lock: SpinLock,
+    /// `lru_zone_size`, of all lists. Edited under `lru_lock`.
+    pub lru_size: Var,
     /// mm/swap.c, `__lru_add_drain_all()`: `lru_drain_gen`.
     pub lru_drain_gen: Var,
     /// mm/swap.c, `__lru_add_drain_all()`: `lock`.
@@ -200,6 +205,8 @@ pub struct Kernel {
     pub pending_plain: Var,
     /// `migrate_pending_lock` of the posting of 2021-02-16.
     pub migrate_pending_lock: SpinLock,
+    /// For scenarios: what a task tells the check at the end.
+    pub outcome: Var,
     /// The dummy work items of the posting of 2021-02-16.
     pub migrate_pending_work: PerCpu<Work>,
 }
@@ -241,12 +248,17 @@ impl Kernel {
             bh_lrus: PerCpu::new(&cpus, bh_lru),
             i_private_lock: SpinLock::new(Name::new("i_private_lock")),
             lru_lock: SpinLock::new(Name::new("lruvec->lru_lock")),
+            lru_size: Var::new(
+                Name::new("lru_size"),
+                if sizes.listed { sizes.folios as u64 } else { 0 },
+            ),
             lru_drain_gen: Var::new(Name::new("lru_drain_gen"), 0),
             lru_drain_lock: Mutex::new(Name::new("lru_add_drain_all lock")),
             lru_add_drain_work: PerCpu::new(&cpus, work("lru_add_drain_work")),
             pending_count: Atomic::new(Name::new(tree.pending_name), 0),
             pending_plain: Var::new(Name::new(tree.pending_name), 0),
             migrate_pending_lock: SpinLock::new(Name::new("migrate_pending_lock")),
+            outcome: Var::new(Name::new("outcome"), 0),
             migrate_pending_work: PerCpu::new(&cpus, work("migrate_pending_work")),
             cpus,
         })

@@ -73,6 +73,52 @@ impl Claim {
     }
 }
 
+/// What several claims have in common: all but the tree, the engines and what is expected there.
+#[derive(Clone, Copy, Debug)]
+pub struct Topic {
+    /// [`Claim::subsystem`]
+    pub subsystem: &'static str,
+    /// [`Claim::rule`]
+    pub rule: Rule,
+    /// [`Claim::scenario`]
+    pub scenario: &'static Scenario,
+    /// [`Claim::source`]
+    pub source: &'static str,
+    /// [`Claim::reached`], of claims that hold.
+    pub reached: &'static [&'static str],
+}
+
+impl Topic {
+    /// The rule holds in this tree.
+    pub const fn holds(&self, tree: &'static Tree, engines: &'static [Engine]) -> Claim {
+        self.claim(tree, engines, Expected::Holds)
+    }
+
+    /// The rule is violated in this tree.
+    pub const fn violated(&self, tree: &'static Tree, engines: &'static [Engine]) -> Claim {
+        self.claim(tree, engines, Expected::Violated)
+    }
+
+    /// The same, where the expectation comes from elsewhere.
+    pub const fn from(self, source: &'static str) -> Topic {
+        Topic { source, ..self }
+    }
+
+    const fn claim(
+        &self,
+        tree: &'static Tree,
+        engines: &'static [Engine],
+        expected: Expected,
+    ) -> Claim {
+        let Topic { subsystem, rule, scenario, source, reached } = *self;
+        let reached = match expected {
+            Expected::Holds => reached,
+            Expected::Violated => &[],
+        };
+        Claim { subsystem, rule, scenario, tree, engines, expected, source, reached }
+    }
+}
+
 /// Every row: each claim under each of its engines, in the order of [`claims::ALL`].
 pub fn rows() -> impl Iterator<Item = (&'static Claim, Engine)> {
     let claims = claims::ALL.iter().flat_map(|group| group.iter());

@@ -15,4 +15,4 @@ pub mod claims;
 pub mod rules;
 
 pub use check::{Outcome, Row, check};
-pub use claim::{Claim, Expected, Scenario, rows};
+pub use claim::{Claim, Expected, Scenario, Topic, rows};

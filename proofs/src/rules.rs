@@ -35,3 +35,51 @@ pub const CONTENTS_HAVE_ONE_WRITER: Rule = Rule("the contents of a locked folio 
 /// kernel-lru B8: what makes a retry of migration worth while.
 pub const EXTRA_REFERENCE_IS_TRANSIENT: Rule =
     Rule("with caching disabled a batch's reference is gone when the adder has returned");
+
+/// What draining before a long-term pin is for.
+pub const PIN_DOES_NOT_FAIL_FOR_A_BATCH: Rule =
+    Rule("a long-term pin does not fail while its folio rests in an LRU batch");
+/// kernel-lru D4.
+pub const DRAINED_FOLIO_CAN_BE_ISOLATED: Rule =
+    Rule("after lru_add_drain_all() a folio on the LRU can be isolated");
+/// kernel-lru D5, with its assumption.
+pub const PIN_ENDS_WHEN_NOBODY_ADDS: Rule =
+    Rule("a long-term pin succeeds once nobody adds its folio to a batch any more");
+/// kernel-lru D5, without.
+pub const PIN_ENDS_WHATEVER_OTHERS_DO: Rule =
+    Rule("a long-term pin ends in two rounds whatever others do");
+/// kernel-lru D7.
+pub const NO_FREED_FOLIO_IS_LINKED: Rule = Rule("no freed folio stays linked on an LRU list");
+/// kernel-lru D10: a matter of speed.
+pub const PIN_DRAINS_ONLY_FOR_A_BATCH: Rule =
+    Rule("a long-term pin of a folio that no batch holds drains nobody");
+/// kernel-lru D11.
+pub const PIN_DRAINS_FOR_EACH_FOLIO: Rule =
+    Rule("a long-term pin drains for each folio that rests in a batch");
+/// kernel-lru D12.
+pub const ISOLATED_FOLIO_GAINS_NO_BATCH: Rule = Rule("an isolated folio gains no batch reference");
+/// Hugh Dickins' worry in seed 002, first part.
+pub const W1: Rule = Rule("W1: reclaim isolates a linked folio that rests in a batch");
+/// The same, second part.
+pub const W2: Rule = Rule("W2: a folio that rests with PG_lru clear is on no list");
+/// The same, third part: fine either way.
+pub const W3: Rule = Rule("W3: pageout() leaves a folio alone that a batch has a reference to");
+/// What W1 cost: the out-of-memory kills that 0885ef470560 cures.
+pub const OLDEST_GENERATION_AGES: Rule =
+    Rule("MGLRU isolates a folio or the oldest generation can age");
+/// What seed 002 gives, first part.
+pub const I1: Rule = Rule("I1: a folio in a batch that moves it has PG_lru clear");
+/// The same, second part.
+pub const I2: Rule = Rule("I2: a folio is in at most one batch that moves it");
+/// The same, third part.
+pub const I3: Rule = Rule("I3: an isolated folio is in no batch that moves it");
+/// What mlock is for.
+pub const MLOCKED_FOLIO_IS_UNEVICTABLE: Rule =
+    Rule("after all drains a mlocked folio is on the unevictable list and counted");
+/// What `folio_may_be_lru_cached()` is for.
+pub const LARGE_FOLIO_RESTS_NOWHERE: Rule = Rule("a large folio rests in no batch");
+/// What `lru_lock` is for.
+pub const LRU_SIZE_IS_LINKED_FOLIOS: Rule =
+    Rule("the size of the LRU lists is the number of linked folios");
+/// PG_lru comes back when an operation is over.
+pub const LINKED_AT_REST_HAS_PG_LRU: Rule = Rule("a linked folio that no batch holds has PG_lru");

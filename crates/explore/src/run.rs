@@ -138,6 +138,7 @@ impl Run {
             primitive,
             object: u32::MAX,
             name: Name::new(""),
+            bit: None,
             order: Order::Relaxed,
             old: 0,
             new: 0,

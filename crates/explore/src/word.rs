@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering as Std};
 use loom::sync::atomic as weak;
 use loom::sync::atomic::Ordering as Weak;
 use selvedge_dpor::{Commutes, Footprint, Kind};
-use selvedge_trace::{Action, Event, Name, Order};
+use selvedge_trace::{Action, Bit, Event, Name, Order};
 
 use crate::run;
 use crate::task::{Turn, announce};
@@ -26,6 +26,8 @@ pub struct Access {
     pub order: Order,
     /// The bits of the word that it is about. Steps on disjoint bits are independent.
     pub bits: u64,
+    /// The one bit that it is about, if it is.
+    pub bit: Option<Bit>,
     /// A plain access of the C language: it may race.
     pub plain: bool,
 }
@@ -33,7 +35,7 @@ pub struct Access {
 impl Access {
     /// An access to the whole word that orders nothing.
     pub const fn relaxed(primitive: &'static str) -> Access {
-        Access { primitive, order: Order::Relaxed, bits: !0, plain: false }
+        Access { primitive, order: Order::Relaxed, bits: !0, bit: None, plain: false }
     }
 
     /// The same, with an ordering.
@@ -44,6 +46,11 @@ impl Access {
     /// The same, about some bits only.
     pub const fn bits(self, bits: u64) -> Access {
         Access { bits, ..self }
+    }
+
+    /// The same, about one bit only.
+    pub const fn bit(self, bit: Bit) -> Access {
+        Access { bits: bit.mask(), bit: Some(bit), ..self }
     }
 
     /// The same, unmarked.
@@ -257,7 +264,7 @@ impl Word {
         run::with(|run| {
             let blank = run.blank(action, access.primitive);
             let (object, name, order) = (self.object, self.name, access.order);
-            run.record(Event { object, name, order, old, new, stale, ..blank });
+            run.record(Event { object, name, bit: access.bit, order, old, new, stale, ..blank });
         });
     }
 }

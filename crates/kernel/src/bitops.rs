@@ -2,27 +2,11 @@
 //! different bits of one word are independent, but for the forms with two underscores.
 
 use selvedge_explore::{Access, Rmw, Word};
-use selvedge_trace::{Name, Order};
+use selvedge_trace::{Bit, Name, Order};
 
 /// A word of flags: `folio->flags`, `bh->b_state`.
 #[derive(Debug)]
 pub struct Flags(pub(crate) Word);
-
-/// A bit of a flags word: its number and the kernel's name of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Bit {
-    /// Its number, 0 to 63.
-    pub nr: u32,
-    /// `PG_lru`, `BH_Lock`.
-    pub name: &'static str,
-}
-
-impl Bit {
-    /// The word with only this bit set.
-    pub const fn mask(self) -> u64 {
-        1 << self.nr
-    }
-}
 
 impl Flags {
     /// A flags word. To be made while the scenario is set up.
@@ -47,7 +31,7 @@ impl Flags {
 }
 
 const fn on(bit: Bit, primitive: &'static str) -> Access {
-    Access::relaxed(primitive).bits(bit.mask())
+    Access::relaxed(primitive).bit(bit)
 }
 
 /// `test_bit(bit, flags)`: orders nothing.

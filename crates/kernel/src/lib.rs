@@ -53,6 +53,6 @@ pub use refs::*;
 pub use rules::*;
 pub use sched::*;
 pub use selvedge_explore::{Rmw, choose, enter, fail, fail_about, join};
-pub use selvedge_trace::{Context, Name, Order, Rule};
+pub use selvedge_trace::{Bit, Context, Name, Order, Rule};
 pub use smp::*;
 pub use workqueue::*;

@@ -22,6 +22,7 @@ fn event(task: u8, action: Action, object: u32) -> Event {
         primitive: "primitive",
         object,
         name: Name::new("object").nth(object as usize),
+        bit: None,
         order: Order::Relaxed,
         old: 0,
         new: 0,

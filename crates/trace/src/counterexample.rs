@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::holders::{Holder, holders};
 use crate::{Action, Context, End, Event, Execution, Finding, Order, Paths};
 
 /// The schema that this version writes and reads.
@@ -35,6 +36,9 @@ pub struct Counterexample {
     pub fatal: Option<usize>,
     /// Who could never go on, if that is the violation.
     pub blocked: Vec<Blocked>,
+    /// Who holds the references to the object of the fatal step, if references to it are counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<Holder>,
     /// The schedule: the number of the task that took each step of the engine, a choice as
     /// `-1 - alternative`. Empty if the engine cannot replay.
     pub schedule: Vec<i32>,
@@ -68,6 +72,9 @@ pub struct Record {
     pub primitive: String,
     /// The object.
     pub object: String,
+    /// The bit that it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bit: Option<BitOf>,
     /// The ordering that it carries.
     pub order: Order,
     /// The value read.
@@ -80,6 +87,15 @@ pub struct Record {
     /// Who holds the reference (`get`, `put`), from whom to whom (`hand`), or which state (`mark`).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
+}
+
+/// A bit of a flags word.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BitOf {
+    /// Its number, 0 to 63.
+    pub nr: u32,
+    /// `PG_lru`, `BH_Lock`.
+    pub name: String,
 }
 
 /// A task that can never go on.
@@ -115,6 +131,9 @@ impl Counterexample {
             steps: execution.events.iter().map(record).collect(),
             fatal: finding.event,
             blocked: blocked(execution),
+            holders: (finding.event.and_then(|index| execution.events.get(index)))
+                .map(|event| holders(execution, event.object))
+                .unwrap_or_default(),
             schedule: Vec::new(),
         }
     }
@@ -146,6 +165,7 @@ impl Record {
             action: event.action.name().into(),
             primitive: event.primitive.into(),
             object: event.name.to_string(),
+            bit: event.bit.map(|bit| BitOf { nr: bit.nr, name: bit.name.into() }),
             order: event.order,
             old: event.old,
             new: event.new,

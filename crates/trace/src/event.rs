@@ -155,6 +155,22 @@ impl Action {
     }
 }
 
+/// A bit of a flags word: its number and the kernel's name of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bit {
+    /// Its number, 0 to 63.
+    pub nr: u32,
+    /// `PG_lru`, `BH_Lock`.
+    pub name: &'static str,
+}
+
+impl Bit {
+    /// The word with only this bit set.
+    pub const fn mask(self) -> u64 {
+        1 << self.nr
+    }
+}
+
 /// One thing that happened.
 #[derive(Clone, Copy, Debug)]
 pub struct Event {
@@ -174,6 +190,8 @@ pub struct Event {
     pub object: u32,
     /// What the object is called.
     pub name: Name,
+    /// The one bit that the step is about, if it is.
+    pub bit: Option<Bit>,
     /// The ordering that the step carries.
     pub order: Order,
     /// The value that the step read (0 if it read none).

@@ -21,7 +21,7 @@ impl std::error::Error for Unreadable {}
 /// The counterexample as JSON: fields in a fixed order, each step on a line of its own, so that two
 /// of them can be compared line by line.
 pub fn to_json(cx: &Counterexample) -> String {
-    let fields = [
+    let mut fields = vec![
         ("schema", one(&cx.schema)),
         ("claim", one(&cx.claim)),
         ("tree", one(&cx.tree)),
@@ -36,7 +36,11 @@ pub fn to_json(cx: &Counterexample) -> String {
         ("blocked", lines(&cx.blocked)),
         ("schedule", one(&cx.schedule)),
     ];
-    let fields = fields.map(|(name, value)| format!("  \"{name}\": {value}"));
+    if !cx.holders.is_empty() {
+        fields.insert(fields.len() - 1, ("holders", lines(&cx.holders)));
+    }
+    let fields: Vec<String> =
+        fields.into_iter().map(|(name, value)| format!("  \"{name}\": {value}")).collect();
     format!("{{\n{}\n}}\n", fields.join(",\n"))
 }
 
@@ -143,6 +147,7 @@ mod tests {
             action: "read".into(),
             primitive: "atomic_read".into(),
             object: "migrate_pending_count".into(),
+            bit: None,
             order: Order::Relaxed,
             old: 0,
             new: 0,
@@ -168,6 +173,7 @@ mod tests {
                 object: "lru_lock".into(),
                 path: Vec::new(),
             }],
+            holders: Vec::new(),
             schedule: vec![0, 1, -2],
         }
     }

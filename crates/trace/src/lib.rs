@@ -10,11 +10,13 @@
 //! | state an invariant, or report a broken one | `rule.rs`           |
 //! | listen to executions                       | `monitor.rs`        |
 //! | read or write a counterexample             | `counterexample.rs`, `json.rs` |
+//! | know who holds a reference                | `holders.rs`        |
 //! | see one as the table of a changelog        | `table.rs`          |
 //! | see one as a list of steps                 | `steps.rs`          |
 
 mod counterexample;
 mod event;
+mod holders;
 mod json;
 mod monitor;
 mod path;
@@ -23,8 +25,9 @@ mod steps;
 mod table;
 mod text;
 
-pub use counterexample::{Blocked, Column, Counterexample, Record, SCHEMA};
-pub use event::{Action, Context, Event, Name, Order, TaskInfo};
+pub use counterexample::{BitOf, Blocked, Column, Counterexample, Record, SCHEMA};
+pub use event::{Action, Bit, Context, Event, Name, Order, TaskInfo};
+pub use holders::Holder;
 pub use json::{Unreadable, from_json, to_json};
 pub use monitor::{End, Execution, Monitor, Waiting};
 pub use path::{PathId, Paths};

@@ -27,6 +27,9 @@ pub fn steps(cx: &Counterexample) -> String {
         out.push_str(&format!("{number:4} {who}: {what}{order}{path}{fatal}\n"));
     }
     out.push_str(&format!("\nBroken: {}\n{}\n", cx.rule, cx.message));
+    if let Some(references) = text::references(cx) {
+        out.push_str(&format!("{references}\n"));
+    }
     for blocked in &cx.blocked {
         let (who, path) = (text::who(cx, blocked.task), blocked.path.join(" > "));
         let what = text::call(&blocked.primitive, &blocked.object);

@@ -136,6 +136,9 @@ impl Table {
 fn verdict(cx: &Counterexample) -> String {
     let mut out = text::paragraph(&format!("Broken: {}.", cx.rule));
     out.push_str(&text::paragraph(&format!("{}.", text::sentence(&cx.message))));
+    if let Some(references) = text::references(cx) {
+        out.push_str(&text::paragraph(&references));
+    }
     for blocked in &cx.blocked {
         let who = text::who(cx, blocked.task);
         let function = blocked.path.last().map(|f| format!(" in {f}()")).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! How a step, a task and a sentence are spelled; shared by the views.
 
-use crate::{Action, Counterexample, Name, Record};
+use crate::{Action, Counterexample, Holder, Name, Record};
 
 /// The width that a changelog allows.
 pub(crate) const WIDTH: usize = 75;
@@ -25,15 +25,23 @@ pub(crate) fn who(cx: &Counterexample, task: u8) -> String {
 
 /// A step as C would spell it, with the value that it read or left.
 pub(crate) fn step(cx: &Counterexample, step: &Record) -> String {
-    let (primitive, object) = (step.primitive.as_str(), step.object.as_str());
+    let primitive = step.primitive.as_str();
+    let (object, old, new) = match &step.bit {
+        Some(bit) => {
+            let of = |word: u64| (word >> bit.nr) & 1;
+            (format!("{}, {}", bit.name, step.object), of(step.old), of(step.new))
+        }
+        None => (step.object.clone(), step.old, step.new),
+    };
+    let object = object.as_str();
     let stale = if step.stale { " (stale)" } else { "" };
     match step.action.as_str() {
-        "plain-read" => format!("{object} is {}{stale}", step.old),
-        "plain-write" => format!("{object} = {}", step.new),
-        "read" => format!("{primitive}({object}) -> {}{stale}", step.old),
-        "write" => format!("{primitive}({object}, {})", step.new),
-        "update" => format!("{primitive}({object}): {} -> {}", step.old, step.new),
-        "update-failed" => format!("{primitive}({object}): {}, unchanged{stale}", step.old),
+        "plain-read" => format!("{object} is {old}{stale}"),
+        "plain-write" => format!("{object} = {new}"),
+        "read" => format!("{primitive}({object}) -> {old}{stale}"),
+        "write" => format!("{primitive}({object}, {new})"),
+        "update" => format!("{primitive}({object}): {old} -> {new}"),
+        "update-failed" => format!("{primitive}({object}): {old}, unchanged{stale}"),
         "trylock-failed" => format!("{primitive}({object}): held"),
         "fence" => format!("{primitive}()"),
         "spawn" => format!("starts {}", other(cx, step.new)),
@@ -60,6 +68,21 @@ pub(crate) fn call(primitive: &str, object: &str) -> String {
         },
         _ => format!("{primitive}({object})"),
     }
+}
+
+/// `references: page cache; cpu0:lru_activate batch, since folio_activate() of CPU0 user`.
+pub(crate) fn references(cx: &Counterexample) -> Option<String> {
+    let one = |holder: &Holder| {
+        let count =
+            if holder.references > 1 { format!(" ({})", holder.references) } else { String::new() };
+        let since = match holder.step.and_then(|step| cx.steps.get(step)) {
+            Some(step) => format!(", since {}() of {}", holder.since, who(cx, step.task)),
+            None => String::new(),
+        };
+        format!("{}{count}{since}", holder.name)
+    };
+    let all: Vec<String> = cx.holders.iter().map(one).collect();
+    (!all.is_empty()).then(|| format!("References are held by: {}.", all.join("; ")))
 }
 
 /// Without the full stop at the end, if there is one.

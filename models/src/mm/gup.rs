@@ -15,7 +15,10 @@ use crate::mm::migrate::{
     Errno, ISOLATION, Migrator, folio_expected_ref_count, migrate_pages, putback_movable_pages,
 };
 use crate::mm::rmap::{MIGRATION_ENTRY, pte_folio};
-use crate::mm::swap::{folio_put_refs, folio_ref_add, lru_add_drain, lru_add_drain_all};
+use crate::mm::swap::{
+    folio_activate, folio_deactivate, folio_put_refs, folio_ref_add, lru_add_drain,
+    lru_add_drain_all,
+};
 use crate::mm::vmscan::folio_isolate_lru;
 use crate::{Folio, Kernel};
 
@@ -47,6 +50,31 @@ pub enum LongtermDrain {
 pub struct Gup {
     /// What makes it drain.
     pub drain: LongtermDrain,
+}
+
+/// `follow_page_pte()` with `FOLL_TOUCH`: `folio_mark_accessed()` of a folio that was used before, so
+/// that it is activated. Under the page-table lock: the entry's reference is the caller's.
+pub fn follow_page_pte(k: &Kernel, page: usize) {
+    let _in = enter("follow_page_pte");
+    with_present_folio(k, page, folio_activate);
+}
+
+/// `madvise(MADV_COLD)`: `madvise_cold_or_pageout_pte_range()` of mm/madvise.c, which deactivates a
+/// folio under the page-table lock.
+pub fn madvise_cold(k: &Kernel, page: usize) {
+    let _in = enter("madvise_cold_or_pageout_pte_range");
+    with_present_folio(k, page, folio_deactivate);
+}
+
+fn with_present_folio(k: &Kernel, page: usize, what: fn(&Kernel, &Folio)) {
+    spin_lock(&k.cpus, &k.ptl);
+    let entry = READ_ONCE(&k.ptes[page]);
+    if entry & MIGRATION_ENTRY == 0
+        && let Some(folio) = pte_folio(k, entry)
+    {
+        what(k, folio);
+    }
+    spin_unlock(&k.cpus, &k.ptl);
 }
 
 /// `__get_user_pages_locked()` with `FOLL_PIN`, of present pages: the folios, pinned.

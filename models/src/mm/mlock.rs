@@ -24,6 +24,10 @@ pub enum Mlock {
     Isolates,
     /// Through a batch of its own: since 5.18.
     Batches,
+    /// The same, where `__mlock_folio()` edits the list without clearing PG_lru: a mutant.
+    BatchesWithoutClaim,
+    /// The same, where `__mlock_folio()` edits the list without `lru_lock`: a mutant.
+    BatchesWithoutLruLock,
 }
 
 /// What an entry of the mlock batch asks for: the low bits of the pointer in C.
@@ -53,7 +57,7 @@ pub(crate) fn set_mlock_count(folio: &Folio, count: u64) {
 pub fn mlock_folio(k: &Kernel, folio: &Folio) {
     match k.tree.mlock {
         Mlock::Isolates => mlock_vma_page(k, folio),
-        Mlock::Batches => {
+        Mlock::Batches | Mlock::BatchesWithoutClaim | Mlock::BatchesWithoutLruLock => {
             let _in = enter("mlock_folio");
             local_lock(&k.cpus, &k.mlock_lock);
             test_and_set_bit(PG_MLOCKED, &folio.flags);
@@ -77,7 +81,7 @@ pub fn mlock_new_folio(k: &Kernel, folio: &Folio) {
 pub fn munlock_folio(k: &Kernel, folio: &Folio) {
     match k.tree.mlock {
         Mlock::Isolates => clear_page_mlock(k, folio),
-        Mlock::Batches => {
+        Mlock::Batches | Mlock::BatchesWithoutClaim | Mlock::BatchesWithoutLruLock => {
             let _in = enter("munlock_folio");
             local_lock(&k.cpus, &k.mlock_lock);
             batch(k, MlockEntry::Munlock(folio.index));
@@ -121,36 +125,41 @@ fn mlock_folio_batch(k: &Kernel) {
 /// counted.
 fn __mlock_folio(k: &Kernel, folio: &Folio) {
     let _in = enter("__mlock_folio");
-    if !test_and_clear_bit(PG_LRU, &folio.flags) {
+    if k.tree.mlock != Mlock::BatchesWithoutClaim && !test_and_clear_bit(PG_LRU, &folio.flags) {
         reached("__mlock_folio() found the folio off the LRU");
         return;
     }
-    spin_lock_irq(&k.cpus, &k.lru_lock);
+    let locks = k.tree.mlock != Mlock::BatchesWithoutLruLock;
+    if locks {
+        spin_lock_irq(&k.cpus, &k.lru_lock);
+    }
     let is_mlocked = test_bit(PG_MLOCKED, &folio.flags);
     let is_unevictable = test_bit(PG_UNEVICTABLE, &folio.flags);
     if !is_mlocked {
         if is_unevictable {
-            rescue(folio);
+            rescue(k, folio);
         }
     } else if is_unevictable {
         set_mlock_count(folio, plain_read(&folio.mlock_count) + 1);
     } else {
-        lruvec_del_folio(folio);
+        lruvec_del_folio(k, folio);
         clear_bit(PG_ACTIVE, &folio.flags);
         set_bit(PG_UNEVICTABLE, &folio.flags);
         set_mlock_count(folio, 1);
-        lruvec_add_folio(folio, UNEVICTABLE);
+        lruvec_add_folio(k, folio, UNEVICTABLE);
         reached("a folio was moved to the unevictable list");
     }
     set_bit(PG_LRU, &folio.flags);
-    spin_unlock_irq(&k.cpus, &k.lru_lock);
+    if locks {
+        spin_unlock_irq(&k.cpus, &k.lru_lock);
+    }
 }
 
 /// Back to the lists that reclaim scans.
-fn rescue(folio: &Folio) {
-    lruvec_del_folio(folio);
+fn rescue(k: &Kernel, folio: &Folio) {
+    lruvec_del_folio(k, folio);
     clear_bit(PG_UNEVICTABLE, &folio.flags);
-    lruvec_add_folio(folio, EVICTABLE);
+    lruvec_add_folio(k, folio, EVICTABLE);
 }
 
 /// `__mlock_new_folio()`: links the folio, on the unevictable list if it is still mlocked.
@@ -161,9 +170,9 @@ fn __mlock_new_folio(k: &Kernel, folio: &Folio) {
     if test_bit(PG_MLOCKED, &folio.flags) {
         set_bit(PG_UNEVICTABLE, &folio.flags);
         set_mlock_count(folio, 1);
-        lruvec_add_folio(folio, UNEVICTABLE);
+        lruvec_add_folio(k, folio, UNEVICTABLE);
     } else {
-        lruvec_add_folio(folio, EVICTABLE);
+        lruvec_add_folio(k, folio, EVICTABLE);
     }
     set_bit(PG_LRU, &folio.flags);
     spin_unlock_irq(&k.cpus, &k.lru_lock);
@@ -188,7 +197,7 @@ fn __munlock_folio(k: &Kernel, folio: &Folio) {
         // Evictable or not: to be asked after PG_mlocked was cleared.
         let may_rescue = isolated && test_bit(PG_UNEVICTABLE, &folio.flags);
         if may_rescue && !test_bit(PG_MLOCKED, &folio.flags) {
-            rescue(folio);
+            rescue(k, folio);
         }
     }
     if isolated {
@@ -244,7 +253,7 @@ pub fn clear_page_mlock(k: &Kernel, folio: &Folio) {
 fn put_on_list(k: &Kernel, folio: &Folio, holder: Name) {
     let _in = enter("putback_lru_page");
     spin_lock_irq(&k.cpus, &k.lru_lock);
-    lruvec_add_folio(folio, EVICTABLE);
+    lruvec_add_folio(k, folio, EVICTABLE);
     set_bit(PG_LRU, &folio.flags);
     spin_unlock_irq(&k.cpus, &k.lru_lock);
     folio_put(k, folio, holder);

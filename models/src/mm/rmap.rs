@@ -15,7 +15,7 @@ use crate::{Folio, Kernel};
 
 /// A page-table entry: 0 if there is none, else the folio's index plus 1, with this bit if it is a
 /// migration entry.
-pub const MIGRATION_ENTRY: u64 = 1 << 32;
+pub const MIGRATION_ENTRY: u64 = 1 << 8;
 
 /// Who holds the reference of a page-table entry.
 pub const PAGE_TABLE: Name = Name::new("page table");

@@ -8,8 +8,9 @@
 //! Source: mm/vmscan.c of 6.1, 6.11.11 and 6.12.117.
 
 use selvedge_kernel::{
-    __clear_bit, Name, WRITE_ONCE, atomic_sub_and_test, enter, plain_read, plain_write, reached,
-    set_bit, spin_lock_irq, spin_unlock_irq, test_and_clear_bit, test_bit, unbooked,
+    __clear_bit, Name, WRITE_ONCE, atomic_read, atomic_sub_and_test, clear_bit, enter, plain_read,
+    plain_write, reached, set_bit, spin_lock_irq, spin_unlock_irq, test_and_clear_bit, test_bit,
+    unbooked,
 };
 
 use crate::kernel::{EVICTABLE, PG_LRU};
@@ -25,8 +26,12 @@ pub struct Vmscan {
     pub putback: Putback,
     /// `isolate_lru_folios()`: the order of two steps.
     pub isolate: Isolate,
+    /// `folio_isolate_lru()`: deliberate faults.
+    pub isolate_fault: IsolateFault,
     /// `sort_folio()` (MGLRU): whether a folio with PG_lru clear is eligible.
     pub sort_folio: SortFolio,
+    /// `pageout()`: what it asks first.
+    pub pageout: Pageout,
 }
 
 impl Vmscan {
@@ -34,7 +39,9 @@ impl Vmscan {
     pub const RELEASED: Vmscan = Vmscan {
         putback: Putback::SetLruThenPut,
         isolate: Isolate::GetThenClear,
+        isolate_fault: IsolateFault::None,
         sort_folio: SortFolio::AnyFolio,
+        pageout: Pageout::IfFreeable,
     };
 }
 
@@ -57,6 +64,19 @@ pub enum Isolate {
     ClearThenGet,
 }
 
+/// Deliberate faults of `folio_isolate_lru()`; `None` in every release.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IsolateFault {
+    /// As it is.
+    None,
+    /// It takes no reference.
+    NoGet,
+    /// It does not take `lru_lock`.
+    NoLruLock,
+    /// It looks at PG_lru, then clears it.
+    TestThenClear,
+}
+
 /// What `sort_folio()` does with a folio of the oldest generation whose PG_lru is clear.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SortFolio {
@@ -67,17 +87,41 @@ pub enum SortFolio {
     IneligibleOffLru,
 }
 
+/// What `pageout()` asks before it writes a dirty folio.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pageout {
+    /// Whether anybody but the page cache and the caller has a reference: it gives up if so.
+    IfFreeable,
+    /// Nothing: a mutant.
+    Always,
+}
+
 /// `folio_isolate_lru()`; `isolate_lru_page()` until 5.18: takes a folio off its list for the
 /// caller, who gets a reference, if nobody else has cleared PG_lru. The caller has one already.
 pub fn folio_isolate_lru(k: &Kernel, folio: &Folio, holder: Name) -> bool {
     let _in = enter("folio_isolate_lru");
-    if !test_and_clear_bit(PG_LRU, &folio.flags) {
+    let fault = k.tree.vmscan.isolate_fault;
+    let is_ours = match fault {
+        IsolateFault::TestThenClear => {
+            let seen = test_bit(PG_LRU, &folio.flags);
+            clear_bit(PG_LRU, &folio.flags);
+            seen
+        }
+        _ => test_and_clear_bit(PG_LRU, &folio.flags),
+    };
+    if !is_ours {
         return false;
     }
-    folio_get(folio, holder);
-    spin_lock_irq(&k.cpus, &k.lru_lock);
-    lruvec_del_folio(folio);
-    spin_unlock_irq(&k.cpus, &k.lru_lock);
+    if fault != IsolateFault::NoGet {
+        folio_get(folio, holder);
+    }
+    if fault != IsolateFault::NoLruLock {
+        spin_lock_irq(&k.cpus, &k.lru_lock);
+    }
+    lruvec_del_folio(k, folio);
+    if fault != IsolateFault::NoLruLock {
+        spin_unlock_irq(&k.cpus, &k.lru_lock);
+    }
     reached("a folio was isolated");
     true
 }
@@ -112,7 +156,7 @@ fn take(k: &Kernel, folio: &Folio, holder: Name) -> bool {
             }
         }
     }
-    lruvec_del_folio(folio);
+    lruvec_del_folio(k, folio);
     true
 }
 
@@ -190,8 +234,19 @@ pub fn move_folios_to_lru(k: &Kernel, folio: &Folio, holder: Name) {
         WRITE_ONCE(&folio.freed, 1);
         reached("reclaim freed the folio");
     } else {
-        lruvec_add_folio(folio, EVICTABLE);
+        lruvec_add_folio(k, folio, EVICTABLE);
         reached("reclaim put the folio back");
     }
     spin_unlock_irq(&k.cpus, &k.lru_lock);
+}
+
+/// `pageout()` of a dirty folio that the caller has isolated: whether it was written.
+pub fn pageout(k: &Kernel, folio: &Folio) -> bool {
+    let _in = enter("pageout");
+    // is_page_cache_freeable()
+    let is_freeable = atomic_read(&folio.refcount) == 2;
+    if !is_freeable {
+        reached("pageout() gave up: somebody else holds a reference");
+    }
+    is_freeable || k.tree.vmscan.pageout == Pageout::Always
 }

@@ -3,7 +3,7 @@
 use crate::Tree;
 use crate::mm::gup::{Gup, LongtermDrain};
 use crate::mm::swap::{LruClaim, Swap};
-use crate::mm::vmscan::{Isolate, Vmscan};
+use crate::mm::vmscan::{Isolate, Pageout, Vmscan};
 use crate::tree::Kind;
 use crate::trees::{V6_1, V6_10, V6_12_117};
 
@@ -46,4 +46,14 @@ pub static PIN_WITHOUT_DRAIN: Tree = Tree {
     about: "6.12.117 with collect_longterm_unpinnable_folios() never draining",
     gup: Gup { drain: LongtermDrain::Never },
     ..V6_12_117
+};
+
+/// kernel-lru W3: what `pageout()` asks is there for.
+pub static PAGEOUT_ALWAYS: Tree = Tree {
+    name: "v6.1-pageout-always",
+    kind: Kind::Mutant,
+    base: "v6.1",
+    about: "6.1 with pageout() writing a folio whoever holds references",
+    vmscan: Vmscan { pageout: Pageout::Always, ..V6_1.vmscan },
+    ..V6_1
 };

@@ -1,11 +1,13 @@
 //! The trees. A user's own patch is one more file here, named in [`ALL`].
 
 mod lru_batch_flag;
+mod lru_mutants;
 mod migrate_pending;
 mod mutants;
 mod releases;
 
 pub use lru_batch_flag::*;
+pub use lru_mutants::*;
 pub use migrate_pending::*;
 pub use mutants::*;
 pub use releases::*;
@@ -47,6 +49,21 @@ pub static ALL: &[&Tree] = &[
     &D7_CLEAR_THEN_GET,
     &ISOLATE_CLEAR_THEN_GET,
     &PIN_WITHOUT_DRAIN,
+    &PAGEOUT_ALWAYS,
+    &BATCH_NO_GET,
+    &BATCH_NO_LOCAL_LOCK,
+    &BATCH_LARGE_FOLIO,
+    &MOVE_NO_LRU_LOCK,
+    &MOVE_NO_SET_LRU,
+    &MOVE_NO_PUT,
+    &MOVE_COUNT_ZEROED_FIRST,
+    &FREE_NO_LRU_LOCK,
+    &V4_NO_PUT_ON_GIVING_UP,
+    &ISOLATE_NO_GET,
+    &ISOLATE_NO_LRU_LOCK,
+    &ISOLATE_TEST_THEN_CLEAR,
+    &MLOCK_NO_CLAIM,
+    &MLOCK_NO_LRU_LOCK,
     &V5_13_UNFORCED,
     &V5_18_UNFORCED,
     &C1_PREEMPT_OFF_ONLY,

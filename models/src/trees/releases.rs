@@ -12,7 +12,7 @@ use crate::mm::migrate::{
 use crate::mm::mlock::Mlock;
 use crate::mm::swap::{
     BhLruDrain, DeactivateFile, DisableDrain, DrainGeneration, ForcedDrain, LruAdd, LruClaim,
-    RotateDrain, Swap, lru_cache_disable_by_rcu, lru_cache_disable_by_rcu_expedited,
+    RotateDrain, Swap, SwapFault, lru_cache_disable_by_rcu, lru_cache_disable_by_rcu_expedited,
     lru_cache_disable_by_work, lru_cache_disabled, lru_cache_enable,
 };
 use crate::mm::vmscan::{SortFolio, Vmscan};
@@ -44,6 +44,7 @@ pub static V5_11: Tree = Tree {
         lru_claim: LruClaim::AtDrain,
         deactivate_file: DeactivateFile::AnyFolio,
         lru_add: LruAdd::SetFirst,
+        fault: SwapFault::None,
     },
     mlock: Mlock::Isolates,
     vmscan: Vmscan::RELEASED,

@@ -7,7 +7,8 @@ use selvedge_kernel::{
 };
 use selvedge_models::mm::mlock::clear_page_mlock;
 use selvedge_models::mm::swap::{
-    folio_add_lru, folio_get, folio_put, folio_rotate_reclaimable, lru_add_drain, lru_add_drain_all,
+    folio_activate, folio_add_lru, folio_get, folio_put, folio_rotate_reclaimable, lru_add_drain,
+    lru_add_drain_all,
 };
 use selvedge_models::mm::vmscan::{folio_isolate_lru, move_folios_to_lru};
 use selvedge_models::trees::*;
@@ -81,12 +82,11 @@ fn entries_own_references(k: &Kernel) {
 
 static DRAIN_VS_ISOLATE: Scenario = Scenario {
     name: "drain_vs_isolate",
-    about: "CPU0 has the folio in its rotate batch and drains it; CPU1 isolates the folio. (The \
-            sheet has the activate batch: the same function moves both.)",
-    sizes: Sizes { listed: true, ..Sizes::TINY },
+    about: "CPU0 has the folio in its activate batch and drains it; CPU1 isolates the folio.",
+    sizes: Sizes { listed: true, operations: true, ..Sizes::TINY },
     play: |k| {
         let drainer = k.task(0, "drainer", |k| {
-            folio_rotate_reclaimable(k, &k.folios[0]);
+            folio_activate(k, &k.folios[0]);
             lru_add_drain(k);
         });
         let isolator = k.task(1, "isolator", |k| {
@@ -250,6 +250,7 @@ const fn two(tree: &'static Tree) -> Claim {
 pub(super) static CLAIMS: &[Claim] = &[
     drained(&V5_11, EVERY, Holds, "kernel-lru:A1"),
     drained(&V6_1, EVERY, Holds, "kernel-lru:A1"),
+    drained(&V6_1_RT, SC, Holds, "kernel-lru:A.6"),
     drained(&A1B_NO_BARRIER_BEFORE_READ, SC, Holds, "kernel-lru:A1"),
     drained(&A1B_NO_BARRIER_BEFORE_READ, WEAK, Violated, "kernel-lru:A1"),
     drained(&A1C_NO_BARRIER_AFTER_BUMP, SC, Holds, "kernel-lru:A1"),
@@ -267,9 +268,11 @@ pub(super) static CLAIMS: &[Claim] = &[
         &["a folio was left in the batch"],
     ),
     rotate(&V6_1, Holds),
+    rotate(&V6_1_RT, Holds),
     rotate(&A3_ROTATE_DRAIN_IRQS_ON, Violated),
     isolate(&V5_11, Holds),
     isolate(&V6_1, Holds),
+    isolate(&V6_12_117, Holds),
     isolate(&A4_MOVE_WITHOUT_CLAIM, Violated),
     putback(&V6_1, Holds),
     putback(&A5_PUT_BEFORE_SET_LRU, Violated),

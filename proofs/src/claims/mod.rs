@@ -2,7 +2,10 @@
 
 mod bh_lru;
 mod folio_lock;
+mod longterm_pin;
 mod lru_batches;
+mod lru_flag;
+mod lru_operations;
 mod migrate_pending;
 
 use selvedge_explore::Engine;
@@ -10,8 +13,15 @@ use selvedge_explore::Engine;
 use crate::Claim;
 
 /// All claims: those of the patches of the mail threads first.
-pub static ALL: &[&[Claim]] =
-    &[migrate_pending::CLAIMS, bh_lru::CLAIMS, lru_batches::CLAIMS, folio_lock::CLAIMS];
+pub static ALL: &[&[Claim]] = &[
+    longterm_pin::CLAIMS,
+    lru_flag::CLAIMS,
+    lru_operations::CLAIMS,
+    migrate_pending::CLAIMS,
+    bh_lru::CLAIMS,
+    lru_batches::CLAIMS,
+    folio_lock::CLAIMS,
+];
 
 /// For what shows under sequential consistency: every engine, the complete ones first.
 const EVERY: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Random, Engine::Pct];

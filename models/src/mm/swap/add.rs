@@ -10,8 +10,8 @@ use crate::kernel::{
     EVICTABLE, PG_ACTIVE, PG_LOCKED, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_UNEVICTABLE, UNEVICTABLE,
 };
 use crate::mm::swap::{
-    Batch, Batches, DeactivateFile, LruAdd, LruClaim, folio_get, folio_put, lruvec_add_folio,
-    lruvec_del_folio,
+    Batch, Batches, DeactivateFile, LruAdd, LruClaim, SwapFault, folio_get, folio_put,
+    lruvec_add_folio, lruvec_del_folio,
 };
 use crate::{Folio, Kernel};
 
@@ -33,7 +33,8 @@ pub fn folio_add_lru(k: &Kernel, folio: &Folio) {
 /// caching disabled. `folio_batch_add_and_move()`.
 fn add_and_move(k: &Kernel, batch: &Batch, folio: &Folio, move_fn: MoveFn) {
     let has_room = batch.add(k, folio.index);
-    if !has_room || folio.is_large || (k.tree.swap.lru_cache_disabled)(k) {
+    let large_flushes = folio.is_large && k.tree.swap.fault != SwapFault::LargeFolioRests;
+    if !has_room || large_flushes || (k.tree.swap.lru_cache_disabled)(k) {
         folio_batch_move_lru(k, batch, move_fn);
     } else {
         reached("a folio was left in the batch");
@@ -48,13 +49,17 @@ fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name) -> bool {
             if !test_bit(PG_LRU, &folio.flags) {
                 return false;
             }
-            folio_get(folio, holder);
+            if k.tree.swap.fault != SwapFault::NoGet {
+                folio_get(folio, holder);
+            }
         }
         LruClaim::AtAdd => {
             folio_get(folio, holder);
             if !test_and_clear_bit(PG_LRU, &folio.flags) {
                 reached("an adder gave up: the folio was off the LRU");
-                folio_put(k, folio, holder);
+                if k.tree.swap.fault != SwapFault::NoPutOnGivingUp {
+                    folio_put(k, folio, holder);
+                }
                 return false;
             }
         }
@@ -75,9 +80,14 @@ fn batch_folio(k: &Kernel, which: fn(&Batches) -> &Batch, folio: &Folio, move_fn
     if !folio_get_for_batch(k, folio, batch.holder) {
         return;
     }
-    local_lock(&k.cpus, &k.fbatch_locks.lock);
+    let locks = k.tree.swap.fault != SwapFault::NoLocalLock;
+    if locks {
+        local_lock(&k.cpus, &k.fbatch_locks.lock);
+    }
     add_and_move(k, batch, folio, move_fn);
-    local_unlock(&k.cpus, &k.fbatch_locks.lock);
+    if locks {
+        local_unlock(&k.cpus, &k.fbatch_locks.lock);
+    }
 }
 
 /// `folio_rotate_reclaimable()`: when writeback ends, in process context or in an interrupt.
@@ -170,7 +180,7 @@ pub(super) fn lru_add_fn(k: &Kernel, folio: &Folio) {
             crate::mm::mlock::set_mlock_count(folio, 0);
         }
     }
-    lruvec_add_folio(folio, list);
+    lruvec_add_folio(k, folio, list);
 }
 
 /// A folio of a batch was mlocked, and is on the unevictable list by now: nothing is done to it.
@@ -181,7 +191,7 @@ fn is_unevictable(k: &Kernel, folio: &Folio) -> bool {
 /// `lru_move_tail_fn()`: unlinks the folio and links it at the tail.
 pub(super) fn lru_move_tail_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) {
-        relink(folio);
+        relink(k, folio);
     }
 }
 
@@ -190,7 +200,7 @@ pub(super) fn lru_move_tail_fn(k: &Kernel, folio: &Folio) {
 pub(super) fn lru_deactivate_file_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) {
         clear_bit(PG_ACTIVE, &folio.flags);
-        relink(folio);
+        relink(k, folio);
     }
 }
 
@@ -198,7 +208,7 @@ pub(super) fn lru_deactivate_file_fn(k: &Kernel, folio: &Folio) {
 pub(super) fn lru_deactivate_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) && test_bit(PG_ACTIVE, &folio.flags) {
         clear_bit(PG_ACTIVE, &folio.flags);
-        relink(folio);
+        relink(k, folio);
     }
 }
 
@@ -207,7 +217,7 @@ pub(super) fn lru_lazyfree_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) && test_bit(PG_SWAPBACKED, &folio.flags) {
         clear_bit(PG_ACTIVE, &folio.flags);
         clear_bit(PG_SWAPBACKED, &folio.flags);
-        relink(folio);
+        relink(k, folio);
     }
 }
 
@@ -215,14 +225,14 @@ pub(super) fn lru_lazyfree_fn(k: &Kernel, folio: &Folio) {
 pub(super) fn lru_activate_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) && !test_bit(PG_ACTIVE, &folio.flags) {
         set_bit(PG_ACTIVE, &folio.flags);
-        relink(folio);
+        relink(k, folio);
     }
 }
 
 /// The active and the inactive list are one here: a folio is linked or not.
-fn relink(folio: &Folio) {
-    lruvec_del_folio(folio);
-    lruvec_add_folio(folio, EVICTABLE);
+fn relink(k: &Kernel, folio: &Folio) {
+    lruvec_del_folio(k, folio);
+    lruvec_add_folio(k, folio, EVICTABLE);
 }
 
 /// `folio_batch_move_lru()`; `pagevec_lru_move_fn()` and `__pagevec_lru_add()` until 5.16. The lock
@@ -232,7 +242,11 @@ pub(super) fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
     let _in = enter("folio_batch_move_lru");
     let is_add = std::ptr::fn_addr_eq(move_fn, lru_add_fn as MoveFn);
     let folios = batch.entries();
-    let mut locked = false;
+    let fault = k.tree.swap.fault;
+    if fault == SwapFault::CountZeroedFirst {
+        batch.reinit();
+    }
+    let mut locked = fault == SwapFault::NoLruLock;
     for folio in folios.iter().map(|&index| &k.folios[index]) {
         // Whoever clears PG_lru owns the folio's place on the list; somebody else did: skip.
         let must_claim = !is_add && k.tree.swap.lru_claim == LruClaim::AtDrain;
@@ -245,15 +259,20 @@ pub(super) fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
             locked = true;
         }
         move_fn(k, folio);
-        if !is_add || k.tree.swap.lru_add == LruAdd::SetLast {
+        let sets_last = !is_add || k.tree.swap.lru_add == LruAdd::SetLast;
+        if sets_last && fault != SwapFault::NoSetLru {
             set_bit(PG_LRU, &folio.flags);
         }
     }
-    if locked {
+    if locked && fault != SwapFault::NoLruLock {
         spin_unlock_irqrestore(&k.cpus, &k.lru_lock);
     }
     for folio in folios.iter().map(|&index| &k.folios[index]) {
-        folio_put(k, folio, batch.holder);
+        if fault != SwapFault::NoPut {
+            folio_put(k, folio, batch.holder);
+        }
     }
-    batch.reinit();
+    if fault != SwapFault::CountZeroedFirst {
+        batch.reinit();
+    }
 }

@@ -54,6 +54,33 @@ pub struct Swap {
     pub deactivate_file: DeactivateFile,
     /// `lru_add_fn()`: when PG_lru is set.
     pub lru_add: LruAdd,
+    /// Deliberate faults.
+    pub fault: SwapFault,
+}
+
+/// Deliberate faults, each a step dropped or moved; `None` in every release.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SwapFault {
+    /// As it is.
+    None,
+    /// An adder takes no reference.
+    NoGet,
+    /// An adder does not take the local lock.
+    NoLocalLock,
+    /// An adder that gives up (33dfe9204f29) keeps its reference.
+    NoPutOnGivingUp,
+    /// A large folio is left in a batch.
+    LargeFolioRests,
+    /// `folio_batch_move_lru()` does not take `lru_lock`.
+    NoLruLock,
+    /// It does not set PG_lru again.
+    NoSetLru,
+    /// It does not drop the references.
+    NoPut,
+    /// It zeroes the count first.
+    CountZeroedFirst,
+    /// `__page_cache_release()` does not take `lru_lock`.
+    FreeWithoutLruLock,
 }
 
 /// When `lru_add_fn()` sets PG_lru.

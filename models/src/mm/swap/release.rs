@@ -7,6 +7,7 @@ use selvedge_kernel::{
 };
 
 use crate::kernel::{NOT_LINKED, PG_LRU};
+use crate::mm::swap::SwapFault;
 use crate::{Folio, Kernel};
 
 /// `folio_get()`: orders nothing. `holder` has the reference now.
@@ -52,29 +53,43 @@ pub fn folio_put_refs(k: &Kernel, folio: &Folio, nr: i64, holder: Name) {
 pub fn __folio_put(k: &Kernel, folio: &Folio) {
     let _in = enter("__page_cache_release");
     if test_bit(PG_LRU, &folio.flags) {
-        spin_lock_irqsave(&k.cpus, &k.lru_lock);
-        lruvec_del_folio(folio);
+        let locks = k.tree.swap.fault != SwapFault::FreeWithoutLruLock;
+        if locks {
+            spin_lock_irqsave(&k.cpus, &k.lru_lock);
+        }
+        lruvec_del_folio(k, folio);
         __clear_bit(PG_LRU, &folio.flags);
-        spin_unlock_irqrestore(&k.cpus, &k.lru_lock);
+        if locks {
+            spin_unlock_irqrestore(&k.cpus, &k.lru_lock);
+        }
     }
     WRITE_ONCE(&folio.freed, 1);
     reached("a folio was freed");
 }
 
 /// `lruvec_del_folio()`: `list_del()` of a folio that is on no list corrupts it.
-pub fn lruvec_del_folio(folio: &Folio) {
+pub fn lruvec_del_folio(k: &Kernel, folio: &Folio) {
     kernel_assert(plain_read(&folio.linked) != NOT_LINKED, "list_del corruption: not on a list");
     plain_write(&folio.linked, NOT_LINKED);
+    update_lru_size(k, u64::MAX);
+}
+
+/// `update_lru_size()`, under `lru_lock`. In scenarios that look at it.
+fn update_lru_size(k: &Kernel, by: u64) {
+    if k.sizes.lru_size {
+        plain_write(&k.lru_size, plain_read(&k.lru_size).wrapping_add(by));
+    }
 }
 
 /// `lruvec_add_folio()`: so does `list_add()` of one that is, and of a freed one.
-pub fn lruvec_add_folio(folio: &Folio, list: u64) {
+pub fn lruvec_add_folio(k: &Kernel, folio: &Folio, list: u64) {
     kernel_assert(
         plain_read(&folio.linked) == NOT_LINKED,
         "list_add corruption: already on a list",
     );
     kernel_assert(READ_ONCE(&folio.freed) == 0, "list_add of a freed folio");
     plain_write(&folio.linked, list);
+    update_lru_size(k, 1);
 }
 
 /// For scenarios: a folio that is new, in a kernel whose other folios begin on a list.
