@@ -39,4 +39,4 @@ pub use kernel::{
     PG_LOCKED, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_UNEVICTABLE, PG_UPTODATE, PG_WAITERS, Sizes,
     UNEVICTABLE,
 };
-pub use tree::{Kind, Tree};
+pub use tree::{Decision, Kind, Tree};

@@ -1,6 +1,7 @@
 //! What a tree is: the functions, and the named decisions inside long ones, in which releases and
 //! patches differ.
 
+use crate::Kernel;
 use crate::fs::buffer::Buffer;
 use crate::mm::filemap::Filemap;
 use crate::mm::gup::Gup;
@@ -52,4 +53,144 @@ pub struct Tree {
     pub preempt_rt: bool,
     /// mm/memory_hotplug.c
     pub memory_hotplug: MemoryHotplug,
+}
+
+/// A function or a named decision that trees may differ in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decision {
+    /// The kernel's file: `mm/swap.c`.
+    pub file: &'static str,
+    /// The function, or what is decided: `lru_cache_disable`, `lru_claim`.
+    pub name: String,
+    /// Which function, or which way: `AtDrain`.
+    pub value: String,
+}
+
+impl Tree {
+    /// Everything in which it may differ from another tree, in a fixed order.
+    pub fn decisions(&self) -> Vec<Decision> {
+        let one =
+            |file, name: &str, value: String| vec![Decision { file, name: name.into(), value }];
+        [
+            fields("fs/buffer.c", &format!("{:?}", self.buffer)),
+            fields("mm/swap.c", &format!("{:?}", self.swap)),
+            functions(&self.swap),
+            one("mm/mlock.c", "mlock", format!("{:?}", self.mlock)),
+            fields("mm/vmscan.c", &format!("{:?}", self.vmscan)),
+            fields("mm/gup.c", &format!("{:?}", self.gup)),
+            fields("mm/migrate.c", &format!("{:?}", self.migrate)),
+            fields("mm/filemap.c", &format!("{:?}", self.filemap)),
+            fields("mm/memory_hotplug.c", &format!("{:?}", self.memory_hotplug)),
+            one("Kconfig", "PREEMPT_RT", self.preempt_rt.to_string()),
+        ]
+        .concat()
+    }
+}
+
+/// The functions of mm/swap.c: a pointer's `Debug` is an address.
+fn functions(swap: &Swap) -> Vec<Decision> {
+    let disable = [
+        (crate::mm::migrate::migrate_prep as fn(&Kernel), "migrate_prep() of 5.11"),
+        (crate::mm::migrate::migrate_prep_rfc, "migrate_prep() of 2021-02-11"),
+        (crate::mm::migrate::migrate_prep_bool, "migrate_prep() with a bool"),
+        (crate::mm::migrate::migrate_prep_2021_02_16, "migrate_prep() of 2021-02-16"),
+        (crate::mm::swap::lru_cache_disable_by_work, "work on every CPU"),
+        (crate::mm::swap::lru_cache_disable_by_rcu, "synchronize_rcu()"),
+        (crate::mm::swap::lru_cache_disable_by_rcu_expedited, "synchronize_rcu_expedited()"),
+        (crate::mm::swap::lru_cache_disable_without_rcu, "nothing orders the counter"),
+    ];
+    let enable = [
+        (crate::mm::migrate::no_migrate_finish as fn(&Kernel), "none"),
+        (crate::mm::migrate::migrate_finish_rfc, "migrate_finish() of 2021-02-11"),
+        (crate::mm::migrate::migrate_finish_bool, "migrate_finish() with a bool"),
+        (crate::mm::migrate::migrate_finish_2021_02_16, "migrate_finish() of 2021-02-16"),
+        (crate::mm::swap::lru_cache_enable, "atomic_dec()"),
+    ];
+    let disabled = [
+        (crate::mm::migrate::never_pending as fn(&Kernel) -> bool, "never"),
+        (crate::mm::migrate::migrate_pending_rfc, "migrate_pending()"),
+        (crate::mm::migrate::migrate_pending_plain, "a plain variable"),
+        (crate::mm::swap::lru_cache_disabled, "atomic_read()"),
+    ];
+    let name_of = |function: fn(&Kernel), all: &[(fn(&Kernel), &'static str)]| {
+        let known = all.iter().find(|(known, _)| std::ptr::fn_addr_eq(*known, function));
+        known.map_or("another function", |(_, name)| name).to_string()
+    };
+    let is_disabled = disabled
+        .iter()
+        .find(|(known, _)| std::ptr::fn_addr_eq(*known, swap.lru_cache_disabled))
+        .map_or("another function", |(_, name)| name);
+    let one = |name: &str, value: String| Decision { file: "mm/swap.c", name: name.into(), value };
+    vec![
+        one("lru_cache_disable()", name_of(swap.lru_cache_disable, &disable)),
+        one("lru_cache_enable()", name_of(swap.lru_cache_enable, &enable)),
+        one("lru_cache_disabled()", is_disabled.into()),
+    ]
+}
+
+/// The fields of a struct from its `Debug` text, function pointers left out: what is at the top
+/// level between the braces.
+fn fields(file: &'static str, debug: &str) -> Vec<Decision> {
+    let Some((_, inner)) = debug.split_once(" { ") else { return Vec::new() };
+    let inner = inner.strip_suffix(" }").unwrap_or(inner);
+    let (mut depth, mut start, mut parts) = (0_i32, 0, Vec::new());
+    for (at, c) in inner.char_indices() {
+        match c {
+            '{' | '(' | '[' => depth += 1,
+            '}' | ')' | ']' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(&inner[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&inner[start..]);
+    let decision = |part: &str| {
+        let (name, value) = part.trim().split_once(": ")?;
+        let is_address = value.starts_with("0x");
+        (!is_address).then(|| Decision { file, name: name.into(), value: value.into() })
+    };
+    parts.into_iter().filter_map(decision).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trees;
+
+    #[test]
+    fn a_patch_differs_in_what_it_changes_and_in_nothing_else() {
+        let (base, patch) = (trees::V6_10.decisions(), trees::SEED_002_V4.decisions());
+        let changed: Vec<_> =
+            base.iter().zip(&patch).filter(|(a, b)| a != b).map(|(_, b)| b.clone()).collect();
+        let lru_claim =
+            Decision { file: "mm/swap.c", name: "lru_claim".into(), value: "AtAdd".into() };
+        assert_eq!(changed, [lru_claim]);
+    }
+
+    #[test]
+    fn every_function_of_every_tree_has_a_name() {
+        for tree in trees::ALL {
+            assert!(
+                tree.decisions().iter().all(|d| d.value != "another function"),
+                "{}",
+                tree.name
+            );
+        }
+    }
+
+    #[test]
+    fn no_two_releases_or_patches_are_the_same_but_by_intent() {
+        // v6.17 is v6.12.117 in all that is modelled; seed-002-v4 was merged in 6.11, which also
+        // moved the copy.
+        let twins = [("v6.12.117", "v6.17")];
+        for (at, a) in trees::ALL.iter().enumerate() {
+            for b in &trees::ALL[at + 1..] {
+                if a.decisions() == b.decisions() {
+                    assert!(twins.contains(&(a.name, b.name)), "{} and {}", a.name, b.name);
+                }
+            }
+        }
+    }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore};
-use selvedge_models::Kernel;
+use selvedge_models::{Kernel, Tree};
 use selvedge_trace::Counterexample;
 
-use crate::{Claim, Expected};
+use crate::{Claim, Expected, Scenario};
 
 /// A checked row.
 #[derive(Clone, Debug)]
@@ -41,22 +41,33 @@ impl Row {
 
 /// Explores the claim's scenario in its tree under `engine`.
 pub fn check(claim: &'static Claim, engine: Engine, bounds: &Bounds) -> Row {
-    let bounds = Bounds { loom_choices: claim.scenario.choices, ..bounds.clone() };
-    let (scenario, tree) = (claim.scenario, claim.tree);
+    let mut exploration = explore_in(claim.tree, claim.scenario, engine, bounds);
+    if let Some(counterexample) = &mut exploration.counterexample {
+        counterexample.claim = claim.name(engine);
+    }
+    let outcome = judge(claim, &exploration);
+    Row { claim, engine, exploration, outcome }
+}
+
+/// Explores a scenario in any tree.
+pub fn explore_in(
+    tree: &'static Tree,
+    scenario: &'static Scenario,
+    engine: Engine,
+    bounds: &Bounds,
+) -> Exploration {
+    let bounds = Bounds { loom_choices: scenario.choices, ..bounds.clone() };
     let body = Arc::new(move || {
         let kernel = Kernel::new(tree, scenario.sizes);
         (scenario.play)(&kernel);
         (scenario.at_end)(&kernel);
     });
-    let monitors = selvedge_monitors::standard();
-    let mut exploration = explore(engine, &bounds, monitors, body);
+    let mut exploration = explore(engine, &bounds, selvedge_monitors::standard(), body);
     if let Some(counterexample) = &mut exploration.counterexample {
-        counterexample.claim = claim.name(engine);
         counterexample.tree = tree.name.into();
         counterexample.scenario = scenario.name.into();
     }
-    let outcome = judge(claim, &exploration);
-    Row { claim, engine, exploration, outcome }
+    exploration
 }
 
 fn judge(claim: &Claim, seen: &Exploration) -> Outcome {

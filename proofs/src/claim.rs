@@ -61,7 +61,8 @@ pub struct Claim {
     pub expected: Expected,
     /// Where the expectation comes from: the row of the fact sheet first, if there is one.
     pub source: &'static str,
-    /// States that some execution must have reached, else the check has proven nothing.
+    /// States that some execution must have reached if the rule holds, else the check has proven
+    /// nothing.
     pub reached: &'static [&'static str],
 }
 
@@ -84,7 +85,7 @@ pub struct Topic {
     pub scenario: &'static Scenario,
     /// [`Claim::source`]
     pub source: &'static str,
-    /// [`Claim::reached`], of claims that hold.
+    /// [`Claim::reached`]
     pub reached: &'static [&'static str],
 }
 
@@ -111,10 +112,6 @@ impl Topic {
         expected: Expected,
     ) -> Claim {
         let Topic { subsystem, rule, scenario, source, reached } = *self;
-        let reached = match expected {
-            Expected::Holds => reached,
-            Expected::Violated => &[],
-        };
         Claim { subsystem, rule, scenario, tree, engines, expected, source, reached }
     }
 }

@@ -1,54 +1,83 @@
-//! Random small programs of kernel calls on two CPUs, explored completely, against the rules that
-//! hold whatever is called: references balance, kernel assertions hold, nobody waits for ever, and
-//! every slot of a cache owns a reference.
+//! Random small programs of kernel calls on two or three CPUs, explored completely, against the
+//! rules that hold whatever is called: references balance, kernel assertions hold, nobody waits for
+//! ever, every slot of a cache owns a reference, a folio is linked at most once and never when it is
+//! freed, and only whoever cleared PG_lru edits a list.
+//!
+//! A program that breaks a rule shrinks to its smallest form, and is kept in
+//! `tests/random_programs.proptest-regressions`, which is tried first ever after.
 
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use selvedge_explore::{Bounds, Engine, Verdict, explore};
-use selvedge_kernel::{Name, fail, join};
+use selvedge_kernel::{Name, Rule, fail, join};
 use selvedge_models::fs::buffer::{bh_lru_install, invalidate_bh_lrus, lookup_bh_lru, put_bh};
+use selvedge_models::mm::mlock::{MlockEntry, mlock_folio, munlock_folio};
 use selvedge_models::mm::swap::{
-    folio_add_lru, folio_rotate_reclaimable, lru_add_drain, lru_add_drain_all,
+    deactivate_file_folio, folio_activate, folio_add_lru, folio_deactivate, folio_mark_lazyfree,
+    folio_put, folio_rotate_reclaimable, lru_add_drain, lru_add_drain_all, unlist,
 };
-use selvedge_models::mm::vmscan::folio_isolate_lru;
-use selvedge_models::trees::{C1_PREEMPT_OFF_ONLY, RFC_MIGRATE_PENDING, V5_11, V6_1};
-use selvedge_models::{Kernel, Sizes, Tree};
+use selvedge_models::mm::vmscan::{folio_isolate_lru, folio_putback_lru, isolate_lru_folios};
+use selvedge_models::trees::{
+    A4_MOVE_WITHOUT_CLAIM, C1_PREEMPT_OFF_ONLY, ISOLATE_TEST_THEN_CLEAR, MOVE_NO_PUT,
+    RFC_MIGRATE_PENDING, SEED_002_V4, V5_11, V6_1, V6_10, V6_12_117, V6_12_117_RT,
+};
+use selvedge_models::{Folio, Kernel, NOT_LINKED, PG_LRU, Sizes, Tree};
 use selvedge_monitors::standard;
-use selvedge_proofs::rules::COUNTER_IS_CALLERS_INSIDE;
-use selvedge_trace::{Rule, table};
+use selvedge_proofs::rules::{
+    COUNTER_IS_CALLERS_INSIDE, LINKED_AT_REST_HAS_PG_LRU, LRU_SIZE_IS_LINKED_FOLIOS,
+    NO_BATCH_ENTRY_IS_LOST, NO_FREED_FOLIO_IS_LINKED,
+};
+use selvedge_trace::table;
 
 const SLOT_OWNS_A_REFERENCE: Rule = Rule("a slot of a bh_lru owns a reference");
 
+/// A call, and which folio it is about.
 #[derive(Clone, Copy, Debug)]
 enum Call {
     Install,
     Lookup,
     InvalidateAll,
-    Add,
-    Rotate,
-    Isolate,
+    Rotate(usize),
+    Activate(usize),
+    Deactivate(usize),
+    DeactivateFile(usize),
+    Lazyfree(usize),
+    Mlock(usize),
+    Munlock(usize),
+    IsolateAndPutBack(usize),
+    Reclaim,
     Drain,
     DrainAll,
     DisableEnable,
 }
 
-fn call() -> impl Strategy<Value = Call> {
+fn call(folios: usize) -> impl Strategy<Value = Call> {
     use Call::*;
     prop_oneof![
         Just(Install),
         Just(Lookup),
         Just(InvalidateAll),
-        Just(Rotate),
-        Just(Isolate),
+        (0..folios).prop_map(Rotate),
+        (0..folios).prop_map(Activate),
+        (0..folios).prop_map(Deactivate),
+        (0..folios).prop_map(DeactivateFile),
+        (0..folios).prop_map(Lazyfree),
+        (0..folios).prop_map(Mlock),
+        (0..folios).prop_map(Munlock),
+        (0..folios).prop_map(IsolateAndPutBack),
+        Just(Reclaim),
         Just(Drain),
         Just(DrainAll),
         Just(DisableEnable),
     ]
 }
 
+/// The page cache's reference of each folio outlasts the program: no caller uses a freed one.
 fn execute(k: &Kernel, call: Call) {
-    let (bh, folio) = (&k.buffer_heads[0], &k.folios[0]);
+    let isolation = Name::new("isolation").on(selvedge_kernel::smp_processor_id());
+    let bh = &k.buffer_heads[0];
     match call {
         Call::Install => bh_lru_install(k, bh),
         Call::Lookup => {
@@ -58,10 +87,22 @@ fn execute(k: &Kernel, call: Call) {
             }
         }
         Call::InvalidateAll => invalidate_bh_lrus(k),
-        Call::Add => folio_add_lru(k, &k.folios[1]),
-        Call::Rotate => folio_rotate_reclaimable(k, folio),
-        Call::Isolate => {
-            folio_isolate_lru(k, folio, Name::new("isolation"));
+        Call::Rotate(folio) => folio_rotate_reclaimable(k, &k.folios[folio]),
+        Call::Activate(folio) => folio_activate(k, &k.folios[folio]),
+        Call::Deactivate(folio) => folio_deactivate(k, &k.folios[folio]),
+        Call::DeactivateFile(folio) => deactivate_file_folio(k, &k.folios[folio]),
+        Call::Lazyfree(folio) => folio_mark_lazyfree(k, &k.folios[folio]),
+        Call::Mlock(folio) => mlock_folio(k, &k.folios[folio]),
+        Call::Munlock(folio) => munlock_folio(k, &k.folios[folio]),
+        Call::IsolateAndPutBack(folio) => {
+            if folio_isolate_lru(k, &k.folios[folio], isolation) {
+                folio_putback_lru(k, &k.folios[folio], isolation);
+            }
+        }
+        Call::Reclaim => {
+            for folio in isolate_lru_folios(k, isolation) {
+                folio_putback_lru(k, &k.folios[folio], isolation);
+            }
         }
         Call::Drain => lru_add_drain(k),
         Call::DrainAll => lru_add_drain_all(k),
@@ -70,6 +111,22 @@ fn execute(k: &Kernel, call: Call) {
             (k.tree.swap.lru_cache_enable)(k);
         }
     }
+}
+
+/// How many batches hold the folio; of those, how many moved it with PG_lru cleared by the adder.
+fn entries(k: &Kernel, folio: &Folio) -> usize {
+    let of_lru = |cpu| {
+        let batches = k.cpu_fbatches.of(cpu).all();
+        batches.iter().flat_map(|b| b.entries()).filter(|&f| f == folio.index).count()
+    };
+    let of_mlock = |cpu| {
+        let is_it = |entry: &MlockEntry| {
+            let (MlockEntry::Lru(f) | MlockEntry::New(f) | MlockEntry::Munlock(f)) = entry;
+            *f == folio.index
+        };
+        k.mlock_fbatch.of(cpu).entries().iter().filter(|entry| is_it(entry)).count()
+    };
+    k.cpus.online().map(|cpu| of_lru(cpu) + of_mlock(cpu)).sum()
 }
 
 fn look(k: &Kernel) {
@@ -82,45 +139,88 @@ fn look(k: &Kernel) {
     if bh.b_count.peek() != 1 + used {
         fail(SLOT_OWNS_A_REFERENCE, format!("b_count is {}, slots: {used}", bh.b_count.peek()));
     }
+    for folio in &k.folios {
+        let (count, expected) = (folio.refcount.peek(), 1 + entries(k, folio) as i64);
+        if count != expected {
+            let message = format!("folio{}: {count}, should be {expected}", folio.index);
+            fail(NO_BATCH_ENTRY_IS_LOST, message);
+        }
+        let is_linked = folio.linked.peek() != NOT_LINKED;
+        if folio.freed.peek() != 0 && is_linked {
+            fail(NO_FREED_FOLIO_IS_LINKED, format!("folio{}", folio.index));
+        }
+        if is_linked && !folio.flags.peek(PG_LRU) && expected == 1 {
+            fail(LINKED_AT_REST_HAS_PG_LRU, format!("folio{}", folio.index));
+        }
+    }
+    let linked = k.folios.iter().filter(|folio| folio.linked.peek() != NOT_LINKED).count();
+    if k.lru_size.peek() as usize != linked {
+        fail(LRU_SIZE_IS_LINKED_FOLIOS, format!("{}, linked: {linked}", k.lru_size.peek()));
+    }
 }
 
-/// The verdict on the program whose first task alone adds a folio that is on no list yet.
-fn verdict(tree: &'static Tree, first: &[Call], second: &[Call]) -> (Verdict, String) {
-    let tasks = [[&[Call::Add], first].concat(), second.to_vec()];
-    let sizes = Sizes { folios: 2, listed: true, ..Sizes::TINY };
+/// The verdict on the program, one list of calls for each CPU. Folio 0 is new, and is added first.
+fn verdict(tree: &'static Tree, program: &[Vec<Call>]) -> (Verdict, String) {
+    let tasks = program.to_vec();
+    let sizes = Sizes {
+        cpus: program.len(),
+        folios: 2,
+        listed: true,
+        operations: true,
+        mlock: true,
+        lru_size: true,
+        batch: 2,
+        ..Sizes::TINY
+    };
     let body = Arc::new(move || {
         let k = Kernel::new(tree, sizes);
-        // Folio 1 is new: on no list.
-        selvedge_models::mm::swap::unlist(&k, &k.folios[1]);
+        unlist(&k, &k.folios[0]);
         let started: Vec<usize> = (tasks.iter().cloned().enumerate())
             .map(|(cpu, calls)| {
-                k.task(cpu, "caller", move |k| calls.iter().for_each(|&call| execute(k, call)))
+                k.task(cpu, "caller", move |k| {
+                    if cpu == 0 {
+                        folio_add_lru(k, &k.folios[0]);
+                    }
+                    calls.iter().for_each(|&call| execute(k, call));
+                })
             })
             .collect();
         started.into_iter().for_each(join);
         look(&k);
     });
     // What is too large is not decided, and not claimed.
-    let bounds = Bounds { executions_max: 3_000, ..Bounds::PROOF };
+    let bounds = Bounds { executions_max: 2_000, ..Bounds::PROOF };
     let seen = explore(Engine::Dpor, &bounds, standard(), body);
     (seen.verdict, seen.counterexample.as_ref().map(table).unwrap_or_default())
 }
 
-fn calls() -> impl Strategy<Value = Vec<Call>> {
-    prop::collection::vec(call(), 1..3)
+fn program() -> impl Strategy<Value = Vec<Vec<Call>>> {
+    prop::collection::vec(prop::collection::vec(call(2), 1..3), 2..4)
 }
 
+/// `PROPTEST_CASES` for more.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(60)
 }
 
+fn config() -> ProptestConfig {
+    let regressions = FileFailurePersistence::WithSource("proptest-regressions");
+    ProptestConfig {
+        cases: cases(),
+        failure_persistence: Some(Box::new(regressions)),
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
-    fn what_always_holds_holds(first in calls(), second in calls()) {
-        for tree in [&V5_11, &RFC_MIGRATE_PENDING, &V6_1] {
-            let (verdict, table) = verdict(tree, &first, &second);
+    fn what_always_holds_holds(program in program()) {
+        for tree in [
+            &V5_11, &RFC_MIGRATE_PENDING, &V6_1, &V6_10, &SEED_002_V4, &V6_12_117, &V6_12_117_RT,
+        ] {
+            let (verdict, table) = verdict(tree, &program);
             prop_assert!(verdict != Verdict::Violated, "{}:\n{table}", tree.name);
             let limit = matches!(&verdict, Verdict::Undecided(why) if why.contains("executions"));
             prop_assert!(verdict == Verdict::Holds || limit, "{}: {verdict}", tree.name);
@@ -128,9 +228,31 @@ proptest! {
     }
 }
 
-/// The rules above can fail: the same programs find a mutant.
+/// The rules above can fail: small programs find mutants.
 #[test]
-fn a_mutant_is_found() {
-    let (verdict, _) = verdict(&C1_PREEMPT_OFF_ONLY, &[Call::Install], &[Call::InvalidateAll]);
-    assert_eq!(verdict, Verdict::Violated);
+fn mutants_are_found() {
+    use Call::*;
+    let programs: [(&'static Tree, [Vec<Call>; 2]); 4] = [
+        (&C1_PREEMPT_OFF_ONLY, [vec![Install], vec![InvalidateAll]]),
+        (&A4_MOVE_WITHOUT_CLAIM, [vec![Drain], vec![Activate(1), Drain, IsolateAndPutBack(1)]]),
+        (&ISOLATE_TEST_THEN_CLEAR, [vec![IsolateAndPutBack(1)], vec![IsolateAndPutBack(1)]]),
+        (&MOVE_NO_PUT, [vec![Activate(1), Drain], vec![Drain]]),
+    ];
+    for (tree, program) in programs {
+        let (found, _) = verdict(tree, &program);
+        let violated = found == Verdict::Violated;
+        let concurrent = [vec![Activate(1), Drain], vec![IsolateAndPutBack(1)]];
+        assert!(violated || verdict(tree, &concurrent).0 == Verdict::Violated, "{}", tree.name);
+    }
+}
+
+/// A reference that is dropped without being held is found by the ledger.
+#[test]
+fn an_unbalanced_put_is_found() {
+    let body = Arc::new(|| {
+        let k = Kernel::new(&V6_1, Sizes { cpus: 1, ..Sizes::TINY });
+        join(k.task(0, "putter", |k| folio_put(k, &k.folios[0], Name::new("nobody"))));
+    });
+    let seen = explore(Engine::Dpor, &Bounds::PROOF, standard(), body);
+    assert_eq!(seen.verdict, Verdict::Violated);
 }

@@ -27,6 +27,8 @@ pub enum Command {
     List(ListArgs),
     /// Run litmus tests in the kernel's C dialect on our primitives.
     Litmus(LitmusArgs),
+    /// What differs between two trees: functions, decisions, verdicts.
+    Diff(DiffArgs),
     /// Print a counterexample that `check --out` wrote.
     Show(ShowArgs),
 }
@@ -54,6 +56,23 @@ pub struct CheckArgs {
     /// Give a row up (undecided) after so many seconds.
     #[arg(long, value_name = "SECONDS")]
     pub max_seconds: Option<u64>,
+}
+
+/// `selvedge diff`
+#[derive(clap::Args, Debug)]
+pub struct DiffArgs {
+    /// The one tree: `selvedge list trees` names them.
+    #[arg(value_name = "TREE")]
+    pub from: String,
+    /// The other one.
+    #[arg(value_name = "TREE")]
+    pub to: String,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Give a scenario up (undecided) after so many executions.
+    #[arg(long, value_name = "N")]
+    pub max_executions: Option<u64>,
 }
 
 /// `selvedge list`

@@ -5,6 +5,7 @@
 
 mod args;
 mod check;
+mod diff;
 mod error;
 mod list;
 mod litmus;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let result = match args.command {
         None => check::run(&CheckArgs::default()),
         Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Litmus(args)) => litmus::run(&args),
         Some(Command::Show(args)) => show::run(&args),

@@ -1,7 +1,7 @@
 //! Which rows are meant.
 
 use selvedge_explore::Engine;
-use selvedge_models::trees;
+use selvedge_models::{Tree, trees};
 use selvedge_proofs::{Claim, rows};
 
 use crate::args::CheckArgs;
@@ -12,11 +12,8 @@ pub type Selected = (&'static Claim, Engine);
 
 /// The rows that the arguments name: without any, each claim under its default engine.
 pub fn select(args: &CheckArgs) -> Result<Vec<Selected>, Failure> {
-    for tree in &args.trees {
-        if trees::by_name(tree).is_none() {
-            let known: Vec<String> = trees::ALL.iter().map(|tree| tree.name.into()).collect();
-            return Err(Failure::unknown("tree", tree, &known));
-        }
+    for name in &args.trees {
+        tree(name)?;
     }
     let engines = args.engines.iter().map(|name| engine(name));
     let engines = engines.collect::<Result<Vec<Engine>, Failure>>()?;
@@ -30,6 +27,14 @@ pub fn select(args: &CheckArgs) -> Result<Vec<Selected>, Failure> {
     };
     let selected: Vec<Selected> = rows().filter(is_meant).collect();
     if selected.is_empty() { Err(nothing_matches(args)) } else { Ok(selected) }
+}
+
+/// The tree of this name.
+pub fn tree(name: &str) -> Result<&'static Tree, Failure> {
+    trees::by_name(name).ok_or_else(|| {
+        let known: Vec<String> = trees::ALL.iter().map(|tree| tree.name.into()).collect();
+        Failure::unknown("tree", name, &known)
+    })
 }
 
 /// The engine of this name.

@@ -97,5 +97,5 @@ pub fn unlist(k: &Kernel, folio: &Folio) {
     let _in = enter("unlist");
     debug_assert!(k.sizes.listed, "no folio of this kernel is on a list");
     test_and_clear_bit(PG_LRU, &folio.flags);
-    plain_write(&folio.linked, NOT_LINKED);
+    lruvec_del_folio(k, folio);
 }

@@ -1,0 +1,150 @@
+//! `selvedge diff`: what a patch changes, on one screen: functions, decisions, and every verdict
+//! that comes out differently.
+
+use std::fmt::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use selvedge_explore::{Bounds, Engine, Exploration, Verdict};
+use selvedge_models::Tree;
+use selvedge_proofs::{Claim, explore_in, rows};
+use serde_json::json;
+
+use crate::args::{DiffArgs, Format};
+use crate::select::tree;
+use crate::{Outcome, Status, output};
+
+/// A question that claims ask of one of the trees, and what came out in both.
+struct Compared {
+    claim: &'static Claim,
+    engine: Engine,
+    verdicts: [String; 2],
+}
+
+impl Compared {
+    fn differs(&self) -> bool {
+        self.verdicts[0] != self.verdicts[1]
+    }
+}
+
+/// Compares two trees.
+pub fn run(args: &DiffArgs) -> Outcome {
+    let pair = [tree(&args.from)?, tree(&args.to)?];
+    let asked = questions(pair);
+    let compared = compare(pair, &asked, args);
+    let text = match args.format {
+        Format::Text => text(pair, &compared),
+        Format::Json => json(pair, &compared),
+    };
+    output::print(&text)?;
+    let undecided = compared.iter().any(|c| c.verdicts.iter().any(|v| v.starts_with("undecided")));
+    Ok(if undecided { Status::Undecided } else { Status::AsExpected })
+}
+
+/// Each rule and scenario that some claim has of one of the trees, under its complete engines.
+fn questions(pair: [&'static Tree; 2]) -> Vec<(&'static Claim, Engine)> {
+    let mut asked: Vec<(&'static Claim, Engine)> = Vec::new();
+    for (claim, engine) in rows() {
+        let is_of_pair = pair.iter().any(|tree| tree.name == claim.tree.name);
+        let is_known = asked.iter().any(|(known, by)| {
+            known.rule == claim.rule && known.scenario.name == claim.scenario.name && *by == engine
+        });
+        let is_complete = matches!(engine, Engine::Dpor | Engine::Loom);
+        if is_of_pair && is_complete && !is_known {
+            asked.push((claim, engine));
+        }
+    }
+    asked
+}
+
+fn compare(
+    pair: [&'static Tree; 2],
+    asked: &[(&'static Claim, Engine)],
+    args: &DiffArgs,
+) -> Vec<Compared> {
+    let bounds = Bounds {
+        executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
+        ..Bounds::PROOF
+    };
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, Compared)>> = Mutex::new(Vec::new());
+    let work = || {
+        while let Some((at, &(claim, engine))) = {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            asked.get(at).map(|question| (at, question))
+        } {
+            let verdict = |tree| verdict(claim, &explore_in(tree, claim.scenario, engine, &bounds));
+            let compared = Compared { claim, engine, verdicts: pair.map(verdict) };
+            done.lock().expect("not poisoned").push((at, compared));
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores.min(asked.len()) {
+            scope.spawn(work);
+        }
+    });
+    let mut done = done.into_inner().expect("not poisoned");
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, compared)| compared).collect()
+}
+
+/// What an exploration says of the claim's rule.
+fn verdict(claim: &Claim, seen: &Exploration) -> String {
+    match (&seen.verdict, &seen.counterexample) {
+        (Verdict::Violated, Some(cx)) if cx.rule != claim.rule.0 => {
+            format!("violated, another rule: {}", cx.rule)
+        }
+        (Verdict::Holds | Verdict::HoldsWithin(_), _)
+            if claim.reached.iter().any(|state| !seen.reached.contains(state)) =>
+        {
+            "holds, never put to the test".into()
+        }
+        (Verdict::HoldsWithin(_), _) => "holds within bounds".into(),
+        (verdict, _) => verdict.to_string(),
+    }
+}
+
+fn text(pair: [&'static Tree; 2], compared: &[Compared]) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail; so below.
+    for tree in pair {
+        let _ = writeln!(out, "{:20} {}", tree.name, tree.about);
+    }
+    out.push_str("\nFunctions and decisions:\n");
+    let [a, b] = pair.map(Tree::decisions);
+    let changed: Vec<_> = a.iter().zip(&b).filter(|(a, b)| a != b).collect();
+    for (a, b) in &changed {
+        let _ = writeln!(out, "  {:12} {:22} {} -> {}", a.file, a.name, a.value, b.value);
+    }
+    if changed.is_empty() {
+        out.push_str("  none\n");
+    }
+    out.push_str("\nVerdicts:\n");
+    for c in compared.iter().filter(|c| c.differs()) {
+        let (rule, scenario) = (c.claim.rule.0, c.claim.scenario.name);
+        let _ = writeln!(out, "  {rule}  ({scenario}, {})", c.engine);
+        let _ = writeln!(out, "      {} -> {}", c.verdicts[0], c.verdicts[1]);
+    }
+    let same = compared.iter().filter(|c| !c.differs()).count();
+    let _ = writeln!(out, "  {same} of {} the same", compared.len());
+    out
+}
+
+fn json(pair: [&'static Tree; 2], compared: &[Compared]) -> String {
+    let [a, b] = pair.map(Tree::decisions);
+    let decisions: Vec<_> = (a.iter().zip(&b))
+        .filter(|(a, b)| a != b)
+        .map(|(a, b)| json!({ "file": a.file, "name": a.name, "from": a.value, "to": b.value }))
+        .collect();
+    let verdicts: Vec<_> = (compared.iter())
+        .filter(|c| c.differs())
+        .map(|c| {
+            json!({ "rule": c.claim.rule.0, "scenario": c.claim.scenario.name,
+                    "engine": c.engine.name(), "from": c.verdicts[0], "to": c.verdicts[1] })
+        })
+        .collect();
+    let whole = json!({ "schema": "selvedge-diff/1", "from": pair[0].name, "to": pair[1].name,
+                        "decisions": decisions, "verdicts": verdicts, "compared": compared.len() });
+    serde_json::to_string_pretty(&whole).expect("plain data") + "\n"
+}
