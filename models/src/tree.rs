@@ -87,10 +87,12 @@ impl Tree {
     }
 }
 
+type KernelFn = fn(&Kernel);
+
 /// The functions of mm/swap.c: a pointer's `Debug` is an address.
 fn functions(swap: &Swap) -> Vec<Decision> {
     let disable = [
-        (crate::mm::migrate::migrate_prep as fn(&Kernel), "migrate_prep() of 5.11"),
+        (crate::mm::migrate::migrate_prep as KernelFn, "migrate_prep() of 5.11"),
         (crate::mm::migrate::migrate_prep_rfc, "migrate_prep() of 2021-02-11"),
         (crate::mm::migrate::migrate_prep_bool, "migrate_prep() with a bool"),
         (crate::mm::migrate::migrate_prep_2021_02_16, "migrate_prep() of 2021-02-16"),
@@ -100,7 +102,7 @@ fn functions(swap: &Swap) -> Vec<Decision> {
         (crate::mm::swap::lru_cache_disable_without_rcu, "nothing orders the counter"),
     ];
     let enable = [
-        (crate::mm::migrate::no_migrate_finish as fn(&Kernel), "none"),
+        (crate::mm::migrate::no_migrate_finish as KernelFn, "none"),
         (crate::mm::migrate::migrate_finish_rfc, "migrate_finish() of 2021-02-11"),
         (crate::mm::migrate::migrate_finish_bool, "migrate_finish() with a bool"),
         (crate::mm::migrate::migrate_finish_2021_02_16, "migrate_finish() of 2021-02-16"),
@@ -112,7 +114,7 @@ fn functions(swap: &Swap) -> Vec<Decision> {
         (crate::mm::migrate::migrate_pending_plain, "a plain variable"),
         (crate::mm::swap::lru_cache_disabled, "atomic_read()"),
     ];
-    let name_of = |function: fn(&Kernel), all: &[(fn(&Kernel), &'static str)]| {
+    let name_of = |function: KernelFn, all: &[(KernelFn, &'static str)]| {
         let known = all.iter().find(|(known, _)| std::ptr::fn_addr_eq(*known, function));
         known.map_or("another function", |(_, name)| name).to_string()
     };
