@@ -19,6 +19,8 @@ pub const PG_LRU: Bit = Bit { nr: 5, name: "PG_lru" };
 pub const PG_LOCKED: Bit = Bit { nr: 0, name: "PG_locked" };
 /// `PG_waiters`: in the same byte as [`PG_LOCKED`].
 pub const PG_WAITERS: Bit = Bit { nr: 7, name: "PG_waiters" };
+/// `PG_writeback`: 15 or so until 6.12.
+pub const PG_WRITEBACK: Bit = Bit { nr: 1, name: "PG_writeback" };
 /// `BH_Lock`, of `bh->b_state`.
 pub const BH_LOCK: Bit = Bit { nr: 2, name: "BH_Lock" };
 /// `PG_uptodate`
@@ -68,6 +70,9 @@ pub struct Sizes {
     pub dirty: bool,
     /// How many passes `migrate_pages()` makes.
     pub passes: usize,
+    /// Whether the lives of folios and of waiters' stacks are watched where the folio lock touches
+    /// them: a step more at each such place.
+    pub lifetimes: bool,
 }
 
 impl Sizes {
@@ -87,6 +92,7 @@ impl Sizes {
         lru_size: false,
         dirty: false,
         passes: 2,
+        lifetimes: false,
     };
 }
 

@@ -22,6 +22,7 @@ pub mod mm {
     pub mod migrate;
     pub mod mlock;
     pub mod page_alloc;
+    pub mod page_writeback;
     pub mod rmap;
     pub mod swap;
     pub mod vmscan;
@@ -36,7 +37,7 @@ pub mod trees;
 
 pub use kernel::{
     BH_LOCK, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PAGE_CACHE, PG_ACTIVE, PG_DIRTY,
-    PG_LOCKED, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_UNEVICTABLE, PG_UPTODATE, PG_WAITERS, Sizes,
-    UNEVICTABLE,
+    PG_LOCKED, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_UNEVICTABLE, PG_UPTODATE, PG_WAITERS,
+    PG_WRITEBACK, Sizes, UNEVICTABLE,
 };
 pub use tree::{Decision, Kind, Tree};

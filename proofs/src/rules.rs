@@ -83,3 +83,12 @@ pub const LRU_SIZE_IS_LINKED_FOLIOS: Rule =
     Rule("the size of the LRU lists is the number of linked folios");
 /// PG_lru comes back when an operation is over.
 pub const LINKED_AT_REST_HAS_PG_LRU: Rule = Rule("a linked folio that no batch holds has PG_lru");
+/// What `sysctl_page_lock_unfairness` bounds; the scenarios' is 1.
+pub const A_WAITER_IS_ROBBED_AT_MOST_ONCE: Rule =
+    Rule("a waiter finds the lock stolen at most once");
+/// What the caller of `folio_wait_writeback()` relies on if it holds the folio lock.
+pub const WRITEBACK_IS_OVER: Rule =
+    Rule("folio_wait_writeback() under the folio lock returns with PG_writeback clear");
+/// What `folio_end_read()` says with the bit that it sets as it unlocks.
+pub const WHO_WAITED_FOR_A_READ_SEES_IT: Rule =
+    Rule("who has waited for the lock of a read sees PG_uptodate");

@@ -4,7 +4,7 @@
 //! |--------------------|-----------------------------------------------|---------------------|
 //! | [`Ledger`]         | the reference count is what its holders hold  | notes, counters     |
 //! | [`LockOrder`]      | locks are taken in one order                  | all executions      |
-//! | [`WaitGraph`]      | no task waits for ever                        | deadlocks           |
+//! | [`WaitGraph`]      | no task waits for ever, or sleeps on a lock that is free | deadlocks |
 //! | [`Races`]          | plain accesses do not race                    | accesses, orderings |
 //!
 //! [`standard`] has all but the last, which is for claims that ask for it.
@@ -19,7 +19,7 @@ mod wait_graph;
 pub use ledger::{Ledger, REFERENCES_BALANCE};
 pub use lock_order::{LOCKS_HAVE_ONE_ORDER, LockOrder};
 pub use races::{PLAIN_ACCESSES_DO_NOT_RACE, Races};
-pub use wait_graph::{NOBODY_WAITS_FOR_EVER, WaitGraph};
+pub use wait_graph::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER, WaitGraph};
 
 use selvedge_trace::Monitor;
 

@@ -1,49 +1,16 @@
 //! Each monitor finds what it is for, and is silent about the corrected twin.
 
+mod common;
+
+use common::{A, B, GUARD, event, show, tasks, waits};
 use selvedge_monitors::{
     LOCKS_HAVE_ONE_ORDER, Ledger, LockOrder, NOBODY_WAITS_FOR_EVER, PLAIN_ACCESSES_DO_NOT_RACE,
     REFERENCES_BALANCE, Races, WaitGraph, standard,
 };
-use selvedge_trace::{
-    Action, Context, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths, TaskInfo,
-    Waiting,
-};
-
-const A: u32 = 0;
-const B: u32 = 1;
-const GUARD: u32 = 2;
-
-fn event(task: u8, action: Action, object: u32) -> Event {
-    Event {
-        task,
-        cpu: task,
-        context: Context::Task,
-        path: PathId::ROOT,
-        action,
-        primitive: "primitive",
-        object,
-        name: Name::new("object").nth(object as usize),
-        bit: None,
-        order: Order::Relaxed,
-        old: 0,
-        new: 0,
-        stale: false,
-    }
-}
+use selvedge_trace::{Action, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths};
 
 fn count(task: u8, new: u64) -> Event {
     Event { new, ..event(task, Action::Update, A) }
-}
-
-fn tasks() -> Vec<TaskInfo> {
-    let info =
-        |cpu: u8| TaskInfo { name: format!("task{cpu}"), cpu: Some(cpu), context: Context::Task };
-    (0..3).map(info).collect()
-}
-
-fn show(monitor: &mut impl Monitor, events: &[Event], end: &End) -> Option<Finding> {
-    let (paths, tasks) = (Paths::default(), tasks());
-    monitor.execution(&Execution { events, paths: &paths, tasks: &tasks, end })
 }
 
 const BATCH: Name = Name::new("batch");
@@ -106,11 +73,6 @@ fn a_guard_lock_or_a_trylock_makes_a_cycle_harmless() {
         })
         .collect();
     assert_eq!(order_of(&[nested(0, A, B), tried]), None);
-}
-
-fn waits(task: u8, object: u32) -> Waiting {
-    let name = Name::new("object").nth(object as usize);
-    Waiting { task, primitive: "spin_lock", object, name, path: PathId::ROOT }
 }
 
 #[test]

@@ -26,7 +26,7 @@ mod table;
 mod text;
 
 pub use counterexample::{BitOf, Blocked, Column, Counterexample, Record, SCHEMA};
-pub use event::{Action, Bit, Context, Event, Name, Order, TaskInfo};
+pub use event::{Action, Bit, BitWait, Context, Event, Name, Order, TaskInfo};
 pub use holders::Holder;
 pub use json::{Unreadable, from_json, to_json};
 pub use monitor::{End, Execution, Monitor, Waiting};

@@ -1,11 +1,13 @@
 //! The trees. A user's own patch is one more file here, named in [`ALL`].
 
+mod folio_lock;
 mod lru_batch_flag;
 mod lru_mutants;
 mod migrate_pending;
 mod mutants;
 mod releases;
 
+pub use folio_lock::*;
 pub use lru_batch_flag::*;
 pub use lru_mutants::*;
 pub use migrate_pending::*;
@@ -37,6 +39,13 @@ pub static ALL: &[&Tree] = &[
     &V6_12_117,
     &V6_12_117_RT,
     &V6_17,
+    &L0_SIGNAL_FIRST,
+    &L0,
+    &L1,
+    &L2,
+    &L2_UNFAIRNESS_0,
+    &L2_UNFAIRNESS_INF,
+    &L2_TRIES_THE_BIT,
     &A1B_NO_BARRIER_BEFORE_READ,
     &A1C_NO_BARRIER_AFTER_BUMP,
     &A1D_BUMP_AFTER_LOOP,
@@ -78,6 +87,21 @@ pub static ALL: &[&Tree] = &[
     &AM8_RELAXED_UNLOCK,
     &AM12_STATE_TOO_LATE,
     &A5_NO_BARRIER_AFTER_STATE,
+    &AM3_QUEUED_TOO_LATE,
+    &AM5_WAITERS_BIT_CLEARED_UNLOCKED,
+    &AM6_MATCH_BY_BIT,
+    &AM7_WAITERS_BIT_READ_FIRST,
+    &AM9_WAITERS_BIT_ELSEWHERE,
+    &AM10_UNLINKED_BEFORE_WOKEN,
+    &AM10_UNLINKED_BEFORE_WAKE_UP,
+    &AM11_READ_AFTER_UNLINK,
+    &AM14_NOT_REQUEUED,
+    &AM15_END_WRITEBACK_WITHOUT_REFERENCE,
+    &AM16_WAIT_WRITEBACK_ONCE,
+    &AM17_PUT_BEFORE_QUEUEING,
+    &AM18_WAKES_ALL,
+    &AM19_PASSES_OVER,
+    &AM20_PTL_DROPPED_FIRST,
 ];
 
 /// The tree of this name.

@@ -2,11 +2,13 @@
 
 mod bh_lru;
 mod folio_lock;
+mod folio_wait;
 mod longterm_pin;
 mod lru_batches;
 mod lru_flag;
 mod lru_operations;
 mod migrate_pending;
+mod writeback;
 
 use selvedge_explore::Engine;
 
@@ -21,6 +23,8 @@ pub static ALL: &[&[Claim]] = &[
     bh_lru::CLAIMS,
     lru_batches::CLAIMS,
     folio_lock::CLAIMS,
+    folio_wait::CLAIMS,
+    writeback::CLAIMS,
 ];
 
 /// For what shows under sequential consistency: every engine, the complete ones first.

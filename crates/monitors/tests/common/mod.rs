@@ -1,0 +1,45 @@
+//! Events, tasks and executions for the tests of monitors.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use selvedge_trace::{
+    Action, Context, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths, TaskInfo,
+    Waiting,
+};
+
+pub const A: u32 = 0;
+pub const B: u32 = 1;
+pub const GUARD: u32 = 2;
+
+pub fn event(task: u8, action: Action, object: u32) -> Event {
+    Event {
+        task,
+        cpu: task,
+        context: Context::Task,
+        path: PathId::ROOT,
+        action,
+        primitive: "primitive",
+        object,
+        name: Name::new("object").nth(object as usize),
+        bit: None,
+        order: Order::Relaxed,
+        old: 0,
+        new: 0,
+        stale: false,
+    }
+}
+
+pub fn tasks() -> Vec<TaskInfo> {
+    let info =
+        |cpu: u8| TaskInfo { name: format!("task{cpu}"), cpu: Some(cpu), context: Context::Task };
+    (0..3).map(info).collect()
+}
+
+pub fn show(monitor: &mut impl Monitor, events: &[Event], end: &End) -> Option<Finding> {
+    let (paths, tasks) = (Paths::default(), tasks());
+    monitor.execution(&Execution { events, paths: &paths, tasks: &tasks, end })
+}
+
+pub fn waits(task: u8, object: u32) -> Waiting {
+    let name = Name::new("object").nth(object as usize);
+    Waiting { task, primitive: "spin_lock", object, name, path: PathId::ROOT }
+}
