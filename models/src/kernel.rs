@@ -15,6 +15,10 @@ pub const PG_LRU: Bit = Bit { nr: 5, name: "PG_lru" };
 pub const PG_LOCKED: Bit = Bit { nr: 0, name: "PG_locked" };
 /// `PG_waiters`: in the same byte as [`PG_LOCKED`].
 pub const PG_WAITERS: Bit = Bit { nr: 7, name: "PG_waiters" };
+/// `PG_writeback`: 15 or so until 6.12.
+pub const PG_WRITEBACK: Bit = Bit { nr: 1, name: "PG_writeback" };
+/// `PG_uptodate`.
+pub const PG_UPTODATE: Bit = Bit { nr: 3, name: "PG_uptodate" };
 /// `BH_Lock`, of `bh->b_state`.
 pub const BH_LOCK: Bit = Bit { nr: 2, name: "BH_Lock" };
 /// `PG_mlocked`. In the same word as [`PG_LRU`], which matters: one word, one order.
@@ -38,6 +42,9 @@ pub struct Sizes {
     pub listed: bool,
     /// Tasks that may sleep on a folio.
     pub sleepers: usize,
+    /// Whether the lives of folios and of waiters' stacks are watched where the folio lock touches
+    /// them: a step more at each such place.
+    pub lifetimes: bool,
 }
 
 impl Sizes {
@@ -50,6 +57,7 @@ impl Sizes {
         bh_lru: 1,
         listed: false,
         sleepers: 0,
+        lifetimes: false,
     };
 }
 

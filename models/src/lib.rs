@@ -21,6 +21,7 @@ pub mod mm {
     pub mod migrate;
     pub mod mlock;
     pub mod page_alloc;
+    pub mod page_writeback;
     pub mod swap;
     pub mod vmscan;
 }
@@ -34,6 +35,6 @@ pub mod trees;
 
 pub use kernel::{
     BATCHED, BH_LOCK, Batch, Batches, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PG_LOCKED,
-    PG_LRU, PG_MLOCKED, PG_WAITERS, Sizes, UNEVICTABLE,
+    PG_LRU, PG_MLOCKED, PG_UPTODATE, PG_WAITERS, PG_WRITEBACK, Sizes, UNEVICTABLE,
 };
 pub use tree::{Kind, Tree};

@@ -113,7 +113,23 @@ pub fn xor_unlock_is_negative_byte(bit: Bit, waiters: Bit, flags: &Flags) -> boo
     flags.0.update(Rmw::And(!bit.mask()), access) & waiters.mask() != 0
 }
 
-/// The same without the ordering: for a mutant.
+/// `xor_unlock_is_negative_byte(mask, flags)` with more bits than the lock's: releases `bit`, which is
+/// set, and in the same step sets `too`, which is clear. True if `waiters` is set. Release.
+pub fn xor_unlock_and_set_is_negative_byte(
+    bit: Bit,
+    too: Bit,
+    waiters: Bit,
+    flags: &Flags,
+) -> bool {
+    let access = Access::relaxed("xor_unlock_is_negative_byte")
+        .bits(bit.mask() | too.mask() | waiters.mask())
+        .order(Order::Release);
+    match flags.0.update_if(access, |seen| Some(seen ^ (bit.mask() | too.mask()))) {
+        Ok(seen) | Err(seen) => seen & waiters.mask() != 0,
+    }
+}
+
+/// [`xor_unlock_is_negative_byte`] without its ordering: for a mutant.
 pub fn xor_unlock_relaxed(bit: Bit, waiters: Bit, flags: &Flags) -> bool {
     let access = Access::relaxed("xor_unlock_is_negative_byte").bits(bit.mask() | waiters.mask());
     flags.0.update(Rmw::And(!bit.mask()), access) & waiters.mask() != 0

@@ -19,6 +19,7 @@
 //! | `on_each_cpu_cond`                                     | predicate: none; handler: both ways    | `smp.rs`      |
 //! | `queue_work_on`, `flush_work`                          | full if queued; completion             | `workqueue.rs`|
 //! | `set_current_state`, `schedule`, `try_to_wake_up`       | full, between store and load           | `sched.rs`    |
+//! | `send_sigkill`, `process_timeout`                       | as `try_to_wake_up`, after the store   | `sched.rs`    |
 //! | `synchronize_rcu`                                      | full, and with every section it waits for | `rcu.rs`   |
 //!
 //! Sources: tools/memory-model/linux-kernel.def, Documentation/atomic_t.txt and atomic_bitops.txt

@@ -1,10 +1,10 @@
 //! Who holds which counted reference. The counter is an [`Atomic`]; these notes book the holder, so
-//! that "the count is one too high" can be answered with a name.
+//! that "the count is one too high" can be answered with a name. Likewise, who sleeps on which bit.
 
 use selvedge_explore::note;
-use selvedge_trace::{Action, Name};
+use selvedge_trace::{Action, BitWait, Name};
 
-use crate::Atomic;
+use crate::{Atomic, Bit, Flags};
 
 /// The reference that `counter` has just been raised for belongs to `holder`.
 pub fn booked(counter: &Atomic, holder: Name) {
@@ -19,6 +19,17 @@ pub fn unbooked(counter: &Atomic, holder: Name) {
 /// The reference passes from one holder to another; the counter stays.
 pub fn rebooked(counter: &Atomic, from: Name, to: Name) {
     note(Action::Hand(from, to), counter.object(), counter.name());
+}
+
+/// The task is about to sleep until `bit` of `flags` is clear; `told_by`: see [`BitWait::told_by`].
+pub fn awaits(bit: Bit, flags: &Flags, told_by: [u32; 2]) {
+    let wait = BitWait { mask: bit.mask(), bit: bit.name, told_by };
+    note(Action::Awaits(wait), flags.object(), flags.name());
+}
+
+/// `bit` of `flags`, which a waker set, is the task's own.
+pub fn owns(bit: Bit, flags: &Flags) {
+    note(Action::Owns(bit.mask()), flags.object(), flags.name());
 }
 
 /// The scenario has come to a state that its claims are about. A claim whose states nobody reached

@@ -3,9 +3,15 @@
 //! then looks at the state. Each side has a full barrier between its store and its load; without one
 //! of them a wake-up is lost, and that shows as a hang.
 //!
+//! A fatal signal, and the end of a timeout, are steps of some other task of the scenario: each stores
+//! its word and then wakes the task, so that a complete engine tries them at every moment.
+//!
 //! All that the engine provides is "this task does not go on until its state is RUNNING".
-//! Left out: priorities, run queues, freezing; kernel threads and user tasks are the same.
-//! Source: include/linux/sched.h `set_current_state()`, kernel/sched/core.c `try_to_wake_up()`, 6.12.
+//! Left out: priorities, run queues, freezing, signals that are not fatal; kernel threads and user
+//! tasks are the same. A timeout may end before the task sleeps: it has then no time left to sleep.
+//! Source: include/linux/sched.h `set_current_state()`, include/linux/sched/signal.h
+//! `signal_pending_state()`, kernel/signal.c `signal_wake_up_state()`, kernel/sched/core.c
+//! `try_to_wake_up()`, `__schedule()`, kernel/time/timer.c `schedule_timeout()`, 6.12.
 
 use selvedge_explore::{Token, Word, enter};
 use selvedge_trace::Name;
@@ -15,14 +21,26 @@ use crate::{smp_mb__after_spinlock, spin_lock_irqsave, spin_unlock_irqrestore};
 
 /// `TASK_RUNNING`
 pub const TASK_RUNNING: u64 = 0;
+/// `TASK_INTERRUPTIBLE`
+pub const TASK_INTERRUPTIBLE: u64 = 1;
 /// `TASK_UNINTERRUPTIBLE`
 pub const TASK_UNINTERRUPTIBLE: u64 = 2;
+/// `TASK_WAKEKILL`: a fatal signal wakes it too.
+pub const TASK_WAKEKILL: u64 = 0x100;
+/// `TASK_KILLABLE`: uninterruptible but for fatal signals.
+pub const TASK_KILLABLE: u64 = TASK_WAKEKILL | TASK_UNINTERRUPTIBLE;
+/// `TASK_NORMAL`: the states that an ordinary wake-up ends.
+pub const TASK_NORMAL: u64 = TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE;
 
 /// `struct task_struct`, as far as sleeping goes.
 #[derive(Debug)]
 pub struct Task {
     state: Var,
     pi_lock: SpinLock,
+    /// Is a fatal signal pending? `TIF_SIGPENDING`, and SIGKILL in `task->pending`.
+    sigpending: Var,
+    /// Has its timer expired?
+    timed_out: Var,
     /// Set whenever somebody made the task RUNNING.
     on_rq: Token,
 }
@@ -33,8 +51,15 @@ impl Task {
         Task {
             state: Var(Word::new(Name::new("task->__state").nth(index), TASK_RUNNING)),
             pi_lock: SpinLock::new(Name::new("task->pi_lock").nth(index)),
+            sigpending: Var::new(Name::new("task->sigpending").nth(index), 0),
+            timed_out: Var::new(Name::new("task->timed_out").nth(index), 0),
             on_rq: Token::new(Name::new("task").nth(index)),
         }
+    }
+
+    /// The number, in events, of what a wake-up of this task sets.
+    pub fn object(&self) -> u32 {
+        self.on_rq.object()
     }
 }
 
@@ -49,28 +74,74 @@ pub fn __set_current_state(task: &Task, state: u64) {
     WRITE_ONCE(&task.state, state);
 }
 
-/// `schedule()`, by the task itself: returns when its state is RUNNING.
+/// `schedule()`, by the task itself: returns when its state is RUNNING. A task that a pending signal
+/// would wake does not sleep.
 pub fn schedule(cpus: &Cpus, task: &Task) {
     let _in = enter("schedule");
     might_sleep(cpus, "schedule");
-    while READ_ONCE(&task.state) != TASK_RUNNING {
-        // A token that is left over from an earlier wake-up is consumed here, and the state looked
-        // at again.
-        task.on_rq.wait("schedule", true);
+    sleep_unless(task, "schedule", signal_pending_state);
+}
+
+/// `schedule_timeout()`, by the task itself: returns when its state is RUNNING, or its time is over.
+pub fn schedule_timeout(cpus: &Cpus, task: &Task) {
+    let _in = enter("schedule_timeout");
+    might_sleep(cpus, "schedule_timeout");
+    let no_sleep = |state, task: &_| signal_pending_state(state, task) || timed_out(task);
+    sleep_unless(task, "schedule_timeout", no_sleep);
+}
+
+/// `__schedule()`: a token that is left over from an earlier wake-up is consumed, and the state
+/// looked at again.
+fn sleep_unless(task: &Task, primitive: &'static str, no_sleep: impl Fn(u64, &Task) -> bool) {
+    loop {
+        let state = READ_ONCE(&task.state);
+        if state == TASK_RUNNING {
+            return;
+        }
+        if no_sleep(state, task) {
+            return WRITE_ONCE(&task.state, TASK_RUNNING);
+        }
+        task.on_rq.wait(primitive, true);
     }
 }
 
-/// `try_to_wake_up(p, state)`: `p->pi_lock` and a full barrier, then the look at the state. True if
-/// it slept. (A load and a store, as in the kernel: the waiter's stores do not take the lock.)
-pub fn try_to_wake_up(cpus: &Cpus, task: &Task) -> bool {
+/// `signal_pending_state(state, p)`: is there a signal that ends a sleep in this state?
+pub fn signal_pending_state(state: u64, task: &Task) -> bool {
+    state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) != 0 && READ_ONCE(&task.sigpending) != 0
+}
+
+/// Has the time given to [`schedule_timeout`] passed?
+pub fn timed_out(task: &Task) -> bool {
+    READ_ONCE(&task.timed_out) != 0
+}
+
+/// `send_sig(SIGKILL, p, 1)`: makes the signal pending, then wakes the task if its state lets a fatal
+/// signal do that.
+pub fn send_sigkill(cpus: &Cpus, task: &Task) {
+    let _in = enter("send_sig");
+    WRITE_ONCE(&task.sigpending, 1);
+    try_to_wake_up(cpus, task, TASK_WAKEKILL | TASK_INTERRUPTIBLE);
+}
+
+/// `process_timeout()`: the timer of [`schedule_timeout`] expires.
+pub fn process_timeout(cpus: &Cpus, task: &Task) {
+    let _in = enter("process_timeout");
+    WRITE_ONCE(&task.timed_out, 1);
+    try_to_wake_up(cpus, task, TASK_NORMAL);
+}
+
+/// `try_to_wake_up(p, state)`: `p->pi_lock` and a full barrier, then the look at the state: the task
+/// is woken if its state is one of `states`. True if it was. (A load and a store, as in the kernel:
+/// the waiter's stores do not take the lock.)
+pub fn try_to_wake_up(cpus: &Cpus, task: &Task, states: u64) -> bool {
     let _in = enter("try_to_wake_up");
     spin_lock_irqsave(cpus, &task.pi_lock);
     smp_mb__after_spinlock();
-    let slept = READ_ONCE(&task.state) != TASK_RUNNING;
-    if slept {
+    let is_woken = READ_ONCE(&task.state) & states != 0;
+    if is_woken {
         WRITE_ONCE(&task.state, TASK_RUNNING);
         task.on_rq.wake("ttwu_queue");
     }
     spin_unlock_irqrestore(cpus, &task.pi_lock);
-    slept
+    is_woken
 }

@@ -4,7 +4,7 @@
 //! |--------------------|-----------------------------------------------|---------------------|
 //! | [`Ledger`]         | the reference count is what its holders hold  | notes, counters     |
 //! | [`LockOrder`]      | locks are taken in one order                  | all executions      |
-//! | [`WaitGraph`]      | no task waits for ever                        | deadlocks           |
+//! | [`WaitGraph`]      | no task waits for ever, or sleeps on a lock that is free | deadlocks |
 //!
 //! **Invariant:** a monitor sees events only. It knows neither engines nor models.
 
@@ -14,7 +14,7 @@ mod wait_graph;
 
 pub use ledger::{Ledger, REFERENCES_BALANCE};
 pub use lock_order::{LOCKS_HAVE_ONE_ORDER, LockOrder};
-pub use wait_graph::{NOBODY_WAITS_FOR_EVER, WaitGraph};
+pub use wait_graph::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER, WaitGraph};
 
 use selvedge_trace::Monitor;
 

@@ -1,11 +1,12 @@
 //! Each monitor finds what it is for, and is silent about the corrected twin.
 
 use selvedge_monitors::{
-    LOCKS_HAVE_ONE_ORDER, Ledger, LockOrder, NOBODY_WAITS_FOR_EVER, REFERENCES_BALANCE, WaitGraph,
+    LOCKS_HAVE_ONE_ORDER, Ledger, LockOrder, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
+    NOBODY_WAITS_FOR_EVER, REFERENCES_BALANCE, WaitGraph,
 };
 use selvedge_trace::{
-    Action, Context, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths, TaskInfo,
-    Waiting,
+    Action, BitWait, Context, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths,
+    TaskInfo, Waiting,
 };
 
 const A: u32 = 0;
@@ -126,4 +127,92 @@ fn a_deadlock_is_explained_by_who_holds_what() {
     let finding = show(&mut WaitGraph, &[], &alone).expect("found");
     assert_eq!(finding.message, "CPU0 task0 waits for object[1], which nobody will give it");
     assert_eq!(show(&mut WaitGraph, &events, &End::Complete), None);
+}
+
+const LOCKED: u64 = 1;
+const FLAGS: u32 = 3;
+const ENTRY: u32 = 10;
+
+/// Steps on the folio's flags, and in the functions that sleep and wake.
+struct Folio {
+    paths: Paths,
+    waits: PathId,
+    sleeps: PathId,
+    wakes: PathId,
+}
+
+impl Folio {
+    fn new() -> Folio {
+        let mut paths = Paths::default();
+        let waits = paths.enter(PathId::ROOT, "folio_wait_bit_common");
+        let sleeps = paths.enter(waits, "schedule");
+        let wakes = paths.enter(PathId::ROOT, "folio_wake_bit");
+        Folio { paths, waits, sleeps, wakes }
+    }
+
+    fn change(&self, task: u8, old: u64, new: u64) -> Event {
+        Event { old, new, ..event(task, Action::Update, FLAGS) }
+    }
+
+    fn awaits(&self, task: u8) -> Event {
+        let told_by = [ENTRY + u32::from(task), ENTRY + 10 + u32::from(task)];
+        let wait = BitWait { mask: LOCKED, bit: "PG_locked", told_by };
+        Event { path: self.waits, ..event(task, Action::Awaits(wait), FLAGS) }
+    }
+
+    fn tells(&self, task: u8, sleeper: u8) -> Event {
+        let object = ENTRY + u32::from(sleeper);
+        Event { path: self.wakes, ..event(task, Action::Write, object) }
+    }
+
+    fn hang(&self, events: &[Event], sleepers: &[u8]) -> Finding {
+        let sleeper = |&task: &u8| Waiting {
+            primitive: "schedule",
+            path: self.sleeps,
+            ..waits(task, ENTRY + 10 + u32::from(task))
+        };
+        let end = End::Deadlock(sleepers.iter().map(sleeper).collect());
+        let tasks = tasks();
+        let execution = Execution { events, paths: &self.paths, tasks: &tasks, end: &end };
+        WaitGraph.execution(&execution).expect("found")
+    }
+}
+
+#[test]
+fn a_sleeper_whose_wake_up_went_to_another_is_explained() {
+    let f = Folio::new();
+    let (lock, unlock) = (f.change(0, 0, LOCKED), f.change(0, LOCKED, 0));
+    let events = [lock, f.awaits(1), f.awaits(2), unlock, f.tells(0, 1)];
+    let finding = f.hang(&events, &[2]);
+    assert_eq!((finding.rule, finding.event), (NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, Some(3)));
+    assert_eq!(
+        finding.message,
+        "CPU2 task2 sleeps on PG_locked of object[3], which is clear: CPU0 task0 cleared it last \
+         and woke CPU1 task1, who did not take it and woke nobody"
+    );
+    let otherwise = [lock, f.awaits(2), f.awaits(1), unlock, f.tells(0, 1)];
+    assert_eq!(f.hang(&otherwise, &[2]).message, finding.message, "the same hang, one finding");
+}
+
+#[test]
+fn a_sleeper_that_was_not_seen_is_told_from_one_that_was_passed_by() {
+    let f = Folio::new();
+    let (lock, unlock) = (f.change(0, 0, LOCKED), f.change(0, LOCKED, 0));
+    let unseen = f.hang(&[lock, unlock, f.awaits(2)], &[2]);
+    assert!(unseen.message.ends_with("saw no mark of a sleeper"), "{}", unseen.message);
+    let looks = Event { path: f.wakes, ..event(0, Action::Lock, GUARD) };
+    let passed_by = f.hang(&[lock, unlock, looks, f.awaits(2)], &[2]);
+    assert!(passed_by.message.ends_with("found nobody to wake"), "{}", passed_by.message);
+}
+
+#[test]
+fn a_bit_that_is_set_is_held_by_whom_it_was_given_to() {
+    let f = Folio::new();
+    let owns = event(1, Action::Owns(LOCKED), FLAGS);
+    let finding = f.hang(&[f.change(0, 0, LOCKED), owns, f.awaits(2)], &[2]);
+    assert_eq!(finding.rule, NOBODY_WAITS_FOR_EVER);
+    assert_eq!(
+        finding.message,
+        "CPU2 task2 sleeps on PG_locked of object[3], set by CPU1 task1 since the scenario()"
+    );
 }

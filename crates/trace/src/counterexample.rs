@@ -77,7 +77,8 @@ pub struct Record {
     /// The value read was not the newest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
-    /// Who holds the reference (`get`, `put`), from whom to whom (`hand`), or which state (`mark`).
+    /// Who holds the reference (`get`, `put`), from whom to whom (`hand`), which state (`mark`), which
+    /// bit is waited for (`awaits`), or is the task's own (`owns`, a mask).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
@@ -154,6 +155,8 @@ impl Record {
                 Action::Get(holder) | Action::Put(holder) => holder.to_string(),
                 Action::Hand(from, to) => format!("{from} to {to}"),
                 Action::Mark(state) => state.into(),
+                Action::Awaits(wait) => wait.bit.into(),
+                Action::Owns(mask) => format!("{mask:#x}"),
                 _ => String::new(),
             },
         }

@@ -119,13 +119,28 @@ pub enum Action {
     Hand(Name, Name),
     /// Note: a state that a claim wants to have been reached.
     Mark(&'static str),
+    /// Note: the task queues itself to sleep until this bit of the object is clear.
+    Awaits(BitWait),
+    /// Note: the bits of this mask are now the task's, whoever set them: a lock was handed over.
+    Owns(u64),
+}
+
+/// What a task that sleeps on a bit waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct BitWait {
+    /// The bit, as a mask of its word.
+    pub mask: u64,
+    /// The kernel's name of it: `PG_locked`.
+    pub bit: &'static str,
+    /// The objects by which it is told: its wait entry, and what a wake-up of the task sets.
+    pub told_by: [u32; 2],
 }
 
 impl Action {
     /// Is this a remark, and no step?
     pub fn is_note(self) -> bool {
-        use Action::{Get, Hand, Mark, Put};
-        matches!(self, Get(_) | Put(_) | Hand(..) | Mark(_))
+        use Action::{Awaits, Get, Hand, Mark, Owns, Put};
+        matches!(self, Get(_) | Put(_) | Hand(..) | Mark(_) | Awaits(_) | Owns(_))
     }
 
     /// The name under which it is stored in a counterexample.
@@ -151,6 +166,8 @@ impl Action {
             Action::Put(_) => "put",
             Action::Hand(..) => "hand",
             Action::Mark(_) => "mark",
+            Action::Awaits(_) => "awaits",
+            Action::Owns(_) => "owns",
         }
     }
 }

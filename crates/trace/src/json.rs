@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Action, Counterexample, Name, SCHEMA};
+use crate::{Action, BitWait, Counterexample, Name, SCHEMA};
 
 /// A file that is no counterexample that this version reads.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -100,10 +100,11 @@ fn check(cx: &Counterexample) -> Result<(), String> {
 
 fn known_actions() -> Vec<&'static str> {
     use Action::{
-        Choice, Fence, Get, Hand, Join, Lock, Mark, PlainRead, PlainWrite, Put, Read, Spawn,
-        TryLock, TryLockFailed, Unlock, Update, UpdateFailed, Wait, Wake, Write,
+        Awaits, Choice, Fence, Get, Hand, Join, Lock, Mark, Owns, PlainRead, PlainWrite, Put, Read,
+        Spawn, TryLock, TryLockFailed, Unlock, Update, UpdateFailed, Wait, Wake, Write,
     };
     let nobody = Name::new("");
+    let nothing = BitWait { mask: 0, bit: "", told_by: [0; 2] };
     let all = [
         Read,
         Write,
@@ -125,6 +126,8 @@ fn known_actions() -> Vec<&'static str> {
         Put(nobody),
         Hand(nobody, nobody),
         Mark(""),
+        Awaits(nothing),
+        Owns(0),
     ];
     all.iter().map(|action| action.name()).collect()
 }

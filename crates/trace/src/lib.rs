@@ -24,7 +24,7 @@ mod table;
 mod text;
 
 pub use counterexample::{Blocked, Column, Counterexample, Record, SCHEMA};
-pub use event::{Action, Context, Event, Name, Order, TaskInfo};
+pub use event::{Action, BitWait, Context, Event, Name, Order, TaskInfo};
 pub use json::{Unreadable, from_json, to_json};
 pub use monitor::{End, Execution, Monitor, Waiting};
 pub use path::{PathId, Paths};

@@ -12,6 +12,8 @@ pub fn steps(cx: &Counterexample) -> String {
             "put" => format!("reference to {} given up by {}", step.object, step.detail),
             "hand" => format!("reference to {} passes from {}", step.object, step.detail),
             "mark" => format!("reached: {}", step.detail),
+            "awaits" => format!("waits until {} of {} is clear", step.detail, step.object),
+            "owns" => format!("bits {} of {} are its own", step.detail, step.object),
             _ => text::step(cx, step),
         };
         let order = match step.order {

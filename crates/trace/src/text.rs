@@ -1,6 +1,6 @@
 //! How a step, a task and a sentence are spelled; shared by the views.
 
-use crate::{Action, Counterexample, Name, Record};
+use crate::{Action, BitWait, Counterexample, Name, Record};
 
 /// The width that a changelog allows.
 pub(crate) const WIDTH: usize = 75;
@@ -9,7 +9,9 @@ pub(crate) const WIDTH: usize = 75;
 pub(crate) fn is_note(step: &Record) -> bool {
     let nobody = Name::new("");
     let holders = [Action::Get(nobody), Action::Put(nobody), Action::Hand(nobody, nobody)];
-    holders.iter().chain(&[Action::Mark("")]).any(|note| note.name() == step.action)
+    let nothing = BitWait { mask: 0, bit: "", told_by: [0; 2] };
+    let others = [Action::Mark(""), Action::Awaits(nothing), Action::Owns(0)];
+    holders.iter().chain(&others).any(|note| note.name() == step.action)
 }
 
 /// `CPU0 migrator`.

@@ -1,35 +1,81 @@
-//! The folio lock: one bit of `folio->flags`, with no owner, and what sleeps on it.
+//! The folio lock: one bit of `folio->flags`, with no owner, and what sleeps on the bits of that
+//! word.
 //!
-//! Kept: trylock, lock, unlock; the waiter that sets PG_waiters and looks at the bit under the
-//! queue's lock; up to `unfairness` rounds in which the bit may be stolen, then hand-off; the waker
-//! that takes the bit for a waiter that demands it; the ordering of each.
-//! Left out: signals (killable waits), SHARED and DROP waits, writeback, the bookmark of 6.1 to 6.6;
-//! all folios hash to one queue.
-//! Source: mm/filemap.c:1107-1345 and 1474-1530 of 6.12.117; the algorithm is that of 5.9
-//! (2a9127fcf229) with the unfairness of 5ef64cc8987a.
+//! Kept: trylock, lock, killable lock, unlock, end of a read; the three behaviours of
+//! `folio_wait_bit_common()` and the algorithms that it has had ([`PageWait`]); the asynchronous lock;
+//! the wait for a migration entry; the ordering of each step.
+//! Left out: the bookmark of 4.14 to 6.6, delay accounting; all folios hash to one queue, so that
+//! folios and bits always collide; an asynchronous waiter is told by its own wake-up only.
+//! Source: mm/filemap.c:1107-1680 of 6.12.117; 5.8 and 5.9-rc for the older waits (a8b169afbf06,
+//! 2a9127fcf229, 5ef64cc8987a).
+
+mod wait;
+mod wake;
 
 use std::sync::Mutex as Private;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use selvedge_kernel::{
-    __set_current_state, Name, READ_ONCE, SpinLock, TASK_RUNNING, TASK_UNINTERRUPTIBLE, Task, Var,
-    WRITE_ONCE, clear_bit, enter, kernel_assert, might_sleep, reached, schedule, set_bit,
-    set_current_state, smp_load_acquire, smp_store_release, spin_lock_irq, spin_lock_irqsave,
-    spin_unlock_irq, spin_unlock_irqrestore, test_and_set_bit, test_and_set_bit_lock,
-    test_and_set_bit_relaxed, test_bit, try_to_wake_up, xor_unlock_is_negative_byte,
-    xor_unlock_relaxed,
+    Bit, Name, READ_ONCE, Rule, SpinLock, TASK_KILLABLE, TASK_UNINTERRUPTIBLE, Task, Var,
+    WRITE_ONCE, clear_bit, clear_bit_unlock, enter, fail, fail_about, might_sleep, plain_read,
+    plain_write, set_bit, spin_lock, spin_unlock, test_and_set_bit_lock, test_and_set_bit_relaxed,
+    test_bit, xor_unlock_and_set_is_negative_byte, xor_unlock_is_negative_byte, xor_unlock_relaxed,
 };
 
-use crate::kernel::{PG_LOCKED, PG_WAITERS};
+use crate::kernel::{PG_LOCKED, PG_UPTODATE, PG_WAITERS};
+use crate::mm::migrate::Errno;
 use crate::{Folio, Kernel};
+use wait::{Sleep, finish_wait, folio_wait_bit_common, queue_unless_free, wait_until_told};
+
+pub use wait::{folio_lock_async, lock_page_retry};
+pub(crate) use wake::folio_wake_bit;
+
+/// Nobody touches a folio that the page allocator has back.
+pub const A_FREED_FOLIO_IS_NOT_TOUCHED: Rule = Rule("a folio that is freed is not touched");
+/// What `list_del_init_careful()` as the last touch is for: a waiter that has left its wait has left
+/// its stack frame, and may have exited.
+pub const A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS: Rule =
+    Rule("a waiter is touched only while it waits");
+/// What the hand-off is for.
+pub const A_DEMANDED_LOCK_GOES_IN_ORDER: Rule =
+    Rule("waiters that demand the lock are given it in the order in which they queued");
 
 /// What differs between trees.
 #[derive(Clone, Copy, Debug)]
 pub struct Filemap {
+    /// The algorithm of the wait.
+    pub wait: PageWait,
     /// `sysctl_page_lock_unfairness`: how often a waiter may find the bit stolen before it demands
-    /// that it be handed over. 5 in the kernel; scaled.
+    /// that it be handed over. 5 in the kernel; scaled. Only [`PageWait::Bounded`] looks at it.
     pub unfairness: u32,
+    /// What a waiter that gives up does about a wake-up that it was given meanwhile.
+    pub giving_up: GivingUp,
     /// Faults of the lock and the wait.
     pub fault: FolioLockFault,
+}
+
+/// How a waiter gets the bit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PageWait {
+    /// Up to a8b169afbf06 (4.14): it tries the bit itself, but first looks for a signal.
+    RetrySignalFirst,
+    /// 4.14 to 5.8, L0: it tries the bit itself whenever it is woken, then looks for a signal.
+    Retry,
+    /// 5.9-rc, L1 (2a9127fcf229): the waker takes the bit for it, always.
+    HandOff,
+    /// Since 5.9, L2 (5ef64cc8987a): it tries the bit itself, up to `unfairness` times; then the
+    /// waker takes the bit for it.
+    Bounded,
+}
+
+/// What an exclusive waiter that leaves because of a signal or a timeout does if it has been woken
+/// since it last looked, and nobody took the bit for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GivingUp {
+    /// Nothing: every release that has [`PageWait::Bounded`].
+    Leaves,
+    /// It tries the bit, and stays if it gets it: our fix.
+    TriesTheBit,
 }
 
 /// Deliberate faults; `None` in every release.
@@ -45,38 +91,90 @@ pub enum FolioLockFault {
     NoWaitersBit,
     /// kernel-migrate AM2: it sets PG_waiters after it has looked at the bit.
     WaitersBitTooLate,
+    /// kernel-migrate AM3: it looks at the bit, lets the queue go, and then queues itself.
+    QueuedTooLate,
     /// kernel-migrate AM4: the waker clears PG_waiters whoever still waits.
     WaitersBitAlwaysCleared,
+    /// kernel-migrate AM5: the waker clears PG_waiters when it has let the queue go.
+    WaitersBitClearedUnlocked,
+    /// kernel-migrate AM6: waiters for another bit of the folio do not count as its waiters.
+    MatchByBit,
+    /// kernel-migrate AM7: unlock looks at PG_waiters before it clears PG_locked.
+    WaitersBitReadFirst,
+    /// kernel-migrate AM9: PG_waiters is in a word of its own.
+    WaitersBitElsewhere,
+    /// kernel-migrate AM10: the waker takes the entry off the queue before it says WOKEN.
+    UnlinkedBeforeWoken,
+    /// kernel-migrate AM10: it does so before it wakes the task.
+    UnlinkedBeforeWakeUp,
+    /// kernel-migrate AM11: it looks at the entry after it has taken it off the queue.
+    ReadAfterUnlink,
     /// kernel-migrate AM12: the waiter stores its state after it has looked at its flags.
     StateTooLate,
     /// kernel-migrate A.5, 3: no barrier between the store of the state and the look at the flags.
     NoBarrierAfterState,
+    /// kernel-migrate AM14: a waiter that was robbed of the bit sleeps on without queueing again.
+    NotRequeued,
+    /// kernel-migrate AM15: `folio_end_writeback()` takes no reference.
+    EndWritebackWithoutReference,
+    /// kernel-migrate AM16: `folio_wait_writeback()` waits once.
+    WaitWritebackOnce,
+    /// kernel-migrate AM17: a DROP waiter puts its reference before it queues.
+    PutBeforeQueueing,
+    /// kernel-migrate AM18: exclusive waiters behind the first are woken too. Not wrong.
+    WakesAll,
+    /// kernel-migrate AM19: past a waiter that demands the bit and cannot be given it, the walk
+    /// goes on.
+    PassesOver,
+    /// kernel-migrate AM20: the wait for a migration entry drops the page-table lock before it
+    /// queues.
+    PtlDroppedFirst,
 }
 
 impl Filemap {
+    /// For [`Filemap::unfairness`]: the bit is never handed over.
+    pub const UNLIMITED: u32 = u32::MAX;
+
     /// Since 5.9, with an unfairness of 1: a waiter may lose once, then it is handed the bit.
-    pub const SINCE_5_9: Filemap = Filemap { unfairness: 1, fault: FolioLockFault::None };
+    pub const SINCE_5_9: Filemap = Filemap {
+        wait: PageWait::Bounded,
+        unfairness: 1,
+        giving_up: GivingUp::Leaves,
+        fault: FolioLockFault::None,
+    };
 }
 
-const WQ_FLAG_EXCLUSIVE: u64 = 1;
-const WQ_FLAG_WOKEN: u64 = 2;
-const WQ_FLAG_CUSTOM: u64 = 4;
-const WQ_FLAG_DONE: u64 = 8;
+/// An entry of the queue, `struct wait_page_queue`, as far as only the queue's lock protects it.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Whose it is: a number among the sleepers.
+    sleeper: usize,
+    /// `wait.bit_nr`
+    bit: Bit,
+    /// Is it to be told by a callback, and not woken? (`wait.func`)
+    is_async: bool,
+}
 
 /// `wait_queue_head_t`: its list is edited under its lock.
 #[derive(Debug)]
 pub struct WaitQueue {
     lock: SpinLock,
-    entries: Private<Vec<usize>>,
+    entries: Private<Vec<Entry>>,
+    /// PG_waiters of folio 0 in the tree that has a word of its own for it.
+    waiters_elsewhere: Var,
 }
 
 impl WaitQueue {
     /// An empty queue.
     pub(crate) fn new() -> WaitQueue {
-        WaitQueue { lock: SpinLock::new(Name::new("q->lock")), entries: Private::new(Vec::new()) }
+        WaitQueue {
+            lock: SpinLock::new(Name::new("q->lock")),
+            entries: Private::new(Vec::new()),
+            waiters_elsewhere: Var::new(Name::new("waiters"), 0),
+        }
     }
 
-    fn edit<R>(&self, edit: impl FnOnce(&mut Vec<usize>) -> R) -> R {
+    fn edit<R>(&self, edit: impl FnOnce(&mut Vec<Entry>) -> R) -> R {
         debug_assert!(self.lock.is_held_by_me(), "the list is edited under its lock");
         edit(&mut self.entries.lock().expect("not poisoned"))
     }
@@ -92,11 +190,16 @@ pub struct Sleeper {
     queued: Var,
     /// `wait.folio`
     folio: Var,
+    /// Is the task in the function that has the entry on its stack? Only kept where lifetimes
+    /// are watched.
+    waits: Var,
+    /// How often it has found the bit stolen. Its own; no step.
+    robbed: AtomicU32,
 }
 
 impl Sleeper {
     /// The task.
-    pub(crate) fn task(&self) -> &Task {
+    pub fn task(&self) -> &Task {
         &self.task
     }
 
@@ -108,7 +211,14 @@ impl Sleeper {
             flags: var("wait.flags"),
             queued: var("wait.entry"),
             folio: var("wait.folio"),
+            waits: var("wait frame"),
+            robbed: AtomicU32::new(0),
         }
+    }
+
+    /// How often the task was woken and found the bit stolen: for the task itself.
+    pub fn robbed(&self) -> u32 {
+        self.robbed.load(Relaxed)
     }
 }
 
@@ -125,151 +235,176 @@ pub fn folio_lock(k: &Kernel, folio: &Folio, me: usize) {
     let _in = enter("folio_lock");
     might_sleep(&k.cpus, "folio_lock");
     if !folio_trylock(k, folio) {
-        folio_wait_bit_common(k, folio, me);
+        let sleep = Sleep::to_lock(TASK_UNINTERRUPTIBLE);
+        let got = folio_wait_bit_common(k, folio, PG_LOCKED, sleep, me);
+        debug_assert!(got.is_ok(), "nothing but a wake-up ends this wait");
     }
+}
+
+/// `folio_lock_killable()`.
+///
+/// # Errors
+/// `-EINTR`: a fatal signal came first.
+pub fn folio_lock_killable(k: &Kernel, folio: &Folio, me: usize) -> Result<(), Errno> {
+    let _in = enter("folio_lock_killable");
+    might_sleep(&k.cpus, "folio_lock_killable");
+    if folio_trylock(k, folio) {
+        return Ok(());
+    }
+    folio_wait_bit_common(k, folio, PG_LOCKED, Sleep::to_lock(TASK_KILLABLE), me)
+}
+
+/// `folio_lock_timeout()`: what a lock with a time limit is on top of the same wait. Never merged:
+/// after the description of "migrate: Avoid unbounded blocks in MIGRATE_SYNC_LIGHT" (Douglas
+/// Anderson, 2023-04-21), and at its kindest: the time is looked at only after the flags.
+///
+/// # Errors
+/// `-EINTR`, as from a signal: the time is over.
+pub fn folio_lock_timeout(k: &Kernel, folio: &Folio, me: usize) -> Result<(), Errno> {
+    let _in = enter("folio_lock_timeout");
+    might_sleep(&k.cpus, "folio_lock_timeout");
+    if folio_trylock(k, folio) {
+        return Ok(());
+    }
+    let sleep = Sleep { has_timeout: true, ..Sleep::to_lock(TASK_UNINTERRUPTIBLE) };
+    folio_wait_bit_common(k, folio, PG_LOCKED, sleep, me)
 }
 
 /// `folio_unlock()`: releases the bit and sees PG_waiters in one step.
 pub fn folio_unlock(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_unlock");
-    let has_waiters = match k.tree.filemap.fault {
-        FolioLockFault::RelaxedUnlock => xor_unlock_relaxed(PG_LOCKED, PG_WAITERS, &folio.flags),
-        _ => xor_unlock_is_negative_byte(PG_LOCKED, PG_WAITERS, &folio.flags),
-    };
-    if has_waiters {
-        folio_wake_bit(k, folio);
+    if folio_xor_flags_has_waiters(k, folio, PG_LOCKED) {
+        folio_wake_bit(k, folio, PG_LOCKED);
     }
 }
 
-/// `folio_wait_bit_common(folio, PG_locked, TASK_UNINTERRUPTIBLE, EXCLUSIVE)`: returns with the bit.
-fn folio_wait_bit_common(k: &Kernel, folio: &Folio, me: usize) {
-    let _in = enter("folio_wait_bit_common");
-    let wait = &k.sleepers[me];
-    let mut unfairness = i64::from(k.tree.filemap.unfairness);
-    loop {
-        unfairness -= 1;
-        let custom = if unfairness < 0 { WQ_FLAG_CUSTOM } else { 0 };
-        WRITE_ONCE(&wait.folio, folio.index as u64);
-        WRITE_ONCE(&wait.flags, WQ_FLAG_EXCLUSIVE | custom);
-        if queue_unless_free(k, folio, me) {
-            break;
-        }
-        reached("a task slept on a folio");
-        if wait_until_woken(k, wait) {
-            reached("the lock was handed over");
-            break;
-        }
-        // Woken, but the bit is not ours yet. If it was stolen: back to the tail of the queue.
-        if !test_and_set_bit(PG_LOCKED, &folio.flags) {
-            break;
-        }
-        reached("the lock was stolen");
-    }
-    finish_wait(k, me);
-}
-
-/// Under the queue's lock: marks the folio as waited for, then looks at the bit once more, and queues
-/// the waiter if it is set. True if the bit was free, and is now ours.
-fn queue_unless_free(k: &Kernel, folio: &Folio, me: usize) -> bool {
-    let (queue, fault) = (&k.folio_waitqueue, k.tree.filemap.fault);
-    spin_lock_irq(&k.cpus, &queue.lock);
-    if !matches!(fault, FolioLockFault::NoWaitersBit | FolioLockFault::WaitersBitTooLate) {
-        set_bit(PG_WAITERS, &folio.flags);
-    }
-    // folio_trylock_flag()
-    let is_ours = !test_and_set_bit(PG_LOCKED, &folio.flags);
-    if fault == FolioLockFault::WaitersBitTooLate {
-        set_bit(PG_WAITERS, &folio.flags);
-    }
-    if !is_ours {
-        WRITE_ONCE(&k.sleepers[me].queued, 1);
-        queue.edit(|entries| entries.push(me));
-    }
-    spin_unlock_irq(&k.cpus, &queue.lock);
-    is_ours
-}
-
-/// Sleeps until woken. True if the waker took the bit for us.
-fn wait_until_woken(k: &Kernel, wait: &Sleeper) -> bool {
-    loop {
-        match k.tree.filemap.fault {
-            FolioLockFault::StateTooLate => {}
-            FolioLockFault::NoBarrierAfterState => {
-                __set_current_state(&wait.task, TASK_UNINTERRUPTIBLE);
-            }
-            _ => set_current_state(&wait.task, TASK_UNINTERRUPTIBLE),
-        }
-        let flags = smp_load_acquire(&wait.flags);
-        if flags & WQ_FLAG_WOKEN != 0 {
-            return flags & WQ_FLAG_DONE != 0;
-        }
-        if k.tree.filemap.fault == FolioLockFault::StateTooLate {
-            set_current_state(&wait.task, TASK_UNINTERRUPTIBLE);
-        }
-        schedule(&k.cpus, &wait.task);
+/// `folio_end_read(folio, true)`: the same, and PG_uptodate is set in that step.
+pub fn folio_end_read(k: &Kernel, folio: &Folio) {
+    let _in = enter("folio_end_read");
+    let flags = &folio.flags;
+    if xor_unlock_and_set_is_negative_byte(PG_LOCKED, PG_UPTODATE, PG_WAITERS, flags) {
+        folio_wake_bit(k, folio, PG_LOCKED);
     }
 }
 
-/// `finish_wait()`: off the queue, if the waker has not done that already.
-fn finish_wait(k: &Kernel, me: usize) {
-    let (wait, queue) = (&k.sleepers[me], &k.folio_waitqueue);
-    __set_current_state(&wait.task, TASK_RUNNING);
-    if smp_load_acquire(&wait.queued) != 0 {
-        spin_lock_irqsave(&k.cpus, &queue.lock);
-        queue.edit(|entries| entries.retain(|&entry| entry != me));
-        WRITE_ONCE(&wait.queued, 0);
-        spin_unlock_irqrestore(&k.cpus, &queue.lock);
-    }
+/// `folio_wait_bit()`: sleeps until the bit has been clear at some time.
+pub fn folio_wait_bit(k: &Kernel, folio: &Folio, bit: Bit, me: usize) {
+    let sleep = Sleep::to_see(TASK_UNINTERRUPTIBLE);
+    let seen = folio_wait_bit_common(k, folio, bit, sleep, me);
+    debug_assert!(seen.is_ok(), "nothing but a wake-up ends this wait");
 }
 
-/// What the walk of the queue does after an entry.
-enum Walk {
-    Goes,
-    Stops,
-}
-
-/// `folio_wake_bit(folio, PG_locked)`: wakes the first waiter of this folio that can be.
-fn folio_wake_bit(k: &Kernel, folio: &Folio) {
-    let _in = enter("folio_wake_bit");
-    let queue = &k.folio_waitqueue;
-    spin_lock_irqsave(&k.cpus, &queue.lock);
-    let mut page_match = false;
-    for entry in queue.edit(|entries| entries.clone()) {
-        if let Walk::Stops = wake_page_function(k, folio, entry, &mut page_match) {
-            break;
-        }
-    }
-    let is_empty = queue.edit(|entries| entries.is_empty());
-    let always = k.tree.filemap.fault == FolioLockFault::WaitersBitAlwaysCleared;
-    if is_empty || !page_match || always {
-        clear_bit(PG_WAITERS, &folio.flags);
-    }
-    spin_unlock_irqrestore(&k.cpus, &queue.lock);
-}
-
-/// `wake_page_function()`.
-fn wake_page_function(k: &Kernel, folio: &Folio, entry: usize, page_match: &mut bool) -> Walk {
-    let wait = &k.sleepers[entry];
-    if READ_ONCE(&wait.folio) != folio.index as u64 {
-        return Walk::Goes;
-    }
-    *page_match = true;
-    let mut flags = READ_ONCE(&wait.flags);
-    kernel_assert(flags & WQ_FLAG_EXCLUSIVE != 0, "every waiter is exclusive here");
-    // Locked again: whoever holds it now will wake the waiter.
+/// `folio_wait_locked()`.
+pub fn folio_wait_locked(k: &Kernel, folio: &Folio, me: usize) {
+    let _in = enter("folio_wait_locked");
     if test_bit(PG_LOCKED, &folio.flags) {
-        return Walk::Stops;
+        folio_wait_bit(k, folio, PG_LOCKED, me);
     }
-    if flags & WQ_FLAG_CUSTOM != 0 {
-        if test_and_set_bit(PG_LOCKED, &folio.flags) {
-            return Walk::Stops;
+}
+
+/// `folio_put_wait_locked()`: gives up the reference of `holder`, and waits. Killable here, as from
+/// `filemap_update_page()`.
+///
+/// # Errors
+/// `-EINTR`: a fatal signal came first.
+pub fn folio_put_wait_locked(
+    k: &Kernel,
+    folio: &Folio,
+    holder: Name,
+    me: usize,
+) -> Result<(), Errno> {
+    let _in = enter("folio_put_wait_locked");
+    folio_wait_bit_common(k, folio, PG_LOCKED, Sleep::dropping(TASK_KILLABLE, holder), me)
+}
+
+/// `migration_entry_wait_on_locked()`: the caller holds `ptl`, found a migration entry for the folio
+/// under it, and has no reference: the entry keeps the folio alive as long as `ptl` is held.
+pub fn migration_entry_wait_on_locked(k: &Kernel, folio: &Folio, ptl: &SpinLock, me: usize) {
+    let _in = enter("migration_entry_wait_on_locked");
+    let sleep = Sleep::to_see(TASK_UNINTERRUPTIBLE);
+    let drops_first = k.tree.filemap.fault == FolioLockFault::PtlDroppedFirst;
+    if drops_first {
+        spin_unlock(&k.cpus, ptl);
+    }
+    let is_free = queue_unless_free(k, folio, PG_LOCKED, 0, me);
+    if !drops_first {
+        spin_unlock(&k.cpus, ptl);
+    }
+    if is_free {
+        return finish_wait(k, me);
+    }
+    let told = wait_until_told(k, folio, PG_LOCKED, sleep, me);
+    debug_assert!(told.is_ok(), "nothing but a wake-up ends this wait");
+}
+
+/// The page fault on a page-table entry that may be a migration entry: `do_swap_page()` and
+/// `migration_entry_wait()`, as far as they look at the entry under `ptl` and wait.
+pub fn migration_entry_wait(k: &Kernel, folio: &Folio, pte: &Var, ptl: &SpinLock, me: usize) {
+    let _in = enter("migration_entry_wait");
+    spin_lock(&k.cpus, ptl);
+    if plain_read(pte) == 0 {
+        return spin_unlock(&k.cpus, ptl);
+    }
+    migration_entry_wait_on_locked(k, folio, ptl, me);
+}
+
+/// `remove_migration_ptes()`, for the one entry.
+pub fn remove_migration_pte(k: &Kernel, pte: &Var, ptl: &SpinLock) {
+    let _in = enter("remove_migration_pte");
+    spin_lock(&k.cpus, ptl);
+    plain_write(pte, 0);
+    spin_unlock(&k.cpus, ptl);
+}
+
+/// `folio_xor_flags_has_waiters()`: clears the bit, which is set, and sees PG_waiters in one step.
+pub(crate) fn folio_xor_flags_has_waiters(k: &Kernel, folio: &Folio, bit: Bit) -> bool {
+    touch(k, folio);
+    match k.tree.filemap.fault {
+        FolioLockFault::RelaxedUnlock => xor_unlock_relaxed(bit, PG_WAITERS, &folio.flags),
+        FolioLockFault::WaitersBitReadFirst => {
+            let has_waiters = test_bit(PG_WAITERS, &folio.flags);
+            clear_bit_unlock(bit, &folio.flags);
+            has_waiters
         }
-        flags |= WQ_FLAG_DONE;
+        FolioLockFault::WaitersBitElsewhere => {
+            clear_bit_unlock(bit, &folio.flags);
+            READ_ONCE(&k.folio_waitqueue.waiters_elsewhere) != 0
+        }
+        _ => xor_unlock_is_negative_byte(bit, PG_WAITERS, &folio.flags),
     }
-    smp_store_release(&wait.flags, flags | WQ_FLAG_WOKEN);
-    try_to_wake_up(&k.cpus, &wait.task);
-    // list_del_init_careful(): the last touch of the waiter's stack.
-    k.folio_waitqueue.edit(|entries| entries.retain(|&other| other != entry));
-    smp_store_release(&wait.queued, 0);
-    Walk::Stops
+}
+
+/// `folio_set_waiters()`: orders nothing.
+fn folio_set_waiters(k: &Kernel, folio: &Folio) {
+    touch(k, folio);
+    match k.tree.filemap.fault {
+        FolioLockFault::NoWaitersBit => {}
+        FolioLockFault::WaitersBitElsewhere => WRITE_ONCE(&k.folio_waitqueue.waiters_elsewhere, 1),
+        _ => set_bit(PG_WAITERS, &folio.flags),
+    }
+}
+
+/// `folio_clear_waiters()`: orders nothing.
+fn folio_clear_waiters(k: &Kernel, folio: &Folio) {
+    touch(k, folio);
+    match k.tree.filemap.fault {
+        FolioLockFault::WaitersBitElsewhere => WRITE_ONCE(&k.folio_waitqueue.waiters_elsewhere, 0),
+        _ => clear_bit(PG_WAITERS, &folio.flags),
+    }
+}
+
+/// Where lifetimes are watched: `folio` is about to be written to.
+fn touch(k: &Kernel, folio: &Folio) {
+    if k.sizes.lifetimes && plain_read(&folio.freed) != 0 {
+        let message = format!("folio{} is about to be written to, and has been freed", folio.index);
+        fail_about(A_FREED_FOLIO_IS_NOT_TOUCHED, message, folio.freed.object());
+    }
+}
+
+/// Where lifetimes are watched: the entry on the stack of `wait`, or its task, is about to be used.
+fn touch_waiter(k: &Kernel, wait: &Sleeper, what: &str) {
+    if k.sizes.lifetimes && plain_read(&wait.waits) == 0 {
+        let message = format!("{what} of {}, whose task has left its wait", wait.flags.name());
+        fail(A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS, message);
+    }
 }

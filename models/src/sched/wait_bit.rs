@@ -9,9 +9,9 @@
 use std::sync::Mutex as Private;
 
 use selvedge_kernel::{
-    __set_current_state, Bit, Flags, Name, READ_ONCE, SpinLock, TASK_RUNNING, TASK_UNINTERRUPTIBLE,
-    Var, WRITE_ONCE, enter, reached, schedule, set_current_state, spin_lock_irqsave,
-    spin_unlock_irqrestore, test_and_set_bit, test_bit, try_to_wake_up,
+    __set_current_state, Bit, Flags, Name, READ_ONCE, SpinLock, TASK_NORMAL, TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE, Var, WRITE_ONCE, enter, reached, schedule, set_current_state,
+    spin_lock_irqsave, spin_unlock_irqrestore, test_and_set_bit, test_bit, try_to_wake_up,
 };
 
 use crate::Kernel;
@@ -100,7 +100,7 @@ pub fn wake_up_bit(k: &Kernel, bit: Bit, word: &Flags) {
     spin_lock_irqsave(&k.cpus, &queue.lock);
     if let Some(first) = queue.first()
         && !test_bit(bit, word)
-        && try_to_wake_up(&k.cpus, k.sleepers[first].task())
+        && try_to_wake_up(&k.cpus, k.sleepers[first].task(), TASK_NORMAL)
     {
         // autoremove_wake_function(): off the queue if it was woken.
         queue.edit(|entries| entries.retain(|&entry| entry != first));

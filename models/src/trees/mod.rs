@@ -1,9 +1,11 @@
 //! The trees. A user's own patch is one more file here, named in [`ALL`].
 
+mod folio_lock;
 mod migrate_pending;
 mod mutants;
 mod releases;
 
+pub use folio_lock::*;
 pub use migrate_pending::*;
 pub use mutants::*;
 pub use releases::*;
@@ -24,6 +26,13 @@ pub static ALL: &[&Tree] = &[
     &V5_18_NO_SYNCHRONIZE_RCU,
     &V5_18_CHECK_OUTSIDE,
     &V6_1,
+    &L0_SIGNAL_FIRST,
+    &L0,
+    &L1,
+    &L2,
+    &L2_UNFAIRNESS_0,
+    &L2_UNFAIRNESS_INF,
+    &L2_TRIES_THE_BIT,
     &A1B_NO_BARRIER_BEFORE_READ,
     &A1C_NO_BARRIER_AFTER_BUMP,
     &A1D_BUMP_AFTER_LOOP,

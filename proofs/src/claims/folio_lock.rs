@@ -5,7 +5,7 @@ use selvedge_kernel::{fail_about, join, plain_read, plain_write, reached};
 use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::trees::*;
 use selvedge_models::{Kernel, PG_LOCKED, Sizes, Tree};
-use selvedge_monitors::NOBODY_WAITS_FOR_EVER;
+use selvedge_monitors::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
 use selvedge_trace::Rule;
 
 use super::{EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
@@ -116,7 +116,7 @@ const fn sleeps(
         Holds => &["a task slept on a folio"],
         Violated => &[] as &[&str],
     };
-    claim(scenario, NOBODY_WAITS_FOR_EVER, tree, engines, expected, source, reached)
+    claim(scenario, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, tree, engines, expected, source, reached)
 }
 
 pub(super) static CLAIMS: &[Claim] = &[

@@ -2,6 +2,7 @@
 
 mod bh_lru;
 mod folio_lock;
+mod folio_wait;
 mod lru_batches;
 mod migrate_pending;
 
@@ -10,8 +11,13 @@ use selvedge_explore::Engine;
 use crate::Claim;
 
 /// All claims: those of the patches of the mail threads first.
-pub static ALL: &[&[Claim]] =
-    &[migrate_pending::CLAIMS, bh_lru::CLAIMS, lru_batches::CLAIMS, folio_lock::CLAIMS];
+pub static ALL: &[&[Claim]] = &[
+    migrate_pending::CLAIMS,
+    bh_lru::CLAIMS,
+    lru_batches::CLAIMS,
+    folio_lock::CLAIMS,
+    folio_wait::CLAIMS,
+];
 
 /// For what shows under sequential consistency: every engine, the complete ones first.
 const EVERY: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Random, Engine::Pct];
