@@ -35,3 +35,12 @@ pub const CONTENTS_HAVE_ONE_WRITER: Rule = Rule("the contents of a locked folio 
 /// kernel-lru B8: what makes a retry of migration worth while.
 pub const EXTRA_REFERENCE_IS_TRANSIENT: Rule =
     Rule("with caching disabled a batch's reference is gone when the adder has returned");
+/// What `sysctl_page_lock_unfairness` bounds; the scenarios' is 1.
+pub const A_WAITER_IS_ROBBED_AT_MOST_ONCE: Rule =
+    Rule("a waiter finds the lock stolen at most once");
+/// What the caller of `folio_wait_writeback()` relies on if it holds the folio lock.
+pub const WRITEBACK_IS_OVER: Rule =
+    Rule("folio_wait_writeback() under the folio lock returns with PG_writeback clear");
+/// What `folio_end_read()` says with the bit that it sets as it unlocks.
+pub const WHO_WAITED_FOR_A_READ_SEES_IT: Rule =
+    Rule("who has waited for the lock of a read sees PG_uptodate");

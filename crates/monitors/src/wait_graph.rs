@@ -130,12 +130,12 @@ fn name(execution: &Execution<'_>, task: u8) -> String {
 
 /// Who holds the lock at the end, and the event by which it was taken.
 fn holder(events: &[Event], object: u32) -> Option<(u8, usize)> {
-    let is_about = |event: &&(usize, &Event)| {
+    let is_about = |event: &(usize, &Event)| {
         let action = event.1.action;
         event.1.object == object
             && matches!(action, Action::Lock | Action::TryLock | Action::Unlock)
     };
-    let (index, event) = events.iter().enumerate().filter(|e| is_about(&e)).next_back()?;
+    let (index, event) = events.iter().enumerate().rfind(is_about)?;
     (event.action != Action::Unlock).then_some((event.task, index))
 }
 

@@ -404,7 +404,7 @@ fn touch(k: &Kernel, folio: &Folio) {
 /// Where lifetimes are watched: the entry on the stack of `wait`, or its task, is about to be used.
 fn touch_waiter(k: &Kernel, wait: &Sleeper, what: &str) {
     if k.sizes.lifetimes && plain_read(&wait.waits) == 0 {
-        let message = format!("{what} of {}, whose task has left its wait", wait.flags.name());
+        let message = format!("the waker uses {what} of {}: its task has left", wait.flags.name());
         fail(A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS, message);
     }
 }

@@ -69,3 +69,111 @@ const fn mutant(name: &'static str, about: &'static str, fault: FolioLockFault) 
     let filemap = Filemap { fault, ..Filemap::SINCE_5_9 };
     Tree { name, kind: Kind::Mutant, base: "L2", about, filemap, ..V6_1 }
 }
+
+/// kernel-migrate AM3.
+pub static AM3_QUEUED_TOO_LATE: Tree = mutant(
+    "L2-queued-too-late",
+    "L2 with a waiter that looks at the bit, lets the queue go, and queues itself then",
+    FolioLockFault::QueuedTooLate,
+);
+
+/// kernel-migrate AM5.
+pub static AM5_WAITERS_BIT_CLEARED_UNLOCKED: Tree = mutant(
+    "L2-waiters-bit-cleared-unlocked",
+    "L2 with folio_wake_bit() clearing PG_waiters after it has let the queue go",
+    FolioLockFault::WaitersBitClearedUnlocked,
+);
+
+/// kernel-migrate AM6.
+pub static AM6_MATCH_BY_BIT: Tree = mutant(
+    "L2-match-by-bit",
+    "L2 with folio_wake_bit() clearing PG_waiters if nobody waits for this bit",
+    FolioLockFault::MatchByBit,
+);
+
+/// kernel-migrate AM7.
+pub static AM7_WAITERS_BIT_READ_FIRST: Tree = mutant(
+    "L2-waiters-bit-read-first",
+    "L2 with folio_unlock() looking at PG_waiters before it clears PG_locked",
+    FolioLockFault::WaitersBitReadFirst,
+);
+
+/// kernel-migrate AM9.
+pub static AM9_WAITERS_BIT_ELSEWHERE: Tree = mutant(
+    "L2-waiters-bit-elsewhere",
+    "L2 with PG_waiters in a word of its own",
+    FolioLockFault::WaitersBitElsewhere,
+);
+
+/// kernel-migrate AM10.
+pub static AM10_UNLINKED_BEFORE_WOKEN: Tree = mutant(
+    "L2-unlinked-before-woken",
+    "L2 with the waiter off the queue before its flags say WOKEN",
+    FolioLockFault::UnlinkedBeforeWoken,
+);
+
+/// kernel-migrate AM10.
+pub static AM10_UNLINKED_BEFORE_WAKE_UP: Tree = mutant(
+    "L2-unlinked-before-wake-up",
+    "L2 with the waiter off the queue before its task is woken",
+    FolioLockFault::UnlinkedBeforeWakeUp,
+);
+
+/// kernel-migrate AM11.
+pub static AM11_READ_AFTER_UNLINK: Tree = mutant(
+    "L2-read-after-unlink",
+    "L2 with a waker that looks at the entry after list_del_init_careful()",
+    FolioLockFault::ReadAfterUnlink,
+);
+
+/// kernel-migrate AM14.
+pub static AM14_NOT_REQUEUED: Tree = mutant(
+    "L2-not-requeued",
+    "L2 with a waiter that was robbed of the bit sleeping on without queueing again",
+    FolioLockFault::NotRequeued,
+);
+
+/// kernel-migrate AM15; folio_end_writeback() before 073861ed77b6.
+pub static AM15_END_WRITEBACK_WITHOUT_REFERENCE: Tree = mutant(
+    "L2-end-writeback-no-ref",
+    "L2 with folio_end_writeback() taking no reference, as before 073861ed77b6",
+    FolioLockFault::EndWritebackWithoutReference,
+);
+
+/// kernel-migrate AM16; wait_on_page_writeback() before c2407cf7d22d.
+pub static AM16_WAIT_WRITEBACK_ONCE: Tree = mutant(
+    "L2-wait-writeback-once",
+    "L2 with folio_wait_writeback() waiting once, as before c2407cf7d22d",
+    FolioLockFault::WaitWritebackOnce,
+);
+
+/// kernel-migrate AM17.
+pub static AM17_PUT_BEFORE_QUEUEING: Tree = mutant(
+    "L2-put-before-queueing",
+    "L2 with folio_put_wait_locked() putting its reference before it queues",
+    FolioLockFault::PutBeforeQueueing,
+);
+
+/// kernel-migrate AM18: not wrong.
+pub static AM18_WAKES_ALL: Tree = mutant(
+    "L2-wakes-all",
+    "L2 with folio_wake_bit() waking every exclusive waiter: a thundering herd, and no more",
+    FolioLockFault::WakesAll,
+);
+
+/// kernel-migrate AM19.
+pub static AM19_PASSES_OVER: Tree = Tree {
+    name: "L2-passes-over",
+    about: "L2 without stealing, and a waker that goes on past a waiter that it cannot hand the bit",
+    filemap: Filemap { fault: FolioLockFault::PassesOver, ..L2_UNFAIRNESS_0.filemap },
+    kind: Kind::Mutant,
+    base: "L2-unfairness-0",
+    ..L2
+};
+
+/// kernel-migrate AM20.
+pub static AM20_PTL_DROPPED_FIRST: Tree = mutant(
+    "L2-ptl-dropped-first",
+    "L2 with migration_entry_wait_on_locked() dropping ptl before it queues",
+    FolioLockFault::PtlDroppedFirst,
+);

@@ -1,29 +1,44 @@
 //! kernel-migrate section A: who gives up, and who is forgotten then.
 
-use selvedge_kernel::{join, process_timeout, reached, send_sigkill};
+use std::sync::Arc;
+
+use selvedge_explore::Engine;
+use selvedge_kernel::{Name, SpinLock, Var, fail, join, process_timeout, send_sigkill, test_bit};
 use selvedge_models::mm::filemap::{
-    folio_lock, folio_lock_killable, folio_lock_timeout, folio_trylock, folio_unlock,
+    A_FREED_FOLIO_IS_NOT_TOUCHED, folio_end_read, folio_lock, folio_lock_async,
+    folio_lock_killable, folio_lock_timeout, folio_put_wait_locked, folio_trylock, folio_unlock,
+    folio_wait_locked, lock_page_retry, migration_entry_wait, remove_migration_pte,
 };
+use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
-use selvedge_models::{Kernel, Sizes, Tree};
-use selvedge_monitors::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
+use selvedge_models::{Kernel, PG_UPTODATE, Sizes, Tree};
+use selvedge_monitors::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO as ASLEEP;
+use selvedge_trace::Rule;
 
 use super::{SC, SC_WITHOUT_RANDOM};
 use crate::Expected::{self, Holds, Violated};
+use crate::rules::*;
 use crate::{Claim, Scenario};
+
+/// CPU0 has the lock when the others begin.
+fn held_by_cpu0(k: &Kernel) {
+    assert!(folio_trylock(k, &k.folios[0]), "nobody else runs yet");
+}
+
+fn plain_waiter(k: &Kernel, cpu: usize, me: usize) -> usize {
+    k.task(cpu, "plain", move |k| {
+        folio_lock(k, &k.folios[0], me);
+        folio_unlock(k, &k.folios[0]);
+    })
+}
 
 /// CPU0 has the lock; CPU1 waits for it and may give up; CPU2 waits for it.
 fn give_up(k: &Kernel, names: [&str; 2], waits: fn(&Kernel), ends: fn(&Kernel)) {
-    let folio = &k.folios[0];
-    assert!(folio_trylock(k, folio), "nobody else runs yet");
+    held_by_cpu0(k);
     let tasks = [
         k.task(0, "holder", |k| folio_unlock(k, &k.folios[0])),
         k.task(1, names[0], waits),
-        k.task(2, "plain", |k| {
-            folio_lock(k, &k.folios[0], 1);
-            reached("the plain waiter got the lock");
-            folio_unlock(k, &k.folios[0]);
-        }),
+        plain_waiter(k, 2, 1),
         k.task(3, names[1], ends),
     ];
     tasks.into_iter().for_each(join);
@@ -64,46 +79,184 @@ static TIMEOUT: Scenario = Scenario {
     choices: 0,
 };
 
+static READ_ENDS: Scenario = Scenario {
+    name: "read_ends",
+    about: "CPU0 ends the read that holds the folio lock; CPU1 waits for its end, CPU2 for the \
+            lock.",
+    sizes: Sizes { cpus: 3, sleepers: 2, ..Sizes::TINY },
+    play: |k| {
+        held_by_cpu0(k);
+        let tasks = [
+            k.task(0, "end of the read", |k| folio_end_read(k, &k.folios[0])),
+            k.task(1, "reader", |k| {
+                folio_wait_locked(k, &k.folios[0], 0);
+                if !test_bit(PG_UPTODATE, &k.folios[0].flags) {
+                    fail(WHO_WAITED_FOR_A_READ_SEES_IT, "the reader sees no PG_uptodate");
+                }
+            }),
+            plain_waiter(k, 2, 1),
+        ];
+        tasks.into_iter().for_each(join);
+    },
+    at_end: |_| {},
+    choices: 0,
+};
+
+static ASYNC: Scenario = Scenario {
+    name: "async_waiter_and_plain_waiter",
+    about: "CPU0 unlocks the folio; CPU1 asks for the lock asynchronously, again whenever it is \
+            called back; CPU2 waits for it.",
+    sizes: Sizes { cpus: 3, sleepers: 2, ..Sizes::TINY },
+    play: |k| {
+        held_by_cpu0(k);
+        let tasks = [
+            k.task(0, "holder", |k| folio_unlock(k, &k.folios[0])),
+            k.task(1, "io_uring", |k| {
+                while folio_lock_async(k, &k.folios[0], 0).is_err() {
+                    lock_page_retry(k, &k.folios[0], 0);
+                }
+                folio_unlock(k, &k.folios[0]);
+            }),
+            plain_waiter(k, 2, 1),
+        ];
+        tasks.into_iter().for_each(join);
+    },
+    at_end: |_| {},
+    choices: 0,
+};
+
+/// Who holds a reference of the folio: the waiter that drops its own.
+const READER: Name = Name::new("reader");
+
+static PUT_AND_WAIT: Scenario = Scenario {
+    name: "put_and_wait_vs_free",
+    about: "CPU0 holds the folio lock and takes the folio out of the page cache; CPU1 gives up its \
+            reference and waits for the lock.",
+    sizes: Sizes { sleepers: 1, lifetimes: true, ..Sizes::TINY },
+    play: |k| {
+        held_by_cpu0(k);
+        folio_get(&k.folios[0], READER);
+        let tasks = [
+            k.task(0, "truncate", |k| {
+                let get = Name::new("truncate");
+                folio_get(&k.folios[0], get);
+                folio_put(k, &k.folios[0], Name::new("page cache"));
+                folio_unlock(k, &k.folios[0]);
+                folio_put(k, &k.folios[0], get);
+            }),
+            k.task(1, "reader", |k| {
+                let waited = folio_put_wait_locked(k, &k.folios[0], READER, 0);
+                assert!(waited.is_ok(), "nobody sends a signal");
+            }),
+        ];
+        tasks.into_iter().for_each(join);
+    },
+    at_end: |_| {},
+    choices: 0,
+};
+
+static MIGRATION_ENTRY: Scenario = Scenario {
+    name: "fault_on_migration_entry",
+    about: "CPU0 migrates: it removes the migration entry, unlocks the old folio, and frees it; \
+            CPU1 faults on the entry and waits, without a reference.",
+    sizes: Sizes { sleepers: 1, lifetimes: true, ..Sizes::TINY },
+    play: |k| {
+        held_by_cpu0(k);
+        let pte = Arc::new((Var::new(Name::new("*pte"), 1), SpinLock::new(Name::new("ptl"))));
+        let of_fault = pte.clone();
+        let tasks = [
+            k.task(0, "migrator", move |k| {
+                remove_migration_pte(k, &pte.0, &pte.1);
+                folio_unlock(k, &k.folios[0]);
+                folio_put(k, &k.folios[0], Name::new("page cache"));
+            }),
+            k.task(1, "page fault", move |k| {
+                migration_entry_wait(k, &k.folios[0], &of_fault.0, &of_fault.1, 0);
+            }),
+        ];
+        tasks.into_iter().for_each(join);
+    },
+    at_end: |_| {},
+    choices: 0,
+};
+
+const fn claim(
+    scenario: &'static Scenario,
+    rule: Rule,
+    tree: &'static Tree,
+    expected: Expected,
+    source: &'static str,
+) -> Claim {
+    let (engines, reached) = match expected {
+        Holds => (SC, &["a task slept on a folio"] as &[&str]),
+        // Most of these races are too narrow for random schedules.
+        Violated => (SC_WITHOUT_RANDOM, &[] as &[&str]),
+    };
+    Claim { subsystem: "folio_wait", rule, scenario, tree, engines, expected, source, reached }
+}
+
 const fn gives_up(
     scenario: &'static Scenario,
     tree: &'static Tree,
     expected: Expected,
     source: &'static str,
 ) -> Claim {
-    Claim {
-        subsystem: "folio_wait",
-        rule: NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
-        scenario,
-        tree,
-        // The race is too narrow for random schedules.
-        engines: match expected {
-            Holds => SC,
-            Violated => SC_WITHOUT_RANDOM,
+    let claim = claim(scenario, ASLEEP, tree, expected, source);
+    match expected {
+        Holds => Claim {
+            engines: &[Engine::Dpor, Engine::Pct],
+            reached: &["a task slept on a folio", "a task gave up"],
+            ..claim
         },
-        expected,
-        source,
-        reached: match expected {
-            Holds => {
-                &["a task slept on a folio", "a task gave up", "the plain waiter got the lock"]
-            }
-            Violated => &[],
-        },
+        Violated => claim,
     }
 }
 
+const fn reads(rule: Rule, tree: &'static Tree, expected: Expected) -> Claim {
+    claim(&READ_ENDS, rule, tree, expected, "kernel-migrate:A.3")
+}
+
+const fn not_touched(
+    scenario: &'static Scenario,
+    tree: &'static Tree,
+    expected: Expected,
+    source: &'static str,
+) -> Claim {
+    claim(scenario, A_FREED_FOLIO_IS_NOT_TOUCHED, tree, expected, source)
+}
+
+/// What a8b169afbf06 says of 4.13, and repairs: a woken waiter must take the lock, signal or not,
+/// since others have been passed over for it.
+const WOKEN_MUST_TAKE: &str = "commit:a8b169afbf06";
+/// The waker takes the bit for the waiter, so that a waiter that was told has the lock to give back.
+const TOLD_OWNS: &str = "own: who was woken owns the lock, and unlocks it or returns with it";
+/// 5ef64cc8987a lets a waiter be told without the bit, and asks for the signal before it asks for
+/// that: what a8b169afbf06 had repaired.
+const TOLD_LEAVES: &str = "own: mm/filemap.c of 6.12 as of 4.13, told and gone without the bit";
+const TOLD_TRIES: &str = "own: as a8b169afbf06 argues";
+
 pub(super) static CLAIMS: &[Claim] = &[
-    gives_up(&SIGNAL, &L0_SIGNAL_FIRST, Violated, "commit:a8b169afbf06"),
-    gives_up(&SIGNAL, &L0, Holds, "commit:a8b169afbf06"),
-    gives_up(&SIGNAL, &L1, Holds, "own"),
-    gives_up(&SIGNAL, &L2_UNFAIRNESS_0, Holds, "own"),
-    gives_up(&SIGNAL, &L2, Violated, "own"),
-    gives_up(&SIGNAL, &L2_UNFAIRNESS_INF, Violated, "own"),
-    gives_up(&SIGNAL, &L2_TRIES_THE_BIT, Holds, "own"),
-    gives_up(&TIMEOUT, &L0_SIGNAL_FIRST, Violated, "commit:a8b169afbf06"),
-    gives_up(&TIMEOUT, &L0, Holds, "commit:a8b169afbf06"),
-    gives_up(&TIMEOUT, &L1, Holds, "own"),
-    gives_up(&TIMEOUT, &L2_UNFAIRNESS_0, Holds, "own"),
-    gives_up(&TIMEOUT, &L2, Violated, "own"),
-    gives_up(&TIMEOUT, &L2_UNFAIRNESS_INF, Violated, "own"),
-    gives_up(&TIMEOUT, &L2_TRIES_THE_BIT, Holds, "own"),
+    gives_up(&SIGNAL, &L0_SIGNAL_FIRST, Violated, WOKEN_MUST_TAKE),
+    gives_up(&SIGNAL, &L0, Holds, WOKEN_MUST_TAKE),
+    gives_up(&SIGNAL, &L1, Holds, TOLD_OWNS),
+    gives_up(&SIGNAL, &L2_UNFAIRNESS_0, Holds, TOLD_OWNS),
+    gives_up(&SIGNAL, &L2, Violated, TOLD_LEAVES),
+    gives_up(&SIGNAL, &L2_UNFAIRNESS_INF, Violated, TOLD_LEAVES),
+    gives_up(&SIGNAL, &L2_TRIES_THE_BIT, Holds, TOLD_TRIES),
+    gives_up(&TIMEOUT, &L0_SIGNAL_FIRST, Violated, WOKEN_MUST_TAKE),
+    gives_up(&TIMEOUT, &L0, Holds, WOKEN_MUST_TAKE),
+    gives_up(&TIMEOUT, &L1, Holds, TOLD_OWNS),
+    gives_up(&TIMEOUT, &L2_UNFAIRNESS_0, Holds, TOLD_OWNS),
+    gives_up(&TIMEOUT, &L2, Violated, TOLD_LEAVES),
+    gives_up(&TIMEOUT, &L2_UNFAIRNESS_INF, Violated, TOLD_LEAVES),
+    gives_up(&TIMEOUT, &L2_TRIES_THE_BIT, Holds, TOLD_TRIES),
+    reads(ASLEEP, &L0, Holds),
+    reads(ASLEEP, &L1, Holds),
+    reads(ASLEEP, &L2, Holds),
+    claim(&ASYNC, ASLEEP, &L2, Holds, "kernel-migrate:A.2"),
+    not_touched(&PUT_AND_WAIT, &L0, Holds, "kernel-migrate:AM17"),
+    not_touched(&PUT_AND_WAIT, &L2, Holds, "kernel-migrate:AM17"),
+    not_touched(&PUT_AND_WAIT, &AM17_PUT_BEFORE_QUEUEING, Violated, "kernel-migrate:AM17"),
+    not_touched(&MIGRATION_ENTRY, &L2, Holds, "kernel-migrate:AM20"),
+    not_touched(&MIGRATION_ENTRY, &AM20_PTL_DROPPED_FIRST, Violated, "kernel-migrate:AM20"),
 ];

@@ -5,6 +5,7 @@ mod folio_lock;
 mod folio_wait;
 mod lru_batches;
 mod migrate_pending;
+mod writeback;
 
 use selvedge_explore::Engine;
 
@@ -17,6 +18,7 @@ pub static ALL: &[&[Claim]] = &[
     lru_batches::CLAIMS,
     folio_lock::CLAIMS,
     folio_wait::CLAIMS,
+    writeback::CLAIMS,
 ];
 
 /// For what shows under sequential consistency: every engine, the complete ones first.

@@ -145,7 +145,9 @@ fn check_order(k: &Kernel, given: Entry) {
     };
     for entry in ahead.filter(demands) {
         if folio_of(entry) == folio_of(&given) {
-            let message = format!("sleeper {} queued before {}", entry.sleeper, given.sleeper);
+            let name = |entry: &Entry| k.sleepers[entry.sleeper].flags.name();
+            let (first, given) = (name(entry), name(&given));
+            let message = format!("the waiter of {given} is given the lock before that of {first}");
             fail(A_DEMANDED_LOCK_GOES_IN_ORDER, message);
         }
     }
