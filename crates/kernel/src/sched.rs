@@ -123,6 +123,11 @@ pub fn send_sigkill(cpus: &Cpus, task: &Task) {
     try_to_wake_up(cpus, task, TASK_WAKEKILL | TASK_INTERRUPTIBLE);
 }
 
+/// For scenarios, before the task runs: it has been killed already.
+pub fn is_killed_already(task: &Task) {
+    WRITE_ONCE(&task.sigpending, 1);
+}
+
 /// `process_timeout()`: the timer of [`schedule_timeout`] expires.
 pub fn process_timeout(cpus: &Cpus, task: &Task) {
     let _in = enter("process_timeout");
