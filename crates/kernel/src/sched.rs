@@ -79,14 +79,14 @@ pub fn __set_current_state(task: &Task, state: u64) {
 pub fn schedule(cpus: &Cpus, task: &Task) {
     let _in = enter("schedule");
     might_sleep(cpus, "schedule");
-    sleep_unless(task, "schedule", signal_pending_state);
+    sleep_unless(task, "schedule", signal_ends_sleep);
 }
 
 /// `schedule_timeout()`, by the task itself: returns when its state is RUNNING, or its time is over.
 pub fn schedule_timeout(cpus: &Cpus, task: &Task) {
     let _in = enter("schedule_timeout");
     might_sleep(cpus, "schedule_timeout");
-    let no_sleep = |state, task: &_| signal_pending_state(state, task) || timed_out(task);
+    let no_sleep = |state, task: &_| signal_ends_sleep(state, task) || timed_out(task);
     sleep_unless(task, "schedule_timeout", no_sleep);
 }
 
@@ -103,6 +103,15 @@ fn sleep_unless(task: &Task, primitive: &'static str, no_sleep: impl Fn(u64, &Ta
         }
         task.on_rq.wait(primitive, true);
     }
+}
+
+/// The look of `__schedule()`: behind a barrier of its own (`smp_mb__after_spinlock()`), so that a
+/// caller's `__set_current_state()` will do.
+fn signal_ends_sleep(state: u64, task: &Task) -> bool {
+    if state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) != 0 {
+        smp_mb();
+    }
+    signal_pending_state(state, task)
 }
 
 /// `signal_pending_state(state, p)`: is there a signal that ends a sleep in this state?

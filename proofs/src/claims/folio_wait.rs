@@ -14,10 +14,10 @@ use selvedge_models::mm::filemap::{
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
 use selvedge_models::{Kernel, PG_UPTODATE, Sizes, Tree};
-use selvedge_monitors::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO as ASLEEP;
+use selvedge_monitors::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO as ASLEEP, NOBODY_WAITS_FOR_EVER};
 use selvedge_trace::Rule;
 
-use super::{SC, SC_WITHOUT_RANDOM};
+use super::{EVERY, SC, SC_WITHOUT_RANDOM};
 use crate::Expected::{self, Holds, Violated};
 use crate::rules::*;
 use crate::{Claim, Scenario};
@@ -79,6 +79,23 @@ static TIMEOUT: Scenario = Scenario {
         give_up(k, ["impatient", "timer"], waits, |k| {
             process_timeout(&k.cpus, k.sleepers[0].task())
         });
+    },
+    at_end: |_| {},
+    choices: 0,
+};
+
+static KILLED: Scenario = Scenario {
+    name: "killed_waiter_of_a_lock_that_stays",
+    about: "Nobody unlocks the folio; CPU0 waits for it killably, CPU1 kills CPU0.",
+    sizes: Sizes { sleepers: 1, ..Sizes::TINY },
+    play: |k| {
+        held_by_cpu0(k);
+        let killable = k.task(0, "killable", |k| {
+            let got = folio_lock_killable(k, &k.folios[0], 0);
+            assert!(got.is_err(), "nobody unlocks the folio");
+        });
+        let killer = k.task(1, "killer", |k| send_sigkill(&k.cpus, k.sleepers[0].task()));
+        [killable, killer].into_iter().for_each(join);
     },
     at_end: |_| {},
     choices: 0,
@@ -264,7 +281,16 @@ const TOLD_LEAVES: &str = "own: mm/filemap.c of 6.12 as of 4.13, told and gone w
 const MISSED_IN_L0: &str = "commit:2a9127fcf229; the example is ours";
 const TOLD_TRIES: &str = "own: as a8b169afbf06 argues";
 
+const fn is_killed(tree: &'static Tree) -> Claim {
+    let source = "own: send_sig() and set_current_state() have a full barrier each";
+    let claim = claim(&KILLED, NOBODY_WAITS_FOR_EVER, tree, Holds, source);
+    Claim { engines: EVERY, reached: &["a task slept on a folio", "a task gave up"], ..claim }
+}
+
 pub(super) static CLAIMS: &[Claim] = &[
+    is_killed(&L0),
+    is_killed(&L1),
+    is_killed(&L2),
     gives_up(&SIGNAL, &L0_SIGNAL_FIRST, Violated, WOKEN_MUST_TAKE),
     gives_up(&SIGNAL, &L0, Holds, WOKEN_MUST_TAKE),
     gives_up(&SIGNAL, &L1, Holds, TOLD_OWNS),
@@ -279,7 +305,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     gives_up(&TIMEOUT, &L2, Violated, TOLD_LEAVES),
     gives_up(&TIMEOUT, &L2_UNFAIRNESS_INF, Violated, TOLD_LEAVES),
     gives_up(&TIMEOUT, &L2_TRIES_THE_BIT, Holds, TOLD_TRIES),
-    gives_up(&SIGNAL_AND_THEFT, &L0, Violated, MISSED_IN_L0),
+    Claim { engines: &[Engine::Dpor], ..gives_up(&SIGNAL_AND_THEFT, &L0, Violated, MISSED_IN_L0) },
     gives_up(&SIGNAL_AND_THEFT, &L1, Holds, TOLD_OWNS),
     gives_up(&SIGNAL_AND_THEFT, &L2_UNFAIRNESS_0, Holds, TOLD_OWNS),
     gives_up(&SIGNAL_AND_THEFT, &L2, Violated, TOLD_LEAVES),
