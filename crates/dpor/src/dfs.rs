@@ -28,7 +28,7 @@ impl PlainDfs {
 drive!(Scheduler for PlainDfs);
 
 #[derive(Default)]
-struct Search {
+pub(crate) struct Search {
     /// At each decision: the options, and which of them is being explored.
     path: Vec<(Vec<(usize, u32)>, usize)>,
     depth: usize,
@@ -38,6 +38,11 @@ struct Search {
 }
 
 impl Search {
+    /// Is the next decision one that no execution has been at?
+    pub(crate) fn is_at_new_point(&self) -> bool {
+        self.depth == self.path.len()
+    }
+
     fn options(&self, point: &Point<'_>) -> Vec<(usize, u32)> {
         let last_can_go_on = point.enabled.iter().any(|&(task, _)| task == point.last);
         let may_preempt = self.preemptions_max.is_none_or(|max| self.preemptions < max);
@@ -77,7 +82,7 @@ impl Strategy for Search {
 
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {
         let options = self.options(point);
-        if self.depth == self.path.len() {
+        if self.is_at_new_point() {
             self.path.push((options, 0));
         } else if self.path[self.depth].0 != options {
             let (before, depth) = (&self.path[self.depth].0, self.depth);

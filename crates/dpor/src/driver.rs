@@ -27,6 +27,8 @@ pub enum End {
     StepLimit,
     /// It turned out to be redundant. Never happens under [`crate::Dpor`]; its tests see to it.
     SleepSetBlocked,
+    /// It came to a state from which the search has gone on before ([`crate::Stateful`]).
+    Visited,
     /// The program did not do what it did before under the same schedule, as the text says.
     NotDeterministic(String),
 }
@@ -58,6 +60,9 @@ pub(crate) struct Point<'a> {
 
 /// How to decide.
 pub(crate) trait Strategy {
+    /// Does it need to know what tasks observe?
+    const COMPARES_STATES: bool = false;
+
     /// A new execution; `false` if there is none left.
     fn begin(&mut self) -> bool;
     /// Which task goes on; for a choice, with which alternative. `Err`: end the execution so.
@@ -112,7 +117,7 @@ impl<S: Strategy> Driver<S> {
         if self.stopped || !self.strategy.begin() {
             return None;
         }
-        table::begin_execution();
+        table::begin_execution(S::COMPARES_STATES);
         self.schedule.clear();
         self.last = 0;
         self.steps = 0;
@@ -229,5 +234,5 @@ pub fn run(
         }
     };
     shuttle::Runner::new(scheduler, config).run(body);
-    table::begin_execution();
+    table::begin_execution(false);
 }

@@ -43,15 +43,18 @@
 //!
 //! # Who else is here
 //!
-//! [`PlainDfs`] explores every order of steps, with a bound on preemptions if asked; [`Enabled`]
-//! puts any scheduler of shuttle's on announced steps; [`Replay`] follows a given schedule.
+//! [`PlainDfs`] explores every order of steps, with a bound on preemptions if asked; [`Stateful`]
+//! goes on from every state once, if it is told what a state is; [`Enabled`] puts any scheduler of
+//! shuttle's on announced steps; [`Replay`] follows a given schedule.
 
 mod dfs;
 mod dpor;
 mod driver;
 mod enabled;
+mod fingerprint;
 mod happens_before;
 mod op;
+mod stateful;
 mod table;
 mod wakeup;
 
@@ -59,5 +62,9 @@ pub use dfs::{PlainDfs, Replay};
 pub use dpor::{Dpor, Results};
 pub use driver::{End, Next, Observer, Step, run};
 pub use enabled::Enabled;
+pub use fingerprint::StateHash;
 pub use op::{Commutes, Footprint, Kind, Object, Op};
-pub use table::{Outcome, abandon, choose, join, me, pending, refine, spawn, step, try_lock};
+pub use stateful::{Stateful, States};
+pub use table::{
+    Outcome, abandon, at_rest, choose, join, me, observe, pending, refine, spawn, step, try_lock,
+};

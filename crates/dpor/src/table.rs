@@ -4,8 +4,10 @@
 //! the scheduler on the same thread, so that both sides share a thread-local.
 
 use std::cell::RefCell;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use crate::fingerprint::{Local, StateHash};
 use crate::{Footprint, Kind, Object, Op};
 
 /// What a step turned out to be, when that is less than was announced.
@@ -18,7 +20,7 @@ pub enum Outcome {
 }
 
 /// How far a task is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum TaskState {
     /// Spawned, and has not run up to its first step.
     Fresh,
@@ -45,6 +47,8 @@ pub(crate) struct Table {
     /// How the last step was refined.
     pub(crate) refined: Option<Outcome>,
     pub(crate) abandoned: bool,
+    /// What each task has observed; kept only if the search compares states.
+    locals: Option<Vec<Local>>,
 }
 
 thread_local! {
@@ -55,8 +59,8 @@ pub(crate) fn with<R>(f: impl FnOnce(&mut Table) -> R) -> R {
     TABLE.with_borrow_mut(f)
 }
 
-/// Forgets the last execution.
-pub(crate) fn begin_execution() {
+/// Forgets the last execution. In the next one, what tasks observe is kept if asked.
+pub(crate) fn begin_execution(keeps_observations: bool) {
     let handles = with(|table| std::mem::take(&mut table.handles));
     // Dropping a handle may call into shuttle, which must not find the table borrowed.
     drop(handles);
@@ -68,10 +72,16 @@ pub(crate) fn begin_execution() {
         table.running = 0;
         table.refined = None;
         table.abandoned = false;
+        table.locals = keeps_observations.then(|| vec![Local::default()]);
     });
 }
 
 impl Table {
+    /// The object that the task has read without saying what it saw.
+    fn owed(&self, task: usize) -> Option<u32> {
+        self.locals.as_ref().and_then(|locals| locals[task].owes)
+    }
+
     /// What the task has announced.
     pub(crate) fn announced(&self, task: usize) -> Option<Op> {
         match self.tasks.get(task) {
@@ -101,6 +111,39 @@ impl Table {
             | Kind::Wake
             | Kind::Spawn(_)
             | Kind::Choice(_) => true,
+        }
+    }
+
+    /// All that the table knows of the state: what each task is about to do and has observed, and
+    /// how locks and tokens are.
+    pub(crate) fn hash_into(&self, hash: &mut StateHash) {
+        self.tasks.hash(hash);
+        for local in self.locals.iter().flatten() {
+            local.hash_into(hash);
+        }
+        let lock = |holder: &Option<usize>| holder.map_or(0, |task| task as u64 + 1);
+        // The lists only ever grow; a lock that is not yet in the list is as free as one that is.
+        let last = self.holders.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        hash.write_usize(last);
+        self.holders[..last].iter().for_each(|holder| hash.write_u64(lock(holder)));
+        let last = self.tokens.iter().rposition(|&set| set).map_or(0, |last| last + 1);
+        hash.write_usize(last);
+        self.tokens[..last].iter().for_each(|&set| hash.write_u8(u8::from(set)));
+    }
+
+    /// Keeps what the table itself saw the step do to its task.
+    fn note_observations(&mut self, task: usize, op: &Op) {
+        let (chosen, failed) = (self.chosen, self.refined == Some(Outcome::Failed));
+        let next = self.tasks.len() as u64;
+        let Some(locals) = &mut self.locals else { return };
+        let local = &mut locals[task];
+        local.tick();
+        match op.kind {
+            Kind::Choice(_) => local.observe(u64::from(chosen)),
+            Kind::TryLock => local.observe(u64::from(failed)),
+            Kind::Spawn(_) => local.observe(next),
+            Kind::Access(footprint) if footprint.reads != 0 => local.owes = Some(op.object.0),
+            _ => {}
         }
     }
 
@@ -145,15 +188,25 @@ pub fn me() -> usize {
 ///
 /// Returns at once while the task unwinds: shuttle tears down an execution that was given up by
 /// unwinding its tasks.
+///
+/// # Panics
+/// Under [`crate::Stateful`], if the task's last step read an object and the task has not said
+/// what it saw ([`observe`], [`at_rest`]).
 pub fn step(op: Op) {
     if std::thread::panicking() {
         return;
     }
-    let task = with(|table| {
+    let (task, owed) = with(|table| {
         let task = table.running;
+        if let Some(object) = table.owed(task) {
+            return (task, Some(object));
+        }
         table.tasks[task] = TaskState::Announced(op);
-        task
+        (task, None)
     });
+    if let Some(object) = owed {
+        panic!("task {task} read object {object} and went on without saying what it saw");
+    }
     // The only way to switch tasks that gives the scheduler no hint.
     shuttle::thread::sleep(Duration::ZERO);
     with(|table| {
@@ -161,6 +214,30 @@ pub fn step(op: Op) {
         table.tasks[task] = TaskState::Running;
         table.refined = None;
         table.take_effect(task, &op);
+        table.note_observations(task, &op);
+    });
+}
+
+/// Says what the step just taken let the calling task see: the value that it read, or what it will
+/// use of it. Counts only under [`crate::Stateful`], where every step that reads must be followed
+/// by this or by [`at_rest`]; the outcomes of try-locks and choices are known.
+pub fn observe(value: u64) {
+    with_local(|local| local.observe(value));
+}
+
+/// Says that the calling task has no live local variable: what it will do is determined by its
+/// `position`, by what it was given when it was spawned, and by what it reads from now on. What it
+/// has observed so far no longer tells states apart. Counts only under [`crate::Stateful`].
+pub fn at_rest(position: u64) {
+    with_local(|local| local.at_rest(position));
+}
+
+fn with_local(change: impl FnOnce(&mut Local)) {
+    with(|table| {
+        let task = table.running;
+        if let Some(local) = table.locals.as_mut().and_then(|locals| locals.get_mut(task)) {
+            change(local);
+        }
     });
 }
 
@@ -192,6 +269,11 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> usize {
     step(Op::new(Kind::Spawn(next), Object(0)));
     // Somebody else may have spawned while this task waited for its turn.
     let (parent, task) = with(|table| {
+        let number = table.tasks.len();
+        let parent = table.running;
+        if let Some(locals) = &mut table.locals {
+            locals.push(Local::spawned_by(&locals[parent], number));
+        }
         table.tasks.push(TaskState::Fresh);
         (table.running, table.tasks.len() - 1)
     });

@@ -1,99 +1,96 @@
 //! On random programs optimal DPOR reaches the final states and the deadlocks that plain DFS
-//! reaches, and runs no execution in vain. `PROPTEST_CASES` sets how many (default here: 1,000).
+//! reaches, and runs no execution in vain; a search over states reaches them too. `PROPTEST_CASES`
+//! sets how many (default here: 1,000).
 
 mod common;
 
-use common::Instr::{self, *};
-use common::{dpor, plain_dfs};
+use common::generate::task;
+use common::{Instr, Seen, Told, dpor, plain_dfs, stateful};
 use proptest::prelude::*;
 
-fn instr() -> impl Strategy<Value = Instr> {
-    let w = 0..2u32;
-    prop_oneof![
-        w.clone().prop_map(Read),
-        (w.clone(), any::<bool>()).prop_map(|(w, high)| ReadHalf(w, high)),
-        (w.clone(), 1..3u64).prop_map(|(w, v)| Write(w, v)),
-        (w.clone(), 1..3u64).prop_map(|(w, v)| Add(w, v)),
-        (w.clone(), any::<bool>()).prop_map(|(w, high)| SetBit(w, high)),
-        (w.clone(), 1..3u64).prop_map(|(w, v)| FetchAdd(w, v)),
-        w.clone().prop_map(AddIfSmall),
-        w.clone().prop_map(Try),
-        w.clone().prop_map(Wake),
-        (w.clone(), any::<bool>()).prop_map(|(t, consume)| Wait(t, consume)),
-        Just(Choose),
-        (w.clone(), w, 1..3u64).prop_map(|(l, w, v)| PassAndWrite(l, w, v)),
-    ]
-}
-
-/// How a critical section goes with a second one.
-#[derive(Clone, Copy, Debug)]
-enum Shape {
-    Single,
-    Nested,
-    HandOverHand,
-    Passing,
-}
-
-/// A task: steps, some of them within critical sections, which may nest or overlap.
-fn task() -> impl Strategy<Value = Vec<Instr>> {
-    use Shape::{HandOverHand, Nested, Passing, Single};
-    let shape = prop_oneof![Just(Single), Just(Nested), Just(HandOverHand), Just(Passing)];
-    let section = (0..2u32, prop::collection::vec(instr(), 0..2), shape);
-    let section = section.prop_map(|(l, inner, shape)| {
-        let other = 1 - l;
-        let alone = matches!(shape, Single | Passing);
-        // A task that has a lock must neither take nor try it, and what it passes it may have.
-        let is_allowed = |i: &Instr| !matches!(i, Try(t) if *t == l || !alone);
-        let inner: Vec<Instr> = inner.into_iter().filter(is_allowed).collect();
-        match shape {
-            Single => [vec![Lock(l)], inner, vec![Unlock(l)]].concat(),
-            Passing => [vec![LockPassing(l, other)], inner, vec![Unlock(l)]].concat(),
-            Nested => [vec![Lock(l), Lock(other)], inner, vec![Unlock(other), Unlock(l)]].concat(),
-            HandOverHand => {
-                [vec![Lock(l), Lock(other), Unlock(l)], inner, vec![Unlock(other)]].concat()
-            }
-        }
-    });
-    let part = prop_oneof![3 => instr().prop_map(|i| vec![i]), 2 => section];
-    prop::collection::vec(part, 1..4).prop_map(|parts| {
-        let mut steps = parts.concat();
-        // The longest whole prefix of at most six steps that leaves no lock taken.
-        while steps.len() > 6 || steps.iter().map(balance).sum::<i32>() != 0 {
-            steps.pop();
-        }
-        steps
-    })
-}
-
-fn balance(instr: &Instr) -> i32 {
-    match instr {
-        Lock(_) | LockPassing(..) => 1,
-        Unlock(_) => -1,
-        _ => 0,
-    }
-}
-
-fn program() -> impl Strategy<Value = Vec<Vec<Instr>>> {
-    prop::collection::vec(task(), 2..=4).prop_filter("small enough for plain DFS", |tasks| {
+/// Two to four tasks of at most nine steps in all.
+fn short() -> impl Strategy<Value = Vec<Vec<Instr>>> {
+    prop::collection::vec(task(3, 6), 2..=4).prop_filter("small enough for plain DFS", |tasks| {
         tasks.iter().map(Vec::len).sum::<usize>() <= 9
     })
+}
+
+/// Two to four tasks of up to eight steps each, one of them of more than six, with no more orders
+/// than two tasks of eight steps have.
+fn long() -> impl Strategy<Value = Vec<Vec<Instr>>> {
+    let tasks = prop::collection::vec(task(8, 8), 2..=4);
+    tasks.prop_filter("long, and small enough for plain DFS", |tasks| {
+        let lengths = || tasks.iter().map(Vec::len);
+        lengths().any(|n| n > 6) && orders(lengths()) <= 12_870
+    })
+}
+
+/// In how many orders sequences of these lengths can be interleaved.
+fn orders(lengths: impl Iterator<Item = usize>) -> u64 {
+    let (mut orders, mut total) = (1, 0);
+    for length in lengths {
+        for at in 1..=length as u64 {
+            total += 1;
+            orders = orders * total / at;
+        }
+    }
+    orders
 }
 
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000)
 }
 
+fn config(cases: u32) -> ProptestConfig {
+    let base = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    ProptestConfig { cases, max_global_rejects: 1_000_000, ..base }
+}
+
+fn same_ends(found: &Seen, all: &Seen) -> Result<(), TestCaseError> {
+    let expected: Vec<_> = all.finals.keys().collect();
+    let found: Vec<_> = found.finals.keys().collect();
+    prop_assert_eq!(found, expected);
+    Ok(())
+}
+
+fn dpor_reaches(all: &Seen, program: &[Vec<Instr>]) -> Result<(), TestCaseError> {
+    let reduced = dpor(program);
+    same_ends(&reduced, all)?;
+    prop_assert_eq!(reduced.redundant, (0, 0), "redundant of {}", reduced.executions);
+    Ok(())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, max_global_rejects: 1_000_000, ..ProptestConfig::default() })]
+    #![proptest_config(config(cases()))]
 
     #[test]
-    fn dpor_reaches_what_plain_dfs_reaches(program in program()) {
-        let all = plain_dfs(&program);
-        prop_assume!(all.executions <= common::PLAIN_MAX);
-        let reduced = dpor(&program);
-        let expected: Vec<_> = all.finals.keys().collect();
-        let found: Vec<_> = reduced.finals.keys().collect();
-        prop_assert_eq!(found, expected);
-        prop_assert_eq!(reduced.redundant, (0, 0), "redundant of {}", reduced.executions);
+    fn dpor_reaches_what_plain_dfs_reaches(program in short()) {
+        let all = plain_dfs(&program, 20_000);
+        prop_assume!(all.is_some());
+        dpor_reaches(&all.unwrap(), &program)?;
+    }
+
+    #[test]
+    fn a_search_over_states_reaches_what_plain_dfs_reaches(program in short()) {
+        let all = plain_dfs(&program, 20_000);
+        prop_assume!(all.is_some());
+        let all = all.unwrap();
+        for told in [Told::Observations, Told::Rests] {
+            let (found, _) = stateful(&program, told);
+            same_ends(&found, &all)?;
+            prop_assert!(found.executions <= all.executions);
+        }
+    }
+}
+
+proptest! {
+    // Plain DFS takes most of a second for one of these.
+    #![proptest_config(config(cases() / 20))]
+
+    #[test]
+    fn dpor_reaches_what_plain_dfs_reaches_with_up_to_eight_steps_a_task(program in long()) {
+        let all = plain_dfs(&program, 300_000);
+        prop_assume!(all.is_some());
+        dpor_reaches(&all.unwrap(), &program)?;
     }
 }

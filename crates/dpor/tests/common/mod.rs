@@ -3,16 +3,17 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
+
+pub mod generate;
 
 use selvedge_dpor::*;
 use shuttle::scheduler::Scheduler;
 
 pub const STACK: usize = 0x1_0000;
 pub const STEPS_MAX: usize = 10_000;
-/// Programs on which plain DFS needs more than this are left out.
-pub const PLAIN_MAX: usize = 20_000;
 
 /// One step of a task. Words, locks and tokens are numbered from 0, each kind for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +63,20 @@ pub struct Seen {
     pub bad: Option<String>,
 }
 
+/// What the tasks share, and what each remembers.
 #[derive(Default)]
-struct Memory {
-    words: Vec<u64>,
-    logs: Vec<Vec<u64>>,
+pub struct Memory {
+    pub words: Vec<u64>,
+    pub logs: Vec<Vec<u64>>,
+}
+
+/// What a search over states is told of the tasks' local states.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// What each has observed.
+    Observations,
+    /// That each is at rest between two instructions: what it remembers is outside of it.
+    Rests,
 }
 
 const WORDS: u32 = 8;
@@ -91,14 +102,20 @@ fn half(high: bool) -> u64 {
 
 fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
     let change = |f: &mut dyn FnMut(&mut Memory)| f(&mut memory.lock().unwrap());
+    let remember = |f: &dyn Fn(&Memory) -> u64| {
+        let mut memory = memory.lock().unwrap();
+        let seen = f(&memory);
+        memory.logs[me].push(seen);
+        observe(seen);
+    };
     match instr {
         Instr::Read(w) => {
             access(w, Footprint::READ);
-            change(&mut |m| m.logs[me].push(m.words[w as usize]));
+            remember(&|m| m.words[w as usize]);
         }
         Instr::ReadHalf(w, high) => {
             access(w, Footprint { reads: half(high), ..Footprint::default() });
-            change(&mut |m| m.logs[me].push(m.words[w as usize] & half(high)));
+            remember(&|m| m.words[w as usize] & half(high));
         }
         Instr::Write(w, value) => {
             access(w, Footprint::WRITE);
@@ -115,10 +132,8 @@ fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         }
         Instr::FetchAdd(w, value) => {
             access(w, Footprint::RMW);
-            change(&mut |m| {
-                m.logs[me].push(m.words[w as usize]);
-                m.words[w as usize] += value;
-            });
+            remember(&|m| m.words[w as usize]);
+            change(&mut |m| m.words[w as usize] += value);
         }
         Instr::AddIfSmall(w) => {
             access(w, Footprint::RMW);
@@ -126,10 +141,8 @@ fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
             if !small {
                 refine(Outcome::Failed);
             }
-            change(&mut |m| {
-                m.words[w as usize] += u64::from(small);
-                m.logs[me].push(u64::from(small));
-            });
+            change(&mut |m| m.words[w as usize] += u64::from(small));
+            remember(&|_| u64::from(small));
         }
         Instr::Lock(l) => step(Op::new(Kind::Lock, lock(l))),
         Instr::LockPassing(l, passed) => {
@@ -139,7 +152,7 @@ fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::Unlock(l) => step(Op::new(Kind::Unlock, lock(l))),
         Instr::Try(l) => {
             let won = try_lock(Op::new(Kind::TryLock, lock(l)));
-            change(&mut |m| m.logs[me].push(u64::from(won)));
+            remember(&|_| u64::from(won));
             if won {
                 step(Op::new(Kind::Unlock, lock(l)));
             }
@@ -148,7 +161,7 @@ fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::Wake(t) => step(Op::new(Kind::Wake, token(t))),
         Instr::Choose => {
             let chosen = choose(2);
-            change(&mut |m| m.logs[me].push(u64::from(chosen)));
+            remember(&|_| u64::from(chosen));
         }
         Instr::PassAndWrite(l, w, value) => {
             let op = Op::new(Kind::Access(Footprint::WRITE), word(w));
@@ -161,6 +174,7 @@ fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
 struct Watch {
     seen: Rc<RefCell<Seen>>,
     memory: Arc<Mutex<Memory>>,
+    executions_max: usize,
 }
 
 impl Observer for Watch {
@@ -170,6 +184,7 @@ impl Observer for Watch {
         let deadlock = match end {
             End::Complete => false,
             End::Deadlock(_) => true,
+            End::Visited => return Next::Continue,
             other => {
                 seen.bad = Some(format!("{other:?}"));
                 return Next::Stop;
@@ -179,18 +194,21 @@ impl Observer for Watch {
         let memory = self.memory.lock().unwrap();
         let key = (deadlock, memory.logs.clone(), memory.words.clone());
         *seen.finals.entry(key).or_default() += 1;
-        if seen.executions > PLAIN_MAX { Next::Stop } else { Next::Continue }
+        if seen.executions > self.executions_max { Next::Stop } else { Next::Continue }
     }
 }
 
-/// Runs the program under the scheduler that `make` makes, to its end.
+/// Runs the program under the scheduler that `make` makes, to its end or until it has run more than
+/// so many executions.
 pub fn explore<S: Scheduler + 'static>(
     program: &[Vec<Instr>],
-    make: impl FnOnce(Box<dyn Observer>) -> S,
+    (told, executions_max): (Told, usize),
+    make: impl FnOnce(Box<dyn Observer>, Arc<Mutex<Memory>>) -> S,
 ) -> Seen {
     let seen = Rc::new(RefCell::new(Seen::default()));
     let memory = Arc::new(Mutex::new(Memory::default()));
-    let scheduler = make(Box::new(Watch { seen: seen.clone(), memory: memory.clone() }));
+    let watch = Watch { seen: seen.clone(), memory: memory.clone(), executions_max };
+    let scheduler = make(Box::new(watch), memory.clone());
     let program = program.to_vec();
     run(scheduler, STACK, move || {
         *memory.lock().unwrap() =
@@ -198,27 +216,61 @@ pub fn explore<S: Scheduler + 'static>(
         let tasks: Vec<usize> = (program.iter().cloned().enumerate())
             .map(|(me, instrs)| {
                 let memory = memory.clone();
-                spawn("task", move || instrs.iter().for_each(|&i| execute(i, me, &memory)))
+                spawn("task", move || {
+                    for (position, &instr) in instrs.iter().enumerate() {
+                        execute(instr, me, &memory);
+                        if told == Told::Rests {
+                            at_rest(position as u64);
+                        }
+                    }
+                })
             })
             .collect();
         tasks.into_iter().for_each(join);
     });
-    seen.take()
+    let seen = seen.take();
+    assert!(seen.bad.is_none(), "{:?}", seen.bad);
+    seen
 }
+
+/// What nothing is told to.
+const UNTOLD: Told = Told::Observations;
 
 pub fn dpor(program: &[Vec<Instr>]) -> Seen {
     let mut blocked = None;
-    let seen = explore(program, |observer| {
+    let seen = explore(program, (UNTOLD, usize::MAX), |observer, _| {
         let dpor = Dpor::new(observer, STEPS_MAX).remembering_traces();
         blocked = Some(dpor.results());
         dpor
     });
     let results = blocked.expect("made");
-    let seen = Seen { redundant: (results.sleep_set_blocked(), results.repeated_traces()), ..seen };
-    assert!(seen.bad.is_none(), "{:?} of {program:?}", seen.bad);
-    seen
+    assert!(results.complete());
+    Seen { redundant: (results.sleep_set_blocked(), results.repeated_traces()), ..seen }
 }
 
-pub fn plain_dfs(program: &[Vec<Instr>]) -> Seen {
-    explore(program, |observer| PlainDfs::new(observer, STEPS_MAX, None))
+/// `None`: it takes more than so many executions.
+pub fn plain_dfs(program: &[Vec<Instr>], executions_max: usize) -> Option<Seen> {
+    let make = |observer, _| PlainDfs::new(observer, STEPS_MAX, None);
+    let seen = explore(program, (UNTOLD, executions_max), make);
+    (seen.executions <= executions_max).then_some(seen)
+}
+
+/// The search over states, and how many there are.
+pub fn stateful(program: &[Vec<Instr>], told: Told) -> (Seen, u64) {
+    let mut states = None;
+    let seen = explore(program, (told, usize::MAX), |observer, memory| {
+        let shared = move |hash: &mut StateHash| {
+            let memory = memory.lock().unwrap();
+            memory.words.hash(hash);
+            if told == Told::Rests {
+                memory.logs.hash(hash);
+            }
+        };
+        let stateful = Stateful::new(observer, STEPS_MAX, shared);
+        states = Some(stateful.results());
+        stateful
+    });
+    let states = states.expect("made");
+    assert!(states.complete());
+    (seen, states.states())
 }

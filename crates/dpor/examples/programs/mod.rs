@@ -1,0 +1,169 @@
+//! The workloads on which model checkers are compared, written once for every checker that runs
+//! Rust closures: what a shared word, a lock and a task are is the backend's business.
+
+use std::sync::Arc;
+
+/// A program, run as the main closure.
+pub type Program = Arc<dyn Fn() + Send + Sync>;
+
+type Body = Box<dyn FnOnce() + Send>;
+
+/// A shared word.
+pub trait Word: Send + Sync + 'static {
+    /// Reads.
+    fn load(&self) -> u64;
+    /// Writes.
+    fn store(&self, value: u64);
+    /// Adds, wrapping, and does not look.
+    fn add(&self, value: u64);
+    /// Subtracts and returns what was there.
+    fn fetch_sub(&self, value: u64) -> u64;
+    /// Replaces `old` by `new`. `Err`: what was there instead.
+    fn compare_exchange(&self, old: u64, new: u64) -> Result<u64, u64>;
+}
+
+/// What a checker calls a word, a lock and a task.
+pub trait Backend: 'static {
+    /// A shared word.
+    type Word: Word;
+    /// A lock.
+    type Lock: Send + Sync + 'static;
+    /// A task that has been started.
+    type Task;
+
+    /// The word with this number, which no other word or lock has.
+    fn word(number: usize, value: u64) -> Self::Word;
+    /// The lock with this number.
+    fn lock(number: usize) -> Self::Lock;
+    /// Runs `inside` with the lock taken.
+    fn locked(lock: &Self::Lock, inside: impl FnOnce());
+    /// Starts a task.
+    fn spawn(body: Body) -> Self::Task;
+    /// Waits until it has ended.
+    fn join(task: Self::Task);
+    /// The calling task has no live local variable, and is at this point of its program. For a
+    /// checker that compares states; nothing to any other.
+    fn at_rest(_position: u64) {}
+}
+
+fn together<B: Backend>(tasks: impl Iterator<Item = Body>) {
+    let tasks: Vec<B::Task> = tasks.map(B::spawn).collect();
+    tasks.into_iter().for_each(B::join);
+}
+
+/// W1: n tasks {lock own; if pending == 0 {slot = 1; refs++}; unlock}; a migrator {pending++; for
+/// each: lock, if slot {slot = 0; refs--}, unlock; read refs; pending--}.
+pub fn migrator<B: Backend>(n: usize) -> Program {
+    Arc::new(move || {
+        let pending = Arc::new(B::word(0, 0));
+        let refs = Arc::new(B::word(1, 0));
+        let slots: Arc<Vec<B::Word>> = Arc::new((0..n).map(|i| B::word(2 + i, 0)).collect());
+        let locks: Arc<Vec<B::Lock>> = Arc::new((0..n).map(|i| B::lock(2 + n + i)).collect());
+        let mut tasks: Vec<Body> = Vec::new();
+        for i in 0..n {
+            let (pending, refs, slots) = (pending.clone(), refs.clone(), slots.clone());
+            let locks = locks.clone();
+            tasks.push(Box::new(move || {
+                B::locked(&locks[i], || {
+                    if pending.load() == 0 {
+                        slots[i].store(1);
+                        refs.add(1);
+                    }
+                });
+            }));
+        }
+        tasks.push(Box::new(move || {
+            pending.add(1);
+            for i in 0..n {
+                B::locked(&locks[i], || {
+                    if slots[i].load() == 1 {
+                        slots[i].store(0);
+                        refs.add(u64::MAX);
+                    }
+                });
+                B::at_rest(i as u64);
+            }
+            refs.load();
+            pending.add(u64::MAX);
+        }));
+        together::<B>(tasks.into_iter());
+    })
+}
+
+/// W2: n tasks, each takes lock i and then lock i + 1: a ring, or in one order.
+pub fn ring<B: Backend>(n: usize, ordered: bool) -> Program {
+    Arc::new(move || {
+        let locks: Arc<Vec<B::Lock>> = Arc::new((0..n).map(B::lock).collect());
+        let task = |i: usize| -> Body {
+            let (a, b) = (i, (i + 1) % n);
+            let (a, b) = if ordered { (a.min(b), a.max(b)) } else { (a, b) };
+            let locks = locks.clone();
+            Box::new(move || B::locked(&locks[a], || B::locked(&locks[b], || {})))
+        };
+        together::<B>((0..n).map(task));
+    })
+}
+
+/// W3: n tasks {get unless zero (a CAS loop); put; the last one frees}. An iteration whose CAS fails
+/// counts as an execution of its own; GenMC does not count those.
+pub fn references<B: Backend>(n: usize) -> Program {
+    Arc::new(move || {
+        let refs = Arc::new(B::word(0, 1));
+        let freed = Arc::new(B::word(1, 0));
+        let task = |_| -> Body {
+            let (refs, freed) = (refs.clone(), freed.clone());
+            Box::new(move || {
+                let mut seen = refs.load();
+                while seen != 0 {
+                    match refs.compare_exchange(seen, seen + 1) {
+                        Ok(_) => break,
+                        Err(now) => seen = now,
+                    }
+                }
+                if seen != 0 {
+                    B::at_rest(0);
+                    if refs.fetch_sub(1) == 1 {
+                        freed.store(1);
+                    }
+                }
+            })
+        };
+        together::<B>((0..n).map(task));
+    })
+}
+
+/// W4: n tasks, two rounds of {trylock bit; if won {counter++, plain; unlock}}.
+pub fn try_locks<B: Backend>(n: usize) -> Program {
+    Arc::new(move || {
+        let bit = Arc::new(B::word(0, 0));
+        let counter = Arc::new(B::word(1, 0));
+        let task = |_| -> Body {
+            let (bit, counter) = (bit.clone(), counter.clone());
+            Box::new(move || {
+                for round in 0..2 {
+                    if bit.compare_exchange(0, 1).is_ok() {
+                        let value = counter.load();
+                        counter.store(value + 1);
+                        bit.store(0);
+                    }
+                    B::at_rest(round);
+                }
+            })
+        };
+        together::<B>((0..n).map(task));
+    })
+}
+
+/// The workloads, by name.
+pub fn all<B: Backend>() -> Vec<(&'static str, Program)> {
+    vec![
+        ("W1 n=2", migrator::<B>(2)),
+        ("W1 n=3", migrator::<B>(3)),
+        ("W1 n=4", migrator::<B>(4)),
+        ("W2 n=4 ring", ring::<B>(4, false)),
+        ("W2 n=4 ordered", ring::<B>(4, true)),
+        ("W3 n=3 loop", references::<B>(3)),
+        ("W4 n=3", try_locks::<B>(3)),
+        ("W4 n=4", try_locks::<B>(4)),
+    ]
+}
