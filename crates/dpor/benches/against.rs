@@ -27,16 +27,18 @@ const SAY_EVERY: u64 = 1_024;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Engine {
     Dpor,
+    States,
     Loom,
     Shuttle,
 }
 
 impl Engine {
-    const ALL: [Engine; 3] = [Engine::Dpor, Engine::Loom, Engine::Shuttle];
+    const ALL: [Engine; 4] = [Engine::Dpor, Engine::States, Engine::Loom, Engine::Shuttle];
 
     fn name(self) -> &'static str {
         match self {
             Engine::Dpor => "dpor",
+            Engine::States => "stateful",
             Engine::Loom => "loom",
             Engine::Shuttle => "shuttle-dfs",
         }
@@ -44,7 +46,7 @@ impl Engine {
 
     fn programs(self) -> Vec<(&'static str, Program)> {
         match self {
-            Engine::Dpor => programs::all::<workloads::Announced>(),
+            Engine::Dpor | Engine::States => programs::all::<workloads::Announced>(),
             Engine::Loom => programs::all::<others::Loom>(),
             Engine::Shuttle => programs::all::<others::Shuttle>(),
         }
@@ -98,6 +100,12 @@ fn run_row(engine: &str, work: &str) {
                 0 => "complete".into(),
                 n => format!("complete, deadlocks: {n}"),
             }
+        }
+        Engine::States => {
+            let (states, deadlocks) = workloads::explore_states(&counted);
+            assert!(states.complete(), "cut short");
+            let deadlocks = if deadlocks > 0 { ", the deadlock found" } else { "" };
+            format!("complete, states: {}{deadlocks}", states.states())
         }
         Engine::Loom => others::explore_with_loom(counted),
         Engine::Shuttle => others::explore_with_shuttle(counted),

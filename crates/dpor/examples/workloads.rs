@@ -3,33 +3,43 @@
 
 pub mod programs;
 
+use std::cell::RefCell;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use programs::{Backend, Program, Word as _};
 use selvedge_dpor::{
-    Commutes, Dpor, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, Results, Step, join,
-    refine, run, spawn, step,
+    Commutes, Dpor, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, Results, StateHash,
+    Stateful, States, Step, at_rest, join, observe, refine, run, spawn, step,
 };
 
 /// Words, locks and tasks that announce their steps.
 pub struct Announced;
 
-/// A shared word: an object and a value. The scheduler lets one task run at a time, so that a
-/// relaxed atomic is as good as a plain variable.
-pub struct Word(u32, AtomicU64);
+thread_local! {
+    /// The values of the words, by number: all tasks run on one thread of the operating system.
+    static VALUES: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A shared word.
+pub struct Word(u32);
 
 impl Word {
-    fn access(&self, footprint: Footprint) {
+    /// Announces a step, then takes it: `change` makes the new value, and what the task gets to see.
+    fn access<R>(&self, footprint: Footprint, change: impl FnOnce(&mut u64) -> R) -> R {
         step(Op::new(Kind::Access(footprint), Object(self.0)));
+        VALUES.with_borrow_mut(|values| change(&mut values[self.0 as usize]))
     }
 
     fn add_unless_zero(&self) -> bool {
-        self.access(Footprint::RMW);
-        let done = self.1.load(Relaxed) != 0;
-        if done {
-            self.1.fetch_add(1, Relaxed);
-        } else {
+        let done = self.access(Footprint::RMW, |now| {
+            let done = *now != 0;
+            *now += u64::from(done);
+            done
+        });
+        observe(u64::from(done));
+        if !done {
             refine(Outcome::Failed);
         }
         done
@@ -38,32 +48,36 @@ impl Word {
 
 impl programs::Word for Word {
     fn load(&self) -> u64 {
-        self.access(Footprint::READ);
-        self.1.load(Relaxed)
+        let seen = self.access(Footprint::READ, |now| *now);
+        observe(seen);
+        seen
     }
 
     fn store(&self, value: u64) {
-        self.access(Footprint::WRITE);
-        self.1.store(value, Relaxed);
+        self.access(Footprint::WRITE, |now| *now = value);
     }
 
     fn add(&self, value: u64) {
-        self.access(Footprint { commutes: Commutes::Add, ..Footprint::WRITE });
-        self.1.fetch_add(value, Relaxed);
+        let footprint = Footprint { commutes: Commutes::Add, ..Footprint::WRITE };
+        self.access(footprint, |now| *now = now.wrapping_add(value));
     }
 
     fn fetch_sub(&self, value: u64) -> u64 {
-        self.access(Footprint::RMW);
-        self.1.fetch_sub(value, Relaxed)
+        let seen = self.access(Footprint::RMW, |now| std::mem::replace(now, *now - value));
+        observe(seen);
+        seen
     }
 
     fn compare_exchange(&self, old: u64, new: u64) -> Result<u64, u64> {
-        self.access(Footprint::RMW);
-        let done = self.1.compare_exchange(old, new, Relaxed, Relaxed);
-        if done.is_err() {
+        let seen = self.access(Footprint::RMW, |now| {
+            if *now == old { std::mem::replace(now, new) } else { *now }
+        });
+        observe(seen);
+        if seen != old {
             refine(Outcome::Failed);
+            return Err(seen);
         }
-        done
+        Ok(seen)
     }
 }
 
@@ -73,7 +87,11 @@ impl Backend for Announced {
     type Task = usize;
 
     fn word(number: usize, value: u64) -> Word {
-        Word(number as u32, AtomicU64::new(value))
+        VALUES.with_borrow_mut(|values| {
+            values.resize(values.len().max(number + 1), 0);
+            values[number] = value;
+        });
+        Word(number as u32)
     }
 
     fn lock(number: usize) -> u32 {
@@ -92,6 +110,10 @@ impl Backend for Announced {
 
     fn join(task: usize) {
         join(task);
+    }
+
+    fn at_rest(position: u64) {
+        at_rest(position);
     }
 }
 
@@ -157,6 +179,23 @@ pub fn explore(program: &Program, limit: u64) -> (Results, u64) {
     (results, deadlocks.load(Relaxed))
 }
 
+/// Hashes the values of all words.
+pub fn hash_values(hash: &mut StateHash) {
+    VALUES.with_borrow(|values| values.hash(hash));
+}
+
+/// Goes on from every state of the program once. Returns the results, and how many executions ended
+/// in a deadlock.
+pub fn explore_states(program: &Program) -> (States, u64) {
+    let deadlocks = Arc::new(AtomicU64::new(0));
+    let count = Box::new(Count(deadlocks.clone(), u64::MAX));
+    let stateful = Stateful::new(count, 10_000, hash_values);
+    let states = stateful.results();
+    let program = program.clone();
+    run(stateful, 0x1_0000, move || program());
+    (states, deadlocks.load(Relaxed))
+}
+
 /// The workloads, with what GenMC 0.11 needs under SC.
 fn all() -> Vec<(&'static str, Program, &'static str)> {
     let genmc = ["19", "110", "785", "15", "14", "1171", "1620", "185160"];
@@ -181,6 +220,17 @@ fn main() {
         let (executions, more) = (results.executions(), if results.complete() { "" } else { "+" });
         let rate = executions as f64 / seconds;
         println!("{name:15} {executions:>9}{more:1} {genmc:>10} {seconds:>10.3} {rate:>12.0}");
+    }
+    println!(
+        "\n{:15} {:>10} {:>10} {:>10} {:>12}",
+        "over states", "executions", "states", "seconds", "table KiB"
+    );
+    for (name, program, _) in all() {
+        let started = std::time::Instant::now();
+        let (states, _) = explore_states(&program);
+        let seconds = started.elapsed().as_secs_f64();
+        let (executions, table) = (states.executions(), states.table_bytes() / 1024);
+        println!("{name:15} {executions:>10} {:>10} {seconds:>10.3} {table:>12}", states.states());
     }
     println!("\n{:15} {:>10} {:>20}", "steps", "executions", "microseconds a step");
     for steps in [20, 200, 2_000] {

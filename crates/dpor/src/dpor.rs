@@ -116,6 +116,8 @@ struct Explore {
     next_wakeup: Vec<Branch>,
     has_begun: bool,
     is_redundant: bool,
+    /// How many steps the current execution has in common with the last that was analysed.
+    unchanged: usize,
     analysis: Analysis,
     sequence: Sequence,
     kept: Vec<usize>,
@@ -183,11 +185,8 @@ impl Explore {
         let frame = &mut self.frames[self.depth];
         let found = point.enabled.iter().find(|&&(task, _)| task == frame.label.task);
         match (found, frame.op) {
-            (Some(&(_, op)), Some(before)) if op == before => {
-                // What it did last time it will do again, and say again.
-                frame.deed = Deed::done(&op, None);
-                Ok(frame.label)
-            }
+            // What it did last time it will do again.
+            (Some(&(_, op)), Some(before)) if op == before => Ok(frame.label),
             (Some(&(_, op)), None) => {
                 frame.op = Some(op);
                 frame.deed = Deed::done(&op, None);
@@ -242,6 +241,11 @@ impl Explore {
     }
 
     /// Looks for races in the execution that has ended, and plans to run the other orders.
+    ///
+    /// A race between two steps that an earlier execution had too, and in the same place, has been
+    /// seen to then. What came after the race was another sequence then; but the sequences to be run
+    /// have their beginning in common, up to the later step of the race, and whatever can follow is
+    /// tried from there.
     fn plan_reversals(&mut self) {
         let events = self.frames.iter().map(|frame| Event {
             task: frame.label.task,
@@ -249,7 +253,8 @@ impl Explore {
             op: frame.op.expect("taken"),
             deed: frame.deed,
         });
-        self.analysis.run(events, &table::pending());
+        self.analysis.run(events, &table::pending(), self.unchanged);
+        self.unchanged = usize::MAX;
         let mut counts = self.results.0.borrow_mut();
         if let Some(traces) = &mut counts.traces
             && !traces.insert(self.analysis.trace_hash())
@@ -289,6 +294,7 @@ impl Explore {
             frame.op = None;
             frame.label = branch.label;
             self.next_wakeup = branch.children;
+            self.unchanged = self.unchanged.min(self.frames.len() - 1);
             return true;
         }
         false

@@ -173,10 +173,18 @@ pub(crate) struct Analysis {
 }
 
 impl Analysis {
-    /// Computes clocks and races of `taken`, followed by the steps that `pending` tasks announced.
-    pub(crate) fn run(&mut self, taken: impl Iterator<Item = Event>, pending: &[(usize, Op)]) {
-        self.events.clear();
-        self.events.extend(taken);
+    /// Computes the clocks of `taken`, followed by the steps that `pending` tasks announced, and the
+    /// races whose later step is not among the first `unchanged`: those are as they were the last
+    /// time, and so are their clocks and races.
+    pub(crate) fn run(
+        &mut self,
+        taken: impl Iterator<Item = Event>,
+        pending: &[(usize, Op)],
+        unchanged: usize,
+    ) {
+        let mut unchanged = unchanged.min(self.taken);
+        self.events.truncate(unchanged);
+        self.events.extend(taken.skip(unchanged));
         self.taken = self.events.len();
         self.events.extend(pending.iter().map(|&(task, op)| Event {
             task,
@@ -186,21 +194,34 @@ impl Analysis {
         }));
         let tasks = self.events.iter().map(|event| event.task + 1).max().unwrap_or(1);
         let spawned = self.events.iter().filter(|e| e.deed.effect == Effect::Spawn).count();
-        self.tasks = tasks.max(spawned + 1);
-        self.races.clear();
-        self.clocks.clear();
+        let tasks = tasks.max(spawned + 1);
+        if tasks > self.tasks {
+            // The clocks become longer.
+            self.tasks = tasks;
+            unchanged = 0;
+        }
+        self.forget_from(unchanged);
         self.clocks.resize(self.events.len() * self.tasks, 0);
-        self.numbers.clear();
-        self.previous.clear();
-        self.spawns.clear();
-        self.by_object.iter_mut().for_each(Vec::clear);
-        self.moves.iter_mut().for_each(Vec::clear);
+        for index in unchanged..self.events.len() {
+            self.add(index);
+        }
+    }
+
+    /// Goes back to where the steps from `first` on had not been looked at.
+    fn forget_from(&mut self, first: usize) {
+        self.races.clear();
+        self.numbers.truncate(first);
+        self.previous.truncate(first);
+        self.clocks.truncate(first * self.tasks);
+        for list in self.by_object.iter_mut().chain(&mut self.moves).chain([&mut self.spawns]) {
+            while list.pop_if(|event| *event as usize >= first).is_some() {}
+        }
+        self.spawned_by.resize(self.tasks, None);
+        self.spawned_by[self.spawns.len() + 1..].fill(None);
         self.last_of_task.clear();
         self.last_of_task.resize(self.tasks, None);
-        self.spawned_by.clear();
-        self.spawned_by.resize(self.tasks, None);
-        for index in 0..self.events.len() {
-            self.add(index);
+        for (index, event) in self.events[..first].iter().enumerate() {
+            self.last_of_task[event.task] = Some(index);
         }
     }
 
@@ -317,10 +338,26 @@ impl Analysis {
         events.map(|event| (event, &self.events[event])).filter(move |(_, e)| e.task != task)
     }
 
+    /// Stops at a step that overwrites all that this one is about: whatever conflicts with this one
+    /// and is older conflicts with that step too, so that it is ordered before this one by it. That is
+    /// so only if this step can come before that one, which nothing but a lock that it passes can
+    /// prevent.
     fn before_access(&self, task: usize, deed: &Deed, before: &mut Vec<Before>) {
-        for (event, other) in self.about(deed.object, task) {
-            if deed.depends_on(&other.deed) {
+        let Effect::Access(footprint) = deed.effect else { return };
+        let bits = footprint.reads | footprint.writes;
+        let passes_none = deed.passes == [None, None];
+        let list = self.by_object.get(deed.object as usize).map_or(&[][..], Vec::as_slice);
+        for event in list.iter().rev().map(|&event| event as usize) {
+            let other = &self.events[event];
+            if other.task != task && deed.depends_on(&other.deed) {
                 before.push(Before::new(event, true));
+            }
+            if passes_none
+                && let Effect::Access(of_other) = other.deed.effect
+                && of_other.commutes == Commutes::No
+                && of_other.writes & bits == bits
+            {
+                return;
             }
         }
     }
@@ -403,6 +440,7 @@ impl Analysis {
     /// A dependency from within a critical section that the later step had to wait for is none: the
     /// later step cannot come before it without coming before the acquisition.
     fn find_races(&mut self, later: usize, previous: Option<usize>, before: &mut [Before]) {
+        let found = self.races.len();
         before.sort_unstable_by_key(|b| std::cmp::Reverse(b.event));
         for at in 0..before.len() {
             let b = before[at];
@@ -417,7 +455,7 @@ impl Analysis {
             before[at].covers = is_feasible;
             if is_feasible && !is_ordered {
                 let race = Race { earlier: b.event, later };
-                if !self.races.contains(&race) {
+                if !self.races[found..].contains(&race) {
                     self.races.push(race);
                 }
             }
@@ -457,7 +495,10 @@ impl Analysis {
         let mut hasher = DefaultHasher::new();
         for event in order {
             let Event { task, alternative, .. } = self.events[event];
-            (task, alternative, self.clock(event)).hash(&mut hasher);
+            // As many tasks as have taken a step: the clocks may be longer for the sake of others.
+            let clock = self.clock(event);
+            let known = clock.iter().rposition(|&number| number > 0).map_or(0, |last| last + 1);
+            (task, alternative, &clock[..known]).hash(&mut hasher);
         }
         hasher.finish()
     }

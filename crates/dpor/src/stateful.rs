@@ -13,8 +13,8 @@ use crate::fingerprint::StateHash;
 use crate::table;
 use crate::{End, Observer, Step};
 
-/// Depth-first search over all schedules, in which an execution ends ([`End::Visited`]) where it
-/// comes to a state that was there before. Used *instead of* [`crate::Dpor`], for programs that
+/// Depth-first search over all schedules, in which nothing is tried after a state that was there
+/// before: an execution that comes to one runs to its end by any schedule. Used *instead of* [`crate::Dpor`], for programs that
 /// have few states for their many orders of steps: tasks that contend for one word.
 ///
 /// A coroutine's stack cannot be looked at, but a task's local state is a function of what the task
@@ -58,6 +58,7 @@ impl Stateful {
         let results = States::default();
         let strategy = Visit {
             search: Search::default(),
+            beyond: None,
             shared: Box::new(shared),
             visited: HashSet::default(),
             results: results.clone(),
@@ -90,7 +91,7 @@ impl States {
         self.0.borrow().states
     }
 
-    /// Executions so far, those that ended at a known state included.
+    /// Executions so far, those that came to a known state included.
     pub fn executions(&self) -> u64 {
         self.0.borrow().executions
     }
@@ -119,8 +120,14 @@ impl States {
     }
 }
 
+/// How many steps an execution may take beyond a known state. To let a short program end costs less
+/// than to tear it down, which throws away the stacks of its tasks, and what these own.
+const BEYOND_MAX: usize = 500;
+
 struct Visit {
     search: Search,
+    /// How many steps the current execution has taken since it came to a known state.
+    beyond: Option<usize>,
     shared: Box<dyn Fn(&mut StateHash)>,
     visited: HashSet<u128, BuildHasherDefault<Half>>,
     results: States,
@@ -135,25 +142,40 @@ impl Visit {
     }
 }
 
+impl Visit {
+    /// The next task in turn: a task that waits for another in a loop does not go on for ever.
+    fn go_beyond(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {
+        let taken = self.beyond.get_or_insert(0);
+        *taken += 1;
+        if *taken > BEYOND_MAX {
+            return Err(End::Visited);
+        }
+        let next = point.enabled.iter().find(|&&(task, _)| task > point.last);
+        let &(task, _) = next.unwrap_or(&point.enabled[0]);
+        Ok((task, 0))
+    }
+}
+
 impl Strategy for Visit {
     const COMPARES_STATES: bool = true;
 
     fn begin(&mut self) -> bool {
+        self.beyond = None;
         let goes_on = self.search.begin();
         self.results.0.borrow_mut().complete = !goes_on;
         goes_on
     }
 
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {
-        if self.search.is_at_new_point() {
+        if self.beyond.is_none() && self.search.is_at_new_point() {
             if !self.visited.insert(self.state()) {
-                return Err(End::Visited);
+                return self.go_beyond(point);
             }
             let mut counts = self.results.0.borrow_mut();
             counts.states = self.visited.len() as u64;
             counts.table_bytes = self.visited.capacity() * size_of::<u128>();
         }
-        self.search.decide(point)
+        if self.beyond.is_some() { self.go_beyond(point) } else { self.search.decide(point) }
     }
 
     fn ended(&mut self, end: &End, schedule: &[Step]) {

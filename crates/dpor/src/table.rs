@@ -227,7 +227,8 @@ pub fn observe(value: u64) {
 
 /// Says that the calling task has no live local variable: what it will do is determined by its
 /// `position`, by what it was given when it was spawned, and by what it reads from now on. What it
-/// has observed so far no longer tells states apart. Counts only under [`crate::Stateful`].
+/// has observed so far no longer tells states apart; nor does it after the task's end, if this is
+/// what it did last. Counts only under [`crate::Stateful`].
 pub fn at_rest(position: u64) {
     with_local(|local| local.at_rest(position));
 }

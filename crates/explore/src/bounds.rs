@@ -119,6 +119,10 @@ pub struct Bounds {
     pub seed: u64,
     /// How many binary choices an execution may make under loom; each costs every execution a step.
     pub loom_choices: usize,
+    /// After a violation, search on and count them all ([`crate::Exploration::violations`]). The
+    /// verdict, its counts and the counterexample are those of the search that stops at the first.
+    /// Not under loom, whose search cannot go on after a failure.
+    pub keep_going: bool,
     /// Set from outside to stop (Ctrl-C).
     pub interrupted: Option<Arc<AtomicBool>>,
     /// Told every thousand executions or so.
@@ -136,6 +140,7 @@ impl Bounds {
         pct_depth: 3,
         seed: 0x5e17_ed6e,
         loom_choices: 0,
+        keep_going: false,
         interrupted: None,
         progress: None,
     };
@@ -156,6 +161,7 @@ impl fmt::Debug for Bounds {
             .field("pct_depth", &self.pct_depth)
             .field("seed", &self.seed)
             .field("loom_choices", &self.loom_choices)
+            .field("keep_going", &self.keep_going)
             .finish_non_exhaustive()
     }
 }

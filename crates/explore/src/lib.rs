@@ -23,6 +23,7 @@ mod run;
 mod sc;
 mod task;
 mod verdict;
+mod violations;
 mod weak;
 mod word;
 
@@ -33,6 +34,7 @@ pub use run::{
 };
 pub use task::{Place, choose, fail, fail_about, join, spawn};
 pub use verdict::{Exploration, Verdict};
+pub use violations::{Violation, Violations};
 pub use word::{Access, Rmw, Word, fence};
 
 use std::sync::Arc;
@@ -54,6 +56,8 @@ pub fn explore(
 ) -> Exploration {
     panics::install_hook();
     let started = Instant::now();
+    let all = bounds;
+    let bounds = &Bounds { keep_going: false, ..bounds.clone() };
     if let Some(why) = sc::not_deterministic(bounds, &body) {
         return verdict::undecided(engine, why, started.elapsed());
     }
@@ -72,7 +76,20 @@ pub fn explore(
     {
         exploration.counterexample = Some(simpler);
     }
+    if all.keep_going && engine != Engine::Loom && exploration.counterexample.is_some() {
+        exploration.violations = Some(count_violations(engine, all, &body));
+    }
     exploration
+}
+
+/// Runs the search once more, past every violation.
+fn count_violations(engine: Engine, bounds: &Bounds, body: &Body) -> Violations {
+    let monitors = run::take_monitors();
+    run::begin_exploration(engine, bounds, monitors);
+    let cut = sc::explore(engine, bounds, body);
+    let tally = run::with(|run| std::mem::take(&mut run.tally));
+    let complete = cut.is_none() && engine.is_exhaustive();
+    Violations { distinct: tally.violations, executions: tally.executions, complete }
 }
 
 /// How many preemptions, and executions for each number of them, are tried for a simpler

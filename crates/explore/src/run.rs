@@ -12,6 +12,7 @@ use selvedge_trace::{
     Paths, Rule, TaskInfo, Waiting,
 };
 
+use crate::violations::{self, Violation};
 use crate::{Bounds, Engine, MemoryModel};
 
 /// A deadlock that no monitor explained.
@@ -43,6 +44,8 @@ pub(crate) struct Tally {
     pub(crate) counterexample: Option<Counterexample>,
     /// A limit of the engine that an execution ran into, if one did.
     pub(crate) exceeded: Option<String>,
+    /// Counted only if the search goes on after a violation.
+    pub(crate) violations: Vec<Violation>,
 }
 
 #[derive(Default)]
@@ -57,6 +60,7 @@ pub(crate) struct Run {
     finding: Option<Finding>,
     steps: usize,
     steps_max: usize,
+    keeps_going: bool,
     monitors: Vec<Box<dyn Monitor>>,
     infos: Vec<TaskInfo>,
 }
@@ -71,7 +75,8 @@ pub(crate) fn with<R>(f: impl FnOnce(&mut Run) -> R) -> R {
 
 pub(crate) fn begin_exploration(engine: Engine, bounds: &Bounds, monitors: Vec<Box<dyn Monitor>>) {
     with(|run| {
-        *run = Run { engine: Some(engine), monitors, steps_max: bounds.steps_max, ..Run::default() }
+        let Bounds { steps_max, keep_going: keeps_going, .. } = *bounds;
+        *run = Run { engine: Some(engine), monitors, steps_max, keeps_going, ..Run::default() }
     });
 }
 
@@ -165,6 +170,11 @@ impl Run {
         self.events.push(event);
     }
 
+    /// Does the search go on after a violation?
+    pub(crate) fn goes_on(&self) -> bool {
+        self.keeps_going
+    }
+
     /// Has this execution more steps than allowed? A scenario that spins never ends by itself.
     pub(crate) fn is_too_long(&self) -> bool {
         self.steps > self.steps_max
@@ -219,6 +229,10 @@ impl Run {
             finding = Some(Finding { rule: NO_DEADLOCK, message, event: None });
         }
         let Some(finding) = finding else { return false };
+        if self.keeps_going {
+            violations::count(&mut self.tally.violations, &execution, &finding);
+            return true;
+        }
         let mut counterexample = Counterexample::new(&execution, &finding);
         counterexample.schedule = schedule.to_vec();
         self.tally.counterexample.get_or_insert(counterexample);

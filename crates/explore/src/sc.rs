@@ -144,7 +144,7 @@ impl Observer for Watch {
             run::with(|run| run.end_execution(matches!(end, End::Deadlock(_)), &schedule));
         let cut = match end {
             End::NotDeterministic(what) => Some(Cut::NotDeterministic(what.clone())),
-            _ if violated => Some(Cut::Violation),
+            _ if violated && !self.bounds.keep_going => Some(Cut::Violation),
             _ if is_cut => Some(Cut::Steps),
             _ => self.spent(),
         };

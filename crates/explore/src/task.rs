@@ -54,6 +54,17 @@ pub(crate) fn announce(kind: Kind, object: u32, primitive: &'static str, name: N
     turn
 }
 
+/// An object that nobody ever wakes.
+const NEVER: Object = Object(u32::MAX);
+
+/// The task takes no further step; the others do. An execution that is given up shows only the
+/// races of the steps that it took, so that a search for all violations must not give up any.
+fn stand_still() -> ! {
+    loop {
+        selvedge_dpor::step(Op::new(Kind::Wait { consume: false }, NEVER));
+    }
+}
+
 /// Why an execution is given up by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stop {
@@ -74,6 +85,9 @@ pub(crate) fn take_stop() -> Option<Stop> {
 }
 
 fn stop(why: Stop) -> ! {
+    if why == Stop::Failed && run::with(|run| run.goes_on()) {
+        stand_still();
+    }
     STOPPED.replace(Some(why));
     if run::is_weak() {
         weak::give_up()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use selvedge_trace::Counterexample;
 
 use crate::run;
-use crate::{Bounds, Engine};
+use crate::{Bounds, Engine, Violations};
 
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,6 +73,8 @@ pub struct Exploration {
     pub counterexample: Option<Counterexample>,
     /// Evidence that no single execution shows: a cycle of lock orders.
     pub evidence: Option<String>,
+    /// All violations, if they were to be counted ([`Bounds::keep_going`]) and an execution shows one.
+    pub violations: Option<Violations>,
 }
 
 impl Exploration {
@@ -156,6 +158,7 @@ pub(crate) fn conclude(
         elapsed,
         counterexample: tally.counterexample,
         evidence,
+        violations: None,
     }
 }
 
@@ -170,5 +173,6 @@ pub(crate) fn undecided(engine: Engine, why: Cut, elapsed: Duration) -> Explorat
         elapsed,
         counterexample: None,
         evidence: None,
+        violations: None,
     }
 }

@@ -1,0 +1,60 @@
+//! All violations of a scenario, counted ([`crate::Bounds::keep_going`]).
+
+use selvedge_trace::{End, Execution, Finding, PathId, Rule};
+
+/// The violations that the executions of a scenario show.
+///
+/// A task that breaks a rule stops there for good, and the others go on as far as they can. An execution
+/// counts once: for the first rule that it breaks.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Violations {
+    /// The distinct ones, in the order in which they were found.
+    pub distinct: Vec<Violation>,
+    /// How many executions were run to count them.
+    pub executions: u64,
+    /// Were all executions of the scenario run? If not, there may be others, and each may happen more often.
+    pub complete: bool,
+}
+
+/// A rule, and where it is broken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// The rule.
+    pub rule: Rule,
+    /// The functions and the object of the fatal step (`outer > inner: object`); of a deadlock, those of
+    /// each task that waits; empty if no step is to blame.
+    pub location: String,
+    /// What was seen the first time.
+    pub message: String,
+    /// In how many executions it was seen, at least 1.
+    pub executions: u64,
+}
+
+/// Books a finding of an execution.
+pub(crate) fn count(violations: &mut Vec<Violation>, execution: &Execution<'_>, finding: &Finding) {
+    let location = location(execution, finding);
+    let known = violations.iter_mut().find(|v| v.rule == finding.rule && v.location == location);
+    match known {
+        Some(violation) => violation.executions += 1,
+        None => violations.push(Violation {
+            rule: finding.rule,
+            location,
+            message: finding.message.clone(),
+            executions: 1,
+        }),
+    }
+}
+
+fn location(execution: &Execution<'_>, finding: &Finding) -> String {
+    let at = |path: PathId, object: String| {
+        format!("{}: {object}", execution.paths.functions(path).join(" > "))
+    };
+    if let End::Deadlock(waiting) = execution.end {
+        // Who waits for the end of a task that is blocked is not to blame.
+        let blocked = waiting.iter().filter(|w| w.primitive != "join");
+        let places: Vec<String> = blocked.map(|w| at(w.path, w.name.to_string())).collect();
+        return places.join("; ");
+    }
+    let event = finding.event.and_then(|event| execution.events.get(event));
+    event.map_or(String::new(), |event| at(event.path, event.name.to_string()))
+}
