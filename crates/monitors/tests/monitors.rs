@@ -1,7 +1,8 @@
 //! Each monitor finds what it is for, and is silent about the corrected twin.
 
 use selvedge_monitors::{
-    LOCKS_HAVE_ONE_ORDER, Ledger, LockOrder, NOBODY_WAITS_FOR_EVER, REFERENCES_BALANCE, WaitGraph,
+    LOCKS_HAVE_ONE_ORDER, Ledger, LockOrder, NOBODY_WAITS_FOR_EVER, PLAIN_ACCESSES_DO_NOT_RACE,
+    REFERENCES_BALANCE, Races, WaitGraph, standard,
 };
 use selvedge_trace::{
     Action, Context, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths, TaskInfo,
@@ -126,4 +127,140 @@ fn a_deadlock_is_explained_by_who_holds_what() {
     let finding = show(&mut WaitGraph, &[], &alone).expect("found");
     assert_eq!(finding.message, "CPU0 task0 waits for object[1], which nobody will give it");
     assert_eq!(show(&mut WaitGraph, &events, &End::Complete), None);
+}
+
+const WRITE: Action = Action::PlainWrite;
+const READ: Action = Action::PlainRead;
+
+fn ordered(task: u8, action: Action, object: u32, order: Order) -> Event {
+    Event { order, ..event(task, action, object) }
+}
+
+fn of_task(task: u8, action: Action, other: u64) -> Event {
+    Event { new: other, ..event(task, action, u32::MAX) }
+}
+
+/// The index of the later side, if there is a race.
+fn race(events: &[Event]) -> Option<usize> {
+    let finding = show(&mut Races, events, &End::Complete)?;
+    assert_eq!(finding.rule, PLAIN_ACCESSES_DO_NOT_RACE);
+    finding.event
+}
+
+#[test]
+fn a_race_is_told_from_both_sides() {
+    let mut paths = Paths::default();
+    let outer = paths.enter(PathId::ROOT, "migrate_prep");
+    let inner = paths.enter(outer, "has_bh_in_lru");
+    let install = paths.enter(PathId::ROOT, "bh_lru_install");
+    let events = [
+        Event { path: install, new: 1, ..event(0, WRITE, A) },
+        // However much both do in between: nothing of it is about the other.
+        event(0, Action::Lock, B),
+        event(0, Action::Unlock, B),
+        event(1, Action::Lock, GUARD),
+        Event { path: inner, old: 1, new: 1, ..event(1, READ, A) },
+    ];
+    let execution =
+        Execution { events: &events, paths: &paths, tasks: &tasks(), end: &End::Complete };
+    let finding = Races.execution(&execution).expect("found");
+    assert_eq!(finding.event, Some(4));
+    assert_eq!(
+        finding.message,
+        "data race in bh_lru_install / has_bh_in_lru: \
+         plain write of object[0] (0 -> 1) by task task0 on CPU0 in bh_lru_install(); \
+         plain read of object[0] (1) by task task1 on CPU1 in migrate_prep() > has_bh_in_lru()"
+    );
+    assert_eq!(standard().len(), 3, "models race on purpose: a claim asks for this monitor");
+}
+
+#[test]
+fn accesses_race_only_if_one_writes_and_one_is_plain() {
+    let marked = [(Action::Read, false), (Action::Write, true), (Action::Update, true)];
+    let plain = [(READ, false), (WRITE, true)];
+    for (first, writes) in marked.into_iter().chain(plain) {
+        for (second, also_writes) in marked.into_iter().chain(plain) {
+            let is_plain = |action| matches!(action, READ | WRITE);
+            let expected = (writes || also_writes) && (is_plain(first) || is_plain(second));
+            let events = |task| [event(0, first, A), event(task, second, A)];
+            assert_eq!(race(&events(1)), expected.then_some(1), "{first:?}, {second:?}");
+            assert_eq!(race(&events(0)), None, "one task: {first:?}, {second:?}");
+        }
+    }
+}
+
+#[test]
+fn locks_wakeups_starts_and_joins_order_plain_accesses() {
+    let between =
+        |middle: &[Event]| race(&[&[event(0, WRITE, A)], middle, &[event(1, READ, A)]].concat());
+    let (lock, unlock) = (Action::Lock, Action::Unlock);
+    assert_eq!(between(&[event(0, unlock, B), event(1, lock, B)]), None);
+    assert_eq!(between(&[event(0, unlock, B), event(1, Action::TryLock, B)]), None);
+    assert_eq!(between(&[event(0, Action::Wake, B), event(1, Action::Wait, B)]), None);
+    assert_eq!(between(&[of_task(0, Action::Spawn, 1)]), None);
+    assert_eq!(between(&[of_task(1, Action::Join, 0)]), None);
+    // Through a third task.
+    let relay = [event(0, unlock, B), event(2, lock, B), event(2, unlock, GUARD)];
+    assert_eq!(between(&[&relay[..], &[event(1, lock, GUARD)]].concat()), None);
+
+    assert_eq!(between(&[event(0, unlock, B), event(1, lock, GUARD)]), Some(3), "another lock");
+    assert_eq!(between(&[event(1, lock, B), event(0, unlock, B)]), Some(3), "taken before");
+    assert_eq!(between(&[event(0, unlock, B), event(1, Action::TryLockFailed, B)]), Some(3));
+    assert_eq!(between(&[of_task(0, Action::Spawn, 2)]), Some(2), "another task");
+    // What is done after the release is not ordered.
+    let late = [event(0, unlock, B), event(0, WRITE, A), event(1, lock, B), event(1, READ, A)];
+    assert_eq!(race(&late), Some(3));
+}
+
+#[test]
+fn a_flag_orders_plain_accesses_if_it_releases_and_acquires() {
+    use Order::{Acquire, Full, Relaxed, Release};
+    let passed = |write: Order, read: Order| {
+        let (set, see) = (Action::Write, Action::Read);
+        race(&[
+            event(0, WRITE, A),
+            ordered(0, set, B, write),
+            ordered(1, see, B, read),
+            event(1, READ, A),
+        ])
+    };
+    assert_eq!(passed(Release, Acquire), None);
+    assert_eq!(passed(Relaxed, Acquire), Some(3));
+    assert_eq!(passed(Release, Relaxed), Some(3));
+
+    let barriers = |before: Order, after: Order| {
+        race(&[
+            event(0, WRITE, A),
+            ordered(0, Action::Fence, u32::MAX, before),
+            event(0, Action::Write, B),
+            event(1, Action::Read, B),
+            ordered(1, Action::Fence, u32::MAX, after),
+            event(1, READ, A),
+        ])
+    };
+    assert_eq!(barriers(Release, Acquire), None);
+    assert_eq!(barriers(Full, Full), None);
+    assert_eq!(barriers(Acquire, Acquire), Some(5));
+    assert_eq!(barriers(Release, Release), Some(5));
+
+    let stale = Event { stale: true, ..ordered(1, Action::Read, B, Acquire) };
+    let release = ordered(0, Action::Write, B, Release);
+    assert_eq!(race(&[event(0, WRITE, A), release, stale, event(1, READ, A)]), Some(3));
+}
+
+/// An update continues what a release store began; a plain or relaxed store begins anew; an update
+/// that did not happen acquires nothing.
+#[test]
+fn updates_pass_on_what_was_released() {
+    let through = |middle: Event, last: Event| {
+        let release = ordered(0, Action::Write, B, Order::Release);
+        race(&[event(0, WRITE, A), release, middle, last, event(1, READ, A)])
+    };
+    let acquire = ordered(1, Action::Read, B, Order::Acquire);
+    assert_eq!(through(event(2, Action::Update, B), acquire), None);
+    assert_eq!(through(event(2, Action::Write, B), acquire), Some(4));
+    let full = |action| ordered(1, action, B, Order::Full);
+    let idle = event(2, Action::Read, B);
+    assert_eq!(through(idle, full(Action::Update)), None);
+    assert_eq!(through(idle, full(Action::UpdateFailed)), Some(4));
 }

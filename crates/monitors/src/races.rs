@@ -1,0 +1,235 @@
+//! Data races: conflicting accesses to one object, of which one is plain, that nothing orders.
+//!
+//! Found by *happens-before*, with vector clocks: an execution that reaches both accesses shows the
+//! race, whichever came first and however far apart they were.
+
+use std::collections::BTreeMap;
+
+use selvedge_trace::{Action, Event, Execution, Finding, Monitor, Order, Rule};
+
+/// The rule of the race detector.
+pub const PLAIN_ACCESSES_DO_NOT_RACE: Rule = Rule("plain accesses do not race");
+
+/// Finds two accesses of different tasks to one object, at least one a write and at least one plain
+/// (unmarked), neither of which happens before the other. Not among [`crate::standard`]: models
+/// read some words plainly on purpose (`data_race()`). A claim that wants it asks for it.
+///
+/// What orders the steps of different tasks:
+/// - the release of a lock, and its next acquisition; a wake-up, and the wait that it ends; the
+///   start of a task, and its steps; the end of a task, and the join;
+/// - a store with release ordering, or any store after a release or full barrier, and a load with
+///   acquire ordering, or any load before an acquire or full barrier, that reads what was stored,
+///   or what updates in between made of it. An update with full ordering is both, with a full barrier
+///   on either side; one that did not happen orders nothing.
+///
+/// These are the synchronises-with rules of C11 (with the release sequences of C++20). LKMM orders
+/// more: by dependencies, such as an address that was read; a pair that is ordered by these alone is
+/// reported here. A stale read (`Event::stale`, weak memory) orders nothing, because the event does
+/// not say which store it read.
+///
+/// Objects are compared as a whole: plain updates of different bits of a word conflict, as they do
+/// in the machine.
+#[derive(Default)]
+pub struct Races;
+
+impl Monitor for Races {
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        let mut clocks = Clocks::default();
+        let events = execution.events.iter().enumerate();
+        events.into_iter().find_map(|(index, event)| {
+            let other = clocks.take(index, event)?;
+            let message = explain(execution, other, index);
+            Some(Finding { rule: PLAIN_ACCESSES_DO_NOT_RACE, message, event: Some(index) })
+        })
+    }
+}
+
+/// How much of each task is known: the number of its last step that happens before.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Clock(Vec<u32>);
+
+impl Clock {
+    fn get(&self, task: usize) -> u32 {
+        self.0.get(task).copied().unwrap_or(0)
+    }
+
+    fn join(&mut self, other: &Clock) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine = (*mine).max(*theirs);
+        }
+    }
+
+    fn tick(&mut self, task: usize) {
+        if self.0.len() <= task {
+            self.0.resize(task + 1, 0);
+        }
+        self.0[task] += 1;
+    }
+}
+
+#[derive(Default)]
+struct Task {
+    now: Clock,
+    /// What its last release or full barrier keeps before its later stores.
+    released: Clock,
+    /// What its loads have seen released, to be known after its next acquire or full barrier.
+    seen: Clock,
+}
+
+/// A kind of access: the last of each kind by each task is remembered. If that one is ordered before
+/// a step, so are those before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Kind {
+    writes: bool,
+    plain: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Last {
+    /// The number of the step within its task.
+    number: u32,
+    /// Its index in the execution.
+    event: usize,
+}
+
+#[derive(Default)]
+struct Object {
+    /// What a load of the present value that acquires gets to know.
+    sync: Clock,
+    last: BTreeMap<(usize, Kind), Last>,
+}
+
+#[derive(Default)]
+struct Clocks {
+    tasks: Vec<Task>,
+    objects: BTreeMap<u32, Object>,
+}
+
+impl Clocks {
+    fn task(&mut self, task: usize) -> &mut Task {
+        if self.tasks.len() <= task {
+            self.tasks.resize_with(task + 1, Task::default);
+        }
+        &mut self.tasks[task]
+    }
+
+    /// Takes an event. Returns the earlier one that it races with, if there is one.
+    fn take(&mut self, index: usize, event: &Event) -> Option<usize> {
+        if event.action.is_note() {
+            return None;
+        }
+        let me = usize::from(event.task);
+        self.task(me).now.tick(me);
+        let other = event.new as usize;
+        match event.action {
+            Action::Lock | Action::TryLock | Action::Wait => {
+                let known = &self.objects.entry(event.object).or_default().sync;
+                self.tasks[me].now.join(known);
+            }
+            Action::Unlock | Action::Wake => {
+                let now = &self.tasks[me].now;
+                self.objects.entry(event.object).or_default().sync.join(now);
+            }
+            Action::Spawn => {
+                let now = self.tasks[me].now.clone();
+                self.task(other).now.join(&now);
+            }
+            Action::Join => {
+                let ended = self.task(other).now.clone();
+                self.task(me).now.join(&ended);
+            }
+            Action::Fence => self.fence(me, event.order),
+            _ => return self.access(index, event, me),
+        }
+        None
+    }
+
+    fn access(&mut self, index: usize, event: &Event, me: usize) -> Option<usize> {
+        let kind = kind(event.action)?;
+        let is_full = event.action == Action::Update && event.order == Order::Full;
+        if is_full {
+            self.fence(me, Order::Full);
+        }
+        let task = &mut self.tasks[me];
+        let object = self.objects.entry(event.object).or_default();
+        let reads = !matches!(event.action, Action::Write | Action::PlainWrite);
+        if reads && !kind.plain && !event.stale {
+            task.seen.join(&object.sync);
+            let acquires = matches!(event.order, Order::Acquire | Order::Full);
+            if acquires && event.action != Action::UpdateFailed {
+                task.now.join(&object.sync);
+            }
+        }
+        let race = object.last.iter().find(|((task_of, other), last)| {
+            *task_of != me
+                && (kind.writes || other.writes)
+                && (kind.plain || other.plain)
+                && task.now.get(*task_of) < last.number
+        });
+        let race = race.map(|(_, last)| last.event);
+        if kind.writes {
+            if event.action != Action::Update {
+                // An update goes on with what the store before it released; a store begins anew.
+                object.sync = Clock::default();
+            }
+            if !kind.plain {
+                object.sync.join(&task.released);
+                if matches!(event.order, Order::Release | Order::Full) {
+                    object.sync.join(&task.now);
+                }
+            }
+        }
+        object.last.insert((me, kind), Last { number: task.now.get(me), event: index });
+        if is_full {
+            self.fence(me, Order::Full);
+        }
+        race
+    }
+
+    fn fence(&mut self, task: usize, order: Order) {
+        let task = &mut self.tasks[task];
+        if matches!(order, Order::Acquire | Order::Full) {
+            task.now.join(&task.seen);
+        }
+        if matches!(order, Order::Release | Order::Full) {
+            task.released = task.now.clone();
+        }
+    }
+}
+
+fn kind(action: Action) -> Option<Kind> {
+    match action {
+        Action::Read | Action::UpdateFailed => Some(Kind { writes: false, plain: false }),
+        Action::Write | Action::Update => Some(Kind { writes: true, plain: false }),
+        Action::PlainRead => Some(Kind { writes: false, plain: true }),
+        Action::PlainWrite => Some(Kind { writes: true, plain: true }),
+        _ => None,
+    }
+}
+
+/// Both sides, the earlier one first, as KCSAN reports a race.
+fn explain(execution: &Execution<'_>, first: usize, second: usize) -> String {
+    let side = |event: &Event| {
+        let task = execution.tasks.get(usize::from(event.task));
+        let name = task.map_or("a task".into(), |info| format!("task {}", info.name));
+        let on = task
+            .and_then(|info| info.cpu)
+            .map_or(String::new(), |_| format!(" on CPU{}", event.cpu));
+        let path = execution.paths.functions(event.path).join("() > ");
+        let path = if path.is_empty() { "the scenario".into() } else { format!("{path}()") };
+        let (how, values) = match event.action {
+            Action::PlainRead => ("plain read", format!("{}", event.old)),
+            Action::Read | Action::UpdateFailed => ("marked read", format!("{}", event.old)),
+            Action::PlainWrite => ("plain write", format!("{} -> {}", event.old, event.new)),
+            _ => ("marked write", format!("{} -> {}", event.old, event.new)),
+        };
+        format!("{how} of {} ({values}) by {name}{on} in {path}", event.name)
+    };
+    let [first, second] = [first, second].map(|at| &execution.events[at]);
+    let within = |event: &Event| execution.paths.innermost(event.path).unwrap_or("the scenario");
+    let (here, there) = (within(first), within(second));
+    format!("data race in {here} / {there}: {}; {}", side(first), side(second))
+}
