@@ -123,6 +123,16 @@ pub struct Bounds {
     /// verdict, its counts and the counterexample are those of the search that stops at the first.
     /// Not under loom, whose search cannot go on after a failure.
     pub keep_going: bool,
+    /// Dpor goes on from every *state* once, instead of running every trace once: faster where tasks
+    /// contend for one word, slower elsewhere, and as complete, but for the probability that
+    /// [`crate::Exploration::states`] names. A state is the words, locks and tokens, the references
+    /// that are booked, what [`crate::shared_state`] adds, and what each task has observed since
+    /// [`crate::at_rest`].
+    ///
+    /// For scenarios that share nothing else, and for monitors whose finding is determined by the
+    /// state and the next step, as those of the standard set are; not for the race detector, which
+    /// judges the way to a state. Without effect on a search with `preemptions_max`.
+    pub stateful: bool,
     /// Set from outside to stop (Ctrl-C).
     pub interrupted: Option<Arc<AtomicBool>>,
     /// Told every thousand executions or so.
@@ -141,9 +151,15 @@ impl Bounds {
         seed: 0x5e17_ed6e,
         loom_choices: 0,
         keep_going: false,
+        stateful: false,
         interrupted: None,
         progress: None,
     };
+
+    /// Does a search of this engine compare states?
+    pub(crate) fn compares_states(&self, engine: Engine) -> bool {
+        self.stateful && engine == Engine::Dpor && self.preemptions_max.is_none()
+    }
 
     pub(crate) fn is_interrupted(&self) -> bool {
         self.interrupted.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
@@ -162,6 +178,7 @@ impl fmt::Debug for Bounds {
             .field("seed", &self.seed)
             .field("loom_choices", &self.loom_choices)
             .field("keep_going", &self.keep_going)
+            .field("stateful", &self.stateful)
             .finish_non_exhaustive()
     }
 }

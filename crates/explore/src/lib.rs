@@ -21,6 +21,7 @@ mod lock;
 mod panics;
 mod run;
 mod sc;
+mod state;
 mod task;
 mod verdict;
 mod violations;
@@ -32,6 +33,7 @@ pub use lock::{Lock, Token};
 pub use run::{
     Enter, current_context, current_cpu, current_path, enter, is_weak, me, note, path_text, under,
 };
+pub use state::{States, at_rest, shared_state};
 pub use task::{Place, choose, fail, fail_about, join, spawn};
 pub use verdict::{Exploration, Verdict};
 pub use violations::{Violation, Violations};
@@ -56,7 +58,8 @@ pub fn explore(
 ) -> Exploration {
     panics::install_hook();
     let started = Instant::now();
-    let all = bounds;
+    // What violations there were before is not part of a state.
+    let past_violations = Bounds { stateful: false, ..bounds.clone() };
     let bounds = &Bounds { keep_going: false, ..bounds.clone() };
     if let Some(why) = sc::not_deterministic(bounds, &body) {
         return verdict::undecided(engine, why, started.elapsed());
@@ -76,8 +79,9 @@ pub fn explore(
     {
         exploration.counterexample = Some(simpler);
     }
-    if all.keep_going && engine != Engine::Loom && exploration.counterexample.is_some() {
-        exploration.violations = Some(count_violations(engine, all, &body));
+    let is_counted = past_violations.keep_going && engine != Engine::Loom;
+    if is_counted && exploration.counterexample.is_some() {
+        exploration.violations = Some(count_violations(engine, &past_violations, &body));
     }
     exploration
 }

@@ -6,14 +6,16 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
 
 use selvedge_trace::{
     Action, Context, Counterexample, End, Event, Execution, Finding, Monitor, Name, Order, PathId,
     Paths, Rule, TaskInfo, Waiting,
 };
 
+use crate::state::Shared;
 use crate::violations::{self, Violation};
-use crate::{Bounds, Engine, MemoryModel};
+use crate::{Bounds, Engine, MemoryModel, States};
 
 /// A deadlock that no monitor explained.
 const NO_DEADLOCK: Rule = Rule("no task waits for ever");
@@ -46,6 +48,18 @@ pub(crate) struct Tally {
     pub(crate) exceeded: Option<String>,
     /// Counted only if the search goes on after a violation.
     pub(crate) violations: Vec<Violation>,
+    /// Told apart by a search that compares states.
+    pub(crate) states: Option<States>,
+}
+
+/// How an execution ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ended {
+    /// Every task returned, or the scenario stopped it with a finding.
+    Complete,
+    Deadlock,
+    /// It was given up somewhere: the end of it is not that of the scenario.
+    Cut,
 }
 
 #[derive(Default)]
@@ -61,6 +75,8 @@ pub(crate) struct Run {
     steps: usize,
     steps_max: usize,
     keeps_going: bool,
+    /// Kept only for a search that compares states.
+    pub(crate) shared: Option<Shared>,
     monitors: Vec<Box<dyn Monitor>>,
     infos: Vec<TaskInfo>,
 }
@@ -76,7 +92,9 @@ pub(crate) fn with<R>(f: impl FnOnce(&mut Run) -> R) -> R {
 pub(crate) fn begin_exploration(engine: Engine, bounds: &Bounds, monitors: Vec<Box<dyn Monitor>>) {
     with(|run| {
         let Bounds { steps_max, keep_going: keeps_going, .. } = *bounds;
-        *run = Run { engine: Some(engine), monitors, steps_max, keeps_going, ..Run::default() }
+        let shared = bounds.compares_states(engine).then(Shared::default);
+        let engine = Some(engine);
+        *run = Run { engine, monitors, steps_max, keeps_going, shared, ..Run::default() }
     });
 }
 
@@ -94,6 +112,9 @@ pub(crate) fn begin_execution() {
         run.steps = 0;
         run.objects = 0;
         run.current = 0;
+        if let Some(shared) = &mut run.shared {
+            shared.forget();
+        }
         let info = TaskInfo { name: "main".into(), cpu: None, context: Context::Task };
         run.add_task(info, [None, None]);
     });
@@ -120,7 +141,16 @@ impl Run {
 
     pub(crate) fn new_object(&mut self) -> u32 {
         self.objects += 1;
+        // An object that is made by a task: its number says who else made one before.
+        selvedge_dpor::observe(u64::from(self.objects));
         self.objects - 1
+    }
+
+    /// Where each task is, as far as that can differ between tasks that have observed the same.
+    pub(crate) fn hash_places(&self, hash: &mut impl Hasher) {
+        for task in &self.tasks {
+            (task.path, task.cpu, task.context, task.passes, task.finished).hash(hash);
+        }
     }
 
     pub(crate) fn me(&self) -> &TaskState {
@@ -153,6 +183,9 @@ impl Run {
     pub(crate) fn record(&mut self, event: Event) {
         if let Action::Mark(state) = event.action {
             self.tally.reached.insert(state);
+        }
+        if let Some(shared) = &mut self.shared {
+            shared.book(&event);
         }
         if !event.action.is_note() {
             self.steps += 1;
@@ -207,12 +240,12 @@ impl Run {
     }
 
     /// Counts the execution and shows it to the monitors. True if a rule was broken.
-    pub(crate) fn end_execution(&mut self, deadlocked: bool, schedule: &[i32]) -> bool {
+    pub(crate) fn end_execution(&mut self, ended: Ended, schedule: &[i32]) -> bool {
         self.tally.executions += 1;
         self.tally.steps_max = self.tally.steps_max.max(self.steps);
         let end = match () {
-            () if self.finding.is_some() => End::Stopped,
-            () if deadlocked => End::Deadlock(self.waiting()),
+            () if self.finding.is_some() || ended == Ended::Cut => End::Stopped,
+            () if ended == Ended::Deadlock => End::Deadlock(self.waiting()),
             () => End::Complete,
         };
         self.infos.clear();
@@ -224,7 +257,7 @@ impl Run {
             let found = monitor.execution(&execution);
             finding = finding.or(found);
         }
-        if finding.is_none() && deadlocked {
+        if finding.is_none() && ended == Ended::Deadlock {
             let message = "some tasks can never go on".into();
             finding = Some(Finding { rule: NO_DEADLOCK, message, event: None });
         }

@@ -5,14 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Instant;
 
-use selvedge_dpor::{Dpor, Enabled, End, Next, Observer, PlainDfs, Results, Step};
+use selvedge_dpor::{Dpor, Enabled, End, Next, Observer, PlainDfs, Results, Stateful, Step};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 use crate::panics;
-use crate::run;
+use crate::run::{self, Ended};
+use crate::state;
 use crate::task::{Stop, take_stop};
 use crate::verdict::Cut;
-use crate::{Body, Bounds, Engine, Progress};
+use crate::{Body, Bounds, Engine, Progress, States};
 
 /// The stack of a task. Models are shallow; an execution that needs more is killed by a guard page.
 const STACK_BYTES: usize = 0x2_0000;
@@ -43,6 +44,12 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, body: &Body) -> Option<Cu
             let pct = PctScheduler::new_from_seed(seed, depth, bounds.samples as usize);
             selvedge_dpor::run(Enabled::new(pct, watch, steps_max), STACK_BYTES, scenario);
         }
+        Engine::Dpor if bounds.compares_states(engine) => {
+            let stateful = Stateful::new(watch, steps_max, state::hash);
+            let results = stateful.results();
+            selvedge_dpor::run(stateful, STACK_BYTES, scenario);
+            run::with(|run| run.tally.states = Some(told_apart(&results)));
+        }
         Engine::Dpor if bounds.preemptions_max.is_none() => {
             let dpor = Dpor::new(watch, steps_max);
             results.replace(Some(dpor.results()));
@@ -58,6 +65,14 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, body: &Body) -> Option<Cu
     match outcome {
         Ok(()) => seen.take().or(bounds.preemptions_max.map(Cut::Preemptions)),
         Err(payload) => Some(Cut::Panic(panics::message(&*payload))),
+    }
+}
+
+fn told_apart(results: &selvedge_dpor::States) -> States {
+    States {
+        count: results.states(),
+        table_bytes: results.table_bytes(),
+        collision_probability: results.collision_probability(),
     }
 }
 
@@ -140,8 +155,13 @@ impl Observer for Watch {
             .collect();
         let stopped = take_stop();
         let is_cut = matches!(end, End::StepLimit) || stopped == Some(Stop::StepLimit);
-        let violated =
-            run::with(|run| run.end_execution(matches!(end, End::Deadlock(_)), &schedule));
+        let ended = match end {
+            End::Deadlock(_) => Ended::Deadlock,
+            _ if is_cut => Ended::Cut,
+            End::Visited | End::NotDeterministic(_) => Ended::Cut,
+            _ => Ended::Complete,
+        };
+        let violated = run::with(|run| run.end_execution(ended, &schedule));
         let cut = match end {
             End::NotDeterministic(what) => Some(Cut::NotDeterministic(what.clone())),
             _ if violated && !self.bounds.keep_going => Some(Cut::Violation),

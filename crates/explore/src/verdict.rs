@@ -7,7 +7,7 @@ use std::time::Duration;
 use selvedge_trace::Counterexample;
 
 use crate::run;
-use crate::{Bounds, Engine, Violations};
+use crate::{Bounds, Engine, States, Violations};
 
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,6 +73,8 @@ pub struct Exploration {
     pub counterexample: Option<Counterexample>,
     /// Evidence that no single execution shows: a cycle of lock orders.
     pub evidence: Option<String>,
+    /// How many states were told apart, if the search compared states ([`Bounds::stateful`]).
+    pub states: Option<States>,
     /// All violations, if they were to be counted ([`Bounds::keep_going`]) and an execution shows one.
     pub violations: Option<Violations>,
 }
@@ -158,6 +160,7 @@ pub(crate) fn conclude(
         elapsed,
         counterexample: tally.counterexample,
         evidence,
+        states: tally.states,
         violations: None,
     }
 }
@@ -173,6 +176,7 @@ pub(crate) fn undecided(engine: Engine, why: Cut, elapsed: Duration) -> Explorat
         elapsed,
         counterexample: None,
         evidence: None,
+        states: None,
         violations: None,
     }
 }

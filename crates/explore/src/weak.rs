@@ -20,7 +20,7 @@ use std::time::Instant;
 use loom::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::panics;
-use crate::run;
+use crate::run::{self, Ended};
 use crate::task::{Stop, take_stop};
 use crate::verdict::Cut;
 use crate::{Body, Bounds, Progress};
@@ -86,7 +86,7 @@ fn one_execution(bounds: &Bounds, body: &Body, started: Instant) {
     THREADS.with_borrow_mut(|threads| *threads = Threads::default());
     prepare_choices(bounds.loom_choices);
     body();
-    if run::with(|run| run.end_execution(false, &[])) {
+    if run::with(|run| run.end_execution(Ended::Complete, &[])) {
         take_stop();
         CUT.take();
         give_up();
@@ -116,7 +116,7 @@ fn gave_up() -> Option<Cut> {
     match take_stop() {
         Some(Stop::StepLimit) => Some(Cut::Steps),
         Some(Stop::Failed) => {
-            run::with(|run| run.end_execution(false, &[]));
+            run::with(|run| run.end_execution(Ended::Complete, &[]));
             Some(Cut::Violation)
         }
         None => Some(Cut::Violation),
@@ -126,7 +126,7 @@ fn gave_up() -> Option<Cut> {
 /// loom reports deadlocks and its limits by panicking.
 fn stopped_by_panic(message: &str) -> Option<Cut> {
     if message.starts_with("deadlock; threads =") {
-        run::with(|run| run.end_execution(true, &[]));
+        run::with(|run| run.end_execution(Ended::Deadlock, &[]));
         return Some(Cut::Violation);
     }
     if message.contains("exceeded maximum number of branches") {

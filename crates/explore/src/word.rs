@@ -99,7 +99,13 @@ pub struct Word {
 impl Word {
     /// A new word. To be made while the scenario is set up, before tasks run.
     pub fn new(name: Name, value: u64) -> Word {
-        let (object, is_weak) = run::with(|run| (run.new_object(), run.is_weak()));
+        let (object, is_weak) = run::with(|run| {
+            let object = run.new_object();
+            if let Some(shared) = &mut run.shared {
+                shared.put(object, value);
+            }
+            (object, run.is_weak())
+        });
         Word {
             object,
             name,
@@ -126,7 +132,9 @@ impl Word {
     /// would not try it at another time, and a complete search would not be.
     pub fn peek(&self) -> u64 {
         assert!(run::me() == 0, "peek() at {} by a task: only the scenario's main may", self.name);
-        self.newest()
+        let value = self.newest();
+        selvedge_dpor::observe(value);
+        value
     }
 
     fn newest(&self) -> u64 {
@@ -141,6 +149,7 @@ impl Word {
             None => self.newest(),
             Some(word) => word.load(read_order(access.order)),
         };
+        selvedge_dpor::observe(value);
         let action = if access.plain { Action::PlainRead } else { Action::Read };
         self.record(turn, action, access, value, value);
         value
@@ -161,7 +170,10 @@ impl Word {
 
     /// Reads and writes in one step, and returns what was there.
     pub fn update(&self, rmw: Rmw, access: Access) -> u64 {
-        self.do_update(rmw, access, Footprint { reads: access.bits, ..writes(access.bits) })
+        let old =
+            self.do_update(rmw, access, Footprint { reads: access.bits, ..writes(access.bits) });
+        selvedge_dpor::observe(old);
+        old
     }
 
     /// The same, for a caller who does not look at the result: like updates commute.
@@ -199,6 +211,7 @@ impl Word {
         let footprint = Footprint { reads: access.bits, ..writes(access.bits) };
         let turn = announce(Kind::Access(footprint), self.object, access.primitive, self.name);
         let old = self.newest();
+        selvedge_dpor::observe(old);
         let Some(new) = change(old) else {
             let read = Footprint { writes: 0, ..footprint };
             selvedge_dpor::refine(selvedge_dpor::Outcome::Footprint(read));
@@ -239,6 +252,11 @@ impl Word {
 
     fn put(&self, value: u64) {
         self.newest.store(value, Std::Relaxed);
+        run::with(|run| {
+            if let Some(shared) = &mut run.shared {
+                shared.put(self.object, value);
+            }
+        });
         if self.weak.is_some() && self.stores.fetch_add(1, Std::Relaxed) >= LOOM_STORES_MAX {
             run::with(|run| {
                 let exceeded = &mut run.tally.exceeded;
