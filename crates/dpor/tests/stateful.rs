@@ -7,7 +7,9 @@ mod common;
 #[allow(dead_code, reason = "its main is not run here")]
 mod workloads;
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 use common::Instr::*;
 use common::{STACK, STEPS_MAX, Told, stateful};
@@ -119,6 +121,33 @@ fn a_search_that_gave_up_executions_is_not_complete() {
     let states = search.results();
     run(search, STACK, || (0..3).for_each(|_| step(Op::LOCAL)));
     assert!(states.given_up() == 1 && !states.complete());
+}
+
+/// A task perhaps takes a lock, keeps it and forgets that: who holds it is a part of the state, or the
+/// deadlock of the other would be missed.
+#[test]
+fn who_holds_a_lock_is_part_of_the_state() {
+    struct Deadlocks(Rc<Cell<u64>>);
+    impl Observer for Deadlocks {
+        fn execution_ended(&mut self, end: &End, _: &[Step]) -> Next {
+            self.0.set(self.0.get() + u64::from(matches!(end, End::Deadlock(_))));
+            Next::Continue
+        }
+    }
+    let deadlocks = Rc::new(Cell::new(0));
+    let search = Stateful::new(Box::new(Deadlocks(deadlocks.clone())), STEPS_MAX, |_| {});
+    run(search, STACK, || {
+        let (lock, kind) = (Object(0), [Kind::Local, Kind::Lock]);
+        let keeper = spawn("keeper", move || {
+            let chosen = choose(2) as usize;
+            step(Op::new(kind[chosen], lock));
+            at_rest(0);
+        });
+        join(keeper);
+        step(Op::LOCAL);
+        step(Op::new(Kind::Lock, lock));
+    });
+    assert_eq!(deadlocks.get(), 1);
 }
 
 /// A task spins until another has written: executions without end, and six states. Main is before the

@@ -10,6 +10,7 @@ fn instr() -> impl Strategy<Value = Instr> {
         w.clone().prop_map(Read),
         (w.clone(), any::<bool>()).prop_map(|(w, high)| ReadHalf(w, high)),
         (w.clone(), 1..3u64).prop_map(|(w, v)| Write(w, v)),
+        (w.clone(), any::<bool>(), 1..3u64).prop_map(|(w, high, v)| WriteHalf(w, high, v)),
         (w.clone(), 1..3u64).prop_map(|(w, v)| Add(w, v)),
         (w.clone(), any::<bool>()).prop_map(|(w, high)| SetBit(w, high)),
         (w.clone(), 1..3u64).prop_map(|(w, v)| FetchAdd(w, v)),

@@ -24,6 +24,8 @@ pub enum Instr {
     ReadHalf(u32, bool),
     /// Writes a value.
     Write(u32, u64),
+    /// Writes a value to the low or the high half of a word.
+    WriteHalf(u32, bool, u64),
     /// Adds, and does not look.
     Add(u32, u64),
     /// Sets the low or the high half's lowest bit, and does not look.
@@ -120,6 +122,14 @@ fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::Write(w, value) => {
             access(w, Footprint::WRITE);
             change(&mut |m| m.words[w as usize] = value);
+        }
+        Instr::WriteHalf(w, high, value) => {
+            access(w, Footprint { writes: half(high), ..Footprint::default() });
+            let value = if high { value << 32 } else { value };
+            change(&mut |m| {
+                let word = &mut m.words[w as usize];
+                *word = *word & !half(high) | value;
+            });
         }
         Instr::Add(w, value) => {
             access(w, Footprint { commutes: Commutes::Add, ..Footprint::WRITE });
