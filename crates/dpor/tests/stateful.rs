@@ -123,10 +123,9 @@ fn a_search_that_gave_up_executions_is_not_complete() {
     assert!(states.given_up() == 1 && !states.complete());
 }
 
-/// A task perhaps takes a lock, keeps it and forgets that: who holds it is a part of the state, or the
-/// deadlock of the other would be missed.
-#[test]
-fn who_holds_a_lock_is_part_of_the_state() {
+/// A task does something for good, or not, and forgets which; main perhaps waits for it afterwards. Of
+/// the four ways to go on one is a deadlock.
+fn deadlocks_after(perhaps: Kind, waits: Kind) -> u64 {
     struct Deadlocks(Rc<Cell<u64>>);
     impl Observer for Deadlocks {
         fn execution_ended(&mut self, end: &End, _: &[Step]) -> Next {
@@ -136,18 +135,26 @@ fn who_holds_a_lock_is_part_of_the_state() {
     }
     let deadlocks = Rc::new(Cell::new(0));
     let search = Stateful::new(Box::new(Deadlocks(deadlocks.clone())), STEPS_MAX, |_| {});
-    run(search, STACK, || {
-        let (lock, kind) = (Object(0), [Kind::Local, Kind::Lock]);
-        let keeper = spawn("keeper", move || {
+    run(search, STACK, move || {
+        let kinds = [perhaps, Kind::Local];
+        let other = spawn("other", move || {
             let chosen = choose(2) as usize;
-            step(Op::new(kind[chosen], lock));
+            step(Op::new(kinds[chosen], Object(0)));
             at_rest(0);
         });
-        join(keeper);
-        step(Op::LOCAL);
-        step(Op::new(Kind::Lock, lock));
+        join(other);
+        if choose(2) == 1 {
+            step(Op::new(waits, Object(0)));
+        }
     });
-    assert_eq!(deadlocks.get(), 1);
+    deadlocks.get()
+}
+
+#[test]
+fn locks_and_tokens_are_part_of_the_state() {
+    assert_eq!(deadlocks_after(Kind::Lock, Kind::Lock), 1);
+    assert_eq!(deadlocks_after(Kind::Wake, Kind::Wait { consume: true }), 1);
+    assert_eq!(deadlocks_after(Kind::Local, Kind::Lock), 0);
 }
 
 /// A task spins until another has written: executions without end, and six states. Main is before the
