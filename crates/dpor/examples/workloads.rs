@@ -198,7 +198,7 @@ pub fn explore_states(program: &Program) -> (States, u64) {
 
 /// The workloads, with what GenMC 0.11 needs under SC.
 fn all() -> Vec<(&'static str, Program, &'static str)> {
-    let genmc = ["19", "110", "785", "15", "14", "1171", "1620", "185160"];
+    let genmc = ["19", "110", "785", "15", "14", "1171", "86001", "1620", "185160"];
     let same = programs::all::<Announced>().into_iter().zip(genmc);
     let same = same.map(|((name, program), genmc)| (name, program, genmc));
     let others = [

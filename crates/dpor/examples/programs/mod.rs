@@ -163,6 +163,7 @@ pub fn all<B: Backend>() -> Vec<(&'static str, Program)> {
         ("W2 n=4 ring", ring::<B>(4, false)),
         ("W2 n=4 ordered", ring::<B>(4, true)),
         ("W3 n=3 loop", references::<B>(3)),
+        ("W3 n=4 loop", references::<B>(4)),
         ("W4 n=3", try_locks::<B>(3)),
         ("W4 n=4", try_locks::<B>(4)),
     ]
