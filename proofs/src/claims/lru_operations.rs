@@ -335,7 +335,6 @@ pub(super) static CLAIMS: &[Claim] = &[
     THREE.holds(&V5_18, SC),
     THREE.holds(&V5_18_UNFORCED, SC),
     THREE.holds(&V6_1, SC),
-    THREE.holds(&V6_1_RT, SC),
     THREE.holds(&V6_12_117, SC),
     // With one caller a bool does what a counter does.
     THREE.holds(&RFC_MIGRATE_PENDING_BOOL, SC),
