@@ -301,7 +301,7 @@ const WOKEN_MUST_TAKE: &str = "commit:a8b169afbf06";
 const TOLD_OWNS: &str = "own: who was woken owns the lock, and unlocks it or returns with it";
 /// 5ef64cc8987a lets a waiter be told without the bit, and asks for the signal before it asks for
 /// that: what a8b169afbf06 had repaired.
-const TOLD_LEAVES: &str = "own: mm/filemap.c of 6.12 as of 4.13, told and gone without the bit";
+const TOLD_LEAVES: &str = "own: as in 4.13, a woken waiter leaves without the bit";
 /// 2a9127fcf229 says that what it replaces may miss wake-ups, without an example: here is one. The
 /// waiter found the bit clear, so that its state is still that of a sleeper when it gives up.
 const MISSED_IN_L0: &str = "commit:2a9127fcf229; the example is ours";
