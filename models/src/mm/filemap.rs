@@ -113,6 +113,8 @@ pub enum FolioLockFault {
     StateTooLate,
     /// kernel-migrate A.5, 3: no barrier between the store of the state and the look at the flags.
     NoBarrierAfterState,
+    /// `folio_end_read()` sets PG_uptodate after it has unlocked.
+    UptodateTooLate,
     /// kernel-migrate AM14: a waiter that was robbed of the bit sleeps on without queueing again.
     NotRequeued,
     /// kernel-migrate AM15: `folio_end_writeback()` takes no reference.
@@ -282,6 +284,10 @@ pub fn folio_unlock(k: &Kernel, folio: &Folio) {
 pub fn folio_end_read(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_end_read");
     let flags = &folio.flags;
+    if k.tree.filemap.fault == FolioLockFault::UptodateTooLate {
+        folio_unlock(k, folio);
+        return set_bit(PG_UPTODATE, flags);
+    }
     if xor_unlock_and_set_is_negative_byte(PG_LOCKED, PG_UPTODATE, PG_WAITERS, flags) {
         folio_wake_bit(k, folio, PG_LOCKED);
     }

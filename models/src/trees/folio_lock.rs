@@ -126,6 +126,13 @@ pub static AM11_READ_AFTER_UNLINK: Tree = mutant(
     FolioLockFault::ReadAfterUnlink,
 );
 
+/// The two bits of folio_end_read() in two steps, and the wrong order.
+pub static UPTODATE_TOO_LATE: Tree = mutant(
+    "L2-uptodate-too-late",
+    "L2 with folio_end_read() unlocking before it sets PG_uptodate",
+    FolioLockFault::UptodateTooLate,
+);
+
 /// kernel-migrate AM14.
 pub static AM14_NOT_REQUEUED: Tree = mutant(
     "L2-not-requeued",

@@ -1,4 +1,11 @@
 //! kernel-migrate section A: who gives up, and who is forgotten then.
+//!
+//! An exclusive waiter is woken alone, so that a wake-up that it does not use is lost to those behind
+//! it. That was found in `__wait_on_bit_lock()` (777c6c5f1f6e, 2009) and in L0 (a8b169afbf06, 2017):
+//! who was woken must take the lock, signal or not. In L1 the waker takes it for the waiter. L2 wakes
+//! the first waiters without the bit again, and who leaves because of a signal between its look at
+//! its flags and `finish_wait()` returns -EINTR with WOKEN set and DONE clear: the folio is unlocked,
+//! PG_waiters is set, and the others sleep until somebody happens to lock and unlock the folio.
 
 use std::sync::Arc;
 
@@ -96,6 +103,25 @@ static KILLED: Scenario = Scenario {
         });
         let killer = k.task(1, "killer", |k| send_sigkill(&k.cpus, k.sleepers[0].task()));
         [killable, killer].into_iter().for_each(join);
+    },
+    at_end: |_| {},
+    choices: 0,
+};
+
+static SIGNAL_AND_READER: Scenario = Scenario {
+    name: "killed_waiter_before_reader",
+    about: "CPU0 ends the read that holds the folio lock; CPU1 waits for the lock killably, CPU2 for \
+            the end of the read; CPU3 kills CPU1.",
+    sizes: Sizes { cpus: 4, sleepers: 2, ..Sizes::TINY },
+    play: |k| {
+        held_by_cpu0(k);
+        let tasks = [
+            k.task(0, "end of the read", |k| folio_end_read(k, &k.folios[0])),
+            k.task(1, "killable", lock_killably),
+            k.task(2, "reader", |k| folio_wait_locked(k, &k.folios[0], 1)),
+            k.task(3, "killer", |k| send_sigkill(&k.cpus, k.sleepers[0].task())),
+        ];
+        tasks.into_iter().for_each(join);
     },
     at_end: |_| {},
     choices: 0,
@@ -275,7 +301,7 @@ const WOKEN_MUST_TAKE: &str = "commit:a8b169afbf06";
 const TOLD_OWNS: &str = "own: who was woken owns the lock, and unlocks it or returns with it";
 /// 5ef64cc8987a lets a waiter be told without the bit, and asks for the signal before it asks for
 /// that: what a8b169afbf06 had repaired.
-const TOLD_LEAVES: &str = "own: mm/filemap.c of 6.12 as of 4.13, told and gone without the bit";
+const TOLD_LEAVES: &str = "own: as in 4.13, a woken waiter leaves without the bit";
 /// 2a9127fcf229 says that what it replaces may miss wake-ups, without an example: here is one. The
 /// waiter found the bit clear, so that its state is still that of a sleeper when it gives up.
 const MISSED_IN_L0: &str = "commit:2a9127fcf229; the example is ours";
@@ -305,6 +331,10 @@ pub(super) static CLAIMS: &[Claim] = &[
     gives_up(&TIMEOUT, &L2, Violated, TOLD_LEAVES),
     gives_up(&TIMEOUT, &L2_UNFAIRNESS_INF, Violated, TOLD_LEAVES),
     gives_up(&TIMEOUT, &L2_TRIES_THE_BIT, Holds, TOLD_TRIES),
+    gives_up(&SIGNAL_AND_READER, &L0, Holds, WOKEN_MUST_TAKE),
+    gives_up(&SIGNAL_AND_READER, &L1, Holds, TOLD_OWNS),
+    gives_up(&SIGNAL_AND_READER, &L2, Violated, TOLD_LEAVES),
+    gives_up(&SIGNAL_AND_READER, &L2_TRIES_THE_BIT, Holds, TOLD_TRIES),
     Claim { engines: &[Engine::Dpor], ..gives_up(&SIGNAL_AND_THEFT, &L0, Violated, MISSED_IN_L0) },
     gives_up(&SIGNAL_AND_THEFT, &L1, Holds, TOLD_OWNS),
     gives_up(&SIGNAL_AND_THEFT, &L2_UNFAIRNESS_0, Holds, TOLD_OWNS),
@@ -313,6 +343,8 @@ pub(super) static CLAIMS: &[Claim] = &[
     reads(ASLEEP, &L0, Holds),
     reads(ASLEEP, &L1, Holds),
     reads(ASLEEP, &L2, Holds),
+    reads(WHO_WAITED_FOR_A_READ_SEES_IT, &L2, Holds),
+    reads(WHO_WAITED_FOR_A_READ_SEES_IT, &UPTODATE_TOO_LATE, Violated),
     claim(&ASYNC, ASLEEP, &L2, Holds, "kernel-migrate:A.2"),
     not_touched(&PUT_AND_WAIT, &L0, Holds, "kernel-migrate:AM17"),
     not_touched(&PUT_AND_WAIT, &L2, Holds, "kernel-migrate:AM17"),
