@@ -66,6 +66,14 @@ pub struct Sizes {
     pub mapped: bool,
     /// Whether the size of the LRU lists is kept, which nobody looks at elsewhere.
     pub lru_size: bool,
+    /// Whether each folio has a spare one to be migrated to, though it is not mapped.
+    pub spare: bool,
+    /// Whether PG_uptodate of migrated folios is looked at.
+    pub uptodate: bool,
+    /// Whether the folios are anonymous: not in the page cache. Only with `mapped`.
+    pub anon: bool,
+    /// Whether CPUs have TLBs.
+    pub tlb: bool,
     /// Whether PG_dirty is looked at.
     pub dirty: bool,
     /// How many passes `migrate_pages()` makes.
@@ -90,6 +98,10 @@ impl Sizes {
         large: false,
         mapped: false,
         lru_size: false,
+        spare: false,
+        uptodate: false,
+        anon: false,
+        tlb: false,
         dirty: false,
         passes: 2,
         lifetimes: false,
@@ -183,6 +195,8 @@ pub struct Kernel {
     pub ptes: Vec<Var>,
     /// The lock of the page table.
     pub ptl: SpinLock,
+    /// The one TLB entry of each CPU: a folio's index plus 1, or 0.
+    pub tlb: PerCpu<Var>,
     /// mm/filemap.c: the wait queue that all folios hash to.
     pub folio_waitqueue: WaitQueue,
     /// kernel/sched/wait_bit.c: the wait queue that all words hash to.
@@ -227,7 +241,7 @@ impl Kernel {
         };
         let mlock = |cpu| Batch::new("mlock batch", "mlock_fbatch.nr", cpu);
         // The second half are spares: what the first is migrated to.
-        let count = if sizes.mapped { 2 * sizes.folios } else { sizes.folios };
+        let count = if sizes.mapped || sizes.spare { 2 * sizes.folios } else { sizes.folios };
         let page = |name: &'static str, present: bool| {
             let page =
                 move |i| Var::new(Name::new(name).nth(i), (i as u64 + 1) * u64::from(present));
@@ -244,7 +258,8 @@ impl Kernel {
             fbatch_locks: Locks::new(&cpus),
             mlock_fbatch: PerCpu::new(&cpus, mlock),
             mlock_lock: PerCpu::new(&cpus, |cpu| LocalLock::new(&cpus, "mlock_fbatch.lock", cpu)),
-            i_pages: page("i_pages", true),
+            i_pages: page("i_pages", !sizes.anon),
+            tlb: PerCpu::new(&cpus, |cpu| Var::new(Name::new("tlb").on(cpu), 0)),
             i_pages_lock: SpinLock::new(Name::new("i_pages lock")),
             ptes: page("pte", sizes.mapped),
             ptl: SpinLock::new(Name::new("ptl")),
@@ -316,9 +331,10 @@ impl Folio {
         let is_listed = sizes.listed && !is_spare;
         let var = |name: &'static str, value| Var::new(Name::new(name).nth(index), value);
         let counter = |name: &'static str, value| Atomic::new(Name::new(name).nth(index), value);
-        let count = if is_spare { 0 } else { 1 + i64::from(is_mapped) };
+        let is_cached = !is_spare && !sizes.anon;
+        let count = i64::from(is_cached) + i64::from(is_mapped);
         let refcount = counter("folio->_refcount", count);
-        if !is_spare {
+        if is_cached {
             selvedge_kernel::booked(&refcount, PAGE_CACHE);
         }
         if is_mapped {
@@ -332,7 +348,7 @@ impl Folio {
             linked: var("folio->lru", u64::from(is_listed)),
             freed: var("folio->freed", u64::from(is_spare)),
             contents: var("folio->contents", 0),
-            mapping: var("folio->mapping", u64::from(!is_spare)),
+            mapping: var("folio->mapping", u64::from(is_cached)),
             mapcount: counter("folio->_mapcount", i64::from(is_mapped)),
             mlock_count: var("folio->mlock_count", 0),
             generation: var("folio->gen", 0),

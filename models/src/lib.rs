@@ -17,6 +17,7 @@ pub mod mm {
     //! mm/
     pub mod filemap;
     pub mod gup;
+    pub mod memory;
     pub mod memory_hotplug;
     pub mod mempolicy;
     pub mod migrate;

@@ -92,3 +92,21 @@ pub const WRITEBACK_IS_OVER: Rule =
 /// What `folio_end_read()` says with the bit that it sets as it unlocks.
 pub const WHO_WAITED_FOR_A_READ_SEES_IT: Rule =
     Rule("who has waited for the lock of a read sees PG_uptodate");
+
+/// What freezing the reference count is for.
+pub const LOOKUP_IS_OF_THE_CACHED_FOLIO: Rule =
+    Rule("a folio that a lookup has a reference to is the one in the page cache");
+/// The accounting of kernel-migrate B.6.
+pub const MIGRATION_HAS_ONE_END: Rule =
+    Rule("a migration ends with the old folio freed, or with everything as it was");
+/// kernel-migrate BM10.
+pub const FAULT_WAITS_ONCE: Rule = Rule("a fault that waited for a migration finds its page");
+/// What ffa65753c431 is for.
+pub const FAULT_LEAVES_MIGRATION_ALONE: Rule =
+    Rule("a fault on a migration entry does not make the migration fail");
+/// kernel-migrate BM8.
+pub const A_DIRTY_PAGE_STAYS_DIRTY: Rule = Rule("a dirty page is found dirty while it migrates");
+/// What the TLB flush before the copy is for.
+pub const NO_STORE_IS_LOST: Rule = Rule("no store to a page is lost while it migrates");
+/// What d1adb25df711 is for.
+pub const MAPPING_IS_NULL_OR_A_MAPPING: Rule = Rule("folio->mapping is NULL or a mapping");

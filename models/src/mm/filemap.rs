@@ -9,6 +9,7 @@
 //! Source: mm/filemap.c:1107-1680 of 6.12.117; 5.8 and 5.9-rc for the older waits (a8b169afbf06,
 //! 2a9127fcf229, 5ef64cc8987a).
 
+mod lookup;
 mod wait;
 mod wake;
 
@@ -27,6 +28,7 @@ use crate::mm::migrate::Errno;
 use crate::{Folio, Kernel};
 use wait::{Sleep, finish_wait, folio_wait_bit_common, queue_unless_free, wait_until_told};
 
+pub use lookup::*;
 pub use wait::{folio_lock_async, lock_page_retry};
 pub(crate) use wake::folio_wake_bit;
 
@@ -50,6 +52,8 @@ pub struct Filemap {
     pub unfairness: u32,
     /// What a waiter that gives up does about a wake-up that it was given meanwhile.
     pub giving_up: GivingUp,
+    /// What a lookup in the page cache does after it has taken its reference.
+    pub lookup: Lookup,
     /// Faults of the lock and the wait.
     pub fault: FolioLockFault,
 }
@@ -142,6 +146,7 @@ impl Filemap {
         wait: PageWait::Bounded,
         unfairness: 1,
         giving_up: GivingUp::Leaves,
+        lookup: Lookup::Reloads,
         fault: FolioLockFault::None,
     };
 }

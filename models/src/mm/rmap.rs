@@ -9,7 +9,8 @@ use selvedge_kernel::{
     Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, enter, reached, spin_lock, spin_unlock,
 };
 
-use crate::mm::migrate::MigrateFault;
+use crate::mm::memory::flush_tlb;
+use crate::mm::migrate::{MigrateFault, TlbFlush};
 use crate::mm::swap::{folio_get, folio_put};
 use crate::{Folio, Kernel};
 
@@ -32,6 +33,9 @@ pub fn try_to_migrate(k: &Kernel, src: &Folio) {
     spin_lock(&k.cpus, &k.ptl);
     if READ_ONCE(pte) == src.index as u64 + 1 {
         WRITE_ONCE(pte, MIGRATION_ENTRY | (src.index as u64 + 1));
+        if k.tree.migrate.flush == TlbFlush::AtUnmap {
+            flush_tlb(k);
+        }
         atomic_dec(&src.mapcount);
         if k.tree.migrate.fault != MigrateFault::NoPutOfUnmapped {
             folio_put(k, src, PAGE_TABLE);

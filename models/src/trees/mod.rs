@@ -5,6 +5,7 @@ mod lru_batch_flag;
 mod lru_mutants;
 mod migrate_pending;
 mod mutants;
+mod references;
 mod releases;
 
 pub use folio_lock::*;
@@ -12,6 +13,7 @@ pub use lru_batch_flag::*;
 pub use lru_mutants::*;
 pub use migrate_pending::*;
 pub use mutants::*;
+pub use references::*;
 pub use releases::*;
 
 use crate::Tree;
@@ -33,6 +35,7 @@ pub static ALL: &[&Tree] = &[
     &V6_1,
     &V6_1_RT,
     &V6_1_192,
+    &V6_6,
     &V6_10,
     &V6_11,
     &V6_11_5,
@@ -75,6 +78,17 @@ pub static ALL: &[&Tree] = &[
     &MLOCK_NO_LRU_LOCK,
     &V5_13_UNFORCED,
     &V5_18_UNFORCED,
+    &BM1_LOOKUP_WITHOUT_RELOAD,
+    &BM2_COUNT_WITHOUT_FREEZE,
+    &BM3_UNFREEZE_EARLY,
+    &BM4_UNFREEZE_RELAXED,
+    &BM5_UNFREEZE_ALL,
+    &BM6_NO_CACHE_REFERENCE,
+    &BM7_NO_PAGES_LOCK,
+    &BM8_DIRTY_AFTER_SLOT,
+    &BM9_FLUSH_AFTER_COPY,
+    &BM10_RESTORE_AFTER_UNLOCK,
+    &BM11_NO_PUT_OF_UNMAPPED,
     &C1_PREEMPT_OFF_ONLY,
     &C2_SLOT_WITHOUT_REFERENCE,
     &C3_MOVE_UNLOCKED,

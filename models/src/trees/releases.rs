@@ -4,10 +4,11 @@ use crate::Tree;
 use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
 use crate::mm::filemap::Filemap;
 use crate::mm::gup::{GUP_PIN_COUNTING_BIAS, Gup, LongtermDrain};
+use crate::mm::memory::EntryWait;
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{
-    CopyOrder, ExpectedRefs, Migrate, MigrateFault, SrcLock, migrate_prep, never_pending,
-    no_migrate_finish,
+    CopyOrder, ExpectedRefs, Migrate, MigrateFault, NoteIn, SrcLock, TlbFlush, migrate_prep,
+    never_pending, no_migrate_finish,
 };
 use crate::mm::mlock::Mlock;
 use crate::mm::swap::{
@@ -54,6 +55,9 @@ pub static V5_11: Tree = Tree {
         copy: CopyOrder::FreezeThenCopy,
         src_lock: SrcLock::WaitIfForced,
         memalloc_waits: false,
+        flush: TlbFlush::AtUnmap,
+        entry_wait: EntryWait::TakesReference,
+        note: NoteIn::Private,
         fault: MigrateFault::None,
     },
     preempt_rt: false,
@@ -113,6 +117,7 @@ pub static V5_18: Tree = Tree {
         ..V5_15.swap
     },
     mlock: Mlock::Batches,
+    migrate: Migrate { entry_wait: EntryWait::UnderPageTableLock, ..V5_15.migrate },
     ..V5_15
 };
 
@@ -134,14 +139,29 @@ pub static V6_1_192: Tree = Tree {
     ..V6_1
 };
 
+/// 6.6: batches in MIGRATE_ASYNC, whose TLB flush is deferred; the new folio's mapping is no mapping
+/// for a while.
+pub static V6_6: Tree = Tree {
+    name: "v6.6",
+    base: "v6.6",
+    about: "Linux 6.6: migration in batches (5dfab109d519), the TLB flush deferred",
+    migrate: Migrate {
+        src_lock: SrcLock::WaitIfUptodate,
+        flush: TlbFlush::BeforeCopy,
+        note: NoteIn::Mapping,
+        ..V6_1.migrate
+    },
+    ..V6_1
+};
+
 /// 6.10: migration never waits for read I/O in MIGRATE_SYNC_LIGHT (4bb6dc79d987, 6.5); the batches
 /// as in 6.1.
 pub static V6_10: Tree = Tree {
     name: "v6.10",
     base: "v6.10",
     about: "Linux 6.10: a folio in a batch keeps PG_lru, as ever since 5.11",
-    migrate: Migrate { src_lock: SrcLock::WaitIfUptodate, ..V6_1.migrate },
-    ..V6_1
+    migrate: Migrate { note: NoteIn::Private, ..V6_6.migrate },
+    ..V6_6
 };
 
 /// 6.11: PG_lru is cleared before a folio is added to a batch (33dfe9204f29); the copy before the

@@ -8,6 +8,7 @@ mod lru_batches;
 mod lru_flag;
 mod lru_operations;
 mod migrate_pending;
+mod references;
 mod writeback;
 
 use selvedge_explore::Engine;
@@ -22,6 +23,7 @@ pub static ALL: &[&[Claim]] = &[
     migrate_pending::CLAIMS,
     bh_lru::CLAIMS,
     lru_batches::CLAIMS,
+    references::CLAIMS,
     folio_lock::CLAIMS,
     folio_wait::CLAIMS,
     writeback::CLAIMS,

@@ -8,13 +8,14 @@
 //! (`__folio_migrate_mapping()`, `__migrate_folio()`).
 
 use selvedge_kernel::{
-    Name, atomic_cmpxchg, atomic_read, atomic_set, atomic_set_release, booked, clear_bit, enter,
-    plain_read, plain_write, rcu_assign_pointer, reached, set_bit, spin_lock_irq, spin_unlock_irq,
-    test_bit, unbooked,
+    Name, WRITE_ONCE, atomic_cmpxchg, atomic_read, atomic_set, atomic_set_release, booked,
+    clear_bit, enter, plain_read, plain_write, rcu_assign_pointer, reached, set_bit, smp_wmb,
+    spin_lock_irq, spin_unlock_irq, test_bit, unbooked,
 };
 
-use crate::kernel::{PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_UNEVICTABLE};
-use crate::mm::migrate::{CopyOrder, Errno, ExpectedRefs, MigrateFault};
+use crate::kernel::{PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_UNEVICTABLE, PG_UPTODATE};
+use crate::mm::memory::flush_tlb;
+use crate::mm::migrate::{CopyOrder, Errno, ExpectedRefs, MigrateFault, NoteIn, TlbFlush};
 use crate::mm::swap::folio_ref_add;
 use crate::{Folio, Kernel};
 
@@ -54,14 +55,19 @@ fn folio_migrate_mapping(k: &Kernel, dst: &Folio, src: &Folio, expected: i64) ->
         return Ok(());
     }
     let fault = k.tree.migrate.fault;
-    spin_lock_irq(&k.cpus, &k.i_pages_lock);
+    let locks = fault != MigrateFault::NoPagesLock;
+    if locks {
+        spin_lock_irq(&k.cpus, &k.i_pages_lock);
+    }
     let may_go_on = match fault {
         MigrateFault::CountWithoutFreeze => atomic_read(&src.refcount) == expected,
         _ => folio_ref_freeze(src, expected),
     };
     if !may_go_on {
         reached(FREEZE_FAILED);
-        spin_unlock_irq(&k.cpus, &k.i_pages_lock);
+        if locks {
+            spin_unlock_irq(&k.cpus, &k.i_pages_lock);
+        }
         return Err(Errno::Again);
     }
     plain_write(&dst.mapping, plain_read(&src.mapping));
@@ -84,10 +90,12 @@ fn folio_migrate_mapping(k: &Kernel, dst: &Folio, src: &Folio, expected: i64) ->
         MigrateFault::UnfreezeAll => folio_ref_unfreeze(k, src, expected),
         _ => folio_ref_unfreeze(k, src, expected - 1),
     }
+    if locks {
+        spin_unlock_irq(&k.cpus, &k.i_pages_lock);
+    }
     if fault == MigrateFault::DirtyAfterSlot {
         move_dirty(k, dst, src);
     }
-    spin_unlock_irq(&k.cpus, &k.i_pages_lock);
     reached("a folio was replaced in the page cache");
     Ok(())
 }
@@ -110,6 +118,11 @@ fn folio_copy(dst: &Folio, src: &Folio) {
 /// `folio_migrate_flags()`, as far as these scenarios look at them. The source leaves the page
 /// cache.
 fn folio_migrate_flags(k: &Kernel, dst: &Folio, src: &Folio) {
+    if k.sizes.uptodate && test_bit(PG_UPTODATE, &src.flags) {
+        // folio_mark_uptodate(): the contents first.
+        smp_wmb();
+        set_bit(PG_UPTODATE, &dst.flags);
+    }
     for bit in [PG_ACTIVE, PG_UNEVICTABLE] {
         if (k.sizes.operations || k.sizes.mlock) && test_bit(bit, &src.flags) {
             clear_bit(bit, &src.flags);
@@ -122,6 +135,13 @@ fn folio_migrate_flags(k: &Kernel, dst: &Folio, src: &Folio) {
 /// `migrate_folio()`: `-EAGAIN` if somebody unexpected holds a reference.
 pub(super) fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
     let _in = enter("migrate_folio");
+    if k.tree.migrate.flush == TlbFlush::BeforeCopy {
+        flush_tlb(k);
+    }
+    if k.tree.migrate.note == NoteIn::Mapping {
+        // __migrate_folio_extract()
+        WRITE_ONCE(&dst.mapping, 0);
+    }
     let expected = folio_expected_ref_count(k, src) + 1;
     match k.tree.migrate.copy {
         CopyOrder::FreezeThenCopy => {
@@ -137,9 +157,23 @@ pub(super) fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), 
             folio_migrate_mapping(k, dst, src, expected)?;
         }
     }
+    if k.tree.migrate.flush == TlbFlush::AfterCopy {
+        flush_tlb(k);
+    }
     folio_migrate_flags(k, dst, src);
     Ok(())
 }
+
+/// `__migrate_folio_record()`: what migration knows of the source, an anon_vma without the tag that
+/// tells it from a mapping.
+pub(super) fn record(k: &Kernel, dst: &Folio) {
+    if k.tree.migrate.note == NoteIn::Mapping {
+        WRITE_ONCE(&dst.mapping, FAKE_MAPPING);
+    }
+}
+
+/// What is in `dst->mapping` between unmap and move from 6.3 to 6.7, and is no mapping.
+pub const FAKE_MAPPING: u64 = 99;
 
 /// `alloc_migration_target()`: the one spare folio that belongs to the source.
 pub(super) fn alloc_migration_target<'k>(k: &'k Kernel, src: &Folio) -> &'k Folio {

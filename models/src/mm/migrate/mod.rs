@@ -7,6 +7,8 @@
 //! | `mapping.rs` | `folio_migrate_mapping()`: the references, the freeze, the new folio in the page cache |
 //! | `pages.rs`   | `migrate_pages()`: unmap, move, passes; putback                         |
 
+use crate::mm::memory::EntryWait;
+
 mod mapping;
 mod pages;
 mod prep;
@@ -26,8 +28,36 @@ pub struct Migrate {
     pub src_lock: SrcLock,
     /// Whether a task in direct reclaim or compaction (PF_MEMALLOC) may wait for a folio lock.
     pub memalloc_waits: bool,
+    /// When stale TLB entries are flushed.
+    pub flush: TlbFlush,
+    /// How a fault on a migration entry waits.
+    pub entry_wait: EntryWait,
+    /// Where the new folio keeps what migration knows of the old one meanwhile.
+    pub note: NoteIn,
     /// Deliberate faults.
     pub fault: MigrateFault,
+}
+
+/// When the TLB entries of an unmapped folio are flushed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TlbFlush {
+    /// As each page-table entry is cleared, under the page-table lock: up to 6.2, and since then in
+    /// the modes that may block.
+    AtUnmap,
+    /// Once, after the last folio is unmapped and before the first is copied (TTU_BATCH_FLUSH): in
+    /// MIGRATE_ASYNC since 6.3. Modelled in every mode: with one folio the two are a few steps apart.
+    BeforeCopy,
+    /// kernel-migrate BM9: after the copy.
+    AfterCopy,
+}
+
+/// Where a new folio keeps, between unmap and move, what migration knows of the old one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoteIn {
+    /// `dst->private`, or nowhere: up to 6.2, and since 6.8 (d1adb25df711).
+    Private,
+    /// `dst->mapping`, where others look for a mapping: 6.3 to 6.7.
+    Mapping,
 }
 
 /// Which references `folio_migrate_mapping()` expects, besides that of the caller.
@@ -79,10 +109,13 @@ pub enum MigrateFault {
     UnfreezeAll,
     /// kernel-migrate BM6: the new folio gets no reference of the page cache.
     NoCacheReference,
-    /// kernel-migrate BM8: PG_dirty moves after the new folio is in its slot.
+    /// kernel-migrate BM8: PG_dirty moves after the new folio is in its slot and the lock dropped.
     DirtyAfterSlot,
     /// kernel-migrate BM10: page tables are restored after the source is unlocked.
     RestoreAfterUnlock,
+    /// kernel-migrate BM7: frozen before the lock of the page cache is taken, which is not held over
+    /// the new slot either.
+    NoPagesLock,
     /// kernel-migrate BM11: no `folio_put()` for an unmapped page-table entry.
     NoPutOfUnmapped,
 }

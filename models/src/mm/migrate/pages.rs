@@ -13,7 +13,9 @@ use selvedge_kernel::{Name, atomic_read, choose, enter, reached, test_bit};
 
 use crate::kernel::PG_UPTODATE;
 use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
-use crate::mm::migrate::mapping::{MIGRATION_TARGET, alloc_migration_target, migrate_folio};
+use crate::mm::migrate::mapping::{
+    MIGRATION_TARGET, alloc_migration_target, migrate_folio, record,
+};
 use crate::mm::migrate::{Errno, MigrateFault, Mode, SrcLock};
 use crate::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use crate::mm::swap::{folio_add_lru, folio_put};
@@ -74,6 +76,7 @@ fn migrate_one(k: &Kernel, src: &Folio, who: Migrator, force: bool) -> Result<()
         if atomic_read(&src.mapcount) != 0 {
             try_to_migrate(k, src);
         }
+        record(k, dst);
         let moved = migrate_folio(k, dst, src);
         let now = if moved.is_ok() { dst } else { src };
         if moved.is_ok() {

@@ -1,0 +1,100 @@
+//! The page cache: lookups without a lock, removal, and writeback's look at PG_dirty.
+//!
+//! Kept: the order slot, reference, slot again; what is done under `i_pages` lock.
+//! Scaled: a lookup that finds the count frozen, or the slot changed, tries again for ever in C; here
+//! it gives up after [`ROUNDS`] rounds and finds nothing, which a caller must be prepared for. A round
+//! more reads the same words again.
+//! Source: mm/filemap.c `filemap_get_entry()` (`mapping_get_entry()` until 6.3), mm/truncate.c
+//! `truncate_inode_folio()`, mm/page-writeback.c `tag_pages_for_writeback()`, 6.12.117.
+
+use selvedge_kernel::{
+    Name, READ_ONCE, enter, plain_read, plain_write, preempt_disable, preempt_enable,
+    rcu_assign_pointer, rcu_dereference, reached, spin_lock_irq, spin_unlock_irq, test_bit,
+};
+
+use crate::kernel::{PAGE_CACHE, PG_DIRTY};
+use crate::mm::filemap::{folio_lock, folio_unlock};
+use crate::mm::swap::{folio_put, folio_try_get};
+use crate::{Folio, Kernel};
+
+/// How often a lookup tries.
+const ROUNDS: usize = 2;
+
+/// What a lookup does after it has taken its reference.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lookup {
+    /// It reads the slot again: the folio may have left it meanwhile.
+    Reloads,
+    /// Nothing: kernel-migrate BM1.
+    TrustsTheSlot,
+}
+
+/// `filemap_get_entry()`: the folio of this page with a reference of `holder`, under RCU.
+pub fn filemap_get_entry<'k>(k: &'k Kernel, page: usize, holder: Name) -> Option<&'k Folio> {
+    let _in = enter("filemap_get_entry");
+    // rcu_read_lock()
+    preempt_disable(&k.cpus);
+    let found = (0..ROUNDS).find_map(|_| {
+        let slot = rcu_dereference(&k.i_pages[page]);
+        let Some(index) = slot.checked_sub(1) else { return Some(None) };
+        let folio = &k.folios[index as usize];
+        if !folio_try_get(folio, holder) {
+            reached("a lookup met a frozen or freed folio");
+            return None;
+        }
+        let is_stale =
+            k.tree.filemap.lookup == Lookup::Reloads && rcu_dereference(&k.i_pages[page]) != slot;
+        if is_stale {
+            reached("a lookup found that its folio had left the page cache");
+            folio_put(k, folio, holder);
+            return None;
+        }
+        Some(Some(folio))
+    });
+    preempt_enable(&k.cpus);
+    found.flatten()
+}
+
+/// `truncate_inode_folio()` of one page, with the lookup before it: removes the folio from the page
+/// cache. `me` is the caller's number among the sleepers.
+pub fn truncate_inode_folio(k: &Kernel, page: usize, me: usize) {
+    let _in = enter("truncate_inode_folio");
+    let holder = Name::new("truncation");
+    let Some(folio) = filemap_get_entry(k, page, holder) else { return };
+    folio_lock(k, folio, me);
+    // Locked: has it left the page cache while we slept?
+    if plain_read(&folio.mapping) != 0 {
+        // filemap_remove_folio()
+        spin_lock_irq(&k.cpus, &k.i_pages_lock);
+        rcu_assign_pointer(&k.i_pages[page], 0);
+        plain_write(&folio.mapping, 0);
+        spin_unlock_irq(&k.cpus, &k.i_pages_lock);
+        folio_put(k, folio, PAGE_CACHE);
+        reached("a folio was truncated");
+    }
+    folio_unlock(k, folio);
+    folio_put(k, folio, holder);
+}
+
+/// `tag_pages_for_writeback()`, as far as it sees one page: whether the folio in its slot is dirty.
+pub fn is_page_dirty(k: &Kernel, page: usize) -> bool {
+    let _in = enter("tag_pages_for_writeback");
+    spin_lock_irq(&k.cpus, &k.i_pages_lock);
+    let folio = plain_read(&k.i_pages[page]).checked_sub(1).map(|index| &k.folios[index as usize]);
+    let is_dirty = folio.is_some_and(|folio| test_bit(PG_DIRTY, &folio.flags));
+    spin_unlock_irq(&k.cpus, &k.i_pages_lock);
+    is_dirty
+}
+
+/// A walker of page frames (`/proc/kpageflags`, memory failure): takes a reference to whatever folio
+/// is there, looks, and drops it. Returns what it saw of `folio->mapping`, if it got the reference.
+pub fn pfn_walker(k: &Kernel, folio: &Folio) -> Option<u64> {
+    let _in = enter("pfn_walker");
+    let holder = Name::new("pfn walker");
+    if !folio_try_get(folio, holder) {
+        return None;
+    }
+    let mapping = READ_ONCE(&folio.mapping);
+    folio_put(k, folio, holder);
+    Some(mapping)
+}
