@@ -92,8 +92,9 @@ fn count_violations(engine: Engine, bounds: &Bounds, body: &Body) -> Violations 
     run::begin_exploration(engine, bounds, monitors);
     let cut = sc::explore(engine, bounds, body);
     let tally = run::with(|run| std::mem::take(&mut run.tally));
-    let complete = cut.is_none() && engine.is_exhaustive();
-    Violations { distinct: tally.violations, executions: tally.executions, complete }
+    let sample = || format!("a sample of {} schedules", tally.executions);
+    let cut = cut.map(|cut| cut.to_string()).or((!engine.is_exhaustive()).then(sample));
+    Violations { distinct: tally.violations, executions: tally.executions, cut }
 }
 
 /// How many preemptions, and executions for each number of them, are tried for a simpler

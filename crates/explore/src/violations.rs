@@ -12,8 +12,9 @@ pub struct Violations {
     pub distinct: Vec<Violation>,
     /// How many executions were run to count them.
     pub executions: u64,
-    /// Were all executions of the scenario run? If not, there may be others, and each may happen more often.
-    pub complete: bool,
+    /// What cut the count short; `None` if all executions of the scenario were run. If it was cut, there
+    /// may be other violations, and each may happen more often.
+    pub cut: Option<String>,
 }
 
 /// A rule, and where it is broken.
@@ -47,7 +48,10 @@ pub(crate) fn count(violations: &mut Vec<Violation>, execution: &Execution<'_>, 
 
 fn location(execution: &Execution<'_>, finding: &Finding) -> String {
     let at = |path: PathId, object: String| {
-        format!("{}: {object}", execution.paths.functions(path).join(" > "))
+        let functions = execution.paths.functions(path);
+        let within =
+            if functions.is_empty() { "the scenario".into() } else { functions.join(" > ") };
+        format!("{within}: {object}")
     };
     if let End::Deadlock(waiting) = execution.end {
         // Who waits for the end of a task that is blocked is not to blame.
