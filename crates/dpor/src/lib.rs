@@ -24,6 +24,9 @@
 //! | `WI`, sleep sets, wakeup trees  | `wakeup.rs`                |
 //! | `Explore`                       | `dpor.rs`                  |
 //!
+//! A race between two steps that the execution before had too is not looked at again: its reversal has
+//! been planned, or is covered, and what follows the reversal is explored from there.
+//!
 //! Steps that block make two differences. A race between acquisitions of a lock is between the two
 //! *acquisitions*: an acquisition is never reordered with the release that enables it. And when an
 //! execution ends with tasks blocked, what they wait to do counts as a step when races are looked
