@@ -11,7 +11,7 @@ use selvedge_explore::{
     Access, Bounds, Engine, Lock, Place, Rmw, Verdict, Word, choose, explore, fail, fence, join,
     spawn,
 };
-use selvedge_trace::{Context, Name, Order, Rule};
+use selvedge_trace::{Context, End, Execution, Finding, Monitor, Name, Order, Rule};
 
 /// A step of a task. Words are numbered from 0.
 #[derive(Clone, Copy, Debug)]
@@ -303,6 +303,36 @@ fn what_cannot_be_decided_is_never_a_pass() {
             let few = Bounds { executions_max: 3, ..Bounds::PROOF };
             undecided(locks(4, |_| vec![0]), &few, "the limit of 3 executions");
         }
+    }
+}
+
+/// Finds fault with every long execution that ran to its end.
+struct NoLongEnd;
+
+impl Monitor for NoLongEnd {
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        let ended = *execution.end == End::Complete && execution.events.len() > 40;
+        ended.then(|| Finding { rule: RULE, message: "it ended".into(), event: None })
+    }
+}
+
+/// An execution with too many steps is no execution that ended: what a monitor would say of one does
+/// not count. (One of the two alternatives is met only when the search has begun.)
+#[test]
+fn an_execution_that_is_cut_short_is_not_shown_as_complete() {
+    for (engine, spins) in Engine::ALL.into_iter().flat_map(|engine| [(engine, 0), (engine, 1)]) {
+        let body = Arc::new(move || {
+            let spinner = spawn("spinner", HERE, move || {
+                let word = Word::new(Name::new("spin"), 0);
+                if choose("spin", 2) == spins {
+                    while word.load(Access::relaxed("read")) == 0 {}
+                }
+            });
+            join(spinner);
+        });
+        let bounds = Bounds { steps_max: 50, loom_choices: 1, ..Bounds::PROOF };
+        let seen = explore(engine, &bounds, vec![Box::new(NoLongEnd)], body);
+        assert!(matches!(seen.verdict, Verdict::Undecided(_)), "{engine}: {}", seen.verdict);
     }
 }
 
