@@ -13,8 +13,8 @@
 //! | [`Engine::Pct`]        | SC           | no       | shuttle's probabilistic concurrency testing   |
 //! | [`Engine::Loom`]       | C11          | yes      | loom, within its limits                       |
 //!
-//! [`Bounds::stateful`] makes the first go on from every state once, instead of running every trace;
-//! [`Bounds::keep_going`] counts all violations after the first.
+//! [`Bounds::stateful`] makes the first go on from every state once, instead of running every
+//! trace; [`Bounds::keep_going`] counts all violations after the first.
 //!
 //! **Invariant:** nothing here knows what a folio is. **Invariant:** `Verdict::Holds` is only made
 //! in `verdict.rs`, from a search that nothing cut short.

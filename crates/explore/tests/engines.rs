@@ -1,5 +1,5 @@
-//! The engines, tested: for small programs the set of outcomes that each must reach. Where an engine
-//! is known to be wrong the wrong set is written down, so that a fix upstream is noticed.
+//! The engines, tested: for small programs the set of outcomes that each must reach. Where an
+//! engine is known to be wrong the wrong set is written down, so that a fix upstream is noticed.
 //!
 //! An outcome is what the tasks read, in the order of the tasks, then the words at the end.
 
@@ -194,9 +194,9 @@ fn a_redundant_relaxed_load_loses_no_outcome() {
     }
 }
 
-/// tokio-rs/loom#254, #282, #389: a store comes between the two halves of an update. `[0, .., 0]` (the
-/// swap read 0, and what it wrote is not overwritten by the store of 1 before it) is impossible; our
-/// weak-memory alarms are labelled accordingly.
+/// tokio-rs/loom#254, #282, #389: a store comes between the two halves of an update. `[0, .., 0]`
+/// (the swap read 0, and what it wrote is not overwritten by the store of 1 before it) is
+/// impossible; our weak-memory alarms are labelled accordingly.
 #[test]
 fn loom_lets_a_store_into_an_update() {
     let tasks: &[&[Do]] = &[&[Swap(0, 2), Mb], &[Write(0, 1), Mb, Read(0)]];
@@ -316,8 +316,8 @@ impl Monitor for NoLongEnd {
     }
 }
 
-/// An execution with too many steps is no execution that ended: what a monitor would say of one does
-/// not count. (One of the two alternatives is met only when the search has begun.)
+/// An execution with too many steps is no execution that ended: what a monitor would say of one
+/// does not count. (One of the two alternatives is met only when the search has begun.)
 #[test]
 fn an_execution_that_is_cut_short_is_not_shown_as_complete() {
     for (engine, spins) in Engine::ALL.into_iter().flat_map(|engine| [(engine, 0), (engine, 1)]) {
