@@ -26,7 +26,8 @@ thread_local! {
 pub struct Word(u32);
 
 impl Word {
-    /// Announces a step, then takes it: `change` makes the new value, and what the task gets to see.
+    /// Announces a step, then takes it: `change` makes the new value, and what the task gets to
+    /// see.
     fn access<R>(&self, footprint: Footprint, change: impl FnOnce(&mut u64) -> R) -> R {
         step(Op::new(Kind::Access(footprint), Object(self.0)));
         VALUES.with_borrow_mut(|values| change(&mut values[self.0 as usize]))

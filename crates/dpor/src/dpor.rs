@@ -243,9 +243,9 @@ impl Explore {
     /// Looks for races in the execution that has ended, and plans to run the other orders.
     ///
     /// A race between two steps that an earlier execution had too, and in the same place, has been
-    /// seen to then. What came after the race was another sequence then; but the sequences to be run
-    /// have their beginning in common, up to the later step of the race, and whatever can follow is
-    /// tried from there.
+    /// seen to then. What came after the race was another sequence then; but the sequences to be
+    /// run have their beginning in common, up to the later step of the race, and whatever can
+    /// follow is tried from there.
     fn plan_reversals(&mut self) {
         let events = self.frames.iter().map(|frame| Event {
             task: frame.label.task,

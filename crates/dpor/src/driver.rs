@@ -27,8 +27,8 @@ pub enum End {
     StepLimit,
     /// It turned out to be redundant. Never happens under [`crate::Dpor`]; its tests see to it.
     SleepSetBlocked,
-    /// It came to a state from which the search has gone on before ([`crate::Stateful`]), and did not
-    /// end soon.
+    /// It came to a state from which the search has gone on before ([`crate::Stateful`]), and did
+    /// not end soon.
     Visited,
     /// The program did not do what it did before under the same schedule, as the text says.
     NotDeterministic(String),

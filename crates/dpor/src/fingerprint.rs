@@ -40,7 +40,8 @@ impl Hasher for StateHash {
     }
 }
 
-/// The local state of a task, as far as it can be told from outside: a hash of what it has observed.
+/// The local state of a task, as far as it can be told from outside: a hash of what it has
+/// observed.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Local {
     /// What it was when the task was spawned: a hash of what its parent had observed.

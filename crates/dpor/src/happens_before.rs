@@ -173,9 +173,9 @@ pub(crate) struct Analysis {
 }
 
 impl Analysis {
-    /// Computes the clocks of `taken`, followed by the steps that `pending` tasks announced, and the
-    /// races whose later step is not among the first `unchanged`: those are as they were the last
-    /// time, and so are their clocks and races.
+    /// Computes the clocks of `taken`, followed by the steps that `pending` tasks announced, and
+    /// the races whose later step is not among the first `unchanged`: those are as they were the
+    /// last time, and so are their clocks and races.
     pub(crate) fn run(
         &mut self,
         taken: impl Iterator<Item = Event>,
@@ -339,9 +339,9 @@ impl Analysis {
     }
 
     /// Stops at a step that overwrites all that this one is about: whatever conflicts with this one
-    /// and is older conflicts with that step too, so that it is ordered before this one by it. That is
-    /// so only if this step can come before that one, which nothing but a lock that it passes can
-    /// prevent.
+    /// and is older conflicts with that step too, so that it is ordered before this one by it. That
+    /// is so only if this step can come before that one, which nothing but a lock that it passes
+    /// can prevent.
     fn before_access(&self, task: usize, deed: &Deed, before: &mut Vec<Before>) {
         let Effect::Access(footprint) = deed.effect else { return };
         let bits = footprint.reads | footprint.writes;

@@ -24,6 +24,9 @@
 //! | `WI`, sleep sets, wakeup trees  | `wakeup.rs`                |
 //! | `Explore`                       | `dpor.rs`                  |
 //!
+//! A race between two steps that the execution before had too is not looked at again: its reversal
+//! has been planned, or is covered, and what follows the reversal is explored from there.
+//!
 //! Steps that block make two differences. A race between acquisitions of a lock is between the two
 //! *acquisitions*: an acquisition is never reordered with the release that enables it. And when an
 //! execution ends with tasks blocked, what they wait to do counts as a step when races are looked
@@ -31,8 +34,8 @@
 //!
 //! # What is guaranteed
 //!
-//! If the search ends by itself ([`Results::complete`]), every reachable final state, and every deadlock,
-//! of the program was reached, under sequential consistency, provided that
+//! If the search ends by itself ([`Results::complete`]), every reachable final state, and every
+//! deadlock, of the program was reached, under sequential consistency, provided that
 //! - the program does the same thing when it is scheduled the same way (checked on every replayed
 //!   prefix: [`End::NotDeterministic`]);
 //! - everything that tasks share is accessed within announced steps, and an announcement says at

@@ -14,8 +14,9 @@ use crate::table;
 use crate::{End, Observer, Step};
 
 /// Depth-first search over all schedules, in which nothing is tried after a state that was there
-/// before: an execution that comes to one runs to its end by any schedule. Used *instead of* [`crate::Dpor`], for programs that
-/// have few states for their many orders of steps: tasks that contend for one word.
+/// before: an execution that comes to one runs to its end by any schedule. Used *instead of*
+/// [`crate::Dpor`], for programs that have few states for their many orders of steps: tasks that
+/// contend for one word.
 ///
 /// A coroutine's stack cannot be looked at, but a task's local state is a function of what the task
 /// has observed. So a state is
@@ -32,8 +33,8 @@ use crate::{End, Observer, Step};
 ///
 /// # What is guaranteed
 ///
-/// If the search ends by itself ([`States::complete`]), every reachable state was visited, hence every
-/// final state and every deadlock, under the assumptions of [`crate::Dpor`], and if
+/// If the search ends by itself ([`States::complete`]), every reachable state was visited, hence
+/// every final state and every deadlock, under the assumptions of [`crate::Dpor`], and if
 /// - `shared` and the observations say all that they should. That a task says something after each
 ///   read is checked; what it says is not;
 /// - no two states have the same hash of 128 bits ([`States::collision_probability`]).

@@ -1,6 +1,6 @@
 //! On random programs optimal DPOR reaches the final states and the deadlocks that plain DFS
 //! reaches, and runs no execution in vain; a search over states reaches them too. `PROPTEST_CASES`
-//! sets how many (default here: 1,000).
+//! sets how many (default here: 1,000; a quarter as many for the search over states).
 
 mod common;
 
@@ -69,6 +69,10 @@ proptest! {
         prop_assume!(all.is_some());
         dpor_reaches(&all.unwrap(), &program)?;
     }
+}
+
+proptest! {
+    #![proptest_config(config(cases() / 4))]
 
     #[test]
     fn a_search_over_states_reaches_what_plain_dfs_reaches(program in short()) {

@@ -123,9 +123,9 @@ fn a_search_that_gave_up_executions_is_not_complete() {
     assert!(states.given_up() == 1 && !states.complete());
 }
 
-/// How many deadlocks there are if a task does one of two things and forgets which, and main perhaps
-/// waits afterwards. Where a state is not told from another that was there first, main is not seen to
-/// wait.
+/// How many deadlocks there are if a task does one of two things and forgets which, and main
+/// perhaps waits afterwards. Where a state is not told from another that was there first, main is
+/// not seen to wait.
 fn deadlocks_after(kinds: [Kind; 2], waits: Kind) -> u64 {
     struct Deadlocks(Rc<Cell<u64>>);
     impl Observer for Deadlocks {
@@ -157,8 +157,8 @@ fn locks_and_tokens_are_part_of_the_state() {
     assert_eq!(deadlocks_after([Kind::Local, Kind::Local], Kind::Lock), 0);
 }
 
-/// A task spins until another has written: executions without end, and six states. Main is before the
-/// spawn; or before the store, and the spinner has not read or has; or before the join, and the
+/// A task spins until another has written: executions without end, and six states. Main is before
+/// the spawn; or before the store, and the spinner has not read or has; or before the join, and the
 /// spinner has not read, has, or is done.
 #[test]
 fn an_endless_loop_has_an_end_in_states() {

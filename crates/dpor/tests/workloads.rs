@@ -15,8 +15,8 @@ fn executions(program: &Program) -> u64 {
     results.executions()
 }
 
-/// Nidhugg's optimal DPOR with observers: 16, 64, 256. 4 to the power of n: each task is seen not at
-/// all, or as one of three.
+/// Nidhugg's optimal DPOR with observers: 16, 64, 256. 4 to the power of n: each task is seen not
+/// at all, or as one of three.
 #[test]
 fn a_migrator_and_n_tasks_take_four_to_the_n() {
     for n in 2..=4 {
@@ -31,8 +31,8 @@ fn a_ring_of_four_locks_takes_fifteen_and_deadlocks_once() {
     assert_eq!(executions(&ring::<Announced>(4, true)), 14);
 }
 
-/// (2n)! / 2^n: the orders of n gets and n puts, each get before its put. No get can fail, since the
-/// table's reference is never given up.
+/// (2n)! / 2^n: the orders of n gets and n puts, each get before its put. No get can fail, since
+/// the table's reference is never given up.
 #[test]
 fn gets_and_puts_take_every_order() {
     assert_eq!(executions(&references_at_once(2)), 6);

@@ -123,8 +123,8 @@ pub struct Bounds {
     /// verdict, its counts and the counterexample are those of the search that stops at the first.
     /// Not under loom, whose search cannot go on after a failure.
     pub keep_going: bool,
-    /// Dpor goes on from every *state* once, instead of running every trace once: faster where tasks
-    /// contend for one word, slower elsewhere, and as complete, but for the probability that
+    /// Dpor goes on from every *state* once, instead of running every trace once: faster where
+    /// tasks contend for one word, slower elsewhere, and as complete, but for the probability that
     /// [`crate::Exploration::states`] names. A state is the words, locks and tokens, the references
     /// that are booked, what [`crate::shared_state`] adds, and what each task has observed since
     /// [`crate::at_rest`].

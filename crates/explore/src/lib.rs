@@ -13,6 +13,9 @@
 //! | [`Engine::Pct`]        | SC           | no       | shuttle's probabilistic concurrency testing   |
 //! | [`Engine::Loom`]       | C11          | yes      | loom, within its limits                       |
 //!
+//! [`Bounds::stateful`] makes the first go on from every state once, instead of running every
+//! trace; [`Bounds::keep_going`] counts all violations after the first.
+//!
 //! **Invariant:** nothing here knows what a folio is. **Invariant:** `Verdict::Holds` is only made
 //! in `verdict.rs`, from a search that nothing cut short.
 
@@ -92,8 +95,9 @@ fn count_violations(engine: Engine, bounds: &Bounds, body: &Body) -> Violations 
     run::begin_exploration(engine, bounds, monitors);
     let cut = sc::explore(engine, bounds, body);
     let tally = run::with(|run| std::mem::take(&mut run.tally));
-    let complete = cut.is_none() && engine.is_exhaustive();
-    Violations { distinct: tally.violations, executions: tally.executions, complete }
+    let sample = || format!("a sample of {} schedules", tally.executions);
+    let cut = cut.map(|cut| cut.to_string()).or((!engine.is_exhaustive()).then(sample));
+    Violations { distinct: tally.violations, executions: tally.executions, cut }
 }
 
 /// How many preemptions, and executions for each number of them, are tried for a simpler

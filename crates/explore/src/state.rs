@@ -18,7 +18,8 @@ pub struct States {
     pub count: u64,
     /// The size of the table of their hashes, in bytes.
     pub table_bytes: usize,
-    /// An upper bound on the probability that two of them were taken for one, and something was missed.
+    /// An upper bound on the probability that two of them were taken for one, and something was
+    /// missed.
     pub collision_probability: f64,
 }
 
@@ -87,8 +88,8 @@ pub fn shared_state(hash: impl Fn(&mut dyn Hasher) + 'static) {
 
 /// Says that the current task is at this point of its program and that no local variable of it is
 /// live: what it will do does not depend on what it has read so far. Between two kernel calls of a
-/// scenario's task, for instance. Makes a search over states find equal states; means nothing to any
-/// other.
+/// scenario's task, for instance. Makes a search over states find equal states; means nothing to
+/// any other.
 pub fn at_rest(position: u64) {
     selvedge_dpor::at_rest(position);
 }

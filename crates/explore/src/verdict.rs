@@ -75,7 +75,8 @@ pub struct Exploration {
     pub evidence: Option<String>,
     /// How many states were told apart, if the search compared states ([`Bounds::stateful`]).
     pub states: Option<States>,
-    /// All violations, if they were to be counted ([`Bounds::keep_going`]) and an execution shows one.
+    /// All violations, if they were to be counted ([`Bounds::keep_going`]) and an execution shows
+    /// one.
     pub violations: Option<Violations>,
 }
 

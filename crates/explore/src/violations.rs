@@ -4,16 +4,17 @@ use selvedge_trace::{End, Execution, Finding, PathId, Rule};
 
 /// The violations that the executions of a scenario show.
 ///
-/// A task that breaks a rule stops there for good, and the others go on as far as they can. An execution
-/// counts once: for the first rule that it breaks.
+/// A task that breaks a rule stops there for good, and the others go on as far as they can. An
+/// execution counts once: for the first rule that it breaks.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Violations {
     /// The distinct ones, in the order in which they were found.
     pub distinct: Vec<Violation>,
     /// How many executions were run to count them.
     pub executions: u64,
-    /// Were all executions of the scenario run? If not, there may be others, and each may happen more often.
-    pub complete: bool,
+    /// What cut the count short; `None` if all executions of the scenario were run. If it was cut,
+    /// there may be other violations, and each may happen more often.
+    pub cut: Option<String>,
 }
 
 /// A rule, and where it is broken.
@@ -21,8 +22,8 @@ pub struct Violations {
 pub struct Violation {
     /// The rule.
     pub rule: Rule,
-    /// The functions and the object of the fatal step (`outer > inner: object`); of a deadlock, those of
-    /// each task that waits; empty if no step is to blame.
+    /// The functions and the object of the fatal step (`outer > inner: object`); of a deadlock,
+    /// those of each task that waits; empty if no step is to blame.
     pub location: String,
     /// What was seen the first time.
     pub message: String,
@@ -47,7 +48,10 @@ pub(crate) fn count(violations: &mut Vec<Violation>, execution: &Execution<'_>, 
 
 fn location(execution: &Execution<'_>, finding: &Finding) -> String {
     let at = |path: PathId, object: String| {
-        format!("{}: {object}", execution.paths.functions(path).join(" > "))
+        let functions = execution.paths.functions(path);
+        let within =
+            if functions.is_empty() { "the scenario".into() } else { functions.join(" > ") };
+        format!("{within}: {object}")
     };
     if let End::Deadlock(waiting) = execution.end {
         // Who waits for the end of a task that is blocked is not to blame.

@@ -1,5 +1,5 @@
-//! The engines, tested: for small programs the set of outcomes that each must reach. Where an engine
-//! is known to be wrong the wrong set is written down, so that a fix upstream is noticed.
+//! The engines, tested: for small programs the set of outcomes that each must reach. Where an
+//! engine is known to be wrong the wrong set is written down, so that a fix upstream is noticed.
 //!
 //! An outcome is what the tasks read, in the order of the tasks, then the words at the end.
 
@@ -11,7 +11,7 @@ use selvedge_explore::{
     Access, Bounds, Engine, Lock, Place, Rmw, Verdict, Word, choose, explore, fail, fence, join,
     spawn,
 };
-use selvedge_trace::{Context, Name, Order, Rule};
+use selvedge_trace::{Context, End, Execution, Finding, Monitor, Name, Order, Rule};
 
 /// A step of a task. Words are numbered from 0.
 #[derive(Clone, Copy, Debug)]
@@ -194,9 +194,9 @@ fn a_redundant_relaxed_load_loses_no_outcome() {
     }
 }
 
-/// tokio-rs/loom#254, #282, #389: a store comes between the two halves of an update. `[0, .., 0]` (the
-/// swap read 0, and what it wrote is not overwritten by the store of 1 before it) is impossible; our
-/// weak-memory alarms are labelled accordingly.
+/// tokio-rs/loom#254, #282, #389: a store comes between the two halves of an update. `[0, .., 0]`
+/// (the swap read 0, and what it wrote is not overwritten by the store of 1 before it) is
+/// impossible; our weak-memory alarms are labelled accordingly.
 #[test]
 fn loom_lets_a_store_into_an_update() {
     let tasks: &[&[Do]] = &[&[Swap(0, 2), Mb], &[Write(0, 1), Mb, Read(0)]];
@@ -303,6 +303,36 @@ fn what_cannot_be_decided_is_never_a_pass() {
             let few = Bounds { executions_max: 3, ..Bounds::PROOF };
             undecided(locks(4, |_| vec![0]), &few, "the limit of 3 executions");
         }
+    }
+}
+
+/// Finds fault with every long execution that ran to its end.
+struct NoLongEnd;
+
+impl Monitor for NoLongEnd {
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        let ended = *execution.end == End::Complete && execution.events.len() > 40;
+        ended.then(|| Finding { rule: RULE, message: "it ended".into(), event: None })
+    }
+}
+
+/// An execution with too many steps is no execution that ended: what a monitor would say of one
+/// does not count. (One of the two alternatives is met only when the search has begun.)
+#[test]
+fn an_execution_that_is_cut_short_is_not_shown_as_complete() {
+    for (engine, spins) in Engine::ALL.into_iter().flat_map(|engine| [(engine, 0), (engine, 1)]) {
+        let body = Arc::new(move || {
+            let spinner = spawn("spinner", HERE, move || {
+                let word = Word::new(Name::new("spin"), 0);
+                if choose("spin", 2) == spins {
+                    while word.load(Access::relaxed("read")) == 0 {}
+                }
+            });
+            join(spinner);
+        });
+        let bounds = Bounds { steps_max: 50, loom_choices: 1, ..Bounds::PROOF };
+        let seen = explore(engine, &bounds, vec![Box::new(NoLongEnd)], body);
+        assert!(matches!(seen.verdict, Verdict::Undecided(_)), "{engine}: {}", seen.verdict);
     }
 }
 

@@ -59,13 +59,12 @@ fn two_readers() -> Body {
 #[test]
 fn a_rule_broken_in_two_places_is_two_violations() {
     let all = run(Engine::Dpor, &ALL, &two_readers()).violations.expect("counted");
-    assert!(all.complete);
-    assert_eq!(all.executions, 4);
+    assert_eq!((all.cut, all.executions), (None, 4));
     assert_eq!(places(&all.distinct), [(UNSET, "left: word[0]"), (UNSET, "right: word[0]")]);
     assert_eq!(all.distinct.iter().map(|v| v.executions).sum::<u64>(), 3);
     let plain = run(Engine::Dfs, &ALL, &two_readers()).violations.expect("counted");
     assert_eq!(places(&plain.distinct), places(&all.distinct));
-    assert!(plain.complete && plain.executions > 4);
+    assert!(plain.cut.is_none() && plain.executions > 4);
 }
 
 #[test]
@@ -110,7 +109,7 @@ fn a_violation_does_not_hide_another() {
         let mut found = places(&all.distinct);
         found.sort_by_key(|(rule, _)| *rule == UNSET);
         assert_eq!(found, expected, "{engine}");
-        assert!(all.complete, "{engine}");
+        assert_eq!(all.cut, None, "{engine}");
     }
     // The read comes before the write, or after it.
     assert_eq!(run(Engine::Dpor, &ALL, &body).violations.expect("counted").executions, 2);
@@ -150,5 +149,8 @@ fn a_deadlock_is_one_violation_wherever_it_was_run_into() {
 fn a_count_that_was_cut_short_says_so() {
     let few = Bounds { executions_max: 3, ..ALL };
     let all = run(Engine::Dpor, &few, &two_readers()).violations.expect("counted");
-    assert_eq!((all.complete, all.executions), (false, 3));
+    assert_eq!((all.cut.as_deref(), all.executions), (Some("the limit of 3 executions"), 3));
+    let sample = Bounds { samples: 10, ..ALL };
+    let all = run(Engine::Random, &sample, &two_readers()).violations.expect("counted");
+    assert_eq!(all.cut.as_deref(), Some("a sample of 10 schedules"));
 }

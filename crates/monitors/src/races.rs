@@ -19,13 +19,13 @@ pub const PLAIN_ACCESSES_DO_NOT_RACE: Rule = Rule("plain accesses do not race");
 ///   start of a task, and its steps; the end of a task, and the join;
 /// - a store with release ordering, or any store after a release or full barrier, and a load with
 ///   acquire ordering, or any load before an acquire or full barrier, that reads what was stored,
-///   or what updates in between made of it. An update with full ordering is both, with a full barrier
-///   on either side; one that did not happen orders nothing.
+///   or what updates in between made of it. An update with full ordering is both, with a full
+///   barrier on either side; one that did not happen orders nothing.
 ///
 /// These are the synchronises-with rules of C11 (with the release sequences of C++20). LKMM orders
-/// more: by dependencies, such as an address that was read; a pair that is ordered by these alone is
-/// reported here. A stale read (`Event::stale`, weak memory) orders nothing, because the event does
-/// not say which store it read.
+/// more: by dependencies, such as an address that was read; a pair that is ordered by these alone
+/// is reported here. A stale read (`Event::stale`, weak memory) orders nothing, because the event
+/// does not say which store it read.
 ///
 /// Objects are compared as a whole: plain updates of different bits of a word conflict, as they do
 /// in the machine.
@@ -79,8 +79,8 @@ struct Task {
     seen: Clock,
 }
 
-/// A kind of access: the last of each kind by each task is remembered. If that one is ordered before
-/// a step, so are those before it.
+/// A kind of access: the last of each kind by each task is remembered. If that one is ordered
+/// before a step, so are those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Kind {
     writes: bool,

@@ -104,8 +104,8 @@ pub fn ring<B: Backend>(n: usize, ordered: bool) -> Program {
     })
 }
 
-/// W3: n tasks {get unless zero (a CAS loop); put; the last one frees}. An iteration whose CAS fails
-/// counts as an execution of its own; GenMC does not count those.
+/// W3: n tasks {get unless zero (a CAS loop); put; the last one frees}. An iteration whose CAS
+/// fails counts as an execution of its own; GenMC does not count those.
 pub fn references<B: Backend>(n: usize) -> Program {
     Arc::new(move || {
         let refs = Arc::new(B::word(0, 1));
