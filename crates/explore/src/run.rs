@@ -5,7 +5,7 @@
 //! never across a step.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
 use selvedge_trace::{
@@ -46,6 +46,8 @@ pub(crate) struct Tally {
     pub(crate) counterexample: Option<Counterexample>,
     /// A limit of the engine that an execution ran into, if one did.
     pub(crate) exceeded: Option<String>,
+    /// Words, by object, of which loom has forgotten reads.
+    pub(crate) forgotten_reads: BTreeMap<u32, Name>,
     /// Counted only if the search goes on after a violation.
     pub(crate) violations: Vec<Violation>,
     /// Told apart by a search that compares states.
@@ -65,6 +67,8 @@ pub(crate) enum Ended {
 #[derive(Default)]
 pub(crate) struct Run {
     engine: Option<Engine>,
+    /// Words, by object, whose accesses are all to depend on each other under loom.
+    pub(crate) forgotten_reads: BTreeMap<u32, Name>,
     pub(crate) tasks: Vec<TaskState>,
     pub(crate) current: usize,
     pub(crate) objects: u32,
@@ -96,6 +100,22 @@ pub(crate) fn begin_exploration(engine: Engine, bounds: &Bounds, monitors: Vec<B
         let engine = Some(engine);
         *run = Run { engine, monitors, steps_max, keeps_going, shared, ..Run::default() }
     });
+}
+
+/// Begins the search anew, where all accesses to these words, and to those of the search before,
+/// depend on each other. Returns what that one has seen.
+pub(crate) fn search_again(engine: Engine, bounds: &Bounds, words: BTreeMap<u32, Name>) -> Tally {
+    let (monitors, mut all, before) = with(|run| {
+        (
+            std::mem::take(&mut run.monitors),
+            std::mem::take(&mut run.forgotten_reads),
+            std::mem::take(&mut run.tally),
+        )
+    });
+    all.extend(words);
+    begin_exploration(engine, bounds, monitors);
+    with(|run| run.forgotten_reads = all);
+    before
 }
 
 /// The monitors of the last exploration, for one more.

@@ -101,17 +101,48 @@ pub struct Word {
     newest: AtomicU64,
     stores: AtomicU32,
     weak: Option<weak::AtomicU64>,
+    /// Under loom: who has accessed the word, as far as loom remembers it.
+    seen: Accesses,
+    /// Under loom, of a word whose reads it would forget: one for each task. A task stores to its own
+    /// before it reads, and to those of who has read before it writes, so that each read is compared
+    /// with each write. Never read, so that nothing is ordered by them.
+    dependence: Option<[weak::AtomicU64; crate::weak::THREADS_MAX]>,
+}
+
+/// The accesses to a word since it was last written. When a word is written loom compares with its
+/// last access alone (tokio-rs/loom#166): reads behind that one are forgotten, and the orders in
+/// which they come after the write are not explored.
+#[derive(Debug)]
+struct Accesses {
+    /// Tasks that have read, a bit each.
+    readers: AtomicU32,
+    last: AtomicU32,
+}
+
+impl Accesses {
+    fn read(&self, task: usize) {
+        self.readers.fetch_or(1 << task, Std::Relaxed);
+        self.last.store(task as u32, Std::Relaxed);
+    }
+
+    /// Whether loom has forgotten a read by somebody else.
+    fn written(&self, task: usize) -> bool {
+        let known = 1 << task | 1 << self.last.load(Std::Relaxed);
+        let forgotten = self.readers.swap(0, Std::Relaxed) & !known;
+        self.last.store(task as u32, Std::Relaxed);
+        forgotten != 0
+    }
 }
 
 impl Word {
     /// A new word. To be made while the scenario is set up, before tasks run.
     pub fn new(name: Name, value: u64) -> Word {
-        let (object, is_weak) = run::with(|run| {
+        let (object, is_weak, all_depend) = run::with(|run| {
             let object = run.new_object();
             if let Some(shared) = &mut run.shared {
                 shared.put(object, value);
             }
-            (object, run.is_weak())
+            (object, run.is_weak(), run.forgotten_reads.contains_key(&object))
         });
         Word {
             object,
@@ -119,6 +150,35 @@ impl Word {
             newest: AtomicU64::new(value),
             stores: AtomicU32::new(1),
             weak: is_weak.then(|| weak::AtomicU64::new(value)),
+            seen: Accesses { readers: AtomicU32::new(0), last: AtomicU32::new(0) },
+            dependence: (is_weak && all_depend)
+                .then(|| std::array::from_fn(|_| weak::AtomicU64::new(0))),
+        }
+    }
+
+    /// Before each read under loom, of a word whose reads are not to be forgotten.
+    fn will_read(&self) {
+        if let Some(dependence) = &self.dependence {
+            dependence[run::me()].store(0, Weak::Relaxed);
+        }
+    }
+
+    /// The same before each write, for who has read since the last one.
+    fn will_write(&self, turn: &Turn) {
+        let Some(dependence) = &self.dependence else { return };
+        let readers = self.seen.readers.load(Std::Relaxed) & !(1 << run::me());
+        for (task, dependence) in dependence.iter().enumerate() {
+            if readers & 1 << task != 0 {
+                dependence.store(0, Weak::Relaxed);
+                turn.resume();
+            }
+        }
+    }
+
+    /// Under loom: has a read been forgotten, that no mending store stands for?
+    fn was_written(&self) {
+        if self.weak.is_some() && self.seen.written(run::me()) && self.dependence.is_none() {
+            run::with(|run| run.tally.forgotten_reads.insert(self.object, self.name));
         }
     }
 
@@ -154,7 +214,13 @@ impl Word {
         let turn = announce(Kind::Access(footprint), self.object, access.primitive, self.name);
         let value = match &self.weak {
             None => self.newest(),
-            Some(word) => word.load(read_order(access.order)),
+            Some(word) => {
+                self.will_read();
+                let value = word.load(read_order(access.order));
+                turn.resume();
+                self.seen.read(run::me());
+                value
+            }
         };
         selvedge_dpor::observe(value);
         let action = if access.plain { Action::PlainRead } else { Action::Read };
@@ -168,7 +234,10 @@ impl Word {
         let turn = announce(Kind::Access(footprint), self.object, access.primitive, self.name);
         let old = self.newest();
         if let Some(word) = &self.weak {
+            self.will_write(&turn);
             word.store(value, write_order(access.order));
+            turn.resume();
+            self.was_written();
         }
         self.put(value);
         let action = if access.plain { Action::PlainWrite } else { Action::Write };
@@ -194,9 +263,12 @@ impl Word {
         let old = match &self.weak {
             None => self.newest(),
             Some(word) => {
+                self.will_write(&turn);
                 weak_full(access.order);
                 let old = weak_update(word, rmw, rmw_order(access.order));
                 weak_full(access.order);
+                turn.resume();
+                self.was_written();
                 old
             }
         };
@@ -240,15 +312,20 @@ impl Word {
     ) -> Result<u64, u64> {
         loop {
             let turn = announce(Kind::Local, self.object, access.primitive, self.name);
+            self.will_read();
             let seen = word.load(Weak::Relaxed);
+            turn.resume();
+            self.seen.read(run::me());
             let Some(new) = change(seen) else {
                 self.record(turn, Action::UpdateFailed, access, seen, seen);
                 return Err(seen);
             };
+            self.will_write(&turn);
             weak_full(access.order);
             let done = word.compare_exchange(seen, new, rmw_order(access.order), Weak::Relaxed);
             weak_full(access.order);
             turn.resume();
+            self.was_written();
             if done.is_ok() {
                 self.put(new);
                 self.record(turn, Action::Update, access, seen, new);

@@ -50,6 +50,9 @@ pub struct CheckArgs {
     /// Write every counterexample to this directory, as JSON and as a table.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// After a violation search on, and count them all by rule and place. Not under loom.
+    #[arg(long)]
+    pub keep_going: bool,
     /// Give a row up (undecided) after so many executions.
     #[arg(long, value_name = "N")]
     pub max_executions: Option<u64>,

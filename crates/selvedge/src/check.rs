@@ -63,6 +63,7 @@ fn check_all(selected: &[Selected], args: &CheckArgs) -> Result<Vec<Row>, Failur
             let bounds = Bounds {
                 executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
                 time_max: args.max_seconds.map(Duration::from_secs).or(Bounds::PROOF.time_max),
+                keep_going: args.keep_going,
                 interrupted: Some(interrupted.clone()),
                 progress: Some(meter.of_row(&claim.name(engine))),
                 ..Bounds::PROOF

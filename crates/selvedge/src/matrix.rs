@@ -19,6 +19,7 @@ pub fn text(rows: &[Row]) -> String {
             heading = here;
         }
         let _ = writeln!(out, "{}", line(row));
+        violations(&mut out, row);
     }
     counterexample(&mut out, rows);
     incomplete(&mut out, rows);
@@ -42,6 +43,23 @@ fn line(row: &Row) -> String {
         "  {:34} {engine:6} {model:3}  {verdict:20} {:>7} executions  {}{mark}",
         row.claim.tree.name, seen.executions, row.claim.source
     )
+}
+
+/// All violations, if they were counted.
+fn violations(out: &mut String, row: &Row) {
+    let Some(all) = &row.exploration.violations else { return };
+    for one in &all.distinct {
+        let place = if one.location.is_empty() { "the end" } else { &one.location };
+        let _ = writeln!(
+            out,
+            "      {:>7} executions break \"{}\" at {place}",
+            one.executions, one.rule
+        );
+    }
+    let _ = match &all.cut {
+        Some(cut) => writeln!(out, "      of {} executions, cut short by {cut}", all.executions),
+        None => writeln!(out, "      of all {} executions", all.executions),
+    };
 }
 
 /// The first counterexample, and how to see the others.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use selvedge_explore::Violation;
 use selvedge_litmus::card_of;
 use selvedge_proofs::{Outcome, Row};
 use selvedge_trace::Counterexample;
@@ -39,6 +40,24 @@ struct Line<'a> {
     reached: Vec<&'a str>,
     elapsed_ms: f64,
     counterexample: Option<&'a Counterexample>,
+    /// Only with `--keep-going`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violations: Option<AllViolations<'a>>,
+}
+
+#[derive(Serialize)]
+struct AllViolations<'a> {
+    executions: u64,
+    cut_short_by: Option<&'a str>,
+    distinct: Vec<OneViolation<'a>>,
+}
+
+#[derive(Serialize)]
+struct OneViolation<'a> {
+    rule: &'a str,
+    location: &'a str,
+    message: &'a str,
+    executions: u64,
 }
 
 #[derive(Serialize)]
@@ -89,5 +108,19 @@ fn line(row: &Row) -> Line<'_> {
         reached: seen.reached.iter().copied().collect(),
         elapsed_ms: seen.elapsed.as_secs_f64() * 1e3,
         counterexample: seen.counterexample.as_ref(),
+        violations: seen.violations.as_ref().map(|all| AllViolations {
+            executions: all.executions,
+            cut_short_by: all.cut.as_deref(),
+            distinct: all.distinct.iter().map(violation).collect(),
+        }),
+    }
+}
+
+fn violation(one: &Violation) -> OneViolation<'_> {
+    OneViolation {
+        rule: one.rule.0,
+        location: &one.location,
+        message: &one.message,
+        executions: one.executions,
     }
 }

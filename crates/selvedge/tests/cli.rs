@@ -75,8 +75,9 @@ fn the_patch_of_seed_000_is_refuted_and_shown() {
 }
 
 #[test]
-fn every_sc_row_is_complete_under_dpor() {
-    let output = selvedge(&["check", "--engine", "dpor", "--format", "json"]);
+fn sc_rows_are_complete_under_dpor() {
+    // Of every row proofs/tests/claims.rs says so.
+    let output = selvedge(&["check", "migrate_pending", "--engine", "dpor", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
     for row in report["rows"].as_array().expect("rows") {
@@ -203,4 +204,67 @@ fn litmus_tests_are_run_and_bad_ones_do_not_stop_the_others() {
     assert!(stdout(&output).contains("FALSE ALARM"));
     refused(&["litmus", "no-such.litmus"], "cannot read no-such.litmus");
     refused(&["litmus", "--engine", "herd", &good], "unknown engine `herd`");
+}
+
+/// kernel-lru D1, D2, D9: the patch cures what it is for, not the same for mlock, and costs reclaim.
+#[test]
+fn the_patch_of_seed_002_cures_one_thing_and_breaks_another() {
+    let output =
+        selvedge(&["check", "--tree", "seed-002-v4", "--engine", "dpor", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
+    let rows = report["rows"].as_array().expect("rows");
+    for (source, expected) in
+        [("kernel-lru:D1", "holds"), ("kernel-lru:D2", "violated"), ("kernel-lru:D9", "violated")]
+    {
+        let row = rows.iter().find(|row| row["source"] == source).expect(source);
+        assert_eq!((&row["verdict"], &row["complete"]), (&expected.into(), &true.into()));
+    }
+    let d2 = rows.iter().find(|row| row["source"] == "kernel-lru:D2").expect("D2");
+    let holders = d2["counterexample"]["holders"].as_array().expect("who holds the references");
+    let batch = holders.iter().find(|h| h["name"] == "cpu0:mlock batch").expect("the mlock batch");
+    assert_eq!(batch["since"], "mlock_folio");
+}
+
+#[test]
+fn a_diff_shows_what_a_patch_gains_and_loses() {
+    let output = selvedge(&["diff", "v6.10", "seed-002-v4", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let diff: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
+    assert_eq!(diff["schema"], "selvedge-diff/1");
+    let decisions = diff["decisions"].as_array().expect("decisions");
+    assert_eq!(decisions.len(), 1, "the patch is about one decision");
+    assert_eq!(decisions[0]["name"], "lru_claim");
+    let verdicts = diff["verdicts"].as_array().expect("verdicts");
+    let of = |scenario: &str| {
+        let is_it = |v: &&Value| v["scenario"] == scenario;
+        let verdict = verdicts.iter().find(is_it).expect(scenario);
+        (verdict["from"].as_str().expect("text"), verdict["to"].as_str().expect("text"))
+    };
+    assert_eq!(of("activated_then_pinned"), ("violated", "holds"));
+    assert_eq!(of("reclaim_after_activate"), ("holds", "violated"));
+    assert!(!verdicts.iter().any(|v| v["scenario"] == "mlocked_then_pinned"), "as before");
+    refused(&["diff", "v6.10", "seed-002"], "did you mean seed-002-v4");
+}
+
+/// B1 by hand: of the three orders of check, install and drain, one leaves the bh behind.
+#[test]
+fn violations_are_counted_when_asked_for() {
+    let output = selvedge(&[
+        "check",
+        "no_bh_stays_in_a_bh_lru_while_a_migration_is_pending::install_vs_prep",
+        "--tree",
+        "rfc-migrate-pending",
+        "--engine",
+        "dpor",
+        "--keep-going",
+        "--format",
+        "json",
+    ]);
+    let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
+    let all = &report["rows"][0]["violations"];
+    assert_eq!((&all["executions"], &all["cut_short_by"]), (&3.into(), &Value::Null));
+    let distinct = all["distinct"].as_array().expect("violations");
+    assert_eq!(distinct.len(), 1);
+    assert_eq!(distinct[0]["executions"], 1);
 }

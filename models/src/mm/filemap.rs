@@ -91,6 +91,10 @@ pub enum FolioLockFault {
     RelaxedTrylock,
     /// kernel-migrate AM8: unlock without release.
     RelaxedUnlock,
+    /// kernel-migrate A.5, 5: the waiter looks at its flags without acquire.
+    RelaxedFlags,
+    /// The same, and at its entry of the queue too (A.5, 6).
+    RelaxedFlagsAndEntry,
     /// kernel-migrate AM1: the waiter does not set PG_waiters.
     NoWaitersBit,
     /// kernel-migrate AM2: it sets PG_waiters after it has looked at the bit.

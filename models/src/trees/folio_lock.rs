@@ -184,3 +184,22 @@ pub static AM20_PTL_DROPPED_FIRST: Tree = mutant(
     "L2 with migration_entry_wait_on_locked() dropping ptl before it queues",
     FolioLockFault::PtlDroppedFirst,
 );
+
+const fn handed_over(name: &'static str, about: &'static str, fault: FolioLockFault) -> Tree {
+    let filemap = Filemap { fault, ..L2_UNFAIRNESS_0.filemap };
+    Tree { name, kind: Kind::Mutant, base: "L2-unfairness-0", about, filemap, ..L2_UNFAIRNESS_0 }
+}
+
+/// kernel-migrate A.5, 5.
+pub static A5_RELAXED_FLAGS: Tree = handed_over(
+    "L2-unfairness-0-flags-relaxed",
+    "L2-unfairness-0 with a waiter that looks at its flags without acquire",
+    FolioLockFault::RelaxedFlags,
+);
+
+/// kernel-migrate A.5, 5 and 6.
+pub static A5_RELAXED_FLAGS_AND_ENTRY: Tree = handed_over(
+    "L2-unfairness-0-flags-and-entry-relaxed",
+    "L2-unfairness-0 with a waiter that looks at its flags and at its entry without acquire",
+    FolioLockFault::RelaxedFlagsAndEntry,
+);

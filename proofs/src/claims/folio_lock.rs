@@ -80,6 +80,30 @@ static LOCK_TWO: Scenario = Scenario {
     choices: 0,
 };
 
+static HANDED_OVER: Scenario = Scenario {
+    name: "new_owner_looks_at_contents",
+    about: "CPU0 has the folio lock, changes the contents and unlocks; CPU1 locks, and looks at them.",
+    sizes: Sizes { sleepers: 1, ..Sizes::TINY },
+    play: |k| {
+        held_by_cpu0(k);
+        let holder = k.task(0, "holder", |k| {
+            plain_write(&k.folios[0].contents, 1);
+            folio_unlock(k, &k.folios[0]);
+        });
+        let next = k.task(1, "next", |k| {
+            folio_lock(k, &k.folios[0], 0);
+            if plain_read(&k.folios[0].contents) != 1 {
+                let message = "the new owner does not see what the one before it wrote";
+                fail_about(CONTENTS_HAVE_ONE_WRITER, message, k.folios[0].contents.object());
+            }
+        });
+        join(holder);
+        join(next);
+    },
+    at_end: |_| {},
+    choices: 0,
+};
+
 static LOCK_THREE: Scenario = Scenario {
     name: "three_tasks_lock",
     about: "CPU0, CPU1 and CPU2 each lock the folio, change its contents, and unlock it: with an \
@@ -249,6 +273,16 @@ const fn sleeps(
     claim(scenario, ASLEEP, tree, engines, expected, source, reached)
 }
 
+const fn handed_over(
+    tree: &'static Tree,
+    engines: &'static [Engine],
+    expected: Expected,
+    source: &'static str,
+) -> Claim {
+    let reached = &["the lock was handed over"];
+    claim(&HANDED_OVER, CONTENTS_HAVE_ONE_WRITER, tree, engines, expected, source, reached)
+}
+
 const fn shows(
     scenario: &'static Scenario,
     rule: Rule,
@@ -300,6 +334,10 @@ pub(super) static CLAIMS: &[Claim] = &[
     sleeps(&LOCK_TWO, &V6_1, WEAK, Holds, "kernel-migrate:A.5"),
     sleeps(&LOCK_TWO, &A5_NO_BARRIER_AFTER_STATE, WEAK, Violated, "kernel-migrate:A.5-3"),
     sleeps(&LOCK_TWO, &UNFAIRNESS_0, SC, Holds, "kernel-migrate:A.2"),
+    handed_over(&L2_UNFAIRNESS_0, EVERY, Holds, "kernel-migrate:A.5-5"),
+    handed_over(&A5_RELAXED_FLAGS, EVERY, Holds, "kernel-migrate:A.5-5"),
+    handed_over(&A5_RELAXED_FLAGS_AND_ENTRY, SC, Holds, "kernel-migrate:A.5-5"),
+    handed_over(&A5_RELAXED_FLAGS_AND_ENTRY, WEAK, Violated, "kernel-migrate:A.5-5"),
     sleeps(&LOCK_TWO, &AM1_NO_WAITERS_BIT, SC, Violated, "kernel-migrate:AM1"),
     sleeps(&LOCK_TWO, &AM2_WAITERS_BIT_TOO_LATE, SC, Violated, "kernel-migrate:AM2"),
     sleeps(&LOCK_TWO, &AM3_QUEUED_TOO_LATE, SC, Violated, "kernel-migrate:AM3"),
@@ -328,7 +366,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     stolen(&L1, "kernel-migrate:A-S2"),
     stolen(&L0, "kernel-migrate:A-S2"),
     stolen(&AM18_WAKES_ALL, "kernel-migrate:AM18"),
-    in_order(&L2_UNFAIRNESS_0, Holds, "kernel-migrate:AM19"),
+    in_order(&L1, Holds, "kernel-migrate:AM19"),
     in_order(&AM19_PASSES_OVER, Violated, "kernel-migrate:AM19"),
     collides(&L0),
     collides(&L1),

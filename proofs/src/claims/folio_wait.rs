@@ -135,14 +135,15 @@ static SIGNAL_AND_THEFT: Scenario = Scenario {
     play: |k| {
         held_by_cpu0(k);
         is_killed_already(k.sleepers[0].task());
+        let plain = plain_waiter(k, 2, 1);
+        let killable = k.task(1, "killable", lock_killably);
         let stealer = k.task(0, "stealer", |k| {
             folio_unlock(k, &k.folios[0]);
             if folio_trylock(k, &k.folios[0]) {
                 folio_unlock(k, &k.folios[0]);
             }
         });
-        let killable = k.task(1, "killable", lock_killably);
-        [stealer, killable, plain_waiter(k, 2, 1)].into_iter().for_each(join);
+        [stealer, killable, plain].into_iter().for_each(join);
     },
     at_end: |_| {},
     choices: 0,

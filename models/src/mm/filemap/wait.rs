@@ -223,7 +223,12 @@ fn sleep_until_woken(k: &Kernel, wait: &Sleeper, sleep: Sleep) -> Option<u64> {
         if k.tree.filemap.wait == PageWait::HandOff && must_give_up(wait, sleep) {
             return None;
         }
-        let flags = smp_load_acquire(&wait.flags);
+        let flags = match fault {
+            FolioLockFault::RelaxedFlags | FolioLockFault::RelaxedFlagsAndEntry => {
+                READ_ONCE(&wait.flags)
+            }
+            _ => smp_load_acquire(&wait.flags),
+        };
         if flags & WQ_FLAG_WOKEN != 0 {
             return Some(flags);
         }
@@ -272,7 +277,12 @@ fn give_up(k: &Kernel, folio: &Folio, bit: Bit, sleep: Sleep, me: usize) -> Resu
 pub(super) fn finish_wait(k: &Kernel, me: usize) {
     let (wait, queue) = (&k.sleepers[me], &k.folio_waitqueue);
     __set_current_state(&wait.task, TASK_RUNNING);
-    if smp_load_acquire(&wait.queued) != 0 {
+    // list_empty_careful()
+    let is_queued = match k.tree.filemap.fault {
+        FolioLockFault::RelaxedFlagsAndEntry => READ_ONCE(&wait.queued),
+        _ => smp_load_acquire(&wait.queued),
+    };
+    if is_queued != 0 {
         spin_lock_irqsave(&k.cpus, &queue.lock);
         queue.edit(|entries| entries.retain(|entry| entry.sleeper != me));
         WRITE_ONCE(&wait.queued, 0);
