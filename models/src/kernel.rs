@@ -23,6 +23,8 @@ pub const PG_WAITERS: Bit = Bit { nr: 7, name: "PG_waiters" };
 pub const PG_WRITEBACK: Bit = Bit { nr: 1, name: "PG_writeback" };
 /// `BH_Lock`, of `bh->b_state`.
 pub const BH_LOCK: Bit = Bit { nr: 2, name: "BH_Lock" };
+/// `BH_Uptodate`, of `bh->b_state`.
+pub const BH_UPTODATE: Bit = Bit { nr: 0, name: "BH_Uptodate" };
 /// `PG_uptodate`
 pub const PG_UPTODATE: Bit = Bit { nr: 3, name: "PG_uptodate" };
 /// `PG_dirty`
@@ -73,6 +75,13 @@ pub struct Sizes {
     /// Whether the lives of folios and of waiters' stacks are watched where the folio lock touches
     /// them: a step more at each such place.
     pub lifetimes: bool,
+    /// How many pages of the file, from the first, begin without a folio in the page cache: their
+    /// folios are free. Not together with [`Sizes::mapped`].
+    pub absent: usize,
+    /// Whether folios have spare ones to be migrated to although nobody maps them.
+    pub spares: bool,
+    /// Whether folio n has buffers: the one buffer head n.
+    pub buffers: bool,
 }
 
 impl Sizes {
@@ -93,6 +102,9 @@ impl Sizes {
         dirty: false,
         passes: 2,
         lifetimes: false,
+        absent: 0,
+        spares: false,
+        buffers: false,
     };
 }
 
@@ -227,10 +239,12 @@ impl Kernel {
         };
         let mlock = |cpu| Batch::new("mlock batch", "mlock_fbatch.nr", cpu);
         // The second half are spares: what the first is migrated to.
-        let count = if sizes.mapped { 2 * sizes.folios } else { sizes.folios };
+        let count = if sizes.mapped || sizes.spares { 2 * sizes.folios } else { sizes.folios };
         let page = |name: &'static str, present: bool| {
-            let page =
-                move |i| Var::new(Name::new(name).nth(i), (i as u64 + 1) * u64::from(present));
+            let is_present = move |i| present && i >= sizes.absent;
+            let page = move |i| {
+                Var::new(Name::new(name).nth(i), (i as u64 + 1) * u64::from(is_present(i)))
+            };
             (0..sizes.folios).map(page).collect::<Vec<_>>()
         };
         let work = |name| move |cpu| Work::new(Name::new(name).on(cpu));
@@ -311,14 +325,14 @@ impl Kernel {
 
 impl Folio {
     fn new(index: usize, sizes: &Sizes) -> Folio {
-        let is_spare = index >= sizes.folios;
-        let is_mapped = sizes.mapped && !is_spare;
-        let is_listed = sizes.listed && !is_spare;
+        let is_free = index >= sizes.folios || index < sizes.absent;
+        let is_mapped = sizes.mapped && !is_free;
+        let is_listed = sizes.listed && !is_free;
         let var = |name: &'static str, value| Var::new(Name::new(name).nth(index), value);
         let counter = |name: &'static str, value| Atomic::new(Name::new(name).nth(index), value);
-        let count = if is_spare { 0 } else { 1 + i64::from(is_mapped) };
+        let count = if is_free { 0 } else { 1 + i64::from(is_mapped) };
         let refcount = counter("folio->_refcount", count);
-        if !is_spare {
+        if !is_free {
             selvedge_kernel::booked(&refcount, PAGE_CACHE);
         }
         if is_mapped {
@@ -330,9 +344,9 @@ impl Folio {
             flags: Flags::new(Name::new("folio->flags").nth(index), flags),
             refcount,
             linked: var("folio->lru", u64::from(is_listed)),
-            freed: var("folio->freed", u64::from(is_spare)),
+            freed: var("folio->freed", u64::from(is_free)),
             contents: var("folio->contents", 0),
-            mapping: var("folio->mapping", u64::from(!is_spare)),
+            mapping: var("folio->mapping", u64::from(!is_free)),
             mapcount: counter("folio->_mapcount", i64::from(is_mapped)),
             mlock_count: var("folio->mlock_count", 0),
             generation: var("folio->gen", 0),

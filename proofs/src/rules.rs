@@ -92,3 +92,8 @@ pub const WRITEBACK_IS_OVER: Rule =
 /// What `folio_end_read()` says with the bit that it sets as it unlocks.
 pub const WHO_WAITED_FOR_A_READ_SEES_IT: Rule =
     Rule("who has waited for the lock of a read sees PG_uptodate");
+/// kernel-migrate F-S4: what MIGRATE_SYNC is for.
+pub const SYNC_SUCCEEDS_ONCE_UNLOCKED: Rule =
+    Rule("MIGRATE_SYNC succeeds once the holder of the folio lock lets go");
+/// kernel-migrate F-S7: what 4bb6dc79d987 is for. Nobody promises it; it is asked here how far it is true.
+pub const SYNC_LIGHT_WAITS_FOR_NO_IO: Rule = Rule("MIGRATE_SYNC_LIGHT never waits for I/O");

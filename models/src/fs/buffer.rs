@@ -15,7 +15,7 @@ use selvedge_kernel::{
 };
 
 use crate::kernel::BH_LOCK;
-use crate::sched::wait_bit::{wait_on_bit_lock, wake_up_bit};
+use crate::sched::wait_bit::{wait_on_bit_lock, wait_on_bit_lock_timeout, wake_up_bit};
 use crate::{BufferHead, Kernel};
 
 /// What differs between trees.
@@ -245,6 +245,14 @@ pub fn lock_buffer(k: &Kernel, bh: &BufferHead, me: usize) {
     if !trylock_buffer(bh) {
         wait_on_bit_lock(k, BH_LOCK, &bh.b_state, me);
     }
+}
+
+/// `lock_buffer_timeout()`: false if the time is over first. Never merged: after the description of
+/// "migrate: Avoid unbounded blocks in MIGRATE_SYNC_LIGHT" (Douglas Anderson, 2023-04-21).
+pub fn lock_buffer_timeout(k: &Kernel, bh: &BufferHead, me: usize) -> bool {
+    let _in = enter("lock_buffer_timeout");
+    might_sleep(&k.cpus, "lock_buffer_timeout");
+    trylock_buffer(bh) || wait_on_bit_lock_timeout(k, BH_LOCK, &bh.b_state, me)
 }
 
 /// `unlock_buffer()`: the full barrier is between the clear and the look at the queue; the waiter has

@@ -6,6 +6,7 @@ mod lru_mutants;
 mod migrate_pending;
 mod mutants;
 mod releases;
+mod seed001;
 
 pub use folio_lock::*;
 pub use lru_batch_flag::*;
@@ -13,6 +14,7 @@ pub use lru_mutants::*;
 pub use migrate_pending::*;
 pub use mutants::*;
 pub use releases::*;
+pub use seed001::*;
 
 use crate::Tree;
 
@@ -23,6 +25,8 @@ pub static ALL: &[&Tree] = &[
     &RFC_MIGRATE_PENDING_LOCKED_CHECK,
     &RFC_2021_02_16,
     &SEED_002_V4,
+    &M4R,
+    &M4T,
     &V5_6,
     &V5_11,
     &V5_13,
@@ -39,6 +43,9 @@ pub static ALL: &[&Tree] = &[
     &V6_12_117,
     &V6_12_117_RT,
     &V6_17,
+    &M0,
+    &M4,
+    &M5,
     &L0_SIGNAL_FIRST,
     &L0,
     &L1,
@@ -46,6 +53,11 @@ pub static ALL: &[&Tree] = &[
     &L2_UNFAIRNESS_0,
     &L2_UNFAIRNESS_INF,
     &L2_TRIES_THE_BIT,
+    &M4_IGNORES_NOFS,
+    &M4_MEMALLOC_WAITS,
+    &M4_UNPROTECTED,
+    &M4R_UNPROTECTED,
+    &M5_UNPROTECTED,
     &A1B_NO_BARRIER_BEFORE_READ,
     &A1C_NO_BARRIER_AFTER_BUMP,
     &A1D_BUMP_AFTER_LOOP,

@@ -2,12 +2,13 @@
 
 use crate::Tree;
 use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
+use crate::mm::compaction::Compaction;
 use crate::mm::filemap::Filemap;
 use crate::mm::gup::{GUP_PIN_COUNTING_BIAS, Gup, LongtermDrain};
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{
-    CopyOrder, ExpectedRefs, Migrate, MigrateFault, SrcLock, migrate_prep, never_pending,
-    no_migrate_finish,
+    BufferLock, CopyOrder, ExpectedRefs, Migrate, MigrateFault, SrcLock, migrate_prep,
+    never_pending, no_migrate_finish,
 };
 use crate::mm::mlock::Mlock;
 use crate::mm::swap::{
@@ -54,8 +55,10 @@ pub static V5_11: Tree = Tree {
         copy: CopyOrder::FreezeThenCopy,
         src_lock: SrcLock::WaitIfForced,
         memalloc_waits: false,
+        buffer_lock: BufferLock::Wait,
         fault: MigrateFault::None,
     },
+    compaction: Compaction::RELEASED,
     preempt_rt: false,
     memory_hotplug: MemoryHotplug { failed_removal: FailedRemoval::NothingToUndo },
     filemap: Filemap::SINCE_5_9,
@@ -140,7 +143,11 @@ pub static V6_10: Tree = Tree {
     name: "v6.10",
     base: "v6.10",
     about: "Linux 6.10: a folio in a batch keeps PG_lru, as ever since 5.11",
-    migrate: Migrate { src_lock: SrcLock::WaitIfUptodate, ..V6_1.migrate },
+    migrate: Migrate {
+        src_lock: SrcLock::WaitIfUptodate,
+        buffer_lock: BufferLock::WaitIfUptodate,
+        ..V6_1.migrate
+    },
     ..V6_1
 };
 

@@ -5,12 +5,15 @@
 //! | `mod.rs`     | what differs between trees; modes and errors                            |
 //! | `prep.rs`    | `migrate_prep()`, `migrate_finish()` of 5.11 and of the RFCs of 2021    |
 //! | `mapping.rs` | `folio_migrate_mapping()`: the references, the freeze, the new folio in the page cache |
+//! | `buffers.rs` | `buffer_migrate_folio()`: the locks of the buffers                      |
 //! | `pages.rs`   | `migrate_pages()`: unmap, move, passes; putback                         |
 
+mod buffers;
 mod mapping;
 mod pages;
 mod prep;
 
+pub use buffers::*;
 pub use mapping::*;
 pub use pages::*;
 pub use prep::*;
@@ -26,6 +29,8 @@ pub struct Migrate {
     pub src_lock: SrcLock,
     /// Whether a task in direct reclaim or compaction (PF_MEMALLOC) may wait for a folio lock.
     pub memalloc_waits: bool,
+    /// What `buffer_migrate_lock_buffers()` does about a buffer that somebody else has locked.
+    pub buffer_lock: BufferLock,
     /// Deliberate faults.
     pub fault: MigrateFault,
 }

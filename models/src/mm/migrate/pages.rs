@@ -9,11 +9,12 @@
 //! Left out: batches of more than one folio, writeback, splitting, private data.
 //! Source: mm/migrate.c of 6.1 (`unmap_and_move()` in effect) and 6.12.117.
 
-use selvedge_kernel::{Name, atomic_read, choose, enter, reached, test_bit};
+use selvedge_kernel::{Name, atomic_read, enter, reached, test_bit};
 
 use crate::kernel::PG_UPTODATE;
-use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
-use crate::mm::migrate::mapping::{MIGRATION_TARGET, alloc_migration_target, migrate_folio};
+use crate::mm::filemap::{folio_lock, folio_lock_timeout, folio_trylock, folio_unlock};
+use crate::mm::migrate::buffers::move_to_new_folio;
+use crate::mm::migrate::mapping::{MIGRATION_TARGET, alloc_migration_target};
 use crate::mm::migrate::{Errno, MigrateFault, Mode, SrcLock};
 use crate::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use crate::mm::swap::{folio_add_lru, folio_put};
@@ -74,7 +75,7 @@ fn migrate_one(k: &Kernel, src: &Folio, who: Migrator, force: bool) -> Result<()
         if atomic_read(&src.mapcount) != 0 {
             try_to_migrate(k, src);
         }
-        let moved = migrate_folio(k, dst, src);
+        let moved = move_to_new_folio(k, dst, src, who);
         let now = if moved.is_ok() { dst } else { src };
         if moved.is_ok() {
             folio_add_lru(k, dst);
@@ -118,10 +119,11 @@ fn lock_src(k: &Kernel, src: &Folio, who: Migrator, force: bool) -> Result<(), E
             SrcLock::WaitIfUptodate if !test_bit(PG_UPTODATE, &src.flags) => {
                 return Err(Errno::Again);
             }
-            // folio_lock_timeout(): whether the lock or the timeout comes first.
-            SrcLock::WaitWithTimeout if choose("folio_lock_timeout", 2) == 1 => {
-                reached("a wait for a folio lock timed out");
-                return Err(Errno::Again);
+            SrcLock::WaitWithTimeout => {
+                return folio_lock_timeout(k, src, who.me).map_err(|_| {
+                    reached("a wait for a folio lock timed out");
+                    Errno::Again
+                });
             }
             _ => {}
         }
