@@ -7,18 +7,19 @@
 
 use std::sync::Arc;
 
-use selvedge_kernel::{fail, fail_about, join, plain_write, process_timeout, set_bit};
-use selvedge_kernel::{reached, task_is_running};
+use selvedge_kernel::task_is_running;
+use selvedge_kernel::{Name, enter, fail, fail_about, join, plain_write, process_timeout, set_bit};
 use selvedge_models::fs::buffer::{trylock_buffer, unlock_buffer};
 use selvedge_models::mm::compaction::{
     CompactControl, PASSED_OVER_A_FILE, compact_node, compact_zone, kcompactd_do_work,
 };
-use selvedge_models::mm::filemap::{folio_end_read, folio_trylock, folio_unlock};
+use selvedge_models::mm::filemap::{folio_end_read, folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::mm::migrate::{FOUND_A_LOCKED_BUFFER, Migrator, Mode, SrcLock};
 use selvedge_models::mm::readahead::{A_READ_ENDED, page_cache_ra_unbounded, submit_read};
+use selvedge_models::mm::swap::folio_get;
 use selvedge_models::trees::*;
 use selvedge_models::{BH_UPTODATE, Kernel, PG_UPTODATE, Sizes};
-use selvedge_monitors::NOBODY_WAITS_FOR_EVER;
+use selvedge_monitors::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER};
 use selvedge_trace::Rule;
 
 use super::{ALONE, SC, SC_WITHOUT_RANDOM};
@@ -32,7 +33,7 @@ const COMPACTED: Sizes = Sizes { listed: true, spares: true, sleepers: 1, ..Size
 fn join_with_timer(k: &Kernel, tasks: &[usize]) {
     let has_timer = k.tree.migrate.src_lock == SrcLock::WaitWithTimeout;
     let expires = |k: &Kernel| process_timeout(&k.cpus, k.sleepers[0].task());
-    let timer = has_timer.then(|| k.task(1, "timer", expires));
+    let timer = has_timer.then(|| k.task(k.sizes.cpus - 1, "timer", expires));
     tasks.iter().copied().chain(timer).for_each(join);
 }
 
@@ -95,6 +96,7 @@ static READAHEAD: Scenario = Scenario {
 /// somebody who sleeps elsewhere.
 fn is_never_unlocked(k: &Kernel, is_uptodate: bool, compacts: fn(&Kernel)) {
     join(k.task(0, "holder", move |k| {
+        let _in = enter(if is_uptodate { "filemap_fault" } else { "filemap_add_folio" });
         let folio = &k.folios[0];
         assert!(folio_trylock(k, folio), "nobody else runs yet");
         if is_uptodate {
@@ -188,7 +190,6 @@ static HELD_THEN_TRIED_AGAIN: Scenario = Scenario {
             let succeeded = compact_synchronously(k);
             join(holder);
             if !succeeded {
-                reached("a migration was called again");
                 // The folio rests in the lru_add batch of this CPU, which compaction drains.
                 compact_synchronously(k);
             }
@@ -198,6 +199,32 @@ static HELD_THEN_TRIED_AGAIN: Scenario = Scenario {
     at_end: did_not_fail,
     choices: 0,
 };
+
+static READER_BEHIND_KCOMPACTD: Scenario = Scenario {
+    name: "reader_behind_kcompactd",
+    about: "CPU0 unlocks a folio that is uptodate; CPU1 is kcompactd, CPU2 a reader that locks the \
+            folio too. In a tree with a time limit that of kcompactd may expire. This is its last \
+            pass: in an earlier one the next would lock and unlock the folio, which wakes the \
+            reader.",
+    sizes: Sizes { cpus: 4, sleepers: 2, ..COMPACTED },
+    play: |k| {
+        let folio = &k.folios[0];
+        set_bit(PG_UPTODATE, &folio.flags);
+        folio_get(folio, READER);
+        let holder = brief_holder(k);
+        let kcompactd = k.task(1, "kcompactd", |k| kcompactd_do_work(k, 0));
+        let reader = k.task(2, "reader", |k| {
+            folio_lock(k, &k.folios[0], 1);
+            folio_unlock(k, &k.folios[0]);
+        });
+        join_with_timer(k, &[holder, kcompactd, reader]);
+    },
+    at_end: |_| {},
+    choices: 0,
+};
+
+/// Who keeps the folio while it waits for its lock.
+const READER: Name = Name::new("reader");
 
 /// The end of an I/O, which has not unlocked anything yet: does sleeper 0 wait for that?
 fn ends_io(k: &Kernel) {
@@ -270,7 +297,7 @@ const fn topic(
 const FOUND_LOCKED: &[&str] = &["a migration found its source locked"];
 const LOCKED_THEN_READ: &[&str] = &["a migration found its source locked", A_READ_ENDED];
 const WAITED: &[&str] = &["a migration waited for its source", "a folio was migrated"];
-const TRIED_AGAIN: &[&str] = &["a migration was called again", "a folio was migrated"];
+const TRIED_AGAIN: &[&str] = &["a migration was tried again", "a folio was migrated"];
 
 const F_S1: Topic =
     topic(&COMPACTS_LIGHTLY, NOBODY_WAITS_FOR_EVER, "kernel-migrate:F-S1", LOCKED_THEN_READ);
@@ -309,8 +336,18 @@ const F_S7_READ: Topic = Topic { scenario: &BUFFER_READ, source: "kernel-migrate
 const F_S7_FOLIO: Topic =
     topic(&READ_ENDS, SYNC_LIGHT_WAITS_FOR_NO_IO, "kernel-migrate:F.3, SYNC_LIGHT", FOUND_LOCKED);
 
+/// What folio_wait.rs shows of a waiter that gives up, here with the one that seed 001's second
+/// version brings in.
+const BEHIND: Topic = topic(
+    &READER_BEHIND_KCOMPACTD,
+    NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
+    "own: a waiter that gives up leaves a wake-up that others were passed over for",
+    &["a task slept on a folio"],
+);
+
 /// M4t: in no row of the sheet but F-S4 and F-S5.
 const TIMEOUT_ENDS_IT: &str = "own: kernel-migrate:F.3: a wait with a timeout ends by itself";
+const NOBODY_GIVES_UP: &str = "own: no wait of these ends but by the lock";
 
 pub(super) static CLAIMS: &[Claim] = &[
     F_S1.violated(&M0, ALONE),
@@ -380,6 +417,11 @@ pub(super) static CLAIMS: &[Claim] = &[
     F3_MEMALLOC.holds(&M4T, SC),
     F3_MEMALLOC.holds(&M5, ALONE),
     F3_MEMALLOC.from("kernel-migrate:F.1, (1)").violated(&M4_MEMALLOC_WAITS, ALONE),
+    BEHIND.from(NOBODY_GIVES_UP).holds(&M4, SC_WITHOUT_RANDOM),
+    BEHIND.from(NOBODY_GIVES_UP).holds(&M4R, SC_WITHOUT_RANDOM),
+    BEHIND.violated(&M4T, SC_WITHOUT_RANDOM),
+    BEHIND.from("own: as L2-tries-the-bit").holds(&M4T_TRIES_THE_BIT, SC_WITHOUT_RANDOM),
+    BEHIND.from(NOBODY_GIVES_UP).holds(&M5, SC_WITHOUT_RANDOM),
     F_S7_FOLIO.violated(&M0, SC_WITHOUT_RANDOM),
     F_S7_FOLIO.violated(&M4, SC_WITHOUT_RANDOM),
     F_S7_FOLIO.holds(&M4R, SC_WITHOUT_RANDOM),
