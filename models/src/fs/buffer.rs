@@ -306,7 +306,7 @@ pub fn try_to_free_buffers(k: &Kernel, bh: &BufferHead) -> bool {
 /// `buffer_migrate_folio_norefs()`, `__buffer_migrate_folio(check_refs)`: the ring moves to the new
 /// folio unless somebody holds a buffer, after one try to empty the bh_lrus. False: -EAGAIN.
 ///
-/// Left out: the folio's own reference count, and the locks of the buffers.
+/// Left out: the folio's own reference count, and the locks of the buffers, which are in mm/migrate/buffers.rs.
 pub fn buffer_migrate_folio_norefs(k: &Kernel, bh: &BufferHead) -> bool {
     let _in = enter("buffer_migrate_folio_norefs");
     let mut invalidated = false;

@@ -92,6 +92,23 @@ static READAHEAD: Scenario = Scenario {
     choices: 0,
 };
 
+static READAHEAD_AND_KCOMPACTD: Scenario = Scenario {
+    name: "readahead_vs_kcompactd",
+    about: "The same while CPU1 is kcompactd, in MIGRATE_SYNC_LIGHT, which may wait for a folio whose \
+            I/O is not submitted yet. It may have to wait long, but the reader does not wait for \
+            it.",
+    sizes: Sizes { listed: false, folios: 2, absent: 2, ..COMPACTED },
+    play: |k| {
+        let reader = k.task(0, "reader", |k| {
+            let reads = page_cache_ra_unbounded(k, 2, 0);
+            reads.into_iter().for_each(join);
+        });
+        join_with_timer(k, &[reader, k.task(1, "kcompactd", |k| kcompactd_do_work(k, 0))]);
+    },
+    at_end: |_| {},
+    choices: 0,
+};
+
 /// The folio is locked, and stays so: by a reader whose I/O never ends, or, if it is uptodate, by
 /// somebody who sleeps elsewhere.
 fn is_never_unlocked(k: &Kernel, is_uptodate: bool, compacts: fn(&Kernel)) {
@@ -229,7 +246,7 @@ const READER: Name = Name::new("reader");
 /// The end of an I/O, which has not unlocked anything yet: does sleeper 0 wait for that?
 fn ends_io(k: &Kernel) {
     if !task_is_running(k.sleepers[0].task()) {
-        fail(SYNC_LIGHT_WAITS_FOR_NO_IO, "kcompactd sleeps until this I/O ends");
+        fail(SYNC_LIGHT_WAITS_FOR_NO_IO, "kcompactd sleeps on a lock that is held for this I/O");
     }
 }
 
@@ -306,6 +323,11 @@ const F_S2: Topic = Topic { scenario: &COMPACTS_SYNC, source: "kernel-migrate:F-
 const F_S3: Topic =
     topic(&READAHEAD, NOBODY_WAITS_FOR_EVER, "kernel-migrate:F-S3", LOCKED_THEN_READ);
 const F_S3_NOFS: Topic = Topic { reached: &[PASSED_OVER_A_FILE, A_READ_ENDED], ..F_S3 };
+const F_S3_KCOMPACTD: Topic = Topic {
+    scenario: &READAHEAD_AND_KCOMPACTD,
+    source: "own: kernel-migrate:F.2: kcompactd was blocked long, and not for ever",
+    ..F_S3
+};
 const F_S4: Topic =
     topic(&HELD_BRIEFLY, SYNC_SUCCEEDS_ONCE_UNLOCKED, "kernel-migrate:F-S4", WAITED);
 const F_S4_AGAIN: Topic = Topic {
@@ -376,6 +398,10 @@ pub(super) static CLAIMS: &[Claim] = &[
     F_S3.violated(&M4_UNPROTECTED, ALONE),
     F_S3.from("kernel-migrate:F.1, (4)").holds(&M4R_UNPROTECTED, ALONE),
     F_S3.from("kernel-migrate:F.1, (3)").holds(&M5_UNPROTECTED, ALONE),
+    F_S3_KCOMPACTD.holds(&M0, SC_WITHOUT_RANDOM),
+    F_S3_KCOMPACTD.holds(&M4, SC_WITHOUT_RANDOM),
+    F_S3_KCOMPACTD.holds(&M4R, SC_WITHOUT_RANDOM),
+    F_S3_KCOMPACTD.holds(&M5, SC_WITHOUT_RANDOM),
     F_S4.holds(&M0, SC_WITHOUT_RANDOM),
     F_S4.holds(&M4, SC_WITHOUT_RANDOM),
     F_S4.violated(&M4R, SC_WITHOUT_RANDOM),

@@ -6,7 +6,7 @@
 //! Scaled: the passes (10 up to 6.2; 3 asynchronous and 7 others since 6.3) are
 //! [`crate::Sizes::passes`], and a source is waited for from the last pass on where C waits from the
 //! fourth. With the other side at rest, one pass more shows nothing new.
-//! Left out: batches of more than one folio, writeback, splitting, private data.
+//! Left out: batches of more than one folio, writeback, splitting, private data other than buffers.
 //! Source: mm/migrate.c of 6.1 (`unmap_and_move()` in effect) and 6.12.117.
 
 use selvedge_kernel::{Name, atomic_read, enter, reached, test_bit};
