@@ -23,6 +23,8 @@ pub const PG_WAITERS: Bit = Bit { nr: 7, name: "PG_waiters" };
 pub const PG_WRITEBACK: Bit = Bit { nr: 1, name: "PG_writeback" };
 /// `BH_Lock`, of `bh->b_state`.
 pub const BH_LOCK: Bit = Bit { nr: 2, name: "BH_Lock" };
+/// `BH_Uptodate`, of `bh->b_state`.
+pub const BH_UPTODATE: Bit = Bit { nr: 0, name: "BH_Uptodate" };
 /// `PG_uptodate`
 pub const PG_UPTODATE: Bit = Bit { nr: 3, name: "PG_uptodate" };
 /// `PG_dirty`
@@ -66,8 +68,6 @@ pub struct Sizes {
     pub mapped: bool,
     /// Whether the size of the LRU lists is kept, which nobody looks at elsewhere.
     pub lru_size: bool,
-    /// Whether each folio has a spare one to be migrated to, though it is not mapped.
-    pub spare: bool,
     /// Whether PG_uptodate of migrated folios is looked at.
     pub uptodate: bool,
     /// Whether the folios are anonymous: not in the page cache. Only with `mapped`.
@@ -81,6 +81,13 @@ pub struct Sizes {
     /// Whether the lives of folios and of waiters' stacks are watched where the folio lock touches
     /// them: a step more at each such place.
     pub lifetimes: bool,
+    /// How many pages of the file, from the first, begin without a folio in the page cache: their
+    /// folios are free. Not together with [`Sizes::mapped`].
+    pub absent: usize,
+    /// Whether folios have spare ones to be migrated to although nobody maps them.
+    pub spares: bool,
+    /// Whether folio n has buffers: the one buffer head n.
+    pub buffers: bool,
 }
 
 impl Sizes {
@@ -98,13 +105,15 @@ impl Sizes {
         large: false,
         mapped: false,
         lru_size: false,
-        spare: false,
         uptodate: false,
         anon: false,
         tlb: false,
         dirty: false,
         passes: 2,
         lifetimes: false,
+        absent: 0,
+        spares: false,
+        buffers: false,
     };
 }
 
@@ -241,10 +250,12 @@ impl Kernel {
         };
         let mlock = |cpu| Batch::new("mlock batch", "mlock_fbatch.nr", cpu);
         // The second half are spares: what the first is migrated to.
-        let count = if sizes.mapped || sizes.spare { 2 * sizes.folios } else { sizes.folios };
+        let count = if sizes.mapped || sizes.spares { 2 * sizes.folios } else { sizes.folios };
         let page = |name: &'static str, present: bool| {
-            let page =
-                move |i| Var::new(Name::new(name).nth(i), (i as u64 + 1) * u64::from(present));
+            let is_present = move |i| present && i >= sizes.absent;
+            let page = move |i| {
+                Var::new(Name::new(name).nth(i), (i as u64 + 1) * u64::from(is_present(i)))
+            };
             (0..sizes.folios).map(page).collect::<Vec<_>>()
         };
         let work = |name| move |cpu| Work::new(Name::new(name).on(cpu));
@@ -326,12 +337,12 @@ impl Kernel {
 
 impl Folio {
     fn new(index: usize, sizes: &Sizes) -> Folio {
-        let is_spare = index >= sizes.folios;
-        let is_mapped = sizes.mapped && !is_spare;
-        let is_listed = sizes.listed && !is_spare;
+        let is_free = index >= sizes.folios || index < sizes.absent;
+        let is_mapped = sizes.mapped && !is_free;
+        let is_listed = sizes.listed && !is_free;
         let var = |name: &'static str, value| Var::new(Name::new(name).nth(index), value);
         let counter = |name: &'static str, value| Atomic::new(Name::new(name).nth(index), value);
-        let is_cached = !is_spare && !sizes.anon;
+        let is_cached = !is_free && !sizes.anon;
         let count = i64::from(is_cached) + i64::from(is_mapped);
         let refcount = counter("folio->_refcount", count);
         if is_cached {
@@ -346,7 +357,7 @@ impl Folio {
             flags: Flags::new(Name::new("folio->flags").nth(index), flags),
             refcount,
             linked: var("folio->lru", u64::from(is_listed)),
-            freed: var("folio->freed", u64::from(is_spare)),
+            freed: var("folio->freed", u64::from(is_free)),
             contents: var("folio->contents", 0),
             mapping: var("folio->mapping", u64::from(is_cached)),
             mapcount: counter("folio->_mapcount", i64::from(is_mapped)),

@@ -15,6 +15,7 @@ pub mod fs {
 }
 pub mod mm {
     //! mm/
+    pub mod compaction;
     pub mod filemap;
     pub mod gup;
     pub mod memory;
@@ -24,6 +25,7 @@ pub mod mm {
     pub mod mlock;
     pub mod page_alloc;
     pub mod page_writeback;
+    pub mod readahead;
     pub mod rmap;
     pub mod swap;
     pub mod vmscan;
@@ -37,8 +39,8 @@ mod tree;
 pub mod trees;
 
 pub use kernel::{
-    BH_LOCK, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PAGE_CACHE, PG_ACTIVE, PG_DIRTY,
-    PG_LOCKED, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_UNEVICTABLE, PG_UPTODATE, PG_WAITERS,
-    PG_WRITEBACK, Sizes, UNEVICTABLE,
+    BH_LOCK, BH_UPTODATE, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PAGE_CACHE, PG_ACTIVE,
+    PG_DIRTY, PG_LOCKED, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_UNEVICTABLE, PG_UPTODATE,
+    PG_WAITERS, PG_WRITEBACK, Sizes, UNEVICTABLE,
 };
 pub use tree::{Decision, Kind, Tree};

@@ -3,6 +3,7 @@
 
 use crate::Kernel;
 use crate::fs::buffer::Buffer;
+use crate::mm::compaction::Compaction;
 use crate::mm::filemap::Filemap;
 use crate::mm::gup::Gup;
 use crate::mm::memory_hotplug::MemoryHotplug;
@@ -49,6 +50,8 @@ pub struct Tree {
     pub gup: Gup,
     /// mm/migrate.c
     pub migrate: Migrate,
+    /// mm/compaction.c
+    pub compaction: Compaction,
     /// `CONFIG_PREEMPT_RT`: spinlocks and local locks sleep, interrupts run in threads.
     pub preempt_rt: bool,
     /// mm/memory_hotplug.c
@@ -79,6 +82,7 @@ impl Tree {
             fields("mm/vmscan.c", &format!("{:?}", self.vmscan)),
             fields("mm/gup.c", &format!("{:?}", self.gup)),
             fields("mm/migrate.c", &format!("{:?}", self.migrate)),
+            fields("mm/compaction.c", &format!("{:?}", self.compaction)),
             fields("mm/filemap.c", &format!("{:?}", self.filemap)),
             fields("mm/memory_hotplug.c", &format!("{:?}", self.memory_hotplug)),
             one("Kconfig", "PREEMPT_RT", self.preempt_rt.to_string()),
@@ -185,8 +189,16 @@ mod tests {
     #[test]
     fn no_two_releases_or_patches_are_the_same_but_by_intent() {
         // v6.17 is v6.12.117 in all that is modelled; seed-002-v4 was merged in 6.11, which also
-        // moved the copy.
-        let twins = [("v6.12.117", "v6.17")];
+        // moved the copy. L2, M0 and M5 are what the fact sheets call a part of a release.
+        // Two mutants are the sysctl set to 0.
+        let twins = [
+            ("v6.12.117", "v6.17"),
+            ("v6.1", "L2"),
+            ("v6.1", "M0"),
+            ("M0", "L2"),
+            ("v6.10", "M5"),
+            ("L2-unfairness-0", "v6.1-unfairness-0"),
+        ];
         for (at, a) in trees::ALL.iter().enumerate() {
             for b in &trees::ALL[at + 1..] {
                 if a.decisions() == b.decisions() {

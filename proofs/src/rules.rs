@@ -110,3 +110,8 @@ pub const A_DIRTY_PAGE_STAYS_DIRTY: Rule = Rule("a dirty page is found dirty whi
 pub const NO_STORE_IS_LOST: Rule = Rule("no store to a page is lost while it migrates");
 /// What d1adb25df711 is for.
 pub const MAPPING_IS_NULL_OR_A_MAPPING: Rule = Rule("folio->mapping is NULL or a mapping");
+/// kernel-migrate F-S4: what MIGRATE_SYNC is for.
+pub const SYNC_SUCCEEDS_ONCE_UNLOCKED: Rule =
+    Rule("MIGRATE_SYNC succeeds once the holder of the folio lock lets go");
+/// kernel-migrate F-S7: what 4bb6dc79d987 is for. Nobody promises it; it is asked here how far it is true.
+pub const SYNC_LIGHT_WAITS_FOR_NO_IO: Rule = Rule("MIGRATE_SYNC_LIGHT never waits for I/O");

@@ -119,6 +119,11 @@ pub fn signal_pending_state(state: u64, task: &Task) -> bool {
     state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) != 0 && READ_ONCE(&task.sigpending) != 0
 }
 
+/// `task_is_running(p)`: for a look from outside; the next moment it may be otherwise.
+pub fn task_is_running(task: &Task) -> bool {
+    READ_ONCE(&task.state) == TASK_RUNNING
+}
+
 /// Has the time given to [`schedule_timeout`] passed?
 pub fn timed_out(task: &Task) -> bool {
     READ_ONCE(&task.timed_out) != 0

@@ -15,7 +15,7 @@ use selvedge_kernel::{
 };
 
 use crate::kernel::BH_LOCK;
-use crate::sched::wait_bit::{wait_on_bit_lock, wake_up_bit};
+use crate::sched::wait_bit::{wait_on_bit_lock, wait_on_bit_lock_timeout, wake_up_bit};
 use crate::{BufferHead, Kernel};
 
 /// What differs between trees.
@@ -247,6 +247,14 @@ pub fn lock_buffer(k: &Kernel, bh: &BufferHead, me: usize) {
     }
 }
 
+/// `lock_buffer_timeout()`: false if the time is over first. Never merged: after the description of
+/// "migrate: Avoid unbounded blocks in MIGRATE_SYNC_LIGHT" (Douglas Anderson, 2023-04-21).
+pub fn lock_buffer_timeout(k: &Kernel, bh: &BufferHead, me: usize) -> bool {
+    let _in = enter("lock_buffer_timeout");
+    might_sleep(&k.cpus, "lock_buffer_timeout");
+    trylock_buffer(bh) || wait_on_bit_lock_timeout(k, BH_LOCK, &bh.b_state, me)
+}
+
 /// `unlock_buffer()`: the full barrier is between the clear and the look at the queue; the waiter has
 /// its own between queueing itself and looking at the bit.
 pub fn unlock_buffer(k: &Kernel, bh: &BufferHead) {
@@ -298,7 +306,7 @@ pub fn try_to_free_buffers(k: &Kernel, bh: &BufferHead) -> bool {
 /// `buffer_migrate_folio_norefs()`, `__buffer_migrate_folio(check_refs)`: the ring moves to the new
 /// folio unless somebody holds a buffer, after one try to empty the bh_lrus. False: -EAGAIN.
 ///
-/// Left out: the folio's own reference count, and the locks of the buffers.
+/// Left out: the folio's own reference count, and the locks of the buffers, which are in mm/migrate/buffers.rs.
 pub fn buffer_migrate_folio_norefs(k: &Kernel, bh: &BufferHead) -> bool {
     let _in = enter("buffer_migrate_folio_norefs");
     let mut invalidated = false;

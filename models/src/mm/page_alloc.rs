@@ -1,11 +1,14 @@
-//! `__alloc_contig_migrate_range()`, as a caller of `lru_cache_disable()`.
+//! `__alloc_contig_migrate_range()`, as a caller of `lru_cache_disable()`; direct compaction.
 //!
-//! Kept: the loop's ways out. Left out: what is isolated and migrated.
-//! Source: mm/page_alloc.c of 5.11 with seed 000 applied; 6.1 lines 9193-9255.
+//! Kept: the loop's ways out; that direct compaction is PF_MEMALLOC. Left out: what the loop isolates
+//! and migrates; the allocation itself.
+//! Source: mm/page_alloc.c of 5.11 with seed 000 applied; 6.1 lines 9193-9255;
+//! `__alloc_pages_direct_compact()` of 6.1.192 and 6.12.117.
 
 use selvedge_kernel::{choose, enter};
 
 use crate::Kernel;
+use crate::mm::compaction::try_to_compact_pages;
 use crate::mm::migrate::Errno;
 
 /// How often the loop may go round in the model. The kernel gives up after five tries.
@@ -30,4 +33,11 @@ pub fn __alloc_contig_migrate_range(k: &Kernel) -> Result<(), Errno> {
     (k.tree.swap.lru_cache_enable)(k);
     // putback_movable_pages() comes after: folios may be batched again by then.
     result
+}
+
+/// `__alloc_pages_direct_compact()`, by a task that found no free memory of the order it wants:
+/// compacts under `memalloc_noreclaim_save()`, which sets PF_MEMALLOC.
+pub(super) fn __alloc_pages_direct_compact(k: &Kernel, may_enter_fs: bool, me: usize) {
+    let _in = enter("__alloc_pages_direct_compact");
+    try_to_compact_pages(k, true, may_enter_fs, me);
 }

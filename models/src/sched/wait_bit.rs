@@ -2,7 +2,7 @@
 //!
 //! Kept: the waiter that queues itself, stores its state, and looks at the bit; the waker that clears
 //! the bit, has a full barrier, and looks at the queue without its lock.
-//! Left out: timeouts, signals, waits that do not take the bit; all words hash to one queue.
+//! Left out: signals, waits that do not take the bit; all words hash to one queue.
 //! Source: kernel/sched/wait_bit.c `__wait_on_bit_lock()`, `__wake_up_bit()`, kernel/sched/wait.c
 //! `prepare_to_wait_exclusive()`, `autoremove_wake_function()`, 6.12.117.
 
@@ -10,8 +10,9 @@ use std::sync::Mutex as Private;
 
 use selvedge_kernel::{
     __set_current_state, Bit, Flags, Name, READ_ONCE, SpinLock, TASK_NORMAL, TASK_RUNNING,
-    TASK_UNINTERRUPTIBLE, Var, WRITE_ONCE, enter, reached, schedule, set_current_state,
-    spin_lock_irqsave, spin_unlock_irqrestore, test_and_set_bit, test_bit, try_to_wake_up,
+    TASK_UNINTERRUPTIBLE, Var, WRITE_ONCE, awaits, enter, reached, schedule, schedule_timeout,
+    set_current_state, spin_lock_irqsave, spin_unlock_irqrestore, test_and_set_bit, test_bit,
+    timed_out, try_to_wake_up,
 };
 
 use crate::Kernel;
@@ -64,20 +65,48 @@ fn prepare_to_wait_exclusive(k: &Kernel, me: usize) {
     spin_unlock_irqrestore(&k.cpus, &queue.lock);
 }
 
-/// `__wait_on_bit_lock()`: returns with the bit set by the caller.
+/// `wait_on_bit_lock()`: returns with the bit set by the caller.
 pub fn wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, me: usize) {
+    let got = __wait_on_bit_lock(k, bit, word, me, false);
+    debug_assert!(got, "nothing but a wake-up ends this wait");
+}
+
+/// `wait_on_bit_lock()` with an action that sleeps for a limited time, as `bit_wait_timeout()`: false
+/// if the time is over and the bit is still set.
+pub fn wait_on_bit_lock_timeout(k: &Kernel, bit: Bit, word: &Flags, me: usize) -> bool {
+    __wait_on_bit_lock(k, bit, word, me, true)
+}
+
+/// `__wait_on_bit_lock()`: who gives up tries the bit once more when it is off the queue, so that no
+/// wake-up is lost with it.
+fn __wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, me: usize, has_timeout: bool) -> bool {
     let _in = enter("__wait_on_bit_lock");
+    let task = k.sleepers[me].task();
     loop {
         prepare_to_wait_exclusive(k, me);
+        let mut gives_up = false;
         if test_bit(bit, word) {
+            awaits(bit, word, [task.object(); 2]);
             reached("a task slept on a bit");
-            schedule(&k.cpus, k.sleepers[me].task());
+            if has_timeout {
+                schedule_timeout(&k.cpus, task);
+                gives_up = timed_out(task);
+            } else {
+                schedule(&k.cpus, task);
+            }
+        }
+        if gives_up {
+            finish_wait(k, me);
         }
         if !test_and_set_bit(bit, word) {
             break;
         }
+        if gives_up {
+            return false;
+        }
     }
     finish_wait(k, me);
+    true
 }
 
 /// `finish_wait()`.

@@ -7,6 +7,7 @@ mod migrate_pending;
 mod mutants;
 mod references;
 mod releases;
+mod seed001;
 
 pub use folio_lock::*;
 pub use lru_batch_flag::*;
@@ -15,6 +16,7 @@ pub use migrate_pending::*;
 pub use mutants::*;
 pub use references::*;
 pub use releases::*;
+pub use seed001::*;
 
 use crate::Tree;
 
@@ -25,6 +27,9 @@ pub static ALL: &[&Tree] = &[
     &RFC_MIGRATE_PENDING_LOCKED_CHECK,
     &RFC_2021_02_16,
     &SEED_002_V4,
+    &M4R,
+    &M4T,
+    &M4T_TRIES_THE_BIT,
     &V5_6,
     &V5_11,
     &V5_13,
@@ -42,6 +47,9 @@ pub static ALL: &[&Tree] = &[
     &V6_12_117,
     &V6_12_117_RT,
     &V6_17,
+    &M0,
+    &M4,
+    &M5,
     &L0_SIGNAL_FIRST,
     &L0,
     &L1,
@@ -49,6 +57,11 @@ pub static ALL: &[&Tree] = &[
     &L2_UNFAIRNESS_0,
     &L2_UNFAIRNESS_INF,
     &L2_TRIES_THE_BIT,
+    &M4_IGNORES_NOFS,
+    &M4_MEMALLOC_WAITS,
+    &M4_UNPROTECTED,
+    &M4R_UNPROTECTED,
+    &M5_UNPROTECTED,
     &A1B_NO_BARRIER_BEFORE_READ,
     &A1C_NO_BARRIER_AFTER_BUMP,
     &A1D_BUMP_AFTER_LOOP,

@@ -2,13 +2,14 @@
 
 use crate::Tree;
 use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
+use crate::mm::compaction::Compaction;
 use crate::mm::filemap::Filemap;
 use crate::mm::gup::{GUP_PIN_COUNTING_BIAS, Gup, LongtermDrain};
 use crate::mm::memory::EntryWait;
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{
-    CopyOrder, ExpectedRefs, Migrate, MigrateFault, NoteIn, SrcLock, TlbFlush, migrate_prep,
-    never_pending, no_migrate_finish,
+    BufferLock, CopyOrder, ExpectedRefs, Migrate, MigrateFault, NoteIn, SrcLock, TlbFlush,
+    migrate_prep, never_pending, no_migrate_finish,
 };
 use crate::mm::mlock::Mlock;
 use crate::mm::swap::{
@@ -58,8 +59,10 @@ pub static V5_11: Tree = Tree {
         flush: TlbFlush::AtUnmap,
         entry_wait: EntryWait::TakesReference,
         note: NoteIn::Private,
+        buffer_lock: BufferLock::Wait,
         fault: MigrateFault::None,
     },
+    compaction: Compaction::RELEASED,
     preempt_rt: false,
     memory_hotplug: MemoryHotplug { failed_removal: FailedRemoval::NothingToUndo },
     filemap: Filemap::SINCE_5_9,
@@ -147,6 +150,7 @@ pub static V6_6: Tree = Tree {
     about: "Linux 6.6: migration in batches (5dfab109d519), the TLB flush deferred",
     migrate: Migrate {
         src_lock: SrcLock::WaitIfUptodate,
+        buffer_lock: BufferLock::WaitIfUptodate,
         flush: TlbFlush::BeforeCopy,
         note: NoteIn::Mapping,
         ..V6_1.migrate

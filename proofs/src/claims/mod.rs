@@ -9,6 +9,7 @@ mod lru_flag;
 mod lru_operations;
 mod migrate_pending;
 mod references;
+mod seed001;
 mod writeback;
 
 use selvedge_explore::Engine;
@@ -18,6 +19,7 @@ use crate::Claim;
 /// All claims: those of the patches of the mail threads first.
 pub static ALL: &[&[Claim]] = &[
     longterm_pin::CLAIMS,
+    seed001::CLAIMS,
     lru_flag::CLAIMS,
     lru_operations::CLAIMS,
     migrate_pending::CLAIMS,

@@ -100,7 +100,7 @@ static LOOKUP_UNMAPPED: Scenario = Scenario {
 };
 
 /// One folio in the page cache, and a spare one.
-const SPARE: Sizes = Sizes { spare: true, ..Sizes::TINY };
+const SPARE: Sizes = Sizes { spares: true, ..Sizes::TINY };
 
 static TWO_LOOKUPS: Scenario = Scenario {
     name: "migrate_isolated_vs_two_lookups",

@@ -5,14 +5,17 @@
 //! | `mod.rs`     | what differs between trees; modes and errors                            |
 //! | `prep.rs`    | `migrate_prep()`, `migrate_finish()` of 5.11 and of the RFCs of 2021    |
 //! | `mapping.rs` | `folio_migrate_mapping()`: the references, the freeze, the new folio in the page cache |
+//! | `buffers.rs` | `buffer_migrate_folio()`: the locks of the buffers                      |
 //! | `pages.rs`   | `migrate_pages()`: unmap, move, passes; putback                         |
 
 use crate::mm::memory::EntryWait;
 
+mod buffers;
 mod mapping;
 mod pages;
 mod prep;
 
+pub use buffers::*;
 pub use mapping::*;
 pub use pages::*;
 pub use prep::*;
@@ -34,6 +37,8 @@ pub struct Migrate {
     pub entry_wait: EntryWait,
     /// Where the new folio keeps what migration knows of the old one meanwhile.
     pub note: NoteIn,
+    /// What `buffer_migrate_lock_buffers()` does about a buffer that somebody else has locked.
+    pub buffer_lock: BufferLock,
     /// Deliberate faults.
     pub fault: MigrateFault,
 }

@@ -6,16 +6,15 @@
 //! Scaled: the passes (10 up to 6.2; 3 asynchronous and 7 others since 6.3) are
 //! [`crate::Sizes::passes`], and a source is waited for from the last pass on where C waits from the
 //! fourth. With the other side at rest, one pass more shows nothing new.
-//! Left out: batches of more than one folio, writeback, splitting, private data.
+//! Left out: batches of more than one folio, writeback, splitting, private data other than buffers.
 //! Source: mm/migrate.c of 6.1 (`unmap_and_move()` in effect) and 6.12.117.
 
-use selvedge_kernel::{Name, atomic_read, choose, enter, reached, test_bit};
+use selvedge_kernel::{Name, atomic_read, enter, reached, test_bit};
 
 use crate::kernel::PG_UPTODATE;
-use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
-use crate::mm::migrate::mapping::{
-    MIGRATION_TARGET, alloc_migration_target, migrate_folio, record,
-};
+use crate::mm::filemap::{folio_lock, folio_lock_timeout, folio_trylock, folio_unlock};
+use crate::mm::migrate::buffers::move_to_new_folio;
+use crate::mm::migrate::mapping::{MIGRATION_TARGET, alloc_migration_target, record};
 use crate::mm::migrate::{Errno, MigrateFault, Mode, SrcLock};
 use crate::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use crate::mm::swap::{folio_add_lru, folio_put};
@@ -77,7 +76,7 @@ fn migrate_one(k: &Kernel, src: &Folio, who: Migrator, force: bool) -> Result<()
             try_to_migrate(k, src);
         }
         record(k, dst);
-        let moved = migrate_folio(k, dst, src);
+        let moved = move_to_new_folio(k, dst, src, who);
         let now = if moved.is_ok() { dst } else { src };
         if moved.is_ok() {
             folio_add_lru(k, dst);
@@ -121,10 +120,11 @@ fn lock_src(k: &Kernel, src: &Folio, who: Migrator, force: bool) -> Result<(), E
             SrcLock::WaitIfUptodate if !test_bit(PG_UPTODATE, &src.flags) => {
                 return Err(Errno::Again);
             }
-            // folio_lock_timeout(): whether the lock or the timeout comes first.
-            SrcLock::WaitWithTimeout if choose("folio_lock_timeout", 2) == 1 => {
-                reached("a wait for a folio lock timed out");
-                return Err(Errno::Again);
+            SrcLock::WaitWithTimeout => {
+                return folio_lock_timeout(k, src, who.me).map_err(|_| {
+                    reached("a wait for a folio lock timed out");
+                    Errno::Again
+                });
             }
             _ => {}
         }
