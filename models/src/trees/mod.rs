@@ -29,7 +29,6 @@ pub static ALL: &[&Tree] = &[
     &SEED_002_V4,
     &M4R,
     &M4T,
-    &M4T_TRIES_THE_BIT,
     &V5_6,
     &V5_11,
     &V5_13,

@@ -7,7 +7,6 @@
 use super::{V6_1, V6_10};
 use crate::Tree;
 use crate::mm::compaction::{Compaction, Nofs};
-use crate::mm::filemap::{Filemap, GivingUp};
 use crate::mm::migrate::{BufferLock, Migrate, SrcLock};
 use crate::tree::Kind;
 
@@ -50,15 +49,6 @@ pub static M4T: Tree = Tree {
         ..M4.migrate
     },
     ..M4
-};
-
-/// Ours: the second version with what [`super::L2_TRIES_THE_BIT`] does.
-pub static M4T_TRIES_THE_BIT: Tree = Tree {
-    name: "M4t-tries-the-bit",
-    base: "M4t",
-    about: "M4t, and a waiter whose time is over tries PG_locked once if it has been woken for it",
-    filemap: Filemap { giving_up: GivingUp::TriesTheBit, ..M4T.filemap },
-    ..M4T
 };
 
 /// 6.5 to 6.10: the third version, merged.

@@ -18,11 +18,11 @@ use crate::Claim;
 
 /// All claims: those of the patches of the mail threads first.
 pub static ALL: &[&[Claim]] = &[
+    migrate_pending::CLAIMS,
     longterm_pin::CLAIMS,
     seed001::CLAIMS,
     lru_flag::CLAIMS,
     lru_operations::CLAIMS,
-    migrate_pending::CLAIMS,
     bh_lru::CLAIMS,
     lru_batches::CLAIMS,
     references::CLAIMS,

@@ -378,8 +378,6 @@ const BEHIND: Topic = topic(
     &["a task slept on a folio"],
 );
 
-const TIMED_OUT: &[&str] = &["a task slept on a folio", "a wait for a folio lock timed out"];
-
 /// M4t: in no row of the sheet but F-S4 and F-S5.
 const TIMEOUT_ENDS_IT: &str = "own: kernel-migrate:F.3: a wait with a timeout ends by itself";
 const NOBODY_GIVES_UP: &str = "own: no wait of these ends but by the lock";
@@ -459,9 +457,6 @@ pub(super) static CLAIMS: &[Claim] = &[
     BEHIND.from(NOBODY_GIVES_UP).holds(&M4, SC_WITHOUT_RANDOM),
     BEHIND.from(NOBODY_GIVES_UP).holds(&M4R, SC_WITHOUT_RANDOM),
     BEHIND.violated(&M4T, SC_WITHOUT_RANDOM),
-    Topic { reached: TIMED_OUT, ..BEHIND }
-        .from("own: as L2-tries-the-bit")
-        .holds(&M4T_TRIES_THE_BIT, SC_WITHOUT_RANDOM),
     BEHIND.from(NOBODY_GIVES_UP).holds(&M5, SC_WITHOUT_RANDOM),
     F_S7_FOLIO.violated(&M0, SC_WITHOUT_RANDOM),
     F_S7_FOLIO.violated(&M4, SC_WITHOUT_RANDOM),

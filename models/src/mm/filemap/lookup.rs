@@ -30,7 +30,7 @@ pub enum Lookup {
 }
 
 /// `filemap_get_entry()`: the folio of this page with a reference of `holder`, under RCU.
-pub fn filemap_get_entry<'k>(k: &'k Kernel, page: usize, holder: Name) -> Option<&'k Folio> {
+pub fn filemap_get_entry(k: &Kernel, page: usize, holder: Name) -> Option<&Folio> {
     let _in = enter("filemap_get_entry");
     // rcu_read_lock()
     preempt_disable(&k.cpus);
