@@ -13,6 +13,8 @@
 //! `signal_pending_state()`, kernel/signal.c `signal_wake_up_state()`, kernel/sched/core.c
 //! `try_to_wake_up()`, `__schedule()`, kernel/time/timer.c `schedule_timeout()`, 6.12.
 
+use std::sync::Mutex;
+
 use selvedge_explore::{Token, Word, enter};
 use selvedge_trace::Name;
 
@@ -43,6 +45,20 @@ pub struct Task {
     timed_out: Var,
     /// Set whenever somebody made the task RUNNING.
     on_rq: Token,
+    /// `current->plug`: I/O that the task has submitted, and that starts when it sleeps or unplugs.
+    plug: Plug,
+}
+
+/// What belongs to one task needs no steps of its own.
+#[derive(Default)]
+struct Plug(Mutex<Vec<Request>>);
+
+type Request = Box<dyn FnOnce() + Send>;
+
+impl std::fmt::Debug for Plug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Plug")
+    }
 }
 
 impl Task {
@@ -54,6 +70,7 @@ impl Task {
             sigpending: Var::new(Name::new("task->sigpending").nth(index), 0),
             timed_out: Var::new(Name::new("task->timed_out").nth(index), 0),
             on_rq: Token::new(Name::new("task").nth(index)),
+            plug: Plug::default(),
         }
     }
 
@@ -61,6 +78,17 @@ impl Task {
     pub fn object(&self) -> u32 {
         self.on_rq.object()
     }
+}
+
+/// `blk_start_plug()` and `submit_bio()` by the task itself: the request waits in its plug.
+pub fn blk_plug(task: &Task, request: impl FnOnce() + Send + 'static) {
+    task.plug.0.lock().expect("not poisoned").push(Box::new(request));
+}
+
+/// `blk_finish_plug()`, `blk_flush_plug()`, by the task itself: its requests start.
+pub fn blk_flush_plug(task: &Task) {
+    let requests = std::mem::take(&mut *task.plug.0.lock().expect("not poisoned"));
+    requests.into_iter().for_each(|request| request());
 }
 
 /// `set_current_state(state)`: a store, then a full barrier.
@@ -79,6 +107,7 @@ pub fn __set_current_state(task: &Task, state: u64) {
 pub fn schedule(cpus: &Cpus, task: &Task) {
     let _in = enter("schedule");
     might_sleep(cpus, "schedule");
+    sched_submit_work(task);
     sleep_unless(task, "schedule", signal_ends_sleep);
 }
 
@@ -86,8 +115,17 @@ pub fn schedule(cpus: &Cpus, task: &Task) {
 pub fn schedule_timeout(cpus: &Cpus, task: &Task) {
     let _in = enter("schedule_timeout");
     might_sleep(cpus, "schedule_timeout");
+    sched_submit_work(task);
     let no_sleep = |state, task: &_| signal_ends_sleep(state, task) || timed_out(task);
     sleep_unless(task, "schedule_timeout", no_sleep);
+}
+
+/// `sched_submit_work()`: who is about to sleep starts its I/O first, lest it wait for that.
+fn sched_submit_work(task: &Task) {
+    let has_requests = !task.plug.0.lock().expect("not poisoned").is_empty();
+    if has_requests && READ_ONCE(&task.state) != TASK_RUNNING {
+        blk_flush_plug(task);
+    }
 }
 
 /// `__schedule()`: a token that is left over from an earlier wake-up is consumed, and the state

@@ -78,7 +78,10 @@ pub(crate) fn references(cx: &Counterexample) -> Option<String> {
         let count =
             if holder.references > 1 { format!(" ({})", holder.references) } else { String::new() };
         let since = match holder.step.and_then(|step| cx.steps.get(step)) {
-            Some(step) => format!(", since {}() of {}", holder.since, who(cx, step.task)),
+            Some(step) => {
+                let number = holder.step.unwrap_or_default();
+                format!(", since {}() of {} at step {number}", holder.since, who(cx, step.task))
+            }
             None => String::new(),
         };
         format!("{}{count}{since}", holder.name)

@@ -335,6 +335,9 @@ pub(super) static CLAIMS: &[Claim] = &[
     THREE.holds(&V5_18, SC),
     THREE.holds(&V5_18_UNFORCED, SC),
     THREE.holds(&V6_1, SC),
+    THREE.holds(&V6_10, SC),
+    THREE.holds(&SEED_002_V4, SC),
+    THREE.holds(&V6_11, SC),
     THREE.holds(&V6_12_117, SC),
     // With one caller a bool does what a counter does.
     THREE.holds(&RFC_MIGRATE_PENDING_BOOL, SC),

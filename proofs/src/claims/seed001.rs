@@ -8,7 +8,10 @@
 use std::sync::Arc;
 
 use selvedge_kernel::task_is_running;
-use selvedge_kernel::{Name, enter, fail, fail_about, join, plain_write, process_timeout, set_bit};
+use selvedge_kernel::{
+    Name, blk_flush_plug, blk_plug, enter, fail, fail_about, join, plain_write, process_timeout,
+    set_bit,
+};
 use selvedge_models::fs::buffer::{trylock_buffer, unlock_buffer};
 use selvedge_models::mm::compaction::{
     CompactControl, PASSED_OVER_A_FILE, compact_node, compact_zone, kcompactd_do_work,
@@ -65,6 +68,25 @@ static COMPACTS_LIGHTLY: Scenario = reader_compacts(
     "CPU0 has locked a folio to read it, compacts in MIGRATE_SYNC_LIGHT without PF_MEMALLOC, and \
      submits the read afterwards; it ends on CPU1.",
     |k| locks_then_compacts(k, Mode::SyncLight, false),
+);
+
+static COMPACTS_PLUGGED: Scenario = reader_compacts(
+    "reader_with_a_plug_compacts_sync_light",
+    "CPU0 has locked a folio and submitted its read to its plug, which it has not finished; it compacts \
+     in MIGRATE_SYNC_LIGHT without PF_MEMALLOC. The read ends on CPU1.",
+    |k| {
+        let reader = k.task(0, "reader", |k| {
+            assert!(folio_trylock(k, &k.folios[0]), "nobody else locks the folio");
+            let (me, kernel) = (k.sleepers[0].task(), k.share());
+            blk_plug(me, move || {
+                submit_read(&kernel, vec![0]);
+            });
+            let who = Migrator { mode: Mode::SyncLight, memalloc: false, me: 0 };
+            compact_zone(k, CompactControl { who, may_enter_fs: true });
+            blk_flush_plug(me);
+        });
+        join_with_timer(k, &[reader]);
+    },
 );
 
 static COMPACTS_DIRECTLY: Scenario = reader_compacts(
@@ -329,6 +351,12 @@ const TRIED_AGAIN: &[&str] = &["a migration was tried again", "a folio was migra
 
 const F_S1: Topic =
     topic(&COMPACTS_LIGHTLY, NOBODY_WAITS_FOR_EVER, "kernel-migrate:F-S1", LOCKED_THEN_READ);
+/// What a task sleeps for is not in its own plug: kernel-migrate 1, 2.
+const F_S1_PLUG: Topic = Topic {
+    scenario: &COMPACTS_PLUGGED,
+    source: "own: kernel-migrate 1, 2: io_schedule() flushes the plug",
+    ..F_S1
+};
 const F_S1_MEMALLOC: Topic = Topic { scenario: &COMPACTS_DIRECTLY, ..F_S1 };
 const F_S2: Topic = Topic { scenario: &COMPACTS_SYNC, source: "kernel-migrate:F-S2", ..F_S1 };
 const F_S3: Topic =
@@ -383,6 +411,10 @@ const TIMEOUT_ENDS_IT: &str = "own: kernel-migrate:F.3: a wait with a timeout en
 const NOBODY_GIVES_UP: &str = "own: no wait of these ends but by the lock";
 
 pub(super) static CLAIMS: &[Claim] = &[
+    F_S1_PLUG.holds(&M0, SC),
+    F_S1_PLUG.holds(&M4, SC),
+    F_S1_PLUG.holds(&M4R, SC),
+    F_S1_PLUG.holds(&M5, SC),
     F_S1.violated(&M0, ALONE),
     F_S1.violated(&M4, ALONE),
     F_S1.holds(&M4R, ALONE),
