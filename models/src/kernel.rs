@@ -31,6 +31,8 @@ pub const PG_UPTODATE: Bit = Bit { nr: 3, name: "PG_uptodate" };
 pub const PG_DIRTY: Bit = Bit { nr: 4, name: "PG_dirty" };
 /// `PG_active`
 pub const PG_ACTIVE: Bit = Bit { nr: 8, name: "PG_active" };
+/// `PG_private`: the folio has private data, and whoever set the bit has a reference.
+pub const PG_PRIVATE: Bit = Bit { nr: 15, name: "PG_private" };
 /// `PG_swapbacked`
 pub const PG_SWAPBACKED: Bit = Bit { nr: 19, name: "PG_swapbacked" };
 /// `PG_unevictable`
@@ -74,6 +76,8 @@ pub struct Sizes {
     pub anon: bool,
     /// Whether CPUs have TLBs.
     pub tlb: bool,
+    /// Whether the folios have PG_private set, for which somebody has a reference.
+    pub private: bool,
     /// Whether PG_dirty is looked at.
     pub dirty: bool,
     /// How many passes `migrate_pages()` makes.
@@ -108,6 +112,7 @@ impl Sizes {
         uptodate: false,
         anon: false,
         tlb: false,
+        private: false,
         dirty: false,
         passes: 2,
         lifetimes: false,
@@ -149,6 +154,9 @@ pub struct Folio {
 
 /// Who holds the page cache's reference of a folio.
 pub const PAGE_CACHE: Name = Name::new("page cache");
+
+/// Who holds the reference that comes with PG_private.
+pub const PRIVATE_DATA: Name = Name::new("private data");
 
 /// On no list.
 pub const NOT_LINKED: u64 = 0;
@@ -343,7 +351,8 @@ impl Folio {
         let var = |name: &'static str, value| Var::new(Name::new(name).nth(index), value);
         let counter = |name: &'static str, value| Atomic::new(Name::new(name).nth(index), value);
         let is_cached = !is_free && !sizes.anon;
-        let count = i64::from(is_cached) + i64::from(is_mapped);
+        let has_private = sizes.private && !is_free;
+        let count = i64::from(is_cached) + i64::from(is_mapped) + i64::from(has_private);
         let refcount = counter("folio->_refcount", count);
         if is_cached {
             selvedge_kernel::booked(&refcount, PAGE_CACHE);
@@ -351,7 +360,11 @@ impl Folio {
         if is_mapped {
             selvedge_kernel::booked(&refcount, crate::mm::rmap::PAGE_TABLE);
         }
-        let flags = if is_listed { PG_LRU.mask() } else { 0 };
+        if has_private {
+            selvedge_kernel::booked(&refcount, PRIVATE_DATA);
+        }
+        let flags = [(is_listed, PG_LRU), (has_private, PG_PRIVATE)];
+        let flags = flags.iter().filter(|(is_set, _)| *is_set).map(|(_, bit)| bit.mask()).sum();
         Folio {
             index,
             flags: Flags::new(Name::new("folio->flags").nth(index), flags),

@@ -115,3 +115,5 @@ pub const SYNC_SUCCEEDS_ONCE_UNLOCKED: Rule =
     Rule("MIGRATE_SYNC succeeds once the holder of the folio lock lets go");
 /// kernel-migrate F-S7: what 4bb6dc79d987 is for. Nobody promises it; it is asked here how far it is true.
 pub const SYNC_LIGHT_WAITS_FOR_NO_IO: Rule = Rule("MIGRATE_SYNC_LIGHT never waits for I/O");
+/// kernel-migrate BM12: references that are expected stop nobody.
+pub const AN_IDLE_FOLIO_MIGRATES: Rule = Rule("a folio that nobody else uses is migrated");

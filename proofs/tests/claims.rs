@@ -116,5 +116,16 @@ fn names_differ() -> Result<(), Failed> {
     let count = names.len();
     names.sort();
     names.dedup();
-    if names.len() == count { Ok(()) } else { Err("two rows have one name".into()) }
+    if names.len() != count {
+        return Err("two rows have one name".into());
+    }
+    let mut files: Vec<String> = rows()
+        .filter(|(claim, engine)| has_golden(claim, *engine))
+        .map(|(claim, engine)| golden_name(claim, engine))
+        .collect();
+    files.sort();
+    match files.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(format!("two rows have one golden file: {}", pair[0]).into()),
+        None => Ok(()),
+    }
 }

@@ -1,5 +1,5 @@
 //! Deliberate faults in the references, the page cache and the page tables of a migration:
-//! kernel-migrate B.7. BM12 needs PG_private, which is not modelled.
+//! kernel-migrate B.7.
 
 use crate::Tree;
 use crate::mm::filemap::{Filemap, Lookup};
@@ -83,4 +83,10 @@ pub static BM11_NO_PUT_OF_UNMAPPED: Tree = fault(
     "v6.1-migrate-no-put-of-unmapped",
     "6.1 with no folio_put() for an unmapped page-table entry",
     MigrateFault::NoPutOfUnmapped,
+);
+/// kernel-migrate BM12.
+pub static BM12_PRIVATE_NOT_COUNTED: Tree = fault(
+    "v6.1-migrate-private-not-counted",
+    "6.1 with the reference that comes with PG_private not expected",
+    MigrateFault::PrivateNotCounted,
 );

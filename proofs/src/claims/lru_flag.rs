@@ -214,6 +214,7 @@ static THREE_I2: Scenario = Scenario {
 };
 
 static THREE_I3: Scenario = Scenario {
+    name: "isolate_activate_rotate",
     at_end: |k| {
         if k.outcome.peek() == 1 && is_in_batch(k, 0) > 0 {
             let message = "folio0 is isolated, and in a batch";

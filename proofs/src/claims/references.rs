@@ -12,7 +12,7 @@ use selvedge_models::mm::migrate::{
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::mm::vmscan::{folio_isolate_lru, isolate_lru_folios};
 use selvedge_models::trees::*;
-use selvedge_models::{Folio, Kernel, PG_DIRTY, PG_LOCKED, PG_UPTODATE, Sizes};
+use selvedge_models::{Folio, Kernel, PG_DIRTY, PG_LOCKED, PG_PRIVATE, PG_UPTODATE, Sizes};
 use selvedge_trace::Rule;
 
 use super::{ALONE, EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
@@ -132,6 +132,24 @@ static HELD: Scenario = Scenario {
         join(k.task(1, "reader", move |k| folio_put(k, &k.folios[0], holder)));
     },
     at_end: one_final_state,
+    choices: 0,
+};
+
+static ALONE_WITH_PRIVATE: Scenario = Scenario {
+    name: "migrate_folio_with_private_data",
+    about: "CPU0 migrates a folio with private data. Nobody else does anything.",
+    sizes: Sizes { private: true, ..MIGRATABLE },
+    play: |k| join(k.task(0, "migrator", migrate)),
+    at_end: |k| {
+        if k.i_pages[0].peek() != 2 {
+            let message = "nobody else was there, and the folio was not migrated";
+            fail_about(AN_IDLE_FOLIO_MIGRATES, message, k.folios[0].refcount.object());
+        }
+        if k.folios[0].freed.peek() != 1 || !k.folios[1].flags.peek(PG_PRIVATE) {
+            let message = "the old folio was not freed, or the private data did not move";
+            fail_about(AN_IDLE_FOLIO_MIGRATES, message, k.folios[0].freed.object());
+        }
+    },
     choices: 0,
 };
 
@@ -363,6 +381,8 @@ const S1_TWO: Topic = topic(
 const S1_WEAK: Topic =
     topic(&LOOKUP_UNMAPPED, LOOKUP_IS_OF_THE_CACHED_FOLIO, "kernel-migrate:B-S1", MIGRATED);
 const S2: Topic = topic(&HELD, MIGRATION_HAS_ONE_END, "kernel-migrate:B-S2", &[FREEZE_FAILED]);
+const IDLE: Topic =
+    topic(&ALONE_WITH_PRIVATE, AN_IDLE_FOLIO_MIGRATES, "kernel-migrate:B.2", MIGRATED);
 const S3: Topic = topic(
     &FAULT,
     FAULT_WAITS_ONCE,
@@ -406,6 +426,9 @@ pub(super) static CLAIMS: &[Claim] = &[
     S1_TWO.holds(&V6_12_117, SC),
     S2.holds(&V6_1, ALONE),
     S2.holds(&V6_12_117, ALONE),
+    IDLE.holds(&V6_1, ALONE),
+    IDLE.holds(&V6_12_117, ALONE),
+    IDLE.from("kernel-migrate:BM12").violated(&BM12_PRIVATE_NOT_COUNTED, ALONE),
     S3.holds(&V6_1, SC),
     S3.holds(&V6_12_117, SC),
     S3.from("kernel-migrate:BM10").violated(&BM10_RESTORE_AFTER_UNLOCK, SC_WITHOUT_RANDOM),

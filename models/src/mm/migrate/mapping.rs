@@ -3,7 +3,7 @@
 //! Kept: which references are expected; the freeze under the lock of the page cache; PG_dirty moved
 //! while the source is frozen and the new folio not yet visible; the release of the unfreeze; the
 //! two orders of copy and freeze.
-//! Left out: swap cache, large folios, private data (fs/buffer.rs has the buffers), statistics.
+//! Left out: swap cache, large folios, what private data is (fs/buffer.rs has the buffers), statistics.
 //! Source: mm/migrate.c of 6.1 (`folio_migrate_mapping()`, `migrate_folio_extra()`) and 6.12.117
 //! (`__folio_migrate_mapping()`, `__migrate_folio()`).
 
@@ -13,17 +13,23 @@ use selvedge_kernel::{
     spin_lock_irq, spin_unlock_irq, test_bit, unbooked,
 };
 
-use crate::kernel::{PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_UNEVICTABLE, PG_UPTODATE};
+use crate::kernel::{
+    PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_PRIVATE, PG_UNEVICTABLE, PG_UPTODATE, PRIVATE_DATA,
+};
 use crate::mm::memory::flush_tlb;
 use crate::mm::migrate::{CopyOrder, Errno, ExpectedRefs, MigrateFault, NoteIn, TlbFlush};
-use crate::mm::swap::folio_ref_add;
+use crate::mm::swap::{folio_get, folio_put, folio_ref_add};
 use crate::{Folio, Kernel};
 
 /// `folio_expected_refs()` until 6.15, `folio_expected_ref_count()` since 6.16 and in 6.12.117:
 /// without the reference of the caller.
 pub fn folio_expected_ref_count(k: &Kernel, folio: &Folio) -> i64 {
     let _in = enter("folio_expected_ref_count");
-    let of_page_cache = i64::from(plain_read(&folio.mapping) != 0);
+    let mut of_page_cache = i64::from(plain_read(&folio.mapping) != 0);
+    let counts_private = k.sizes.private && k.tree.migrate.fault != MigrateFault::PrivateNotCounted;
+    if counts_private {
+        of_page_cache += i64::from(test_bit(PG_PRIVATE, &folio.flags));
+    }
     match k.tree.migrate.expected {
         ExpectedRefs::WithoutMapcount => of_page_cache,
         ExpectedRefs::WithMapcount => of_page_cache + atomic_read(&folio.mapcount),
@@ -159,6 +165,13 @@ pub(super) fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), 
     }
     if k.tree.migrate.flush == TlbFlush::AfterCopy {
         flush_tlb(k);
+    }
+    if k.sizes.private && test_bit(PG_PRIVATE, &src.flags) {
+        // folio_attach_private(dst, folio_detach_private(src))
+        clear_bit(PG_PRIVATE, &src.flags);
+        folio_put(k, src, PRIVATE_DATA);
+        folio_get(dst, PRIVATE_DATA);
+        set_bit(PG_PRIVATE, &dst.flags);
     }
     folio_migrate_flags(k, dst, src);
     Ok(())

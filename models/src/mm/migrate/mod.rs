@@ -121,6 +121,8 @@ pub enum MigrateFault {
     /// kernel-migrate BM7: frozen before the lock of the page cache is taken, which is not held over
     /// the new slot either.
     NoPagesLock,
+    /// kernel-migrate BM12: the reference of private data is not expected.
+    PrivateNotCounted,
     /// kernel-migrate BM11: no `folio_put()` for an unmapped page-table entry.
     NoPutOfUnmapped,
 }
