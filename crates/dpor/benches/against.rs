@@ -1,5 +1,5 @@
 //! The same programs under this crate, loom and shuttle's depth-first search: how many executions
-//! each takes, how fast, and with how much memory. `cargo bench -p selvedge-dpor`
+//! each takes, how fast, and with how much memory. `cargo bench -p dpor`
 //!
 //! Every row is a process of its own, so that its peak memory is its own and it can be killed when
 //! its time is up. The three do not explore the same thing: loom explores weak memory, and its

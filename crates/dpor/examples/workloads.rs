@@ -1,5 +1,5 @@
 //! Four workloads on which model checkers are compared, and how many executions each takes.
-//! `cargo run --release -p selvedge-dpor --example workloads`
+//! `cargo run --release -p dpor --example workloads`
 
 pub mod programs;
 
@@ -8,11 +8,11 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use programs::{Backend, Program, Word as _};
-use selvedge_dpor::{
+use dpor::{
     Commutes, Dpor, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, Results, StateHash,
     Stateful, States, Step, at_rest, join, observe, refine, run, spawn, step,
 };
+use programs::{Backend, Program, Word as _};
 
 /// Words, locks and tasks that announce their steps.
 pub struct Announced;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use selvedge_dpor::{
+use dpor::{
     Dpor, Enabled, End, Footprint, Kind, Next, Object, Observer, Op, PlainDfs, Replay, Step,
     abandon, choose, join, run, spawn, step,
 };

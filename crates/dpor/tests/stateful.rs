@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use common::Instr::*;
 use common::{STACK, STEPS_MAX, Told, stateful};
-use selvedge_dpor::*;
+use dpor::*;
 use workloads::Announced;
 use workloads::programs::{ring, try_locks};
 

@@ -4,7 +4,7 @@ use std::cell::UnsafeCell;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
-use selvedge_dpor::Kind;
+use dpor::Kind;
 use selvedge_trace::{Action, Event, Name, Order};
 
 use crate::run;

@@ -162,7 +162,7 @@ impl Run {
     pub(crate) fn new_object(&mut self) -> u32 {
         self.objects += 1;
         // An object that is made by a task: its number says who else made one before.
-        selvedge_dpor::observe(u64::from(self.objects));
+        dpor::observe(u64::from(self.objects));
         self.objects - 1
     }
 

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Instant;
 
-use selvedge_dpor::{Dpor, Enabled, End, Next, Observer, PlainDfs, Results, Stateful, Step};
+use dpor::{Dpor, Enabled, End, Next, Observer, PlainDfs, Results, Stateful, Step};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 use crate::panics;
@@ -37,28 +37,28 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, body: &Body) -> Option<Cu
     let search = || match engine {
         Engine::Random => {
             let random = RandomScheduler::new_from_seed(bounds.seed, bounds.samples as usize);
-            selvedge_dpor::run(Enabled::new(random, watch, steps_max), STACK_BYTES, scenario);
+            dpor::run(Enabled::new(random, watch, steps_max), STACK_BYTES, scenario);
         }
         Engine::Pct => {
             let (seed, depth) = (bounds.seed, bounds.pct_depth);
             let pct = PctScheduler::new_from_seed(seed, depth, bounds.samples as usize);
-            selvedge_dpor::run(Enabled::new(pct, watch, steps_max), STACK_BYTES, scenario);
+            dpor::run(Enabled::new(pct, watch, steps_max), STACK_BYTES, scenario);
         }
         Engine::Dpor if bounds.compares_states(engine) => {
             let stateful = Stateful::new(watch, steps_max, state::hash);
             let results = stateful.results();
-            selvedge_dpor::run(stateful, STACK_BYTES, scenario);
+            dpor::run(stateful, STACK_BYTES, scenario);
             run::with(|run| run.tally.states = Some(told_apart(&results)));
         }
         Engine::Dpor if bounds.preemptions_max.is_none() => {
             let dpor = Dpor::new(watch, steps_max);
             results.replace(Some(dpor.results()));
-            selvedge_dpor::run(dpor, STACK_BYTES, scenario);
+            dpor::run(dpor, STACK_BYTES, scenario);
         }
         // A bounded search is done without reduction: that is what makes it complete within it.
         Engine::Dpor | Engine::Dfs | Engine::Loom => {
             let dfs = PlainDfs::new(watch, steps_max, bounds.preemptions_max);
-            selvedge_dpor::run(dfs, STACK_BYTES, scenario);
+            dpor::run(dfs, STACK_BYTES, scenario);
         }
     };
     let outcome = panics::silently(|| catch_unwind(AssertUnwindSafe(search)));
@@ -68,7 +68,7 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, body: &Body) -> Option<Cu
     }
 }
 
-fn told_apart(results: &selvedge_dpor::States) -> States {
+fn told_apart(results: &dpor::States) -> States {
     States {
         count: results.states(),
         table_bytes: results.table_bytes(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use selvedge_dpor::StateHash;
+use dpor::StateHash;
 use selvedge_trace::{Action, Event, Name};
 
 use crate::run::{self, Run};
@@ -91,7 +91,7 @@ pub fn shared_state(hash: impl Fn(&mut dyn Hasher) + 'static) {
 /// scenario's task, for instance. Makes a search over states find equal states; means nothing to
 /// any other.
 pub fn at_rest(position: u64) {
-    selvedge_dpor::at_rest(position);
+    dpor::at_rest(position);
 }
 
 /// Hashes what tasks share, and where each is.

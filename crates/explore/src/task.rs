@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use selvedge_dpor::{Kind, Object, Op};
+use dpor::{Kind, Object, Op};
 use selvedge_trace::{Action, Context, Event, Name, Rule, TaskInfo, Waiting};
 
 use crate::run;
@@ -48,7 +48,7 @@ pub(crate) fn announce(kind: Kind, object: u32, primitive: &'static str, name: N
     }
     if !is_weak {
         let passes = passes.map(|lock| lock.map(Object));
-        selvedge_dpor::step(Op { kind, object: Object(object), passes });
+        dpor::step(Op { kind, object: Object(object), passes });
         turn.resume();
     }
     turn
@@ -61,7 +61,7 @@ const NEVER: Object = Object(u32::MAX);
 /// races of the steps that it took, so that a search for all violations must not give up any.
 fn stand_still() -> ! {
     loop {
-        selvedge_dpor::step(Op::new(Kind::Wait { consume: false }, NEVER));
+        dpor::step(Op::new(Kind::Wait { consume: false }, NEVER));
     }
 }
 
@@ -92,7 +92,7 @@ fn stop(why: Stop) -> ! {
     if run::is_weak() {
         weak::give_up()
     }
-    selvedge_dpor::abandon()
+    dpor::abandon()
 }
 
 /// Says that `rule` is broken and ends the execution. The step that the task took last is the
@@ -127,8 +127,8 @@ pub fn spawn(name: &str, place: Place, body: impl FnOnce() + Send + 'static) -> 
         task
     } else {
         // Others may spawn while this task waits for its turn: its number is known afterwards.
-        let number = selvedge_dpor::spawn(name, move || {
-            let task = selvedge_dpor::me();
+        let number = dpor::spawn(name, move || {
+            let task = dpor::me();
             Turn(task).resume();
             body();
             finish(task);
@@ -157,7 +157,7 @@ pub fn join(task: usize) {
     if run::is_weak() {
         weak::join(task);
     } else {
-        selvedge_dpor::join(task);
+        dpor::join(task);
     }
     record(turn, Action::Join, "join", task);
 }
@@ -165,11 +165,8 @@ pub fn join(task: usize) {
 /// One of `alternatives` things happens; complete engines explore each. Returns which, from 0.
 pub fn choose(what: &'static str, alternatives: u32) -> u32 {
     let turn = Turn(run::me());
-    let chosen = if run::is_weak() {
-        weak::choose(alternatives)
-    } else {
-        selvedge_dpor::choose(alternatives)
-    };
+    let chosen =
+        if run::is_weak() { weak::choose(alternatives) } else { dpor::choose(alternatives) };
     turn.resume();
     run::with(|run| {
         let blank = run.blank(Action::Choice, what);

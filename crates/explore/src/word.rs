@@ -6,9 +6,9 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering as Std};
 
+use dpor::{Commutes, Footprint, Kind};
 use loom::sync::atomic as weak;
 use loom::sync::atomic::Ordering as Weak;
-use selvedge_dpor::{Commutes, Footprint, Kind};
 use selvedge_trace::{Action, Bit, Event, Name, Order};
 
 use crate::run;
@@ -200,7 +200,7 @@ impl Word {
     pub fn peek(&self) -> u64 {
         assert!(run::me() == 0, "peek() at {} by a task: only the scenario's main may", self.name);
         let value = self.newest();
-        selvedge_dpor::observe(value);
+        dpor::observe(value);
         value
     }
 
@@ -222,7 +222,7 @@ impl Word {
                 value
             }
         };
-        selvedge_dpor::observe(value);
+        dpor::observe(value);
         let action = if access.plain { Action::PlainRead } else { Action::Read };
         self.record(turn, action, access, value, value);
         value
@@ -248,7 +248,7 @@ impl Word {
     pub fn update(&self, rmw: Rmw, access: Access) -> u64 {
         let old =
             self.do_update(rmw, access, Footprint { reads: access.bits, ..writes(access.bits) });
-        selvedge_dpor::observe(old);
+        dpor::observe(old);
         old
     }
 
@@ -290,10 +290,10 @@ impl Word {
         let footprint = Footprint { reads: access.bits, ..writes(access.bits) };
         let turn = announce(Kind::Access(footprint), self.object, access.primitive, self.name);
         let old = self.newest();
-        selvedge_dpor::observe(old);
+        dpor::observe(old);
         let Some(new) = change(old) else {
             let read = Footprint { writes: 0, ..footprint };
-            selvedge_dpor::refine(selvedge_dpor::Outcome::Footprint(read));
+            dpor::refine(dpor::Outcome::Footprint(read));
             self.record(turn, Action::UpdateFailed, access, old, old);
             return Err(old);
         };

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 pub mod generate;
 
-use selvedge_dpor::*;
+use dpor::*;
 use shuttle::scheduler::Scheduler;
 
 pub const STACK: usize = 0x1_0000;
