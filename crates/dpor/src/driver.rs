@@ -70,6 +70,10 @@ pub(crate) trait Strategy {
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End>;
     /// The execution is over. `schedule` is what was decided.
     fn ended(&mut self, end: &End, schedule: &[Step]);
+    /// The observer has seen enough. `true`: the strategy has something else to do.
+    fn goes_on_elsewhere(&mut self) -> bool {
+        false
+    }
 }
 
 /// A [`Strategy`] as a scheduler of shuttle's.
@@ -115,6 +119,7 @@ impl<S: Strategy> Driver<S> {
 
     pub(crate) fn begin(&mut self) -> Option<Schedule> {
         self.close();
+        self.stopped = self.stopped && !self.strategy.goes_on_elsewhere();
         if self.stopped || !self.strategy.begin() {
             return None;
         }

@@ -22,7 +22,7 @@
 //! |---------------------------------|----------------------------|
 //! | happens-before, races           | `happens_before.rs`        |
 //! | `WI`, sleep sets, wakeup trees  | `wakeup.rs`                |
-//! | `Explore`                       | `dpor.rs`                  |
+//! | `Explore`                       | `explore.rs`               |
 //!
 //! A race between two steps that the execution before had too is not looked at again: its reversal
 //! has been planned, or is covered, and what follows the reversal is explored from there.
@@ -54,11 +54,14 @@ mod dfs;
 mod dpor;
 mod driver;
 mod enabled;
+mod explore;
 mod fingerprint;
 mod happens_before;
 mod op;
+mod parallel;
 mod stateful;
 mod table;
+mod tree;
 mod wakeup;
 
 pub use dfs::{PlainDfs, Replay};
@@ -67,6 +70,7 @@ pub use driver::{End, Next, Observer, Step, run};
 pub use enabled::Enabled;
 pub use fingerprint::StateHash;
 pub use op::{Commutes, Footprint, Kind, Object, Op};
+pub use parallel::{Counts, Search, Split, Worker};
 pub use stateful::{Stateful, States};
 pub use table::{
     Outcome, abandon, at_rest, choose, join, me, observe, pending, refine, spawn, step, try_lock,

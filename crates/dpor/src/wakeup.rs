@@ -1,6 +1,7 @@
 //! Weak initials, sleep sets and wakeup trees.
 
-use crate::happens_before::{Analysis, Deed};
+use crate::Op;
+use crate::happens_before::{Analysis, Deed, Effect};
 
 /// A task's next step, with the alternative if it is a choice. Alternatives of one choice are
 /// different steps, which exclude each other.
@@ -18,34 +19,194 @@ pub(crate) struct Sleeper {
     pub(crate) deed: Deed,
 }
 
+impl Sleeper {
+    /// Does it go on sleeping when this step has been taken?
+    pub(crate) fn stays_asleep(&self, label: Label, deed: &Deed) -> bool {
+        self.label.task != label.task && !self.deed.depends_on(deed)
+    }
+}
+
+/// How far a branch of a wakeup tree has been explored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// Its paths are to be run: beginnings, each up to a leaf.
+    Planned,
+    /// All that can follow is explored from here, and that has begun: nothing more need be planned.
+    /// What is below it is what is left to be done there.
+    Begun,
+    /// All that can follow has been explored.
+    Done,
+    /// It is not to be run after all. It is as if it were not there, but keeps its place.
+    Withdrawn,
+}
+
 /// An ordered tree of steps to be run: each path from the root is a beginning.
 #[derive(Clone, Debug)]
 pub(crate) struct Branch {
     pub(crate) label: Label,
     pub(crate) deed: Deed,
+    /// What the task announced here; `None` until the step has been run from this point.
+    pub(crate) op: Option<Op>,
+    /// The step that this one was planned to come before, if it is the later step of a race. Then
+    /// only its announcement is known until it has been run from here: it may do less.
+    pub(crate) reverses: Option<Label>,
+    pub(crate) state: State,
     pub(crate) children: Vec<Branch>,
 }
 
+impl Branch {
+    pub(crate) fn planned(label: Label, deed: Deed) -> Branch {
+        Branch {
+            label,
+            deed,
+            op: None,
+            reverses: None,
+            state: State::Planned,
+            children: Vec::new(),
+        }
+    }
+
+    pub(crate) fn withdraw(&mut self) {
+        self.state = State::Withdrawn;
+        self.children = Vec::new();
+    }
+
+    /// Is something left to be done from here?
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.state, State::Planned | State::Begun)
+    }
+
+    /// A beginning that nobody has begun to explore from.
+    pub(crate) fn is_planned_leaf(&self) -> bool {
+        self.state == State::Planned && self.children.is_empty()
+    }
+
+    /// Is it known what the step does when it is run from here? What comes before the later step of
+    /// a race in a beginning has been seen to do what it does.
+    pub(crate) fn is_exact(&self) -> bool {
+        let may_do_less = matches!(self.deed.effect, Effect::Access(_) | Effect::Try);
+        let is_known = self.reverses.is_none() || !may_do_less;
+        is_known || self.op.is_some() || self.state == State::Done
+    }
+
+    /// Does the sleeper wake up when the step is taken, whatever the step turns out to do? One that
+    /// it was planned to come before does: the two were seen to race, so they conflict in the other
+    /// order too.
+    pub(crate) fn surely_wakes(&self, sleeper: &Sleeper) -> bool {
+        let is_sure = self.is_exact() || self.reverses == Some(sleeper.label);
+        let is_same_task = sleeper.label.task == self.label.task;
+        is_same_task || (sleeper.deed.depends_on(&self.deed) && is_sure)
+    }
+}
+
+/// Withdraws from the branches the beginnings that contain a step which turned out to do less than
+/// it had announced when they were planned, and could have come first in them. All that is covered
+/// by such a beginning is covered by the step.
+///
+/// A beginning that does not contain the step stays, though the step conflicts with none of it:
+/// what is to be run from it may conflict.
+pub(crate) fn withdraw_covered(branches: &mut [Branch], by: &Sleeper) {
+    for branch in branches.iter_mut().filter(|branch| branch.state == State::Planned) {
+        let is_covered = if branch.label.task == by.label.task {
+            branch.label == by.label
+        } else if by.deed.depends_on(&branch.deed) || branch.children.is_empty() {
+            false
+        } else {
+            withdraw_covered(&mut branch.children, by);
+            branch.children.iter().all(|child| child.state == State::Withdrawn)
+        };
+        if is_covered {
+            branch.withdraw();
+        }
+    }
+}
+
+/// Forgets what has been withdrawn, where nobody remembers the places of branches.
+pub(crate) fn forget_withdrawn(branches: &mut Vec<Branch>) {
+    branches.retain(|branch| branch.state != State::Withdrawn);
+    branches.iter_mut().for_each(|branch| forget_withdrawn(&mut branch.children));
+}
+
+/// What orders the steps of a sequence.
+pub(crate) trait Precedence {
+    /// Does `earlier` happen before `later`?
+    fn is_before(&self, earlier: usize, later: usize) -> bool;
+
+    /// Does `earlier` happen before the previous step of the task that takes `later`?
+    fn is_before_previous(&self, earlier: usize, later: usize) -> bool;
+}
+
+impl Precedence for Analysis {
+    fn is_before(&self, earlier: usize, later: usize) -> bool {
+        Analysis::is_before(self, earlier, later)
+    }
+
+    fn is_before_previous(&self, earlier: usize, later: usize) -> bool {
+        Analysis::is_before_previous(self, earlier, later)
+    }
+}
+
 /// A sequence of steps that is to be run from some point: `v` of the paper.
-#[derive(Default)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Sequence {
     items: Vec<Item>,
     /// Is the later step of the race still the last item?
     has_reversed: bool,
+    /// The earlier step of the race.
+    reverses: Option<Sleeper>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Item {
     event: usize,
     label: Label,
     deed: Deed,
 }
 
+/// A sequence that can be taken to where its execution is not known.
+#[derive(Clone, Debug)]
+pub(crate) struct Portable {
+    sequence: Sequence,
+    order: Order,
+}
+
+/// Which items of a sequence happen before which, row by row: the items before each item; for the
+/// last, those before the previous step of its task.
+#[derive(Clone, Debug)]
+struct Order {
+    items: usize,
+    before: Vec<bool>,
+}
+
+impl Precedence for Order {
+    fn is_before(&self, earlier: usize, later: usize) -> bool {
+        self.before[later * self.items + earlier]
+    }
+
+    fn is_before_previous(&self, earlier: usize, later: usize) -> bool {
+        self.is_before(earlier, later)
+    }
+}
+
+impl Portable {
+    pub(crate) fn insert_into(&self, tree: &mut Vec<Branch>) {
+        self.sequence.clone().insert_into(&self.order, tree);
+    }
+}
+
 impl Sequence {
-    /// The steps `kept`, in order, then `last`, of which only the announcement is known.
-    pub(crate) fn set(&mut self, analysis: &Analysis, kept: &[usize], last: usize) {
+    /// The steps `kept`, in order, then `last`, of which only the announcement is known; to be run
+    /// before the step `reverses`.
+    pub(crate) fn set(
+        &mut self,
+        analysis: &Analysis,
+        kept: &[usize],
+        last: usize,
+        reverses: Sleeper,
+    ) {
         self.items.clear();
         self.has_reversed = true;
+        self.reverses = Some(reverses);
         let item = |event: usize, deed: Deed| {
             let e = &analysis.events[event];
             Item { event, label: Label { task: e.task, alternative: e.alternative }, deed }
@@ -54,8 +215,34 @@ impl Sequence {
         self.items.push(item(last, Deed::announced(&analysis.events[last].op)));
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+    /// Makes this sequence a copy of the other.
+    pub(crate) fn copy_from(&mut self, other: &Sequence) {
+        self.items.clone_from(&other.items);
+        (self.has_reversed, self.reverses) = (other.has_reversed, other.reverses);
+    }
+
+    /// Its steps, for a comparison that may take equal sequences for different ones.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = Label> {
+        self.items.iter().map(|item| item.label)
+    }
+
+    /// The same without its execution. To be called before any of it is [placed](Sequence::place).
+    pub(crate) fn to_portable(&self, analysis: &Analysis) -> Portable {
+        let mut sequence = self.clone();
+        let items = sequence.items.len();
+        let mut before = vec![false; items * items];
+        for later in 0..items {
+            for earlier in 0..later {
+                let (e, l) = (self.items[earlier].event, self.items[later].event);
+                before[later * items + earlier] = if later + 1 == items {
+                    analysis.is_before_previous(e, l)
+                } else {
+                    analysis.is_before(e, l)
+                };
+            }
+            sequence.items[later].event = later;
+        }
+        Portable { sequence, order: Order { items, before } }
     }
 
     /// Is the step a *weak initial*: may it come first in a sequence that does the same?
@@ -63,7 +250,7 @@ impl Sequence {
     /// independent of all.
     fn weak_initial(
         &self,
-        analysis: &Analysis,
+        order: &impl Precedence,
         label: Label,
         deed: &Deed,
     ) -> Option<Option<usize>> {
@@ -77,43 +264,71 @@ impl Sequence {
         let is_first = self.items[..at].iter().all(|earlier| {
             if is_last {
                 // In the execution it came after `e`, and after all that `e` came before. Here it
-                // does not.
-                !analysis.is_before_previous(earlier.event, item.event)
-                    && !item.deed.depends_on(&earlier.deed)
+                // does not. What it does here is what the step does whose turn is now.
+                !order.is_before_previous(earlier.event, item.event)
+                    && !deed.depends_on(&earlier.deed)
             } else {
-                !analysis.is_before(earlier.event, item.event)
+                !order.is_before(earlier.event, item.event)
             }
         });
         (is_first && item.label == label).then_some(Some(at))
     }
 
     /// Does a sleeping step make the sequence superfluous?
-    pub(crate) fn is_covered_by(&self, analysis: &Analysis, sleep: &[Sleeper]) -> bool {
-        sleep.iter().any(|s| self.weak_initial(analysis, s.label, &s.deed).is_some())
+    pub(crate) fn is_covered_by(&self, order: &impl Precedence, sleep: &[Sleeper]) -> bool {
+        sleep.iter().any(|s| self.weak_initial(order, s.label, &s.deed).is_some())
     }
 
-    /// Inserts the sequence into the tree, unless a path of the tree already leads there.
-    pub(crate) fn insert_into(&mut self, analysis: &Analysis, tree: &mut Vec<Branch>) {
+    /// Where in the tree what is left of the sequence is to be added, as the places to go down by;
+    /// `false`: nowhere, a path of the tree already leads there. Takes from the sequence the steps
+    /// that lie on the way.
+    ///
+    /// A leaf covers all sequences that it is a beginning of: all that can follow it is explored. An
+    /// exception is a leaf at which the earlier step of the race is still asleep, or may be: what is
+    /// explored from there would leave the sequence to those who explore what comes after that step,
+    /// and they have just found it. A beginning that is planned because of a race wakes all that
+    /// sleep, except that its last step may do less than was announced.
+    pub(crate) fn place(
+        &mut self,
+        order: &impl Precedence,
+        tree: &[Branch],
+        way: &mut Vec<usize>,
+    ) -> bool {
+        way.clear();
         let mut level = tree;
-        let mut is_root = true;
+        let mut asleep = self.reverses;
         loop {
-            if self.is_empty() || (level.is_empty() && !is_root) {
-                // The tree goes on from a beginning of ours, or a leaf of it is one.
-                return;
-            }
-            is_root = false;
-            let found = level.iter().enumerate().find_map(|(at, branch)| {
-                self.weak_initial(analysis, branch.label, &branch.deed).map(|place| (at, place))
+            let there = |(_, b): &(usize, &Branch)| b.state != State::Withdrawn;
+            let found = level.iter().enumerate().filter(there).find_map(|(at, branch)| {
+                self.weak_initial(order, branch.label, &branch.deed).map(|place| (at, place))
             });
-            let Some((at, place)) = found else { break };
+            let Some((at, place)) = found else { return true };
             if let Some(place) = place {
                 self.has_reversed &= place + 1 < self.items.len();
                 self.items.remove(place);
             }
-            level = &mut level[at].children;
+            let branch = &level[at];
+            asleep = asleep.filter(|s| !branch.surely_wakes(s));
+            let is_covered = branch.is_planned_leaf() && asleep.is_none();
+            if self.items.is_empty() || branch.state != State::Planned || is_covered {
+                return false;
+            }
+            way.push(at);
+            level = &branch.children;
         }
-        let chain = self.items.iter().rev().fold(Vec::new(), |children, item| {
-            vec![Branch { label: item.label, deed: item.deed, children }]
+    }
+
+    /// Inserts the sequence into the tree, unless a path of the tree already leads there.
+    pub(crate) fn insert_into(&mut self, order: &impl Precedence, tree: &mut Vec<Branch>) {
+        let mut way = Vec::new();
+        if !self.place(order, tree, &mut way) {
+            return;
+        }
+        let level = way.into_iter().fold(tree, |level, at| &mut level[at].children);
+        let reverses = self.reverses.filter(|_| self.has_reversed).map(|s| s.label);
+        let chain = self.items.iter().rev().fold(Vec::new(), |children: Vec<Branch>, item| {
+            let reverses = reverses.filter(|_| children.is_empty());
+            vec![Branch { children, reverses, ..Branch::planned(item.label, item.deed) }]
         });
         level.extend(chain);
     }

@@ -81,7 +81,7 @@ pub enum Told {
     Rests,
 }
 
-const WORDS: u32 = 8;
+pub const WORDS: u32 = 8;
 const LOCKS: u32 = 8;
 
 fn word(w: u32) -> Object {
@@ -102,7 +102,7 @@ fn half(high: bool) -> u64 {
     if high { !0 << 32 } else { (1 << 32) - 1 }
 }
 
-fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
+pub fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
     let change = |f: &mut dyn FnMut(&mut Memory)| f(&mut memory.lock().unwrap());
     let remember = |f: &dyn Fn(&Memory) -> u64| {
         let mut memory = memory.lock().unwrap();
@@ -190,6 +190,9 @@ struct Watch {
 impl Observer for Watch {
     fn execution_ended(&mut self, end: &End, _: &[Step]) -> Next {
         let mut seen = self.seen.borrow_mut();
+        if *end == End::SleepSetBlocked {
+            return Next::Continue;
+        }
         seen.executions += 1;
         let deadlock = match end {
             End::Complete => false,
@@ -206,6 +209,17 @@ impl Observer for Watch {
         *seen.finals.entry(key).or_default() += 1;
         if seen.executions > self.executions_max { Next::Stop } else { Next::Continue }
     }
+}
+
+/// Does the program have one of the two things with which an execution can be in vain
+/// (`Results::sleep_set_blocked`)? A step that may do less than announced, about a word of which
+/// others use a part; or a choice, and a step that can be blocked for good.
+pub fn may_be_in_vain(program: &[Vec<Instr>]) -> bool {
+    use Instr::*;
+    let any = |is: fn(&Instr) -> bool| program.iter().flatten().any(is);
+    let parts = any(|i| matches!(i, ReadHalf(..) | WriteHalf(..) | SetBit(..)));
+    let blocks = any(|i| matches!(i, Lock(_) | LockPassing(..) | PassAndWrite(..) | Wait(..)));
+    (any(|i| matches!(i, AddIfSmall(_))) && parts) || (any(|i| *i == Choose) && blocks)
 }
 
 /// Runs the program under the scheduler that `make` makes, to its end or until it has run more than

@@ -1,0 +1,326 @@
+//! `Explore`, turned inside out: shuttle asks for one decision at a time.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use crate::driver::Point;
+use crate::happens_before::{Analysis, Deed, Event};
+use crate::table;
+use crate::tree::{Found, Learned, Part, Reversal, Tree};
+use crate::wakeup::{Branch, Label, Sequence, Sleeper, forget_withdrawn, withdraw_covered};
+use crate::{End, Kind, Op};
+
+/// A point of the current execution, and the step that is taken from it.
+#[derive(Clone)]
+pub(crate) struct Frame {
+    pub(crate) label: Label,
+    /// What the task announced here; `None` until the point is reached again with a new label.
+    pub(crate) op: Option<Op>,
+    pub(crate) deed: Deed,
+    /// Steps that need not be tried from here: inherited, and those that have been.
+    pub(crate) sleep: Vec<Sleeper>,
+    /// How many of them have been tried from here.
+    pub(crate) tried: usize,
+    /// What is still to be tried from here.
+    pub(crate) wakeup: Vec<Branch>,
+}
+
+/// A search of a tree, or of a part of it: what comes after a given beginning.
+#[derive(Default)]
+pub(crate) struct Explore {
+    pub(crate) frames: Vec<Frame>,
+    /// How many decisions the current execution has made.
+    depth: usize,
+    /// The wakeup tree of the point after the last frame.
+    next_wakeup: Vec<Branch>,
+    has_begun: bool,
+    pub(crate) is_redundant: bool,
+    /// How many steps the current execution has in common with the last that was analysed.
+    unchanged: usize,
+    /// The part that is searched; `None`: the whole.
+    part: Option<PartOf>,
+    analysis: Analysis,
+    sequence: Sequence,
+    kept: Vec<usize>,
+}
+
+/// What a search of a part knows of the whole.
+struct PartOf {
+    part: Part,
+    tree: Arc<Tree>,
+    found: Found,
+    /// Hashes of the reversals that were found, so that each is handed in once.
+    known: HashSet<u64>,
+    scratch: Sequence,
+    way: Vec<usize>,
+}
+
+impl Explore {
+    /// Begins with a part of the tree.
+    pub(crate) fn load(&mut self, part: Part, frames: Vec<Frame>, tree: Arc<Tree>) {
+        self.frames = frames;
+        self.next_wakeup.clear();
+        self.has_begun = false;
+        self.unchanged = 0;
+        let (found, known, scratch, way) = Default::default();
+        self.part = Some(PartOf { part, tree, found, known, scratch, way });
+    }
+
+    /// Gives the part back, to be called after [`Explore::back_up`]: what was learned of its
+    /// beginning, what is left of it, and what others have to do.
+    pub(crate) fn unload(&mut self) -> Option<(Part, Found)> {
+        let PartOf { part, mut found, .. } = self.part.take()?;
+        let given = part.way.len();
+        found.rest = self.frames.split_off(given.min(self.frames.len()));
+        found.learned = (self.frames.drain(..).skip(part.taken_before))
+            .map(|frame| Learned { op: frame.op, deed: frame.deed, alternatives: frame.wakeup })
+            .collect();
+        Some((part, found))
+    }
+
+    /// How many steps the part begins with, from whose points nothing is to be tried here.
+    fn given(&self) -> usize {
+        self.part.as_ref().map_or(0, |of| of.part.way.len())
+    }
+
+    /// Goes to the next execution; `false` if there is none.
+    pub(crate) fn begin(&mut self) -> bool {
+        if std::mem::replace(&mut self.has_begun, true) {
+            if !self.back_up() {
+                return false;
+            }
+            self.take_branch();
+        }
+        self.start();
+        true
+    }
+
+    /// Goes back to the last point from which something is still to be tried; `false` if there is
+    /// none.
+    pub(crate) fn back_up(&mut self) -> bool {
+        let given = self.given();
+        while self.frames.len() > given {
+            let frame = self.frames.last_mut().expect("more than those given");
+            frame.sleep.push(Sleeper { label: frame.label, deed: frame.deed });
+            frame.tried += 1;
+            if !frame.wakeup.is_empty() {
+                return true;
+            }
+            self.frames.pop();
+        }
+        false
+    }
+
+    /// The next execution takes the first branch that is to be tried from the last point.
+    pub(crate) fn take_branch(&mut self) {
+        let last = self.frames.len() - 1;
+        let frame = &mut self.frames[last];
+        let branch = frame.wakeup.remove(0);
+        frame.op = None;
+        frame.label = branch.label;
+        self.next_wakeup = branch.children;
+        self.unchanged = self.unchanged.min(last);
+    }
+
+    pub(crate) fn start(&mut self) {
+        self.depth = 0;
+        self.is_redundant = false;
+    }
+
+    /// A hash of the last execution's trace.
+    pub(crate) fn trace_hash(&self) -> u64 {
+        self.analysis.trace_hash()
+    }
+
+    pub(crate) fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {
+        self.learn_outcome();
+        let label =
+            if self.depth < self.frames.len() { self.follow(point)? } else { self.extend(point)? };
+        self.depth += 1;
+        Ok((label.task, label.alternative))
+    }
+
+    pub(crate) fn ended(&mut self, end: &End) {
+        self.learn_outcome();
+        self.frames.truncate(self.depth);
+        if !self.is_redundant && !matches!(end, End::NotDeterministic(_)) {
+            self.plan_reversals();
+        }
+    }
+}
+
+/// The part of the tree that lies to the left of the current path.
+pub(crate) fn explored(frames: &[Frame]) -> f64 {
+    let (mut part, mut weight) = (0.0, 1.0);
+    for frame in frames {
+        let branches = (frame.tried + 1 + frame.wakeup.len()) as f64;
+        part += weight * frame.tried as f64 / branches;
+        weight /= branches;
+    }
+    part + weight
+}
+
+impl Explore {
+    /// The last step has been taken: what did it do?
+    fn learn_outcome(&mut self) {
+        let Some(last) = self.depth.checked_sub(1) else { return };
+        let refined = table::with(|table| table.refined.take());
+        let Some(frame) = self.frames.get_mut(last).filter(|_| refined.is_some()) else { return };
+        let deed = Deed::done(&frame.op.expect("taken"), refined);
+        if std::mem::replace(&mut frame.deed, deed) != deed {
+            let sleeper = Sleeper { label: frame.label, deed };
+            withdraw_covered(&mut frame.wakeup, &sleeper);
+            forget_withdrawn(&mut frame.wakeup);
+        }
+    }
+
+    fn follow(&mut self, point: &Point<'_>) -> Result<Label, End> {
+        let frame = &mut self.frames[self.depth];
+        let found = point.enabled.iter().find(|&&(task, _)| task == frame.label.task);
+        match (found, frame.op) {
+            // What it did last time it will do again.
+            (Some(&(_, op)), Some(before)) if op == before => Ok(frame.label),
+            (Some(&(_, op)), None) => {
+                frame.op = Some(op);
+                frame.deed = Deed::done(&op, None);
+                plan_alternatives(&op, frame.label, &frame.sleep, &mut frame.wakeup);
+                Ok(frame.label)
+            }
+            (now, before) => {
+                let (depth, task, now) = (self.depth, frame.label.task, now.map(|(_, op)| op));
+                Err(End::NotDeterministic(format!(
+                    "at step {depth} task {task} announced {before:?}, now {now:?}"
+                )))
+            }
+        }
+    }
+
+    /// A point that no execution has been to.
+    fn extend(&mut self, point: &Point<'_>) -> Result<Label, End> {
+        let sleep: Vec<Sleeper> = match self.frames.last() {
+            Some(parent) => {
+                let asleep = parent.sleep.iter();
+                let still = asleep.filter(|s| {
+                    s.label.task != parent.label.task && !s.deed.depends_on(&parent.deed)
+                });
+                still.copied().collect()
+            }
+            None => Vec::new(),
+        };
+        let mut wakeup = std::mem::take(&mut self.next_wakeup);
+        // A step may be asleep because one before it did less than was known when this was planned.
+        wakeup.retain(|branch| sleep.iter().all(|s| s.label != branch.label));
+        let label = if wakeup.is_empty() {
+            match first_awake(point, &sleep) {
+                Some(label) => label,
+                None => {
+                    self.is_redundant = true;
+                    return Err(End::SleepSetBlocked);
+                }
+            }
+        } else {
+            let branch = wakeup.remove(0);
+            self.next_wakeup = branch.children;
+            branch.label
+        };
+        let found = point.enabled.iter().find(|&&(task, _)| task == label.task);
+        let Some(&(_, op)) = found else {
+            let what =
+                format!("task {} was to go on at step {}, and cannot", label.task, self.depth);
+            return Err(End::NotDeterministic(what));
+        };
+        plan_alternatives(&op, label, &sleep, &mut wakeup);
+        let deed = Deed::done(&op, None);
+        self.frames.push(Frame { label, op: Some(op), deed, sleep, tried: 0, wakeup });
+        Ok(label)
+    }
+
+    /// Looks for races in the execution that has ended, and plans to run the other orders.
+    ///
+    /// A race between two steps that an earlier execution had too, and in the same place, has been
+    /// seen to then. What came after the race was another sequence then; but the sequences to be
+    /// run have their beginning in common, up to the later step of the race, and whatever can
+    /// follow is tried from there.
+    fn plan_reversals(&mut self) {
+        let events = self.frames.iter().map(|frame| Event {
+            task: frame.label.task,
+            alternative: frame.label.alternative,
+            op: frame.op.expect("taken"),
+            deed: frame.deed,
+        });
+        self.analysis.run(events, &table::pending(), self.unchanged);
+        // Of a part, the first analysis is of all steps.
+        let taken_before = self.part.as_ref().map_or(0, |of| of.part.taken_before);
+        let unchanged = self.unchanged.max(taken_before);
+        self.analysis.races.retain(|race| race.later >= unchanged);
+        self.analysis.add_races_of_lesser(unchanged);
+        self.unchanged = usize::MAX;
+        let analysis = &self.analysis;
+        for race in &analysis.races {
+            let after = race.earlier + 1..analysis.taken;
+            self.kept.clear();
+            self.kept.extend(after.filter(|&event| !analysis.is_before(race.earlier, event)));
+            if race.later >= analysis.taken
+                && !analysis.finds_locks_free(race.earlier, race.later, false)
+            {
+                // A step that was blocked, and would be again by something that it does not need.
+                self.kept.retain(|&event| analysis.is_before_previous(event, race.later));
+            }
+            let frame = &mut self.frames[race.earlier];
+            let reverses = Sleeper { label: frame.label, deed: frame.deed };
+            self.sequence.set(analysis, &self.kept, race.later, reverses);
+            if self.sequence.is_covered_by(analysis, &frame.sleep) {
+                continue;
+            }
+            match &mut self.part {
+                Some(of) if race.earlier < of.part.way.len() => {
+                    of.hand_in(analysis, race.earlier, &self.sequence);
+                }
+                _ => self.sequence.insert_into(analysis, &mut frame.wakeup),
+            }
+        }
+    }
+}
+
+impl PartOf {
+    /// A sequence that is to be run from a point of the beginning: for others to do, unless that
+    /// is planned.
+    fn hand_in(&mut self, analysis: &Analysis, point: usize, sequence: &Sequence) {
+        let Some(before) = self.tree.branches(&self.part.way[..point]) else { return };
+        self.scratch.copy_from(sequence);
+        if !self.scratch.place(analysis, before, &mut self.way) {
+            return;
+        }
+        let mut hasher = DefaultHasher::new();
+        point.hash(&mut hasher);
+        sequence.labels().for_each(|label| label.hash(&mut hasher));
+        if self.known.insert(hasher.finish()) {
+            let sequence = sequence.to_portable(analysis);
+            self.found.reversals.push(Reversal { point, sequence });
+        }
+    }
+}
+
+fn first_awake(point: &Point<'_>, sleep: &[Sleeper]) -> Option<Label> {
+    let last_first = point.enabled.iter().filter(|&&(task, _)| task == point.last);
+    let others = point.enabled.iter().filter(|&&(task, _)| task != point.last);
+    let labels = last_first.chain(others).flat_map(|&(task, op)| labels_of(task, &op));
+    labels.into_iter().find(|label| sleep.iter().all(|s| s.label != *label))
+}
+
+fn labels_of(task: usize, op: &Op) -> impl Iterator<Item = Label> + use<> {
+    let alternatives = if let Kind::Choice(n) = op.kind { n } else { 1 };
+    (0..alternatives).map(move |alternative| Label { task, alternative })
+}
+
+/// A choice is taken with one alternative; the others are to be tried too.
+fn plan_alternatives(op: &Op, taken: Label, sleep: &[Sleeper], wakeup: &mut Vec<Branch>) {
+    for label in labels_of(taken.task, op).filter(|&label| label != taken) {
+        let is_known = sleep.iter().any(|s| s.label == label)
+            || wakeup.iter().any(|branch| branch.label == label);
+        if !is_known {
+            wakeup.push(Branch::planned(label, Deed::announced(op)));
+        }
+    }
+}

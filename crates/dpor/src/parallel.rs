@@ -1,0 +1,383 @@
+//! A search that several workers do together.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use shuttle::scheduler::Scheduler;
+
+use crate::driver::{Driver, Point, Strategy, drive, run};
+use crate::explore::{Explore, Frame};
+use crate::tree::{Found, Part, Tree};
+use crate::{End, Next, Observer, Step};
+
+/// Looks at the executions that one thread of the operating system runs.
+///
+/// The search gives each worker parts of the tree to explore; what the worker saw in a part is
+/// handed in before it gets another.
+pub trait Worker: Observer + 'static {
+    /// What was seen in a part.
+    type Findings: Send + 'static;
+
+    /// What was seen since the last call.
+    fn hand_in(&mut self) -> Self::Findings;
+
+    /// The same, where the program panicked, which ends the search.
+    fn hand_in_panic(&mut self, panic: Box<dyn Any + Send>) -> Self::Findings;
+}
+
+/// How the work is cut. The parts do not depend on the number of workers; nor does anything that
+/// the search finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Split {
+    /// How many executions are run before there is anything to share, at least 1. A small search
+    /// is done by the calling thread and starts no other.
+    pub alone: u64,
+    /// How many parts are searched before what was found is put together, at least 1.
+    pub parts: usize,
+    /// How many executions of a part are run at most before what is left of it becomes parts of
+    /// their own, at least 1.
+    pub executions: u64,
+}
+
+impl Default for Split {
+    fn default() -> Split {
+        Split { alone: 4_096, parts: 32, executions: 512 }
+    }
+}
+
+/// How far a search is.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Counts {
+    /// Executions.
+    pub executions: u64,
+    /// Executions that turned out to be redundant: always 0, which the tests check.
+    pub sleep_set_blocked: u64,
+    /// Executions that were the same as an earlier one, but for the order of independent steps;
+    /// counted only if the search remembers traces.
+    pub repeated_traces: u64,
+    /// Executions that were given up: they took too many steps, or the program abandoned them.
+    pub given_up: u64,
+    /// Has the search ended by itself?
+    pub complete: bool,
+    /// The part of the tree that has been explored, 0 to 1, if all branches of a point were equally
+    /// large.
+    pub explored: f64,
+}
+
+impl Counts {
+    /// How many executions there will be, if the parts that have not been explored are like those
+    /// that have.
+    pub fn estimate(&self) -> Option<f64> {
+        (self.explored > 0.0).then(|| self.executions as f64 / self.explored)
+    }
+}
+
+/// Optimal DPOR by several workers.
+///
+/// The verdict, the counts and what is found first do not depend on how many there are: the tree is
+/// cut into parts by rules of its own, a round of parts is searched before what was found is put
+/// together, and that is done in the order of the parts. A complete search runs as many executions
+/// as [`crate::Dpor`], one for each trace.
+#[derive(Clone, Copy, Debug)]
+pub struct Search {
+    /// How many threads of the operating system, at least 1: the calling one, and others.
+    pub workers: usize,
+    /// How the work is cut.
+    pub split: Split,
+    /// An execution of more steps is given up.
+    pub steps_max: usize,
+    /// The search ends when it has run so many executions.
+    pub executions_max: u64,
+    /// The stack of a task, in bytes.
+    pub stack: usize,
+    /// Remember a hash of every trace ([`Counts::repeated_traces`]). For tests: the memory grows
+    /// with the number of executions.
+    pub remembers_traces: bool,
+}
+
+impl Search {
+    /// Searches the program `body`. Every thread makes a worker of its own; `put_together` gets
+    /// what the workers hand in, in an order that does not depend on their number, up to the first
+    /// part in which a worker said [`Next::Stop`].
+    pub fn run<W: Worker>(
+        &self,
+        body: Arc<dyn Fn() + Send + Sync>,
+        worker: impl Fn() -> W + Sync,
+        put_together: impl FnMut(W::Findings, &Counts) + Send + 'static,
+    ) -> Counts {
+        let plan = Plan {
+            search: *self,
+            tree: Arc::new(Tree::new()),
+            waiting: VecDeque::new(),
+            budget: 0,
+            handed_in: Vec::new(),
+            missing: 0,
+            traces: self.remembers_traces.then(HashSet::new),
+            counts: Counts::default(),
+            rounds: 0,
+            is_over: false,
+            put_together: Box::new(put_together),
+        };
+        let office = Arc::new(Office { plan: Mutex::new(plan), changed: Condvar::new() });
+        let work = |rounds_max| {
+            let worker = Rc::new(RefCell::new(worker()));
+            work(&office, &worker, rounds_max, self, &body);
+        };
+        work(1);
+        if !office.lock().is_over {
+            std::thread::scope(|scope| {
+                for _ in 1..self.workers {
+                    scope.spawn(|| work(u64::MAX));
+                }
+                work(u64::MAX);
+            });
+        }
+        let counts = office.lock().counts;
+        counts
+    }
+}
+
+/// Takes part in the search until it is over, or these rounds are.
+fn work<W: Worker>(
+    office: &Arc<Office<W::Findings>>,
+    worker: &Rc<RefCell<W>>,
+    rounds_max: u64,
+    search: &Search,
+    body: &Arc<dyn Fn() + Send + Sync>,
+) {
+    let current = Rc::new(Cell::new(None));
+    loop {
+        let strategy = Crew {
+            office: office.clone(),
+            worker: worker.clone(),
+            explore: Explore::default(),
+            current: current.clone(),
+            budget: 0,
+            report: Report::default(),
+            rounds_max,
+            remembers_traces: search.remembers_traces,
+        };
+        let observer = Box::new(Watching(worker.clone()));
+        let crew = CrewScheduler { driver: Driver::new(strategy, observer, search.steps_max) };
+        let body = body.clone();
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(crew, search.stack, move || body())));
+        let Err(panic) = outcome else { return };
+        let findings = worker.borrow_mut().hand_in_panic(panic);
+        let Some(at) = current.take() else { return };
+        let part = Tree::whole();
+        let report = Report { executions: 1, stopped: true, ..Report::default() };
+        office.hand_in(at, HandedIn { part, found: Found::default(), findings, report });
+    }
+}
+
+/// What a worker's thread shows its executions to.
+struct Watching<W>(Rc<RefCell<W>>);
+
+impl<W: Worker> Observer for Watching<W> {
+    fn execution_ended(&mut self, end: &End, schedule: &[Step]) -> Next {
+        self.0.borrow_mut().execution_ended(end, schedule)
+    }
+}
+
+/// What a worker counted in a part.
+#[derive(Default)]
+struct Report {
+    executions: u64,
+    sleep_set_blocked: u64,
+    given_up: u64,
+    traces: Vec<u64>,
+    /// The worker has seen enough.
+    stopped: bool,
+}
+
+struct HandedIn<F> {
+    part: Part,
+    found: Found,
+    findings: F,
+    report: Report,
+}
+
+/// Where the work is given out.
+struct Office<F> {
+    plan: Mutex<Plan<F>>,
+    changed: Condvar,
+}
+
+/// A part to be searched, with its number in the round.
+struct Order {
+    at: usize,
+    part: Part,
+    frames: Vec<Frame>,
+    tree: Arc<Tree>,
+    executions_max: u64,
+}
+
+impl<F> Office<F> {
+    fn lock(&self) -> MutexGuard<'_, Plan<F>> {
+        self.plan.lock().expect("nobody panics while the plan is locked")
+    }
+
+    fn hand_in(&self, at: usize, result: HandedIn<F>) {
+        let mut plan = self.lock();
+        plan.handed_in[at] = Some(result);
+        plan.missing -= 1;
+        self.changed.notify_all();
+    }
+
+    /// A part to search, as soon as there is one; `None` if the search is over, or so many rounds.
+    fn next(&self, rounds_max: u64) -> Option<Order> {
+        let mut plan = self.lock();
+        loop {
+            if plan.is_over {
+                return None;
+            }
+            if let Some((at, part, frames)) = plan.waiting.pop_front() {
+                let (tree, executions_max) = (plan.tree.clone(), plan.budget);
+                return Some(Order { at, part, frames, tree, executions_max });
+            }
+            if plan.missing > 0 {
+                plan = self.changed.wait(plan).expect("nobody panics while the plan is locked");
+                continue;
+            }
+            plan.end_round();
+            self.changed.notify_all();
+            if plan.rounds > rounds_max {
+                return None;
+            }
+        }
+    }
+}
+
+/// What is done in this round, and what is known so far.
+struct Plan<F> {
+    search: Search,
+    tree: Arc<Tree>,
+    waiting: VecDeque<(usize, Part, Vec<Frame>)>,
+    /// How many executions each part of the round may take.
+    budget: u64,
+    handed_in: Vec<Option<HandedIn<F>>>,
+    /// How many parts of the round have not been handed in.
+    missing: usize,
+    traces: Option<HashSet<u64>>,
+    counts: Counts,
+    rounds: u64,
+    is_over: bool,
+    put_together: Box<dyn FnMut(F, &Counts) + Send>,
+}
+
+impl<F> Plan<F> {
+    /// Puts together what was found in the round, and plans the next.
+    fn end_round(&mut self) {
+        let tree = Arc::get_mut(&mut self.tree).expect("no part is being searched");
+        let mut done = Vec::new();
+        for result in self.handed_in.drain(..) {
+            let HandedIn { part, mut found, findings, report } = result.expect("handed in");
+            self.counts.executions += report.executions;
+            self.counts.sleep_set_blocked += report.sleep_set_blocked;
+            self.counts.given_up += report.given_up;
+            if let Some(traces) = &mut self.traces {
+                let repeated = report.traces.iter().filter(|hash| !traces.insert(**hash));
+                self.counts.repeated_traces += repeated.count() as u64;
+            }
+            (self.put_together)(findings, &self.counts);
+            if report.stopped {
+                self.is_over = true;
+                return;
+            }
+            tree.take_in(&part, &mut found);
+            done.push((part, found));
+        }
+        done.iter().for_each(|(part, found)| tree.plan(part, found));
+        tree.prune();
+        self.counts.explored = tree.explored();
+        self.counts.complete = tree.is_explored() && self.counts.given_up == 0;
+        let left = self.search.executions_max.saturating_sub(self.counts.executions);
+        self.is_over = tree.is_explored() || left == 0;
+        if !self.is_over {
+            self.begin_round(left);
+        }
+    }
+
+    fn begin_round(&mut self, left: u64) {
+        let Split { alone, parts, executions } = self.search.split;
+        self.rounds += 1;
+        let is_first = self.rounds == 1;
+        let most = if is_first { alone } else { executions }.max(1);
+        // The last executions that are allowed are those of one part after the other.
+        let parts = if left < most * parts as u64 { 1 } else { parts.max(1) };
+        self.budget = most.min(left);
+        let found = self.tree.parts(parts);
+        assert!(!found.is_empty(), "the leftmost part can always be searched");
+        self.waiting
+            .extend(found.into_iter().enumerate().map(|(at, (part, frames))| (at, part, frames)));
+        self.missing = self.waiting.len();
+        self.handed_in.resize_with(self.missing, || None);
+    }
+}
+
+/// The scheduler of a worker's thread.
+struct CrewScheduler<W: Worker> {
+    driver: Driver<Crew<W>>,
+}
+
+drive!(<W: Worker> Scheduler for CrewScheduler<W>);
+
+struct Crew<W: Worker> {
+    office: Arc<Office<W::Findings>>,
+    worker: Rc<RefCell<W>>,
+    explore: Explore,
+    /// The number of the part that is being searched, and how many executions it may take. Outlives
+    /// a panic of the program.
+    current: Rc<Cell<Option<usize>>>,
+    budget: u64,
+    report: Report,
+    rounds_max: u64,
+    remembers_traces: bool,
+}
+
+impl<W: Worker> Strategy for Crew<W> {
+    fn begin(&mut self) -> bool {
+        if let Some(at) = self.current.get() {
+            let has_more = !self.report.stopped && self.explore.back_up();
+            if has_more && self.report.executions < self.budget {
+                self.explore.take_branch();
+                self.explore.start();
+                return true;
+            }
+            self.current.set(None);
+            let (part, found) = self.explore.unload().expect("a part is being searched");
+            let findings = self.worker.borrow_mut().hand_in();
+            let report = std::mem::take(&mut self.report);
+            self.office.hand_in(at, HandedIn { part, found, findings, report });
+        }
+        let Some(order) = self.office.next(self.rounds_max) else { return false };
+        self.current.set(Some(order.at));
+        self.budget = order.executions_max;
+        self.explore.load(order.part, order.frames, order.tree);
+        self.explore.start();
+        true
+    }
+
+    fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {
+        self.explore.decide(point)
+    }
+
+    fn ended(&mut self, end: &End, _: &[Step]) {
+        self.explore.ended(end);
+        self.report.executions += u64::from(!self.explore.is_redundant);
+        self.report.sleep_set_blocked += u64::from(self.explore.is_redundant);
+        self.report.given_up += u64::from(matches!(end, End::StepLimit | End::Abandoned));
+        if self.remembers_traces && !self.explore.is_redundant {
+            self.report.traces.push(self.explore.trace_hash());
+        }
+    }
+
+    fn goes_on_elsewhere(&mut self) -> bool {
+        self.report.stopped = true;
+        true
+    }
+}

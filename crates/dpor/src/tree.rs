@@ -1,0 +1,270 @@
+//! The tree of a search that is split: who explores which part, and what is left to be done.
+
+use crate::Op;
+use crate::explore::Frame;
+use crate::happens_before::Deed;
+use crate::wakeup::{Branch, Label, Portable, Sleeper, State, withdraw_covered};
+
+/// The points that have been reached or are to be reached, as branches from one point, of which
+/// those to the left were planned earlier. Branches are only ever added to the right, so that the
+/// way to a branch remains what it is.
+///
+/// Explored parts are forgotten as soon as nothing can be planned in them any more: the tree is as
+/// large as what is left to be done.
+pub(crate) struct Tree {
+    /// The branch of no step at all: what it leads to is the beginning of every execution.
+    root: Branch,
+}
+
+/// A part of the tree: all that comes after a beginning.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// The places of its steps among the branches, from the root.
+    pub(crate) way: Vec<usize>,
+    /// How many of the steps an execution has taken before, in this order.
+    pub(crate) taken_before: usize,
+}
+
+/// What came of the search of a part.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// The steps of the beginning that no execution had taken before, in order.
+    pub(crate) learned: Vec<Learned>,
+    /// The points after the beginning from which something is left to be tried; none if the part
+    /// has been explored.
+    pub(crate) rest: Vec<Frame>,
+    /// What is to be run from points of the beginning.
+    pub(crate) reversals: Vec<Reversal>,
+}
+
+/// What a step of the beginning turned out to be.
+pub(crate) struct Learned {
+    pub(crate) op: Option<Op>,
+    pub(crate) deed: Deed,
+    /// Its alternatives, if it is a choice.
+    pub(crate) alternatives: Vec<Branch>,
+}
+
+/// A sequence that is to be run from the point after so many steps of the beginning.
+pub(crate) struct Reversal {
+    pub(crate) point: usize,
+    pub(crate) sequence: Portable,
+}
+
+impl Tree {
+    /// A tree of which nothing has been explored.
+    pub(crate) fn new() -> Tree {
+        let label = Label { task: usize::MAX, alternative: 0 };
+        Tree { root: Branch::planned(label, Deed::NOTHING) }
+    }
+
+    /// The whole tree, as a part.
+    pub(crate) fn whole() -> Part {
+        Part { way: Vec::new(), taken_before: 0 }
+    }
+
+    /// Has all been explored?
+    pub(crate) fn is_explored(&self) -> bool {
+        self.root.state == State::Done
+    }
+
+    fn branch_mut(&mut self, way: &[usize]) -> Option<&mut Branch> {
+        way.iter().try_fold(&mut self.root, |branch, &at| branch.children.get_mut(at))
+    }
+
+    /// The branches from the point that the way leads to; `None` if that has been given up.
+    pub(crate) fn branches(&self, way: &[usize]) -> Option<&[Branch]> {
+        let branch = way.iter().try_fold(&self.root, |branch, &at| branch.children.get(at))?;
+        Some(&branch.children)
+    }
+
+    /// Up to `most` parts that can be searched at the same time, the leftmost first, each with the
+    /// points of its beginning.
+    ///
+    /// A part can be searched when all is known that a search from the left to the right would
+    /// know:
+    /// - what the steps do that have been or will be tried before it, from each point of its
+    ///   beginning: they sleep;
+    /// - that none of them is still asleep after the beginning, unless it has been explored:
+    ///   exploring it may find that something is to be run in this part, which the search of the
+    ///   part would leave to it. A beginning that was planned because of a race wakes all sleepers
+    ///   (else they would cover it), except that its last step may do less than was announced.
+    pub(crate) fn parts(&self, most: usize) -> Vec<(Part, Vec<Frame>)> {
+        let mut search =
+            PartSearch { most, way: Vec::new(), frames: Vec::new(), found: Vec::new() };
+        search.below(&self.root, &[]);
+        search.found
+    }
+
+    /// Takes in what came of a part.
+    pub(crate) fn take_in(&mut self, part: &Part, found: &mut Found) {
+        let reached = part.taken_before + found.learned.len();
+        for (at, learned) in (part.taken_before..).zip(found.learned.drain(..)) {
+            let Some(before) = self.branch_mut(&part.way[..at]) else { return };
+            for alternative in learned.alternatives {
+                if before.children.iter().all(|branch| branch.label != alternative.label) {
+                    before.children.push(alternative);
+                }
+            }
+            let Some(branch) = before.children.get_mut(part.way[at]) else { return };
+            (branch.op, branch.deed) = (learned.op, learned.deed);
+            let sleeper = Sleeper { label: branch.label, deed: branch.deed };
+            withdraw_covered(&mut before.children[part.way[at] + 1..], &sleeper);
+        }
+        // An execution that was given up within the beginning never comes to what is below.
+        let reached = reached.min(part.way.len());
+        let Some(branch) = self.branch_mut(&part.way[..reached]) else { return };
+        branch.children = graft(std::mem::take(&mut found.rest).into_iter());
+        branch.state = if branch.children.is_empty() { State::Done } else { State::Begun };
+    }
+
+    /// Plans what the search of a part has found that others are to run.
+    pub(crate) fn plan(&mut self, part: &Part, found: &Found) {
+        for reversal in &found.reversals {
+            if let Some(branch) = self.branch_mut(&part.way[..reversal.point]) {
+                reversal.sequence.insert_into(&mut branch.children);
+            }
+        }
+    }
+
+    /// Forgets what need not be kept, and withdraws what need not be run.
+    pub(crate) fn prune(&mut self) {
+        withdraw_asleep(&mut self.root, &[]);
+        prune(&mut self.root, true);
+    }
+
+    /// The part of the tree that has been explored, if all branches of a point are equally large.
+    pub(crate) fn explored(&self) -> f64 {
+        explored(&self.root)
+    }
+}
+
+/// The points of a path, each with what has been tried from it and what is still to be, as
+/// branches.
+fn graft(mut frames: impl ExactSizeIterator<Item = Frame>) -> Vec<Branch> {
+    let Some(frame) = frames.next() else { return Vec::new() };
+    let tried = &frame.sleep[frame.sleep.len() - frame.tried..];
+    let mut branches: Vec<Branch> = tried
+        .iter()
+        .map(|s| Branch { state: State::Done, ..Branch::planned(s.label, s.deed) })
+        .collect();
+    if frames.len() > 0 {
+        let (op, children) = (frame.op, graft(frames));
+        branches.push(Branch { op, children, ..Branch::planned(frame.label, frame.deed) });
+    }
+    branches.extend(frame.wakeup);
+    branches
+}
+
+/// Withdraws branches whose step is asleep: it was found out that it is after they were planned.
+fn withdraw_asleep(branch: &mut Branch, asleep: &[Sleeper]) {
+    let mut asleep = asleep.to_vec();
+    for child in branch.children.iter_mut().filter(|child| child.state != State::Withdrawn) {
+        if child.state == State::Planned && asleep.iter().any(|s| s.label == child.label) {
+            child.withdraw();
+            continue;
+        }
+        let still = asleep.iter().filter(|s| s.stays_asleep(child.label, &child.deed));
+        withdraw_asleep(child, &still.copied().collect::<Vec<_>>());
+        if child.is_exact() {
+            asleep.push(Sleeper { label: child.label, deed: child.deed });
+        }
+    }
+}
+
+/// Marks what is explored. `may_grow`: is nothing left to the left of the branch that may plan
+/// something in it? Within a part that somebody has begun to explore nobody else plans.
+fn prune(branch: &mut Branch, is_settled: bool) {
+    if branch.children.is_empty() {
+        return;
+    }
+    let is_settled = is_settled || branch.state == State::Begun;
+    let mut left_is_done = is_settled;
+    for child in &mut branch.children {
+        prune(child, left_is_done);
+        left_is_done &= !child.is_open();
+    }
+    if left_is_done {
+        branch.state = State::Done;
+        branch.children = Vec::new();
+    }
+}
+
+fn explored(branch: &Branch) -> f64 {
+    match branch.state {
+        State::Done | State::Withdrawn => 1.0,
+        State::Planned | State::Begun if branch.children.is_empty() => 0.0,
+        State::Planned | State::Begun => {
+            branch.children.iter().map(explored).sum::<f64>() / branch.children.len() as f64
+        }
+    }
+}
+
+struct PartSearch {
+    most: usize,
+    way: Vec<usize>,
+    frames: Vec<Frame>,
+    found: Vec<(Part, Vec<Frame>)>,
+}
+
+/// A sleeper, and whether what comes after it has been explored.
+#[derive(Clone, Copy)]
+struct Asleep {
+    sleeper: Sleeper,
+    is_done: bool,
+}
+
+impl PartSearch {
+    /// Looks for parts below a branch, at whose end these are asleep.
+    fn below(&mut self, branch: &Branch, asleep: &[Asleep]) {
+        if branch.is_planned_leaf() {
+            // Of a whole tree: nothing is asleep.
+            return self.take();
+        }
+        let mut asleep = asleep.to_vec();
+        for (at, child) in branch.children.iter().enumerate() {
+            if self.found.len() == self.most {
+                return;
+            }
+            if child.state == State::Withdrawn {
+                continue;
+            }
+            if child.state != State::Done {
+                self.enter(at, child, &asleep);
+            }
+            if !child.is_exact() {
+                // What is to the right of it has to wait until it is known what this one does.
+                return;
+            }
+            let sleeper = Sleeper { label: child.label, deed: child.deed };
+            asleep.push(Asleep { sleeper, is_done: child.state == State::Done });
+        }
+    }
+
+    fn enter(&mut self, at: usize, child: &Branch, asleep: &[Asleep]) {
+        let stays = |s: &&Asleep| s.sleeper.stays_asleep(child.label, &child.deed);
+        self.way.push(at);
+        self.frames.push(Frame {
+            label: child.label,
+            op: child.op,
+            deed: child.deed,
+            sleep: asleep.iter().map(|s| s.sleeper).collect(),
+            tried: 0,
+            wakeup: Vec::new(),
+        });
+        if !child.is_planned_leaf() {
+            let still: Vec<Asleep> = asleep.iter().filter(stays).copied().collect();
+            self.below(child, &still);
+        } else if asleep.iter().filter(|s| !s.is_done).all(|s| child.surely_wakes(&s.sleeper)) {
+            self.take();
+        }
+        self.way.pop();
+        self.frames.pop();
+    }
+
+    fn take(&mut self) {
+        let taken_before = self.frames.iter().take_while(|frame| frame.op.is_some()).count();
+        let part = Part { way: self.way.clone(), taken_before };
+        self.found.push((part, self.frames.clone()));
+    }
+}
