@@ -309,7 +309,7 @@ fn first_awake(point: &Point<'_>, sleep: &[Sleeper]) -> Option<Label> {
     labels.into_iter().find(|label| sleep.iter().all(|s| s.label != *label))
 }
 
-fn labels_of(task: usize, op: &Op) -> impl Iterator<Item = Label> + use<> {
+pub(crate) fn labels_of(task: usize, op: &Op) -> impl Iterator<Item = Label> + use<> {
     let alternatives = if let Kind::Choice(n) = op.kind { n } else { 1 };
     (0..alternatives).map(move |alternative| Label { task, alternative })
 }

@@ -46,7 +46,8 @@
 //!
 //! # Who else is here
 //!
-//! [`PlainDfs`] explores every order of steps, with a bound on preemptions if asked; [`Stateful`]
+//! [`PlainDfs`] explores every order of steps, with a bound on preemptions if asked; [`SleepSets`]
+//! leaves out those that come to the same, the simple way; [`Stateful`]
 //! goes on from every state once, if it is told what a state is; [`Enabled`] puts any scheduler of
 //! shuttle's on announced steps; [`Replay`] follows a given schedule.
 
@@ -59,6 +60,7 @@ mod fingerprint;
 mod happens_before;
 mod op;
 mod parallel;
+mod sleep_sets;
 mod stateful;
 mod table;
 mod tree;
@@ -71,6 +73,7 @@ pub use enabled::Enabled;
 pub use fingerprint::StateHash;
 pub use op::{Commutes, Footprint, Kind, Object, Op};
 pub use parallel::{Counts, Search, Split, Worker};
+pub use sleep_sets::SleepSets;
 pub use stateful::{Stateful, States};
 pub use table::{
     Outcome, abandon, at_rest, choose, join, me, observe, pending, refine, spawn, step, try_lock,

@@ -136,8 +136,7 @@ impl Search {
                 work(u64::MAX);
             });
         }
-        let counts = office.lock().counts;
-        counts
+        office.lock().counts
     }
 }
 
@@ -266,8 +265,10 @@ struct Plan<F> {
     counts: Counts,
     rounds: u64,
     is_over: bool,
-    put_together: Box<dyn FnMut(F, &Counts) + Send>,
+    put_together: PutTogether<F>,
 }
+
+type PutTogether<F> = Box<dyn FnMut(F, &Counts) + Send>;
 
 impl<F> Plan<F> {
     /// Puts together what was found in the round, and plans the next.

@@ -5,7 +5,7 @@
 mod common;
 
 use common::generate::task;
-use common::{Instr, Seen, Told, dpor, may_be_in_vain, plain_dfs, stateful};
+use common::{Instr, Seen, Told, dpor, may_be_in_vain, plain_dfs, sleep_sets, stateful};
 use proptest::prelude::*;
 
 /// Two to four tasks of at most nine steps in all.
@@ -62,6 +62,7 @@ fn dpor_reaches(all: &Seen, program: &[Vec<Instr>]) -> Result<(), TestCaseError>
     same_ends(&reduced, all)?;
     let (in_vain, repeated) = reduced.redundant;
     prop_assert_eq!(repeated, 0, "repeated of {}", reduced.executions);
+    prop_assert_eq!(reduced.executions, sleep_sets(program).executions, "traces");
     prop_assert!(in_vain == 0 || may_be_in_vain(program), "{in_vain} in vain");
     Ok(())
 }

@@ -272,6 +272,12 @@ pub fn dpor(program: &[Vec<Instr>]) -> Seen {
     Seen { redundant: (results.sleep_set_blocked(), results.repeated_traces()), ..seen }
 }
 
+/// One execution for each trace, without looking for races.
+pub fn sleep_sets(program: &[Vec<Instr>]) -> Seen {
+    let make = |observer, _| SleepSets::new(observer, STEPS_MAX);
+    explore(program, (UNTOLD, usize::MAX), make)
+}
+
 /// `None`: it takes more than so many executions.
 pub fn plain_dfs(program: &[Vec<Instr>], executions_max: usize) -> Option<Seen> {
     let make = |observer, _| PlainDfs::new(observer, STEPS_MAX, None);
