@@ -70,4 +70,5 @@ pub use op::{Commutes, Footprint, Kind, Object, Op};
 pub use stateful::{Stateful, States};
 pub use table::{
     Outcome, abandon, at_rest, choose, join, me, observe, pending, refine, spawn, step, try_lock,
+    update_loop,
 };

@@ -20,6 +20,9 @@ pub trait Word: Send + Sync + 'static {
     fn fetch_sub(&self, value: u64) -> u64;
     /// Replaces `old` by `new`. `Err`: what was there instead.
     fn compare_exchange(&self, old: u64, new: u64) -> Result<u64, u64>;
+    /// std's `fetch_update`: an update loop. `Ok`: what was there before; `Err`: there is no new
+    /// value for this.
+    fn fetch_update(&self, update: impl Fn(u64) -> Option<u64>) -> Result<u64, u64>;
 }
 
 /// What a checker calls a word, a lock and a task.
@@ -104,28 +107,42 @@ pub fn ring<B: Backend>(n: usize, ordered: bool) -> Program {
     })
 }
 
-/// W3: n tasks {get unless zero (a CAS loop); put; the last one frees}. An iteration whose CAS
-/// fails counts as an execution of its own; GenMC does not count those.
+/// W3: n tasks {get unless zero (a CAS loop); put; the last one frees}. The CAS loop is
+/// `fetch_update`: {load; then compare_exchange_weak, until it succeeds or there is no new value} in
+/// core's source, and the same in loom's and in shuttle's, which run it step by step.
 pub fn references<B: Backend>(n: usize) -> Program {
+    get_and_put::<B>(n, |refs| refs.fetch_update(|seen| (seen != 0).then_some(seen + 1)).is_ok())
+}
+
+/// W3 with the CAS loop written out, so that a checker cannot tell it from other steps: an
+/// iteration whose CAS fails makes an execution of its own.
+pub fn references_by_hand<B: Backend>(n: usize) -> Program {
+    get_and_put::<B>(n, |refs| {
+        let mut seen = refs.load();
+        while seen != 0 {
+            match refs.compare_exchange(seen, seen + 1) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+        false
+    })
+}
+
+fn get_and_put<B: Backend>(n: usize, get: fn(&B::Word) -> bool) -> Program {
     Arc::new(move || {
         let refs = Arc::new(B::word(0, 1));
         let freed = Arc::new(B::word(1, 0));
         let task = |_| -> Body {
             let (refs, freed) = (refs.clone(), freed.clone());
             Box::new(move || {
-                let mut seen = refs.load();
-                while seen != 0 {
-                    match refs.compare_exchange(seen, seen + 1) {
-                        Ok(_) => break,
-                        Err(now) => seen = now,
-                    }
-                }
-                if seen != 0 {
+                if get(&refs) {
                     B::at_rest(0);
                     if refs.fetch_sub(1) == 1 {
                         freed.store(1);
                     }
                 }
+                B::at_rest(1);
             })
         };
         together::<B>((0..n).map(task));
@@ -162,9 +179,11 @@ pub fn all<B: Backend>() -> Vec<(&'static str, Program)> {
         ("W1 n=4", migrator::<B>(4)),
         ("W2 n=4 ring", ring::<B>(4, false)),
         ("W2 n=4 ordered", ring::<B>(4, true)),
-        ("W3 n=3 loop", references::<B>(3)),
-        ("W3 n=4 loop", references::<B>(4)),
+        ("W3 n=3", references::<B>(3)),
+        ("W3 n=4", references::<B>(4)),
         ("W4 n=3", try_locks::<B>(3)),
         ("W4 n=4", try_locks::<B>(4)),
+        ("W3 n=3, by hand", references_by_hand::<B>(3)),
+        ("W3 n=4, by hand", references_by_hand::<B>(4)),
     ]
 }

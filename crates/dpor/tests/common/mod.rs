@@ -32,8 +32,10 @@ pub enum Instr {
     SetBit(u32, bool),
     /// Adds, and remembers what was there.
     FetchAdd(u32, u64),
-    /// Adds if the word is below 2, and remembers whether it was.
-    AddIfSmall(u32),
+    /// An update loop as one step; remembers whether it updated, and what was there.
+    Update(u32, Rule),
+    /// The same, written out.
+    Loop(u32, Rule, Retries),
     Lock(u32),
     /// Takes the first lock on the way through the second.
     LockPassing(u32, u32),
@@ -47,6 +49,34 @@ pub enum Instr {
     Choose,
     /// Passes a lock on the way to writing a word.
     PassAndWrite(u32, u32, u64),
+}
+
+/// What an update loop computes from what it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// One more, if the word is below this.
+    IncrementBelow(u64),
+    /// The same word with these bits flipped: two of them, and the word is what it was.
+    Flip(u64),
+}
+
+impl Rule {
+    fn apply(self, seen: u64) -> Option<u64> {
+        match self {
+            Rule::IncrementBelow(limit) => (seen < limit).then_some(seen + 1),
+            Rule::Flip(bits) => Some(seen ^ bits),
+        }
+    }
+}
+
+/// How an update loop goes on when its compare-and-exchange has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// That often at most, which is checked: as often as others may write.
+    pub max: usize,
+    /// Whether it keeps what it had computed from the first value that it saw: not an update loop
+    /// as `update_loop` has it.
+    pub stale: bool,
 }
 
 /// What each task remembers, and the words at the end; and whether it deadlocked.
@@ -102,14 +132,49 @@ fn half(high: bool) -> u64 {
     if high { !0 << 32 } else { (1 << 32) - 1 }
 }
 
+/// What an update loop returns, as one number.
+fn told_of(outcome: Result<u64, u64>) -> u64 {
+    match outcome {
+        Ok(seen) => seen << 1 | 1,
+        Err(seen) => seen << 1,
+    }
+}
+
+fn loop_by_hand(w: u32, rule: Rule, retries: Retries, memory: &Mutex<Memory>) -> Result<u64, u64> {
+    let now = || memory.lock().unwrap().words[w as usize];
+    access(w, Footprint::READ);
+    let mut seen = now();
+    observe(seen);
+    let first = rule.apply(seen);
+    for _ in 0..=retries.max {
+        let new = if retries.stale { first } else { rule.apply(seen) };
+        let new = new.ok_or(seen)?;
+        access(w, Footprint::RMW);
+        observe(now());
+        if now() == seen {
+            memory.lock().unwrap().words[w as usize] = new;
+            return Ok(seen);
+        }
+        refine(Outcome::Failed);
+        seen = now();
+    }
+    panic!("word {w} was changed more than {} times", retries.max);
+}
+
+fn change(memory: &Mutex<Memory>, f: impl FnOnce(&mut Memory)) {
+    f(&mut memory.lock().unwrap());
+}
+
+fn remember(memory: &Mutex<Memory>, me: usize, f: impl FnOnce(&Memory) -> u64) {
+    let mut memory = memory.lock().unwrap();
+    let seen = f(&memory);
+    memory.logs[me].push(seen);
+    observe(seen);
+}
+
 fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
-    let change = |f: &mut dyn FnMut(&mut Memory)| f(&mut memory.lock().unwrap());
-    let remember = |f: &dyn Fn(&Memory) -> u64| {
-        let mut memory = memory.lock().unwrap();
-        let seen = f(&memory);
-        memory.logs[me].push(seen);
-        observe(seen);
-    };
+    let change = |f: &mut dyn FnMut(&mut Memory)| change(memory, f);
+    let remember = |f: &dyn Fn(&Memory) -> u64| remember(memory, me, f);
     match instr {
         Instr::Read(w) => {
             access(w, Footprint::READ);
@@ -145,15 +210,30 @@ fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
             remember(&|m| m.words[w as usize]);
             change(&mut |m| m.words[w as usize] += value);
         }
-        Instr::AddIfSmall(w) => {
-            access(w, Footprint::RMW);
-            let small = memory.lock().unwrap().words[w as usize] < 2;
-            if !small {
-                refine(Outcome::Failed);
-            }
-            change(&mut |m| m.words[w as usize] += u64::from(small));
-            remember(&|_| u64::from(small));
+        Instr::Update(w, rule) => {
+            let op = Op::new(Kind::Access(Footprint::RMW), word(w));
+            let outcome = update_loop(op, || {
+                let now = &mut memory.lock().unwrap().words[w as usize];
+                rule.apply(*now).map(|new| std::mem::replace(now, new)).ok_or(*now)
+            });
+            remember(&|_| told_of(outcome));
         }
+        Instr::Loop(w, rule, retries) => {
+            let outcome = loop_by_hand(w, rule, retries, memory);
+            remember(&|_| told_of(outcome));
+        }
+        Instr::PassAndWrite(l, w, value) => {
+            let op = Op::new(Kind::Access(Footprint::WRITE), word(w));
+            step(Op { passes: [Some(lock(l)), None], ..op });
+            change(&mut |m| m.words[w as usize] = value);
+        }
+        _ => synchronize(instr, me, memory),
+    }
+}
+
+/// Steps that are not about a word.
+fn synchronize(instr: Instr, me: usize, memory: &Mutex<Memory>) {
+    match instr {
         Instr::Lock(l) => step(Op::new(Kind::Lock, lock(l))),
         Instr::LockPassing(l, passed) => {
             let op = Op::new(Kind::Lock, lock(l));
@@ -162,7 +242,7 @@ fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::Unlock(l) => step(Op::new(Kind::Unlock, lock(l))),
         Instr::Try(l) => {
             let won = try_lock(Op::new(Kind::TryLock, lock(l)));
-            remember(&|_| u64::from(won));
+            remember(memory, me, |_| u64::from(won));
             if won {
                 step(Op::new(Kind::Unlock, lock(l)));
             }
@@ -171,13 +251,9 @@ fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::Wake(t) => step(Op::new(Kind::Wake, token(t))),
         Instr::Choose => {
             let chosen = choose(2);
-            remember(&|_| u64::from(chosen));
+            remember(memory, me, |_| u64::from(chosen));
         }
-        Instr::PassAndWrite(l, w, value) => {
-            let op = Op::new(Kind::Access(Footprint::WRITE), word(w));
-            step(Op { passes: [Some(lock(l)), None], ..op });
-            change(&mut |m| m.words[w as usize] = value);
-        }
+        _ => unreachable!("{instr:?} is about a word"),
     }
 }
 
