@@ -48,7 +48,9 @@
 //!
 //! [`PlainDfs`] explores every order of steps, with a bound on preemptions if asked; [`Stateful`]
 //! goes on from every state once, if it is told what a state is; [`Enabled`] puts any scheduler of
-//! shuttle's on announced steps; [`Replay`] follows a given schedule.
+//! shuttle's on announced steps; [`Replay`] follows a given schedule. Under all of them,
+//! [`spawn_twins`] leaves out orders of tasks that do the same, and [`update_loop`] makes one step
+//! of a compare-and-exchange loop.
 
 mod dfs;
 mod dpor;
@@ -58,6 +60,7 @@ mod fingerprint;
 mod happens_before;
 mod op;
 mod stateful;
+mod symmetry;
 mod table;
 mod wakeup;
 
@@ -68,6 +71,7 @@ pub use enabled::Enabled;
 pub use fingerprint::StateHash;
 pub use op::{Commutes, Footprint, Kind, Object, Op};
 pub use stateful::{Stateful, States};
+pub use symmetry::{Symmetry, Twins, spawn_twins};
 pub use table::{
     Outcome, abandon, at_rest, choose, join, me, observe, pending, refine, spawn, step, try_lock,
     update_loop,

@@ -8,6 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use crate::fingerprint::{Local, StateHash};
+use crate::symmetry::Turns;
 use crate::{Footprint, Kind, Object, Op};
 
 /// What a step turned out to be, when that is less than was announced.
@@ -49,6 +50,7 @@ pub(crate) struct Table {
     pub(crate) abandoned: bool,
     /// What each task has observed; kept only if the search compares states.
     locals: Option<Vec<Local>>,
+    pub(crate) turns: Turns,
 }
 
 thread_local! {
@@ -69,6 +71,7 @@ pub(crate) fn begin_execution(keeps_observations: bool) {
         table.tasks.push(TaskState::Running);
         table.holders.fill(None);
         table.tokens.fill(false);
+        table.turns.clear();
         table.running = 0;
         table.refined = None;
         table.abandoned = false;
@@ -189,6 +192,8 @@ pub fn me() -> usize {
 /// Returns at once while the task unwinds: shuttle tears down an execution that was given up by
 /// unwinding its tasks.
 ///
+/// A twin ([`crate::spawn_twins`]) takes a step of its own between its first and its second.
+///
 /// # Panics
 /// Under [`crate::Stateful`], if the task's last step read an object and the task has not said
 /// what it saw ([`observe`], [`at_rest`]).
@@ -196,6 +201,13 @@ pub fn step(op: Op) {
     if std::thread::panicking() {
         return;
     }
+    if let Some(token) = with(|table| table.turns.due_before_step(table.running)) {
+        take(Op::new(Kind::Wake, token));
+    }
+    take(op);
+}
+
+fn take(op: Op) {
     let (task, owed) = with(|table| {
         let task = table.running;
         if let Some(object) = table.owed(task) {

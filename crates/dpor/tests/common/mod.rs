@@ -113,6 +113,9 @@ pub enum Told {
 
 const WORDS: u32 = 8;
 const LOCKS: u32 = 8;
+const TOKENS: u32 = 8;
+/// The tokens of twins come after all others.
+const REDUCED: Symmetry = Symmetry::Reduced { turns: Object(WORDS + LOCKS + TOKENS) };
 
 fn word(w: u32) -> Object {
     Object(w)
@@ -284,47 +287,64 @@ impl Observer for Watch {
     }
 }
 
-/// Runs the program under the scheduler that `make` makes, to its end or until it has run more than
-/// so many executions.
+/// How a program is run.
+#[derive(Clone, Copy)]
+pub struct How {
+    pub told: Told,
+    /// It is given up after so many executions.
+    pub executions_max: usize,
+    /// So many of the first tasks are spawned as twins, with the symmetry reduced.
+    pub twins: usize,
+}
+
+impl How {
+    pub const PLAINLY: How = How { told: Told::Observations, executions_max: usize::MAX, twins: 0 };
+}
+
+/// Runs the program under the scheduler that `make` makes, to its end or until it is given up.
 pub fn explore<S: Scheduler + 'static>(
     program: &[Vec<Instr>],
-    (told, executions_max): (Told, usize),
+    how: How,
     make: impl FnOnce(Box<dyn Observer>, Arc<Mutex<Memory>>) -> S,
 ) -> Seen {
     let seen = Rc::new(RefCell::new(Seen::default()));
     let memory = Arc::new(Mutex::new(Memory::default()));
+    let executions_max = how.executions_max;
     let watch = Watch { seen: seen.clone(), memory: memory.clone(), executions_max };
     let scheduler = make(Box::new(watch), memory.clone());
-    let program = program.to_vec();
+    let program: Arc<[Vec<Instr>]> = program.into();
     run(scheduler, STACK, move || {
         *memory.lock().unwrap() =
             Memory { words: vec![0; WORDS as usize], logs: vec![Vec::new(); program.len()] };
-        let tasks: Vec<usize> = (program.iter().cloned().enumerate())
-            .map(|(me, instrs)| {
-                let memory = memory.clone();
-                spawn("task", move || {
-                    for (position, &instr) in instrs.iter().enumerate() {
-                        execute(instr, me, &memory);
-                        if told == Told::Rests {
-                            at_rest(position as u64);
-                        }
-                    }
-                })
-            })
-            .collect();
-        tasks.into_iter().for_each(join);
+        let (memory, tasks) = (memory.clone(), program.clone());
+        let body = move || {
+            // Where it keeps its log, and, of tasks that are alike, what all of them do.
+            let me = me() - 1;
+            for (position, &instr) in tasks[me].iter().enumerate() {
+                execute(instr, me, &memory);
+                if how.told == Told::Rests {
+                    at_rest(position as u64);
+                }
+            }
+        };
+        let twins = spawn_twins(&vec!["twin"; how.twins], REDUCED, body.clone());
+        let others: Vec<usize> =
+            (how.twins..program.len()).map(|_| spawn("task", body.clone())).collect();
+        twins.join();
+        others.into_iter().for_each(join);
     });
     let seen = seen.take();
     assert!(seen.bad.is_none(), "{:?}", seen.bad);
     seen
 }
 
-/// What nothing is told to.
-const UNTOLD: Told = Told::Observations;
-
 pub fn dpor(program: &[Vec<Instr>]) -> Seen {
+    dpor_of(program, How::PLAINLY)
+}
+
+pub fn dpor_of(program: &[Vec<Instr>], how: How) -> Seen {
     let mut blocked = None;
-    let seen = explore(program, (UNTOLD, usize::MAX), |observer, _| {
+    let seen = explore(program, how, |observer, _| {
         let dpor = Dpor::new(observer, STEPS_MAX).remembering_traces();
         blocked = Some(dpor.results());
         dpor
@@ -336,15 +356,25 @@ pub fn dpor(program: &[Vec<Instr>]) -> Seen {
 
 /// `None`: it takes more than so many executions.
 pub fn plain_dfs(program: &[Vec<Instr>], executions_max: usize) -> Option<Seen> {
+    plain_dfs_of(program, How { executions_max, ..How::PLAINLY })
+}
+
+/// `None`: it takes too many executions.
+pub fn plain_dfs_of(program: &[Vec<Instr>], how: How) -> Option<Seen> {
     let make = |observer, _| PlainDfs::new(observer, STEPS_MAX, None);
-    let seen = explore(program, (UNTOLD, executions_max), make);
-    (seen.executions <= executions_max).then_some(seen)
+    let seen = explore(program, how, make);
+    (seen.executions <= how.executions_max).then_some(seen)
 }
 
 /// The search over states, and how many there are.
 pub fn stateful(program: &[Vec<Instr>], told: Told) -> (Seen, u64) {
+    stateful_of(program, How { told, ..How::PLAINLY })
+}
+
+pub fn stateful_of(program: &[Vec<Instr>], how: How) -> (Seen, u64) {
+    let told = how.told;
     let mut states = None;
-    let seen = explore(program, (told, usize::MAX), |observer, memory| {
+    let seen = explore(program, how, |observer, memory| {
         let shared = move |hash: &mut StateHash| {
             let memory = memory.lock().unwrap();
             memory.words.hash(hash);
