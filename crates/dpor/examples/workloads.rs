@@ -10,12 +10,18 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use dpor::{
     Commutes, Dpor, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, Results, StateHash,
-    Stateful, States, Step, at_rest, join, observe, refine, run, spawn, step, update_loop,
+    Stateful, States, Step, Symmetry, at_rest, join, observe, refine, run, spawn, spawn_twins,
+    step, update_loop,
 };
 use programs::{Backend, Program, Word as _};
 
-/// Words, locks and tasks that announce their steps.
-pub struct Announced;
+/// Words, locks and tasks that announce their steps. `TWINS`: tasks that do the same are explored
+/// up to who is who.
+pub struct Announcing<const TWINS: bool>;
+/// With all orders.
+pub type Announced = Announcing<false>;
+/// With the symmetry of tasks reduced.
+pub type AnnouncedTwins = Announcing<true>;
 
 thread_local! {
     /// The values of the words, by number: all tasks run on one thread of the operating system.
@@ -85,7 +91,7 @@ impl programs::Word for Word {
     }
 }
 
-impl Backend for Announced {
+impl<const TWINS: bool> Backend for Announcing<TWINS> {
     type Word = Word;
     type Lock = u32;
     type Task = usize;
@@ -112,6 +118,13 @@ impl Backend for Announced {
         spawn("task", body)
     }
 
+    fn spawn_alike(n: usize, body: impl FnOnce() + Clone + Send + 'static) -> Vec<usize> {
+        /// Beyond the words and locks of all programs.
+        const TURNS: Object = Object(100);
+        let symmetry = if TWINS { Symmetry::Reduced { turns: TURNS } } else { Symmetry::Kept };
+        spawn_twins(&vec!["task"; n], symmetry, body).tasks().to_vec()
+    }
+
     fn join(task: usize) {
         join(task);
     }
@@ -124,6 +137,19 @@ impl Backend for Announced {
 fn together(tasks: Vec<Box<dyn FnOnce() + Send>>) {
     let tasks: Vec<usize> = tasks.into_iter().map(|task| spawn("task", task)).collect();
     tasks.into_iter().for_each(join);
+}
+
+/// W3 with a CAS loop of one iteration: a task whose CAS fails is stuck for good, and so is its
+/// owner. To tools that know `assume` this is W3, and what is stuck is not counted.
+pub fn references_assuming(n: usize) -> Program {
+    programs::get_and_put::<Announced>(n, |refs| {
+        let seen = refs.load();
+        if seen != 0 && refs.compare_exchange(seen, seen + 1).is_err() {
+            const NEVER_SET: Object = Object(2);
+            step(Op::new(Kind::Wait { consume: false }, NEVER_SET));
+        }
+        seen != 0
+    })
 }
 
 /// A chain of `steps` steps in each of two tasks, which meet in one word at the end: one race,
@@ -184,29 +210,34 @@ pub fn explore_states(program: &Program) -> (States, u64) {
 }
 
 /// The workloads, with what GenMC 0.11 needs under SC.
-fn all() -> Vec<(&'static str, Program, &'static str)> {
+fn all() -> Vec<(String, Program, &'static str)> {
     let genmc = ["19", "110", "785", "15", "14", "1171", "86001", "1620", "185160"];
     // Of the rows after these, GenMC says nothing.
     let genmc = genmc.into_iter().chain(std::iter::repeat(""));
-    let programs = programs::all::<Announced>().into_iter().zip(genmc);
-    programs.map(|((name, program), genmc)| (name, program, genmc)).collect()
+    let all = programs::all::<Announced>().into_iter().zip(genmc);
+    let all = all.map(|((name, program), genmc)| (name.into(), program, genmc));
+    let twins = programs::of_tasks_alike::<AnnouncedTwins>().into_iter();
+    all.chain(twins.map(|(name, program)| (format!("{name}, twins"), program, ""))).collect()
 }
+
+/// Searches that take longer are cut; their executions have a `+`.
+const EXECUTIONS_MAX: u64 = 1_000_000;
 
 fn main() {
     println!(
-        "{:15} {:>10} {:>10} {:>10} {:>12}",
+        "{:22} {:>10} {:>10} {:>10} {:>12}",
         "", "executions", "GenMC", "seconds", "per second"
     );
     for (name, program, genmc) in all() {
         let started = std::time::Instant::now();
-        let (results, _) = explore(&program, 1_000_000);
+        let (results, _) = explore(&program, EXECUTIONS_MAX);
         let seconds = started.elapsed().as_secs_f64();
         let (executions, more) = (results.executions(), if results.complete() { "" } else { "+" });
         let rate = executions as f64 / seconds;
-        println!("{name:15} {executions:>9}{more:1} {genmc:>10} {seconds:>10.3} {rate:>12.0}");
+        println!("{name:22} {executions:>9}{more:1} {genmc:>10} {seconds:>10.3} {rate:>12.0}");
     }
     println!(
-        "\n{:15} {:>10} {:>10} {:>10} {:>12}",
+        "\n{:22} {:>10} {:>10} {:>10} {:>12}",
         "over states", "executions", "states", "seconds", "table KiB"
     );
     for (name, program, _) in all() {
@@ -214,15 +245,15 @@ fn main() {
         let (states, _) = explore_states(&program);
         let seconds = started.elapsed().as_secs_f64();
         let (executions, table) = (states.executions(), states.table_bytes() / 1024);
-        println!("{name:15} {executions:>10} {:>10} {seconds:>10.3} {table:>12}", states.states());
+        println!("{name:22} {executions:>10} {:>10} {seconds:>10.3} {table:>12}", states.states());
     }
-    println!("\n{:15} {:>10} {:>20}", "steps", "executions", "microseconds a step");
+    println!("\n{:22} {:>10} {:>20}", "steps", "executions", "microseconds a step");
     for steps in [20, 200, 2_000] {
         let started = std::time::Instant::now();
         let rounds = 200;
         let executions: u64 =
-            (0..rounds).map(|_| explore(&long(steps), 1_000_000).0.executions()).sum();
+            (0..rounds).map(|_| explore(&long(steps), EXECUTIONS_MAX).0.executions()).sum();
         let cost = started.elapsed().as_secs_f64() * 1e6 / (executions as f64 * steps as f64);
-        println!("{steps:15} {:>10} {cost:>20.2}", executions / rounds);
+        println!("{steps:22} {:>10} {cost:>20.2}", executions / rounds);
     }
 }

@@ -42,6 +42,10 @@ pub trait Backend: 'static {
     fn locked(lock: &Self::Lock, inside: impl FnOnce());
     /// Starts a task.
     fn spawn(body: Body) -> Self::Task;
+    /// Starts n tasks that do the same.
+    fn spawn_alike(n: usize, body: impl FnOnce() + Clone + Send + 'static) -> Vec<Self::Task> {
+        (0..n).map(|_| Self::spawn(Box::new(body.clone()))).collect()
+    }
     /// Waits until it has ended.
     fn join(task: Self::Task);
     /// The calling task has no live local variable, and is at this point of its program. For a
@@ -107,9 +111,10 @@ pub fn ring<B: Backend>(n: usize, ordered: bool) -> Program {
     })
 }
 
-/// W3: n tasks {get unless zero (a CAS loop); put; the last one frees}. The CAS loop is
-/// `fetch_update`: {load; then compare_exchange_weak, until it succeeds or there is no new value} in
-/// core's source, and the same in loom's and in shuttle's, which run it step by step.
+/// W3: n tasks {get unless zero (a CAS loop); put; the last one frees}; the owner, who has spawned
+/// them, puts its reference too. The CAS loop is `fetch_update`: in core's source {load;
+/// compare_exchange_weak, until that succeeds or there is no new value}, and the same in loom's and
+/// in shuttle's, which run it step by step.
 pub fn references<B: Backend>(n: usize) -> Program {
     get_and_put::<B>(n, |refs| refs.fetch_update(|seen| (seen != 0).then_some(seen + 1)).is_ok())
 }
@@ -129,23 +134,28 @@ pub fn references_by_hand<B: Backend>(n: usize) -> Program {
     })
 }
 
-fn get_and_put<B: Backend>(n: usize, get: fn(&B::Word) -> bool) -> Program {
+/// W3 with a `get` that says whether there was a reference left.
+pub fn get_and_put<B: Backend>(n: usize, get: fn(&B::Word) -> bool) -> Program {
     Arc::new(move || {
         let refs = Arc::new(B::word(0, 1));
         let freed = Arc::new(B::word(1, 0));
-        let task = |_| -> Body {
-            let (refs, freed) = (refs.clone(), freed.clone());
-            Box::new(move || {
-                if get(&refs) {
-                    B::at_rest(0);
-                    if refs.fetch_sub(1) == 1 {
-                        freed.store(1);
-                    }
-                }
-                B::at_rest(1);
-            })
+        let put = |refs: &B::Word, freed: &B::Word| {
+            if refs.fetch_sub(1) == 1 {
+                freed.store(1);
+            }
         };
-        together::<B>((0..n).map(task));
+        let theirs = (refs.clone(), freed.clone());
+        let tasks = B::spawn_alike(n, move || {
+            let (refs, freed) = &theirs;
+            if get(refs) {
+                B::at_rest(0);
+                put(refs, freed);
+            }
+            B::at_rest(1);
+        });
+        put(&refs, &freed);
+        B::at_rest(2);
+        tasks.into_iter().for_each(B::join);
     })
 }
 
@@ -154,31 +164,35 @@ pub fn try_locks<B: Backend>(n: usize) -> Program {
     Arc::new(move || {
         let bit = Arc::new(B::word(0, 0));
         let counter = Arc::new(B::word(1, 0));
-        let task = |_| -> Body {
-            let (bit, counter) = (bit.clone(), counter.clone());
-            Box::new(move || {
-                for round in 0..2 {
-                    if bit.compare_exchange(0, 1).is_ok() {
-                        let value = counter.load();
-                        counter.store(value + 1);
-                        bit.store(0);
-                    }
-                    B::at_rest(round);
+        let tasks = B::spawn_alike(n, move || {
+            for round in 0..2 {
+                if bit.compare_exchange(0, 1).is_ok() {
+                    let value = counter.load();
+                    counter.store(value + 1);
+                    bit.store(0);
                 }
-            })
-        };
-        together::<B>((0..n).map(task));
+                B::at_rest(round);
+            }
+        });
+        tasks.into_iter().for_each(B::join);
     })
 }
 
 /// The workloads, by name.
 pub fn all<B: Backend>() -> Vec<(&'static str, Program)> {
-    vec![
+    let different: [(&'static str, Program); 5] = [
         ("W1 n=2", migrator::<B>(2)),
         ("W1 n=3", migrator::<B>(3)),
         ("W1 n=4", migrator::<B>(4)),
         ("W2 n=4 ring", ring::<B>(4, false)),
         ("W2 n=4 ordered", ring::<B>(4, true)),
+    ];
+    different.into_iter().chain(of_tasks_alike::<B>()).collect()
+}
+
+/// Those whose tasks do the same.
+pub fn of_tasks_alike<B: Backend>() -> Vec<(&'static str, Program)> {
+    vec![
         ("W3 n=3", references::<B>(3)),
         ("W3 n=4", references::<B>(4)),
         ("W4 n=3", try_locks::<B>(3)),
