@@ -27,26 +27,41 @@ const SAY_EVERY: u64 = 1_024;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Engine {
     Dpor,
+    DporTwins,
     States,
+    StatesTwins,
     Loom,
     Shuttle,
 }
 
 impl Engine {
-    const ALL: [Engine; 4] = [Engine::Dpor, Engine::States, Engine::Loom, Engine::Shuttle];
+    const ALL: [Engine; 6] = [
+        Engine::Dpor,
+        Engine::DporTwins,
+        Engine::States,
+        Engine::StatesTwins,
+        Engine::Loom,
+        Engine::Shuttle,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Engine::Dpor => "dpor",
+            Engine::DporTwins => "dpor-twins",
             Engine::States => "stateful",
+            Engine::StatesTwins => "stateful-twins",
             Engine::Loom => "loom",
             Engine::Shuttle => "shuttle-dfs",
         }
     }
 
+    /// Those that it can do something for: that tasks do the same helps only where they do.
     fn programs(self) -> Vec<(&'static str, Program)> {
         match self {
             Engine::Dpor | Engine::States => programs::all::<workloads::Announced>(),
+            Engine::DporTwins | Engine::StatesTwins => {
+                programs::of_tasks_alike::<workloads::AnnouncedTwins>()
+            }
             Engine::Loom => programs::all::<others::Loom>(),
             Engine::Shuttle => programs::all::<others::Shuttle>(),
         }
@@ -65,12 +80,13 @@ fn main() {
         return;
     }
     println!(
-        "{:15} {:12} {:>12} {:>12} {:>9} {:>8}  end",
+        "{:15} {:14} {:>12} {:>12} {:>9} {:>8}  end",
         "", "engine", "executions", "per second", "seconds", "MiB"
     );
     for (work, _) in programs::all::<workloads::Announced>() {
-        for engine in Engine::ALL {
-            println!("{work:15} {:12} {}", engine.name(), measure(engine, work));
+        let runs = |engine: &Engine| engine.programs().iter().any(|(name, _)| *name == work);
+        for engine in Engine::ALL.into_iter().filter(runs) {
+            println!("{work:15} {:14} {}", engine.name(), measure(engine, work));
         }
     }
 }
@@ -93,7 +109,7 @@ fn run_row(engine: &str, work: &str) {
         })
     };
     let search = move || match engine {
-        Engine::Dpor => {
+        Engine::Dpor | Engine::DporTwins => {
             let (results, deadlocks) = workloads::explore(&counted, u64::MAX);
             assert!(results.complete(), "cut short");
             match deadlocks {
@@ -101,7 +117,7 @@ fn run_row(engine: &str, work: &str) {
                 n => format!("complete, deadlocks: {n}"),
             }
         }
-        Engine::States => {
+        Engine::States | Engine::StatesTwins => {
             let (states, deadlocks) = workloads::explore_states(&counted);
             assert!(states.complete(), "cut short");
             let deadlocks = if deadlocks > 0 { ", the deadlock found" } else { "" };

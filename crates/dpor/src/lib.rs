@@ -49,7 +49,9 @@
 //! [`PlainDfs`] explores every order of steps, with a bound on preemptions if asked; [`SleepSets`]
 //! leaves out those that come to the same, the simple way; [`Stateful`]
 //! goes on from every state once, if it is told what a state is; [`Enabled`] puts any scheduler of
-//! shuttle's on announced steps; [`Replay`] follows a given schedule.
+//! shuttle's on announced steps; [`Replay`] follows a given schedule. Under all of them,
+//! [`spawn_twins`] leaves out orders of tasks that do the same, and [`update_loop`] makes one step
+//! of a compare-and-exchange loop.
 
 mod dfs;
 mod dpor;
@@ -62,6 +64,7 @@ mod op;
 mod parallel;
 mod sleep_sets;
 mod stateful;
+mod symmetry;
 mod table;
 mod tree;
 mod wakeup;
@@ -75,6 +78,8 @@ pub use op::{Commutes, Footprint, Kind, Object, Op};
 pub use parallel::{Counts, Search, Split, Worker};
 pub use sleep_sets::SleepSets;
 pub use stateful::{Stateful, States};
+pub use symmetry::{Symmetry, Twins, spawn_twins};
 pub use table::{
     Outcome, abandon, at_rest, choose, join, me, observe, pending, refine, spawn, step, try_lock,
+    update_loop,
 };

@@ -8,6 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use crate::fingerprint::{Local, StateHash};
+use crate::symmetry::Turns;
 use crate::{Footprint, Kind, Object, Op};
 
 /// What a step turned out to be, when that is less than was announced.
@@ -49,6 +50,7 @@ pub(crate) struct Table {
     pub(crate) abandoned: bool,
     /// What each task has observed; kept only if the search compares states.
     locals: Option<Vec<Local>>,
+    pub(crate) turns: Turns,
 }
 
 thread_local! {
@@ -69,6 +71,7 @@ pub(crate) fn begin_execution(keeps_observations: bool) {
         table.tasks.push(TaskState::Running);
         table.holders.fill(None);
         table.tokens.fill(false);
+        table.turns.clear();
         table.running = 0;
         table.refined = None;
         table.abandoned = false;
@@ -189,6 +192,8 @@ pub fn me() -> usize {
 /// Returns at once while the task unwinds: shuttle tears down an execution that was given up by
 /// unwinding its tasks.
 ///
+/// A twin ([`crate::spawn_twins`]) takes a step of its own between its first and its second.
+///
 /// # Panics
 /// Under [`crate::Stateful`], if the task's last step read an object and the task has not said
 /// what it saw ([`observe`], [`at_rest`]).
@@ -196,6 +201,13 @@ pub fn step(op: Op) {
     if std::thread::panicking() {
         return;
     }
+    if let Some(token) = with(|table| table.turns.due_before_step(table.running)) {
+        take(Op::new(Kind::Wake, token));
+    }
+    take(op);
+}
+
+fn take(op: Op) {
     let (task, owed) = with(|table| {
         let task = table.running;
         if let Some(object) = table.owed(task) {
@@ -246,6 +258,47 @@ fn with_local(change: impl FnOnce(&mut Local)) {
 /// executions there are.
 pub fn refine(outcome: Outcome) {
     with(|table| table.refined = Some(outcome));
+}
+
+/// Takes an update loop as the one step that it is equivalent to. An update loop loads a word,
+/// computes a new value, and stores it by a compare-and-exchange; if that fails it starts again
+/// with what is there now; it gives up if there is no new value. std's `fetch_update` is this loop.
+///
+/// `op` announces an access to the word: the bits that the computation looks at, and those that it
+/// may change. (That the exchange compares the others too makes it fail, and be tried again.)
+/// `update` runs once, as the step: it changes the word (`Ok`), or leaves it alone (`Err`, and the
+/// step turns out to have only read). Under [`crate::Stateful`] the caller still has to say what it
+/// saw ([`observe`]).
+///
+/// # Why the loop is one step
+///
+/// An iteration whose compare-and-exchange fails changes nothing, and what it loaded is thrown
+/// away. The iteration that succeeds finds at its compare-and-exchange the value that it loaded;
+/// had it loaded right before, it would have loaded the same, even if the word has changed and
+/// changed back since. An iteration that gives up is a load. So every execution of the loop ends as
+/// one in which all of the loop happens at its last step; and every such execution is one of the
+/// loop, in which nobody came between.
+///
+/// That is so under sequential consistency, and if
+/// - an iteration depends on nothing but the word and what the task knew before the loop: no value,
+///   no count of failures is kept from one iteration to the next;
+/// - the exchange compares at least what the computation looked at;
+/// - the computation takes no step and has no effect of its own.
+///
+/// Final states and deadlocks are preserved. Failed iterations are not seen, hence neither is a
+/// loop that fails for ever, for which others have to change the word for ever.
+///
+/// # Panics
+/// If `op` is not an access that reads and writes.
+pub fn update_loop<T, E>(op: Op, update: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let is_update = matches!(op.kind, Kind::Access(of) if of.reads != 0 && of.writes != 0);
+    assert!(is_update, "an update loop reads and writes, which {op:?} does not");
+    step(op);
+    let outcome = update();
+    if outcome.is_err() {
+        refine(Outcome::Failed);
+    }
+    outcome
 }
 
 /// Tries to take a lock: true if it was free.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::Instr::*;
-use common::{dpor, plain_dfs};
+use common::{Rule, dpor, plain_dfs};
 
 fn factorial(n: usize) -> usize {
     (1..=n).product()
@@ -54,6 +54,16 @@ fn void_additions_commute_until_somebody_reads() {
 fn bits_of_one_word_are_independent() {
     let program = vec![vec![SetBit(0, false)], vec![ReadHalf(0, true)], vec![SetBit(0, true)]];
     assert_eq!(dpor(&program).executions, 2);
+}
+
+/// (2n)! / 2^n: n updates, none of which gives up, and n additions, each after its update.
+#[test]
+fn update_loops_are_ordered_with_all_that_looks() {
+    let task = vec![Update(0, Rule::IncrementBelow(u64::MAX)), FetchAdd(0, 1)];
+    for n in 2..=4 {
+        let expected = factorial(2 * n) / (1 << n);
+        assert_eq!(dpor(&vec![task.clone(); n]).executions, expected, "{n} tasks");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use common::generate::task;
-use common::{Final, Instr, Memory, STACK, STEPS_MAX, WORDS, dpor, execute, may_be_in_vain};
+use common::{Final, Instr, Memory, Rule, STACK, STEPS_MAX, WORDS, dpor, execute, may_be_in_vain};
 use dpor::{Counts, End, Next, Observer, Search, Split, Step, Worker, join, spawn};
 use proptest::prelude::*;
 
@@ -167,10 +167,11 @@ proptest! {
 /// Three tasks that contend for a word and a lock, with a choice: some thousand executions.
 fn contention() -> Vec<Vec<Instr>> {
     use Instr::*;
+    const SMALL: Rule = Rule::IncrementBelow(2);
     vec![
-        vec![FetchAdd(0, 1), Lock(0), AddIfSmall(0), Unlock(0)],
+        vec![FetchAdd(0, 1), Lock(0), Update(0, SMALL), Unlock(0)],
         vec![Choose, Try(0), Write(0, 5), Read(1)],
-        vec![Lock(0), Add(1, 1), Unlock(0), AddIfSmall(0)],
+        vec![Lock(0), Add(1, 1), Unlock(0), Update(0, SMALL)],
         vec![Write(1, 7), FetchAdd(0, 2)],
     ]
 }

@@ -33,6 +33,11 @@ macro_rules! backend {
                 let order = $checker::sync::atomic::Ordering::SeqCst;
                 self.compare_exchange(old, new, order, order)
             }
+
+            fn fetch_update(&self, update: impl Fn(u64) -> Option<u64>) -> Result<u64, u64> {
+                let order = $checker::sync::atomic::Ordering::SeqCst;
+                self.fetch_update(order, order, update)
+            }
         }
 
         impl Backend for $backend {

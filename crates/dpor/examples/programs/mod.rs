@@ -20,6 +20,9 @@ pub trait Word: Send + Sync + 'static {
     fn fetch_sub(&self, value: u64) -> u64;
     /// Replaces `old` by `new`. `Err`: what was there instead.
     fn compare_exchange(&self, old: u64, new: u64) -> Result<u64, u64>;
+    /// std's `fetch_update`: an update loop. `Ok`: what was there before; `Err`: there is no new
+    /// value for this.
+    fn fetch_update(&self, update: impl Fn(u64) -> Option<u64>) -> Result<u64, u64>;
 }
 
 /// What a checker calls a word, a lock and a task.
@@ -39,6 +42,10 @@ pub trait Backend: 'static {
     fn locked(lock: &Self::Lock, inside: impl FnOnce());
     /// Starts a task.
     fn spawn(body: Body) -> Self::Task;
+    /// Starts n tasks that do the same.
+    fn spawn_alike(n: usize, body: impl FnOnce() + Clone + Send + 'static) -> Vec<Self::Task> {
+        (0..n).map(|_| Self::spawn(Box::new(body.clone()))).collect()
+    }
     /// Waits until it has ended.
     fn join(task: Self::Task);
     /// The calling task has no live local variable, and is at this point of its program. For a
@@ -104,31 +111,51 @@ pub fn ring<B: Backend>(n: usize, ordered: bool) -> Program {
     })
 }
 
-/// W3: n tasks {get unless zero (a CAS loop); put; the last one frees}. An iteration whose CAS
-/// fails counts as an execution of its own; GenMC does not count those.
+/// W3: n tasks {get unless zero (a CAS loop); put; the last one frees}; the owner, who has spawned
+/// them, puts its reference too. The CAS loop is `fetch_update`: in core's source {load;
+/// compare_exchange_weak, until that succeeds or there is no new value}, and the same in loom's and
+/// in shuttle's, which run it step by step.
 pub fn references<B: Backend>(n: usize) -> Program {
+    get_and_put::<B>(n, |refs| refs.fetch_update(|seen| (seen != 0).then_some(seen + 1)).is_ok())
+}
+
+/// W3 with the CAS loop written out, so that a checker cannot tell it from other steps: an
+/// iteration whose CAS fails makes an execution of its own.
+pub fn references_by_hand<B: Backend>(n: usize) -> Program {
+    get_and_put::<B>(n, |refs| {
+        let mut seen = refs.load();
+        while seen != 0 {
+            match refs.compare_exchange(seen, seen + 1) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+        false
+    })
+}
+
+/// W3 with a `get` that says whether there was a reference left.
+pub fn get_and_put<B: Backend>(n: usize, get: fn(&B::Word) -> bool) -> Program {
     Arc::new(move || {
         let refs = Arc::new(B::word(0, 1));
         let freed = Arc::new(B::word(1, 0));
-        let task = |_| -> Body {
-            let (refs, freed) = (refs.clone(), freed.clone());
-            Box::new(move || {
-                let mut seen = refs.load();
-                while seen != 0 {
-                    match refs.compare_exchange(seen, seen + 1) {
-                        Ok(_) => break,
-                        Err(now) => seen = now,
-                    }
-                }
-                if seen != 0 {
-                    B::at_rest(0);
-                    if refs.fetch_sub(1) == 1 {
-                        freed.store(1);
-                    }
-                }
-            })
+        let put = |refs: &B::Word, freed: &B::Word| {
+            if refs.fetch_sub(1) == 1 {
+                freed.store(1);
+            }
         };
-        together::<B>((0..n).map(task));
+        let theirs = (refs.clone(), freed.clone());
+        let tasks = B::spawn_alike(n, move || {
+            let (refs, freed) = &theirs;
+            if get(refs) {
+                B::at_rest(0);
+                put(refs, freed);
+            }
+            B::at_rest(1);
+        });
+        put(&refs, &freed);
+        B::at_rest(2);
+        tasks.into_iter().for_each(B::join);
     })
 }
 
@@ -137,34 +164,40 @@ pub fn try_locks<B: Backend>(n: usize) -> Program {
     Arc::new(move || {
         let bit = Arc::new(B::word(0, 0));
         let counter = Arc::new(B::word(1, 0));
-        let task = |_| -> Body {
-            let (bit, counter) = (bit.clone(), counter.clone());
-            Box::new(move || {
-                for round in 0..2 {
-                    if bit.compare_exchange(0, 1).is_ok() {
-                        let value = counter.load();
-                        counter.store(value + 1);
-                        bit.store(0);
-                    }
-                    B::at_rest(round);
+        let tasks = B::spawn_alike(n, move || {
+            for round in 0..2 {
+                if bit.compare_exchange(0, 1).is_ok() {
+                    let value = counter.load();
+                    counter.store(value + 1);
+                    bit.store(0);
                 }
-            })
-        };
-        together::<B>((0..n).map(task));
+                B::at_rest(round);
+            }
+        });
+        tasks.into_iter().for_each(B::join);
     })
 }
 
 /// The workloads, by name.
 pub fn all<B: Backend>() -> Vec<(&'static str, Program)> {
-    vec![
+    let different: [(&'static str, Program); 5] = [
         ("W1 n=2", migrator::<B>(2)),
         ("W1 n=3", migrator::<B>(3)),
         ("W1 n=4", migrator::<B>(4)),
         ("W2 n=4 ring", ring::<B>(4, false)),
         ("W2 n=4 ordered", ring::<B>(4, true)),
-        ("W3 n=3 loop", references::<B>(3)),
-        ("W3 n=4 loop", references::<B>(4)),
+    ];
+    different.into_iter().chain(of_tasks_alike::<B>()).collect()
+}
+
+/// Those whose tasks do the same.
+pub fn of_tasks_alike<B: Backend>() -> Vec<(&'static str, Program)> {
+    vec![
+        ("W3 n=3", references::<B>(3)),
+        ("W3 n=4", references::<B>(4)),
         ("W4 n=3", try_locks::<B>(3)),
         ("W4 n=4", try_locks::<B>(4)),
+        ("W3 n=3, by hand", references_by_hand::<B>(3)),
+        ("W3 n=4, by hand", references_by_hand::<B>(4)),
     ]
 }

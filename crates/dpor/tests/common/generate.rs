@@ -3,6 +3,16 @@
 use proptest::prelude::*;
 
 use super::Instr::{self, *};
+use super::Rule;
+
+/// An update loop as one step.
+pub fn update() -> impl Strategy<Value = Instr> {
+    let rule = prop_oneof![
+        (1..4u64).prop_map(Rule::IncrementBelow),
+        prop_oneof![Just(1), Just(3), Just(1 << 32)].prop_map(Rule::Flip)
+    ];
+    (0..2u32, rule).prop_map(|(w, rule)| Update(w, rule))
+}
 
 fn instr() -> impl Strategy<Value = Instr> {
     let w = 0..2u32;
@@ -14,7 +24,7 @@ fn instr() -> impl Strategy<Value = Instr> {
         (w.clone(), 1..3u64).prop_map(|(w, v)| Add(w, v)),
         (w.clone(), any::<bool>()).prop_map(|(w, high)| SetBit(w, high)),
         (w.clone(), 1..3u64).prop_map(|(w, v)| FetchAdd(w, v)),
-        w.clone().prop_map(AddIfSmall),
+        update(),
         w.clone().prop_map(Try),
         w.clone().prop_map(Wake),
         (w.clone(), any::<bool>()).prop_map(|(t, consume)| Wait(t, consume)),

@@ -32,8 +32,10 @@ pub enum Instr {
     SetBit(u32, bool),
     /// Adds, and remembers what was there.
     FetchAdd(u32, u64),
-    /// Adds if the word is below 2, and remembers whether it was.
-    AddIfSmall(u32),
+    /// An update loop as one step; remembers whether it updated, and what was there.
+    Update(u32, Rule),
+    /// The same, written out.
+    Loop(u32, Rule, Retries),
     Lock(u32),
     /// Takes the first lock on the way through the second.
     LockPassing(u32, u32),
@@ -47,6 +49,34 @@ pub enum Instr {
     Choose,
     /// Passes a lock on the way to writing a word.
     PassAndWrite(u32, u32, u64),
+}
+
+/// What an update loop computes from what it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// One more, if the word is below this.
+    IncrementBelow(u64),
+    /// The same word with these bits flipped: two of them, and the word is what it was.
+    Flip(u64),
+}
+
+impl Rule {
+    fn apply(self, seen: u64) -> Option<u64> {
+        match self {
+            Rule::IncrementBelow(limit) => (seen < limit).then_some(seen + 1),
+            Rule::Flip(bits) => Some(seen ^ bits),
+        }
+    }
+}
+
+/// How an update loop goes on when its compare-and-exchange has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// That often at most, which is checked: as often as others may write.
+    pub max: usize,
+    /// Whether it keeps what it had computed from the first value that it saw: not an update loop
+    /// as `update_loop` has it.
+    pub stale: bool,
 }
 
 /// What each task remembers, and the words at the end; and whether it deadlocked.
@@ -83,6 +113,9 @@ pub enum Told {
 
 pub const WORDS: u32 = 8;
 const LOCKS: u32 = 8;
+const TOKENS: u32 = 8;
+/// The tokens of twins come after all others.
+const REDUCED: Symmetry = Symmetry::Reduced { turns: Object(WORDS + LOCKS + TOKENS) };
 
 fn word(w: u32) -> Object {
     Object(w)
@@ -102,14 +135,49 @@ fn half(high: bool) -> u64 {
     if high { !0 << 32 } else { (1 << 32) - 1 }
 }
 
+/// What an update loop returns, as one number.
+fn told_of(outcome: Result<u64, u64>) -> u64 {
+    match outcome {
+        Ok(seen) => seen << 1 | 1,
+        Err(seen) => seen << 1,
+    }
+}
+
+fn loop_by_hand(w: u32, rule: Rule, retries: Retries, memory: &Mutex<Memory>) -> Result<u64, u64> {
+    let now = || memory.lock().unwrap().words[w as usize];
+    access(w, Footprint::READ);
+    let mut seen = now();
+    observe(seen);
+    let first = rule.apply(seen);
+    for _ in 0..=retries.max {
+        let new = if retries.stale { first } else { rule.apply(seen) };
+        let new = new.ok_or(seen)?;
+        access(w, Footprint::RMW);
+        observe(now());
+        if now() == seen {
+            memory.lock().unwrap().words[w as usize] = new;
+            return Ok(seen);
+        }
+        refine(Outcome::Failed);
+        seen = now();
+    }
+    panic!("word {w} was changed more than {} times", retries.max);
+}
+
+fn change(memory: &Mutex<Memory>, f: impl FnOnce(&mut Memory)) {
+    f(&mut memory.lock().unwrap());
+}
+
+fn remember(memory: &Mutex<Memory>, me: usize, f: impl FnOnce(&Memory) -> u64) {
+    let mut memory = memory.lock().unwrap();
+    let seen = f(&memory);
+    memory.logs[me].push(seen);
+    observe(seen);
+}
+
 pub fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
-    let change = |f: &mut dyn FnMut(&mut Memory)| f(&mut memory.lock().unwrap());
-    let remember = |f: &dyn Fn(&Memory) -> u64| {
-        let mut memory = memory.lock().unwrap();
-        let seen = f(&memory);
-        memory.logs[me].push(seen);
-        observe(seen);
-    };
+    let change = |f: &mut dyn FnMut(&mut Memory)| change(memory, f);
+    let remember = |f: &dyn Fn(&Memory) -> u64| remember(memory, me, f);
     match instr {
         Instr::Read(w) => {
             access(w, Footprint::READ);
@@ -145,15 +213,30 @@ pub fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
             remember(&|m| m.words[w as usize]);
             change(&mut |m| m.words[w as usize] += value);
         }
-        Instr::AddIfSmall(w) => {
-            access(w, Footprint::RMW);
-            let small = memory.lock().unwrap().words[w as usize] < 2;
-            if !small {
-                refine(Outcome::Failed);
-            }
-            change(&mut |m| m.words[w as usize] += u64::from(small));
-            remember(&|_| u64::from(small));
+        Instr::Update(w, rule) => {
+            let op = Op::new(Kind::Access(Footprint::RMW), word(w));
+            let outcome = update_loop(op, || {
+                let now = &mut memory.lock().unwrap().words[w as usize];
+                rule.apply(*now).map(|new| std::mem::replace(now, new)).ok_or(*now)
+            });
+            remember(&|_| told_of(outcome));
         }
+        Instr::Loop(w, rule, retries) => {
+            let outcome = loop_by_hand(w, rule, retries, memory);
+            remember(&|_| told_of(outcome));
+        }
+        Instr::PassAndWrite(l, w, value) => {
+            let op = Op::new(Kind::Access(Footprint::WRITE), word(w));
+            step(Op { passes: [Some(lock(l)), None], ..op });
+            change(&mut |m| m.words[w as usize] = value);
+        }
+        _ => synchronize(instr, me, memory),
+    }
+}
+
+/// Steps that are not about a word.
+fn synchronize(instr: Instr, me: usize, memory: &Mutex<Memory>) {
+    match instr {
         Instr::Lock(l) => step(Op::new(Kind::Lock, lock(l))),
         Instr::LockPassing(l, passed) => {
             let op = Op::new(Kind::Lock, lock(l));
@@ -162,7 +245,7 @@ pub fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::Unlock(l) => step(Op::new(Kind::Unlock, lock(l))),
         Instr::Try(l) => {
             let won = try_lock(Op::new(Kind::TryLock, lock(l)));
-            remember(&|_| u64::from(won));
+            remember(memory, me, |_| u64::from(won));
             if won {
                 step(Op::new(Kind::Unlock, lock(l)));
             }
@@ -171,13 +254,9 @@ pub fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::Wake(t) => step(Op::new(Kind::Wake, token(t))),
         Instr::Choose => {
             let chosen = choose(2);
-            remember(&|_| u64::from(chosen));
+            remember(memory, me, |_| u64::from(chosen));
         }
-        Instr::PassAndWrite(l, w, value) => {
-            let op = Op::new(Kind::Access(Footprint::WRITE), word(w));
-            step(Op { passes: [Some(lock(l)), None], ..op });
-            change(&mut |m| m.words[w as usize] = value);
-        }
+        _ => unreachable!("{instr:?} is about a word"),
     }
 }
 
@@ -219,50 +298,68 @@ pub fn may_be_in_vain(program: &[Vec<Instr>]) -> bool {
     let any = |is: fn(&Instr) -> bool| program.iter().flatten().any(is);
     let parts = any(|i| matches!(i, ReadHalf(..) | WriteHalf(..) | SetBit(..)));
     let blocks = any(|i| matches!(i, Lock(_) | LockPassing(..) | PassAndWrite(..) | Wait(..)));
-    (any(|i| matches!(i, AddIfSmall(_))) && parts) || (any(|i| *i == Choose) && blocks)
+    (any(|i| matches!(i, Update(_, Rule::IncrementBelow(_)) | Loop(..))) && parts)
+        || (any(|i| *i == Choose) && blocks)
 }
 
-/// Runs the program under the scheduler that `make` makes, to its end or until it has run more than
-/// so many executions.
+/// How a program is run.
+#[derive(Clone, Copy)]
+pub struct How {
+    pub told: Told,
+    /// It is given up after so many executions.
+    pub executions_max: usize,
+    /// So many of the first tasks are spawned as twins, with the symmetry reduced.
+    pub twins: usize,
+}
+
+impl How {
+    pub const PLAINLY: How = How { told: Told::Observations, executions_max: usize::MAX, twins: 0 };
+}
+
+/// Runs the program under the scheduler that `make` makes, to its end or until it is given up.
 pub fn explore<S: Scheduler + 'static>(
     program: &[Vec<Instr>],
-    (told, executions_max): (Told, usize),
+    how: How,
     make: impl FnOnce(Box<dyn Observer>, Arc<Mutex<Memory>>) -> S,
 ) -> Seen {
     let seen = Rc::new(RefCell::new(Seen::default()));
     let memory = Arc::new(Mutex::new(Memory::default()));
+    let executions_max = how.executions_max;
     let watch = Watch { seen: seen.clone(), memory: memory.clone(), executions_max };
     let scheduler = make(Box::new(watch), memory.clone());
-    let program = program.to_vec();
+    let program: Arc<[Vec<Instr>]> = program.into();
     run(scheduler, STACK, move || {
         *memory.lock().unwrap() =
             Memory { words: vec![0; WORDS as usize], logs: vec![Vec::new(); program.len()] };
-        let tasks: Vec<usize> = (program.iter().cloned().enumerate())
-            .map(|(me, instrs)| {
-                let memory = memory.clone();
-                spawn("task", move || {
-                    for (position, &instr) in instrs.iter().enumerate() {
-                        execute(instr, me, &memory);
-                        if told == Told::Rests {
-                            at_rest(position as u64);
-                        }
-                    }
-                })
-            })
-            .collect();
-        tasks.into_iter().for_each(join);
+        let (memory, tasks) = (memory.clone(), program.clone());
+        let body = move || {
+            // Where it keeps its log, and, of tasks that are alike, what all of them do.
+            let me = me() - 1;
+            for (position, &instr) in tasks[me].iter().enumerate() {
+                execute(instr, me, &memory);
+                if how.told == Told::Rests {
+                    at_rest(position as u64);
+                }
+            }
+        };
+        let twins = spawn_twins(&vec!["twin"; how.twins], REDUCED, body.clone());
+        let others: Vec<usize> =
+            (how.twins..program.len()).map(|_| spawn("task", body.clone())).collect();
+        twins.join();
+        others.into_iter().for_each(join);
     });
     let seen = seen.take();
     assert!(seen.bad.is_none(), "{:?}", seen.bad);
     seen
 }
 
-/// What nothing is told to.
-const UNTOLD: Told = Told::Observations;
-
 pub fn dpor(program: &[Vec<Instr>]) -> Seen {
+    dpor_of(program, How::PLAINLY)
+}
+
+pub fn dpor_of(program: &[Vec<Instr>], how: How) -> Seen {
     let mut blocked = None;
-    let seen = explore(program, (UNTOLD, usize::MAX), |observer, _| {
+    let seen = explore(program, how, |observer, _| {
         let dpor = Dpor::new(observer, STEPS_MAX).remembering_traces();
         blocked = Some(dpor.results());
         dpor
@@ -275,20 +372,30 @@ pub fn dpor(program: &[Vec<Instr>]) -> Seen {
 /// One execution for each trace, without looking for races.
 pub fn sleep_sets(program: &[Vec<Instr>]) -> Seen {
     let make = |observer, _| SleepSets::new(observer, STEPS_MAX);
-    explore(program, (UNTOLD, usize::MAX), make)
+    explore(program, How::PLAINLY, make)
 }
 
 /// `None`: it takes more than so many executions.
 pub fn plain_dfs(program: &[Vec<Instr>], executions_max: usize) -> Option<Seen> {
+    plain_dfs_of(program, How { executions_max, ..How::PLAINLY })
+}
+
+/// `None`: it takes too many executions.
+pub fn plain_dfs_of(program: &[Vec<Instr>], how: How) -> Option<Seen> {
     let make = |observer, _| PlainDfs::new(observer, STEPS_MAX, None);
-    let seen = explore(program, (UNTOLD, executions_max), make);
-    (seen.executions <= executions_max).then_some(seen)
+    let seen = explore(program, how, make);
+    (seen.executions <= how.executions_max).then_some(seen)
 }
 
 /// The search over states, and how many there are.
 pub fn stateful(program: &[Vec<Instr>], told: Told) -> (Seen, u64) {
+    stateful_of(program, How { told, ..How::PLAINLY })
+}
+
+pub fn stateful_of(program: &[Vec<Instr>], how: How) -> (Seen, u64) {
+    let told = how.told;
     let mut states = None;
-    let seen = explore(program, (told, usize::MAX), |observer, memory| {
+    let seen = explore(program, how, |observer, memory| {
         let shared = move |hash: &mut StateHash| {
             let memory = memory.lock().unwrap();
             memory.words.hash(hash);
