@@ -213,16 +213,18 @@ pub fn mlock_drain_local(k: &Kernel) {
     }
     let _in = enter("mlock_drain_local");
     local_lock(&k.cpus, &k.mlock_lock);
-    if plain_read(&k.mlock_fbatch.of(smp_processor_id()).nr) != 0 {
+    if k.mlock_fbatch.of(smp_processor_id()).count() != 0 {
         mlock_folio_batch(k);
     }
     local_unlock(&k.cpus, &k.mlock_lock);
 }
 
-/// `need_mlock_drain()`: reads another CPU's count without a lock.
-pub fn need_mlock_drain(k: &Kernel, cpu: usize) -> bool {
+/// `need_mlock_drain()`: reads another CPU's count without a lock, and in `data_race()` or not.
+pub fn need_mlock_drain(k: &Kernel, cpu: usize, is_marked: bool) -> bool {
     // In a scenario that does not mlock the count is always 0.
-    k.sizes.mlock && k.tree.mlock == Mlock::Batches && plain_read(&k.mlock_fbatch.of(cpu).nr) != 0
+    k.sizes.mlock
+        && k.tree.mlock == Mlock::Batches
+        && k.mlock_fbatch.of(cpu).count_remotely(is_marked) != 0
 }
 
 /// `mlock_vma_page()` of 5.17: putting the folio back finds PG_mlocked, and chooses the list.
