@@ -15,8 +15,8 @@ pub const PLAIN_ACCESSES_DO_NOT_RACE: Rule = Rule("plain accesses do not race");
 const MEANT_TO_RACE: &str = "data_race";
 
 /// Finds two accesses of different tasks to one object, at least one a write and at least one plain
-/// (unmarked), neither of which happens before the other: what KCSAN_STRICT calls a data race. Those
-/// of `data_race()` are left out. Not
+/// (unmarked), neither of which happens before the other: what KCSAN_STRICT calls a data race.
+/// Those of `data_race()` are left out. Not
 /// among [`crate::standard`]: the kernel has races that nobody minds, and a claim about something
 /// else is not to fail for one. [`crate::for_rule`] has it for the claims about this rule.
 ///
@@ -229,7 +229,7 @@ impl Clocks {
         race
     }
 
-    /// The bits of its word that an access is about: of several flags at once those that it changes.
+    /// The bits of its word that an access is about: of several flags at once, what it changes.
     fn bits(&self, event: &Event) -> u64 {
         match event.bit {
             Some(bit) => bit.mask(),

@@ -48,7 +48,7 @@ fn own_batch_is_empty(k: &Kernel) {
     }
 }
 
-static ROTATE_INTERRUPTS_DRAIN: Scenario = Scenario {
+pub(super) static ROTATE_INTERRUPTS_DRAIN: Scenario = Scenario {
     name: "rotate_interrupts_drain",
     about: "CPU0 has folio0 in its rotate batch and drains; an interrupt on CPU0 rotates folio1 at \
             any step. Batches of three, so that nothing is flushed for being full.",

@@ -91,7 +91,7 @@ static BOTH_MOVE: Scenario = Scenario {
 
 static BOTH_MOVE_FLAG: Scenario = Scenario { at_end: linked_have_pg_lru, ..BOTH_MOVE };
 
-static MOVE_VS_ISOLATE: Scenario = Scenario {
+pub(super) static MOVE_VS_ISOLATE: Scenario = Scenario {
     name: "activate_folio0_isolate_folio1",
     about: "CPU0 activates folio0 and drains; CPU1 isolates folio1.",
     sizes: Sizes { folios: 2, lru_size: true, ..LISTED },
