@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore};
 use selvedge_models::{Kernel, Tree};
+use selvedge_monitors::for_rule;
 use selvedge_trace::Counterexample;
 
-use crate::{Claim, Expected, Scenario};
+use crate::{Claim, Expected};
 
 /// A checked row.
 #[derive(Clone, Debug)]
@@ -41,7 +42,7 @@ impl Row {
 
 /// Explores the claim's scenario in its tree under `engine`.
 pub fn check(claim: &'static Claim, engine: Engine, bounds: &Bounds) -> Row {
-    let mut exploration = explore_in(claim.tree, claim.scenario, engine, bounds);
+    let mut exploration = explore_in(claim.tree, claim, engine, bounds);
     if let Some(counterexample) = &mut exploration.counterexample {
         counterexample.claim = claim.name(engine);
     }
@@ -49,20 +50,21 @@ pub fn check(claim: &'static Claim, engine: Engine, bounds: &Bounds) -> Row {
     Row { claim, engine, exploration, outcome }
 }
 
-/// Explores a scenario in any tree.
+/// Explores the claim's scenario in any tree, with the monitors that its rule needs.
 pub fn explore_in(
     tree: &'static Tree,
-    scenario: &'static Scenario,
+    claim: &Claim,
     engine: Engine,
     bounds: &Bounds,
 ) -> Exploration {
+    let scenario = claim.scenario;
     let bounds = Bounds { loom_choices: scenario.choices, ..bounds.clone() };
     let body = Arc::new(move || {
         let kernel = Kernel::new(tree, scenario.sizes);
         (scenario.play)(&kernel);
         (scenario.at_end)(&kernel);
     });
-    let mut exploration = explore(engine, &bounds, selvedge_monitors::standard(), body);
+    let mut exploration = explore(engine, &bounds, for_rule(claim.rule), body);
     if let Some(counterexample) = &mut exploration.counterexample {
         counterexample.tree = tree.name.into();
         counterexample.scenario = scenario.name.into();

@@ -13,7 +13,7 @@ use proptest::test_runner::FileFailurePersistence;
 use selvedge_explore::{Bounds, Engine, Verdict, explore};
 use selvedge_kernel::{Name, Rule, fail, join};
 use selvedge_models::fs::buffer::{bh_lru_install, invalidate_bh_lrus, lookup_bh_lru, put_bh};
-use selvedge_models::mm::mlock::{MlockEntry, mlock_folio, munlock_folio};
+use selvedge_models::mm::mlock::{Mlock, MlockEntry, mlock_folio, mlock_new_folio, munlock_folio};
 use selvedge_models::mm::swap::{
     deactivate_file_folio, folio_activate, folio_add_lru, folio_deactivate, folio_mark_lazyfree,
     folio_put, folio_rotate_reclaimable, lru_add_drain, lru_add_drain_all, unlist,
@@ -159,8 +159,23 @@ fn look(k: &Kernel) {
     }
 }
 
+/// How folio 0, which is new, is added: what `folio_add_lru_vma()` does.
+#[derive(Clone, Copy, Debug)]
+enum First {
+    Added,
+    /// To a VMA that is mlocked. Up to 5.17 as any other.
+    Mlocked,
+}
+
+fn add_new(k: &Kernel, first: First) {
+    match (first, k.tree.mlock) {
+        (First::Added, _) | (_, Mlock::Isolates) => folio_add_lru(k, &k.folios[0]),
+        (First::Mlocked, _) => mlock_new_folio(k, &k.folios[0]),
+    }
+}
+
 /// The verdict on the program, one list of calls for each CPU. Folio 0 is new, and is added first.
-fn verdict(tree: &'static Tree, program: &[Vec<Call>]) -> (Verdict, String) {
+fn verdict(tree: &'static Tree, first: First, program: &[Vec<Call>]) -> (Verdict, String) {
     let tasks = program.to_vec();
     let sizes = Sizes {
         cpus: program.len(),
@@ -179,7 +194,7 @@ fn verdict(tree: &'static Tree, program: &[Vec<Call>]) -> (Verdict, String) {
             .map(|(cpu, calls)| {
                 k.task(cpu, "caller", move |k| {
                     if cpu == 0 {
-                        folio_add_lru(k, &k.folios[0]);
+                        add_new(k, first);
                     }
                     calls.iter().for_each(|&call| execute(k, call));
                 })
@@ -216,11 +231,14 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn what_always_holds_holds(program in program()) {
+    fn what_always_holds_holds(
+        first in prop_oneof![Just(First::Added), Just(First::Mlocked)],
+        program in program(),
+    ) {
         for tree in [
             &V5_11, &RFC_MIGRATE_PENDING, &V6_1, &V6_10, &SEED_002_V4, &V6_12_117, &V6_12_117_RT,
         ] {
-            let (verdict, table) = verdict(tree, &program);
+            let (verdict, table) = verdict(tree, first, &program);
             prop_assert!(verdict != Verdict::Violated, "{}:\n{table}", tree.name);
             let limit = matches!(&verdict, Verdict::Undecided(why) if why.contains("executions"));
             prop_assert!(verdict == Verdict::Holds || limit, "{}: {verdict}", tree.name);
@@ -239,10 +257,14 @@ fn mutants_are_found() {
         (&MOVE_NO_PUT, [vec![Activate(1), Drain], vec![Drain]]),
     ];
     for (tree, program) in programs {
-        let (found, _) = verdict(tree, &program);
+        let (found, _) = verdict(tree, First::Added, &program);
         let violated = found == Verdict::Violated;
         let concurrent = [vec![Activate(1), Drain], vec![IsolateAndPutBack(1)]];
-        assert!(violated || verdict(tree, &concurrent).0 == Verdict::Violated, "{}", tree.name);
+        assert!(
+            violated || verdict(tree, First::Added, &concurrent).0 == Verdict::Violated,
+            "{}",
+            tree.name
+        );
     }
 }
 

@@ -8,6 +8,7 @@
 //! | primitive                                              | ordering                               | file          |
 //! |--------------------------------------------------------|----------------------------------------|---------------|
 //! | `READ_ONCE`, `WRITE_ONCE`, `smp_load_acquire`, …       | as named                               | `once.rs`     |
+//! | plain C, `data_race`                                   | none; `data_race` is not reported      | `once.rs`     |
 //! | `atomic_read`, `atomic_inc` and other void forms       | none                                   | `atomic.rs`   |
 //! | `atomic_dec_and_test` and other value-returning forms  | full, both sides                       | `atomic.rs`   |
 //! | `atomic_cmpxchg`, `atomic_add_unless`                  | full if it happens, none if not        | `atomic.rs`   |

@@ -59,6 +59,11 @@ pub fn plain_write(var: &Var, value: u64) {
     var.0.store(value, Access::relaxed("write").plain());
 }
 
+/// `data_race(var)`: a plain read that is meant to race, and said to be. Orders nothing.
+pub fn data_race(var: &Var) -> u64 {
+    var.0.load(Access::relaxed("data_race"))
+}
+
 /// `xchg(&var, value)`: full barrier on both sides.
 pub fn xchg(var: &Var, value: u64) -> u64 {
     var.0.update(selvedge_explore::Rmw::Swap(value), Access::relaxed("xchg").order(Order::Full))

@@ -7,7 +7,8 @@
 //! | [`WaitGraph`]      | no task waits for ever, or sleeps on a lock that is free | deadlocks |
 //! | [`Races`]          | plain accesses do not race                    | accesses, orderings |
 //!
-//! [`standard`] has all but the last, which is for claims that ask for it.
+//! [`standard`] has all but the last. The kernel has races on purpose, and by custom; a claim that is
+//! about them asks for that monitor by its rule ([`for_rule`]).
 //!
 //! **Invariant:** a monitor sees events only. It knows neither engines nor models.
 
@@ -21,9 +22,18 @@ pub use lock_order::{LOCKS_HAVE_ONE_ORDER, LockOrder};
 pub use races::{PLAIN_ACCESSES_DO_NOT_RACE, Races};
 pub use wait_graph::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER, WaitGraph};
 
-use selvedge_trace::Monitor;
+use selvedge_trace::{Monitor, Rule};
 
 /// The monitors that every claim is checked with.
 pub fn standard() -> Vec<Box<dyn Monitor>> {
     vec![Box::<WaitGraph>::default(), Box::<Ledger>::default(), Box::<LockOrder>::default()]
+}
+
+/// The monitors for a claim about this rule: [`standard`], and [`Races`] if the rule is its own.
+pub fn for_rule(rule: Rule) -> Vec<Box<dyn Monitor>> {
+    let mut monitors = standard();
+    if rule == PLAIN_ACCESSES_DO_NOT_RACE {
+        monitors.push(Box::<Races>::default());
+    }
+    monitors
 }

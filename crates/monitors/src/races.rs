@@ -3,16 +3,22 @@
 //! Found by *happens-before*, with vector clocks: an execution that reaches both accesses shows the
 //! race, whichever came first and however far apart they were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use selvedge_trace::{Action, Event, Execution, Finding, Monitor, Order, Rule};
+use selvedge_trace::{Action, Context, Event, Execution, Finding, Monitor, Order, Rule};
 
 /// The rule of the race detector.
 pub const PLAIN_ACCESSES_DO_NOT_RACE: Rule = Rule("plain accesses do not race");
 
+/// The primitive of a read that is meant to race: it is no side of a report, and orders nothing, as
+/// for KCSAN.
+const MEANT_TO_RACE: &str = "data_race";
+
 /// Finds two accesses of different tasks to one object, at least one a write and at least one plain
-/// (unmarked), neither of which happens before the other. Not among [`crate::standard`]: models
-/// read some words plainly on purpose (`data_race()`). A claim that wants it asks for it.
+/// (unmarked), neither of which happens before the other: what KCSAN_STRICT calls a data race.
+/// Those of `data_race()` are left out. Not
+/// among [`crate::standard`]: the kernel has races that nobody minds, and a claim about something
+/// else is not to fail for one. [`crate::for_rule`] has it for the claims about this rule.
 ///
 /// What orders the steps of different tasks:
 /// - the release of a lock, and its next acquisition; a wake-up, and the wait that it ends; the
@@ -22,10 +28,18 @@ pub const PLAIN_ACCESSES_DO_NOT_RACE: Rule = Rule("plain accesses do not race");
 ///   or what updates in between made of it. An update with full ordering is both, with a full
 ///   barrier on either side; one that did not happen orders nothing.
 ///
-/// These are the synchronises-with rules of C11 (with the release sequences of C++20). LKMM orders
-/// more: by dependencies, such as an address that was read; a pair that is ordered by these alone
-/// is reported here. A stale read (`Event::stale`, weak memory) orders nothing, because the event
-/// does not say which store it read.
+/// These are the synchronises-with rules of C11 (with the release sequences of C++20), less what
+/// holds only by the order in which an engine happened to take independent steps: steps on
+/// different bits of a word do not order one another, nor does an update that acquires nothing see
+/// what the one before it released. So the races of an execution do not depend on which of the
+/// equivalent ones was run, and reduction (DPOR) hides none.
+///
+/// LKMM orders more: by dependencies, such as an address that was read; a pair that is ordered by
+/// these alone is reported here. A stale read (`Event::stale`, weak memory) orders nothing, because
+/// the event does not say which store it read. A region with interrupts off and one with preemption
+/// off exclude each other on one CPU, which is not known here: only two of a kind are ordered. Nor
+/// is anything ordered by one task having been preempted for another: it might have been in the
+/// middle of the access.
 ///
 /// Objects are compared as a whole: plain updates of different bits of a word conflict, as they do
 /// in the machine.
@@ -35,6 +49,8 @@ pub struct Races;
 impl Monitor for Races {
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         let mut clocks = Clocks::default();
+        let of_bits = execution.events.iter().filter(|event| event.bit.is_some());
+        clocks.flag_words = of_bits.map(|event| event.object).collect();
         let events = execution.events.iter().enumerate();
         events.into_iter().find_map(|(index, event)| {
             let other = clocks.take(index, event)?;
@@ -97,15 +113,31 @@ struct Last {
 
 #[derive(Default)]
 struct Object {
-    /// What a load of the present value that acquires gets to know.
-    sync: Clock,
+    /// What a load of the present value that acquires gets to know, by the bits that it is about.
+    sync: BTreeMap<u64, Clock>,
     last: BTreeMap<(usize, Kind), Last>,
+}
+
+/// All bits of a word; a lock, or something to wait for, has no others.
+const WHOLE: u64 = !0;
+
+impl Object {
+    fn release(&mut self, bits: u64, known: &Clock) {
+        self.sync.entry(bits).or_default().join(known);
+    }
+
+    fn acquire(&self, bits: u64, task: &mut Clock) {
+        let released = self.sync.iter().filter(|(released, _)| *released & bits != 0);
+        released.for_each(|(_, known)| task.join(known));
+    }
 }
 
 #[derive(Default)]
 struct Clocks {
     tasks: Vec<Task>,
     objects: BTreeMap<u32, Object>,
+    /// The objects that are words of flags.
+    flag_words: BTreeSet<u32>,
 }
 
 impl Clocks {
@@ -126,12 +158,12 @@ impl Clocks {
         let other = event.new as usize;
         match event.action {
             Action::Lock | Action::TryLock | Action::Wait => {
-                let known = &self.objects.entry(event.object).or_default().sync;
-                self.tasks[me].now.join(known);
+                let object = self.objects.entry(event.object).or_default();
+                object.acquire(WHOLE, &mut self.tasks[me].now);
             }
             Action::Unlock | Action::Wake => {
-                let now = &self.tasks[me].now;
-                self.objects.entry(event.object).or_default().sync.join(now);
+                let object = self.objects.entry(event.object).or_default();
+                object.release(WHOLE, &self.tasks[me].now);
             }
             Action::Spawn => {
                 let now = self.tasks[me].now.clone();
@@ -149,18 +181,26 @@ impl Clocks {
 
     fn access(&mut self, index: usize, event: &Event, me: usize) -> Option<usize> {
         let kind = kind(event.action)?;
+        if event.primitive == MEANT_TO_RACE {
+            return None;
+        }
         let is_full = event.action == Action::Update && event.order == Order::Full;
         if is_full {
             self.fence(me, Order::Full);
         }
+        let bits = self.bits(event);
         let task = &mut self.tasks[me];
         let object = self.objects.entry(event.object).or_default();
-        let reads = !matches!(event.action, Action::Write | Action::PlainWrite);
-        if reads && !kind.plain && !event.stale {
-            task.seen.join(&object.sync);
-            let acquires = matches!(event.order, Order::Acquire | Order::Full);
+        let acquires = matches!(event.order, Order::Acquire | Order::Full);
+        let looks = match event.action {
+            Action::Read | Action::UpdateFailed => true,
+            Action::Update => acquires,
+            _ => false,
+        };
+        if looks && !event.stale {
+            object.acquire(bits, &mut task.seen);
             if acquires && event.action != Action::UpdateFailed {
-                task.now.join(&object.sync);
+                object.acquire(bits, &mut task.now);
             }
         }
         let race = object.last.iter().find(|((task_of, other), last)| {
@@ -173,12 +213,12 @@ impl Clocks {
         if kind.writes {
             if event.action != Action::Update {
                 // An update goes on with what the store before it released; a store begins anew.
-                object.sync = Clock::default();
+                object.sync.clear();
             }
             if !kind.plain {
-                object.sync.join(&task.released);
+                object.release(bits, &task.released);
                 if matches!(event.order, Order::Release | Order::Full) {
-                    object.sync.join(&task.now);
+                    object.release(bits, &task.now);
                 }
             }
         }
@@ -187,6 +227,17 @@ impl Clocks {
             self.fence(me, Order::Full);
         }
         race
+    }
+
+    /// The bits of its word that an access is about: of several flags at once, what it changes.
+    fn bits(&self, event: &Event) -> u64 {
+        match event.bit {
+            Some(bit) => bit.mask(),
+            None if event.action == Action::Update && self.flag_words.contains(&event.object) => {
+                event.old ^ event.new
+            }
+            None => WHOLE,
+        }
     }
 
     fn fence(&mut self, task: usize, order: Order) {
@@ -212,24 +263,34 @@ fn kind(action: Action) -> Option<Kind> {
 
 /// Both sides, the earlier one first, as KCSAN reports a race.
 fn explain(execution: &Execution<'_>, first: usize, second: usize) -> String {
-    let side = |event: &Event| {
-        let task = execution.tasks.get(usize::from(event.task));
-        let name = task.map_or("a task".into(), |info| format!("task {}", info.name));
-        let on = task
-            .and_then(|info| info.cpu)
-            .map_or(String::new(), |_| format!(" on CPU{}", event.cpu));
-        let path = execution.paths.functions(event.path).join("() > ");
-        let path = if path.is_empty() { "the scenario".into() } else { format!("{path}()") };
-        let (how, values) = match event.action {
-            Action::PlainRead => ("plain read", format!("{}", event.old)),
-            Action::Read | Action::UpdateFailed => ("marked read", format!("{}", event.old)),
-            Action::PlainWrite => ("plain write", format!("{} -> {}", event.old, event.new)),
-            _ => ("marked write", format!("{} -> {}", event.old, event.new)),
-        };
-        format!("{how} of {} ({values}) by {name}{on} in {path}", event.name)
+    let within = |index: usize| {
+        let path = execution.events[index].path;
+        execution.paths.innermost(path).unwrap_or("the scenario")
     };
-    let [first, second] = [first, second].map(|at| &execution.events[at]);
-    let within = |event: &Event| execution.paths.innermost(event.path).unwrap_or("the scenario");
     let (here, there) = (within(first), within(second));
-    format!("data race in {here} / {there}: {}; {}", side(first), side(second))
+    let [first, second] = [first, second].map(|index| side(execution, index));
+    format!("data race in {here} / {there}: {first}; {second}")
+}
+
+fn side(execution: &Execution<'_>, index: usize) -> String {
+    let event = &execution.events[index];
+    let (how, values) = match event.action {
+        Action::PlainRead => ("plain read", format!("{}", event.old)),
+        Action::Read | Action::UpdateFailed => ("marked read", format!("{}", event.old)),
+        Action::PlainWrite => ("plain write", format!("{} -> {}", event.old, event.new)),
+        _ => ("marked write", format!("{} -> {}", event.old, event.new)),
+    };
+    let info = execution.tasks.get(usize::from(event.task));
+    let context = match event.context {
+        Context::Task | Context::Kworker => "task",
+        Context::Softirq | Context::Irq => "interrupt",
+    };
+    let who = info.map_or(context.into(), |info| format!("{context} {}", info.name));
+    let on = match info.and_then(|info| info.cpu) {
+        Some(_) => format!(" on CPU{}", event.cpu),
+        None => String::new(),
+    };
+    let path = execution.paths.functions(event.path).join("() > ");
+    let path = if path.is_empty() { "the scenario".into() } else { format!("{path}()") };
+    format!("{how} of {} ({values}) by {who}{on} in {path}, step {index}", event.name)
 }

@@ -73,7 +73,7 @@ fn compare(
             let at = next.fetch_add(1, Ordering::Relaxed);
             asked.get(at).map(|question| (at, question))
         } {
-            let verdict = |tree| verdict(claim, &explore_in(tree, claim.scenario, engine, &bounds));
+            let verdict = |tree| verdict(claim, &explore_in(tree, claim, engine, &bounds));
             let compared = Compared { claim, engine, verdicts: pair.map(verdict) };
             done.lock().expect("not poisoned").push((at, compared));
         }

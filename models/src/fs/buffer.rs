@@ -8,13 +8,14 @@
 
 use selvedge_kernel::{
     Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, atomic_read, booked, clear_bit_unlock,
-    enter, irqs_disabled, kernel_assert, local_irq_disable, local_irq_enable, might_sleep,
-    on_each_cpu_cond, plain_read, plain_write, preempt_disable, preempt_enable, reached,
-    smp_mb__after_atomic, smp_mb__before_atomic, smp_processor_id, spin_lock, spin_unlock,
+    data_race, enter, irqs_disabled, kernel_assert, local_irq_disable, local_irq_enable,
+    might_sleep, on_each_cpu_cond, plain_read, plain_write, preempt_disable, preempt_enable,
+    reached, smp_mb__after_atomic, smp_mb__before_atomic, smp_processor_id, spin_lock, spin_unlock,
     test_and_set_bit_lock, unbooked,
 };
 
 use crate::kernel::BH_LOCK;
+use crate::mm::swap::RemoteLook;
 use crate::sched::wait_bit::{wait_on_bit_lock, wait_on_bit_lock_timeout, wake_up_bit};
 use crate::{BufferHead, Kernel};
 
@@ -212,10 +213,14 @@ fn invalidate_bh_lru(k: &Kernel) {
     preempt_enable(&k.cpus);
 }
 
-/// `has_bh_in_lru()`: reads another CPU's slots without a lock.
+/// `has_bh_in_lru()`: reads another CPU's slots without a lock, in plain C in every release.
 pub fn has_bh_in_lru(k: &Kernel, cpu: usize) -> bool {
     let _in = enter("has_bh_in_lru");
-    k.bh_lrus.of(cpu).iter().any(|slot| plain_read(slot) != 0)
+    let look = match k.tree.swap.remote_look {
+        RemoteLook::AllMarked => data_race,
+        _ => plain_read,
+    };
+    k.bh_lrus.of(cpu).iter().any(|slot| look(slot) != 0)
 }
 
 /// `invalidate_bh_lrus()`: an IPI to every CPU that seems to have a bh.

@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use selvedge_kernel::{
     Bit, Name, READ_ONCE, Rule, SpinLock, TASK_KILLABLE, TASK_UNINTERRUPTIBLE, Task, Var,
     WRITE_ONCE, clear_bit, clear_bit_unlock, enter, fail, fail_about, might_sleep, plain_read,
-    plain_write, set_bit, spin_lock, spin_unlock, test_and_set_bit_lock, test_and_set_bit_relaxed,
-    test_bit, xor_unlock_and_set_is_negative_byte, xor_unlock_is_negative_byte, xor_unlock_relaxed,
+    set_bit, spin_unlock, test_and_set_bit_lock, test_and_set_bit_relaxed, test_bit,
+    xor_unlock_and_set_is_negative_byte, xor_unlock_is_negative_byte, xor_unlock_relaxed,
 };
 
 use crate::kernel::{PG_LOCKED, PG_UPTODATE, PG_WAITERS};
@@ -350,25 +350,6 @@ pub fn migration_entry_wait_on_locked(k: &Kernel, folio: &Folio, ptl: &SpinLock,
     }
     let told = wait_until_told(k, folio, PG_LOCKED, sleep, me);
     debug_assert!(told.is_ok(), "nothing but a wake-up ends this wait");
-}
-
-/// The page fault on a page-table entry that may be a migration entry: `do_swap_page()` and
-/// `migration_entry_wait()`, as far as they look at the entry under `ptl` and wait.
-pub fn migration_entry_wait(k: &Kernel, folio: &Folio, pte: &Var, ptl: &SpinLock, me: usize) {
-    let _in = enter("migration_entry_wait");
-    spin_lock(&k.cpus, ptl);
-    if plain_read(pte) == 0 {
-        return spin_unlock(&k.cpus, ptl);
-    }
-    migration_entry_wait_on_locked(k, folio, ptl, me);
-}
-
-/// `remove_migration_ptes()`, for the one entry.
-pub fn remove_migration_pte(k: &Kernel, pte: &Var, ptl: &SpinLock) {
-    let _in = enter("remove_migration_pte");
-    spin_lock(&k.cpus, ptl);
-    plain_write(pte, 0);
-    spin_unlock(&k.cpus, ptl);
 }
 
 /// `folio_xor_flags_has_waiters()`: clears the bit, which is set, and sees PG_waiters in one step.

@@ -28,6 +28,8 @@ pub enum Mlock {
     BatchesWithoutClaim,
     /// The same, where `__mlock_folio()` edits the list without `lru_lock`: a mutant.
     BatchesWithoutLruLock,
+    /// The same, where `__mlock_new_folio()` leaves the count as it is: a mutant.
+    BatchesNewUncounted,
 }
 
 /// What an entry of the mlock batch asks for: the low bits of the pointer in C.
@@ -57,7 +59,10 @@ pub(crate) fn set_mlock_count(folio: &Folio, count: u64) {
 pub fn mlock_folio(k: &Kernel, folio: &Folio) {
     match k.tree.mlock {
         Mlock::Isolates => mlock_vma_page(k, folio),
-        Mlock::Batches | Mlock::BatchesWithoutClaim | Mlock::BatchesWithoutLruLock => {
+        Mlock::Batches
+        | Mlock::BatchesWithoutClaim
+        | Mlock::BatchesWithoutLruLock
+        | Mlock::BatchesNewUncounted => {
             let _in = enter("mlock_folio");
             local_lock(&k.cpus, &k.mlock_lock);
             test_and_set_bit(PG_MLOCKED, &folio.flags);
@@ -81,7 +86,10 @@ pub fn mlock_new_folio(k: &Kernel, folio: &Folio) {
 pub fn munlock_folio(k: &Kernel, folio: &Folio) {
     match k.tree.mlock {
         Mlock::Isolates => clear_page_mlock(k, folio),
-        Mlock::Batches | Mlock::BatchesWithoutClaim | Mlock::BatchesWithoutLruLock => {
+        Mlock::Batches
+        | Mlock::BatchesWithoutClaim
+        | Mlock::BatchesWithoutLruLock
+        | Mlock::BatchesNewUncounted => {
             let _in = enter("munlock_folio");
             local_lock(&k.cpus, &k.mlock_lock);
             batch(k, MlockEntry::Munlock(folio.index));
@@ -169,7 +177,9 @@ fn __mlock_new_folio(k: &Kernel, folio: &Folio) {
     spin_lock_irq(&k.cpus, &k.lru_lock);
     if test_bit(PG_MLOCKED, &folio.flags) {
         set_bit(PG_UNEVICTABLE, &folio.flags);
-        set_mlock_count(folio, 1);
+        if k.tree.mlock != Mlock::BatchesNewUncounted {
+            set_mlock_count(folio, 1);
+        }
         lruvec_add_folio(k, folio, UNEVICTABLE);
     } else {
         lruvec_add_folio(k, folio, EVICTABLE);
@@ -178,7 +188,8 @@ fn __mlock_new_folio(k: &Kernel, folio: &Folio) {
     spin_unlock_irq(&k.cpus, &k.lru_lock);
 }
 
-/// `__munlock_folio()`: off the LRU, the count is not known, and PG_mlocked is cleared all the same.
+/// `__munlock_folio()`: off the LRU, the count is not known, and PG_mlocked is cleared all the same,
+/// without `lru_lock`. (In C an earlier entry of the batch may have left it held.)
 fn __munlock_folio(k: &Kernel, folio: &Folio) {
     let _in = enter("__munlock_folio");
     let isolated = test_and_clear_bit(PG_LRU, &folio.flags);
@@ -213,16 +224,18 @@ pub fn mlock_drain_local(k: &Kernel) {
     }
     let _in = enter("mlock_drain_local");
     local_lock(&k.cpus, &k.mlock_lock);
-    if plain_read(&k.mlock_fbatch.of(smp_processor_id()).nr) != 0 {
+    if k.mlock_fbatch.of(smp_processor_id()).count() != 0 {
         mlock_folio_batch(k);
     }
     local_unlock(&k.cpus, &k.mlock_lock);
 }
 
-/// `need_mlock_drain()`: reads another CPU's count without a lock.
-pub fn need_mlock_drain(k: &Kernel, cpu: usize) -> bool {
+/// `need_mlock_drain()`: reads another CPU's count without a lock, and in `data_race()` or not.
+pub fn need_mlock_drain(k: &Kernel, cpu: usize, is_marked: bool) -> bool {
     // In a scenario that does not mlock the count is always 0.
-    k.sizes.mlock && k.tree.mlock == Mlock::Batches && plain_read(&k.mlock_fbatch.of(cpu).nr) != 0
+    k.sizes.mlock
+        && k.tree.mlock == Mlock::Batches
+        && k.mlock_fbatch.of(cpu).count_remotely(is_marked) != 0
 }
 
 /// `mlock_vma_page()` of 5.17: putting the folio back finds PG_mlocked, and chooses the list.

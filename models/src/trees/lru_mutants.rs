@@ -103,6 +103,12 @@ pub static MLOCK_NO_CLAIM: Tree = mlock(
     "6.10 with __mlock_folio() editing the list without clearing PG_lru",
     Mlock::BatchesWithoutClaim,
 );
+/// No `mlock_count = 1`.
+pub static MLOCK_NEW_UNCOUNTED: Tree = mlock(
+    "v6.10-mlock-new-uncounted",
+    "6.10 with __mlock_new_folio() leaving mlock_count as it is",
+    Mlock::BatchesNewUncounted,
+);
 /// No `lru_lock`.
 pub static MLOCK_NO_LRU_LOCK: Tree = mlock(
     "v6.10-mlock-no-lru-lock",

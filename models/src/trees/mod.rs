@@ -5,6 +5,7 @@ mod lru_batch_flag;
 mod lru_mutants;
 mod migrate_pending;
 mod mutants;
+mod races;
 mod references;
 mod releases;
 mod seed001;
@@ -14,6 +15,7 @@ pub use lru_batch_flag::*;
 pub use lru_mutants::*;
 pub use migrate_pending::*;
 pub use mutants::*;
+pub use races::*;
 pub use references::*;
 pub use releases::*;
 pub use seed001::*;
@@ -29,6 +31,8 @@ pub static ALL: &[&Tree] = &[
     &SEED_002_V4,
     &M4R,
     &M4T,
+    &ANNOTATE_V2,
+    &ANNOTATE_ALL,
     &V5_6,
     &V5_11,
     &V5_13,
@@ -88,6 +92,7 @@ pub static ALL: &[&Tree] = &[
     &ISOLATE_TEST_THEN_CLEAR,
     &MLOCK_NO_CLAIM,
     &MLOCK_NO_LRU_LOCK,
+    &MLOCK_NEW_UNCOUNTED,
     &V5_13_UNFORCED,
     &V5_18_UNFORCED,
     &BM1_LOOKUP_WITHOUT_RELOAD,
@@ -102,6 +107,8 @@ pub static ALL: &[&Tree] = &[
     &BM10_RESTORE_AFTER_UNLOCK,
     &BM11_NO_PUT_OF_UNMAPPED,
     &BM12_PRIVATE_NOT_COUNTED,
+    &DRAINS_REMOTELY,
+    &ANNOTATED_PREEMPT_OFF_ONLY,
     &C1_PREEMPT_OFF_ONLY,
     &C2_SLOT_WITHOUT_REFERENCE,
     &C3_MOVE_UNLOCKED,

@@ -14,8 +14,9 @@ use crate::mm::migrate::{
 use crate::mm::mlock::Mlock;
 use crate::mm::swap::{
     BhLruDrain, DeactivateFile, DisableDrain, DrainGeneration, ForcedDrain, LruAdd, LruClaim,
-    RotateDrain, Swap, SwapFault, lru_cache_disable_by_rcu, lru_cache_disable_by_rcu_expedited,
-    lru_cache_disable_by_work, lru_cache_disabled, lru_cache_enable,
+    RemoteLook, RotateDrain, Swap, SwapFault, lru_cache_disable_by_rcu,
+    lru_cache_disable_by_rcu_expedited, lru_cache_disable_by_work, lru_cache_disabled,
+    lru_cache_enable,
 };
 use crate::mm::vmscan::{SortFolio, Vmscan};
 use crate::tree::Kind;
@@ -42,6 +43,7 @@ pub static V5_11: Tree = Tree {
         drain_generation: DrainGeneration::AsWritten,
         disable_drain: DisableDrain::Forced,
         forced_drain: ForcedDrain::EveryCpu,
+        remote_look: RemoteLook::RotateMarked,
         rotate_drain: RotateDrain::IrqsOff,
         lru_claim: LruClaim::AtDrain,
         deactivate_file: DeactivateFile::AnyFolio,
@@ -174,7 +176,7 @@ pub static V6_11: Tree = Tree {
     name: "v6.11",
     base: "v6.11",
     about: "Linux 6.11: PG_lru cleared before a folio is added to a batch (33dfe9204f29)",
-    swap: Swap { lru_claim: LruClaim::AtAdd, ..V6_10.swap },
+    swap: Swap { lru_claim: LruClaim::AtAdd, remote_look: RemoteLook::Unmarked, ..V6_10.swap },
     migrate: Migrate { copy: CopyOrder::CopyThenFreeze, ..V6_10.migrate },
     ..V6_10
 };

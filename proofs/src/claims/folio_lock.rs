@@ -39,7 +39,7 @@ fn contents_are(k: &Kernel, expected: u64) {
     }
 }
 
-static TRY_ONCE: Scenario = Scenario {
+pub(super) static TRY_ONCE: Scenario = Scenario {
     name: "two_cpus_try_once",
     about: "CPU0 and CPU1 each try the folio lock once; who wins changes the contents.",
     sizes: Sizes::TINY,
@@ -80,7 +80,7 @@ static LOCK_TWO: Scenario = Scenario {
     choices: 0,
 };
 
-static HANDED_OVER: Scenario = Scenario {
+pub(super) static HANDED_OVER: Scenario = Scenario {
     name: "new_owner_looks_at_contents",
     about: "CPU0 has the folio lock, changes the contents and unlocks; CPU1 locks, and looks at them.",
     sizes: Sizes { sleepers: 1, ..Sizes::TINY },
@@ -233,7 +233,7 @@ static ABBA: Scenario = Scenario {
 };
 
 /// [`LOCK_TWO`], with an eye on the waiters' stacks.
-static LOCK_TWO_STACKS: Scenario = Scenario {
+pub(super) static LOCK_TWO_STACKS: Scenario = Scenario {
     name: "two_tasks_lock_and_leave",
     sizes: Sizes { lifetimes: true, ..LOCK_TWO.sizes },
     about: "CPU0 and CPU1 each lock the folio, change its contents, and unlock it; a waiter's stack \

@@ -7,17 +7,17 @@
 //! its flags and `finish_wait()` returns -EINTR with WOKEN set and DONE clear: the folio is unlocked,
 //! PG_waiters is set, and the others sleep until somebody happens to lock and unlock the folio.
 
-use std::sync::Arc;
-
 use selvedge_explore::Engine;
 use selvedge_kernel::{
-    Name, SpinLock, Var, fail, is_killed_already, join, process_timeout, send_sigkill, test_bit,
+    Name, fail, is_killed_already, join, process_timeout, send_sigkill, test_bit,
 };
 use selvedge_models::mm::filemap::{
     A_FREED_FOLIO_IS_NOT_TOUCHED, folio_end_read, folio_lock, folio_lock_async,
     folio_lock_killable, folio_lock_timeout, folio_put_wait_locked, folio_trylock, folio_unlock,
-    folio_wait_locked, lock_page_retry, migration_entry_wait, remove_migration_pte,
+    folio_wait_locked, lock_page_retry,
 };
+use selvedge_models::mm::memory::do_swap_page;
+use selvedge_models::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
 use selvedge_models::{Kernel, PG_UPTODATE, Sizes, Tree};
@@ -227,21 +227,22 @@ static PUT_AND_WAIT: Scenario = Scenario {
 
 static MIGRATION_ENTRY: Scenario = Scenario {
     name: "fault_on_migration_entry",
-    about: "CPU0 migrates: it removes the migration entry, unlocks the old folio, and frees it; \
-            CPU1 faults on the entry and waits, without a reference.",
-    sizes: Sizes { sleepers: 1, lifetimes: true, ..Sizes::TINY },
+    about: "CPU0 has unmapped the folio for migration; it maps the new one in its place, unlocks the \
+            old one, and frees it. CPU1 faults on the migration entry and waits, without a reference.",
+    sizes: Sizes { sleepers: 1, lifetimes: true, mapped: true, ..Sizes::TINY },
     play: |k| {
-        held_by_cpu0(k);
-        let pte = Arc::new((Var::new(Name::new("*pte"), 1), SpinLock::new(Name::new("ptl"))));
-        let of_fault = pte.clone();
+        join(k.task(0, "migrator", |k| {
+            held_by_cpu0(k);
+            try_to_migrate(k, &k.folios[0]);
+        }));
         let tasks = [
-            k.task(0, "migrator", move |k| {
-                remove_migration_pte(k, &pte.0, &pte.1);
+            k.task(0, "migrator", |k| {
+                remove_migration_ptes(k, &k.folios[0], &k.folios[1]);
                 folio_unlock(k, &k.folios[0]);
                 folio_put(k, &k.folios[0], Name::new("page cache"));
             }),
-            k.task(1, "page fault", move |k| {
-                migration_entry_wait(k, &k.folios[0], &of_fault.0, &of_fault.1, 0);
+            k.task(1, "page fault", |k| {
+                do_swap_page(k, 0, 0);
             }),
         ];
         tasks.into_iter().for_each(join);

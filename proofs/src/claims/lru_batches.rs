@@ -16,6 +16,7 @@ use selvedge_models::{Kernel, PG_MLOCKED, Sizes, Tree, UNEVICTABLE};
 use selvedge_monitors::REFERENCES_BALANCE;
 use selvedge_trace::Rule;
 
+use super::lru_operations::entries_own_references;
 use super::{EVERY, INTERRUPT, SC, WEAK};
 use crate::Expected::{self, Holds, Violated};
 use crate::rules::*;
@@ -48,7 +49,7 @@ fn own_batch_is_empty(k: &Kernel) {
     }
 }
 
-static ROTATE_INTERRUPTS_DRAIN: Scenario = Scenario {
+pub(super) static ROTATE_INTERRUPTS_DRAIN: Scenario = Scenario {
     name: "rotate_interrupts_drain",
     about: "CPU0 has folio0 in its rotate batch and drains; an interrupt on CPU0 rotates folio1 at \
             any step. Batches of three, so that nothing is flushed for being full.",
@@ -65,20 +66,6 @@ static ROTATE_INTERRUPTS_DRAIN: Scenario = Scenario {
     at_end: entries_own_references,
     choices: 0,
 };
-
-/// Each folio has the page cache's reference and one for each entry of a batch.
-fn entries_own_references(k: &Kernel) {
-    for folio in &k.folios {
-        let batches = k.cpus.online().map(|cpu| &k.cpu_fbatches.of(cpu).lru_rotate);
-        let entries = batches.flat_map(|batch| batch.entries()).filter(|&f| f == folio.index);
-        let expected = 1 + entries.count() as i64;
-        let count = folio.refcount.peek();
-        if count != expected {
-            let message = format!("{} is {count}, should be {expected}", folio.refcount.name());
-            fail_about(NO_BATCH_ENTRY_IS_LOST, message, folio.refcount.object());
-        }
-    }
-}
 
 static DRAIN_VS_ISOLATE: Scenario = Scenario {
     name: "drain_vs_isolate",

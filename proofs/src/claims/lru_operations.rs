@@ -3,14 +3,14 @@
 
 use selvedge_kernel::{KERNEL_ASSERTIONS_HOLD, atomic_read, fail_about, join};
 use selvedge_models::mm::migrate::ISOLATION;
-use selvedge_models::mm::mlock::{MlockEntry, mlock_folio};
+use selvedge_models::mm::mlock::{MlockEntry, mlock_folio, mlock_new_folio, munlock_folio};
 use selvedge_models::mm::swap::{
     folio_activate, folio_add_lru, folio_put, folio_rotate_reclaimable, lru_add_drain,
     lru_add_drain_all,
 };
 use selvedge_models::mm::vmscan::{folio_isolate_lru, folio_putback_lru};
 use selvedge_models::trees::*;
-use selvedge_models::{Kernel, NOT_LINKED, PAGE_CACHE, PG_LRU, Sizes};
+use selvedge_models::{Kernel, NOT_LINKED, PAGE_CACHE, PG_LRU, PG_MLOCKED, Sizes, UNEVICTABLE};
 use selvedge_monitors::REFERENCES_BALANCE;
 use selvedge_trace::Rule;
 
@@ -27,7 +27,8 @@ pub(super) fn entries_own_references(k: &Kernel) {
         for batch in k.cpu_fbatches.of(cpu).all() {
             if batch.nr.peek() as usize != batch.entries().len() {
                 let entries = batch.entries().len();
-                let message = format!("the count is {}, there are {entries}", batch.nr.peek());
+                let (name, nr) = (batch.nr.name(), batch.nr.peek());
+                let message = format!("{name} is {nr}, entries: {entries}");
                 fail_about(NO_BATCH_ENTRY_IS_LOST, message, batch.nr.object());
             }
         }
@@ -91,7 +92,7 @@ static BOTH_MOVE: Scenario = Scenario {
 
 static BOTH_MOVE_FLAG: Scenario = Scenario { at_end: linked_have_pg_lru, ..BOTH_MOVE };
 
-static MOVE_VS_ISOLATE: Scenario = Scenario {
+pub(super) static MOVE_VS_ISOLATE: Scenario = Scenario {
     name: "activate_folio0_isolate_folio1",
     about: "CPU0 activates folio0 and drains; CPU1 isolates folio1.",
     sizes: Sizes { folios: 2, lru_size: true, ..LISTED },
@@ -243,6 +244,79 @@ static THREE_CALLERS: Scenario = Scenario {
     choices: 0,
 };
 
+/// A folio that is not mlocked does not end up where reclaim does not look.
+fn not_stranded(k: &Kernel) {
+    let folio = &k.folios[0];
+    if folio.linked.peek() == UNEVICTABLE && !folio.flags.peek(PG_MLOCKED) {
+        let message = "folio0 is not mlocked, and on the unevictable list";
+        fail_about(EVICTABLE_FOLIO_IS_NOT_STRANDED, message, folio.linked.object());
+    }
+}
+
+/// New folios in batches of three, so that nothing is flushed for being full.
+const NEW: Sizes = Sizes { batch: 3, mlock: true, ..Sizes::TINY };
+
+static ADD_VS_MUNLOCK: Scenario = Scenario {
+    name: "lru_add_drain_vs_mlock_and_munlock",
+    about: "A new folio rests in CPU0's lru_add batch. CPU0 drains its batches; CPU1 mlocks the \
+            folio, munlocks it, and drains its own.",
+    sizes: NEW,
+    play: |k| {
+        join(k.task(0, "adder", |k| folio_add_lru(k, &k.folios[0])));
+        let drainer = k.task(0, "drainer", lru_add_drain);
+        let locker = k.task(1, "mlocker", |k| {
+            mlock_folio(k, &k.folios[0]);
+            munlock_folio(k, &k.folios[0]);
+            lru_add_drain(k);
+        });
+        join(drainer);
+        join(locker);
+    },
+    at_end: not_stranded,
+    choices: 0,
+};
+
+static NEW_VS_MUNLOCK: Scenario = Scenario {
+    name: "mlock_new_drain_vs_munlock",
+    about: "A new folio that is mlocked rests in CPU0's mlock batch. CPU0 drains it; CPU1 munlocks \
+            the folio, and drains its own.",
+    play: |k| {
+        join(k.task(0, "page fault", |k| mlock_new_folio(k, &k.folios[0])));
+        let drainer = k.task(0, "drainer", lru_add_drain);
+        let unlocker = k.task(1, "munlocker", |k| {
+            munlock_folio(k, &k.folios[0]);
+            lru_add_drain(k);
+        });
+        join(drainer);
+        join(unlocker);
+    },
+    ..ADD_VS_MUNLOCK
+};
+
+static NEW_VS_MLOCK: Scenario = Scenario {
+    name: "mlock_new_drain_vs_mlock",
+    about: "A new folio that is mlocked rests in CPU0's mlock batch. CPU0 drains it; CPU1 mlocks the \
+            folio once more, and drains its own.",
+    play: |k| {
+        join(k.task(0, "page fault", |k| mlock_new_folio(k, &k.folios[0])));
+        let drainer = k.task(0, "drainer", lru_add_drain);
+        let locker = k.task(1, "mlocker", |k| {
+            mlock_folio(k, &k.folios[0]);
+            lru_add_drain(k);
+        });
+        join(drainer);
+        join(locker);
+    },
+    at_end: |k| {
+        let folio = &k.folios[0];
+        if folio.linked.peek() != UNEVICTABLE || folio.mlock_count.peek() == 0 {
+            let message = "folio0 is mlocked, all batches are drained, and it is not unevictable";
+            fail_about(MLOCKED_FOLIO_IS_UNEVICTABLE, message, folio.linked.object());
+        }
+    },
+    ..ADD_VS_MUNLOCK
+};
+
 const fn topic(
     scenario: &'static Scenario,
     rule: Rule,
@@ -287,6 +361,21 @@ const GIVES_UP: Topic = topic(
     "kernel-lru:D.1",
     &["an adder gave up: the folio was off the LRU"],
 );
+/// The comment in lru_add() says that PG_mlocked is cleared under lru_lock alone; __munlock_folio()
+/// does not take it if PG_lru is clear, as it is as long as the folio is in this batch.
+const STRANDED: Topic = topic(
+    &ADD_VS_MUNLOCK,
+    EVICTABLE_FOLIO_IS_NOT_STRANDED,
+    "own: __munlock_folio() clears PG_mlocked unlocked",
+    &["a folio was left in the batch", "clear_page_mlock() could not isolate"],
+);
+const NEW_STRANDED: Topic = Topic { scenario: &NEW_VS_MUNLOCK, ..STRANDED };
+const NEW_MLOCK: Topic = topic(
+    &NEW_VS_MLOCK,
+    MLOCKED_FOLIO_IS_UNEVICTABLE,
+    "kernel-lru:A.5",
+    &["a folio was left in the mlock batch", "__mlock_folio() found the folio off the LRU"],
+);
 const THREE: Topic = topic(
     &THREE_CALLERS,
     NO_FOLIO_RESTS_WHILE_PENDING,
@@ -325,6 +414,14 @@ pub(super) static CLAIMS: &[Claim] = &[
     ISOLATION_ENTRIES.from(OWN).violated(&ISOLATE_NO_GET, SC),
     MLOCK.holds(&V6_10, SC_WITHOUT_RANDOM),
     MLOCK.from(OWN).violated(&MLOCK_NO_CLAIM, SC),
+    STRANDED.from("kernel-lru:A6").holds(&V5_11, SC),
+    STRANDED.violated(&V6_1, SC),
+    STRANDED.violated(&V6_12_117, SC),
+    NEW_STRANDED.violated(&V6_1, SC),
+    NEW_STRANDED.violated(&V6_12_117, SC),
+    NEW_MLOCK.holds(&V6_1, SC),
+    NEW_MLOCK.holds(&V6_12_117, SC),
+    NEW_MLOCK.from(OWN).violated(&MLOCK_NEW_UNCOUNTED, SC),
     GIVES_UP.holds(&SEED_002_V4, SC),
     GIVES_UP.from(OWN).violated(&V4_NO_PUT_ON_GIVING_UP, SC),
     THREE.holds(&RFC_MIGRATE_PENDING, SC),

@@ -8,6 +8,7 @@ mod lru_batches;
 mod lru_flag;
 mod lru_operations;
 mod migrate_pending;
+mod races;
 mod references;
 mod seed001;
 mod writeback;
@@ -29,6 +30,7 @@ pub static ALL: &[&[Claim]] = &[
     folio_lock::CLAIMS,
     folio_wait::CLAIMS,
     writeback::CLAIMS,
+    races::CLAIMS,
 ];
 
 /// For what shows under sequential consistency: every engine, the complete ones first.

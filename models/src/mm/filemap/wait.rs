@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use selvedge_kernel::{
     __set_current_state, Bit, Name, READ_ONCE, TASK_RUNNING, WRITE_ONCE, awaits, enter, owns,
-    plain_write, reached, schedule, schedule_timeout, set_current_state, signal_pending_state,
-    smp_load_acquire, spin_lock_irq, spin_lock_irqsave, spin_unlock_irq, spin_unlock_irqrestore,
-    test_and_set_bit, test_and_set_bit_lock, test_bit, timed_out,
+    plain_read, plain_write, reached, schedule, schedule_timeout, set_current_state,
+    signal_pending_state, smp_load_acquire, spin_lock_irq, spin_lock_irqsave, spin_unlock_irq,
+    spin_unlock_irqrestore, test_and_set_bit, test_and_set_bit_lock, test_bit, timed_out,
 };
 
 use super::{Entry, FolioLockFault, GivingUp, PageWait, Sleeper, folio_set_waiters, folio_trylock};
@@ -104,7 +104,7 @@ fn wait_to_be_told(
             sleep.drop_reference(k, folio);
         }
         let is_free = if is_queued && filemap.fault == FolioLockFault::NotRequeued {
-            WRITE_ONCE(&wait.flags, flags);
+            plain_write(&wait.flags, flags);
             false
         } else {
             queue_unless_free(k, folio, bit, flags, me)
@@ -141,8 +141,8 @@ pub(super) fn queue_unless_free(
     me: usize,
 ) -> bool {
     let (queue, fault, wait) = (&k.folio_waitqueue, k.tree.filemap.fault, &k.sleepers[me]);
-    WRITE_ONCE(&wait.folio, folio.index as u64);
-    WRITE_ONCE(&wait.flags, flags);
+    plain_write(&wait.folio, folio.index as u64);
+    plain_write(&wait.flags, flags);
     spin_lock_irq(&k.cpus, &queue.lock);
     if fault != FolioLockFault::WaitersBitTooLate {
         folio_set_waiters(k, folio);
@@ -255,7 +255,7 @@ fn io_schedule(k: &Kernel, wait: &Sleeper, sleep: Sleep) {
 
 /// The waiter is off the queue, so that nobody changes its flags any more: was it told after all?
 fn give_up(k: &Kernel, folio: &Folio, bit: Bit, sleep: Sleep, me: usize) -> Result<Told, Errno> {
-    let flags = READ_ONCE(&k.sleepers[me].flags);
+    let flags = plain_read(&k.sleepers[me].flags);
     let was_told = if sleep.is_exclusive() { WQ_FLAG_DONE } else { WQ_FLAG_WOKEN };
     if flags & was_told != 0 {
         reached("a task that gave up had been told");
@@ -302,8 +302,8 @@ fn wait_and_retry(
     me: usize,
 ) -> Result<(), Errno> {
     let (wait, is_exclusive) = (&k.sleepers[me], sleep.is_exclusive());
-    WRITE_ONCE(&wait.folio, folio.index as u64);
-    WRITE_ONCE(&wait.flags, if is_exclusive { WQ_FLAG_EXCLUSIVE } else { 0 });
+    plain_write(&wait.folio, folio.index as u64);
+    plain_write(&wait.flags, if is_exclusive { WQ_FLAG_EXCLUSIVE } else { 0 });
     let result = loop {
         let bit_is_set = queue_and_look(k, folio, bit, sleep, me);
         sleep.drop_reference(k, folio);
@@ -360,8 +360,8 @@ fn queue_and_look(k: &Kernel, folio: &Folio, bit: Bit, sleep: Sleep, me: usize) 
 pub fn folio_lock_async(k: &Kernel, folio: &Folio, me: usize) -> Result<(), Errno> {
     let _in = enter("__folio_lock_async");
     let (wait, queue) = (&k.sleepers[me], &k.folio_waitqueue);
-    WRITE_ONCE(&wait.folio, folio.index as u64);
-    WRITE_ONCE(&wait.flags, 0);
+    plain_write(&wait.folio, folio.index as u64);
+    plain_write(&wait.flags, 0);
     spin_lock_irq(&k.cpus, &queue.lock);
     queue_up(k, Entry { sleeper: me, bit: PG_LOCKED, is_async: true });
     folio_set_waiters(k, folio);

@@ -1,7 +1,7 @@
 //! `folio_wake_bit()`: the waker's side.
 
 use selvedge_kernel::{
-    Bit, READ_ONCE, TASK_NORMAL, enter, fail, smp_store_release, spin_lock_irqsave,
+    Bit, TASK_NORMAL, enter, fail, plain_read, smp_store_release, spin_lock_irqsave,
     spin_unlock_irqrestore, test_and_set_bit, test_bit, try_to_wake_up,
 };
 
@@ -58,7 +58,7 @@ fn wake_page_function(
     page_match: &mut bool,
 ) -> Walk {
     let (wait, fault) = (&k.sleepers[entry.sleeper], k.tree.filemap.fault);
-    if READ_ONCE(&wait.folio) != folio.index as u64 {
+    if plain_read(&wait.folio) != folio.index as u64 {
         return Walk::Goes;
     }
     if entry.bit != bit {
@@ -78,7 +78,7 @@ fn wake_to_retry(k: &Kernel, folio: &Folio, entry: Entry) -> Walk {
     if test_bit(entry.bit, &folio.flags) {
         return Walk::Stops;
     }
-    let is_exclusive = READ_ONCE(&wait.flags) & WQ_FLAG_EXCLUSIVE != 0;
+    let is_exclusive = plain_read(&wait.flags) & WQ_FLAG_EXCLUSIVE != 0;
     // Who does not sleep looks at the bit by itself: it stays on the queue, and does not count.
     if !try_to_wake_up(&k.cpus, &wait.task, TASK_NORMAL) {
         return Walk::Goes;
@@ -90,7 +90,7 @@ fn wake_to_retry(k: &Kernel, folio: &Folio, entry: Entry) -> Walk {
 /// Since 5.9.
 fn tell(k: &Kernel, folio: &Folio, entry: Entry) -> Walk {
     let (wait, fault) = (&k.sleepers[entry.sleeper], k.tree.filemap.fault);
-    let mut flags = READ_ONCE(&wait.flags);
+    let mut flags = plain_read(&wait.flags);
     let is_exclusive = flags & WQ_FLAG_EXCLUSIVE != 0;
     // Locked again: whoever holds it now will wake the waiter.
     let looks = k.tree.filemap.wait == PageWait::Bounded;
@@ -121,7 +121,7 @@ fn tell(k: &Kernel, folio: &Folio, entry: Entry) -> Walk {
     unlink(k, entry);
     if fault == FolioLockFault::ReadAfterUnlink {
         touch_waiter(k, wait, "the flags");
-        flags = READ_ONCE(&wait.flags);
+        flags = plain_read(&wait.flags);
     }
     if flags & WQ_FLAG_EXCLUSIVE != 0 { Walk::Woke } else { Walk::Goes }
 }
@@ -139,9 +139,9 @@ fn unlink(k: &Kernel, entry: Entry) {
 fn check_order(k: &Kernel, given: Entry) {
     let queue = k.folio_waitqueue.edit(|entries| entries.clone());
     let ahead = queue.iter().take_while(|entry| entry.sleeper != given.sleeper);
-    let folio_of = |entry: &Entry| READ_ONCE(&k.sleepers[entry.sleeper].folio);
+    let folio_of = |entry: &Entry| plain_read(&k.sleepers[entry.sleeper].folio);
     let demands = |entry: &&Entry| {
-        entry.bit == given.bit && READ_ONCE(&k.sleepers[entry.sleeper].flags) & WQ_FLAG_CUSTOM != 0
+        entry.bit == given.bit && plain_read(&k.sleepers[entry.sleeper].flags) & WQ_FLAG_CUSTOM != 0
     };
     for entry in ahead.filter(demands) {
         if folio_of(entry) == folio_of(&given) {

@@ -2,14 +2,14 @@
 
 use std::sync::Mutex as Private;
 
-use selvedge_kernel::{Cpus, LocalLock, Name, Var, plain_read, plain_write};
+use selvedge_kernel::{Cpus, LocalLock, Name, Var, data_race, plain_read, plain_write};
 
 use crate::Kernel;
 
 /// One `struct folio_batch` (a pagevec until 5.16).
 #[derive(Debug)]
 pub struct Batch<Entry = usize> {
-    /// `nr`: other CPUs read it without a lock.
+    /// `nr`: written plainly by its CPU, under its local lock; other CPUs read it without.
     pub nr: Var,
     /// The entries, by [`crate::Folio::index`]. Only their CPU looks at them, under its local lock,
     /// so that they need no steps of their own.
@@ -55,8 +55,22 @@ impl<Entry: Copy> Batch<Entry> {
         self.entries.lock().expect("not poisoned").clone()
     }
 
-    /// `folio_batch_add()`: returns whether there is room left. The count is stored plainly; other
-    /// CPUs read it.
+    /// `folio_batch_count()`.
+    pub(crate) fn count(&self) -> u64 {
+        plain_read(&self.nr)
+    }
+
+    /// `data_race(folio_batch_count())`.
+    pub(crate) fn count_racily(&self) -> u64 {
+        data_race(&self.nr)
+    }
+
+    /// `folio_batch_count()` of another CPU's batch, with `data_race()` or without.
+    pub(crate) fn count_remotely(&self, is_marked: bool) -> u64 {
+        if is_marked { self.count_racily() } else { self.count() }
+    }
+
+    /// `folio_batch_add()`: returns whether there is room left.
     pub(crate) fn add(&self, k: &Kernel, entry: Entry) -> bool {
         self.entries.lock().expect("not poisoned").push(entry);
         let nr = plain_read(&self.nr) + 1;

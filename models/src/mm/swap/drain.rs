@@ -15,7 +15,8 @@ use crate::mm::swap::add::{
     lru_lazyfree_fn, lru_move_tail_fn,
 };
 use crate::mm::swap::{
-    Batches, BhLruDrain, DisableDrain, DrainGeneration, ForcedDrain, RotateDrain,
+    Batches, BhLruDrain, DisableDrain, DrainGeneration, ForcedDrain, RemoteLook, RotateDrain,
+    SwapFault,
 };
 
 /// `lru_add_drain_cpu()`: the caller is on `cpu` and holds its local lock. The rotate batch's count
@@ -23,10 +24,10 @@ use crate::mm::swap::{
 pub fn lru_add_drain_cpu(k: &Kernel, cpu: usize) {
     let _in = enter("lru_add_drain_cpu");
     let batches = k.cpu_fbatches.of(cpu);
-    if plain_read(&batches.lru_add.nr) != 0 {
+    if batches.lru_add.count() != 0 {
         folio_batch_move_lru(k, &batches.lru_add, lru_add_fn);
     }
-    if plain_read(&batches.lru_rotate.nr) != 0 {
+    if batches.lru_rotate.count_racily() != 0 {
         match k.tree.swap.rotate_drain {
             RotateDrain::IrqsOff => {
                 local_lock_irqsave(&k.cpus, &k.fbatch_locks.lock_irq);
@@ -48,16 +49,16 @@ pub fn lru_add_drain_cpu(k: &Kernel, cpu: usize) {
 }
 
 fn drain_operations(k: &Kernel, batches: &Batches) {
-    if plain_read(&batches.lru_deactivate_file.nr) != 0 {
+    if batches.lru_deactivate_file.count() != 0 {
         folio_batch_move_lru(k, &batches.lru_deactivate_file, lru_deactivate_file_fn);
     }
-    if plain_read(&batches.lru_deactivate.nr) != 0 {
+    if batches.lru_deactivate.count() != 0 {
         folio_batch_move_lru(k, &batches.lru_deactivate, lru_deactivate_fn);
     }
-    if plain_read(&batches.lru_lazyfree.nr) != 0 {
+    if batches.lru_lazyfree.count() != 0 {
         folio_batch_move_lru(k, &batches.lru_lazyfree, lru_lazyfree_fn);
     }
-    if plain_read(&batches.lru_activate.nr) != 0 {
+    if batches.lru_activate.count() != 0 {
         folio_batch_move_lru(k, &batches.lru_activate, lru_activate_fn);
     }
 }
@@ -90,8 +91,13 @@ fn lru_add_drain_per_cpu(k: &Kernel) {
 fn cpu_needs_drain(k: &Kernel, cpu: usize) -> bool {
     let _in = enter("cpu_needs_drain");
     let batches = k.cpu_fbatches.of(cpu);
-    plain_read(&batches.lru_add.nr) != 0
-        || plain_read(&batches.lru_rotate.nr) != 0
+    let (all_marked, rotate_marked) = match k.tree.swap.remote_look {
+        RemoteLook::RotateMarked => (false, true),
+        RemoteLook::Unmarked => (false, false),
+        RemoteLook::CountsMarked | RemoteLook::AllMarked => (true, true),
+    };
+    batches.lru_add.count_remotely(all_marked) != 0
+        || batches.lru_rotate.count_remotely(rotate_marked) != 0
         || k.sizes.operations
             && [
                 &batches.lru_deactivate_file,
@@ -100,8 +106,8 @@ fn cpu_needs_drain(k: &Kernel, cpu: usize) -> bool {
                 &batches.lru_activate,
             ]
             .iter()
-            .any(|batch| plain_read(&batch.nr) != 0)
-        || need_mlock_drain(k, cpu)
+            .any(|batch| batch.count_remotely(all_marked) != 0)
+        || need_mlock_drain(k, cpu, all_marked)
         || (k.tree.swap.bh_lru_drain != BhLruDrain::Never && has_bh_in_lru(k, cpu))
 }
 
@@ -160,6 +166,10 @@ fn queue_drains(k: &Kernel, force: bool) -> Vec<usize> {
     let mut has_work = Vec::new();
     for cpu in k.cpus.online() {
         if everywhere || cpu_needs_drain(k, cpu) {
+            if k.tree.swap.fault == SwapFault::DrainsRemotely {
+                lru_add_drain_cpu(k, cpu);
+                continue;
+            }
             let work = k.lru_add_drain_work.of(cpu);
             INIT_WORK(work, k.work_fn(lru_add_drain_per_cpu));
             queue_work_on(&k.cpus, cpu, work);

@@ -46,6 +46,8 @@ pub struct Swap {
     pub disable_drain: DisableDrain,
     /// `__lru_add_drain_all()`: whom a forced drain reaches.
     pub forced_drain: ForcedDrain,
+    /// `cpu_needs_drain()`: which of the reads of another CPU's batches say that they race.
+    pub remote_look: RemoteLook,
     /// The drain of the rotate batch.
     pub rotate_drain: RotateDrain,
     /// Who takes PG_lru away before a batch edits a list.
@@ -81,6 +83,8 @@ pub enum SwapFault {
     CountZeroedFirst,
     /// `__page_cache_release()` does not take `lru_lock`.
     FreeWithoutLruLock,
+    /// `lru_add_drain_all()` empties other CPUs' batches itself, without their local locks.
+    DrainsRemotely,
 }
 
 /// When `lru_add_fn()` sets PG_lru.
@@ -165,6 +169,21 @@ pub enum ForcedDrain {
     EveryCpu,
     /// Those that seem to need one; only the early exit is off: since 5.18.
     WhereNeeded,
+}
+
+/// Which reads of another CPU's batches, without a lock, are `data_race()`. The others are plain,
+/// and race with their CPU, which nobody minds: a drain too many or too late. KCSAN reports them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RemoteLook {
+    /// That of `lru_rotate`: 5.9 (7e0cc01ea181) to 6.10.
+    RotateMarked,
+    /// None: since 6.11 ("mm/swap: fold lru_rotate into cpu_fbatches", 2024-07-10, which wants it
+    /// inside `folio_batch_count()`, and does not put it there).
+    Unmarked,
+    /// All counts, that of the mlock batch too: \[PATCH v2\] of 2026-06-25.
+    CountsMarked,
+    /// The bh_lrus, too: ours.
+    AllMarked,
 }
 
 /// How the drain of the rotate batch keeps interrupts out.
