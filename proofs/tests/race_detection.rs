@@ -140,6 +140,10 @@ fn reduction_hides_no_race_and_makes_none() {
 struct RightBehind;
 
 impl Monitor for RightBehind {
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::new(RightBehind)
+    }
+
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         let is_race = |pair: &[Event]| {
             pair[0].task != pair[1].task

@@ -133,6 +133,10 @@ pub struct Bounds {
     /// state and the next step, as those of the standard set are; not for the race detector, which
     /// judges the way to a state. Without effect on a search with `preemptions_max`.
     pub stateful: bool,
+    /// How many threads search together, at least 1, where a search is split: dpor without a bound
+    /// on preemptions and without `stateful`. The verdict, the counts and the counterexample do not
+    /// depend on it. A small search is not split.
+    pub workers: usize,
     /// Set from outside to stop (Ctrl-C).
     pub interrupted: Option<Arc<AtomicBool>>,
     /// Told every thousand executions or so.
@@ -152,6 +156,7 @@ impl Bounds {
         loom_choices: 0,
         keep_going: false,
         stateful: false,
+        workers: 1,
         interrupted: None,
         progress: None,
     };
@@ -179,6 +184,7 @@ impl fmt::Debug for Bounds {
             .field("loom_choices", &self.loom_choices)
             .field("keep_going", &self.keep_going)
             .field("stateful", &self.stateful)
+            .field("workers", &self.workers)
             .finish_non_exhaustive()
     }
 }

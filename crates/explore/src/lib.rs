@@ -24,6 +24,7 @@ mod lock;
 mod panics;
 mod run;
 mod sc;
+mod split;
 mod state;
 mod task;
 mod verdict;

@@ -28,16 +28,25 @@ pub(crate) fn install_hook() {
     });
 }
 
+/// While it lives, what panics on this thread is remembered, not printed.
+pub(crate) struct Silence(());
+
+impl Silence {
+    pub(crate) fn begin() -> Silence {
+        SILENT.set(SILENT.get() + 1);
+        Silence(())
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        SILENT.set(SILENT.get() - 1);
+    }
+}
+
 /// Runs `f`; what panics in it is remembered, not printed.
 pub(crate) fn silently<R>(f: impl FnOnce() -> R) -> R {
-    struct Loud;
-    impl Drop for Loud {
-        fn drop(&mut self) {
-            SILENT.set(SILENT.get() - 1);
-        }
-    }
-    SILENT.set(SILENT.get() + 1);
-    let _loud = Loud;
+    let _silence = Silence::begin();
     f()
 }
 

@@ -54,6 +54,17 @@ pub(crate) struct Tally {
     pub(crate) states: Option<States>,
 }
 
+impl Tally {
+    /// Adds what was seen in executions that come after these, by a search that is split.
+    pub(crate) fn add(&mut self, later: Tally) {
+        self.executions += later.executions;
+        self.steps_max = self.steps_max.max(later.steps_max);
+        self.reached.extend(later.reached);
+        self.counterexample = self.counterexample.take().or(later.counterexample);
+        later.violations.into_iter().for_each(|found| violations::add(&mut self.violations, found));
+    }
+}
+
 /// How an execution ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ended {
@@ -116,6 +127,14 @@ pub(crate) fn search_again(engine: Engine, bounds: &Bounds, words: BTreeMap<u32,
     begin_exploration(engine, bounds, monitors);
     with(|run| run.forgotten_reads = all);
     before
+}
+
+/// What was seen since the last call, and by monitors that kept what they saw; goes on with others.
+pub(crate) fn hand_in() -> (Tally, Vec<Box<dyn Monitor>>) {
+    with(|run| {
+        let others = run.monitors.iter().map(|monitor| monitor.another()).collect();
+        (std::mem::take(&mut run.tally), std::mem::replace(&mut run.monitors, others))
+    })
 }
 
 /// The monitors of the last exploration, for one more.

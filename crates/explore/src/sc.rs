@@ -1,15 +1,17 @@
 //! The sequentially consistent engines: our schedulers, and shuttle's, on shuttle.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
-use dpor::{Dpor, Enabled, End, Next, Observer, PlainDfs, Results, Stateful, Step};
+use dpor::{Enabled, End, Next, Observer, PlainDfs, Stateful, Step};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 use crate::panics;
 use crate::run::{self, Ended};
+use crate::split;
 use crate::state;
 use crate::task::{Stop, take_stop};
 use crate::verdict::Cut;
@@ -23,15 +25,18 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, body: &Body) -> Option<Cu
     if let Some(cut) = seed_is_overridden(engine) {
         return Some(cut);
     }
-    let watch = Watch::new(bounds);
-    let seen = watch.cut.clone();
     let body = body.clone();
     let scenario = move || {
         run::begin_execution();
         body();
         run::with(|run| run.tasks[0].finished = true);
     };
-    let results = watch.results.clone();
+    let is_whole = bounds.preemptions_max.is_none() && !bounds.compares_states(engine);
+    if engine == Engine::Dpor && is_whole {
+        return split::explore(bounds, STACK_BYTES, Arc::new(scenario));
+    }
+    let watch = Watch::new(bounds, Instant::now());
+    let seen = watch.cut.clone();
     let watch = Box::new(watch);
     let steps_max = 2 * bounds.steps_max;
     let search = || match engine {
@@ -49,11 +54,6 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, body: &Body) -> Option<Cu
             let results = stateful.results();
             dpor::run(stateful, STACK_BYTES, scenario);
             run::with(|run| run.tally.states = Some(told_apart(&results)));
-        }
-        Engine::Dpor if bounds.preemptions_max.is_none() => {
-            let dpor = Dpor::new(watch, steps_max);
-            results.replace(Some(dpor.results()));
-            dpor::run(dpor, STACK_BYTES, scenario);
         }
         // A bounded search is done without reduction: that is what makes it complete within it.
         Engine::Dpor | Engine::Dfs | Engine::Loom => {
@@ -108,30 +108,28 @@ pub(crate) fn not_deterministic(bounds: &Bounds, body: &Body) -> Option<Cut> {
 }
 
 /// Looks at every execution, and stops the search when it must.
-struct Watch {
+pub(crate) struct Watch {
     bounds: Bounds,
     started: Instant,
-    cut: Rc<Cell<Option<Cut>>>,
-    /// How far the search is, if the engine can say.
-    results: Rc<RefCell<Option<Results>>>,
+    /// How many executions this watch has seen.
+    watched: u64,
+    pub(crate) cut: Rc<Cell<Option<Cut>>>,
 }
 
+/// After so many executions it looks at the clock, and at who wants it to stop.
+const LOOKS_EVERY: u64 = 512;
+
 impl Watch {
-    fn new(bounds: &Bounds) -> Watch {
-        Watch {
-            bounds: bounds.clone(),
-            started: Instant::now(),
-            cut: Rc::default(),
-            results: Rc::default(),
-        }
+    pub(crate) fn new(bounds: &Bounds, started: Instant) -> Watch {
+        Watch { bounds: bounds.clone(), started, watched: 0, cut: Rc::default() }
     }
 
-    fn spent(&self) -> Option<Cut> {
+    fn spent(&mut self) -> Option<Cut> {
         let executions = run::with(|run| run.tally.executions);
-        if executions % 1024 == 0 {
+        self.watched += 1;
+        if self.watched % LOOKS_EVERY == 0 {
             if let Some(progress) = &self.bounds.progress {
-                let estimate = self.results.borrow().as_ref().and_then(Results::estimate);
-                progress(&Progress { executions, estimate });
+                progress(&Progress { executions, estimate: None });
             }
             if self.bounds.is_interrupted() {
                 return Some(Cut::Interrupted);
@@ -147,6 +145,10 @@ impl Watch {
 
 impl Observer for Watch {
     fn execution_ended(&mut self, end: &End, schedule: &[Step]) -> Next {
+        if *end == End::SleepSetBlocked {
+            // Another execution does the same, and goes on.
+            return Next::Continue;
+        }
         let schedule: Vec<i32> = (schedule.iter())
             .map(|step| match *step {
                 Step::Task(task) => task as i32,

@@ -34,15 +34,16 @@ pub struct Violation {
 /// Books a finding of an execution.
 pub(crate) fn count(violations: &mut Vec<Violation>, execution: &Execution<'_>, finding: &Finding) {
     let location = location(execution, finding);
-    let known = violations.iter_mut().find(|v| v.rule == finding.rule && v.location == location);
-    match known {
-        Some(violation) => violation.executions += 1,
-        None => violations.push(Violation {
-            rule: finding.rule,
-            location,
-            message: finding.message.clone(),
-            executions: 1,
-        }),
+    let (rule, message) = (finding.rule, finding.message.clone());
+    add(violations, Violation { rule, location, message, executions: 1 });
+}
+
+/// Adds a violation to those that were found before.
+pub(crate) fn add(violations: &mut Vec<Violation>, found: Violation) {
+    let is_same = |v: &&mut Violation| v.rule == found.rule && v.location == found.location;
+    match violations.iter_mut().find(is_same) {
+        Some(known) => known.executions += found.executions,
+        None => violations.push(found),
     }
 }
 

@@ -340,6 +340,10 @@ fn what_cannot_be_decided_is_never_a_pass() {
 struct NoLongEnd;
 
 impl Monitor for NoLongEnd {
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::new(NoLongEnd)
+    }
+
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         let ended = *execution.end == End::Complete && execution.events.len() > 40;
         ended.then(|| Finding { rule: RULE, message: "it ended".into(), event: None })

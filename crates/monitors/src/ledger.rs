@@ -33,6 +33,10 @@ enum Party {
 }
 
 impl Monitor for Ledger {
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::<Ledger>::default()
+    }
+
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         self.books = Books::default();
         for (index, event) in execution.events.iter().enumerate() {

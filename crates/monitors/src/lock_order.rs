@@ -1,6 +1,7 @@
 //! The order in which locks are taken, over all executions: a cycle is a deadlock that may happen
 //! even if no execution ran into it.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::tarjan_scc;
@@ -37,6 +38,10 @@ fn is_exclusion(name: Name) -> bool {
 }
 
 impl Monitor for LockOrder {
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::<LockOrder>::default()
+    }
+
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         let mut held: BTreeMap<u8, Vec<u32>> = BTreeMap::new();
         for event in execution.events {
@@ -60,6 +65,15 @@ impl Monitor for LockOrder {
             }
         }
         None
+    }
+
+    fn take_over(&mut self, later: Box<dyn Monitor>) {
+        let later: Box<dyn Any> = later;
+        let Ok(later) = later.downcast::<LockOrder>() else { return };
+        for (edge, uses) in later.edges {
+            self.edges.entry(edge).or_default().extend(uses);
+        }
+        self.names.extend(later.names);
     }
 
     fn exploration_ended(&mut self) -> Option<(Finding, String)> {

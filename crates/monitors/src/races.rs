@@ -47,6 +47,10 @@ const MEANT_TO_RACE: &str = "data_race";
 pub struct Races;
 
 impl Monitor for Races {
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::<Races>::default()
+    }
+
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         let mut clocks = Clocks::default();
         let of_bits = execution.events.iter().filter(|event| event.bit.is_some());

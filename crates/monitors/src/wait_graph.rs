@@ -24,6 +24,10 @@ pub const NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO: Rule =
 pub struct WaitGraph;
 
 impl Monitor for WaitGraph {
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::<WaitGraph>::default()
+    }
+
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         let End::Deadlock(waiting) = execution.end else { return None };
         let waits: Vec<Wait> = waiting.iter().map(|w| Wait::of(execution, w)).collect();

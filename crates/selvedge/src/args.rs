@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -50,6 +51,10 @@ pub struct CheckArgs {
     /// Write every counterexample to this directory, as JSON and as a table.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// So many rows at a time, and so many threads for a long one, at least 1; all cores if not
+    /// given. What is found does not depend on it.
+    #[arg(long, value_name = "N")]
+    pub workers: Option<NonZeroUsize>,
     /// After a violation search on, and count them all by rule and place. Not under loom.
     #[arg(long)]
     pub keep_going: bool,

@@ -2,8 +2,6 @@
 //! that comes out differently.
 
 use std::fmt::Write;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict};
 use selvedge_models::Tree;
@@ -12,7 +10,7 @@ use serde_json::json;
 
 use crate::args::{DiffArgs, Format};
 use crate::select::tree;
-use crate::{Outcome, Status, output};
+use crate::{Outcome, Status, output, threads};
 
 /// A question that claims ask of one of the trees, and what came out in both.
 struct Compared {
@@ -64,29 +62,13 @@ fn compare(
 ) -> Vec<Compared> {
     let bounds = Bounds {
         executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
+        workers: threads::cores(),
         ..Bounds::PROOF
     };
-    let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, Compared)>> = Mutex::new(Vec::new());
-    let work = || {
-        while let Some((at, &(claim, engine))) = {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            asked.get(at).map(|question| (at, question))
-        } {
-            let verdict = |tree| verdict(claim, &explore_in(tree, claim, engine, &bounds));
-            let compared = Compared { claim, engine, verdicts: pair.map(verdict) };
-            done.lock().expect("not poisoned").push((at, compared));
-        }
-    };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..cores.min(asked.len()) {
-            scope.spawn(work);
-        }
-    });
-    let mut done = done.into_inner().expect("not poisoned");
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, compared)| compared).collect()
+    threads::on_each(asked, bounds.workers, |&(claim, engine)| {
+        let verdict = |tree| verdict(claim, &explore_in(tree, claim, engine, &bounds));
+        Compared { claim, engine, verdicts: pair.map(verdict) }
+    })
 }
 
 /// What an exploration says of the claim's rule.

@@ -1,11 +1,8 @@
 //! `selvedge litmus`: runs litmus tests, and compares what an engine observes with what the files say.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use selvedge_explore::{Bounds, Engine};
@@ -14,7 +11,7 @@ use selvedge_litmus::{Agreement, Judged, SyntaxError, Test, judge, observe, pars
 use crate::args::{LitmusArgs, LitmusFormat};
 use crate::error::Failure;
 use crate::select::engine;
-use crate::{Outcome, Status, output};
+use crate::{Outcome, Status, output, threads};
 
 /// What became of one file.
 struct Line {
@@ -66,31 +63,10 @@ fn status(lines: &[Line]) -> Status {
 }
 
 fn run_all(texts: &[(&Path, String)], engines: &[Engine]) -> Vec<Line> {
-    let next = AtomicUsize::new(0);
-    let done: Mutex<BTreeMap<usize, Line>> = Mutex::default();
-    let work = || {
-        while let Some((at, (file, text))) = take(&next, texts) {
-            let line = run_one(file, text, engines);
-            done.lock().expect("not poisoned").insert(at, line);
-        }
-    };
     // loom maps and unmaps a stack for every task of every execution. Two threads that do so make
     // the kernel interrupt both CPUs each time: together they are slower than one after the other.
-    let cores = match engines.contains(&Engine::Loom) {
-        true => 1,
-        false => std::thread::available_parallelism().map_or(1, usize::from),
-    };
-    std::thread::scope(|scope| {
-        (0..cores.min(texts.len())).for_each(|_| {
-            scope.spawn(work);
-        });
-    });
-    done.into_inner().expect("not poisoned").into_values().collect()
-}
-
-fn take<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {
-    let at = next.fetch_add(1, Ordering::Relaxed);
-    items.get(at).map(|item| (at, item))
+    let workers = if engines.contains(&Engine::Loom) { 1 } else { threads::cores() };
+    threads::on_each(texts, workers, |(file, text)| run_one(file, text, engines))
 }
 
 fn run_one(file: &Path, text: &str, engines: &[Engine]) -> Line {

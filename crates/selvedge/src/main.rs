@@ -15,6 +15,7 @@ mod progress;
 mod report;
 mod select;
 mod show;
+mod threads;
 
 use std::process::ExitCode;
 

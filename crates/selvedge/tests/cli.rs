@@ -119,6 +119,7 @@ fn bad_input_is_answered_in_one_line() {
     refused(&["check", "--engine", "spin"], "expected one of dpor, loom, random, pct, dfs");
     refused(&["check", "instal_vs_prep"], "near: install_vs_prep");
     refused(&["check", "--tree", "v6.1", "--engine", "dfs", "add_vs_prep"], "no row is meant");
+    refused(&["check", "--workers", "0"], "'0' for '--workers <N>'");
     refused(&["show", "no-such-file.json"], "cannot read no-such-file.json");
     refused(&["check", "add_vs_prep", "--out", "/dev/null/x"], "cannot write to the directory");
     let dir = scratch("foreign");
@@ -137,6 +138,23 @@ fn what_is_cut_short_is_undecided() {
     let output = selvedge(&["check", filter, "--max-executions", "5"]);
     assert_eq!(output.status.code(), Some(3));
     assert!(stdout(&output).contains("the limit of 5 executions"), "{}", stdout(&output));
+}
+
+/// A row that is long enough to be split.
+#[test]
+fn the_number_of_workers_changes_nothing() {
+    let row = "timed_out_waiter_before_plain_waiter::L2-tries-the-bit::dpor";
+    let report = |workers: &str| {
+        let output = selvedge(&["check", row, "--workers", workers, "--format", "json"]);
+        let text = stdout(&output);
+        let lasted = |line: &&str| !line.contains("elapsed_ms");
+        (output.status.code(), text.lines().filter(lasted).collect::<Vec<_>>().join("\n"))
+    };
+    let one = report("1");
+    let executions = one.1.lines().find_map(|line| line.trim().strip_prefix("\"executions\": "));
+    let executions = executions.and_then(|n| n.trim_end_matches(',').parse::<u64>().ok());
+    assert!(executions > Some(50_000), "not long: {}", one.1);
+    assert_eq!(one, report("3"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Listeners: what is told to them, and what they may answer.
 
+use std::any::Any;
+
 use crate::{Event, Finding, Name, Paths, TaskInfo};
 
 /// A task that could not go on when the execution ended.
@@ -44,11 +46,19 @@ pub struct Execution<'a> {
 /// Looks at every execution, and may find a rule broken in one or over all of them.
 ///
 /// A monitor is called on the thread that explores, after the execution; it keeps what it needs
-/// from one execution to the next.
-pub trait Monitor {
+/// from one execution to the next. A search that is split among threads has monitors of each kind
+/// for each part, and puts together what they have kept.
+pub trait Monitor: Any + Send {
     /// Looks at one execution. A finding makes the claim `violated` with this execution as the
     /// counterexample.
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding>;
+
+    /// A monitor of the same kind that has seen nothing.
+    fn another(&self) -> Box<dyn Monitor>;
+
+    /// Takes over what a monitor of the same kind has kept of the executions that come after those
+    /// that this one has seen. To be implemented by monitors that keep anything.
+    fn take_over(&mut self, _later: Box<dyn Monitor>) {}
 
     /// After the last execution: what no single one of them shows, such as a cycle of lock orders
     /// that no execution ran into. The string is the evidence, ready to print.

@@ -1,0 +1,171 @@
+//! A search that several threads do together comes to what one thread comes to: the verdict, the
+//! counts, the counterexample, what the monitors have kept.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use selvedge_explore::{
+    Access, Body, Bounds, Engine, Exploration, Lock, Place, Verdict, Word, explore, fail, join,
+    spawn,
+};
+use selvedge_trace::{Action, Context, Execution, Finding, Monitor, Name, Rule};
+
+const HERE: Place = Place { cpu: Some(0), context: Context::Task, passes: [None, None] };
+const NOT_THIS_ORDER: Rule = Rule("the tasks do not come in this order");
+const COUNTED: Rule = Rule("executions are counted");
+const TASKS: u64 = 7;
+/// 7!: so many that the search is split.
+const ORDERS: u64 = 5_040;
+
+/// Tasks take a lock and write down who they are. It is not to be this order.
+fn in_turn(not: Option<u64>) -> Body {
+    Arc::new(move || {
+        let lock = Arc::new(Lock::new(Name::new("lock")));
+        let order = Arc::new(Word::new(Name::new("order"), 0));
+        let task = |number: u64| {
+            let (lock, order) = (lock.clone(), order.clone());
+            spawn("task", HERE, move || {
+                lock.lock("lock");
+                let before = order.load(Access::relaxed("read"));
+                order.store(8 * before + number, Access::relaxed("write"));
+                lock.unlock("unlock");
+            })
+        };
+        let tasks: Vec<_> = (1..=TASKS).map(task).collect();
+        tasks.into_iter().for_each(join);
+        if Some(order.load(Access::relaxed("read"))) == not {
+            fail(NOT_THIS_ORDER, "it is this order");
+        }
+    })
+}
+
+/// The tasks from the last to the first.
+fn backwards() -> u64 {
+    (1..=TASKS).rev().fold(0, |order, number| 8 * order + number)
+}
+
+/// Counts executions, and says how many there were.
+#[derive(Default)]
+struct Count(u64);
+
+impl Monitor for Count {
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::<Count>::default()
+    }
+
+    fn take_over(&mut self, later: Box<dyn Monitor>) {
+        let later: Box<dyn Any> = later;
+        self.0 += later.downcast::<Count>().expect("of the same kind").0;
+    }
+
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        assert!(execution.events.iter().any(|event| event.action == Action::Lock));
+        self.0 += 1;
+        None
+    }
+
+    fn exploration_ended(&mut self) -> Option<(Finding, String)> {
+        let finding = Finding { rule: COUNTED, message: "counted".into(), event: None };
+        Some((finding, self.0.to_string()))
+    }
+}
+
+fn by(
+    workers: usize,
+    bounds: &Bounds,
+    monitors: Vec<Box<dyn Monitor>>,
+    body: &Body,
+) -> Exploration {
+    let bounds = Bounds { workers, ..bounds.clone() };
+    let mut seen = explore(Engine::Dpor, &bounds, monitors, body.clone());
+    seen.elapsed = Default::default();
+    seen
+}
+
+fn assert_same(one: &Exploration, other: &Exploration) {
+    assert_eq!(format!("{one:?}"), format!("{other:?}"));
+}
+
+#[test]
+fn a_search_that_holds_is_the_same_for_any_number_of_workers() {
+    let one = by(1, &Bounds::PROOF, Vec::new(), &in_turn(None));
+    assert_eq!((&one.verdict, one.executions), (&Verdict::Holds, ORDERS));
+    for workers in [2, 5] {
+        assert_same(&by(workers, &Bounds::PROOF, Vec::new(), &in_turn(None)), &one);
+    }
+}
+
+#[test]
+fn the_counterexample_is_the_same_for_any_number_of_workers() {
+    let body = in_turn(Some(backwards()));
+    let one = by(1, &Bounds::PROOF, Vec::new(), &body);
+    assert_eq!(one.verdict, Verdict::Violated);
+    let found = one.counterexample.as_ref().expect("one");
+    assert_eq!(found.rule, NOT_THIS_ORDER.0);
+    // Late enough that several threads were searching.
+    assert!((4_097..=ORDERS).contains(&one.executions), "{}", one.executions);
+    for workers in [2, 3, 4] {
+        assert_same(&by(workers, &Bounds::PROOF, Vec::new(), &body), &one);
+    }
+}
+
+#[test]
+fn all_violations_are_counted_by_any_number_of_workers() {
+    let all = Bounds { keep_going: true, ..Bounds::PROOF };
+    for workers in [1, 3] {
+        let seen = by(workers, &all, Vec::new(), &in_turn(Some(backwards())));
+        let violations = seen.violations.expect("counted");
+        assert_eq!((violations.executions, &violations.cut), (ORDERS, &None));
+        let [only] = &violations.distinct[..] else { panic!("{violations:?}") };
+        assert_eq!((only.rule, only.executions), (NOT_THIS_ORDER, 1));
+    }
+}
+
+#[test]
+fn what_monitors_keep_is_put_together() {
+    for workers in [1, 3] {
+        let seen = by(workers, &Bounds::PROOF, vec![Box::<Count>::default()], &in_turn(None));
+        assert_eq!(seen.evidence.as_deref(), Some("counted\n5040"));
+    }
+}
+
+#[test]
+fn a_search_that_is_cut_is_cut_in_the_same_place() {
+    let cut = Bounds { executions_max: 4_500, ..Bounds::PROOF };
+    for workers in [1, 3] {
+        let seen = by(workers, &cut, Vec::new(), &in_turn(None));
+        assert_eq!(seen.executions, 4_500);
+        assert_eq!(seen.verdict.bound(), Some("the limit of 4500 executions"));
+    }
+}
+
+/// Panics in the threads that the search has started, for which the calling one waits.
+fn panics_elsewhere(elsewhere: &AtomicBool, calling: ThreadId, executions: u64) {
+    if std::thread::current().id() != calling {
+        elsewhere.store(true, Relaxed);
+        panic!("enough");
+    }
+    // The calling thread has run 4,096 before it starts others.
+    let patience = Instant::now();
+    while executions > 4_200 && !elsewhere.load(Relaxed) && patience.elapsed().as_secs() < 60 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_panic_in_another_thread_is_a_verdict_and_names_its_place() {
+    let elsewhere = Arc::new(AtomicBool::new(false));
+    let calling = std::thread::current().id();
+    let (order, flag, executions) = (in_turn(None), elsewhere.clone(), AtomicU64::new(0));
+    let body: Body = Arc::new(move || {
+        order();
+        panics_elsewhere(&flag, calling, executions.fetch_add(1, Relaxed));
+    });
+    let seen = by(2, &Bounds::PROOF, Vec::new(), &body);
+    assert!(elsewhere.load(Relaxed), "nobody else took part");
+    let Verdict::Undecided(why) = &seen.verdict else { panic!("{:?}", seen.verdict) };
+    assert!(why.contains("enough at ") && why.contains("split.rs:"), "{why}");
+}
