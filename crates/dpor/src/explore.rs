@@ -72,6 +72,7 @@ impl Explore {
     pub(crate) fn unload(&mut self) -> Option<(Part, Found)> {
         let PartOf { part, mut found, .. } = self.part.take()?;
         let given = part.way.len();
+        found.is_redundant = self.is_redundant && self.frames.len() < given;
         found.rest = self.frames.split_off(given.min(self.frames.len()));
         found.learned = (self.frames.drain(..).skip(part.taken_before))
             .map(|frame| Learned { op: frame.op, deed: frame.deed, alternatives: frame.wakeup })
@@ -176,6 +177,10 @@ impl Explore {
     }
 
     fn follow(&mut self, point: &Point<'_>) -> Result<Label, End> {
+        self.keep_asleep();
+        if self.is_redundant {
+            return Err(End::SleepSetBlocked);
+        }
         let frame = &mut self.frames[self.depth];
         let found = point.enabled.iter().find(|&&(task, _)| task == frame.label.task);
         match (found, frame.op) {
@@ -192,6 +197,23 @@ impl Explore {
                 Err(End::NotDeterministic(format!(
                     "at step {depth} task {task} announced {before:?}, now {now:?}"
                 )))
+            }
+        }
+    }
+
+    /// In a beginning that was run for the first time a step may have done less than was known when
+    /// it was planned: more tasks are asleep after it. If one of them is to go on, there is nothing
+    /// to be searched.
+    fn keep_asleep(&mut self) {
+        let Some(last) = self.depth.checked_sub(1) else { return };
+        let [before, now, ..] = &mut self.frames[last..] else { return };
+        if now.op.is_some() || before.op.is_none() {
+            return;
+        }
+        for s in before.sleep.iter().filter(|s| s.stays_asleep(before.label, &before.deed)) {
+            if now.sleep.iter().all(|known| known.label != s.label) {
+                now.sleep.push(*s);
+                self.is_redundant |= s.label == now.label;
             }
         }
     }
@@ -238,10 +260,9 @@ impl Explore {
 
     /// Looks for races in the execution that has ended, and plans to run the other orders.
     ///
-    /// A race between two steps that an earlier execution had too, and in the same place, has been
-    /// seen to then. What came after the race was another sequence then; but the sequences to be
-    /// run have their beginning in common, up to the later step of the race, and whatever can
-    /// follow is tried from there.
+    /// A race between two steps that an earlier execution had too is looked at again: what comes
+    /// after it is another sequence now, and what has been planned for the other order may leave
+    /// this sequence to a sleeper, which leaves it to us.
     fn plan_reversals(&mut self) {
         let events = self.frames.iter().map(|frame| Event {
             task: frame.label.task,
@@ -250,11 +271,6 @@ impl Explore {
             deed: frame.deed,
         });
         self.analysis.run(events, &table::pending(), self.unchanged);
-        // Of a part, the first analysis is of all steps.
-        let taken_before = self.part.as_ref().map_or(0, |of| of.part.taken_before);
-        let unchanged = self.unchanged.max(taken_before);
-        self.analysis.races.retain(|race| race.later >= unchanged);
-        self.analysis.add_races_of_lesser(unchanged);
         self.unchanged = usize::MAX;
         let analysis = &self.analysis;
         for race in &analysis.races {

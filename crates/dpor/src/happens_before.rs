@@ -160,8 +160,6 @@ pub(crate) struct Analysis {
     /// How many of them have been taken.
     pub(crate) taken: usize,
     pub(crate) races: Vec<Race>,
-    /// Of all races, those whose later step did less than it had announced.
-    lesser: Vec<Race>,
     tasks: usize,
     clocks: Vec<u32>,
     /// The number of each event within its task, from 1.
@@ -178,9 +176,9 @@ pub(crate) struct Analysis {
 }
 
 impl Analysis {
-    /// Computes the clocks of `taken`, followed by the steps that `pending` tasks announced, and
-    /// the races whose later step is not among the first `unchanged`: those are as they were the
-    /// last time, and so are their clocks and races.
+    /// Computes the clocks and the races of `taken`, followed by the steps that `pending` tasks
+    /// announced. The first `unchanged` steps are as they were the last time, and so are their clocks
+    /// and races.
     pub(crate) fn run(
         &mut self,
         taken: impl Iterator<Item = Event>,
@@ -214,8 +212,7 @@ impl Analysis {
 
     /// Goes back to where the steps from `first` on had not been looked at.
     fn forget_from(&mut self, first: usize) {
-        self.races.clear();
-        self.lesser.retain(|race| race.later < first);
+        self.races.retain(|race| race.later < first);
         self.numbers.truncate(first);
         self.previous.truncate(first);
         self.clocks.truncate(first * self.tasks);
@@ -229,26 +226,6 @@ impl Analysis {
         for (index, event) in self.events[..first].iter().enumerate() {
             self.last_of_task[event.task] = Some(index);
         }
-    }
-
-    /// Adds the races that are as they were the last time, but whose reversal may not be covered by
-    /// that of then: the later step did less than it had announced, and when it comes first it may
-    /// do more, and conflict with a step that has come since, and that does not depend on the
-    /// earlier one. For then their order matters.
-    pub(crate) fn add_races_of_lesser(&mut self, unchanged: usize) {
-        let conflicts_now = |race: &&Race| {
-            let Event { op, deed, .. } = self.events[race.later];
-            let announced = Deed::announced(&op);
-            race.later < unchanged
-                && (unchanged..self.taken).any(|at| {
-                    let since = &self.events[at].deed;
-                    since.depends_on(&announced)
-                        && !since.depends_on(&deed)
-                        && !self.is_before(race.earlier, at)
-                })
-        };
-        let again: Vec<Race> = self.lesser.iter().filter(conflicts_now).copied().collect();
-        self.races.extend(again);
     }
 
     fn clock(&self, event: usize) -> &[u32] {
@@ -483,8 +460,6 @@ impl Analysis {
                 let race = Race { earlier: b.event, later };
                 if !self.races[found..].contains(&race) {
                     self.races.push(race);
-                    let Event { op, deed, .. } = &self.events[later];
-                    self.lesser.extend((*deed != Deed::announced(op)).then_some(race));
                 }
             }
         }

@@ -24,13 +24,26 @@
 //! | `WI`, sleep sets, wakeup trees  | `wakeup.rs`                |
 //! | `Explore`                       | `explore.rs`               |
 //!
-//! A race between two steps that the execution before had too is not looked at again: its reversal
-//! has been planned, or is covered, and what follows the reversal is explored from there.
+//! The clocks of the steps that an execution has in common with the one before are not computed
+//! again, but its races are all looked at: what comes after an old race is another sequence now.
 //!
-//! Steps that block make two differences. A race between acquisitions of a lock is between the two
-//! *acquisitions*: an acquisition is never reordered with the release that enables it. And when an
-//! execution ends with tasks blocked, what they wait to do counts as a step when races are looked
-//! for.
+//! Three things are not in the papers.
+//!
+//! **Blocking.** A race between acquisitions of a lock is between the two *acquisitions*: an
+//! acquisition is never reordered with the release that enables it. And when an execution ends with
+//! tasks blocked, what they wait to do counts as a step when races are looked for.
+//!
+//! **Steps that do less than they announced** ([`refine`]): a try-lock that fails, a conditional
+//! update that does not happen. What a step conflicts with then depends on what came before it, and
+//! when a race is reversed the later step may do something else than it was seen to do. Until it has
+//! been run there, it counts for all that it announced, and what was planned with that in mind is
+//! looked at again when it is known: a beginning is withdrawn if a step of it turns out to be
+//! asleep, and a leaf at which the earlier step of the race may still be asleep covers nothing.
+//!
+//! **Choices** ([`choose`]). The alternatives of a choice are steps that exclude each other.
+//!
+//! [`Search`] lets several threads explore parts of the tree at the same time; why that is the same
+//! search is said in `tree.rs`.
 //!
 //! # What is guaranteed
 //!
@@ -43,6 +56,11 @@
 //! - no execution is given up, by `steps_max` or by [`abandon`]: what it would have done next may
 //!   race with what it did, and that is not looked for. Such a search is not complete
 //!   ([`Results::given_up`] counts), so that the violations that it found are some, not all.
+//!
+//! Then no trace was run twice. An execution may be found redundant when it has begun
+//! ([`End::SleepSetBlocked`], counted apart, and of no consequence but the time it took), in two
+//! rare cases only: a step does less than it announced about an object of which other steps use a
+//! *part*; or there is a choice, and a task that is blocked for good.
 //!
 //! # Who else is here
 //!

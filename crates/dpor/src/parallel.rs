@@ -309,7 +309,7 @@ impl<F> Plan<F> {
         let is_first = self.rounds == 1;
         let most = if is_first { alone } else { executions }.max(1);
         // The last executions that are allowed are those of one part after the other.
-        let parts = if left < most * parts as u64 { 1 } else { parts.max(1) };
+        let parts = if left < most.saturating_mul(parts as u64) { 1 } else { parts.max(1) };
         self.budget = most.min(left);
         let found = self.tree.parts(parts);
         assert!(!found.is_empty(), "the leftmost part can always be searched");

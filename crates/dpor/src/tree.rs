@@ -1,4 +1,31 @@
 //! The tree of a search that is split: who explores which part, and what is left to be done.
+//!
+//! A *part* is a leaf of the wakeup trees: a beginning from which everything is to be explored. The
+//! search of a part is the search of one thread, but for races whose earlier step is a step of the
+//! beginning. What is to be run because of those belongs to points outside of the part; it is handed
+//! in, and inserted into the tree when all parts of a round have been searched.
+//!
+//! # Why the parts can be searched at the same time
+//!
+//! The search of one thread goes from the left to the right, and when it begins with a branch it has
+//! inserted whatever the branches to the left plan. Here a branch is begun while others to its left
+//! are being explored. Nothing is lost by that:
+//! - A sequence `v`, planned at a point because a step `s` from there races with a later one, goes
+//!   to the first branch whose step is a weak initial of `v`, as ever. Branches are added to the
+//!   right only and are kept until nothing to their left is unfinished, so that this is the branch
+//!   it would go to at any later time.
+//! - Where it comes to a leaf that has been begun, nothing more need be planned if `s` is awake
+//!   there: whatever the exploration from the leaf leaves to sleepers, it does not leave to `s`. If
+//!   `s` may still be asleep, what follows must be inserted before the leaf is begun, so that a leaf
+//!   with a sleeper that is unfinished has to wait. A beginning that was planned because of a race
+//!   wakes all sleepers (else they would cover it), so that this is rare: an alternative of a
+//!   choice, or a last step that may do less than it announced.
+//! - Sleep sets need to know what the steps to the left do. A branch has to wait until those have
+//!   been run once.
+//!
+//! No two leaves begin equivalent executions, for the same reason as ever: of two branches, the
+//! step of the left one sleeps in the right one. So a search that is split runs each trace once, as
+//! one that is not: as many executions, though not in the same order.
 
 use crate::Op;
 use crate::explore::Frame;
@@ -35,6 +62,8 @@ pub(crate) struct Found {
     pub(crate) rest: Vec<Frame>,
     /// What is to be run from points of the beginning.
     pub(crate) reversals: Vec<Reversal>,
+    /// A step of the beginning was found to be asleep: there is nothing to be searched.
+    pub(crate) is_redundant: bool,
 }
 
 /// What a step of the beginning turned out to be.
@@ -81,14 +110,9 @@ impl Tree {
     /// Up to `most` parts that can be searched at the same time, the leftmost first, each with the
     /// points of its beginning.
     ///
-    /// A part can be searched when all is known that a search from the left to the right would
-    /// know:
-    /// - what the steps do that have been or will be tried before it, from each point of its
-    ///   beginning: they sleep;
-    /// - that none of them is still asleep after the beginning, unless it has been explored:
-    ///   exploring it may find that something is to be run in this part, which the search of the
-    ///   part would leave to it. A beginning that was planned because of a race wakes all sleepers
-    ///   (else they would cover it), except that its last step may do less than was announced.
+    /// A part can be searched when it is known
+    /// - what the steps to its left do, from each point of its beginning: they sleep;
+    /// - that none of them is still asleep after the beginning, unless it has been explored.
     pub(crate) fn parts(&self, most: usize) -> Vec<(Part, Vec<Frame>)> {
         let mut search =
             PartSearch { most, way: Vec::new(), frames: Vec::new(), found: Vec::new() };
@@ -110,6 +134,9 @@ impl Tree {
             (branch.op, branch.deed) = (learned.op, learned.deed);
             let sleeper = Sleeper { label: branch.label, deed: branch.deed };
             withdraw_covered(&mut before.children[part.way[at] + 1..], &sleeper);
+        }
+        if found.is_redundant {
+            return;
         }
         // An execution that was given up within the beginning never comes to what is below.
         let reached = reached.min(part.way.len());
@@ -166,14 +193,19 @@ fn withdraw_asleep(branch: &mut Branch, asleep: &[Sleeper]) {
         }
         let still = asleep.iter().filter(|s| s.stays_asleep(child.label, &child.deed));
         withdraw_asleep(child, &still.copied().collect::<Vec<_>>());
+        let has_plans = child.state == State::Planned && !child.children.is_empty();
+        if has_plans && child.is_superfluous() {
+            child.withdraw();
+            continue;
+        }
         if child.is_exact() {
             asleep.push(Sleeper { label: child.label, deed: child.deed });
         }
     }
 }
 
-/// Marks what is explored. `may_grow`: is nothing left to the left of the branch that may plan
-/// something in it? Within a part that somebody has begun to explore nobody else plans.
+/// Marks what is explored. `is_settled`: nothing is left, to the left of the branch, that may plan
+/// something in it. Within a part that has been begun nobody else plans.
 fn prune(branch: &mut Branch, is_settled: bool) {
     if branch.children.is_empty() {
         return;
@@ -218,7 +250,7 @@ impl PartSearch {
     /// Looks for parts below a branch, at whose end these are asleep.
     fn below(&mut self, branch: &Branch, asleep: &[Asleep]) {
         if branch.is_planned_leaf() {
-            // Of a whole tree: nothing is asleep.
+            // The whole tree: nothing is asleep.
             return self.take();
         }
         let mut asleep = asleep.to_vec();
@@ -230,7 +262,13 @@ impl PartSearch {
                 continue;
             }
             if child.state != State::Done {
+                let most = self.most;
+                if !child.is_exact() {
+                    // It is run once before anything else is begun after it.
+                    self.most = self.found.len() + 1;
+                }
                 self.enter(at, child, &asleep);
+                self.most = most;
             }
             if !child.is_exact() {
                 // What is to the right of it has to wait until it is known what this one does.

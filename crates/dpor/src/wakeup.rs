@@ -51,6 +51,9 @@ pub(crate) struct Branch {
     /// only its announcement is known until it has been run from here: it may do less.
     pub(crate) reverses: Option<Label>,
     pub(crate) state: State,
+    /// All that can follow is to be explored from here, even if all that is planned below it is
+    /// withdrawn: it was a leaf before that was planned.
+    pub(crate) was_leaf: bool,
     pub(crate) children: Vec<Branch>,
 }
 
@@ -62,6 +65,7 @@ impl Branch {
             op: None,
             reverses: None,
             state: State::Planned,
+            was_leaf: false,
             children: Vec::new(),
         }
     }
@@ -69,6 +73,15 @@ impl Branch {
     pub(crate) fn withdraw(&mut self) {
         self.state = State::Withdrawn;
         self.children = Vec::new();
+    }
+
+    /// Has all been withdrawn that was planned below it, so that there is no need to go there?
+    pub(crate) fn is_superfluous(&mut self) -> bool {
+        if self.children.iter().any(|child| child.state != State::Withdrawn) {
+            return false;
+        }
+        self.children.clear();
+        !self.was_leaf
     }
 
     /// Is something left to be done from here?
@@ -113,7 +126,7 @@ pub(crate) fn withdraw_covered(branches: &mut [Branch], by: &Sleeper) {
             false
         } else {
             withdraw_covered(&mut branch.children, by);
-            branch.children.iter().all(|child| child.state == State::Withdrawn)
+            branch.is_superfluous()
         };
         if is_covered {
             branch.withdraw();
@@ -324,7 +337,10 @@ impl Sequence {
         if !self.place(order, tree, &mut way) {
             return;
         }
-        let level = way.into_iter().fold(tree, |level, at| &mut level[at].children);
+        let level = way.into_iter().fold(tree, |level, at| {
+            level[at].was_leaf |= level[at].children.is_empty();
+            &mut level[at].children
+        });
         let reverses = self.reverses.filter(|_| self.has_reversed).map(|s| s.label);
         let chain = self.items.iter().rev().fold(Vec::new(), |children: Vec<Branch>, item| {
             let reverses = reverses.filter(|_| children.is_empty());

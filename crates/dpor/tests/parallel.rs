@@ -164,6 +164,35 @@ proptest! {
     }
 }
 
+/// Three or four tasks of up to eight steps each.
+fn long() -> impl Strategy<Value = Vec<Vec<Instr>>> {
+    prop::collection::vec(task(8, 8), 3..=4).prop_filter("small enough", |tasks| {
+        (12..=20).contains(&tasks.iter().map(Vec::len).sum::<usize>())
+    })
+}
+
+proptest! {
+    #![proptest_config(config(cases() / 10))]
+
+    /// That the order in which things are explored makes no difference to how many there are says
+    /// more about a search than any count that it comes to: it is how a search that lost traces was
+    /// found out.
+    #[test]
+    fn however_it_is_cut_a_long_search_takes_as_many_executions(program in long()) {
+        let limited = |cut| Search { executions_max: 20_000, ..searched(1, cut) };
+        let take = |cut| {
+            let program = program.clone();
+            search(&limited(cut), None, move || play(&program)).1
+        };
+        let whole = take(Split { alone: u64::MAX, ..Split::default() });
+        prop_assume!(whole.complete);
+        for cut in FINE {
+            let counts = take(cut);
+            prop_assert_eq!((counts.executions, counts.repeated_traces), (whole.executions, 0));
+        }
+    }
+}
+
 /// Three tasks that contend for a word and a lock, with a choice: some thousand executions.
 fn contention() -> Vec<Vec<Instr>> {
     use Instr::*;

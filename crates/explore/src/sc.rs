@@ -127,7 +127,7 @@ impl Watch {
     fn spent(&mut self) -> Option<Cut> {
         let executions = run::with(|run| run.tally.executions);
         self.watched += 1;
-        if self.watched % LOOKS_EVERY == 0 {
+        if self.watched.is_multiple_of(LOOKS_EVERY) {
             if let Some(progress) = &self.bounds.progress {
                 progress(&Progress { executions, estimate: None });
             }
