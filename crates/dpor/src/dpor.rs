@@ -60,7 +60,8 @@ impl Results {
         self.0.borrow().executions
     }
 
-    /// Executions that turned out to be redundant: always 0, which the tests check.
+    /// Executions that turned out to be redundant: none but in the two cases that the crate's
+    /// documentation names. They are not counted among [`Results::executions`].
     pub fn sleep_set_blocked(&self) -> u64 {
         self.0.borrow().sleep_set_blocked
     }

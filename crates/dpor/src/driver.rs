@@ -25,7 +25,8 @@ pub enum End {
     Abandoned,
     /// It took more steps than allowed.
     StepLimit,
-    /// It turned out to be redundant. Never happens under [`crate::Dpor`]; its tests see to it.
+    /// It turned out to be redundant: another execution does the same. Common under
+    /// [`crate::SleepSets`], rare under [`crate::Dpor`] (the crate's documentation says when).
     SleepSetBlocked,
     /// It came to a state from which the search has gone on before ([`crate::Stateful`]), and did
     /// not end soon.

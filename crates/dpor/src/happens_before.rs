@@ -177,8 +177,8 @@ pub(crate) struct Analysis {
 
 impl Analysis {
     /// Computes the clocks and the races of `taken`, followed by the steps that `pending` tasks
-    /// announced. The first `unchanged` steps are as they were the last time, and so are their clocks
-    /// and races.
+    /// announced. The first `unchanged` steps are as they were the last time, and so are their
+    /// clocks and races.
     pub(crate) fn run(
         &mut self,
         taken: impl Iterator<Item = Event>,

@@ -5,7 +5,7 @@
 //! does to it ([`Op`]). So the scheduler knows which tasks can go on (a lock that is held disables
 //! those who want it), which pairs of steps conflict, and hence which orders of steps are the same
 //! execution in another dress. [`Dpor`] runs one execution of each such class (Mazurkiewicz trace),
-//! and no execution in vain.
+//! and next to none in vain.
 //!
 //! # The algorithm
 //!
@@ -35,9 +35,9 @@
 //!
 //! **Steps that do less than they announced** ([`refine`]): a try-lock that fails, a conditional
 //! update that does not happen. What a step conflicts with then depends on what came before it, and
-//! when a race is reversed the later step may do something else than it was seen to do. Until it has
-//! been run there, it counts for all that it announced, and what was planned with that in mind is
-//! looked at again when it is known: a beginning is withdrawn if a step of it turns out to be
+//! when a race is reversed the later step may do something else than it was seen to do. Until it
+//! has been run there, it counts for all that it announced, and what was planned with that in mind
+//! is looked at again when it is known: a beginning is withdrawn if a step of it turns out to be
 //! asleep, and a leaf at which the earlier step of the race may still be asleep covers nothing.
 //!
 //! **Choices** ([`choose`]). The alternatives of a choice are steps that exclude each other.

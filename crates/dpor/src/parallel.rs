@@ -54,7 +54,8 @@ impl Default for Split {
 pub struct Counts {
     /// Executions.
     pub executions: u64,
-    /// Executions that turned out to be redundant: always 0, which the tests check.
+    /// Executions that turned out to be redundant: none but in the two cases that the crate's
+    /// documentation names. They are not counted among the others.
     pub sleep_set_blocked: u64,
     /// Executions that were the same as an earlier one, but for the order of independent steps;
     /// counted only if the search remembers traces.

@@ -2,23 +2,23 @@
 //!
 //! A *part* is a leaf of the wakeup trees: a beginning from which everything is to be explored. The
 //! search of a part is the search of one thread, but for races whose earlier step is a step of the
-//! beginning. What is to be run because of those belongs to points outside of the part; it is handed
-//! in, and inserted into the tree when all parts of a round have been searched.
+//! beginning. What is to be run because of those belongs to points outside of the part; it is
+//! handed in, and inserted into the tree when all parts of a round have been searched.
 //!
 //! # Why the parts can be searched at the same time
 //!
-//! The search of one thread goes from the left to the right, and when it begins with a branch it has
-//! inserted whatever the branches to the left plan. Here a branch is begun while others to its left
-//! are being explored. Nothing is lost by that:
+//! The search of one thread goes from the left to the right, and when it begins with a branch it
+//! has inserted whatever the branches to the left plan. Here a branch is begun while others to its
+//! left are being explored. Nothing is lost by that:
 //! - A sequence `v`, planned at a point because a step `s` from there races with a later one, goes
 //!   to the first branch whose step is a weak initial of `v`, as ever. Branches are added to the
 //!   right only and are kept until nothing to their left is unfinished, so that this is the branch
 //!   it would go to at any later time.
 //! - Where it comes to a leaf that has been begun, nothing more need be planned if `s` is awake
 //!   there: whatever the exploration from the leaf leaves to sleepers, it does not leave to `s`. If
-//!   `s` may still be asleep, what follows must be inserted before the leaf is begun, so that a leaf
-//!   with a sleeper that is unfinished has to wait. A beginning that was planned because of a race
-//!   wakes all sleepers (else they would cover it), so that this is rare: an alternative of a
+//!   `s` may still be asleep, what follows must be inserted before the leaf is begun, so that a
+//!   leaf with a sleeper that is unfinished has to wait. A beginning that was planned because of a
+//!   race wakes all sleepers (else they would cover it), so that this is rare: an alternative of a
 //!   choice, or a last step that may do less than it announced.
 //! - Sleep sets need to know what the steps to the left do. A branch has to wait until those have
 //!   been run once.

@@ -296,11 +296,11 @@ impl Sequence {
     /// `false`: nowhere, a path of the tree already leads there. Takes from the sequence the steps
     /// that lie on the way.
     ///
-    /// A leaf covers all sequences that it is a beginning of: all that can follow it is explored. An
-    /// exception is a leaf at which the earlier step of the race is still asleep, or may be: what is
-    /// explored from there would leave the sequence to those who explore what comes after that step,
-    /// and they have just found it. A beginning that is planned because of a race wakes all that
-    /// sleep, except that its last step may do less than was announced.
+    /// A leaf covers all sequences that it is a beginning of: all that can follow it is explored.
+    /// An exception is a leaf at which the earlier step of the race is still asleep, or may be:
+    /// what is explored from there would leave the sequence to those who explore what comes after
+    /// that step, and they have just found it. A beginning that is planned because of a race wakes
+    /// all that sleep, except that its last step may do less than was announced.
     pub(crate) fn place(
         &mut self,
         order: &impl Precedence,

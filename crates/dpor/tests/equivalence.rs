@@ -1,6 +1,7 @@
 //! On random programs optimal DPOR reaches the final states and the deadlocks that plain DFS
-//! reaches, and runs no execution in vain; a search over states reaches them too. `PROPTEST_CASES`
-//! sets how many (default here: 1,000; a quarter as many for the search over states).
+//! reaches, and runs each trace once, of which it finds as many as sleep sets do; a search over
+//! states reaches them too. `PROPTEST_CASES` sets how many (default here: 1,000; a quarter as many
+//! for the search over states).
 
 mod common;
 
