@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::generate::task;
+use common::generate::{one_in, task};
 use common::{Instr, Seen, Told, dpor, may_be_in_vain, plain_dfs, sleep_sets, stateful};
 use proptest::prelude::*;
 
@@ -38,19 +38,6 @@ fn orders(lengths: impl Iterator<Item = usize>) -> u64 {
     orders
 }
 
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000)
-}
-
-fn config(cases: u32) -> ProptestConfig {
-    let base = ProptestConfig {
-        failure_persistence: None,
-        max_local_rejects: 10_000_000,
-        ..ProptestConfig::default()
-    };
-    ProptestConfig { cases, max_global_rejects: 1_000_000, ..base }
-}
-
 fn same_ends(found: &Seen, all: &Seen) -> Result<(), TestCaseError> {
     let expected: Vec<_> = all.finals.keys().collect();
     let found: Vec<_> = found.finals.keys().collect();
@@ -69,7 +56,7 @@ fn dpor_reaches(all: &Seen, program: &[Vec<Instr>]) -> Result<(), TestCaseError>
 }
 
 proptest! {
-    #![proptest_config(config(cases()))]
+    #![proptest_config(one_in(1))]
 
     #[test]
     fn dpor_reaches_what_plain_dfs_reaches(program in short()) {
@@ -80,7 +67,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(cases() / 4))]
+    #![proptest_config(one_in(4))]
 
     #[test]
     fn a_search_over_states_reaches_what_plain_dfs_reaches(program in short()) {
@@ -97,7 +84,7 @@ proptest! {
 
 proptest! {
     // Plain DFS takes most of a second for one of these.
-    #![proptest_config(config(cases() / 20))]
+    #![proptest_config(one_in(20))]
 
     #[test]
     fn dpor_reaches_what_plain_dfs_reaches_with_up_to_eight_steps_a_task(program in long()) {

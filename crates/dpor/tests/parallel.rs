@@ -7,7 +7,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use common::generate::task;
+use common::generate::{one_in, task};
 use common::{Final, Instr, Memory, Rule, STACK, STEPS_MAX, WORDS, dpor, execute, may_be_in_vain};
 use dpor::{Counts, End, Next, Observer, Search, Split, Step, Worker, join, spawn};
 use proptest::prelude::*;
@@ -128,19 +128,6 @@ fn split(
     search(&searched(workers, cut), wanted, move || play(&program))
 }
 
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000)
-}
-
-fn config(cases: u32) -> ProptestConfig {
-    let base = ProptestConfig {
-        failure_persistence: None,
-        max_local_rejects: 10_000_000,
-        ..ProptestConfig::default()
-    };
-    ProptestConfig { cases, max_global_rejects: 1_000_000, ..base }
-}
-
 /// Two to four tasks of at most ten steps in all.
 fn short() -> impl Strategy<Value = Vec<Vec<Instr>>> {
     prop::collection::vec(task(4, 6), 2..=4)
@@ -148,7 +135,7 @@ fn short() -> impl Strategy<Value = Vec<Vec<Instr>>> {
 }
 
 proptest! {
-    #![proptest_config(config(cases()))]
+    #![proptest_config(one_in(1))]
 
     #[test]
     fn a_split_search_runs_each_trace_once(program in short()) {
@@ -172,7 +159,7 @@ fn long() -> impl Strategy<Value = Vec<Vec<Instr>>> {
 }
 
 proptest! {
-    #![proptest_config(config(cases() / 10))]
+    #![proptest_config(one_in(10))]
 
     /// That the order in which things are explored makes no difference to how many there are says
     /// more about a search than any count that it comes to: it is how a search that lost traces was

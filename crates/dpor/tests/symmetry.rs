@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use common::Instr::{self, *};
-use common::generate::{task, update};
+use common::generate::{one_in, task, update};
 use common::{
     Final, How, Rule, STACK, STEPS_MAX, Seen, Told, dpor, dpor_of, plain_dfs, plain_dfs_of,
     stateful_of,
@@ -73,17 +73,8 @@ fn programs() -> impl Strategy<Value = (usize, Vec<Vec<Instr>>)> {
         .prop_map(|(twins, alike, others)| (twins, [vec![alike; twins], others].concat()))
 }
 
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000) / 8
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: cases(),
-        max_global_rejects: 1_000_000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(one_in(8))]
 
     #[test]
     fn twins_end_as_tasks_without_symmetry_do((twins, program) in programs()) {

@@ -5,7 +5,7 @@
 mod common;
 
 use common::Instr::{self, *};
-use common::generate::{task, update};
+use common::generate::{one_in, task, update};
 use common::{Retries, Rule, Seen, Told, dpor, plain_dfs, stateful};
 use dpor::{Footprint, Kind, Object, Op, update_loop};
 use proptest::prelude::*;
@@ -55,17 +55,8 @@ fn programs() -> impl Strategy<Value = Vec<Vec<Instr>>> {
     })
 }
 
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000) / 4
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: cases(),
-        max_global_rejects: 1_000_000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(one_in(4))]
 
     #[test]
     fn a_loop_by_hand_ends_as_the_one_step_does(program in programs()) {

@@ -5,6 +5,19 @@ use proptest::prelude::*;
 use super::Instr::{self, *};
 use super::Rule;
 
+/// One in so many of the programs that `PROPTEST_CASES` asks for, or of 1,000. What fails is not
+/// written to a file, and programs that are filtered out do not count.
+pub fn one_in(share: u32) -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
+    ProptestConfig {
+        cases: cases.unwrap_or(1_000) / share,
+        max_local_rejects: 10_000_000,
+        max_global_rejects: 1_000_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 /// An update loop as one step.
 pub fn update() -> impl Strategy<Value = Instr> {
     let rule = prop_oneof![
