@@ -8,7 +8,9 @@ use crate::driver::Point;
 use crate::happens_before::{Analysis, Deed, Event};
 use crate::table;
 use crate::tree::{Found, Learned, Part, Reversal, Tree};
-use crate::wakeup::{Branch, Label, Sequence, Sleeper, forget_withdrawn, withdraw_covered};
+use crate::wakeup::{
+    Branch, Label, Sequence, Sleeper, forget_withdrawn, still_asleep, withdraw_covered,
+};
 use crate::{End, Kind, Op};
 
 /// A point of the current execution, and the step that is taken from it.
@@ -210,9 +212,9 @@ impl Explore {
         if now.op.is_some() || before.op.is_none() {
             return;
         }
-        for s in before.sleep.iter().filter(|s| s.stays_asleep(before.label, &before.deed)) {
+        for s in still_asleep(&before.sleep, before.label, &before.deed) {
             if now.sleep.iter().all(|known| known.label != s.label) {
-                now.sleep.push(*s);
+                now.sleep.push(s);
                 self.is_redundant |= s.label == now.label;
             }
         }
@@ -221,13 +223,7 @@ impl Explore {
     /// A point that no execution has been to.
     fn extend(&mut self, point: &Point<'_>) -> Result<Label, End> {
         let sleep: Vec<Sleeper> = match self.frames.last() {
-            Some(parent) => {
-                let asleep = parent.sleep.iter();
-                let still = asleep.filter(|s| {
-                    s.label.task != parent.label.task && !s.deed.depends_on(&parent.deed)
-                });
-                still.copied().collect()
-            }
+            Some(parent) => still_asleep(&parent.sleep, parent.label, &parent.deed).collect(),
             None => Vec::new(),
         };
         let mut wakeup = std::mem::take(&mut self.next_wakeup);

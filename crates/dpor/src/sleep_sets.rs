@@ -6,7 +6,7 @@ use crate::driver::{Driver, Point, Strategy, drive};
 use crate::explore::labels_of;
 use crate::happens_before::Deed;
 use crate::table;
-use crate::wakeup::{Label, Sleeper};
+use crate::wakeup::{Label, Sleeper, still_asleep};
 use crate::{End, Observer, Op, Step};
 
 /// Depth-first search over all schedules that leaves out those that differ from an earlier one in
@@ -77,8 +77,7 @@ impl Strategy for Sleeping {
         if self.depth == self.frames.len() {
             let sleep: Vec<Sleeper> = match self.frames.last() {
                 Some(Frame { taken, sleep, .. }) => {
-                    let still = |s: &&Sleeper| s.stays_asleep(taken.label, &taken.deed);
-                    sleep.iter().filter(still).copied().collect()
+                    still_asleep(sleep, taken.label, &taken.deed).collect()
                 }
                 None => Vec::new(),
             };

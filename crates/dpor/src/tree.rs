@@ -30,7 +30,7 @@
 use crate::Op;
 use crate::explore::Frame;
 use crate::happens_before::Deed;
-use crate::wakeup::{Branch, Label, Portable, Sleeper, State, withdraw_covered};
+use crate::wakeup::{Branch, Label, Portable, Sleeper, State, still_asleep, withdraw_covered};
 
 /// The points that have been reached or are to be reached, as branches from one point, of which
 /// those to the left were planned earlier. Branches are only ever added to the right, so that the
@@ -191,8 +191,8 @@ fn withdraw_asleep(branch: &mut Branch, asleep: &[Sleeper]) {
             child.withdraw();
             continue;
         }
-        let still = asleep.iter().filter(|s| s.stays_asleep(child.label, &child.deed));
-        withdraw_asleep(child, &still.copied().collect::<Vec<_>>());
+        let still: Vec<Sleeper> = still_asleep(&asleep, child.label, &child.deed).collect();
+        withdraw_asleep(child, &still);
         let has_plans = child.state == State::Planned && !child.children.is_empty();
         if has_plans && child.is_superfluous() {
             child.withdraw();

@@ -26,6 +26,15 @@ impl Sleeper {
     }
 }
 
+/// Those that go on sleeping when this step has been taken.
+pub(crate) fn still_asleep<'a>(
+    sleep: &'a [Sleeper],
+    label: Label,
+    deed: &'a Deed,
+) -> impl Iterator<Item = Sleeper> + 'a {
+    sleep.iter().filter(move |s| s.stays_asleep(label, deed)).copied()
+}
+
 /// How far a branch of a wakeup tree has been explored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {

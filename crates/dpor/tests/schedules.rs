@@ -1,34 +1,20 @@
 //! How executions end, that a schedule can be followed again, and that a search which was cut does
 //! not say that it was complete.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+#[path = "common/record.rs"]
+mod record;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use dpor::{
-    Dpor, Enabled, End, Footprint, Kind, Next, Object, Observer, Op, PlainDfs, Replay, Step,
-    abandon, choose, join, run, spawn, step,
+    Dpor, Enabled, End, Footprint, Kind, Object, Op, PlainDfs, Replay, Step, abandon, choose, join,
+    run, spawn, step,
 };
+use record::record;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 const STACK: usize = 0x10000;
 const STEPS_MAX: usize = 100;
-
-type Ends = Rc<RefCell<Vec<(End, Vec<Step>)>>>;
-
-struct Record(Ends);
-
-impl Observer for Record {
-    fn execution_ended(&mut self, end: &End, schedule: &[Step]) -> Next {
-        self.0.borrow_mut().push((end.clone(), schedule.to_vec()));
-        Next::Continue
-    }
-}
-
-fn record() -> (Ends, Box<dyn Observer>) {
-    let ends = Ends::default();
-    (ends.clone(), Box::new(Record(ends)))
-}
 
 fn lock(object: u32) {
     step(Op::new(Kind::Lock, Object(object)));

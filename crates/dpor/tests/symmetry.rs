@@ -4,12 +4,11 @@
 
 mod common;
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use common::Instr::{self, *};
 use common::generate::{one_in, task, update};
+use common::record::record;
 use common::{
     Final, How, Rule, STACK, STEPS_MAX, Seen, Told, dpor, dpor_of, plain_dfs, plain_dfs_of,
     stateful_of,
@@ -168,22 +167,6 @@ fn twins_that_are_blocked_at_their_first_step_deadlock() {
     let all = plain_dfs(&program, 1_000_000).expect("few");
     assert_eq!(all.deadlocks, all.executions);
     assert!(same_ends(&program, 4, &all));
-}
-
-type Ends = Rc<RefCell<Vec<(End, Vec<Step>)>>>;
-
-struct Record(Ends);
-
-impl Observer for Record {
-    fn execution_ended(&mut self, end: &End, schedule: &[Step]) -> Next {
-        self.0.borrow_mut().push((end.clone(), schedule.to_vec()));
-        Next::Continue
-    }
-}
-
-fn record() -> (Ends, Box<dyn Observer>) {
-    let ends = Ends::default();
-    (ends.clone(), Box::new(Record(ends)))
 }
 
 const REDUCED: Symmetry = Symmetry::Reduced { turns: Object(9) };

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 pub mod generate;
+pub mod record;
 
 use dpor::*;
 use shuttle::scheduler::Scheduler;
