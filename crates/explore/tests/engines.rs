@@ -401,3 +401,9 @@ fn every_alternative_is_tried_by_every_engine() {
         }
     }
 }
+
+/// A verdict that depends on the clock depends on who else uses the machine.
+#[test]
+fn no_limit_of_a_proof_is_a_time() {
+    assert_eq!(Bounds::PROOF.time_max, None);
+}

@@ -62,7 +62,7 @@ fn check_all(selected: &[Selected], args: &CheckArgs) -> Result<Vec<Row>, Failur
     let rows = threads::on_each(selected, workers, |&(claim, engine)| {
         let bounds = Bounds {
             executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
-            time_max: args.max_seconds.map(Duration::from_secs).or(Bounds::PROOF.time_max),
+            time_max: args.max_seconds.map(Duration::from_secs),
             keep_going: args.keep_going,
             workers,
             interrupted: Some(interrupted.clone()),
