@@ -10,6 +10,7 @@ use selvedge_kernel::{
 use crate::Tree;
 use crate::mm::filemap::{Sleeper, WaitQueue};
 use crate::mm::mlock::MlockEntry;
+use crate::mm::movable::{Owner, Role};
 use crate::mm::swap::{Batch, Batches, Locks};
 use crate::sched::wait_bit::BitWaitQueue;
 
@@ -92,6 +93,8 @@ pub struct Sizes {
     pub spares: bool,
     /// Whether folio n has buffers: the one buffer head n.
     pub buffers: bool,
+    /// The driver whose pages the scenario is about, if it is about any.
+    pub driver: Option<Role>,
 }
 
 impl Sizes {
@@ -119,6 +122,7 @@ impl Sizes {
         absent: 0,
         spares: false,
         buffers: false,
+        driver: None,
     };
 }
 
@@ -244,6 +248,8 @@ pub struct Kernel {
     pub migrate_pending_lock: SpinLock,
     /// For scenarios: what a task tells the check at the end.
     pub outcome: Var,
+    /// The driver of the scenario.
+    pub owner: Option<Owner>,
     /// The dummy work items of the posting of 2021-02-16.
     pub migrate_pending_work: PerCpu<Work>,
 }
@@ -298,6 +304,7 @@ impl Kernel {
             pending_count: Atomic::new(Name::new(tree.pending_name), 0),
             pending_plain: Var::new(Name::new(tree.pending_name), 0),
             migrate_pending_lock: SpinLock::new(Name::new("migrate_pending_lock")),
+            owner: sizes.driver.map(|role| Owner::new(tree, &cpus, role)),
             outcome: Var::new(Name::new("outcome"), 0),
             migrate_pending_work: PerCpu::new(&cpus, work("migrate_pending_work")),
             cpus,

@@ -9,12 +9,14 @@
 //!
 //! **Invariant:** no claim and no schedule in here, and nothing of an engine.
 
+pub mod drivers;
 pub mod fs {
     //! fs/
     pub mod buffer;
 }
 pub mod mm {
     //! mm/
+    pub mod balloon_compaction;
     pub mod compaction;
     pub mod filemap;
     pub mod gup;
@@ -23,18 +25,25 @@ pub mod mm {
     pub mod mempolicy;
     pub mod migrate;
     pub mod mlock;
+    pub mod movable;
     pub mod page_alloc;
     pub mod page_writeback;
     pub mod readahead;
     pub mod rmap;
     pub mod swap;
     pub mod vmscan;
+    pub mod zsmalloc;
 }
 pub mod sched {
     //! kernel/sched/
+    pub mod wait;
     pub mod wait_bit;
 }
 mod kernel;
+mod mutants {
+    //! Faults of ours, as functions that a tree names in place of the kernel's.
+    pub mod movable;
+}
 mod tree;
 pub mod trees;
 

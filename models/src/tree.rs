@@ -9,6 +9,7 @@ use crate::mm::gup::Gup;
 use crate::mm::memory_hotplug::MemoryHotplug;
 use crate::mm::migrate::Migrate;
 use crate::mm::mlock::Mlock;
+use crate::mm::movable::Movable;
 use crate::mm::swap::Swap;
 use crate::mm::vmscan::Vmscan;
 
@@ -52,6 +53,8 @@ pub struct Tree {
     pub migrate: Migrate,
     /// mm/compaction.c
     pub compaction: Compaction,
+    /// Pages that drivers have made movable.
+    pub movable: Movable,
     /// `CONFIG_PREEMPT_RT`: spinlocks and local locks sleep, interrupts run in threads.
     pub preempt_rt: bool,
     /// mm/memory_hotplug.c
@@ -83,6 +86,7 @@ impl Tree {
             fields("mm/gup.c", &format!("{:?}", self.gup)),
             fields("mm/migrate.c", &format!("{:?}", self.migrate)),
             fields("mm/compaction.c", &format!("{:?}", self.compaction)),
+            fields("movable pages", &format!("{:?}", self.movable)),
             fields("mm/filemap.c", &format!("{:?}", self.filemap)),
             fields("mm/memory_hotplug.c", &format!("{:?}", self.memory_hotplug)),
             one("Kconfig", "PREEMPT_RT", self.preempt_rt.to_string()),

@@ -4,6 +4,7 @@ mod folio_lock;
 mod lru_batch_flag;
 mod lru_mutants;
 mod migrate_pending;
+pub mod movable;
 mod mutants;
 mod races;
 mod references;
@@ -14,6 +15,7 @@ pub use folio_lock::*;
 pub use lru_batch_flag::*;
 pub use lru_mutants::*;
 pub use migrate_pending::*;
+pub use movable::trees::*;
 pub use mutants::*;
 pub use races::*;
 pub use references::*;
@@ -24,6 +26,12 @@ use crate::Tree;
 
 /// Every tree: the patches of the mail threads first, then releases, then mutants.
 pub static ALL: &[&Tree] = &[
+    &MOBILE_2015,
+    &LRU_AS_MOBILE,
+    &V4_8_ATOMIC,
+    &V4_14_ATOMIC,
+    &V5_3_ATOMIC,
+    &V5_16_ATOMIC,
     &RFC_MIGRATE_PENDING,
     &RFC_MIGRATE_PENDING_BOOL,
     &RFC_MIGRATE_PENDING_LOCKED_CHECK,
@@ -33,10 +41,17 @@ pub static ALL: &[&Tree] = &[
     &M4T,
     &ANNOTATE_V2,
     &ANNOTATE_ALL,
+    &V4_2,
+    &V4_5,
+    &V4_8,
+    &V4_14,
+    &V5_3,
     &V5_6,
     &V5_11,
     &V5_13,
     &V5_15,
+    &V5_16,
+    &V5_17,
     &V5_18,
     &V5_18_NO_SYNCHRONIZE_RCU,
     &V5_18_CHECK_OUTSIDE,
@@ -139,9 +154,20 @@ pub static ALL: &[&Tree] = &[
     &AM18_WAKES_ALL,
     &AM19_PASSES_OVER,
     &AM20_PTL_DROPPED_FIRST,
+    &MOBILE_2015_WITHOUT_FLAG,
+    &V6_12_117_WITHOUT_FLAG,
+    &MOBILE_2015_SLEEPS,
+    &V6_12_117_SLEEPS,
+    &V4_2_RELEASES,
+    &LRU_AS_MOBILE_WITHOUT_FLAG,
+    &E4_RELEASES_UNLOCKED,
+    &E10_NO_ZSPAGE_LOCK,
+    &E11_LOCKS_BLOCKING,
+    &E15_COUNTS_UNLOCKED,
 ];
 
 /// The tree of this name.
 pub fn by_name(name: &str) -> Option<&'static Tree> {
-    ALL.iter().copied().find(|tree| tree.name == name)
+    let drivers = crate::drivers::TREES.iter();
+    ALL.iter().copied().chain(drivers).find(|tree| tree.name == name)
 }

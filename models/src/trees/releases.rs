@@ -1,5 +1,6 @@
 //! Releases.
 
+use super::movable;
 use crate::Tree;
 use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
 use crate::mm::compaction::Compaction;
@@ -65,6 +66,7 @@ pub static V5_11: Tree = Tree {
         fault: MigrateFault::None,
     },
     compaction: Compaction::RELEASED,
+    movable: movable::V5_11,
     preempt_rt: false,
     memory_hotplug: MemoryHotplug { failed_removal: FailedRemoval::NothingToUndo },
     filemap: Filemap::SINCE_5_9,
@@ -123,6 +125,7 @@ pub static V5_18: Tree = Tree {
     },
     mlock: Mlock::Batches,
     migrate: Migrate { entry_wait: EntryWait::UnderPageTableLock, ..V5_15.migrate },
+    movable: movable::V5_18,
     ..V5_15
 };
 
@@ -132,6 +135,7 @@ pub static V6_1: Tree = Tree {
     base: "v6.1",
     about: "Linux 6.1: synchronize_rcu_expedited() (31733463372e)",
     swap: Swap { lru_cache_disable: lru_cache_disable_by_rcu_expedited, ..V5_18.swap },
+    movable: movable::V6_1,
     ..V5_18
 };
 
@@ -148,6 +152,7 @@ pub static V6_1_192: Tree = Tree {
 /// for a while.
 pub static V6_6: Tree = Tree {
     name: "v6.6",
+    movable: movable::V6_6,
     base: "v6.6",
     about: "Linux 6.6: migration in batches (5dfab109d519), the TLB flush deferred",
     migrate: Migrate {
@@ -202,6 +207,7 @@ pub static V6_12_117: Tree = Tree {
     },
     gup: Gup { drain: LongtermDrain::ExtraReferences { pin: GUP_PIN_COUNTING_BIAS } },
     migrate: Migrate { expected: ExpectedRefs::WithMapcount, ..V6_11.migrate },
+    movable: movable::V6_12,
     ..V6_11
 };
 

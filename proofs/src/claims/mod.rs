@@ -8,6 +8,7 @@ mod lru_batches;
 mod lru_flag;
 mod lru_operations;
 mod migrate_pending;
+mod movable_page;
 mod races;
 mod references;
 mod seed001;
@@ -31,6 +32,11 @@ pub static ALL: &[&[Claim]] = &[
     folio_wait::CLAIMS,
     writeback::CLAIMS,
     races::CLAIMS,
+    movable_page::ISOLATION,
+    movable_page::PUTBACK,
+    movable_page::BALLOON,
+    movable_page::ZSMALLOC,
+    &movable_page::DRIVERS,
 ];
 
 /// For what shows under sequential consistency: every engine, the complete ones first.

@@ -1,0 +1,34 @@
+//! Drivers of movable pages that are in no kernel: yours. `selvedge new --driver NAME` writes a file
+//! here and adds its line below; `selvedge check --tree NAME` runs every rule against it.
+
+use crate::mm::movable::{Driver, Movable};
+use crate::tree::Kind;
+use crate::{Tree, trees};
+
+/// Declares the module of each driver, and collects what they define.
+macro_rules! drivers {
+    ($($name:ident,)+) => {
+        $(pub mod $name;)+
+
+        /// How many there are.
+        pub const COUNT: usize = [$(stringify!($name)),+].len();
+
+        /// A tree for each driver: Linux 6.12.117 with it, under its name.
+        pub static TREES: [Tree; COUNT] = [$(with(&$name::DRIVER)),+];
+    };
+}
+
+drivers! {
+    minimal,
+}
+
+const fn with(driver: &'static Driver) -> Tree {
+    Tree {
+        name: driver.name,
+        kind: Kind::Patch,
+        base: trees::V6_12_117.name,
+        about: "Linux 6.12.117 with this driver of movable pages (models/src/drivers)",
+        movable: Movable { module: driver, ..trees::V6_12_117.movable },
+        ..trees::V6_12_117
+    }
+}

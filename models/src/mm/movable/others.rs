@@ -1,0 +1,46 @@
+//! Who may have a page next, once its driver has freed it: both use its flags without atomic operations
+//! while nobody else can know the page.
+//!
+//! Source: mm/filemap.c `__filemap_add_folio()` callers (`__SetPageLocked()` of a new page); mm/slub.c
+//! `alloc_slab_page()` of 6.12.117, for its order of PG_slab and the fields that overlay `mapping`.
+
+use selvedge_kernel::{
+    __set_bit, Name, enter, fail_about, plain_write, reached, smp_wmb, test_bit,
+};
+
+use super::{FRESH_FLAGS_ARE_THE_OWNERS, PAGE_MAPPING_MOVABLE, PG_SLAB, alloc_page};
+use crate::kernel::{PAGE_CACHE, PG_LOCKED};
+use crate::mm::filemap::folio_unlock;
+use crate::{Folio, Kernel};
+
+/// The page has a new owner.
+pub const REUSED: &str = "the page was allocated anew";
+
+/// A new page of the page cache: locked by `__SetPageLocked()`, filled, unlocked.
+pub fn add_to_page_cache(k: &Kernel, page: &Folio) {
+    let _in = enter("add_to_page_cache_lru");
+    alloc_page(page, PAGE_CACHE);
+    reached(REUSED);
+    __set_bit(PG_LOCKED, &page.flags);
+    plain_write(&page.mapping, 8);
+    if !test_bit(PG_LOCKED, &page.flags) {
+        let message = format!("page{} is new, and somebody has unlocked it", page.index);
+        fail_about(FRESH_FLAGS_ARE_THE_OWNERS, message, page.flags.object());
+    }
+    folio_unlock(k, page);
+}
+
+/// A new page of slab. What is in the place of `mapping` is slab's, and may look like the type of a movable
+/// page; whether a release has a field there that can is not modelled.
+pub fn alloc_slab_page(page: &Folio) {
+    let _in = enter("alloc_slab_page");
+    alloc_page(page, Name::new("slab"));
+    reached(REUSED);
+    __set_bit(PG_SLAB, &page.flags);
+    smp_wmb();
+    plain_write(&page.mapping, 64 | PAGE_MAPPING_MOVABLE);
+    if test_bit(PG_LOCKED, &page.flags) {
+        let message = format!("page{} is slab's, and somebody has locked it", page.index);
+        fail_about(FRESH_FLAGS_ARE_THE_OWNERS, message, page.flags.object());
+    }
+}

@@ -1,0 +1,76 @@
+//! A plain wait queue: `wait_event()` and `wake_up_all()`.
+//!
+//! Kept: the waiter that queues itself, stores its state, and looks at the condition; the waker that
+//! takes the queue's lock, and wakes all.
+//! Left out: exclusive waiters, `wq_has_sleeper()`.
+//! Source: include/linux/wait.h `___wait_event()`, kernel/sched/wait.c `prepare_to_wait_event()`,
+//! `__wake_up_common()`, 6.12.117.
+
+use std::sync::Mutex as Private;
+
+use selvedge_kernel::{
+    __set_current_state, Name, SpinLock, TASK_NORMAL, TASK_RUNNING, TASK_UNINTERRUPTIBLE, enter,
+    reached, schedule, set_current_state, spin_lock_irqsave, spin_unlock_irqrestore,
+    try_to_wake_up,
+};
+
+use crate::Kernel;
+
+/// `wait_queue_head_t`.
+#[derive(Debug)]
+pub struct WaitQueueHead {
+    lock: SpinLock,
+    entries: Private<Vec<usize>>,
+}
+
+impl WaitQueueHead {
+    /// `init_waitqueue_head()`.
+    pub(crate) fn new(name: &'static str) -> WaitQueueHead {
+        WaitQueueHead { lock: SpinLock::new(Name::new(name)), entries: Private::default() }
+    }
+
+    fn edit(&self, edit: impl FnOnce(&mut Vec<usize>)) {
+        debug_assert!(self.lock.is_held_by_me(), "the list is edited under its lock");
+        edit(&mut self.entries.lock().expect("not poisoned"));
+    }
+}
+
+/// `wait_event(wq_head, condition)`: `me` is the number of the calling task among the sleepers.
+pub fn wait_event(k: &Kernel, queue: &WaitQueueHead, me: usize, condition: impl Fn() -> bool) {
+    let _in = enter("wait_event");
+    if condition() {
+        return;
+    }
+    let task = k.sleepers[me].task();
+    loop {
+        // prepare_to_wait_event()
+        spin_lock_irqsave(&k.cpus, &queue.lock);
+        queue.edit(|entries| {
+            if !entries.contains(&me) {
+                entries.push(me);
+            }
+        });
+        set_current_state(task, TASK_UNINTERRUPTIBLE);
+        spin_unlock_irqrestore(&k.cpus, &queue.lock);
+        if condition() {
+            break;
+        }
+        reached("a task slept in wait_event()");
+        schedule(&k.cpus, task);
+    }
+    // finish_wait()
+    __set_current_state(task, TASK_RUNNING);
+    spin_lock_irqsave(&k.cpus, &queue.lock);
+    queue.edit(|entries| entries.retain(|&entry| entry != me));
+    spin_unlock_irqrestore(&k.cpus, &queue.lock);
+}
+
+/// `wake_up_all(wq_head)`: who is woken leaves the queue (`autoremove_wake_function()`).
+pub fn wake_up_all(k: &Kernel, queue: &WaitQueueHead) {
+    let _in = enter("wake_up_all");
+    spin_lock_irqsave(&k.cpus, &queue.lock);
+    queue.edit(|entries| {
+        entries.retain(|&entry| !try_to_wake_up(&k.cpus, k.sleepers[entry].task(), TASK_NORMAL));
+    });
+    spin_unlock_irqrestore(&k.cpus, &queue.lock);
+}
