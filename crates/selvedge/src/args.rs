@@ -30,6 +30,8 @@ pub enum Command {
     Litmus(LitmusArgs),
     /// What differs between two trees: functions, decisions, verdicts.
     Diff(DiffArgs),
+    /// Begin a driver of movable pages: a file to fill in, which every rule is then run against.
+    New(NewArgs),
     /// Print a counterexample that `check --out` wrote.
     Show(ShowArgs),
 }
@@ -92,6 +94,14 @@ pub struct ListArgs {
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// `selvedge new`
+#[derive(clap::Args, Debug)]
+pub struct NewArgs {
+    /// The driver's name: that of its file in models/src/drivers, and of its tree.
+    #[arg(long, value_name = "NAME")]
+    pub driver: String,
 }
 
 /// `selvedge show`

@@ -10,6 +10,7 @@ mod error;
 mod list;
 mod litmus;
 mod matrix;
+mod new;
 mod output;
 mod progress;
 mod report;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Litmus(args)) => litmus::run(&args),
+        Some(Command::New(args)) => new::run(&args),
         Some(Command::Show(args)) => show::run(&args),
     };
     match result {
