@@ -66,6 +66,27 @@ static EMPTY_POOL_GOES: Scenario = Scenario {
     choices: 0,
 };
 
+static EMPTY_POOL_GOES_WEAKLY: Scenario = Scenario {
+    name: "zs_page_putback_vs_destroy_empty_pool",
+    about: "The same, without what the core does around zs_page_putback() (page lock, references, PG_isolated): \
+            no part of what orders the count and the flag, and too much for loom.",
+    sizes: ZSPAGE,
+    play: |k| {
+        join(k.task(0, "zram", |k| {
+            allocates(k);
+            isolates(k);
+            frees(k, 0);
+        }));
+        let compaction =
+            k.task(0, "compaction", |k| (owner(k).driver.putback_page)(k, &k.folios[0]));
+        let owner = k.task(1, "zram", |k| zs_destroy_pool(k, 1));
+        join(compaction);
+        join(owner);
+    },
+    at_end: |_| {},
+    choices: 0,
+};
+
 /// CPU0 moves page 0, which is isolated, or puts it back; CPU1 frees the object. Then free_work is
 /// waited for.
 fn free_vs_move(k: &Kernel) {
@@ -181,7 +202,9 @@ const END: Topic = topic(
     &[PUT_BACK, "a task slept in wait_event()"],
 );
 const END_WEAK: Topic = Topic {
+    scenario: &EMPTY_POOL_GOES_WEAKLY,
     source: "commit:afe8605ca454 (5.16): destroying is read before the decrement is seen",
+    reached: &["a task slept in wait_event()"],
     ..END
 };
 
