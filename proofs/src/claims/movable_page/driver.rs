@@ -16,8 +16,9 @@ use selvedge_models::{Kernel, Sizes};
 use selvedge_monitors::{LOCKS_HAVE_ONE_ORDER, REFERENCES_BALANCE};
 use selvedge_trace::Rule;
 
-use super::{M4, M7, ONE_PAGE, READER, allocated, compactor, frees, isolated, updates_are_kept};
-use crate::claims::SC_WITHOUT_RANDOM;
+use super::{
+    COMPLETE, M4, M7, ONE_PAGE, READER, allocated, compactor, frees, isolated, updates_are_kept,
+};
 use crate::{Claim, Scenario, Topic};
 
 fn compacts(k: &Kernel, cpu: usize) -> usize {
@@ -197,11 +198,11 @@ const ASKED: [Topic; 14] = [
 ];
 
 pub(in crate::claims) static CLAIMS: [Claim; ASKED.len() * COUNT] = {
-    let mut claims = [ASKED[0].holds(&V6_12_117, SC_WITHOUT_RANDOM); ASKED.len() * COUNT];
+    let mut claims = [ASKED[0].holds(&V6_12_117, COMPLETE); ASKED.len() * COUNT];
     let mut at = 0;
     while at < claims.len() {
         let tree = &TREES[at / ASKED.len()];
-        claims[at] = ASKED[at % ASKED.len()].holds(tree, SC_WITHOUT_RANDOM);
+        claims[at] = ASKED[at % ASKED.len()].holds(tree, COMPLETE);
         at += 1;
     }
     claims

@@ -10,6 +10,7 @@
 //! | `zsmalloc.rs`  | E5, E6, E7, E10, and the end of a pool, 5.3 to 5.16                       |
 //! | `driver.rs`    | every rule against each driver of models/src/drivers                    |
 
+use selvedge_explore::Engine;
 use selvedge_kernel::{Name, fail_about, join};
 use selvedge_models::mm::migrate::{Migrator, Mode};
 use selvedge_models::mm::movable::{DRIVER, M1, Role, alloc_page, isolate_block, owner};
@@ -39,6 +40,9 @@ const M4: Rule = NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
 const M5: Rule = NOBODY_WAITS_FOR_EVER;
 /// "It also assumes that the caller does not recursively hold the page lock already."
 const M7: Rule = NOBODY_WAITS_FOR_EVER;
+
+/// For what holds: samples would add nothing, and take long.
+const COMPLETE: &[Engine] = &[Engine::Dpor];
 
 /// One page, which is free until its driver allocates it, and a spare one to move it to.
 const ONE_PAGE: Sizes =

@@ -12,7 +12,7 @@ use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
 use selvedge_models::{Kernel, Sizes};
 
-use super::{M4, M7, ONE_PAGE, READER, compactor, frees, isolated, topic};
+use super::{COMPLETE, M4, M7, ONE_PAGE, READER, compactor, frees, isolated, topic};
 use crate::claims::{ALONE, SC_WITHOUT_RANDOM};
 use crate::{Claim, Scenario, Topic};
 
@@ -186,33 +186,32 @@ const STAYS: &str = "own: the proposal leaves driver pages as they were posted";
 pub(in crate::claims) static CLAIMS: &[Claim] = &[
     E3.violated(&MOBILE_2015, SC_WITHOUT_RANDOM),
     E3.from(STAYS).violated(&LRU_AS_MOBILE, SC_WITHOUT_RANDOM),
-    E3_PUTBACK.holds(&V4_8_ATOMIC, SC_WITHOUT_RANDOM),
-    E3_PUTBACK.holds(&V5_18, SC_WITHOUT_RANDOM),
-    E3_PUTBACK.holds(&V6_1, SC_WITHOUT_RANDOM),
-    E3_PUTBACK.holds(&V6_12_117, SC_WITHOUT_RANDOM),
-    E9.from("own: nothing but PG_locked and PG_waiters is changed")
-        .holds(&MOBILE_2015, SC_WITHOUT_RANDOM),
-    E9.from(STAYS).holds(&LRU_AS_MOBILE, SC_WITHOUT_RANDOM),
+    E3_PUTBACK.holds(&V4_8_ATOMIC, COMPLETE),
+    E3_PUTBACK.holds(&V5_18, COMPLETE),
+    E3_PUTBACK.holds(&V6_1, COMPLETE),
+    E3_PUTBACK.holds(&V6_12_117, COMPLETE),
+    E9.from("own: nothing but PG_locked and PG_waiters is changed").holds(&MOBILE_2015, COMPLETE),
+    E9.from(STAYS).holds(&LRU_AS_MOBILE, COMPLETE),
     E9.violated(&V4_8, SC_WITHOUT_RANDOM),
     E9.violated(&V5_17, SC_WITHOUT_RANDOM),
-    E9.holds(&V5_18, SC_WITHOUT_RANDOM),
-    E9.holds(&V6_1, SC_WITHOUT_RANDOM),
-    E9.holds(&V6_12_117, SC_WITHOUT_RANDOM),
+    E9.holds(&V5_18, COMPLETE),
+    E9.holds(&V6_1, COMPLETE),
+    E9.holds(&V6_12_117, COMPLETE),
     E9_MOVE.violated(&V5_17, SC_WITHOUT_RANDOM),
-    E9_MOVE.holds(&V5_18, SC_WITHOUT_RANDOM),
-    E9_MOVE.holds(&V6_12_117, SC_WITHOUT_RANDOM),
+    E9_MOVE.holds(&V5_18, COMPLETE),
+    E9_MOVE.holds(&V6_12_117, COMPLETE),
     E13.violated(&MOBILE_2015, ALONE),
     E13.from(STAYS).violated(&LRU_AS_MOBILE, ALONE),
     E13.violated(&V6_12_117, ALONE),
     E13_CALLERS.holds(&MOBILE_2015, ALONE),
     E13_CALLERS.holds(&V6_12_117, ALONE),
-    E14.holds(&MOBILE_2015, SC_WITHOUT_RANDOM),
-    E14.holds(&V4_8_ATOMIC, SC_WITHOUT_RANDOM),
-    E14.holds(&V5_18, SC_WITHOUT_RANDOM),
-    E14.holds(&V6_12_117, SC_WITHOUT_RANDOM),
-    E14_TOUCHED.holds(&MOBILE_2015, SC_WITHOUT_RANDOM),
-    E14_TOUCHED.holds(&V4_8_ATOMIC, SC_WITHOUT_RANDOM),
-    E14_TOUCHED.holds(&V6_12_117, SC_WITHOUT_RANDOM),
-    E14_BALLOON.violated(&V4_2_RELEASES, SC_WITHOUT_RANDOM),
-    E14_BALLOON_TOUCHED.violated(&V4_2_RELEASES, SC_WITHOUT_RANDOM),
+    E14.holds(&MOBILE_2015, COMPLETE),
+    E14.holds(&V4_8_ATOMIC, COMPLETE),
+    E14.holds(&V5_18, COMPLETE),
+    E14.holds(&V6_12_117, COMPLETE),
+    E14_TOUCHED.holds(&MOBILE_2015, COMPLETE),
+    E14_TOUCHED.holds(&V4_8_ATOMIC, COMPLETE),
+    E14_TOUCHED.holds(&V6_12_117, COMPLETE),
+    E14_BALLOON.violated(&V4_2_RELEASES, COMPLETE),
+    E14_BALLOON_TOUCHED.violated(&V4_2_RELEASES, COMPLETE),
 ];
