@@ -62,7 +62,8 @@ pub struct Sizes {
     /// Whether batches other than `lru_add` and `lru_rotate` are used. If not, the drains' looks at
     /// their counts are left out: they would read 0.
     pub operations: bool,
-    /// Whether the scenario mlocks. If not, PG_unevictable and the mlock batch are left out likewise.
+    /// Whether the scenario mlocks. If not, PG_unevictable and the mlock batch are left out
+    /// likewise.
     pub mlock: bool,
     /// Whether the folios are large: no batch keeps those.
     pub large: bool,

@@ -1,5 +1,5 @@
-//! `selvedge new --driver NAME`: a driver of movable pages to fill in, registered in the checkout that
-//! the command is run in.
+//! `selvedge new --driver NAME`: a driver of movable pages to fill in, registered in the checkout
+//! that the command is run in.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,11 @@
-//! A driver that does it right, to be copied: it keeps one thing in one page, and lets compaction move
-//! that page.
+//! A driver that does it right, to be copied: it keeps one thing in one page, and lets compaction
+//! move that page.
 //!
 //! Who may do what, and under which lock (docs/movable-driver.md says why):
 //! - the page lock is taken by the core around each callback; the driver's lock goes inside it;
 //! - `lock` protects where the thing is (`page`), what it is, and whether the page is on our list;
-//! - who frees the page needs both locks, so it takes the page lock by trylock inside `lock`, and if that
-//!   fails lets go of `lock` and waits.
+//! - who frees the page needs both locks, so it takes the page lock by trylock inside `lock`, and
+//!   if that fails lets go of `lock` and waits.
 
 use selvedge_kernel::{Cpus, Name, SpinLock, Var, plain_read, plain_write, spin_lock, spin_unlock};
 
@@ -104,7 +104,8 @@ fn alloc(k: &Kernel, page: &Folio) {
     folio_unlock(k, page);
 }
 
-/// Gives the thing up, and its page. The page may be isolated: then `page->lru` is not ours to touch.
+/// Gives the thing up, and its page. The page may be isolated: then `page->lru` is not ours to
+/// touch.
 fn free(k: &Kernel, me: usize) {
     let device: &Device = state(k);
     loop {

@@ -1,5 +1,5 @@
-//! Drivers of movable pages that are in no kernel: yours. `selvedge new --driver NAME` writes a file
-//! here and adds its line below; `selvedge check --tree NAME` runs every rule against it.
+//! Drivers of movable pages that are in no kernel: yours. `selvedge new --driver NAME` writes a
+//! file here and adds its line below; `selvedge check --tree NAME` runs every rule against it.
 
 use crate::mm::movable::{Driver, Movable};
 use crate::tree::Kind;

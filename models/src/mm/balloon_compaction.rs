@@ -1,8 +1,9 @@
 //! Balloon pages: the list of pages that the guest has given to its host.
 //!
-//! Kept: `pages_lock` inside the page lock; the walk of dequeue, which takes the page lock by trylock
-//! inside `pages_lock`; the count of isolated pages, changed together with the list; the look that ends
-//! in BUG; PagePrivate as "not isolated" up to 2015; the balloon's own mutex, taken by trylock.
+//! Kept: `pages_lock` inside the page lock; the walk of dequeue, which takes the page lock by
+//! trylock inside `pages_lock`; the count of isolated pages, changed together with the list; the
+//! look that ends in BUG; PagePrivate as "not isolated" up to 2015; the balloon's own mutex, taken
+//! by trylock.
 //! Left out: the host (nobody accesses a page in the balloon), the lists of several pages.
 //! Source: mm/balloon_compaction.c, drivers/virtio/virtio_balloon.c `virtballoon_migratepage()` of
 //! 6.1.192; 4.2, 4.5 and the posting of 2015-07-13 after kernel-lru E.1, E.4, E8.
@@ -58,7 +59,8 @@ pub struct Balloon {
     pub pages_lock: SpinLock,
     /// `b_dev_info->isolated_pages`
     pub isolated_pages: Var,
-    /// `page->lru.next` by page: 0 is the head, page n is n plus 1. Entry 0 is `b_dev_info->pages.next`.
+    /// `page->lru.next` by page: 0 is the head, page n is n plus 1. Entry 0 is
+    /// `b_dev_info->pages.next`.
     next: Vec<Var>,
     /// The list from the head, for who holds `pages_lock` and needs a page's predecessor.
     order: Private<Vec<usize>>,
@@ -133,7 +135,8 @@ pub fn count_isolated(balloon: &Balloon, by: u64) {
     plain_write(&balloon.isolated_pages, count.wrapping_add(by));
 }
 
-/// `balloon_page_insert()`: page locked, `pages_lock` held. PagePrivate is left out where nobody looks.
+/// `balloon_page_insert()`: page locked, `pages_lock` held. PagePrivate is left out where nobody
+/// looks.
 fn balloon_page_insert(k: &Kernel, balloon: &Balloon, page: &Folio) {
     __SetPageMovable(k, page);
     set_bit(PG_PRIVATE, &page.flags);
@@ -188,8 +191,8 @@ pub fn balloon_page_putback(k: &Kernel, page: &Folio) {
     spin_unlock_irqrestore(&k.cpus, &balloon.pages_lock);
 }
 
-/// `virtballoon_migratepage()`: both pages locked. `balloon_lock`, which it takes by trylock and holds to
-/// the end, is that of one migration in the scenarios, and left out.
+/// `virtballoon_migratepage()`: both pages locked. `balloon_lock`, which it takes by trylock and
+/// holds to the end, is that of one migration in the scenarios, and left out.
 fn virtballoon_migratepage(
     k: &Kernel,
     newpage: &Folio,

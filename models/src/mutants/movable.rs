@@ -112,7 +112,7 @@ pub static LOCKS_BLOCKING: Driver = Driver {
 
 /// E14: a balloon of 4.2 that lets its page go whether it is isolated or not.
 pub static RELEASES_ISOLATED: Driver = Driver {
-    name: "balloon v4.2, releases isolated",
+    name: "balloon v4.2 that releases isolated pages",
     free: |k, me| {
         let _in = enter("release");
         let (device, page): (&Balloon, _) = (state(k), &k.folios[0]);
@@ -131,7 +131,7 @@ pub static RELEASES_ISOLATED: Driver = Driver {
 
 /// E10: looks the object up under the pool's lock, and changes it without `zspage->lock`.
 pub static NO_ZSPAGE_LOCK: Driver = Driver {
-    name: "zsmalloc, no zspage->lock",
+    name: "zsmalloc without zspage->lock",
     access: |k, _| {
         let _in = enter("zs_map_object");
         let pool = zsmalloc::pool(k);
@@ -147,7 +147,7 @@ pub static NO_ZSPAGE_LOCK: Driver = Driver {
 
 /// E15: the count of isolated pages is changed before `pages_lock` is taken for the list.
 pub static COUNTS_UNLOCKED: Driver = Driver {
-    name: "balloon, counts unlocked",
+    name: "balloon that counts unlocked",
     putback_page: |k, page| {
         let _in = enter("balloon_page_putback");
         let device: &Balloon = state(k);

@@ -1,7 +1,7 @@
 //! A plain wait queue: `wait_event()` and `wake_up_all()`.
 //!
-//! Kept: the waiter that queues itself, stores its state, and looks at the condition; the waker that
-//! takes the queue's lock, and wakes all.
+//! Kept: the waiter that queues itself, stores its state, and looks at the condition; the waker
+//! that takes the queue's lock, and wakes all.
 //! Left out: exclusive waiters, `wq_has_sleeper()`.
 //! Source: include/linux/wait.h `___wait_event()`, kernel/sched/wait.c `prepare_to_wait_event()`,
 //! `__wake_up_common()`, 6.12.117.

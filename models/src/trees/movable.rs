@@ -1,8 +1,8 @@
-//! Pages that drivers have made movable: kernel-lru E. What each release has, and the trees that are
-//! about nothing else.
+//! Pages that drivers have made movable: kernel-lru E. What each release has, and the trees that
+//! are about nothing else.
 //!
-//! The releases below take all that is not about these pages from 5.6, or 5.15: they are not modelled
-//! beyond that.
+//! The releases below take all that is not about these pages from 5.6, or 5.15: they are not
+//! modelled beyond that.
 
 use crate::drivers::minimal;
 use crate::mm::movable::{self, Movable};
@@ -125,8 +125,8 @@ pub mod trees {
         ..V5_15
     };
 
-    /// An older release with 356ea3865687 of 5.18 on top: PG_isolated changed by atomic operations, so that
-    /// the wake-up that is lost without (kernel-lru E9) does not hide what else there is.
+    /// An older release with 356ea3865687 of 5.18 on top: PG_isolated changed by atomic operations,
+    /// so that the wake-up that is lost without (kernel-lru E9) does not hide what else there is.
     const fn with_atomic_isolated(
         name: &'static str,
         about: &'static str,

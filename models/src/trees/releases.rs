@@ -148,8 +148,8 @@ pub static V6_1_192: Tree = Tree {
     ..V6_1
 };
 
-/// 6.6: batches in MIGRATE_ASYNC, whose TLB flush is deferred; the new folio's mapping is no mapping
-/// for a while.
+/// 6.6: batches in MIGRATE_ASYNC, whose TLB flush is deferred; the new folio's mapping is no
+/// mapping for a while.
 pub static V6_6: Tree = Tree {
     name: "v6.6",
     movable: movable::V6_6,

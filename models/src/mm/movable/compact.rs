@@ -1,7 +1,8 @@
 //! The caller: what compaction and migration do with the pages of drivers.
 //!
-//! Kept: the look without a reference; `lru_lock`, which may be held from an earlier page; the list of
-//! what is isolated; freed?, new page, both page locks, move, unlock, put; what is put back as what.
+//! Kept: the look without a reference; `lru_lock`, which may be held from an earlier page; the list
+//! of what is isolated; freed?, new page, both page locks, move, unlock, put; what is put back as
+//! what.
 //! Left out: folios on the LRU between them (mm/compaction.rs has those); more passes than one, and
 //! then putback; direct compaction, which never waits.
 //! Source: mm/compaction.c `isolate_migratepages_block()`, mm/migrate.c `unmap_and_move()`,
@@ -32,8 +33,8 @@ pub const MOVED: &str = "a page of a driver was moved";
 /// A page was put back.
 pub const PUT_BACK: &str = "a page of a driver was put back";
 
-/// The page is on `cc->migratepages` now. Of two compactors that have it the second would corrupt the
-/// list of the first.
+/// The page is on `cc->migratepages` now. Of two compactors that have it the second would corrupt
+/// the list of the first.
 pub(super) fn isolated(page: &Folio) {
     if plain_read(&page.linked) == ON_MIGRATE_LIST {
         let message = format!("page{} is isolated by two compactors at once", page.index);
@@ -64,8 +65,8 @@ pub(super) fn drop_lru_lock(k: &Kernel, lru_locked: &mut bool) {
     }
 }
 
-/// `isolate_migratepages_block()`, at a page that may be a driver's. With `lru_locked` an earlier page
-/// has left `lru_lock` held.
+/// `isolate_migratepages_block()`, at a page that may be a driver's. With `lru_locked` an earlier
+/// page has left `lru_lock` held.
 pub fn isolate_block(k: &Kernel, page: &Folio, lru_locked: bool) -> bool {
     let _in = enter("isolate_migratepages_block");
     let mut locked = lru_locked;
@@ -77,8 +78,8 @@ pub fn isolate_block(k: &Kernel, page: &Folio, lru_locked: bool) -> bool {
     is_ours
 }
 
-/// `compact_zone()` of one page that is a driver's: isolates it, moves it, and puts it back if that does
-/// not work.
+/// `compact_zone()` of one page that is a driver's: isolates it, moves it, and puts it back if that
+/// does not work.
 pub fn compact_page(k: &Kernel, page: &Folio, who: Migrator) {
     let _in = enter("compact_zone");
     if isolate_block(k, page, false) && unmap_and_move(k, page, who).is_err() {

@@ -1,11 +1,12 @@
-//! Since 4.8: the type is in the low bits of `page->mapping` and stays there until the page is freed;
-//! `PG_isolated`, which is the core's, marks who is isolated.
+//! Since 4.8: the type is in the low bits of `page->mapping` and stays there until the page is
+//! freed; `PG_isolated`, which is the core's, marks who is isolated.
 //!
 //! Kept: reference, type, page lock, type and PG_isolated, callback, PG_isolated, in this order;
-//! `lru_lock` dropped first; the type that is sticky; what is atomic in which release; the two looks at
-//! PG_slab of 6.2.
-//! Source: mm/migrate.c `isolate_movable_page()`, `putback_movable_pages()`, `move_to_new_page()`, of
-//! 6.1.192 and 6.12.117 and, after kernel-lru E.3, 4.9 and 5.17; mm/compaction.c `PageMovable()`.
+//! `lru_lock` dropped first; the type that is sticky; what is atomic in which release; the two
+//! looks at PG_slab of 6.2.
+//! Source: mm/migrate.c `isolate_movable_page()`, `putback_movable_pages()`, `move_to_new_page()`,
+//! of 6.1.192 and 6.12.117 and, after kernel-lru E.3, 4.9 and 5.17; mm/compaction.c
+//! `PageMovable()`.
 
 use selvedge_kernel::{
     __clear_bit, __set_bit, clear_bit, enter, fail_about, kernel_assert, plain_read, plain_write,
@@ -21,7 +22,8 @@ use crate::mm::migrate::{Errno, ISOLATION, Migrator};
 use crate::mm::swap::{folio_put, folio_try_get};
 use crate::{Folio, Kernel};
 
-/// 4.8 to 5.17 (bda807d44454): `PG_isolated` is changed by plain loads and stores of the whole word.
+/// 4.8 to 5.17 (bda807d44454): `PG_isolated` is changed by plain loads and stores of the whole
+/// word.
 pub static V4_8: Core = Core {
     name: "v4.8",
     set_movable,
@@ -81,8 +83,8 @@ fn clear_movable(page: &Folio) {
     plain_write(&page.mapping, PAGE_MAPPING_MOVABLE);
 }
 
-/// `__PageMovable()`: without a lock, so that it may be wrong the next moment; and wrong at once of a
-/// page whose `mapping` is something else of its owner's.
+/// `__PageMovable()`: without a lock, so that it may be wrong the next moment; and wrong at once of
+/// a page whose `mapping` is something else of its owner's.
 fn __PageMovable(page: &Folio) -> bool {
     plain_read(&page.mapping) & PAGE_MAPPING_FLAGS == PAGE_MAPPING_MOVABLE
 }
@@ -93,7 +95,8 @@ fn PageMovable(page: &Folio) -> bool {
     mapping & PAGE_MAPPING_FLAGS == PAGE_MAPPING_MOVABLE && mapping & !PAGE_MAPPING_FLAGS != 0
 }
 
-/// 6.2: pairs with the barriers of slab: PG_slab is set before its fields are written, and cleared after.
+/// 6.2: pairs with the barriers of slab: PG_slab is set before its fields are written, and cleared
+/// after.
 fn is_movable_and_no_slab(page: &Folio) -> bool {
     if test_bit(PG_SLAB, &page.flags) {
         return false;
@@ -171,8 +174,8 @@ fn putback(k: &Kernel, page: &Folio, me: usize, ops: &Ops) {
     folio_put(k, page, ISOLATION);
 }
 
-/// Up to 5.17: takes the page lock to clear PG_isolated of a page that its driver has released. Later
-/// releases leave that to `free_pages_prepare()`.
+/// Up to 5.17: takes the page lock to clear PG_isolated of a page that its driver has released.
+/// Later releases leave that to `free_pages_prepare()`.
 fn freed_under_us_5_17(k: &Kernel, page: &Folio, me: usize) {
     if __PageMovable(page) {
         folio_lock(k, page, me);
@@ -183,8 +186,8 @@ fn freed_under_us_5_17(k: &Kernel, page: &Folio, me: usize) {
     }
 }
 
-/// `move_to_new_page()`; `migrate_movable_ops_page()` of 6.12.117. A page that has been released is done
-/// with.
+/// `move_to_new_page()`; `migrate_movable_ops_page()` of 6.12.117. A page that has been released is
+/// done with.
 fn move_to_new_page(
     k: &Kernel,
     dst: &Folio,

@@ -1,5 +1,6 @@
 //! Pages that their driver has made movable: balloons, zsmalloc, and whoever wrote the same three
-//! callbacks. (`PageMobile` as posted in 2015, `PageMovable` since 4.8, `movable_operations` since 6.0.)
+//! callbacks. (`PageMobile` as posted in 2015, `PageMovable` since 4.8, `movable_operations` since
+//! 6.0.)
 //!
 //! | file         | what                                                                       |
 //! |--------------|----------------------------------------------------------------------------|
@@ -11,9 +12,9 @@
 //! | `others.rs`  | who may have the page next                                                 |
 //!
 //! A page is a [`Folio`] of the kernel that nobody else uses: it begins free
-//! ([`crate::Sizes::absent`]), and its driver allocates it.
-//! `page->mapping` is [`NO_MAPPING`], or [`DRIVER_OPS`] with a type in its low two bits; the type of a
-//! page without a mapping of its own was a magic value of `_mapcount` until 4.7.
+//! ([`crate::Sizes::absent`]), and its driver allocates it. `page->mapping` is [`NO_MAPPING`], or
+//! [`DRIVER_OPS`] with a type in its low two bits; the type of a page without a mapping of its own
+//! was a magic value of `_mapcount` until 4.7.
 //! Left out: zones, the free scanner (the target is the spare page), statistics, large folios.
 
 #![allow(non_snake_case, reason = "the kernel's own names")]
@@ -48,7 +49,8 @@ pub const PG_SLAB: Bit = Bit { nr: 9, name: "PG_slab" };
 
 /// `page->mapping` of a page that is nobody's.
 pub const NO_MAPPING: u64 = 0;
-/// Where the driver's operations are: what `page->mapping` of its pages points to, without the type.
+/// Where the driver's operations are: what `page->mapping` of its pages points to, without the
+/// type.
 pub const DRIVER_OPS: u64 = 4;
 /// `PAGE_MAPPING_MOVABLE`, a value of the low bits of `page->mapping`.
 pub const PAGE_MAPPING_MOVABLE: u64 = 2;
@@ -100,8 +102,8 @@ pub struct Core {
     pub set_movable: fn(&Folio),
     /// `__ClearPageMovable()`, page locked.
     pub clear_movable: fn(&Folio),
-    /// What `isolate_migratepages_block()` does about a page that is not on the LRU; `true` if it is
-    /// isolated. Told whether `lru_lock` is held, and says so.
+    /// What `isolate_migratepages_block()` does about a page that is not on the LRU; `true` if it
+    /// is isolated. Told whether `lru_lock` is held, and says so.
     pub isolate_non_lru: fn(&Kernel, &Folio, &mut bool) -> bool,
     /// What `putback_movable_pages()` takes for a page of a driver.
     pub is_movable: fn(&Folio) -> bool,

@@ -1,8 +1,9 @@
-//! Who may have a page next, once its driver has freed it: both use its flags without atomic operations
-//! while nobody else can know the page.
+//! Who may have a page next, once its driver has freed it: both use its flags without atomic
+//! operations while nobody else can know the page.
 //!
-//! Source: mm/filemap.c `__filemap_add_folio()` callers (`__SetPageLocked()` of a new page); mm/slub.c
-//! `alloc_slab_page()` of 6.12.117, for its order of PG_slab and the fields that overlay `mapping`.
+//! Source: mm/filemap.c `__filemap_add_folio()` callers (`__SetPageLocked()` of a new page);
+//! mm/slub.c `alloc_slab_page()` of 6.12.117, for its order of PG_slab and the fields that overlay
+//! `mapping`.
 
 use selvedge_kernel::{
     __set_bit, Name, enter, fail_about, plain_write, reached, smp_wmb, test_bit,
@@ -30,8 +31,8 @@ pub fn add_to_page_cache(k: &Kernel, page: &Folio) {
     folio_unlock(k, page);
 }
 
-/// A new page of slab. What is in the place of `mapping` is slab's, and may look like the type of a movable
-/// page; whether a release has a field there that can is not modelled.
+/// A new page of slab. What is in the place of `mapping` is slab's, and may look like the type of a
+/// movable page; whether a release has a field there that can is not modelled.
 pub fn alloc_slab_page(page: &Folio) {
     let _in = enter("alloc_slab_page");
     alloc_page(page, Name::new("slab"));

@@ -1,11 +1,12 @@
-//! Before 4.8: a page's type is a magic value of `_mapcount`, and nothing marks a page that is isolated
-//! but what its driver may do.
+//! Before 4.8: a page's type is a magic value of `_mapcount`, and nothing marks a page that is
+//! isolated but what its driver may do.
 //!
-//! Kept: the order of reference, page lock, look and callback; what is looked at without the lock; that
-//! `lru_lock` may still be held.
+//! Kept: the order of reference, page lock, look and callback; what is looked at without the lock;
+//! that `lru_lock` may still be held.
 //! Left out: the type's second value in the series (balloon pages keep their own; both count).
-//! Source: Gioh Kim's posting of 2015-07-13 as quoted in Mel Gorman's review, `isolate_mobilepage()`,
-//! `putback_mobilepage()`; mm/balloon_compaction.c and mm/migrate.c of 4.2 after kernel-lru E.1.
+//! Source: Gioh Kim's posting of 2015-07-13 as quoted in Mel Gorman's review,
+//! `isolate_mobilepage()`, `putback_mobilepage()`; mm/balloon_compaction.c and mm/migrate.c of 4.2
+//! after kernel-lru E.1.
 
 use selvedge_kernel::{
     atomic_read, atomic_set, enter, fail_about, plain_read, plain_write, reached, test_bit,
@@ -126,8 +127,9 @@ fn putback_mobilepage(k: &Kernel, page: &Folio, me: usize) {
     folio_put(k, page, ISOLATION);
 }
 
-/// `__unmap_and_move()`: `a_ops->migratepage` of a page that is mobile; one that is not goes the way of
-/// an LRU page without a mapping, `migrate_page()`, which takes its contents for anonymous memory.
+/// `__unmap_and_move()`: `a_ops->migratepage` of a page that is mobile; one that is not goes the
+/// way of an LRU page without a mapping, `migrate_page()`, which takes its contents for anonymous
+/// memory.
 fn move_mobile_page(k: &Kernel, dst: &Folio, src: &Folio, who: Migrator) -> Result<(), Errno> {
     let _in = enter("move_to_new_page");
     if (k.tree.movable.core.is_movable)(src) {
@@ -184,8 +186,8 @@ fn balloon_page_isolate(k: &Kernel, page: &Folio) -> bool {
     false
 }
 
-/// 4.2: `balloon_page_putback()`. The reference goes before the lock; and not at all if the page is no
-/// balloon page any more, which is warned of.
+/// 4.2: `balloon_page_putback()`. The reference goes before the lock; and not at all if the page is
+/// no balloon page any more, which is warned of.
 fn balloon_page_putback(k: &Kernel, page: &Folio, me: usize) {
     let _in = enter("balloon_page_putback");
     folio_lock(k, page, me);

@@ -1,6 +1,7 @@
-//! What Mel Gorman asked of the series of 2015-07-13 ("mm/compaction: enable mobile-page migration", by
-//! Gioh Kim), as rules. Those that a monitor keeps have the monitor's sentence, in `proofs/src/rules.rs`:
-//! M4, M5, M7. M11, that the rules are written down, is what `docs/movable-driver.md` is for.
+//! What Mel Gorman asked of the series of 2015-07-13 ("mm/compaction: enable mobile-page
+//! migration", by Gioh Kim), as rules. Those that a monitor keeps have the monitor's sentence, in
+//! `proofs/src/rules.rs`: M4, M5, M7. M11, that the rules are written down, is what
+//! `docs/movable-driver.md` is for.
 
 use selvedge_kernel::Rule;
 
@@ -10,15 +11,17 @@ pub const M1: Rule = Rule("M1: no update of an isolated page's data is lost");
 pub const M2: Rule = Rule("M2: a page that its driver has freed is not handed to the driver");
 /// "halt attempted accesses until migration is complete"
 pub const M3: Rule = Rule("M3: who accesses a page that migrates finds the page that it is then");
-/// "It assumes that any users of this interface can prevent parallel compaction attempts via the page
-/// lock."
+/// "It assumes that any users of this interface can prevent parallel compaction attempts via the
+/// page lock."
 pub const M6: Rule = Rule("M6: a page is isolated by one compactor at a time");
-/// "We should not expand the role of the page->lock in the general case"; `zone->lru_lock` is the other
-/// lock of the core's that a callback of 2015 may find held.
+/// "We should not expand the role of the page->lock in the general case"; `zone->lru_lock` is the
+/// other lock of the core's that a callback of 2015 may find held.
 pub const M8: Rule = Rule("M8: a callback is called with no lock of the core's but the page lock");
-/// "there is a disconnect between movable and mobile pages"; "a single view on what a movable page is"
+/// "there is a disconnect between movable and mobile pages"; "a single view on what a movable page
+/// is"
 pub const M9: Rule = Rule("M9: a page is put back as what it was isolated as");
-/// "This definition of Mobility would prevent LRU pages ever being considered mobile in the same way."
+/// "This definition of Mobility would prevent LRU pages ever being considered mobile in the same
+/// way."
 pub const M10: Rule = Rule("M10: a page on the LRU is isolated by the same interface");
 /// kernel-lru E14.
 pub const A_RELEASED_PAGE_IS_FREED: Rule =

@@ -1,5 +1,5 @@
-//! 5.17 to 6.12 (c4549b871102): a page that is isolated stays in its zspage, and the zspage on its list.
-//! Who frees the zspage takes the lock of each page, and clears their type under it.
+//! 5.17 to 6.12 (c4549b871102): a page that is isolated stays in its zspage, and the zspage on its
+//! list. Who frees the zspage takes the lock of each page, and clears their type under it.
 //!
 //! | release | `zs_free()`, `zs_page_migrate()`, `zs_map_object()`        | the lists     |
 //! |---------|------------------------------------------------------------|---------------|
@@ -140,8 +140,8 @@ fn let_go(k: &Kernel, pool: &Pool, newpage: &Folio, page: &Folio) {
     put_page(k, page);
 }
 
-/// `zs_map_object()`, an update, `zs_unmap_object()`: `zspage->lock` is what keeps migration out; the pool's
-/// is only held until that is taken.
+/// `zs_map_object()`, an update, `zs_unmap_object()`: `zspage->lock` is what keeps migration out;
+/// the pool's is only held until that is taken.
 fn zs_map_object(k: &Kernel) {
     let _in = enter("zs_map_object");
     let pool = pool(k);

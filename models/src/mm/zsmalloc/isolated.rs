@@ -1,9 +1,9 @@
-//! 4.8 to 5.16: the first isolated page takes its zspage off the lists, and the last one that is moved or
-//! put back returns it; whoever empties a zspage meanwhile leaves the freeing to that.
+//! 4.8 to 5.16: the first isolated page takes its zspage off the lists, and the last one that is
+//! moved or put back returns it; whoever empties a zspage meanwhile leaves the freeing to that.
 //!
-//! 5.3 (701d678599d0) lets `zs_destroy_pool()` wait for isolated pages by a counter and a flag; 5.16
-//! (afe8605ca454, and stable) puts a barrier between the two. 4.14 (77ff465799c6) lets an empty
-//! zspage migrate, 5.3 (1a87aa03597e) frees it then.
+//! 5.3 (701d678599d0) lets `zs_destroy_pool()` wait for isolated pages by a counter and a flag;
+//! 5.16 (afe8605ca454, and stable) puts a barrier between the two. 4.14 (77ff465799c6) lets an
+//! empty zspage migrate, 5.3 (1a87aa03597e) frees it then.
 
 use selvedge_kernel::{
     atomic_dec, atomic_inc, atomic_read, enter, flush_work, kernel_assert, plain_read, plain_write,

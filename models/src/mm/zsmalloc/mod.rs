@@ -6,10 +6,11 @@
 //! | `isolated.rs` | 4.8 to 5.16: a zspage with isolated pages is on no list; `zs_destroy_pool()` |
 //! | `current.rs`  | 5.17 to 6.12: PG_isolated is enough; the locks of 5.17, 6.1 and 6.12      |
 //!
-//! Kept: one zspage with all its pages, its list, the count of objects and of isolated pages; which lock
-//! protects what, in their order; what is freed when; the walks of the chain.
-//! Scaled: one class, one zspage, one object, in the first page. The reader-writer locks are spinlocks:
-//! readers never meet in the scenarios but for `lock_zspage()`, which then waits for an accessor.
+//! Kept: one zspage with all its pages, its list, the count of objects and of isolated pages; which
+//! lock protects what, in their order; what is freed when; the walks of the chain.
+//! Scaled: one class, one zspage, one object, in the first page. The reader-writer locks are
+//! spinlocks: readers never meet in the scenarios but for `lock_zspage()`, which then waits for an
+//! accessor.
 //! Left out: the handle's pin bit of 4.8 to 5.16, and with it accesses there; statistics; shrinker.
 //! Source: mm/zsmalloc.c of 6.1.192 and 6.12.117; 4.9.y with 701d678599d0 for the older ones; the
 //! postings of 77ff465799c6, 1a87aa03597e, 701d678599d0, afe8605ca454, c4549b871102, 2505a981114d.
@@ -192,8 +193,8 @@ fn create_page_chain(pool: &Pool, pages: &[&Folio]) {
     }
 }
 
-/// `replace_sub_page()`, and the object's handle: the part of `zs_page_migrate()` that is the same in all
-/// releases. Both pages are locked.
+/// `replace_sub_page()`, and the object's handle: the part of `zs_page_migrate()` that is the same
+/// in all releases. Both pages are locked.
 fn replace_sub_page(k: &Kernel, pool: &Pool, newpage: &Folio, oldpage: &Folio) {
     copy_page(newpage, oldpage);
     if plain_read(&pool.handle) == oldpage.index as u64 + 1 {
@@ -312,8 +313,8 @@ fn lock_zspage_unguarded(k: &Kernel, pool: &Pool, me: usize) {
     }
 }
 
-/// Since 5.19 (2505a981114d): looks at the chain under `zspage->lock`, which migration takes, and waits
-/// for a locked page outside it.
+/// Since 5.19 (2505a981114d): looks at the chain under `zspage->lock`, which migration takes, and
+/// waits for a locked page outside it.
 fn lock_zspage(k: &Kernel, pool: &Pool, me: usize) {
     let _in = enter("lock_zspage");
     let mut locked: Option<&Folio> = None;
@@ -358,7 +359,8 @@ pub fn flush_free_work(k: &Kernel) {
     zs_flush_migration(k, pool(k), 0);
 }
 
-/// For scenarios: the last object has been freed while a page was locked, and `free_work` has not run yet.
+/// For scenarios: the last object has been freed while a page was locked, and `free_work` has not
+/// run yet.
 pub fn left_to_free_work(k: &Kernel) {
     let pool = pool(k);
     obj_free(pool);

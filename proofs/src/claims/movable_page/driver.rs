@@ -1,8 +1,8 @@
 //! Every rule, against each driver of models/src/drivers: `selvedge check --tree NAME`.
 //!
-//! A row for each rule and each thing that may happen, so that what a driver gets wrong is shown by as few
-//! tasks as can show it; then two compactors with an access, and with a free. (All four at once take
-//! millions of executions, and any two that conflict are in one of these.)
+//! A row for each rule and each thing that may happen, so that what a driver gets wrong is shown by
+//! as few tasks as can show it; then two compactors with an access, and with a free. (All four at
+//! once take millions of executions, and any two that conflict are in one of these.)
 
 use selvedge_kernel::{KERNEL_ASSERTIONS_HOLD, fail_about, join};
 use selvedge_models::drivers::{COUNT, TREES};
@@ -13,11 +13,11 @@ use selvedge_models::mm::movable::{
 use selvedge_models::mm::swap::folio_get;
 use selvedge_models::trees::V6_12_117;
 use selvedge_models::{Kernel, Sizes};
-use selvedge_monitors::{LOCKS_HAVE_ONE_ORDER, REFERENCES_BALANCE};
+use selvedge_monitors::REFERENCES_BALANCE;
 use selvedge_trace::Rule;
 
 use super::{
-    COMPLETE, M4, M7, ONE_PAGE, READER, allocated, compactor, frees, isolated, updates_are_kept,
+    COMPLETE, M4, M5, M7, ONE_PAGE, READER, allocated, compactor, frees, isolated, updates_are_kept,
 };
 use crate::{Claim, Scenario, Topic};
 
@@ -54,7 +54,7 @@ fn puts_back(k: &Kernel, cpu: usize) -> usize {
 
 /// The driver has freed its page, or the one that it was moved to.
 fn all_is_freed(k: &Kernel) {
-    for page in k.folios.iter().filter(|page| page.freed.peek() == 0) {
+    if let Some(page) = k.folios.iter().find(|page| page.freed.peek() == 0) {
         let message = format!("page{} is the driver's no more, and is not freed", page.index);
         fail_about(A_RELEASED_PAGE_IS_FREED, message, page.refcount.object());
     }
@@ -194,7 +194,7 @@ const ASKED: [Topic; 14] = [
     topic(REFERENCES_BALANCE, &FREE_VS_MOVE, &[MOVED]),
     topic(M1, &ACCESS_BESIDE, &[MOVED]),
     topic(A_RELEASED_PAGE_IS_FREED, &FREE_BESIDE, &[PUT_BACK]),
-    topic(LOCKS_HAVE_ONE_ORDER, &FREE_VS_MOVE, &[MOVED]),
+    topic(M5, &FREE_VS_MOVE, &[MOVED]),
 ];
 
 pub(in crate::claims) static CLAIMS: [Claim; ASKED.len() * COUNT] = {

@@ -32,11 +32,11 @@ pub(super) use isolation::CLAIMS as ISOLATION;
 pub(super) use putback::CLAIMS as PUTBACK;
 pub(super) use zsmalloc::CLAIMS as ZSMALLOC;
 
-/// "the putback may be responsible for waking up any tasks waiting to access the page" (Mel Gorman): the
-/// wait graph's rule.
+/// "the putback may be responsible for waking up any tasks waiting to access the page" (Mel
+/// Gorman): the wait graph's rule.
 const M4: Rule = NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
-/// "drivers will need to be careful that it is safe to sleep": nobody waits for a sleeper with what the
-/// sleeper needs.
+/// "drivers will need to be careful that it is safe to sleep": nobody waits for a sleeper with what
+/// the sleeper needs.
 const M5: Rule = NOBODY_WAITS_FOR_EVER;
 /// "It also assumes that the caller does not recursively hold the page lock already."
 const M7: Rule = NOBODY_WAITS_FOR_EVER;

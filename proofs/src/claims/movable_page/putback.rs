@@ -1,4 +1,5 @@
-//! Moving an isolated page, or putting it back, while its driver releases it and others wait for its lock.
+//! Moving an isolated page, or putting it back, while its driver releases it and others wait for
+//! its lock.
 
 use selvedge_kernel::{fail_about, join};
 use selvedge_models::mm::filemap::{
@@ -40,7 +41,7 @@ fn release_vs_move(k: &Kernel) {
 
 /// The driver has freed what it had: nobody has a page any more.
 fn all_is_freed(k: &Kernel) {
-    for page in k.folios.iter().filter(|page| page.freed.peek() == 0) {
+    if let Some(page) = k.folios.iter().find(|page| page.freed.peek() == 0) {
         let message = format!("page{} was released, and is not freed", page.index);
         fail_about(A_RELEASED_PAGE_IS_FREED, message, page.refcount.object());
     }
@@ -130,7 +131,7 @@ static LOCKED_WHILE_MOVED: Scenario = Scenario {
 
 static CALLER_HAS_THE_LOCK: Scenario = Scenario {
     name: "putback_by_who_has_the_page_lock",
-    about: "The page is isolated, and put back by a caller that holds its lock. No caller of the kernel does.",
+    about: "The page is isolated, and put back by a caller that holds its lock, as none does.",
     sizes: ONE_PAGE,
     play: |k| {
         isolated(k);

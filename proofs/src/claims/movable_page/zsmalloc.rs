@@ -178,8 +178,8 @@ const E6: Topic = topic(
     "kernel-lru:E6",
     &[MOVED, "free_work has locked a zspage"],
 );
-/// The sheet has it violated since 4.8. Until 77ff465799c6 (4.14) a migration of an empty zspage failed,
-/// under class->lock, and putback told free_work.
+/// The sheet has it violated since 4.8. Until 77ff465799c6 (4.14) a migration of an empty zspage
+/// failed, under class->lock, and putback told free_work.
 const E6_REFUSED: Topic = Topic {
     source: "own: mm/zsmalloc.c of 4.9.y: zs_page_migrate() returns -EBUSY for an empty zspage \
              (kernel-lru:E6 has it violated from 4.8 on)",
