@@ -34,10 +34,12 @@ pub mod sched {
     //! kernel/sched/
     pub mod wait_bit;
 }
+mod func;
 mod kernel;
 mod tree;
 pub mod trees;
 
+pub use func::Func;
 pub use kernel::{
     BH_LOCK, BH_UPTODATE, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PAGE_CACHE, PG_ACTIVE,
     PG_DIRTY, PG_LOCKED, PG_LRU, PG_MLOCKED, PG_PRIVATE, PG_SWAPBACKED, PG_UNEVICTABLE,

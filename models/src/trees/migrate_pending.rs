@@ -1,6 +1,5 @@
 //! The patches of February 2021 that wanted per-CPU caches out of the way of migration.
 
-use crate::Tree;
 use crate::fs::buffer::{Buffer, InstallCheck};
 use crate::mm::migrate::{
     migrate_finish_2021_02_16, migrate_finish_bool, migrate_finish_rfc, migrate_pending_plain,
@@ -9,6 +8,7 @@ use crate::mm::migrate::{
 use crate::mm::swap::Swap;
 use crate::tree::Kind;
 use crate::trees::V5_11;
+use crate::{Tree, func};
 
 /// Re: \[PATCH v2\] \[RFC\] mm: fs: Invalidate BH LRU during page migration (Minchan Kim,
 /// 2021-02-11): a counter, read before `bh_lru_lock()`.
@@ -19,9 +19,9 @@ pub static RFC_MIGRATE_PENDING: Tree = Tree {
     about: "migrate_pending counter, Minchan Kim, mail of 2021-02-11",
     buffer: Buffer { install_check: InstallCheck::BeforeLock, ..V5_11.buffer },
     swap: Swap {
-        lru_cache_disable: migrate_prep_rfc,
-        lru_cache_enable: migrate_finish_rfc,
-        lru_cache_disabled: migrate_pending_rfc,
+        lru_cache_disable: func!(migrate_prep_rfc),
+        lru_cache_enable: func!(migrate_finish_rfc),
+        lru_cache_disabled: func!(migrate_pending_rfc),
         ..V5_11.swap
     },
     ..V5_11
@@ -34,9 +34,9 @@ pub static RFC_MIGRATE_PENDING_BOOL: Tree = Tree {
     about: "the same with a plain bool, as in Chris Goldsworthy's v2 that it answers to",
     pending_name: "bh_lru_disabled",
     swap: Swap {
-        lru_cache_disable: migrate_prep_bool,
-        lru_cache_enable: migrate_finish_bool,
-        lru_cache_disabled: migrate_pending_plain,
+        lru_cache_disable: func!(migrate_prep_bool),
+        lru_cache_enable: func!(migrate_finish_bool),
+        lru_cache_disabled: func!(migrate_pending_plain),
         ..RFC_MIGRATE_PENDING.swap
     },
     ..RFC_MIGRATE_PENDING
@@ -59,9 +59,9 @@ pub static RFC_2021_02_16: Tree = Tree {
     base: "v5.11",
     about: "[RFC 1/2] mm: disable LRU pagevec during the migration, Minchan Kim, 2021-02-16",
     swap: Swap {
-        lru_cache_disable: migrate_prep_2021_02_16,
-        lru_cache_enable: migrate_finish_2021_02_16,
-        lru_cache_disabled: migrate_pending_plain,
+        lru_cache_disable: func!(migrate_prep_2021_02_16),
+        lru_cache_enable: func!(migrate_finish_2021_02_16),
+        lru_cache_disabled: func!(migrate_pending_plain),
         ..V5_11.swap
     },
     ..V5_11

@@ -1,6 +1,5 @@
 //! Deliberate faults, each in one place. Some claim must catch each.
 
-use crate::Tree;
 use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
 use crate::mm::filemap::{Filemap, FolioLockFault};
 use crate::mm::swap::{
@@ -10,6 +9,7 @@ use crate::mm::swap::{
 use crate::mm::vmscan::{Putback, Vmscan};
 use crate::tree::Kind;
 use crate::trees::{V5_11, V5_13, V5_18, V6_1};
+use crate::{Tree, func};
 
 /// 5.18 without `synchronize_rcu()`.
 pub static V5_18_NO_SYNCHRONIZE_RCU: Tree = Tree {
@@ -17,7 +17,7 @@ pub static V5_18_NO_SYNCHRONIZE_RCU: Tree = Tree {
     kind: Kind::Mutant,
     base: "v5.18",
     about: "5.18 with synchronize_rcu() dropped from lru_cache_disable()",
-    swap: Swap { lru_cache_disable: lru_cache_disable_without_rcu, ..V5_18.swap },
+    swap: Swap { lru_cache_disable: func!(lru_cache_disable_without_rcu), ..V5_18.swap },
     ..V5_18
 };
 

@@ -1,6 +1,5 @@
 //! Releases.
 
-use crate::Tree;
 use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
 use crate::mm::compaction::Compaction;
 use crate::mm::filemap::Filemap;
@@ -20,6 +19,7 @@ use crate::mm::swap::{
 };
 use crate::mm::vmscan::{SortFolio, Vmscan};
 use crate::tree::Kind;
+use crate::{Tree, func};
 
 /// 5.11: `migrate_prep()` drains once and disables nothing.
 pub static V5_11: Tree = Tree {
@@ -36,9 +36,9 @@ pub static V5_11: Tree = Tree {
         unlock: UnlockBuffer::FullBarrier,
     },
     swap: Swap {
-        lru_cache_disable: migrate_prep,
-        lru_cache_enable: no_migrate_finish,
-        lru_cache_disabled: never_pending,
+        lru_cache_disable: func!(migrate_prep),
+        lru_cache_enable: func!(no_migrate_finish),
+        lru_cache_disabled: func!(never_pending),
         bh_lru_drain: BhLruDrain::Never,
         drain_generation: DrainGeneration::AsWritten,
         disable_drain: DisableDrain::Forced,
@@ -87,9 +87,9 @@ pub static V5_13: Tree = Tree {
     pending_name: "lru_disable_count",
     buffer: Buffer { install_check: InstallCheck::BeforeLock, ..V5_11.buffer },
     swap: Swap {
-        lru_cache_disable: lru_cache_disable_by_work,
-        lru_cache_enable,
-        lru_cache_disabled,
+        lru_cache_disable: func!(lru_cache_disable_by_work),
+        lru_cache_enable: func!(lru_cache_enable),
+        lru_cache_disabled: func!(lru_cache_disabled),
         bh_lru_drain: BhLruDrain::EveryDrain,
         ..V5_11.swap
     },
@@ -116,7 +116,7 @@ pub static V5_18: Tree = Tree {
     about: "Linux 5.18: synchronize_rcu() orders the counter (ff042f4a9b05, c0226eb8bde8)",
     buffer: Buffer { install_check: InstallCheck::UnderLock, ..V5_11.buffer },
     swap: Swap {
-        lru_cache_disable: lru_cache_disable_by_rcu,
+        lru_cache_disable: func!(lru_cache_disable_by_rcu),
         forced_drain: ForcedDrain::WhereNeeded,
         lru_add: LruAdd::SetLast,
         ..V5_15.swap
@@ -131,7 +131,7 @@ pub static V6_1: Tree = Tree {
     name: "v6.1",
     base: "v6.1",
     about: "Linux 6.1: synchronize_rcu_expedited() (31733463372e)",
-    swap: Swap { lru_cache_disable: lru_cache_disable_by_rcu_expedited, ..V5_18.swap },
+    swap: Swap { lru_cache_disable: func!(lru_cache_disable_by_rcu_expedited), ..V5_18.swap },
     ..V5_18
 };
 

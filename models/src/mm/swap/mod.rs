@@ -27,17 +27,17 @@ pub use batch::*;
 pub use drain::*;
 pub use release::*;
 
-use crate::Kernel;
+use crate::{Func, Kernel};
 
 /// What differs between trees.
 #[derive(Clone, Copy, Debug)]
 pub struct Swap {
     /// `lru_cache_disable()`; `migrate_prep()` until 5.12.
-    pub lru_cache_disable: fn(&Kernel),
+    pub lru_cache_disable: Func<fn(&Kernel)>,
     /// `lru_cache_enable()`; `migrate_finish()` of the RFCs.
-    pub lru_cache_enable: fn(&Kernel),
+    pub lru_cache_enable: Func<fn(&Kernel)>,
     /// `lru_cache_disabled()`; `migrate_pending()` of the RFCs.
-    pub lru_cache_disabled: fn(&Kernel) -> bool,
+    pub lru_cache_disabled: Func<fn(&Kernel) -> bool>,
     /// Who drains bh_lrus together with the batches.
     pub bh_lru_drain: BhLruDrain,
     /// `__lru_add_drain_all()`: the generation.
