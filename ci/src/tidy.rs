@@ -79,6 +79,10 @@ fn unwanted(file: &str, line: &str) -> Option<String> {
     if let Some((a, b)) = found {
         return Some(format!("{a}{b}: finish it, or say what is left out"));
     }
+    let compares_addresses = line.contains(concat!("fn_addr", "_eq"));
+    if compares_addresses {
+        return Some("functions have no identity: compare an enum or a name".into());
+    }
     let names_engine = line.contains("loom::") || line.contains("shuttle::");
     let may = ["crates/explore/", "crates/dpor/", "ci/"].iter().any(|dir| file.starts_with(dir));
     (names_engine && !may).then(|| "only explore and dpor name an engine".into())
