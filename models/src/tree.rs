@@ -16,6 +16,8 @@ use crate::mm::vmscan::Vmscan;
 pub enum Kind {
     /// A release.
     Release,
+    /// A release as it can be configured: a `CONFIG_` or a sysctl.
+    Setting,
     /// A patch as somebody posted it, on top of a release.
     Patch,
     /// A deliberate fault of ours, to see that some claim notices.
@@ -116,6 +118,7 @@ fn fields(file: &'static str, debug: &str) -> Vec<Decision> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mm::filemap::PageWait;
     use crate::trees;
 
     #[test]
@@ -141,6 +144,22 @@ mod tests {
         assert_eq!(disable(&trees::V5_18_NO_SYNCHRONIZE_RCU), "lru_cache_disable_without_rcu");
         assert_eq!(value_in(&trees::V5_11, "lru_cache_enable"), "no_migrate_finish");
         assert_eq!(value_in(&trees::V5_11, "lru_cache_disabled"), "never_pending");
+    }
+
+    /// kernel-migrate 0: 5.9 rewrote the wait.
+    #[test]
+    fn up_to_5_8_a_waiter_retries() {
+        assert_eq!(trees::V5_6.filemap.wait, PageWait::Retry);
+        assert_eq!(trees::V5_11.filemap.wait, PageWait::Bounded);
+    }
+
+    /// A kind is not inherited by whoever says `..BASE`.
+    #[test]
+    fn a_release_is_called_so_and_is_configured_as_usual() {
+        for tree in trees::ALL.iter().filter(|tree| tree.kind == Kind::Release) {
+            assert_eq!(tree.filemap.unfairness, Filemap::SINCE_5_9.unfairness, "{}", tree.name);
+            assert!(!tree.preempt_rt, "{}", tree.name);
+        }
     }
 
     #[test]

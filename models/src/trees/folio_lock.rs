@@ -40,6 +40,7 @@ pub static L2: Tree = release(
 /// The sysctl set to 0.
 pub static L2_UNFAIRNESS_0: Tree = Tree {
     name: "L2-unfairness-0",
+    kind: Kind::Setting,
     base: "L2",
     about: "L2 with sysctl_page_lock_unfairness = 0: the lock is always handed over",
     filemap: Filemap { unfairness: 0, ..L2.filemap },
@@ -49,6 +50,7 @@ pub static L2_UNFAIRNESS_0: Tree = Tree {
 /// The sysctl set to a number that nobody counts up to.
 pub static L2_UNFAIRNESS_INF: Tree = Tree {
     name: "L2-unfairness-inf",
+    kind: Kind::Setting,
     base: "L2",
     about: "L2 with sysctl_page_lock_unfairness = INT_MAX: the lock is never handed over",
     filemap: Filemap { unfairness: Filemap::UNLIMITED, ..L2.filemap },

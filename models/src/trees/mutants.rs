@@ -233,7 +233,7 @@ pub static A5_NO_BARRIER_AFTER_STATE: Tree = folio_lock(
 /// The bit handed over at once: 5.9-rc, before 5ef64cc8987a.
 pub static UNFAIRNESS_0: Tree = Tree {
     name: "v6.1-unfairness-0",
-    kind: Kind::Mutant,
+    kind: Kind::Setting,
     base: "v6.1",
     about: "6.1 with sysctl_page_lock_unfairness = 0: strict hand-off",
     filemap: Filemap { unfairness: 0, ..V6_1.filemap },

@@ -2,7 +2,7 @@
 
 use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
 use crate::mm::compaction::Compaction;
-use crate::mm::filemap::Filemap;
+use crate::mm::filemap::{Filemap, PageWait};
 use crate::mm::gup::{GUP_PIN_COUNTING_BIAS, Gup, LongtermDrain};
 use crate::mm::memory::EntryWait;
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
@@ -70,12 +70,14 @@ pub static V5_11: Tree = Tree {
     filemap: Filemap::SINCE_5_9,
 };
 
-/// 5.6: `__lru_add_drain_all()` with a seqcount latch (eef1a429f234), as it was from 5.5 to 5.8.
+/// 5.6: `__lru_add_drain_all()` with a seqcount latch (eef1a429f234), as it was from 5.5 to 5.8; who
+/// waits for a page lock tries it itself, as from 4.14 to 5.8.
 pub static V5_6: Tree = Tree {
     name: "v5.6",
     base: "v5.6",
-    about: "Linux 5.6: lru_add_drain_all() with a seqcount latch (eef1a429f234), otherwise as 5.11",
+    about: "Linux 5.6: lru_add_drain_all() with a seqcount latch (eef1a429f234), waiters retry",
     swap: Swap { drain_generation: DrainGeneration::Latch, ..V5_11.swap },
+    filemap: Filemap { wait: PageWait::Retry, ..V5_11.filemap },
     ..V5_11
 };
 
@@ -216,6 +218,7 @@ pub static V6_17: Tree = Tree {
 /// 6.1 with PREEMPT_RT.
 pub static V6_1_RT: Tree = Tree {
     name: "v6.1-rt",
+    kind: Kind::Setting,
     base: "v6.1",
     about: "Linux 6.1 with PREEMPT_RT: local locks and spinlocks sleep",
     preempt_rt: true,
@@ -225,6 +228,7 @@ pub static V6_1_RT: Tree = Tree {
 /// 6.12.117 with PREEMPT_RT.
 pub static V6_12_117_RT: Tree = Tree {
     name: "v6.12.117-rt",
+    kind: Kind::Setting,
     base: "v6.12.117",
     about: "Linux 6.12.117 with PREEMPT_RT: local locks and spinlocks sleep",
     preempt_rt: true,
