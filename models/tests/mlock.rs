@@ -8,8 +8,8 @@ use selvedge_models::mm::mlock::{Mlock, mlock_folio};
 use selvedge_models::mm::swap::{SwapFault, lru_add_drain_all};
 use selvedge_models::{Kernel, Sizes, Tree, trees};
 
-/// In every tree that has an mlock batch, whatever is wrong with mm/mlock.c: the look at other CPUs'
-/// batches sees that of mlock. (Faults of mm/swap.c are left out: one does without work items.)
+/// In every tree that has an mlock batch, whatever is wrong with mm/mlock.c: the look at other
+/// CPUs' batches sees that of mlock. (Faults of mm/swap.c are left out: one does without work items.)
 #[test]
 fn lru_add_drain_all_drains_the_mlock_batch_of_another_cpu() {
     let drains = |tree: &&&Tree| tree.mlock.has_batch() && tree.swap.fault == SwapFault::None;

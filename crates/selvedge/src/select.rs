@@ -12,9 +12,8 @@ pub type Selected = (&'static Claim, Engine);
 
 /// The rows that the arguments name: without any, each claim under its default engine.
 pub fn select(args: &CheckArgs) -> Result<Vec<Selected>, Failure> {
-    for name in &args.trees {
-        tree(name)?;
-    }
+    let trees = args.trees.iter().map(|name| Ok(tree(name)?.name));
+    let trees = trees.collect::<Result<Vec<&str>, Failure>>()?;
     let engines = args.engines.iter().map(|name| engine(name));
     let engines = engines.collect::<Result<Vec<Engine>, Failure>>()?;
     let all_by_default = args.trees.is_empty() && args.filters.is_empty() && engines.is_empty();
@@ -22,17 +21,18 @@ pub fn select(args: &CheckArgs) -> Result<Vec<Selected>, Failure> {
         let name = claim.name(*engine);
         (!all_by_default || claim.engines[0] == *engine)
             && (engines.is_empty() || engines.contains(engine))
-            && (args.trees.is_empty() || args.trees.iter().any(|tree| tree == claim.tree.name))
+            && (args.trees.is_empty() || trees.contains(&claim.tree.name))
             && (args.filters.is_empty() || args.filters.iter().any(|f| name.contains(f.as_str())))
     };
     let selected: Vec<Selected> = rows().filter(is_meant).collect();
     if selected.is_empty() { Err(nothing_matches(args)) } else { Ok(selected) }
 }
 
-/// The tree of this name.
+/// The tree that has this name or alias.
 pub fn tree(name: &str) -> Result<&'static Tree, Failure> {
     trees::by_name(name).ok_or_else(|| {
-        let known: Vec<String> = trees::ALL.iter().map(|tree| tree.name.into()).collect();
+        let names = trees::ALL.iter().flat_map(|tree| tree.names());
+        let known: Vec<String> = names.map(String::from).collect();
         Failure::unknown("tree", name, &known)
     })
 }

@@ -143,7 +143,7 @@ fn what_is_cut_short_is_undecided() {
 /// A row that is long enough to be split.
 #[test]
 fn the_number_of_workers_changes_nothing() {
-    let row = "timed_out_waiter_before_plain_waiter::L2-tries-the-bit::dpor";
+    let row = "timed_out_waiter_before_plain_waiter::v6.1-tries-the-bit::dpor";
     let report = |workers: &str| {
         let output = selvedge(&["check", row, "--workers", workers, "--format", "json"]);
         let text = stdout(&output);
@@ -226,9 +226,16 @@ fn litmus_tests_are_run_and_bad_ones_do_not_stop_the_others() {
 
 /// kernel-lru D1, D2, D9: the patch cures what it is for, not the same for mlock, and costs reclaim.
 #[test]
-fn the_patch_of_seed_002_cures_one_thing_and_breaks_another() {
-    let output =
-        selvedge(&["check", "--tree", "seed-002-v4", "--engine", "dpor", "--format", "json"]);
+fn the_patch_that_clears_pg_lru_cures_one_thing_and_breaks_another() {
+    let output = selvedge(&[
+        "check",
+        "--tree",
+        "lru-flag-before-batch-v4",
+        "--engine",
+        "dpor",
+        "--format",
+        "json",
+    ]);
     assert_eq!(output.status.code(), Some(0));
     let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
     let rows = report["rows"].as_array().expect("rows");
@@ -246,7 +253,7 @@ fn the_patch_of_seed_002_cures_one_thing_and_breaks_another() {
 
 #[test]
 fn a_diff_shows_what_a_patch_gains_and_loses() {
-    let output = selvedge(&["diff", "v6.10", "seed-002-v4", "--format", "json"]);
+    let output = selvedge(&["diff", "v6.10", "lru-flag-before-batch-v4", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     let diff: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
     assert_eq!(diff["schema"], "selvedge-diff/1");
@@ -262,7 +269,21 @@ fn a_diff_shows_what_a_patch_gains_and_loses() {
     assert_eq!(of("activated_then_pinned"), ("violated", "holds"));
     assert_eq!(of("reclaim_after_activate"), ("holds", "violated"));
     assert!(!verdicts.iter().any(|v| v["scenario"] == "mlocked_then_pinned"), "as before");
+    refused(&["diff", "v6.10", "lru-flag-before-batch"], "did you mean lru-flag-before-batch-v4");
     refused(&["diff", "v6.10", "seed-002"], "did you mean seed-002-v4");
+}
+
+#[test]
+fn a_former_name_of_a_tree_is_understood() {
+    let check = |tree: &str| {
+        let output = selvedge(&["check", "waiter_vs_stealer_counted", "--tree", tree]);
+        assert_eq!(output.status.code(), Some(0), "{tree}");
+        let lines = stdout(&output);
+        lines.lines().filter(|line| line.contains("executions")).collect::<Vec<_>>().join("\n")
+    };
+    let rows = check("L1");
+    assert!(rows.contains("v5.9-rc1") && !rows.contains("L1"), "{rows}");
+    assert_eq!(rows, check("v5.9-rc1"));
 }
 
 /// B1 by hand: of the three orders of check, install and drain, one leaves the bh behind.

@@ -42,20 +42,21 @@ pub const A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS: Rule =
 pub const A_DEMANDED_LOCK_GOES_IN_ORDER: Rule =
     Rule("waiters that demand the lock are given it in the order in which they queued");
 
-/// What differs between trees.
-#[derive(Clone, Copy, Debug)]
-pub struct Filemap {
-    /// The algorithm of the wait.
-    pub wait: PageWait,
-    /// `sysctl_page_lock_unfairness`: how often a waiter may find the bit stolen before it demands
-    /// that it be handed over. 5 in the kernel; scaled. Only [`PageWait::Bounded`] looks at it.
-    pub unfairness: u32,
-    /// What a waiter that gives up does about a wake-up that it was given meanwhile.
-    pub giving_up: GivingUp,
-    /// What a lookup in the page cache does after it has taken its reference.
-    pub lookup: Lookup,
-    /// Faults of the lock and the wait.
-    pub fault: FolioLockFault,
+decisions! {
+    /// What differs between trees.
+    pub struct Filemap of "mm/filemap.c", set by FilemapChange {
+        /// The algorithm of the wait.
+        wait: PageWait,
+        /// `sysctl_page_lock_unfairness`: how often a waiter may find the bit stolen before it demands
+        /// that it be handed over. 5 in the kernel; scaled. Only [`PageWait::Bounded`] looks at it.
+        unfairness: u32,
+        /// What a waiter that gives up does about a wake-up that it was given meanwhile.
+        giving_up: GivingUp,
+        /// What a lookup in the page cache does after it has taken its reference.
+        lookup: Lookup,
+        /// Faults of the lock and the wait.
+        fault: FolioLockFault,
+    }
 }
 
 /// How a waiter gets the bit.
@@ -63,11 +64,11 @@ pub struct Filemap {
 pub enum PageWait {
     /// Up to a8b169afbf06 (4.14): it tries the bit itself, but first looks for a signal.
     RetrySignalFirst,
-    /// 4.14 to 5.8, L0: it tries the bit itself whenever it is woken, then looks for a signal.
+    /// 4.14 to 5.8: it tries the bit itself whenever it is woken, then looks for a signal.
     Retry,
-    /// 5.9-rc, L1 (2a9127fcf229): the waker takes the bit for it, always.
+    /// 5.9-rc (2a9127fcf229): the waker takes the bit for it, always.
     HandOff,
-    /// Since 5.9, L2 (5ef64cc8987a): it tries the bit itself, up to `unfairness` times; then the
+    /// Since 5.9 (5ef64cc8987a): it tries the bit itself, up to `unfairness` times; then the
     /// waker takes the bit for it.
     Bounded,
 }

@@ -291,7 +291,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     ADD.from("the patch's text").holds(&ANNOTATE_V2, BOTH),
     ADD.from(STEP).violated(&DRAINS_REMOTELY, BOTH),
     ROTATE.holds(&V6_10, BOTH),
-    ROTATE.violated(&V6_11, BOTH),
+    ROTATE.violated(&V6_12, BOTH),
     ROTATE.from("the patch's text").holds(&ANNOTATE_V2, BOTH),
     MUNLOCK.violated(&V6_12_117, BOTH),
     MUNLOCK.from("the patch's text").holds(&ANNOTATE_V2, BOTH),
