@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use selvedge_trace::Counterexample;
 
-use crate::run;
+use crate::tally::Seen;
 use crate::{Bounds, Engine, States, Violations};
 
 /// What was found.
@@ -122,17 +122,15 @@ impl fmt::Display for Cut {
     }
 }
 
-/// The verdict on what the run has seen, given why it ended (`None`: nothing was left to visit).
+/// The verdict on what a search has seen, given why it ended (no cut: nothing was left to visit).
 pub(crate) fn conclude(
     engine: Engine,
     bounds: &Bounds,
-    cut: Option<Cut>,
+    seen: Seen,
     elapsed: Duration,
 ) -> Exploration {
-    let (mut tally, whole) = run::with(|run| {
-        let whole = run.end_exploration();
-        (std::mem::take(&mut run.tally), whole)
-    });
+    let Seen { mut tally, mut monitors, cut } = seen;
+    let whole = monitors.iter_mut().find_map(|monitor| monitor.exploration_ended());
     let evidence = whole.map(|(finding, evidence)| format!("{}\n{evidence}", finding.message));
     let is_violated = tally.counterexample.is_some() || evidence.is_some();
     let verdict = match cut {

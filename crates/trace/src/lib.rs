@@ -26,11 +26,13 @@ mod table;
 mod text;
 
 pub use counterexample::{BitOf, Blocked, Column, Counterexample, Record, SCHEMA};
-pub use event::{Action, Bit, BitWait, Context, Event, Name, Order, TaskInfo};
+pub use event::{
+    Action, ActionKind, Bit, BitWait, Class, Context, Event, IRQ, Name, Order, PREEMPT, TaskInfo,
+};
 pub use holders::Holder;
 pub use json::{Unreadable, from_json, to_json};
 pub use monitor::{End, Execution, Monitor, Waiting};
 pub use path::{PathId, Paths};
-pub use rule::{Finding, Rule, slug};
+pub use rule::{Finding, NOBODY_WAITS_FOR_EVER, Rule, slug};
 pub use steps::steps;
 pub use table::table;
