@@ -24,11 +24,13 @@
 
 mod bounds;
 mod determinism;
+pub mod edits;
 mod gate;
 mod lock;
 mod machine;
 mod panics;
 mod record;
+mod sites;
 mod split;
 mod state;
 mod step;
@@ -41,6 +43,7 @@ mod word;
 pub use bounds::{Bounds, Engine, MemoryModel, Progress, ProgressFn};
 pub use lock::{Lock, Token};
 pub use machine::{Abilities, Interrupts, WorkItems};
+pub use sites::{Passed, Sites};
 pub use state::{States, at_rest, shared_state};
 pub use step::{Does, If, Intent, NO_OBJECT, Rmw, Step, Took};
 pub use task::{

@@ -47,7 +47,11 @@ impl Lock {
 
     /// The task that holds it: no step.
     pub fn holder(&self) -> Option<usize> {
-        record::with(|record| record.machine).holder(self.object)
+        let (machine, me) = record::with(|record| {
+            let me = record.current();
+            (record.machine, record.edits.pretends(me, self.object).then_some(me))
+        });
+        me.or_else(|| machine.holder(self.object))
     }
 
     /// Takes it, waiting until it is free.

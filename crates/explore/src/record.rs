@@ -14,6 +14,7 @@ use selvedge_trace::{
     TaskInfo, Waiting,
 };
 
+use crate::edits;
 use crate::machine::{self, By, Machine};
 use crate::state::Shared;
 use crate::step::{Does, Intent, Step, Took};
@@ -33,6 +34,8 @@ pub(crate) struct TaskRecord {
     pub(crate) path: PathId,
     /// The locks that its steps pass (see [`crate::Place`]).
     pub(crate) passes: [Option<u32>; 2],
+    /// The number of the call of the innermost function.
+    call: u32,
     /// Is it in a function that wakes who sleeps in a queue?
     pub(crate) in_waker: bool,
     /// What it announced last.
@@ -40,6 +43,14 @@ pub(crate) struct TaskRecord {
     finished: bool,
     /// The tasks whose end it has waited for, itself or by way of one of these: a bit each.
     ended: u128,
+}
+
+/// Where a task was before it entered a function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Within {
+    path: PathId,
+    call: u32,
+    in_waker: bool,
 }
 
 /// A step that a task has announced, as far as it tells what the task waits for.
@@ -50,6 +61,15 @@ struct Pending {
     name: Name,
     /// The task whose end it is.
     end_of: Option<u8>,
+}
+
+/// Why a step cannot be announced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    /// The execution has more steps than allowed: a scenario that spins never ends by itself.
+    TooLong,
+    /// The execution has edits, which are to be asked first.
+    Edited,
 }
 
 /// How an execution ended.
@@ -67,6 +87,8 @@ pub(crate) struct Record {
     pub(crate) tasks: Vec<TaskRecord>,
     current: usize,
     objects: u32,
+    calls: u32,
+    pub(crate) edits: edits::State,
     events: Vec<Event>,
     paths: Paths,
     /// The states that the execution has reached.
@@ -90,6 +112,8 @@ impl Record {
             tasks: Vec::new(),
             current: 0,
             objects: 0,
+            calls: 0,
+            edits: edits::State::default(),
             events: Vec::new(),
             paths: Paths::default(),
             reached: Vec::new(),
@@ -136,6 +160,8 @@ pub(crate) fn begin_execution() {
         record.put_off.clear();
         record.steps = 0;
         record.objects = 0;
+        record.calls = 0;
+        record.edits = edits::State::default();
         record.current = 0;
         if let Some(shared) = &mut record.shared {
             shared.forget();
@@ -161,6 +187,7 @@ impl Record {
             cpu: info.cpu.unwrap_or(u8::MAX),
             context: info.context,
             path: PathId::ROOT,
+            call: 0,
             passes,
             in_waker: false,
             pending: None,
@@ -215,11 +242,13 @@ impl Record {
             .map(|(number, task)| (number, task.info.name.as_str()))
     }
 
-    /// Notes what the current task is about to do, and says who that is. `None`: the execution has
-    /// more steps than allowed. A scenario that spins never ends by itself.
-    pub(crate) fn announce(&mut self, step: &Step) -> Option<By> {
+    /// Notes what the current task is about to do, and says who that is.
+    pub(crate) fn announce(&mut self, step: &Step, asks_edits: bool) -> Result<By, Refused> {
         if self.steps > self.steps_max {
-            return None;
+            return Err(Refused::TooLong);
+        }
+        if asks_edits && self.edits.is_some() {
+            return Err(Refused::Edited);
         }
         let task = self.current;
         let me = &mut self.tasks[task];
@@ -232,7 +261,7 @@ impl Record {
                 _ => None,
             },
         });
-        Some(By { task, passes: me.passes })
+        Ok(By { task, passes: me.passes })
     }
 
     /// The task has taken its step, and goes on.
@@ -253,6 +282,7 @@ impl Record {
             cpu: me.cpu,
             context: me.context,
             path: me.path,
+            call: me.call,
             action: step.action(took),
             primitive: step.primitive,
             object: step.object,
@@ -296,6 +326,7 @@ impl Record {
             cpu: me.cpu,
             context: me.context,
             path: me.path,
+            call: me.call,
             action,
             primitive: "",
             object,
@@ -315,12 +346,28 @@ impl Record {
         self.events.push(event);
     }
 
-    /// Enters a function: what its caller's nest was.
-    pub(crate) fn enter(&mut self, function: &'static str) -> (PathId, bool) {
+    /// Enters a function. Returns where the task was before.
+    pub(crate) fn enter(&mut self, function: &'static str) -> Within {
+        self.calls += 1;
         let me = &mut self.tasks[self.current];
-        let before = (me.path, me.in_waker);
-        me.path = self.paths.enter(before.0, function);
+        let before = Within { path: me.path, call: me.call, in_waker: me.in_waker };
+        me.path = self.paths.enter(before.path, function);
+        me.call = self.calls;
         before
+    }
+
+    /// The task leaves the function that it entered last.
+    pub(crate) fn leave(&mut self, task: usize, before: Within) {
+        if let Some(task) = self.tasks.get_mut(task) {
+            let Within { path, call, in_waker } = before;
+            (task.path, task.call, task.in_waker) = (path, call, in_waker);
+        }
+    }
+
+    /// The current task, the number of the call that it is in, and the innermost function.
+    pub(crate) fn whereabouts(&self) -> (usize, u32, Option<&'static str>) {
+        let me = self.me();
+        (self.current, me.call, self.paths.innermost(me.path))
     }
 
     /// Says that a rule is broken, by the last event unless `object` says what is wrong: then by the

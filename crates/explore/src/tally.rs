@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use selvedge_trace::{Counterexample, Execution, Finding, Monitor, NOBODY_WAITS_FOR_EVER};
 
 use crate::States;
+use crate::edits::Edit;
 use crate::record::{self, Ended};
 use crate::verdict::Cut;
 use crate::violations::{self, Violation};
@@ -28,6 +29,8 @@ pub(crate) struct Tally {
     pub(crate) exceeded: Option<String>,
     /// Counted only if the search goes on after a violation.
     pub(crate) violations: Vec<Violation>,
+    /// The edits of the executions, and which were used: a bit each.
+    pub(crate) edits: (&'static [Edit], u64),
     /// Told apart by a search that compares states.
     pub(crate) states: Option<States>,
 }
@@ -39,6 +42,8 @@ impl Tally {
         self.steps_max = self.steps_max.max(later.steps_max);
         self.reached.extend(later.reached);
         self.counterexample = self.counterexample.take().or(later.counterexample);
+        let edits = if later.edits.0.is_empty() { self.edits.0 } else { later.edits.0 };
+        self.edits = (edits, self.edits.1 | later.edits.1);
         later.violations.into_iter().for_each(|found| violations::add(&mut self.violations, found));
     }
 }
@@ -83,6 +88,8 @@ impl Seen {
     ) -> bool {
         record::with(|record| {
             self.tally.reached.extend(record.reached());
+            let (edits, used) = record.edits.used();
+            self.tally.edits = (edits, self.tally.edits.1 | used);
             record.show(ended, |execution, steps, found| {
                 self.tally.executions += 1;
                 self.tally.steps_max = self.tally.steps_max.max(steps);

@@ -1,11 +1,11 @@
 //! Tasks: starting them, waiting for their end, choosing, failing; and where a task is: its CPU, its
 //! context, the functions that it is in.
 
-use selvedge_trace::{Action, Context, Name, PathId, Rule, TaskInfo};
+use selvedge_trace::{Action, Context, Name, Rule, TaskInfo};
 
 use crate::gate;
 use crate::machine::{Abilities, Start};
-use crate::record;
+use crate::record::{self, Within};
 use crate::step::{Does, Step};
 
 /// Where a new task runs.
@@ -146,7 +146,7 @@ pub fn enter_waker(function: &'static str) -> Enter {
 #[derive(Debug)]
 pub struct Enter {
     task: usize,
-    before: (PathId, bool),
+    before: Within,
 }
 
 impl Drop for Enter {
@@ -156,11 +156,7 @@ impl Drop for Enter {
         if std::thread::panicking() {
             return;
         }
-        record::with(|record| {
-            if let Some(task) = record.tasks.get_mut(self.task) {
-                (task.path, task.in_waker) = self.before;
-            }
-        });
+        record::with(|record| record.leave(self.task, self.before));
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use selvedge_trace::Counterexample;
 
+use crate::edits::Edit;
 use crate::tally::Seen;
 use crate::{Bounds, Engine, States, Violations};
 
@@ -73,6 +74,8 @@ pub struct Exploration {
     pub counterexample: Option<Counterexample>,
     /// Evidence that no single execution shows: a cycle of lock orders.
     pub evidence: Option<String>,
+    /// Edits ([`crate::edits`]) whose site no execution came to: they have changed nothing.
+    pub idle_edits: Vec<Edit>,
     /// How many states were told apart, if the search compared states ([`Bounds::stateful`]).
     pub states: Option<States>,
     /// All violations, if they were to be counted ([`Bounds::keep_going`]) and an execution shows
@@ -159,9 +162,15 @@ pub(crate) fn conclude(
         elapsed,
         counterexample: tally.counterexample,
         evidence,
+        idle_edits: idle(tally.edits),
         states: tally.states,
         violations: None,
     }
+}
+
+fn idle((edits, used): (&[Edit], u64)) -> Vec<Edit> {
+    let numbered = edits.iter().enumerate();
+    numbered.filter(|(number, _)| used & 1 << number == 0).map(|(_, edit)| *edit).collect()
 }
 
 /// The verdict on a scenario that could not be explored at all.
@@ -175,6 +184,7 @@ pub(crate) fn undecided(engine: Engine, why: Cut, elapsed: Duration) -> Explorat
         elapsed,
         counterexample: None,
         evidence: None,
+        idle_edits: Vec::new(),
         states: None,
         violations: None,
     }

@@ -282,6 +282,8 @@ pub struct Event {
     pub context: Context,
     /// The nest of kernel functions it happened in.
     pub path: PathId,
+    /// Which call of the innermost of these it was: a number of its own within the execution.
+    pub call: u32,
     /// What it was.
     pub action: Action,
     /// The primitive as the kernel spells it: `atomic_inc`, `local_irq_disable`.

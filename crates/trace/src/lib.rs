@@ -8,6 +8,7 @@
 //! |--------------------------------------------|---------------------|
 //! | know what is recorded of a step            | `event.rs`          |
 //! | state an invariant, or report a broken one | `rule.rs`           |
+//! | say where in the text a step stands         | `site.rs`           |
 //! | listen to executions                       | `monitor.rs`        |
 //! | read or write a counterexample             | `counterexample.rs`, `json.rs` |
 //! | know who holds a reference                | `holders.rs`        |
@@ -21,6 +22,7 @@ mod json;
 mod monitor;
 mod path;
 mod rule;
+mod site;
 mod steps;
 mod table;
 mod text;
@@ -34,5 +36,6 @@ pub use json::{Unreadable, from_json, to_json};
 pub use monitor::{End, Execution, Monitor, Waiting};
 pub use path::{PathId, Paths};
 pub use rule::{Finding, NOBODY_WAITS_FOR_EVER, Rule, slug};
+pub use site::Site;
 pub use steps::steps;
 pub use table::table;

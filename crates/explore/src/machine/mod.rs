@@ -6,6 +6,7 @@ pub(crate) mod shuttle;
 
 use selvedge_trace::{Name, TaskInfo};
 
+use crate::edits;
 use crate::record;
 use crate::step::{Step, Took};
 use crate::{Engine, MemoryModel};
@@ -76,6 +77,7 @@ pub(crate) struct Start {
 pub(crate) fn run_task(number: usize, body: impl FnOnce()) {
     record::with(|record| record.resume(number));
     body();
+    edits::finish();
     record::with(|record| record.finish(number));
 }
 

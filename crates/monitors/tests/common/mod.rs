@@ -16,6 +16,7 @@ pub fn event(task: u8, action: Action, object: u32) -> Event {
         cpu: task,
         context: Context::Task,
         path: PathId::ROOT,
+        call: 0,
         action,
         primitive: "primitive",
         object,
