@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore};
+use selvedge_kernel::join_all;
 use selvedge_models::{Kernel, Tree};
 use selvedge_monitors::for_rule;
 use selvedge_trace::Counterexample;
@@ -62,6 +63,7 @@ pub fn explore_in(
     let body = Arc::new(move || {
         let kernel = Kernel::new(tree, scenario.sizes);
         (scenario.play)(&kernel);
+        join_all();
         (scenario.at_end)(&kernel);
     });
     let mut exploration = explore(engine, &bounds, for_rule(claim.rule), body);

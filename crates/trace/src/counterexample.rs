@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::holders::{Holder, holders};
-use crate::{Action, Context, End, Event, Execution, Finding, Order, Paths};
+use crate::{Action, ActionKind, Context, End, Event, Execution, Finding, Order, Paths};
 
 /// The schema that this version writes and reads.
 pub const SCHEMA: &str = "selvedge-trace/1";
@@ -66,8 +66,8 @@ pub struct Record {
     pub context: Context,
     /// Kernel functions, outermost first.
     pub path: Vec<String>,
-    /// [`Action::name`].
-    pub action: String,
+    /// What it was.
+    pub action: ActionKind,
     /// The primitive, as the kernel spells it.
     pub primitive: String,
     /// The object.
@@ -163,7 +163,7 @@ impl Record {
             cpu: event.cpu,
             context: event.context,
             path: spell(paths, event.path),
-            action: event.action.name().into(),
+            action: event.action.kind(),
             primitive: event.primitive.into(),
             object: event.name.to_string(),
             bit: event.bit.map(|bit| BitOf { nr: bit.nr, name: bit.name.into() }),

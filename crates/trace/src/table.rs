@@ -21,7 +21,7 @@ pub fn table(cx: &Counterexample) -> String {
     let mut table = Table::new(&columns);
     for (index, step) in cx.steps.iter().enumerate() {
         if let Some(at) = columns.iter().position(|column| column.tasks.contains(&step.task)) {
-            if text::is_note(step) {
+            if step.action.is_note() {
                 continue;
             }
             table.add(cx, at, step, cx.fatal == Some(index));
@@ -42,7 +42,7 @@ struct Column {
 /// column of their CPU; if there are more than three, so do its other tasks.
 fn columns(cx: &Counterexample) -> Vec<Column> {
     let acts = |task: usize| {
-        cx.steps.iter().any(|step| usize::from(step.task) == task && !text::is_note(step))
+        cx.steps.iter().any(|step| usize::from(step.task) == task && !step.action.is_note())
     };
     let tasks = || cx.tasks.iter().enumerate().filter(|&(number, _)| acts(number));
     let own = |context| context == Context::Task;
@@ -142,7 +142,7 @@ fn verdict(cx: &Counterexample) -> String {
     for blocked in &cx.blocked {
         let who = text::who(cx, blocked.task);
         let function = blocked.path.last().map(|f| format!(" in {f}()")).unwrap_or_default();
-        let what = text::call(&blocked.primitive, &blocked.object);
+        let what = text::blocked(cx, blocked);
         out.push_str(&text::paragraph(&format!("{who} waits{function}: {what}.")));
     }
     if cx.steps.iter().any(|step| step.stale) {

@@ -1,18 +1,9 @@
 //! How a step, a task and a sentence are spelled; shared by the views.
 
-use crate::{Action, BitWait, Counterexample, Holder, Name, Record};
+use crate::{ActionKind, Blocked, Context, Counterexample, Holder, IRQ, PREEMPT, Record};
 
 /// The width that a changelog allows.
 pub(crate) const WIDTH: usize = 75;
-
-/// Is the record a remark, and no step?
-pub(crate) fn is_note(step: &Record) -> bool {
-    let nobody = Name::new("");
-    let holders = [Action::Get(nobody), Action::Put(nobody), Action::Hand(nobody, nobody)];
-    let nothing = BitWait { mask: 0, bit: "", told_by: [0; 2] };
-    let others = [Action::Mark(""), Action::Awaits(nothing), Action::Owns(0)];
-    holders.iter().chain(&others).any(|note| note.name() == step.action)
-}
 
 /// `CPU0 migrator`.
 pub(crate) fn who(cx: &Counterexample, task: u8) -> String {
@@ -37,19 +28,19 @@ pub(crate) fn step(cx: &Counterexample, step: &Record) -> String {
     };
     let object = object.as_str();
     let stale = if step.stale { " (stale)" } else { "" };
-    match step.action.as_str() {
-        "plain-read" => format!("{object} is {old}{stale}"),
-        "plain-write" => format!("{object} = {new}"),
-        "read" => format!("{primitive}({object}) -> {old}{stale}"),
-        "write" => format!("{primitive}({object}, {new})"),
-        "update" => format!("{primitive}({object}): {old} -> {new}"),
-        "update-failed" => format!("{primitive}({object}): {old}, unchanged{stale}"),
-        "trylock-failed" => format!("{primitive}({object}): held"),
-        "fence" => format!("{primitive}()"),
-        "spawn" => format!("starts {}", other(cx, step.new)),
-        "join" => format!("waited for {}", other(cx, step.new)),
-        "choice" => format!("{primitive}: {}", step.new),
-        _ => call(primitive, object),
+    match step.action {
+        ActionKind::PlainRead => format!("{object} is {old}{stale}"),
+        ActionKind::PlainWrite => format!("{object} = {new}"),
+        ActionKind::Read => format!("{primitive}({object}) -> {old}{stale}"),
+        ActionKind::Write => format!("{primitive}({object}, {new})"),
+        ActionKind::Update => format!("{primitive}({object}): {old} -> {new}"),
+        ActionKind::UpdateFailed => format!("{primitive}({object}): {old}, unchanged{stale}"),
+        ActionKind::TryLockFailed => format!("{primitive}({object}): held"),
+        ActionKind::Fence => format!("{primitive}()"),
+        ActionKind::Spawn => format!("starts {}", other(cx, step.new)),
+        ActionKind::Join => format!("waited for {}", other(cx, step.new)),
+        ActionKind::Choice => format!("{primitive}: {}", step.new),
+        action => call(action, primitive, object, (Some(step.cpu), step.context)),
     }
 }
 
@@ -57,19 +48,33 @@ fn other(cx: &Counterexample, task: u64) -> String {
     u8::try_from(task).map_or_else(|_| format!("task {task}"), |task| who(cx, task))
 }
 
-/// `spin_lock(lru_lock)`; what excludes on one CPU has no argument: `local_irq_disable()`.
-pub(crate) fn call(primitive: &str, object: &str) -> String {
-    match object.split_once(':') {
-        Some((cpu, "cpu.preempt" | "cpu.irq")) if primitive.contains(" of") => {
-            format!("{primitive} {cpu}")
-        }
-        Some((_, "cpu.preempt" | "cpu.irq")) => match primitive {
-            "irq_enter" => "<interrupt>".into(),
-            "irq_exit" => "</interrupt>".into(),
-            _ => format!("{primitive}()"),
-        },
-        _ => format!("{primitive}({object})"),
+/// `spin_lock(lru_lock)`. What excludes on one CPU has no argument, `local_irq_disable()`, unless it
+/// is another CPU's; what an interrupt handler does to it is its entry or its exit.
+fn call(
+    action: ActionKind,
+    primitive: &str,
+    object: &str,
+    (cpu, context): (Option<u8>, Context),
+) -> String {
+    let Some((of, exclusion)) = object.split_once(':') else {
+        return format!("{primitive}({object})");
+    };
+    if exclusion != PREEMPT.text && exclusion != IRQ.text {
+        return format!("{primitive}({object})");
     }
+    match context {
+        Context::Irq | Context::Softirq if action == ActionKind::Unlock => "</interrupt>".into(),
+        Context::Irq | Context::Softirq => "<interrupt>".into(),
+        _ if cpu.is_some_and(|cpu| of != format!("cpu{cpu}")) => format!("{primitive} {of}"),
+        _ => format!("{primitive}()"),
+    }
+}
+
+/// What a task that can never go on waits to do.
+pub(crate) fn blocked(cx: &Counterexample, blocked: &Blocked) -> String {
+    let task = cx.tasks.get(usize::from(blocked.task));
+    let (cpu, context) = task.map_or((None, Context::Task), |task| (task.cpu, task.context));
+    call(ActionKind::Lock, &blocked.primitive, &blocked.object, (cpu, context))
 }
 
 /// `references: page cache; cpu0:lru_activate batch, since folio_activate() of CPU0 user`.

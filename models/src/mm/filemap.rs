@@ -32,6 +32,9 @@ pub use lookup::*;
 pub use wait::{folio_lock_async, lock_page_retry};
 pub(crate) use wake::folio_wake_bit;
 
+/// A sleeper on the folio lock is woken, or owed a wake-up, as long as it sleeps.
+pub const NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO: Rule =
+    Rule("no task sleeps on a folio that is unlocked and that nobody owes a wake-up for");
 /// Nobody touches a folio that the page allocator has back.
 pub const A_FREED_FOLIO_IS_NOT_TOUCHED: Rule = Rule("a folio that is freed is not touched");
 /// What `list_del_init_careful()` as the last touch is for: a waiter that has left its wait has left

@@ -2,13 +2,14 @@
 
 use selvedge_explore::Engine;
 use selvedge_kernel::{fail, fail_about, join, plain_read, plain_write, reached};
+use selvedge_models::mm::filemap::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
 use selvedge_models::mm::filemap::{
     A_DEMANDED_LOCK_GOES_IN_ORDER, A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS, folio_lock,
     folio_trylock, folio_unlock,
 };
 use selvedge_models::trees::*;
 use selvedge_models::{Kernel, PG_LOCKED, Sizes, Tree};
-use selvedge_monitors::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER};
+use selvedge_monitors::NOBODY_WAITS_FOR_EVER;
 use selvedge_trace::Rule;
 
 use super::{EVERY, SC, SC_WITHOUT_RANDOM, WEAK};

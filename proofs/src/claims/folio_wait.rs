@@ -11,6 +11,7 @@ use selvedge_explore::Engine;
 use selvedge_kernel::{
     Name, fail, is_killed_already, join, process_timeout, send_sigkill, test_bit,
 };
+use selvedge_models::mm::filemap::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO as ASLEEP;
 use selvedge_models::mm::filemap::{
     A_FREED_FOLIO_IS_NOT_TOUCHED, folio_end_read, folio_lock, folio_lock_async,
     folio_lock_killable, folio_lock_timeout, folio_put_wait_locked, folio_trylock, folio_unlock,
@@ -21,7 +22,7 @@ use selvedge_models::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
 use selvedge_models::{Kernel, PG_UPTODATE, Sizes, Tree};
-use selvedge_monitors::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO as ASLEEP, NOBODY_WAITS_FOR_EVER};
+use selvedge_monitors::NOBODY_WAITS_FOR_EVER;
 use selvedge_trace::Rule;
 
 use super::{EVERY, SC, SC_WITHOUT_RANDOM};

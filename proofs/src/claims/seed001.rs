@@ -16,13 +16,14 @@ use selvedge_models::fs::buffer::{trylock_buffer, unlock_buffer};
 use selvedge_models::mm::compaction::{
     CompactControl, PASSED_OVER_A_FILE, compact_node, compact_zone, kcompactd_do_work,
 };
+use selvedge_models::mm::filemap::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
 use selvedge_models::mm::filemap::{folio_end_read, folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::mm::migrate::{FOUND_A_LOCKED_BUFFER, Migrator, Mode, SrcLock};
 use selvedge_models::mm::readahead::{A_READ_ENDED, page_cache_ra_unbounded, submit_read};
 use selvedge_models::mm::swap::folio_get;
 use selvedge_models::trees::*;
 use selvedge_models::{BH_UPTODATE, Kernel, PG_UPTODATE, Sizes};
-use selvedge_monitors::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER};
+use selvedge_monitors::NOBODY_WAITS_FOR_EVER;
 use selvedge_trace::Rule;
 
 use super::{ALONE, SC, SC_WITHOUT_RANDOM};
