@@ -87,25 +87,3 @@ fn the_readme_is_current() {
     expect_block("card", &card);
     expect_block("table", &format!("```text\n{table}```\n"));
 }
-
-/// With the kernel's tests at hand (`SELVEDGE_KERNEL_LITMUS=DIR`) the card itself is checked.
-#[test]
-fn the_card_is_current() {
-    let Some(dir) = std::env::var_os("SELVEDGE_KERNEL_LITMUS") else { return };
-    let dir = PathBuf::from(dir);
-    let mut files: Vec<PathBuf> = fs::read_dir(&dir)
-        .expect("the directory")
-        .map(|entry| entry.expect("entry").path())
-        .collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "litmus"));
-    files.sort();
-    let names = files.iter().map(|file| file.file_name().expect("a name"));
-    let output = Command::new(env!("CARGO_BIN_EXE_selvedge"))
-        .current_dir(&dir)
-        .args(["litmus", "--format", "card"])
-        .args(names)
-        .output()
-        .expect("it runs");
-    let card = fs::read_to_string(root().join("crates/litmus/conformance.md")).expect("the card");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), card);
-}

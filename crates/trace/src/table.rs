@@ -2,8 +2,8 @@
 //! for each CPU, or task of it, time goes down, calls are indented, at most 75 columns. `[name]`
 //! says that another task, a work item or an interrupt goes on in the column.
 //!
-//! What needs more than three columns is a list of who does what. There `... f()` says that a task goes
-//! on where it was, in `f()`.
+//! What needs more than three columns is a list of who does what. There `... f()` says that a task
+//! goes on where it was, in `f()`.
 
 use crate::text::{self, WIDTH};
 use crate::{Context, Counterexample, Record};

@@ -5,8 +5,8 @@ use crate::{Action, BitWait, Counterexample, Holder, Name, Record};
 /// The width that a changelog allows.
 pub(crate) const WIDTH: usize = 75;
 
-/// The same, with control characters and what changes the direction of a line spelled out: the text may come
-/// from a file of anybody's, and goes to a terminal.
+/// The same, with control characters and what changes the direction of a line spelled out: the text
+/// may come from a file of anybody's, and goes to a terminal.
 pub(crate) fn printable(cx: &Counterexample) -> Counterexample {
     let mut cx = cx.clone();
     for text in [&mut cx.rule, &mut cx.message] {
@@ -29,7 +29,8 @@ pub(crate) fn printable(cx: &Counterexample) -> Counterexample {
 }
 
 fn spell_out(text: &mut String) {
-    let turns = |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let marks = ['\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    let turns = |c: char| marks.iter().any(|range| range.contains(&c));
     if text.contains(|c: char| c.is_control() || turns(c)) {
         let spelled = |c: char| match c.is_control() || turns(c) {
             true => c.escape_unicode().to_string(),
