@@ -1,5 +1,5 @@
-//! The tables of README.md and proofs/MATRIX.md are generated, and current. `SELVEDGE_BLESS=1` writes
-//! them anew.
+//! The tables of README.md and proofs/MATRIX.md are generated, and current. `SELVEDGE_BLESS=1`
+//! writes them anew.
 
 use std::collections::BTreeMap;
 use std::fs;
