@@ -154,6 +154,12 @@ pub struct LitmusArgs {
     /// Under this engine: loom and dpor, if not given.
     #[arg(long = "engine", value_name = "ENGINE")]
     pub engines: Vec<String>,
+    /// Stop each test and engine after so many executions.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub max_executions: u64,
+    /// Stop each test and engine after so many seconds; then the result depends on the machine.
+    #[arg(long, value_name = "N")]
+    pub max_seconds: Option<u64>,
     /// How to print; a table of all tests for a README with `card`.
     #[arg(long, value_enum, default_value_t)]
     pub format: LitmusFormat,

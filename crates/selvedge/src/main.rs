@@ -47,6 +47,7 @@ fn main() -> ExitCode {
 
 /// A model that panics while it unwinds aborts the process: say what that means, and exit as
 /// undecided rather than by a signal.
+#[expect(unsafe_code, reason = "a signal handler: see the comment")]
 fn answer_for_aborts() {
     const SAID: &str =
         "selvedge: a model aborted the process (a panic within a panic): undecided\n";

@@ -84,8 +84,8 @@ pub struct Record {
     /// The value read was not the newest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
-    /// Who holds the reference (`get`, `put`), from whom to whom (`hand`), which state (`mark`), which
-    /// bit is waited for (`awaits`), or is the task's own (`owns`, a mask).
+    /// Who holds the reference (`get`, `put`), from whom to whom (`hand`), which state (`mark`),
+    /// which bit is waited for (`awaits`), or is the task's own (`owns`, a mask).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }

@@ -5,6 +5,7 @@ use crate::{ActionKind, Counterexample, Order};
 
 /// One line for each event, notes included, and below them what is wrong.
 pub fn steps(cx: &Counterexample) -> String {
+    let cx = &text::printable(cx);
     let mut out = String::new();
     for (number, step) in cx.steps.iter().enumerate() {
         let what = match step.action {

@@ -5,6 +5,41 @@ use crate::{ActionKind, Blocked, Context, Counterexample, Holder, IRQ, PREEMPT, 
 /// The width that a changelog allows.
 pub(crate) const WIDTH: usize = 75;
 
+/// The same, with control characters and what changes the direction of a line spelled out: the text
+/// may come from a file of anybody's, and goes to a terminal.
+pub(crate) fn printable(cx: &Counterexample) -> Counterexample {
+    let mut cx = cx.clone();
+    for text in [&mut cx.rule, &mut cx.message] {
+        spell_out(text);
+    }
+    cx.tasks.iter_mut().for_each(|task| spell_out(&mut task.name));
+    for step in &mut cx.steps {
+        let bit = step.bit.iter_mut().map(|bit| &mut bit.name);
+        let texts = [&mut step.primitive, &mut step.object, &mut step.detail];
+        texts.into_iter().chain(&mut step.path).chain(bit).for_each(spell_out);
+    }
+    for blocked in &mut cx.blocked {
+        let texts = [&mut blocked.primitive, &mut blocked.object];
+        texts.into_iter().chain(&mut blocked.path).for_each(spell_out);
+    }
+    for holder in &mut cx.holders {
+        [&mut holder.name, &mut holder.since].into_iter().for_each(spell_out);
+    }
+    cx
+}
+
+fn spell_out(text: &mut String) {
+    let marks = ['\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    let turns = |c: char| marks.iter().any(|range| range.contains(&c));
+    if text.contains(|c: char| c.is_control() || turns(c)) {
+        let spelled = |c: char| match c.is_control() || turns(c) {
+            true => c.escape_unicode().to_string(),
+            false => c.to_string(),
+        };
+        *text = text.chars().map(spelled).collect();
+    }
+}
+
 /// `CPU0 migrator`.
 pub(crate) fn who(cx: &Counterexample, task: u8) -> String {
     match cx.tasks.get(usize::from(task)) {
@@ -21,7 +56,7 @@ pub(crate) fn step(cx: &Counterexample, step: &Record) -> String {
     let primitive = step.primitive.as_str();
     let (object, old, new) = match &step.bit {
         Some(bit) => {
-            let of = |word: u64| (word >> bit.nr) & 1;
+            let of = |word: u64| word.checked_shr(bit.nr).unwrap_or(0) & 1;
             (format!("{}, {}", bit.name, step.object), of(step.old), of(step.new))
         }
         None => (step.object.clone(), step.old, step.new),
@@ -105,7 +140,8 @@ pub(crate) fn paragraph(text: &str) -> String {
     wrap(text, WIDTH, WIDTH).join("\n") + "\n"
 }
 
-/// Breaks at blanks, or within a word that is too long; the first line has its own width.
+/// Breaks at blanks; a word that is too long for a line breaks behind a parenthesis, or sticks out.
+/// The first line has its own width.
 pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -114,22 +150,33 @@ pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
             let room = if lines.len() == 1 { first } else { rest }.max(8);
             let line = lines.last_mut().expect("never empty");
             let used = line.chars().count();
-            let gap = usize::from(used > 0);
-            if used + gap + word.chars().count() <= room {
-                if used > 0 {
-                    line.push(' ');
-                }
-                line.push_str(word);
-                break;
+            if used > 0 && used + 1 + word.chars().count() > room {
+                lines.push(String::new());
+                continue;
             }
-            if used == 0 {
-                let full = word.char_indices().nth(room).map_or(word.len(), |(at, _)| at);
-                let cut = word[..full].rfind('(').map_or(full, |at| at + 1);
-                line.push_str(&word[..cut]);
-                word = &word[cut..];
+            if used > 0 {
+                line.push(' ');
+            }
+            let cut = if used == 0 { cut(word, room) } else { word.len() };
+            line.push_str(&word[..cut]);
+            word = &word[cut..];
+            if word.is_empty() {
+                break;
             }
             lines.push(String::new());
         }
     }
     lines
+}
+
+/// Up to where a word goes into an empty line: all of it, or behind its last parenthesis that fits,
+/// or behind its first. `f()` is not broken.
+fn cut(word: &str, room: usize) -> usize {
+    if word.chars().count() <= room {
+        return word.len();
+    }
+    let behind = |(at, _): (usize, &str)| at + 1;
+    let breaks = || word.match_indices('(').map(behind).filter(|&at| !word[at..].starts_with(')'));
+    let fits = |&at: &usize| word[..at].chars().count() <= room;
+    breaks().take_while(fits).last().or_else(|| breaks().next()).unwrap_or(word.len())
 }
