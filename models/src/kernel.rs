@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Weak};
 
+use selvedge_kernel::edits::{Edit, install};
 use selvedge_kernel::{
     Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, SpinLock, Var, Work,
 };
@@ -251,6 +252,12 @@ pub struct Kernel {
 impl Kernel {
     /// A kernel of this tree and these sizes, idle.
     pub fn new(tree: &'static Tree, sizes: Sizes) -> Arc<Kernel> {
+        Kernel::edited(tree, sizes, &[])
+    }
+
+    /// The same, with steps changed by these edits.
+    pub fn edited(tree: &'static Tree, sizes: Sizes, edits: &'static [Edit]) -> Arc<Kernel> {
+        install(edits);
         let cpus = Cpus::new(sizes.cpus, tree.preempt_rt);
         let bh_lru = |cpu| {
             let slot = |i| Var::new(Name::new("bhs").on(cpu).nth(i), 0);

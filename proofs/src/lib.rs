@@ -14,5 +14,5 @@ mod claim;
 pub mod claims;
 pub mod rules;
 
-pub use check::{Outcome, Row, check, explore_in};
+pub use check::{Outcome, Row, check, explore_edited, explore_in};
 pub use claim::{Claim, Expected, Scenario, Topic, rows};
