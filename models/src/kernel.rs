@@ -242,8 +242,6 @@ pub struct Kernel {
     pub pending_plain: Var,
     /// `migrate_pending_lock` of the posting of 2021-02-16.
     pub migrate_pending_lock: SpinLock,
-    /// For scenarios: what a task tells the check at the end.
-    pub outcome: Var,
     /// The dummy work items of the posting of 2021-02-16.
     pub migrate_pending_work: PerCpu<Work>,
 }
@@ -298,7 +296,6 @@ impl Kernel {
             pending_count: Atomic::new(Name::new(tree.pending_name), 0),
             pending_plain: Var::new(Name::new(tree.pending_name), 0),
             migrate_pending_lock: SpinLock::new(Name::new("migrate_pending_lock")),
-            outcome: Var::new(Name::new("outcome"), 0),
             migrate_pending_work: PerCpu::new(&cpus, work("migrate_pending_work")),
             cpus,
         })

@@ -7,7 +7,7 @@ use selvedge_models::{Kernel, Tree};
 use selvedge_monitors::for_rule;
 use selvedge_trace::Counterexample;
 
-use crate::{Claim, Expected};
+use crate::{Claim, Expected, Run};
 
 /// A checked row.
 #[derive(Clone, Debug)]
@@ -58,13 +58,8 @@ pub fn explore_in(
     bounds: &Bounds,
 ) -> Exploration {
     let scenario = claim.scenario;
-    let bounds = Bounds { loom_choices: scenario.choices, ..bounds.clone() };
-    let body = Arc::new(move || {
-        let kernel = Kernel::new(tree, scenario.sizes);
-        (scenario.play)(&kernel);
-        (scenario.at_end)(&kernel);
-    });
-    let mut exploration = explore(engine, &bounds, for_rule(claim.rule), body);
+    let body = Arc::new(move || scenario.play(&Run::new(Kernel::new(tree, scenario.sizes))));
+    let mut exploration = explore(engine, bounds, for_rule(claim.rule), body);
     if let Some(counterexample) = &mut exploration.counterexample {
         counterexample.tree = tree.name.into();
         counterexample.scenario = scenario.name.into();
