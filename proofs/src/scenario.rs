@@ -126,3 +126,32 @@ impl Deref for Run {
         &self.kernel
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use selvedge_explore::{Bounds, Engine, Verdict};
+    use selvedge_models::trees::V6_1;
+    use selvedge_monitors::standard;
+
+    use super::*;
+
+    /// A machine that cannot be is refused, and nothing is said to hold in it.
+    #[test]
+    fn an_impossible_machine_is_undecided() {
+        let sizes = Sizes { absent: 1, mapped: true, ..Sizes::TINY };
+        let body = Arc::new(move || Scenario::EMPTY.play(&Run::new(Kernel::new(&V6_1, sizes))));
+        for engine in [Engine::Dpor, Engine::Loom] {
+            let seen = selvedge_explore::explore(engine, &Bounds::PROOF, standard(), body.clone());
+            let Verdict::Undecided(why) = &seen.verdict else { panic!("{}", seen.verdict) };
+            assert!(why.contains("`absent` with `mapped`"), "{why}");
+        }
+    }
+
+    #[test]
+    fn every_scenario_has_a_machine() {
+        for (claim, _) in crate::rows() {
+            let why = claim.scenario.sizes.contradiction();
+            assert_eq!(why, None, "{}", claim.scenario.name);
+        }
+    }
+}
