@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore};
 use selvedge_kernel::edits::Edit;
-use selvedge_kernel::join_all;
 use selvedge_models::{Kernel, Tree};
 use selvedge_monitors::for_rule;
 use selvedge_trace::Counterexample;
 
-use crate::{Claim, Expected};
+use crate::{Claim, Expected, Run};
 
 /// A checked row.
 #[derive(Clone, Debug)]
@@ -70,14 +69,9 @@ pub fn explore_edited(
     bounds: &Bounds,
 ) -> Exploration {
     let scenario = claim.scenario;
-    let bounds = Bounds { loom_choices: scenario.choices, ..bounds.clone() };
-    let body = Arc::new(move || {
-        let kernel = Kernel::edited(tree, scenario.sizes, edits);
-        (scenario.play)(&kernel);
-        join_all();
-        (scenario.at_end)(&kernel);
-    });
-    let mut exploration = explore(engine, &bounds, for_rule(claim.rule), body);
+    let body =
+        Arc::new(move || scenario.play(&Run::new(Kernel::edited(tree, scenario.sizes, edits))));
+    let mut exploration = explore(engine, bounds, for_rule(claim.rule), body);
     if let Some(counterexample) = &mut exploration.counterexample {
         counterexample.tree = tree.name.into();
         counterexample.scenario = scenario.name.into();
@@ -125,9 +119,9 @@ mod tests {
     #[test]
     fn a_claim_about_an_edit_that_no_execution_comes_to_fails() {
         const IDLE: &[Edit] = &[Edit::drop(Site::of("smp_mb").within("nowhere"))];
-        let holds =
-            |claim: &&Claim| claim.expected == Expected::Holds && claim.engines[0] == Engine::Dpor;
-        let claim = crate::claims::ALL.iter().flat_map(|group| group.iter()).find(holds);
+        let claim = crate::rows().map(|(claim, _)| claim).find(|claim| {
+            claim.expected == Expected::Holds && claim.engines[0] == Engine::Dpor
+        });
         let claim = claim.expect("some claims hold");
         let outcome = |edits| {
             let seen = explore_edited((claim.tree, edits), claim, Engine::Dpor, &Bounds::PROOF);

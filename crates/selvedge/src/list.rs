@@ -99,8 +99,9 @@ fn claims() -> Vec<Value> {
         .map(|(claim, engine)| {
             let expected = claim.expected.name();
             let about = format!("{expected} ({})", claim.source);
-            json!({ "name": claim.name(engine), "expected": expected, "source": claim.source,
-                    "reached": claim.reached, "about": about })
+            json!({ "name": claim.name(engine), "rule": claim.rule.0, "expected": expected,
+                    "source": claim.source.to_string(), "reached": claim.reached,
+                    "about": about })
         })
         .collect()
 }

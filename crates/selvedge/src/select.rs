@@ -18,11 +18,11 @@ pub fn select(args: &CheckArgs) -> Result<Vec<Selected>, Failure> {
     let engines = engines.collect::<Result<Vec<Engine>, Failure>>()?;
     let all_by_default = args.trees.is_empty() && args.filters.is_empty() && engines.is_empty();
     let is_meant = |(claim, engine): &Selected| {
-        let name = claim.name(*engine);
         (!all_by_default || claim.engines[0] == *engine)
             && (engines.is_empty() || engines.contains(engine))
             && (args.trees.is_empty() || trees.contains(&claim.tree.name))
-            && (args.filters.is_empty() || args.filters.iter().any(|f| name.contains(f.as_str())))
+            && (args.filters.is_empty()
+                || args.filters.iter().any(|f| claim.is_meant_by(*engine, f)))
     };
     let selected: Vec<Selected> = rows().filter(is_meant).collect();
     if selected.is_empty() { Err(nothing_matches(args)) } else { Ok(selected) }

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use serde_json::Value;
+use selvedge_explore::Engine;
+use selvedge_proofs::expected::{self, Line};
+use selvedge_proofs::{Claim, rows};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -41,48 +42,49 @@ fn expect_block(file: &str, name: &str, wanted: &str) {
     }
 }
 
-fn report() -> Value {
-    let args = ["check", "--engine", "dpor", "--engine", "loom", "--format", "json"];
-    let output = Command::new(env!("CARGO_BIN_EXE_selvedge")).args(args).output().expect("it runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
 const HEAD: &str =
     "| rule (scenario) | tree | dpor, SC | loom, C11 | expected by |\n|---|---|---|---|---|\n";
 
-/// A row for each rule, scenario and tree; in a cell the verdict and the number of executions.
-fn matrix(report: &Value) -> String {
-    let mut order = Vec::new();
-    let mut cells: BTreeMap<(String, String), BTreeMap<String, String>> = BTreeMap::new();
-    let text = |row: &Value, field: &str| row[field].as_str().expect(field).to_string();
-    for row in report["rows"].as_array().expect("rows") {
-        let rule = format!("{} *({})*", text(row, "rule"), text(row, "scenario"));
-        let key = (rule, text(row, "tree"));
-        if !cells.contains_key(&key) {
-            order.push(key.clone());
+/// A row for each rule, scenario and tree; in a cell the verdict and the number of executions, as
+/// `proofs/expected.tsv` has them: the test of the claims sees to it that they are right.
+fn matrix(reviewed: &[Line]) -> String {
+    let mut questions: Vec<(&str, &str)> = Vec::new();
+    let mut trees: BTreeMap<(&str, &str), Vec<&Claim>> = BTreeMap::new();
+    for (claim, engine) in rows() {
+        let question = (claim.rule.0, claim.scenario.name);
+        if !questions.contains(&question) {
+            questions.push(question);
         }
-        let verdict = match text(row, "verdict").as_str() {
-            "violated" => "**violated**".to_string(),
-            other => other.replace('_', " "),
-        };
-        let cell = format!("{verdict} ({})", row["executions"]);
-        let entry = cells.entry(key).or_default();
-        entry.insert(text(row, "engine"), cell);
-        entry.entry("source".into()).or_insert_with(|| text(row, "source"));
+        let claims = trees.entry(question).or_default();
+        let is_new = claims.iter().all(|known| known.tree.name != claim.tree.name);
+        if COLUMNS.contains(&engine) && is_new {
+            claims.push(claim);
+        }
     }
     let mut out = String::from(HEAD);
-    let mut last = String::new();
-    order.sort_by_key(|(rule, _)| order_of(report, rule));
-    for key in &order {
-        let (rule, tree) = key;
-        let shown = if *rule == last { "" } else { rule.as_str() };
-        let cell = |name: &str| cells[key].get(name).map_or("–", String::as_str).to_string();
-        let (dpor, loom, source) = (cell("dpor"), cell("loom"), cell("source"));
-        out.push_str(&format!("| {shown} | `{tree}` | {dpor} | {loom} | {source} |\n"));
-        last.clone_from(rule);
+    for question in questions {
+        let mut shown = format!("{} *({})*", question.0, question.1);
+        for claim in &trees[&question] {
+            let [dpor, loom] = COLUMNS.map(|engine| cell(reviewed, claim, engine));
+            let (tree, source) = (claim.tree.name, claim.source);
+            out.push_str(&format!("| {shown} | `{tree}` | {dpor} | {loom} | {source} |\n"));
+            shown.clear();
+        }
     }
     out
+}
+
+const COLUMNS: [Engine; 2] = [Engine::Dpor, Engine::Loom];
+
+/// What is known of the claim's rule, scenario and tree under this engine.
+fn cell(reviewed: &[Line], claim: &Claim, engine: Engine) -> String {
+    let name = claim.name(engine);
+    let Some(line) = reviewed.iter().find(|line| line.name == name) else { return "–".into() };
+    let executions = line.executions.expect("a complete engine");
+    match line.verdict.as_str() {
+        "violated" => format!("**violated** ({executions})"),
+        verdict => format!("{verdict} ({executions})"),
+    }
 }
 
 /// The rows of the matrix that the README shows.
@@ -114,31 +116,13 @@ fn ten(matrix: &str) -> String {
     out
 }
 
-/// Rules stay in the order in which they first appear.
-fn order_of(report: &Value, rule: &str) -> usize {
-    let rows = report["rows"].as_array().expect("rows");
-    let names = rows.iter().map(|row| {
-        format!("{} *({})*", row["rule"].as_str().unwrap(), row["scenario"].as_str().unwrap())
-    });
-    names.into_iter().position(|name| name == rule).expect("a rule of the report")
-}
-
 #[test]
 fn the_readme_and_the_matrix_are_current() {
-    let matrix = matrix(&report());
+    let matrix = matrix(&expected::read().expect("proofs/expected.tsv"));
     expect_block("proofs/MATRIX.md", "matrix", &matrix);
     expect_block("README.md", "ten rows", &ten(&matrix));
     let golden =
         "proofs/counterexamples/migrate_pending.install_vs_prep.rfc-migrate-pending.dpor.txt";
     let table = fs::read_to_string(root().join(golden)).expect("the golden file");
     expect_block("README.md", "table", &format!("```text\n{table}```\n"));
-}
-
-/// The README shows what the matrix says, also when nothing was explored anew.
-#[test]
-fn the_readme_shows_rows_of_the_matrix() {
-    let text = fs::read_to_string(root().join("proofs/MATRIX.md")).expect("the matrix");
-    let (_, rest) = text.split_once("<!-- matrix -->\n").expect("the begin of the block");
-    let (matrix, _) = rest.split_once("<!-- end of matrix -->").expect("the end of the block");
-    expect_block("README.md", "ten rows", &ten(matrix));
 }
