@@ -90,10 +90,11 @@ fn example(out: &mut String, rows: &[Row]) {
     }
 }
 
+/// What holds as far as it was looked at. What is undecided comes last of all.
 fn incomplete(out: &mut String, rows: &[Row]) {
-    let bounded = rows.iter().filter_map(|row| Some((row, row.exploration.verdict.bound()?)));
     let mut any = false;
-    for (row, bound) in bounded {
+    for row in rows {
+        let Verdict::HoldsWithin(bound) = &row.exploration.verdict else { continue };
         if !std::mem::replace(&mut any, true) {
             out.push_str("\nNot complete:\n");
         }
