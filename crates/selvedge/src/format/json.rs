@@ -8,6 +8,8 @@ use selvedge_proofs::{Outcome, Row};
 use selvedge_trace::Counterexample;
 use serde::Serialize;
 
+use super::row;
+
 /// The schema of the report.
 const SCHEMA: &str = "selvedge-report/1";
 
@@ -40,6 +42,9 @@ struct Line<'a> {
     reached: Vec<&'a str>,
     elapsed_ms: f64,
     counterexample: Option<&'a Counterexample>,
+    /// What no single execution shows, a cycle of lock orders; only if that is the violation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'a str>,
     /// Only with `--keep-going`.
     #[serde(skip_serializing_if = "Option::is_none")]
     violations: Option<AllViolations<'a>>,
@@ -71,16 +76,16 @@ struct Totals {
 
 /// The rows as one JSON object.
 pub fn json(rows: &[Row]) -> String {
-    let count = |is: fn(&Outcome) -> bool| rows.iter().filter(|row| is(&row.outcome)).count();
+    let totals = row::Totals::of(rows);
     let report = Report {
         schema: SCHEMA,
         rows: rows.iter().map(line).collect(),
         totals: Totals {
-            rows: rows.len(),
-            as_expected: count(|outcome| *outcome == Outcome::AsExpected),
-            unexpected: count(|outcome| matches!(outcome, Outcome::Unexpected(_))),
-            undecided: count(|outcome| matches!(outcome, Outcome::Undecided(_))),
-            executions: rows.iter().map(|row| row.exploration.executions).sum(),
+            rows: totals.rows,
+            as_expected: totals.as_expected,
+            unexpected: totals.unexpected,
+            undecided: totals.undecided,
+            executions: totals.executions,
         },
         cards: rows.iter().map(|row| (row.engine.name(), card_of(row.engine))).collect(),
     };
@@ -108,6 +113,7 @@ fn line(row: &Row) -> Line<'_> {
         reached: seen.reached.iter().copied().collect(),
         elapsed_ms: seen.elapsed.as_secs_f64() * 1e3,
         counterexample: seen.counterexample.as_ref(),
+        evidence: seen.evidence.as_deref(),
         violations: seen.violations.as_ref().map(|all| AllViolations {
             executions: all.executions,
             cut_short_by: all.cut.as_deref(),

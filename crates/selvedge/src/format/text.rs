@@ -1,11 +1,12 @@
-//! The rows as text: what is proven and how far, one counterexample, and what was not complete.
+//! `--format text`: what is proven and how far, what is not as expected, and what was not complete.
 
 use std::fmt::Write;
 
 use selvedge_explore::Verdict;
 use selvedge_litmus::card_of;
 use selvedge_proofs::{Outcome, Row};
-use selvedge_trace::table;
+
+use super::row::{Totals, counted, evidence, expectation, undecided, unexpected};
 
 /// The matrix and what belongs below it.
 pub fn text(rows: &[Row]) -> String {
@@ -21,7 +22,10 @@ pub fn text(rows: &[Row]) -> String {
         let _ = writeln!(out, "{}", line(row));
         violations(&mut out, row);
     }
-    counterexample(&mut out, rows);
+    surprises(&mut out, rows);
+    if unexpected(rows).next().is_none() {
+        example(&mut out, rows);
+    }
     incomplete(&mut out, rows);
     summary(&mut out, rows);
     out.trim_start().into()
@@ -31,7 +35,7 @@ fn line(row: &Row) -> String {
     let seen = &row.exploration;
     let mark = match &row.outcome {
         Outcome::AsExpected => String::new(),
-        Outcome::Unexpected(how) => format!("  UNEXPECTED: {how}"),
+        Outcome::Unexpected(_) => format!("  UNEXPECTED: {}", expectation(row)),
         Outcome::Undecided(_) => "  UNDECIDED".into(),
     };
     let (engine, model) = (row.engine.name(), row.engine.memory_model().name());
@@ -39,8 +43,9 @@ fn line(row: &Row) -> String {
         Verdict::HoldsWithin(_) => "holds within bounds".into(),
         other => other.name().replace('_', " "),
     };
+    let unit = if seen.executions == 1 { "execution " } else { "executions" };
     format!(
-        "  {:34} {engine:6} {model:3}  {verdict:20} {:>7} executions  {}{mark}",
+        "  {:34} {engine:6} {model:3}  {verdict:20} {:>7} {unit}  {}{mark}",
         row.claim.tree.name, seen.executions, row.claim.source
     )
 }
@@ -62,28 +67,34 @@ fn violations(out: &mut String, row: &Row) {
     };
 }
 
-/// The first counterexample, and how to see the others.
-fn counterexample(out: &mut String, rows: &[Row]) {
-    let mut violated = rows.iter().filter(|row| row.exploration.verdict == Verdict::Violated);
-    let Some(row) = violated.next() else { return };
-    let _ = writeln!(out, "\n{} is violated:\n", row.name());
-    match (&row.exploration.counterexample, &row.exploration.evidence) {
-        (Some(cx), _) => out.push_str(&table(cx)),
-        (None, Some(evidence)) => {
-            let _ = writeln!(out, "{evidence}");
+/// Every unexpected row: what was expected, what was found, and the table that shows it.
+fn surprises(out: &mut String, rows: &[Row]) {
+    for row in unexpected(rows) {
+        let _ = writeln!(out, "\nUNEXPECTED: {}\n{}", row.name(), expectation(row));
+        if let Some(evidence) = evidence(row) {
+            let _ = write!(out, "\n{evidence}");
         }
-        (None, None) => {}
-    }
-    let others = violated.count();
-    if others > 0 {
-        let _ = writeln!(out, "\n{others} more: `selvedge check --out DIR` writes every one.");
     }
 }
 
+/// One counterexample among those that are as expected, and how to see the others.
+fn example(out: &mut String, rows: &[Row]) {
+    let mut violated = rows.iter().filter(|row| row.exploration.verdict == Verdict::Violated);
+    let Some(row) = violated.next() else { return };
+    let _ = writeln!(out, "\n{} is violated, as expected:\n", row.name());
+    out.push_str(&evidence(row).unwrap_or_default());
+    let others = violated.count() as u64;
+    if others > 0 {
+        let others = counted(others, "more violation");
+        let _ = writeln!(out, "\n{others}, as expected: `--out DIR` writes every one.");
+    }
+}
+
+/// What holds as far as it was looked at. What is undecided comes last of all.
 fn incomplete(out: &mut String, rows: &[Row]) {
-    let bounded = rows.iter().filter_map(|row| Some((row, row.exploration.verdict.bound()?)));
     let mut any = false;
-    for (row, bound) in bounded {
+    for row in rows {
+        let Verdict::HoldsWithin(bound) = &row.exploration.verdict else { continue };
         if !std::mem::replace(&mut any, true) {
             out.push_str("\nNot complete:\n");
         }
@@ -92,16 +103,7 @@ fn incomplete(out: &mut String, rows: &[Row]) {
 }
 
 fn summary(out: &mut String, rows: &[Row]) {
-    let count = |is: fn(&Outcome) -> bool| rows.iter().filter(|row| is(&row.outcome)).count();
-    let executions: u64 = rows.iter().map(|row| row.exploration.executions).sum();
-    let _ = writeln!(
-        out,
-        "\n{} rows: {} as expected, {} unexpected, {} undecided; {executions} executions.",
-        rows.len(),
-        count(|outcome| *outcome == Outcome::AsExpected),
-        count(|outcome| matches!(outcome, Outcome::Unexpected(_))),
-        count(|outcome| matches!(outcome, Outcome::Undecided(_))),
-    );
+    let _ = writeln!(out, "\n{}.", Totals::of(rows));
     let mut engines: Vec<_> = rows.iter().map(|row| row.engine).collect();
     engines.sort_unstable();
     engines.dedup();
@@ -112,4 +114,16 @@ fn summary(out: &mut String, rows: &[Row]) {
     out.push_str(
         "sc: sequential consistency. c11: weak memory as loom explores it, without load buffering.\n",
     );
+    // Last, where one looks first.
+    for (heading, rows) in [
+        ("Unexpected", unexpected(rows).collect::<Vec<_>>()),
+        ("Undecided", undecided(rows).collect()),
+    ] {
+        if !rows.is_empty() {
+            let _ = writeln!(out, "\n{heading}:");
+        }
+        for row in rows {
+            let _ = writeln!(out, "  {}\n    {}", row.name(), expectation(row));
+        }
+    }
 }
