@@ -41,6 +41,7 @@ pub mod sched {
     //! kernel/sched/
     pub mod wait_bit;
 }
+pub mod functions;
 mod kernel;
 mod tree;
 pub mod trees;

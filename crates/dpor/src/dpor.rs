@@ -8,7 +8,7 @@ use shuttle::scheduler::Scheduler;
 
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::explore::{Explore, explored};
-use crate::{Counts, End, Observer, Step};
+use crate::{End, Observer, Step};
 
 /// The optimal-DPOR scheduler.
 pub struct Dpor {
@@ -41,49 +41,54 @@ drive!(Scheduler for Dpor);
 
 /// How far a search is.
 #[derive(Clone, Default)]
-pub struct Results(Rc<RefCell<Seen>>);
+pub struct Results(Rc<RefCell<Counts>>);
 
 #[derive(Default)]
-struct Seen {
-    counts: Counts,
-    /// Hashes of the traces, if they are remembered.
+struct Counts {
+    executions: u64,
+    sleep_set_blocked: u64,
+    complete: bool,
+    given_up: u64,
+    explored: f64,
     traces: Option<HashSet<u64>>,
+    repeated_traces: u64,
 }
 
 impl Results {
-    /// What has been counted so far.
-    pub fn counts(&self) -> Counts {
-        self.0.borrow().counts
-    }
-
-    /// [`Counts::executions`]
+    /// Executions so far.
     pub fn executions(&self) -> u64 {
-        self.counts().executions
+        self.0.borrow().executions
     }
 
-    /// [`Counts::sleep_set_blocked`]
+    /// Executions that turned out to be redundant: none but in the two cases that the crate's
+    /// documentation names. They are not counted among [`Results::executions`].
     pub fn sleep_set_blocked(&self) -> u64 {
-        self.counts().sleep_set_blocked
+        self.0.borrow().sleep_set_blocked
     }
 
-    /// [`Counts::repeated_traces`]
+    /// Executions that were the same as an earlier one, but for the order of independent steps;
+    /// counted only if the scheduler remembers traces.
     pub fn repeated_traces(&self) -> u64 {
-        self.counts().repeated_traces
+        self.0.borrow().repeated_traces
     }
 
-    /// [`Counts::complete`]
+    /// Has the search ended by itself, without giving up an execution before its end? An execution
+    /// that is given up shows only the races of the steps that it took.
     pub fn complete(&self) -> bool {
-        self.counts().complete
+        let counts = self.0.borrow();
+        counts.complete && counts.given_up == 0
     }
 
-    /// [`Counts::given_up`]
+    /// Executions that were given up: they took too many steps, or the program abandoned them.
     pub fn given_up(&self) -> u64 {
-        self.counts().given_up
+        self.0.borrow().given_up
     }
 
-    /// [`Counts::estimate`]
+    /// How many executions there will be, guessed from the part of the tree that has been explored,
+    /// as if all branches of a point were equally large.
     pub fn estimate(&self) -> Option<f64> {
-        self.counts().estimate()
+        let counts = self.0.borrow();
+        (counts.explored > 0.0).then(|| counts.executions as f64 / counts.explored)
     }
 }
 
@@ -96,8 +101,7 @@ struct Whole {
 impl Strategy for Whole {
     fn begin(&mut self) -> bool {
         let goes_on = self.explore.begin();
-        let counts = &mut self.results.0.borrow_mut().counts;
-        counts.complete |= !goes_on && counts.given_up == 0;
+        self.results.0.borrow_mut().complete |= !goes_on;
         goes_on
     }
 
@@ -107,10 +111,12 @@ impl Strategy for Whole {
 
     fn ended(&mut self, end: &End, _: &[Step]) {
         self.explore.ended(end);
-        let Seen { counts, traces } = &mut *self.results.0.borrow_mut();
-        counts.record(&self.explore, end);
+        let mut counts = self.results.0.borrow_mut();
+        counts.executions += u64::from(!self.explore.is_redundant);
+        counts.sleep_set_blocked += u64::from(self.explore.is_redundant);
+        counts.given_up += u64::from(matches!(end, End::StepLimit | End::Abandoned));
         counts.explored = explored(&self.explore.frames);
-        if let Some(traces) = traces
+        if let Some(traces) = &mut counts.traces
             && !self.explore.is_redundant
             && !traces.insert(self.explore.trace_hash())
         {

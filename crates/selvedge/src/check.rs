@@ -47,7 +47,8 @@ fn write_reports(rows: &[Row], args: &CheckArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn status(rows: &[Row]) -> Status {
+/// How a check of these rows ended.
+pub fn status(rows: &[Row]) -> Status {
     let totals = Totals::of(rows);
     match (totals.unexpected, totals.undecided) {
         (0, 0) => Status::AsExpected,
@@ -61,7 +62,7 @@ fn status(rows: &[Row]) -> Status {
 ///
 /// Each row may have all workers besides, since the last row that is left is often a long one. That
 /// they are more than the cores then for a while costs next to nothing.
-fn check_all(
+pub fn check_all(
     selected: &[Selected],
     args: &CheckArgs,
 ) -> Result<(Vec<Row>, Result<(), Failure>), Failure> {

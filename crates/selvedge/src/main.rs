@@ -13,6 +13,7 @@ mod kernel_file;
 mod list;
 mod litmus;
 mod output;
+mod patch;
 mod progress;
 mod select;
 mod show;
@@ -47,6 +48,7 @@ fn run(command: Option<Command>) -> Outcome {
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Litmus(args)) => litmus::run(&args),
+        Some(Command::Patch(args)) => patch::run(&args),
         Some(Command::Show(args)) => show::run(&args),
     }
 }

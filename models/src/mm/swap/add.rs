@@ -118,7 +118,8 @@ fn batch_folio(k: &Kernel, which: fn(&Batches) -> &Batch, folio: &Folio, move_fn
     }
 }
 
-/// `folio_rotate_reclaimable()`: when writeback ends, in process context or in an interrupt.
+/// `folio_rotate_reclaimable()`; `rotate_reclaimable_page()` until 5.15: when writeback ends, in
+/// process context or in an interrupt.
 pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_rotate_reclaimable");
     // Dirty folios are left out: there are none.
