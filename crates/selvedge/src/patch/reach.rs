@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use selvedge_explore::{Bounds, Engine, explore};
 use selvedge_models::{Kernel, Tree};
-use selvedge_proofs::{Claim, Scenario, rows};
+use selvedge_proofs::{Claim, Run, Scenario, rows};
 use selvedge_trace::{Execution, Finding, Monitor, PathId};
 
 use crate::threads;
@@ -49,10 +49,7 @@ fn entered(scenario: &'static Scenario, tree: &'static Tree) -> BTreeSet<&'stati
     let bounds = Bounds { executions_max: EXECUTIONS, keep_going: true, ..Bounds::PROOF };
     let monitor = Entered::default();
     let found = monitor.functions.clone();
-    let body = Arc::new(move || {
-        let kernel = Kernel::new(tree, scenario.sizes);
-        (scenario.play)(&kernel);
-    });
+    let body = Arc::new(move || scenario.play(&Run::new(Kernel::new(tree, scenario.sizes))));
     explore(Engine::Dpor, &bounds, vec![Box::new(monitor)], body);
     let found = found.lock().expect("not poisoned");
     found.clone()

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Report;
 use super::reach::EXECUTIONS;
 use super::survey::{FileSurvey, FunctionSurvey, PatchSurvey, how_modelled};
-use crate::{matrix, report};
+use crate::format::CheckFormat;
 
 /// A line is no longer than this, where it can be broken.
 const WIDTH: usize = 100;
@@ -37,7 +37,7 @@ pub fn text(report: &Report, rows: Option<&[Row]>) -> String {
         Some([]) => out.push_str("\nNothing to check: no claim exercises what is touched.\n"),
         Some(rows) => {
             out.push('\n');
-            out.push_str(&matrix::text(rows));
+            out.push_str(&CheckFormat::Text.render(rows));
         }
         None if report.claims.is_empty() => {}
         None => out.push_str("`--check` checks these claims.\n"),
@@ -323,7 +323,7 @@ pub fn json(report: &Report, rows: Option<&[Row]>) -> String {
     });
     if let Some(rows) = rows {
         // A report is JSON.
-        whole["check"] = serde_json::from_str(&report::json(rows)).unwrap_or_default();
+        whole["check"] = serde_json::from_str(&CheckFormat::Json.render(rows)).unwrap_or_default();
     }
     serde_json::to_string_pretty(&whole).expect("plain data") + "\n"
 }
