@@ -185,7 +185,7 @@ fn a_filter_that_means_nothing_is_refused() {
     refused(&["check", ""], "an empty filter");
     refused(&["check", "install_vs_prep", "add_vs_prepp"], "no row has `add_vs_prepp`");
     // What would be meant, if one of the arguments were another.
-    refused(&["check", "two_migrators", "--tree", "v6.10"], "are of the trees rfc-2021-02-16, ");
+    refused(&["check", "two_migrators", "--tree", "v6.10"], "are of the trees rfc-disable-lru-pagevec, ");
     let no_dfs = ["check", "two_migrators", "--tree", "v6.1", "--engine", "dfs"];
     refused(&no_dfs, "such rows are under the engines dpor, ");
 }

@@ -11,7 +11,7 @@ fn step(task: u8, path: &[&str], primitive: &str) -> Record {
         cpu: task - 1,
         context: Context::Task,
         path: path.iter().map(|function| function.to_string()).collect(),
-        action: "update".into(),
+        action: selvedge_trace::ActionKind::Update,
         primitive: primitive.into(),
         object: "folio0->flags".into(),
         bit: None,

@@ -150,7 +150,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated(&[&A5_RELAXED_FLAGS_AND_ENTRY]),
         asleep(&LOCK_THREE, sheet("A-S1"))
             .under(SC)
-            .holds(&[&V6_1, &L0, &L1, &L2, &L2_UNFAIRNESS_0, &L2_UNFAIRNESS_INF])
+            .holds(&[&V6_1, &L0, &L1, &L2_UNFAIRNESS_0, &L2_UNFAIRNESS_INF])
             .violated_as(sheet("AM4"), &[&AM4_WAITERS_BIT_ALWAYS_CLEARED])
             // Too narrow for random and PCT schedules.
             .under(DPOR)
