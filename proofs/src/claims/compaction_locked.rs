@@ -125,13 +125,10 @@ static BUFFER_WRITE: Scenario = Scenario {
 
 const RFC_LEAVES_BUFFERS: Source = Analysis("the RFC leaves the locks of buffers alone");
 
-pub(super) fn claims() -> Vec<Answers> {
+fn of_locks_that_stay() -> Vec<Answers> {
     let (sheet, part) = (Source::migrate, Source::migrate_part);
     let hang =
         |scenario, source| ask(NOBODY_WAITS_FOR_EVER, scenario, source, &[SOURCE_WAS_LOCKED]);
-    let no_io = |scenario, source| {
-        ask(SYNC_LIGHT_WAITS_FOR_NO_IO, scenario, source, &[FOUND_A_LOCKED_BUFFER])
-    };
     vec![
         hang(&READ_NEVER_ENDS, sheet("F-S5"))
             .under(ALONE)
@@ -172,6 +169,15 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(ALONE)
             .holds(&[&M5])
             .violated_as(part("F.1", "(1)"), &[&M4_MEMALLOC_WAITS]),
+    ]
+}
+
+fn of_io_that_ends() -> Vec<Answers> {
+    let (sheet, part) = (Source::migrate, Source::migrate_part);
+    let no_io = |scenario, source| {
+        ask(SYNC_LIGHT_WAITS_FOR_NO_IO, scenario, source, &[FOUND_A_LOCKED_BUFFER])
+    };
+    vec![
         ask(
             SYNC_LIGHT_WAITS_FOR_NO_IO,
             &READ_ENDS,
@@ -195,4 +201,8 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated_as(Analysis("a wait with a timeout is a wait"), &[&M4T])
             .violated(&[&M5, &V6_12_117, &V6_17]),
     ]
+}
+
+pub(super) fn claims() -> Vec<Answers> {
+    [of_locks_that_stay(), of_io_that_ends()].concat()
 }

@@ -91,75 +91,81 @@ const DISABLES_NOTHING: Source = Analysis("5.11 disables nothing");
 /// Under weak memory the counter may be read before it is raised: nothing orders it.
 const SAME_WINDOW: Source = Analysis("same argument as kernel-lru:B3");
 
-pub(super) fn claims() -> Vec<Answers> {
+fn bh_stays() -> Answers {
     let lru = Source::lru;
     let installed = &[DISABLED, INSTALLED, INSTALL_FOUND_CACHING_DISABLED];
-    let rested = &[DISABLED, RESTED];
+    ask(NO_BH_STAYS_WHILE_PENDING, &INSTALL_VS_PREP, lru("B4"), installed)
+        .under(EVERY)
+        .violated_as(lru("B1"), &[&RFC_MIGRATE_PENDING])
+        .violated_as(
+            Analysis("as B1, the check is before bh_lru_lock()"),
+            &[&RFC_MIGRATE_PENDING_BOOL],
+        )
+        .violated_as(
+            Analysis("has_bh_in_lru() reads before the install"),
+            &[&RFC_MIGRATE_PENDING_LOCKED_CHECK],
+        )
+        .violated_as(Analysis("the posting leaves bh_lru to its 2/2"), &[&RFC_2021_02_16])
+        .violated_as(DISABLES_NOTHING, &[&V5_11])
+        // The window is open while the drain's work runs on the CPU of the task that is in it.
+        // 20,000 random schedules do not hit it; PCT does.
+        .under(WITHOUT_RANDOM)
+        .violated(&[&V5_13, &V5_15])
+        .under(EVERY)
+        .holds(&[&V5_18])
+        .violated(&[&V5_18_CHECK_OUTSIDE])
+        .violated_as(Analysis("the predicate races with the install"), &[&V5_18_NO_SYNCHRONIZE_RCU])
+        .holds(&[&V6_1, &V6_12_117])
+}
+
+fn folio_rests() -> Answers {
+    let lru = Source::lru;
+    ask(NO_FOLIO_RESTS_WHILE_PENDING, &ADD_VS_PREP, lru("A2"), BATCHED)
+        .under(SC)
+        .holds_as(lru("B3"), &[&RFC_MIGRATE_PENDING])
+        .under(WEAK)
+        .violated_as(lru("B3"), &[&RFC_MIGRATE_PENDING])
+        .under(SC)
+        .holds_as(SAME_WINDOW, &[&RFC_MIGRATE_PENDING_BOOL, &RFC_MIGRATE_PENDING_LOCKED_CHECK])
+        .under(WEAK)
+        .violated_as(SAME_WINDOW, &[&RFC_MIGRATE_PENDING_BOOL, &RFC_MIGRATE_PENDING_LOCKED_CHECK])
+        .under(EVERY)
+        .holds_as(Analysis("the flushed dummy work orders the counter"), &[&RFC_2021_02_16])
+        .violated_as(DISABLES_NOTHING, &[&V5_11])
+        .holds(&[&V5_13, &V5_15, &V5_18])
+        .under(SC)
+        .holds_as(SAME_WINDOW, &[&V5_18_NO_SYNCHRONIZE_RCU])
+        .under(WEAK)
+        .violated_as(SAME_WINDOW, &[&V5_18_NO_SYNCHRONIZE_RCU])
+        .under(EVERY)
+        .holds(&[&V6_1])
+        .under(SC)
+        .holds_as(lru("A.6"), &[&V6_1_RT])
+        .under(EVERY)
+        .holds(&[&V6_12_117])
+        .under(SC)
+        .holds_as(lru("B.2-6"), &[&V5_13_UNFORCED])
+        .under(WEAK)
+        .violated_as(Analysis("no scheduled work orders the counter"), &[&V5_13_UNFORCED])
+        .under(EVERY)
+        .holds_as(Analysis("synchronize_rcu() orders the counter"), &[&V5_18_UNFORCED])
+}
+
+/// A folio was batched, at one time or another, and caching disabled.
+const BATCHED: &[&str] = &[DISABLED, RESTED];
+
+pub(super) fn claims() -> Vec<Answers> {
+    let lru = Source::lru;
     vec![
-        ask(NO_BH_STAYS_WHILE_PENDING, &INSTALL_VS_PREP, lru("B4"), installed)
-            .under(EVERY)
-            .violated_as(lru("B1"), &[&RFC_MIGRATE_PENDING])
-            .violated_as(
-                Analysis("as B1, the check is before bh_lru_lock()"),
-                &[&RFC_MIGRATE_PENDING_BOOL],
-            )
-            .violated_as(
-                Analysis("has_bh_in_lru() reads before the install"),
-                &[&RFC_MIGRATE_PENDING_LOCKED_CHECK],
-            )
-            .violated_as(Analysis("the posting leaves bh_lru to its 2/2"), &[&RFC_2021_02_16])
-            .violated_as(DISABLES_NOTHING, &[&V5_11])
-            // The window is open while the drain's work runs on the CPU of the task that is in it.
-            // 20,000 random schedules do not hit it; PCT does.
-            .under(WITHOUT_RANDOM)
-            .violated(&[&V5_13, &V5_15])
-            .under(EVERY)
-            .holds(&[&V5_18])
-            .violated(&[&V5_18_CHECK_OUTSIDE])
-            .violated_as(
-                Analysis("the predicate races with the install"),
-                &[&V5_18_NO_SYNCHRONIZE_RCU],
-            )
-            .holds(&[&V6_1, &V6_12_117]),
-        ask(NO_FOLIO_RESTS_WHILE_PENDING, &ADD_VS_PREP, lru("A2"), rested)
-            .under(SC)
-            .holds_as(lru("B3"), &[&RFC_MIGRATE_PENDING])
-            .under(WEAK)
-            .violated_as(lru("B3"), &[&RFC_MIGRATE_PENDING])
-            .under(SC)
-            .holds_as(SAME_WINDOW, &[&RFC_MIGRATE_PENDING_BOOL, &RFC_MIGRATE_PENDING_LOCKED_CHECK])
-            .under(WEAK)
-            .violated_as(
-                SAME_WINDOW,
-                &[&RFC_MIGRATE_PENDING_BOOL, &RFC_MIGRATE_PENDING_LOCKED_CHECK],
-            )
-            .under(EVERY)
-            .holds_as(Analysis("the flushed dummy work orders the counter"), &[&RFC_2021_02_16])
-            .violated_as(DISABLES_NOTHING, &[&V5_11])
-            .holds(&[&V5_13, &V5_15, &V5_18])
-            .under(SC)
-            .holds_as(SAME_WINDOW, &[&V5_18_NO_SYNCHRONIZE_RCU])
-            .under(WEAK)
-            .violated_as(SAME_WINDOW, &[&V5_18_NO_SYNCHRONIZE_RCU])
-            .under(EVERY)
-            .holds(&[&V6_1])
-            .under(SC)
-            .holds_as(lru("A.6"), &[&V6_1_RT])
-            .under(EVERY)
-            .holds(&[&V6_12_117])
-            .under(SC)
-            .holds_as(lru("B.2-6"), &[&V5_13_UNFORCED])
-            .under(WEAK)
-            .violated_as(Analysis("no scheduled work orders the counter"), &[&V5_13_UNFORCED])
-            .under(EVERY)
-            .holds_as(Analysis("synchronize_rcu() orders the counter"), &[&V5_18_UNFORCED]),
+        bh_stays(),
+        folio_rests(),
         ask(NO_BH_STAYS_WHILE_PENDING, &INSTALL_VS_NESTED, lru("B5"), &[DISABLED])
             .under(SC)
             .holds(&[&V5_18, &V6_1]),
         ask(NO_FOLIO_RESTS_WHILE_PENDING, &ADD_VS_NESTED, lru("B5"), &[DISABLED])
             .under(SC)
             .holds(&[&V5_18, &V6_1]),
-        ask(EXTRA_REFERENCE_IS_TRANSIENT, &RETRY_AFTER_ADD, lru("B8"), rested)
+        ask(EXTRA_REFERENCE_IS_TRANSIENT, &RETRY_AFTER_ADD, lru("B8"), BATCHED)
             .under(EVERY)
             .holds(&[&V5_18, &V6_1])
             .under(SC)

@@ -127,11 +127,9 @@ pub(super) const fn race(
     ask(PLAIN_ACCESSES_DO_NOT_RACE, scenario, source, reached)
 }
 
-pub(super) fn claims() -> Vec<Answers> {
-    let lru = Source::lru;
+fn of_drains() -> Vec<Answers> {
     let own = Analysis("what the step is there for");
     let annotated = Mail("the patch's text");
-    let plain_look = Analysis("has_bh_in_lru() reads bhs[] in plain C");
     vec![
         race(&LOOK_VS_PREP, Analysis("atomic_read() is marked"), &[FOUND_DISABLED, FOUND_ENABLED])
             .under(COMPLETE)
@@ -169,6 +167,14 @@ pub(super) fn claims() -> Vec<Answers> {
         .under(COMPLETE)
         .violated(&[&V6_12_117])
         .holds_as(annotated, &[&ANNOTATE_V2]),
+    ]
+}
+
+fn of_buffers_and_lists() -> Vec<Answers> {
+    let lru = Source::lru;
+    let own = Analysis("what the step is there for");
+    let plain_look = Analysis("has_bh_in_lru() reads bhs[] in plain C");
+    vec![
         race(&INSTALL_VS_DRAIN_ALL, plain_look, &[INSTALLED, DRAIN_WORKED])
             .under(COMPLETE)
             .violated(&[&V6_12_117, &ANNOTATE_V2])
@@ -203,4 +209,8 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&V6_10])
             .violated_as(own, &[&MOVE_NO_LRU_LOCK, &ISOLATE_NO_LRU_LOCK]),
     ]
+}
+
+pub(super) fn claims() -> Vec<Answers> {
+    [of_drains(), of_buffers_and_lists()].concat()
 }
