@@ -150,11 +150,6 @@ impl State {
     pub(crate) fn used(&self) -> (&'static [Edit], u64) {
         (self.edits, self.used)
     }
-
-    /// Does the task take itself for the holder of this lock?
-    pub(crate) fn pretends(&self, task: usize, lock: u32) -> bool {
-        self.pretended.contains(&(task, lock))
-    }
 }
 
 /// What is to be done with a step.
@@ -166,6 +161,11 @@ enum Fate {
 }
 
 impl Record {
+    /// Does the current task take itself for the holder of this lock?
+    pub(crate) fn pretends_to_hold(&self, lock: u32) -> bool {
+        self.edits.pretended.contains(&(self.current(), lock))
+    }
+
     /// Is the step at the site? Counts it if it is.
     fn is_at(&mut self, site: &Site, edit: (usize, bool), step: &Step) -> bool {
         let (task, call, function) = self.whereabouts();
@@ -249,13 +249,18 @@ fn can_weaken(how: How, step: &Step) -> bool {
 pub(crate) fn take(step: &Step) -> Took {
     let took = match record::with(|record| record.fate(step)) {
         Fate::AsIs => gate::take_as_is(step),
-        Fate::EndOfPair => return Took::default(),
+        Fate::EndOfPair => return left_out(Took::default()),
         Fate::Edited(how) => match edited(how, step) {
             Ok(took) => took,
-            Err(took) => return took,
+            Err(took) => return left_out(took),
         },
     };
     take_all(record::with(|record| record.due_after(step)));
+    took
+}
+
+fn left_out(took: Took) -> Took {
+    record::with(Record::left_out);
     took
 }
 

@@ -6,45 +6,46 @@
 
 use crate::edits;
 use crate::machine::{By, Machine, Start};
-use crate::record::{self, Refused};
+use crate::record::{self, Edits};
 use crate::step::{Step, Took};
 use crate::task::{Stop, stop};
 
 /// Takes a step, and says what came of it. If the execution has edits, one of them may change it.
 pub(crate) fn take(step: &Step) -> Took {
-    match pass(step, true, |machine, by| machine.take(&by, step)) {
-        Some(took) => took,
-        None => edits::take(step),
-    }
+    let announced = record::with(|record| record.announce(step, Edits::AreAsked));
+    pass(step, announced, |machine, by| machine.take(&by, step))
 }
 
 /// The same, for a step that an edit has let pass or made.
 pub(crate) fn take_as_is(step: &Step) -> Took {
-    let took = pass(step, false, |machine, by| machine.take(&by, step));
-    took.expect("edits are not asked again")
+    let announced = record::with(|record| record.announce(step, Edits::AreDone));
+    pass(step, announced, |machine, by| machine.take(&by, step))
 }
 
 /// Takes a step that starts a task.
 pub(crate) fn start(step: &Step, task: Start) -> Took {
-    let took = pass(step, false, |machine, by| machine.start(&by, task));
-    took.expect("no edit is asked")
+    let announced = record::with(|record| record.announce(step, Edits::AreDone));
+    pass(step, announced, |machine, by| machine.start(&by, task))
 }
 
-/// `None`: the execution has edits, which were to be asked first.
 #[inline]
 fn pass(
     step: &Step,
-    asks_edits: bool,
+    announced: Option<(&'static dyn Machine, By)>,
     take: impl FnOnce(&dyn Machine, By) -> Took,
-) -> Option<Took> {
-    let announced = record::with(|record| (record.machine, record.announce(step, asks_edits)));
-    let (machine, by) = match announced {
-        (machine, Ok(by)) => (machine, by),
-        (_, Err(Refused::Edited)) => return None,
-        (_, Err(Refused::TooLong)) => stop(Stop::StepLimit),
-    };
+) -> Took {
+    let Some((machine, by)) = announced else { return refused(step) };
     let task = by.task;
     let took = take(machine, by);
     record::with(|record| record.took(task, step, &took));
-    Some(took)
+    took
+}
+
+/// A step that was not announced, because a limit was reached or there are edits.
+#[cold]
+fn refused(step: &Step) -> Took {
+    if record::with(|record| record.is_too_long()) {
+        stop(Stop::StepLimit);
+    }
+    edits::take(step)
 }

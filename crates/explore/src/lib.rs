@@ -6,7 +6,7 @@
 //! shuttle; what they get wrong, and how it is guarded against, is said where the guard is.
 //!
 //! Every step of a task is a [`Step`], and passes one gate (`gate.rs`): it is announced, taken by the
-//! [`machine`] of the engine, and recorded (`record.rs`). A new engine is a new machine.
+//! machine of the engine (`machine/`), and recorded (`record.rs`). A new engine is a new machine.
 //!
 //! | engine                 | memory model | complete | how                                           |
 //! |------------------------|--------------|----------|-----------------------------------------------|

@@ -5,6 +5,7 @@ use selvedge_trace::{Class, Name, Order};
 
 use crate::machine::New;
 use crate::step::{Does, Step};
+use crate::task::me;
 use crate::word::make;
 use crate::{gate, record};
 
@@ -47,11 +48,10 @@ impl Lock {
 
     /// The task that holds it: no step.
     pub fn holder(&self) -> Option<usize> {
-        let (machine, me) = record::with(|record| {
-            let me = record.current();
-            (record.machine, record.edits.pretends(me, self.object).then_some(me))
+        let (machine, pretends) = record::with(|record| {
+            (record.machine, record.edits.is_some() && record.pretends_to_hold(self.object))
         });
-        me.or_else(|| machine.holder(self.object))
+        if pretends { Some(me()) } else { machine.holder(self.object) }
     }
 
     /// Takes it, waiting until it is free.

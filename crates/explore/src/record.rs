@@ -6,12 +6,12 @@
 //!
 //! Which task may go on, and who holds which lock, is the machine's business and not known here.
 
+mod tasks;
+
 use std::cell::RefCell;
-use std::hash::{Hash, Hasher};
 
 use selvedge_trace::{
-    Action, Class, Context, End, Event, Execution, Finding, Name, Order, PathId, Paths, Rule,
-    TaskInfo, Waiting,
+    Action, Class, Context, End, Event, Execution, Finding, Name, Order, Paths, Rule, TaskInfo,
 };
 
 use crate::edits;
@@ -21,55 +21,14 @@ use crate::step::{Does, Intent, Step, Took};
 use crate::task::Stop;
 use crate::{Bounds, Engine};
 
-/// How many tasks an execution may have: [`TaskRecord::ended`] is a mask.
-pub(crate) const TASKS_MAX: usize = 128;
+use tasks::{Pending, TaskRecord};
+pub(crate) use tasks::{TASKS_MAX, Within};
 
-/// What is known of a task while it runs.
-#[derive(Debug)]
-pub(crate) struct TaskRecord {
-    info: TaskInfo,
-    /// Where it executes now; an interrupt handler that it runs in place changes this.
-    pub(crate) cpu: u8,
-    pub(crate) context: Context,
-    pub(crate) path: PathId,
-    /// The locks that its steps pass (see [`crate::Place`]).
-    pub(crate) passes: [Option<u32>; 2],
-    /// The number of the call of the innermost function.
-    call: u32,
-    /// Is it in a function that wakes who sleeps in a queue?
-    pub(crate) in_waker: bool,
-    /// What it announced last.
-    pending: Option<Pending>,
-    finished: bool,
-    /// The tasks whose end it has waited for, itself or by way of one of these: a bit each.
-    ended: u128,
-}
-
-/// Where a task was before it entered a function.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Within {
-    path: PathId,
-    call: u32,
-    in_waker: bool,
-}
-
-/// A step that a task has announced, as far as it tells what the task waits for.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    primitive: &'static str,
-    object: u32,
-    name: Name,
-    /// The task whose end it is.
-    end_of: Option<u8>,
-}
-
-/// Why a step cannot be announced.
+/// Whether the edits of the execution still have a say about a step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Refused {
-    /// The execution has more steps than allowed: a scenario that spins never ends by itself.
-    TooLong,
-    /// The execution has edits, which are to be asked first.
-    Edited,
+pub(crate) enum Edits {
+    AreAsked,
+    AreDone,
 }
 
 /// How an execution ended.
@@ -174,41 +133,9 @@ pub(crate) fn begin_execution() {
 }
 
 impl Record {
-    /// A task that `parent` starts. Returns its number.
-    pub(crate) fn add_task(
-        &mut self,
-        info: TaskInfo,
-        passes: [Option<u32>; 2],
-        parent: usize,
-    ) -> usize {
-        let ended = self.tasks.get(parent).map_or(0, |parent| parent.ended);
-        assert!(self.tasks.len() < TASKS_MAX, "an execution has at most {TASKS_MAX} tasks");
-        self.tasks.push(TaskRecord {
-            cpu: info.cpu.unwrap_or(u8::MAX),
-            context: info.context,
-            path: PathId::ROOT,
-            call: 0,
-            passes,
-            in_waker: false,
-            pending: None,
-            finished: false,
-            ended,
-            info,
-        });
-        self.tasks.len() - 1
-    }
-
     pub(crate) fn new_object(&mut self) -> u32 {
         self.objects += 1;
         self.objects - 1
-    }
-
-    /// Where each task is, as far as that can differ between tasks that have observed the same.
-    pub(crate) fn hash_places(&self, hash: &mut impl Hasher) {
-        for task in &self.tasks {
-            (task.path, task.cpu, task.context, task.passes, task.finished).hash(hash);
-        }
-        self.objects.hash(hash);
     }
 
     /// The number of the task that runs.
@@ -229,26 +156,25 @@ impl Record {
         self.current = task;
     }
 
-    pub(crate) fn finish(&mut self, task: usize) {
-        self.tasks[task].finished = true;
+    /// Has the execution more steps than allowed? A scenario that spins never ends by itself.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.steps > self.steps_max
     }
 
-    /// The tasks, other than the current one, of whose end the current one cannot know.
-    pub(crate) fn not_waited_for(&self) -> impl Iterator<Item = (usize, &str)> {
-        let knows = self.me().ended | 1 << self.current;
-        let tasks = self.tasks.iter().enumerate();
-        tasks
-            .filter(move |(task, _)| knows & 1 << task == 0)
-            .map(|(number, task)| (number, task.info.name.as_str()))
+    /// A step that an edit has left out counts, lest who spins on it spin for ever.
+    pub(crate) fn left_out(&mut self) {
+        self.steps += 1;
     }
 
-    /// Notes what the current task is about to do, and says who that is.
-    pub(crate) fn announce(&mut self, step: &Step, asks_edits: bool) -> Result<By, Refused> {
-        if self.steps > self.steps_max {
-            return Err(Refused::TooLong);
-        }
-        if asks_edits && self.edits.is_some() {
-            return Err(Refused::Edited);
+    /// Notes what the current task is about to do, and says who that is and what takes the step.
+    /// `None`: there are too many steps, or edits that must be asked first.
+    pub(crate) fn announce(
+        &mut self,
+        step: &Step,
+        edits: Edits,
+    ) -> Option<(&'static dyn Machine, By)> {
+        if self.is_too_long() || (edits == Edits::AreAsked && self.edits.is_some()) {
+            return None;
         }
         let task = self.current;
         let me = &mut self.tasks[task];
@@ -261,7 +187,7 @@ impl Record {
                 _ => None,
             },
         });
-        Ok(By { task, passes: me.passes })
+        Some((self.machine, By { task, passes: me.passes }))
     }
 
     /// The task has taken its step, and goes on.
@@ -346,30 +272,6 @@ impl Record {
         self.events.push(event);
     }
 
-    /// Enters a function. Returns where the task was before.
-    pub(crate) fn enter(&mut self, function: &'static str) -> Within {
-        self.calls += 1;
-        let me = &mut self.tasks[self.current];
-        let before = Within { path: me.path, call: me.call, in_waker: me.in_waker };
-        me.path = self.paths.enter(before.path, function);
-        me.call = self.calls;
-        before
-    }
-
-    /// The task leaves the function that it entered last.
-    pub(crate) fn leave(&mut self, task: usize, before: Within) {
-        if let Some(task) = self.tasks.get_mut(task) {
-            let Within { path, call, in_waker } = before;
-            (task.path, task.call, task.in_waker) = (path, call, in_waker);
-        }
-    }
-
-    /// The current task, the number of the call that it is in, and the innermost function.
-    pub(crate) fn whereabouts(&self) -> (usize, u32, Option<&'static str>) {
-        let me = self.me();
-        (self.current, me.call, self.paths.innermost(me.path))
-    }
-
     /// Says that a rule is broken, by the last event unless `object` says what is wrong: then by the
     /// event that changed it last.
     pub(crate) fn broke(&mut self, rule: Rule, message: String, object: Option<u32>) {
@@ -420,18 +322,6 @@ impl Record {
     /// The states that the execution has reached.
     pub(crate) fn reached(&self) -> &[&'static str] {
         &self.reached
-    }
-
-    /// What the tasks that have not finished wait for.
-    fn waiting(&self) -> Vec<Waiting> {
-        let unfinished = self.tasks.iter().enumerate().filter(|(_, task)| !task.finished);
-        let waiting = |(number, task): (usize, &TaskRecord)| {
-            let Pending { primitive, object, name, end_of } = task.pending?;
-            let name = end_of.map_or(name, |other| Name::new("end of task").nth(other.into()));
-            let (number, path) = (number as u8, task.path);
-            Some(Waiting { task: number, primitive, object, end_of, name, path })
-        };
-        unfinished.filter_map(waiting).collect()
     }
 
     /// Shows the execution that has just ended, how many steps it had, and what the scenario itself

@@ -345,6 +345,20 @@ fn what_an_edit_cannot_do_is_said() {
 }
 
 #[test]
+fn who_spins_on_a_dropped_step_is_noticed() {
+    const EDITS: &[Edit] = &[Edit::drop(Site::of("READ_ONCE").on("flag"))];
+    fn spin(words: &Words) {
+        while words[1].load(READ) == 0 {}
+    }
+    for engine in BOTH {
+        let verdict = run(engine, EDITS, &[spin], nothing).verdict;
+        let is_noticed =
+            matches!(&verdict, Verdict::Undecided(why) if why.contains("too many steps"));
+        assert!(is_noticed, "{engine}: {verdict}");
+    }
+}
+
+#[test]
 fn the_sites_that_executions_pass_are_listed() {
     for engine in BOTH {
         let sites = Sites::default();
