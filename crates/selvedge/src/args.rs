@@ -30,6 +30,8 @@ pub enum Command {
     Litmus(LitmusArgs),
     /// What differs between two trees: functions, decisions, verdicts.
     Diff(DiffArgs),
+    /// Which modelled functions a patch touches, and which claims exercise them.
+    Patch(PatchArgs),
     /// Print a counterexample that `check --out` wrote.
     Show(ShowArgs),
 }
@@ -81,6 +83,23 @@ pub struct DiffArgs {
     /// Give a scenario up (undecided) after so many executions.
     #[arg(long, value_name = "N")]
     pub max_executions: Option<u64>,
+}
+
+/// `selvedge patch`
+#[derive(clap::Args, Debug)]
+pub struct PatchArgs {
+    /// Patches: from `git format-patch`, a diff, an mbox, or a mail that quotes one; `-` for stdin.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Find the functions in the C text of this kernel tree, rather than from the hunks alone.
+    #[arg(long, value_name = "DIR")]
+    pub kernel: Option<PathBuf>,
+    /// Check the claims that exercise the functions, each with its default engine.
+    #[arg(long)]
+    pub check: bool,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// `selvedge list`

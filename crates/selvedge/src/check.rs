@@ -38,7 +38,8 @@ pub fn run(args: &CheckArgs) -> Outcome {
     Ok(status(&rows))
 }
 
-fn status(rows: &[Row]) -> Status {
+/// How a check of these rows ended.
+pub fn status(rows: &[Row]) -> Status {
     let any = |is: fn(&Judged) -> bool| rows.iter().any(|row| is(&row.outcome));
     if any(|outcome| matches!(outcome, Judged::Unexpected(_))) {
         Status::Unexpected
@@ -53,7 +54,7 @@ fn status(rows: &[Row]) -> Status {
 ///
 /// Each row may have all workers besides, since the last row that is left is often a long one. That
 /// they are more than the cores then for a while costs next to nothing.
-fn check_all(selected: &[Selected], args: &CheckArgs) -> Result<Vec<Row>, Failure> {
+pub fn check_all(selected: &[Selected], args: &CheckArgs) -> Result<Vec<Row>, Failure> {
     let interrupted = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGINT, interrupted.clone())
         .map_err(|error| Failure::new(format!("cannot catch Ctrl-C: {error}")))?;

@@ -11,6 +11,7 @@ mod list;
 mod litmus;
 mod matrix;
 mod output;
+mod patch;
 mod progress;
 mod report;
 mod select;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Litmus(args)) => litmus::run(&args),
+        Some(Command::Patch(args)) => patch::run(&args),
         Some(Command::Show(args)) => show::run(&args),
     };
     match result {
