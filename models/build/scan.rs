@@ -59,7 +59,8 @@ pub struct Function {
     pub left_out: String,
     /// The names that its steps are recorded under.
     pub entered: Vec<String>,
-    /// It has no such name of its own: those are of the functions that call it.
+    /// It has no such name of its own: those are of the functions that call it, or with
+    /// [`How::Source`] of all functions of the file.
     pub by_callers: bool,
 }
 
@@ -101,13 +102,29 @@ pub fn scan(sources: &[(String, String)]) -> (Vec<Notes>, Vec<Function>) {
         }));
     }
     functions.extend(sources.iter().flat_map(|(path, text)| mentions(path, text)));
-    // The best that there is of each name: a name that is modelled is not only mentioned.
-    let best: BTreeMap<String, How> = functions.iter().fold(BTreeMap::new(), |mut best, f| {
-        let how = best.entry(f.name.clone()).or_insert(f.how);
+    // Of each name in each file only the best: what is modelled there is not only mentioned. And a
+    // mention is of interest only if the function is modelled nowhere.
+    let mut best: BTreeMap<(String, String), How> = BTreeMap::new();
+    for f in &functions {
+        let how = best.entry((f.name.clone(), f.file.clone())).or_insert(f.how);
         *how = f.how.min(*how);
-        best
+    }
+    let modelled: BTreeSet<String> =
+        (functions.iter()).filter(|f| f.how != How::Mentioned).map(|f| f.name.clone()).collect();
+    functions.retain(|f| {
+        let is_best = best[&(f.name.clone(), f.file.clone())] == f.how;
+        is_best && (f.how != How::Mentioned || !modelled.contains(&f.name))
     });
-    functions.retain(|f| best[&f.name] == f.how);
+    // What a whole file was modelled on is recorded under any of its names.
+    let mut of_file: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (item, names) in items.iter().zip(&entered) {
+        let file = format!("models/src/{}", item.file);
+        of_file.entry(file).or_default().extend(names.iter().cloned());
+    }
+    for f in functions.iter_mut().filter(|f| f.how == How::Source) {
+        f.entered = of_file.get(&f.file).into_iter().flatten().cloned().collect();
+        f.by_callers = true;
+    }
     functions.sort_by(|a, b| (&a.name, &a.file, a.line).cmp(&(&b.name, &b.file, b.line)));
     functions.dedup_by(|a, b| (&a.name, &a.file, &a.rust) == (&b.name, &b.file, &b.rust));
     (notes, functions)

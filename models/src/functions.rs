@@ -48,7 +48,8 @@ pub struct Function {
     pub left_out: &'static str,
     /// The names that its steps are recorded under.
     pub entered: &'static [&'static str],
-    /// It has no such name of its own: those are of the functions that call it.
+    /// It has no such name of its own: those are of the functions that call it, or with
+    /// [`How::Source`] of all functions of the file.
     pub by_callers: bool,
 }
 

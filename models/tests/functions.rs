@@ -68,7 +68,9 @@ fn a_function_has_the_names_that_its_comment_begins_with() {
     }
     assert_eq!(function(&all, "spin").rust, "spin_old");
     assert_eq!(function(&all, "cut").how, scan::How::Mentioned);
-    assert_eq!(function(&all, "weave_all").how, scan::How::Source);
+    let source = function(&all, "weave_all");
+    assert_eq!(source.how, scan::How::Source);
+    assert_eq!(source.entered, ["spin_old", "weave_folios"]);
     assert_eq!(function(&all, "seam").how, scan::How::Mentioned);
     assert_eq!(function(&all, "sew").how, scan::How::Mentioned);
     assert!(all.iter().all(|f| f.name != "helper" && f.name != "fray"));
@@ -112,6 +114,12 @@ fn the_register_has_what_the_models_have() {
     assert_eq!(models("folio_activate"), [add]);
     assert_eq!(models("activate_page"), [add]);
     assert_eq!(models("try_grab_folio"), [(How::InPlace, "models/src/mm/gup.rs")]);
+    // Each of two files has a half of it.
+    let halves = [
+        (How::Function, "models/src/fs/buffer.rs"),
+        (How::Source, "models/src/mm/migrate/buffers.rs"),
+    ];
+    assert_eq!(models("__buffer_migrate_folio"), halves);
     assert!(models("zap_pte_range").is_empty());
 }
 

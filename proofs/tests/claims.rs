@@ -44,16 +44,14 @@ const SHOWN: &[(&str, &str)] = &[
 
 /// Mutants that break no rule, and why: of each it is claimed that some rule holds in it.
 const SURVIVORS: &[(&str, &str)] = &[
-    ("M4-compaction-ignores-nofs", "a reader has PF_MEMALLOC set besides, and M4 looks at that"),
-    ("M4r-unprotected", "M4r never waits for a folio lock, so that no reader needs protection"),
-    ("M5-unprotected", "M5 does not wait for the lock of a folio that is being read"),
+    ("v6.4-compaction-ignores-nofs", "a reader has PF_MEMALLOC set besides, and v6.4 looks at that"),
+    ("never-block-on-page-lock-unprotected", "that patch never waits for a folio lock, so that no reader needs protection"),
+    ("v6.10-unprotected", "v6.10 does not wait for the lock of a folio that is being read"),
     ("v6.1-drain-read-under-mutex", "slower: the generation is there to save work"),
     ("v5.11-lru-add-no-mb", "PG_mlocked and PG_lru are bits of one word, which has one order"),
-    ("v6.12", "every caller has a reference of its own"),
     ("v5.18-unforced-drain", "synchronize_rcu() orders the counter without the drain"),
-    ("v6.1-unfairness-0", "a setting that the kernel offers"),
-    ("L2-unfairness-0-flags-relaxed", "list_empty_careful() orders what the flags do not"),
-    ("L2-wakes-all", "slower: a thundering herd"),
+    ("v6.1-unfairness-0-flags-relaxed", "list_empty_careful() orders what the flags do not"),
+    ("v6.1-wakes-all", "slower: a thundering herd"),
 ];
 
 /// What rows that ran under `SELVEDGE_BLESS` have found.

@@ -87,6 +87,21 @@ fn a_kernel_tree_tells_exactly() {
 }
 
 #[test]
+fn a_function_that_two_files_model_is_modelled_by_both() {
+    let diff = "--- a/mm/migrate.c\n+++ b/mm/migrate.c\n@@ -9,2 +9,3 @@ static int \
+                __buffer_migrate_folio(struct\n \tx();\n+\ty();\n \tz();\n";
+    let patch = scratch("buffers.diff", diff.as_bytes());
+    let output = selvedge(&[&patch, "--format", "json"]);
+    let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
+    let function = &report["patches"][0]["files"][0]["functions"][0];
+    let files: Vec<_> =
+        function["models"].as_array().expect("models").iter().map(|m| m["file"].clone()).collect();
+    assert_eq!(files, ["models/src/fs/buffer.rs", "models/src/mm/migrate/buffers.rs"]);
+    let claims = function["claims"].to_string();
+    assert!(claims.contains("find_vs_migrate") && claims.contains("write_of_a_buffer"), "{claims}");
+}
+
+#[test]
 fn check_runs_the_claims() {
     // A function that few and small claims exercise.
     let diff = "--- a/mm/mempolicy.c\n+++ b/mm/mempolicy.c\n@@ -9,2 +9,3 @@ int do_migrate_pages(\n \

@@ -119,11 +119,12 @@ fn c_text(dir: &Path, path: &str) -> Option<String> {
 }
 
 fn look_up(name: String, how: How, path: &str) -> FunctionSurvey {
-    let (same_part, namesakes): (Vec<_>, Vec<_>) =
-        by_name(&name).partition(|function| is_of(function, path));
-    let (models, mentions): (Vec<_>, Vec<_>) =
-        same_part.into_iter().partition(|function: &&Function| function.is_modelled());
-    let namesakes = namesakes.into_iter().filter(|function| function.is_modelled()).collect();
+    let all: Vec<&Function> = by_name(&name).collect();
+    let (modelled, mentions): (Vec<&Function>, Vec<_>) =
+        all.into_iter().partition(|function| function.is_modelled());
+    // One model that is of this place shows that it is the same function, wherever the others are.
+    let is_same = modelled.iter().any(|function| is_of(function, path));
+    let (models, namesakes) = if is_same { (modelled, Vec::new()) } else { (Vec::new(), modelled) };
     FunctionSurvey { name, how, models, mentions, namesakes }
 }
 

@@ -153,7 +153,7 @@ fn function_text(out: &mut String, report: &Report, function: &FunctionSurvey) {
         0 => "no claim was seen to exercise it: nothing judges this change".into(),
         count => {
             let by = match function.models.iter().all(|model| model.by_callers) {
-                true => " (their scenarios enter a caller of it)",
+                true => " (their scenarios enter a caller of it, or another function of its model)",
                 false => "",
             };
             format!("exercised by {}{by}: {}", plural(count, "claim"), by_subsystem(claims))
