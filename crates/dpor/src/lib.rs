@@ -99,6 +99,6 @@ pub use sleep_sets::SleepSets;
 pub use stateful::{Stateful, States};
 pub use symmetry::{Symmetry, Twins, spawn_twins};
 pub use table::{
-    Outcome, abandon, at_rest, choose, join, me, observe, pending, refine, spawn, step, try_lock,
-    update_loop,
+    Outcome, abandon, at_rest, choose, holder, join, me, observe, pending, refine, spawn, step,
+    try_lock, update_loop,
 };

@@ -2,7 +2,6 @@
 //! file here and adds its line below; `selvedge check --tree NAME` runs every rule against it.
 
 use crate::mm::movable::{Driver, Movable};
-use crate::tree::Kind;
 use crate::{Tree, trees};
 
 /// Declares the module of each driver, and collects what they define.
@@ -25,10 +24,8 @@ drivers! {
 const fn with(driver: &'static Driver) -> Tree {
     Tree {
         name: driver.name,
-        kind: Kind::Patch,
-        base: trees::V6_12_117.name,
         about: "Linux 6.12.117 with this driver of movable pages (models/src/drivers)",
         movable: Movable { module: driver, ..trees::V6_12_117.movable },
-        ..trees::V6_12_117
+        ..trees::V6_12_117.patched(&[])
     }
 }

@@ -20,27 +20,28 @@ pub use mapping::*;
 pub use pages::*;
 pub use prep::*;
 
-/// What differs between trees.
-#[derive(Clone, Copy, Debug)]
-pub struct Migrate {
-    /// Which references the source is expected to have.
-    pub expected: ExpectedRefs,
-    /// When the contents are copied.
-    pub copy: CopyOrder,
-    /// What `migrate_folio_unmap()` does about a source that somebody else has locked.
-    pub src_lock: SrcLock,
-    /// Whether a task in direct reclaim or compaction (PF_MEMALLOC) may wait for a folio lock.
-    pub memalloc_waits: bool,
-    /// When stale TLB entries are flushed.
-    pub flush: TlbFlush,
-    /// How a fault on a migration entry waits.
-    pub entry_wait: EntryWait,
-    /// Where the new folio keeps what migration knows of the old one meanwhile.
-    pub note: NoteIn,
-    /// What `buffer_migrate_lock_buffers()` does about a buffer that somebody else has locked.
-    pub buffer_lock: BufferLock,
-    /// Deliberate faults.
-    pub fault: MigrateFault,
+decisions! {
+    /// What differs between trees.
+    pub struct Migrate of "mm/migrate.c", set by MigrateChange {
+        /// Which references the source is expected to have.
+        expected: ExpectedRefs,
+        /// When the contents are copied.
+        copy: CopyOrder,
+        /// What `migrate_folio_unmap()` does about a source that somebody else has locked.
+        src_lock: SrcLock,
+        /// Whether a task in direct reclaim or compaction (PF_MEMALLOC) may wait for a folio lock.
+        memalloc_waits: bool,
+        /// When stale TLB entries are flushed.
+        flush: TlbFlush,
+        /// How a fault on a migration entry waits.
+        entry_wait: EntryWait,
+        /// Where the new folio keeps what migration knows of the old one meanwhile.
+        note: NoteIn,
+        /// What `buffer_migrate_lock_buffers()` does about a buffer that somebody else has locked.
+        buffer_lock: BufferLock,
+        /// Deliberate faults.
+        fault: MigrateFault,
+    }
 }
 
 /// When the TLB entries of an unmapped folio are flushed.

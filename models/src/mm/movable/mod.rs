@@ -16,6 +16,8 @@
 //! [`DRIVER_OPS`] with a type in its low two bits; the type of a page without a mapping of its own
 //! was a magic value of `_mapcount` until 4.7.
 //! Left out: zones, the free scanner (the target is the spare page), statistics, large folios.
+//! Source: mm/migrate.c, mm/compaction.c and include/linux/migrate.h of 6.1.192 and 6.12.117; the
+//! series of 2015-07-13 as quoted in Mel Gorman's review.
 
 #![allow(non_snake_case, reason = "the kernel's own names")]
 
@@ -69,17 +71,18 @@ pub const ON_MIGRATE_LIST: u64 = 4;
 /// Who holds the reference of a movable page that its driver has.
 pub const DRIVER: Name = Name::new("driver");
 
-/// What differs between trees.
-#[derive(Clone, Copy, Debug)]
-pub struct Movable {
-    /// mm/migrate.c and mm/compaction.c
-    pub core: &'static Core,
-    /// mm/balloon_compaction.c and drivers/virtio/virtio_balloon.c
-    pub balloon: &'static Driver,
-    /// mm/zsmalloc.c
-    pub zsmalloc: &'static Driver,
-    /// A driver that is in no kernel.
-    pub module: &'static Driver,
+decisions! {
+    /// What differs between trees.
+    pub struct Movable of "movable pages", set by MovableChange {
+        /// mm/migrate.c and mm/compaction.c
+        core: &'static Core,
+        /// mm/balloon_compaction.c and drivers/virtio/virtio_balloon.c
+        balloon: &'static Driver,
+        /// mm/zsmalloc.c
+        zsmalloc: &'static Driver,
+        /// A driver that is in no kernel.
+        module: &'static Driver,
+    }
 }
 
 /// Which of the tree's drivers a scenario is about.

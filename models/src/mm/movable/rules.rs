@@ -1,6 +1,6 @@
 //! What Mel Gorman asked of the series of 2015-07-13 ("mm/compaction: enable mobile-page
 //! migration", by Gioh Kim), as rules. Those that a monitor keeps have the monitor's sentence, in
-//! `proofs/src/rules.rs`: M4, M5, M7. M11, that the rules are written down, is what
+//! `proofs/src/rules/movable.rs`: M4, M5, M7. M11, that the rules are written down, is what
 //! `docs/movable-driver.md` is for.
 
 use selvedge_kernel::Rule;

@@ -354,11 +354,6 @@ fn zs_flush_migration(k: &Kernel, pool: &Pool, _me: usize) {
     flush_work(&k.cpus, &pool.free_work);
 }
 
-/// For scenarios: waits until nothing is left to `free_work`.
-pub fn flush_free_work(k: &Kernel) {
-    zs_flush_migration(k, pool(k), 0);
-}
-
 /// For scenarios: the last object has been freed while a page was locked, and `free_work` has not
 /// run yet.
 pub fn left_to_free_work(k: &Kernel) {

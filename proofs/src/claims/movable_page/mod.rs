@@ -11,14 +11,14 @@
 //! | `driver.rs`    | every rule against each driver of models/src/drivers                    |
 
 use selvedge_explore::Engine;
-use selvedge_kernel::{Name, fail_about, join};
+use selvedge_kernel::Name;
+use selvedge_models::Sizes;
 use selvedge_models::mm::migrate::{Migrator, Mode};
-use selvedge_models::mm::movable::{DRIVER, M1, Role, alloc_page, isolate_block, owner};
-use selvedge_models::{Kernel, Sizes};
-use selvedge_monitors::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER};
-use selvedge_trace::Rule;
+use selvedge_models::mm::movable::{
+    DRIVER, Role, alloc_page, isolate_block, owner, putback_movable_page, unmap_and_move,
+};
 
-use crate::{Scenario, Topic};
+use crate::{Run, Source, Task, cpu};
 
 mod balloon;
 mod driver;
@@ -26,20 +26,11 @@ mod isolation;
 mod putback;
 mod zsmalloc;
 
-pub(super) use balloon::CLAIMS as BALLOON;
-pub(super) use driver::CLAIMS as DRIVERS;
-pub(super) use isolation::CLAIMS as ISOLATION;
-pub(super) use putback::CLAIMS as PUTBACK;
-pub(super) use zsmalloc::CLAIMS as ZSMALLOC;
-
-/// "the putback may be responsible for waking up any tasks waiting to access the page" (Mel
-/// Gorman): the wait graph's rule.
-const M4: Rule = NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
-/// "drivers will need to be careful that it is safe to sleep": nobody waits for a sleeper with what
-/// the sleeper needs.
-const M5: Rule = NOBODY_WAITS_FOR_EVER;
-/// "It also assumes that the caller does not recursively hold the page lock already."
-const M7: Rule = NOBODY_WAITS_FOR_EVER;
+pub(super) use balloon::claims as balloon;
+pub(super) use driver::claims as drivers;
+pub(super) use isolation::claims as isolation;
+pub(super) use putback::claims as putback;
+pub(super) use zsmalloc::claims as zsmalloc;
 
 /// For what holds: samples would add nothing, and take long.
 const COMPLETE: &[Engine] = &[Engine::Dpor];
@@ -51,13 +42,16 @@ const ONE_PAGE: Sizes =
 /// Who has a reference because it came across the page.
 const READER: Name = Name::new("reader");
 
-/// The number of the task of CPU `cpu` among the sleepers.
+/// The proposal is about LRU pages; the page lock and the types of 2015 stay as they are.
+const STAYS: Source = Source::analysis("the proposal leaves driver pages as they were posted");
+
+/// The task of CPU `cpu`, which is its number among the sleepers.
 const fn compactor(cpu: usize) -> Migrator {
     Migrator { mode: Mode::Async, memalloc: false, me: cpu }
 }
 
 /// The driver of the scenario allocates its pages.
-fn allocates(k: &Kernel) {
+fn allocates(k: &Run) {
     for page in &k.folios[..k.sizes.absent] {
         alloc_page(page, DRIVER);
         (owner(k).driver.alloc)(k, page);
@@ -65,42 +59,35 @@ fn allocates(k: &Kernel) {
 }
 
 /// Nobody else wants page 0.
-fn isolates(k: &Kernel) {
+fn isolates_alone(k: &Run) {
     assert!(isolate_block(k, &k.folios[0], false), "nobody else wants the page");
 }
 
 /// The driver has its pages.
-fn allocated(k: &Kernel) {
-    join(k.task(0, "driver", allocates));
-}
+const ALLOCATED: &[Task] = &[cpu(0, "driver", allocates)];
 
 /// And page 0 is isolated.
-fn isolated(k: &Kernel) {
-    allocated(k);
-    join(k.task(0, "compaction", isolates));
+const ISOLATED_BEFORE: &[Task] =
+    &[cpu(0, "driver", allocates), cpu(0, "compaction", isolates_alone)];
+
+/// A compactor that comes to page 0 without `lru_lock`.
+fn isolates(k: &Run) {
+    isolate_block(k, &k.folios[0], false);
 }
 
-/// What the driver keeps has been changed that often.
-fn updates_are_kept(k: &Kernel, updates: u64) {
-    let Some(index) = owner(k).place() else { return };
-    let page = &k.folios[index];
-    let seen = page.contents.peek();
-    if seen != updates {
-        let message = format!("page{index} has {seen} of {updates} updates");
-        fail_about(M1, message, page.contents.object());
+/// Page 0, which is isolated, is put back on CPU0.
+fn puts_back(k: &Run) {
+    putback_movable_page(k, &k.folios[0], 0);
+}
+
+/// Page 0, which is isolated, is moved on CPU0, or put back if that fails.
+fn moves_or_puts_back(k: &Run) {
+    if unmap_and_move(k, &k.folios[0], compactor(0)).is_err() {
+        puts_back(k);
     }
 }
 
 /// The driver frees what it has, as the task of that number.
-fn frees(k: &Kernel, me: usize) {
+fn frees(k: &Run, me: usize) {
     (owner(k).driver.free)(k, me);
-}
-
-const fn topic(
-    scenario: &'static Scenario,
-    rule: Rule,
-    source: &'static str,
-    reached: &'static [&'static str],
-) -> Topic {
-    Topic { subsystem: "movable_page", rule, scenario, source, reached }
 }

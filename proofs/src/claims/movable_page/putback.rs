@@ -1,93 +1,76 @@
 //! Moving an isolated page, or putting it back, while its driver releases it and others wait for
 //! its lock.
 
-use selvedge_kernel::{fail_about, join};
-use selvedge_models::mm::filemap::{
-    A_FREED_FOLIO_IS_NOT_TOUCHED, folio_lock, folio_trylock, folio_unlock,
-};
+use selvedge_models::Sizes;
+use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::mm::migrate::{Migrator, Mode};
-use selvedge_models::mm::movable::{
-    A_RELEASED_PAGE_IS_FREED, M9, MOVED, PUT_BACK, Role, putback_movable_page, unmap_and_move,
-};
+use selvedge_models::mm::movable::{MOVED, PUT_BACK, Role, unmap_and_move};
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
-use selvedge_models::{Kernel, Sizes};
 
-use super::{COMPLETE, M4, M7, ONE_PAGE, READER, compactor, frees, isolated, topic};
+use super::{
+    COMPLETE, ISOLATED_BEFORE, ONE_PAGE, READER, STAYS, compactor, frees, moves_or_puts_back,
+    puts_back,
+};
 use crate::claims::{ALONE, SC_WITHOUT_RANDOM};
-use crate::{Claim, Scenario, Topic};
+use crate::rules::{
+    A_FREED_FOLIO_IS_NOT_TOUCHED, A_RELEASED_PAGE_IS_FREED, M4, M7, M9, all_is_freed,
+};
+use crate::states::SLEPT;
+use crate::{Answers, Run, Scenario, Source, Task, ask, cpu};
 
-/// Puts page 0 back on CPU0 while its driver frees it on CPU1.
-fn release_vs_putback(k: &Kernel) {
-    isolated(k);
-    let compaction = k.task(0, "compaction", |k| putback_movable_page(k, &k.folios[0], 0));
-    let driver = k.task(1, "driver", |k| frees(k, 1));
-    join(compaction);
-    join(driver);
-}
-
-/// Moves it meanwhile.
-fn release_vs_move(k: &Kernel) {
-    isolated(k);
-    let compaction = k.task(0, "compaction", |k| {
-        let who = Migrator { mode: Mode::Sync, ..compactor(0) };
-        let moved = unmap_and_move(k, &k.folios[0], who);
-        assert!(moved.is_ok(), "it waits for the page lock");
-    });
-    let driver = k.task(1, "driver", |k| frees(k, 1));
-    join(compaction);
-    join(driver);
-}
-
-/// The driver has freed what it had: nobody has a page any more.
-fn all_is_freed(k: &Kernel) {
-    if let Some(page) = k.folios.iter().find(|page| page.freed.peek() == 0) {
-        let message = format!("page{} was released, and is not freed", page.index);
-        fail_about(A_RELEASED_PAGE_IS_FREED, message, page.refcount.object());
-    }
-}
+const PUT_BACK_AND_RELEASED: &[Task] =
+    &[cpu(0, "compaction", puts_back), cpu(1, "driver", |k| frees(k, 1))];
 
 static RELEASED_THEN_PUT_BACK: Scenario = Scenario {
     name: "release_vs_putback",
     about: "The page is isolated. CPU0 puts it back, while its driver releases it on CPU1.",
     sizes: ONE_PAGE,
-    play: |k| release_vs_putback(k),
+    before: ISOLATED_BEFORE,
+    tasks: PUT_BACK_AND_RELEASED,
     at_end: all_is_freed,
-    choices: 0,
+    ..Scenario::EMPTY
 };
 
 static RELEASED_THEN_MOVED: Scenario = Scenario {
     name: "release_vs_move",
     about: "The page is isolated. CPU0 moves it, while its driver releases it on CPU1.",
     sizes: Sizes { lifetimes: true, ..ONE_PAGE },
-    play: |k| release_vs_move(k),
-    at_end: all_is_freed,
-    choices: 0,
+    tasks: &[
+        cpu(0, "compaction", |k| {
+            let who = Migrator { mode: Mode::Sync, ..compactor(0) };
+            let moved = unmap_and_move(k, &k.folios[0], who);
+            assert!(moved.is_ok(), "it waits for the page lock");
+        }),
+        cpu(1, "driver", |k| frees(k, 1)),
+    ],
+    ..RELEASED_THEN_PUT_BACK
+};
+
+static BALLOON_RELEASED: Scenario = Scenario {
+    name: "release_vs_putback_of_a_balloon",
+    about: "The balloon's page is isolated. CPU0 puts it back, while a balloon that may do so \
+            releases it on CPU1.",
+    sizes: Sizes { driver: Some(Role::Balloon), ..ONE_PAGE },
+    ..RELEASED_THEN_PUT_BACK
 };
 
 static BALLOON_RELEASED_WATCHED: Scenario = Scenario {
     name: "release_vs_putback_of_a_balloon_watched",
-    sizes: Sizes { lifetimes: true, ..BALLOON_RELEASED_SIZES },
-    about: "The same, with a look at whether the page has been freed at each touch of its lock.",
-    play: |k| release_vs_putback(k),
+    about: "The balloon's page is isolated. CPU0 puts it back, while a balloon that may do so \
+            releases it on CPU1; at each touch of its lock is looked whether it has been freed.",
+    sizes: Sizes { lifetimes: true, ..BALLOON_RELEASED.sizes },
     at_end: |_| {},
-    choices: 0,
+    ..BALLOON_RELEASED
 };
 
-const BALLOON_RELEASED_SIZES: Sizes = Sizes { driver: Some(Role::Balloon), ..ONE_PAGE };
+/// Somebody came across page 0.
+fn has_a_reader(k: &Run) {
+    folio_get(&k.folios[0], READER);
+}
 
-static BALLOON_RELEASED: Scenario = Scenario {
-    name: "release_vs_putback_of_a_balloon",
-    about: "The balloon's page is isolated. CPU0 puts it back, while a balloon that may do so releases it \
-            on CPU1.",
-    sizes: BALLOON_RELEASED_SIZES,
-    play: |k| release_vs_putback(k),
-    at_end: all_is_freed,
-    choices: 0,
-};
-
-/// Locks and unlocks page 0 as somebody who came across it.
-fn reader(k: &Kernel) {
+/// The reader locks and unlocks page 0.
+fn reads(k: &Run) {
     folio_lock(k, &k.folios[0], 1);
     folio_unlock(k, &k.folios[0]);
     folio_put(k, &k.folios[0], READER);
@@ -95,124 +78,112 @@ fn reader(k: &Kernel) {
 
 static LOCKED_WHILE_PUT_BACK: Scenario = Scenario {
     name: "lock_vs_putback",
-    about: "The page is isolated. CPU0 puts it back; CPU1, which has a reference, locks and unlocks it.",
+    about: "The page is isolated. CPU0 puts it back; CPU1, which has a reference, locks and \
+            unlocks it.",
     sizes: ONE_PAGE,
-    play: |k| {
-        isolated(k);
-        folio_get(&k.folios[0], READER);
-        let compaction = k.task(0, "compaction", |k| putback_movable_page(k, &k.folios[0], 0));
-        let reader = k.task(1, "reader", reader);
-        join(compaction);
-        join(reader);
-    },
-    at_end: |_| {},
-    choices: 0,
+    before: READ_AND_ISOLATED,
+    tasks: &[cpu(0, "compaction", puts_back), cpu(1, "reader", reads)],
+    ..Scenario::EMPTY
 };
+
+const READ_AND_ISOLATED: &[Task] = &[
+    cpu(0, "driver", super::allocates),
+    cpu(0, "compaction", |k| {
+        super::isolates_alone(k);
+        has_a_reader(k);
+    }),
+];
 
 static LOCKED_WHILE_MOVED: Scenario = Scenario {
     name: "lock_vs_move",
-    about: "The same while CPU0 moves the page.",
-    sizes: ONE_PAGE,
-    play: |k| {
-        isolated(k);
-        folio_get(&k.folios[0], READER);
-        let compaction = k.task(0, "compaction", |k| {
-            if unmap_and_move(k, &k.folios[0], compactor(0)).is_err() {
-                putback_movable_page(k, &k.folios[0], 0);
-            }
-        });
-        let reader = k.task(1, "reader", reader);
-        join(compaction);
-        join(reader);
-    },
-    at_end: |_| {},
-    choices: 0,
+    about: "The page is isolated. CPU0 moves it; CPU1, which has a reference, locks and unlocks \
+            it.",
+    tasks: &[cpu(0, "compaction", moves_or_puts_back), cpu(1, "reader", reads)],
+    ..LOCKED_WHILE_PUT_BACK
 };
 
 static CALLER_HAS_THE_LOCK: Scenario = Scenario {
     name: "putback_by_who_has_the_page_lock",
     about: "The page is isolated, and put back by a caller that holds its lock, as none does.",
     sizes: ONE_PAGE,
-    play: |k| {
-        isolated(k);
-        join(k.task(0, "compaction", |k| {
-            assert!(folio_trylock(k, &k.folios[0]), "nobody else runs");
-            putback_movable_page(k, &k.folios[0], 0);
-            folio_unlock(k, &k.folios[0]);
-        }));
-    },
-    at_end: |_| {},
-    choices: 0,
+    before: ISOLATED_BEFORE,
+    tasks: &[cpu(0, "compaction", |k| {
+        assert!(folio_trylock(k, &k.folios[0]), "nobody else runs");
+        puts_back(k);
+        folio_unlock(k, &k.folios[0]);
+    })],
+    ..Scenario::EMPTY
 };
 
 static NOBODY_HAS_THE_LOCK: Scenario = Scenario {
     name: "putback",
     about: "The page is isolated, and put back.",
-    sizes: ONE_PAGE,
-    play: |k| {
-        isolated(k);
-        join(k.task(0, "compaction", |k| putback_movable_page(k, &k.folios[0], 0)));
-    },
-    at_end: |_| {},
-    choices: 0,
+    tasks: &[cpu(0, "compaction", puts_back)],
+    ..CALLER_HAS_THE_LOCK
 };
 
 const RELEASED_FIRST: &str = "a page was released before it was put back";
 
-const E3: Topic = topic(
-    &RELEASED_THEN_PUT_BACK,
-    M9,
-    "kernel-lru:E3",
-    &[RELEASED_FIRST, "a page was freed while it was isolated"],
-);
-const E3_PUTBACK: Topic = Topic { reached: &[RELEASED_FIRST, PUT_BACK], ..E3 };
-const E9: Topic =
-    topic(&LOCKED_WHILE_PUT_BACK, M4, "kernel-lru:E9", &["a task slept on a folio", PUT_BACK]);
-const E9_MOVE: Topic =
-    Topic { scenario: &LOCKED_WHILE_MOVED, reached: &["a task slept on a folio", MOVED], ..E9 };
-const E13: Topic = topic(&CALLER_HAS_THE_LOCK, M7, "kernel-lru:E13", &[]);
-const E13_CALLERS: Topic = Topic { scenario: &NOBODY_HAS_THE_LOCK, reached: &[PUT_BACK], ..E13 };
-const E14: Topic =
-    topic(&RELEASED_THEN_MOVED, A_RELEASED_PAGE_IS_FREED, "kernel-lru:E14", &[MOVED]);
-const E14_TOUCHED: Topic = Topic { rule: A_FREED_FOLIO_IS_NOT_TOUCHED, ..E14 };
-const E14_BALLOON: Topic = Topic { scenario: &BALLOON_RELEASED, reached: &[PUT_BACK], ..E14 };
-const E14_BALLOON_TOUCHED: Topic = Topic {
-    rule: A_FREED_FOLIO_IS_NOT_TOUCHED,
-    scenario: &BALLOON_RELEASED_WATCHED,
-    ..E14_BALLOON
-};
+const LOCK_BITS_ONLY: Source = Source::analysis("nothing but PG_locked and PG_waiters is changed");
 
-const STAYS: &str = "own: the proposal leaves driver pages as they were posted";
+fn waiters() -> Vec<Answers> {
+    let lru = Source::lru;
+    vec![
+        ask(M4, &LOCKED_WHILE_PUT_BACK, lru("E9"), &[SLEPT, PUT_BACK])
+            .under(COMPLETE)
+            .holds_as(LOCK_BITS_ONLY, &[&MOBILE_2015])
+            .holds_as(STAYS, &[&LRU_AS_MOBILE])
+            .under(SC_WITHOUT_RANDOM)
+            .violated(&[&V4_8, &V5_17])
+            .under(COMPLETE)
+            .holds(&[&V5_18, &V6_1, &V6_12_117]),
+        ask(M4, &LOCKED_WHILE_MOVED, lru("E9"), &[SLEPT, MOVED])
+            .under(SC_WITHOUT_RANDOM)
+            .violated(&[&V5_17])
+            .under(COMPLETE)
+            .holds(&[&V5_18, &V6_12_117]),
+        ask(M7, &CALLER_HAS_THE_LOCK, lru("E13"), &[])
+            .under(ALONE)
+            .violated(&[&MOBILE_2015])
+            .violated_as(STAYS, &[&LRU_AS_MOBILE])
+            .violated(&[&V6_12_117]),
+        ask(M7, &NOBODY_HAS_THE_LOCK, lru("E13"), &[PUT_BACK])
+            .under(ALONE)
+            .holds(&[&MOBILE_2015, &V6_12_117]),
+    ]
+}
 
-pub(in crate::claims) static CLAIMS: &[Claim] = &[
-    E3.violated(&MOBILE_2015, SC_WITHOUT_RANDOM),
-    E3.from(STAYS).violated(&LRU_AS_MOBILE, SC_WITHOUT_RANDOM),
-    E3_PUTBACK.holds(&V4_8_ATOMIC, COMPLETE),
-    E3_PUTBACK.holds(&V5_18, COMPLETE),
-    E3_PUTBACK.holds(&V6_1, COMPLETE),
-    E3_PUTBACK.holds(&V6_12_117, COMPLETE),
-    E9.from("own: nothing but PG_locked and PG_waiters is changed").holds(&MOBILE_2015, COMPLETE),
-    E9.from(STAYS).holds(&LRU_AS_MOBILE, COMPLETE),
-    E9.violated(&V4_8, SC_WITHOUT_RANDOM),
-    E9.violated(&V5_17, SC_WITHOUT_RANDOM),
-    E9.holds(&V5_18, COMPLETE),
-    E9.holds(&V6_1, COMPLETE),
-    E9.holds(&V6_12_117, COMPLETE),
-    E9_MOVE.violated(&V5_17, SC_WITHOUT_RANDOM),
-    E9_MOVE.holds(&V5_18, COMPLETE),
-    E9_MOVE.holds(&V6_12_117, COMPLETE),
-    E13.violated(&MOBILE_2015, ALONE),
-    E13.from(STAYS).violated(&LRU_AS_MOBILE, ALONE),
-    E13.violated(&V6_12_117, ALONE),
-    E13_CALLERS.holds(&MOBILE_2015, ALONE),
-    E13_CALLERS.holds(&V6_12_117, ALONE),
-    E14.holds(&MOBILE_2015, COMPLETE),
-    E14.holds(&V4_8_ATOMIC, COMPLETE),
-    E14.holds(&V5_18, COMPLETE),
-    E14.holds(&V6_12_117, COMPLETE),
-    E14_TOUCHED.holds(&MOBILE_2015, COMPLETE),
-    E14_TOUCHED.holds(&V4_8_ATOMIC, COMPLETE),
-    E14_TOUCHED.holds(&V6_12_117, COMPLETE),
-    E14_BALLOON.violated(&V4_2_RELEASES, COMPLETE),
-    E14_BALLOON_TOUCHED.violated(&V4_2_RELEASES, COMPLETE),
-];
+fn releases() -> Vec<Answers> {
+    let lru = Source::lru;
+    let released = A_RELEASED_PAGE_IS_FREED;
+    let touched = A_FREED_FOLIO_IS_NOT_TOUCHED;
+    vec![
+        ask(M9, &RELEASED_THEN_PUT_BACK, lru("E3"), &[RELEASED_FIRST, PUT_BACK])
+            .under(SC_WITHOUT_RANDOM)
+            .violated(&[&MOBILE_2015])
+            .violated_as(STAYS, &[&LRU_AS_MOBILE])
+            .under(COMPLETE)
+            .holds(&[&V4_8_ATOMIC, &V5_18, &V6_1, &V6_12_117]),
+        ask(released, &RELEASED_THEN_MOVED, lru("E14"), &[MOVED]).under(COMPLETE).holds(&[
+            &MOBILE_2015,
+            &V4_8_ATOMIC,
+            &V5_18,
+            &V6_12_117,
+        ]),
+        ask(touched, &RELEASED_THEN_MOVED, lru("E14"), &[MOVED]).under(COMPLETE).holds(&[
+            &MOBILE_2015,
+            &V4_8_ATOMIC,
+            &V6_12_117,
+        ]),
+        ask(released, &BALLOON_RELEASED, lru("E14"), &[PUT_BACK])
+            .under(COMPLETE)
+            .violated(&[&V4_2_RELEASES]),
+        ask(touched, &BALLOON_RELEASED_WATCHED, lru("E14"), &[PUT_BACK])
+            .under(COMPLETE)
+            .violated(&[&V4_2_RELEASES]),
+    ]
+}
+
+pub(in crate::claims) fn claims() -> Vec<Answers> {
+    releases().into_iter().chain(waiters()).collect()
+}
