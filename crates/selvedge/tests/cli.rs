@@ -195,7 +195,7 @@ fn lists_name_what_there_is() {
 fn a_tree_is_listed_with_its_kind_its_names_and_its_commits() {
     let text = stdout(&selvedge(&["list", "trees"]));
     for line in [
-        "release; also L2, M0; 15 commits, the last 31733463372e mm: lru_cache_disable: use",
+        "release; also L2, M0; 23 commits, the last zsmalloc: lock_zspage() walks guarded",
         "patch on v6.10; also seed-002-v4",
         "[PATCH V4] mm/gup: Clear the LRU flag of a page",
         "setting on v6.1; also L2-unfairness-0",
