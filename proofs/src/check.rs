@@ -119,9 +119,9 @@ mod tests {
     #[test]
     fn a_claim_about_an_edit_that_no_execution_comes_to_fails() {
         const IDLE: &[Edit] = &[Edit::drop(Site::of("smp_mb").within("nowhere"))];
-        let claim = crate::rows().map(|(claim, _)| claim).find(|claim| {
-            claim.expected == Expected::Holds && claim.engines[0] == Engine::Dpor
-        });
+        let claim = crate::rows()
+            .map(|(claim, _)| claim)
+            .find(|claim| claim.expected == Expected::Holds && claim.engines[0] == Engine::Dpor);
         let claim = claim.expect("some claims hold");
         let outcome = |edits| {
             let seen = explore_edited((claim.tree, edits), claim, Engine::Dpor, &Bounds::PROOF);

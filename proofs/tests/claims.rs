@@ -44,8 +44,14 @@ const SHOWN: &[(&str, &str)] = &[
 
 /// Mutants that break no rule, and why: of each it is claimed that some rule holds in it.
 const SURVIVORS: &[(&str, &str)] = &[
-    ("v6.4-compaction-ignores-nofs", "a reader has PF_MEMALLOC set besides, and v6.4 looks at that"),
-    ("never-block-on-page-lock-unprotected", "that patch never waits for a folio lock, so that no reader needs protection"),
+    (
+        "v6.4-compaction-ignores-nofs",
+        "a reader has PF_MEMALLOC set besides, and v6.4 looks at that",
+    ),
+    (
+        "never-block-on-page-lock-unprotected",
+        "that patch never waits for a folio lock, so that no reader needs protection",
+    ),
     ("v6.10-unprotected", "v6.10 does not wait for the lock of a folio that is being read"),
     ("v6.1-drain-read-under-mutex", "slower: the generation is there to save work"),
     ("v5.11-lru-add-no-mb", "PG_mlocked and PG_lru are bits of one word, which has one order"),

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Milliseconds.
 const ROW: &str = "install_vs_prep::rfc-migrate-pending::dpor";
 /// Many seconds.
-const LONG: &str = "killed_waiter_and_stealer::L2-tries-the-bit::dpor";
+const LONG: &str = "killed_waiter_and_stealer::v6.1-tries-the-bit::dpor";
 
 fn selvedge(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
@@ -185,7 +185,10 @@ fn a_filter_that_means_nothing_is_refused() {
     refused(&["check", ""], "an empty filter");
     refused(&["check", "install_vs_prep", "add_vs_prepp"], "no row has `add_vs_prepp`");
     // What would be meant, if one of the arguments were another.
-    refused(&["check", "two_migrators", "--tree", "v6.10"], "are of the trees rfc-disable-lru-pagevec, ");
+    refused(
+        &["check", "two_migrators", "--tree", "v6.10"],
+        "are of the trees rfc-disable-lru-pagevec, ",
+    );
     let no_dfs = ["check", "two_migrators", "--tree", "v6.1", "--engine", "dfs"];
     refused(&no_dfs, "such rows are under the engines dpor, ");
 }

@@ -30,8 +30,7 @@ pub use selvedge_models::mm::filemap::{
     A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
 };
 pub use selvedge_monitors::{
-    NOBODY_WAITS_FOR_EVER, PLAIN_ACCESSES_DO_NOT_RACE,
-    REFERENCES_BALANCE,
+    NOBODY_WAITS_FOR_EVER, PLAIN_ACCESSES_DO_NOT_RACE, REFERENCES_BALANCE,
 };
 
 /// Rules by the short names that they have in the names of rows.

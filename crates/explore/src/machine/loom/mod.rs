@@ -17,7 +17,10 @@
 //! has been put off when an execution ends (a work item that nobody flushed) has not happened in it,
 //! so that the search proves nothing.
 
-#[expect(unsafe_code, reason = "a guard of loom's outlives the call that took it: see the comments")]
+#[expect(
+    unsafe_code,
+    reason = "a guard of loom's outlives the call that took it: see the comments"
+)]
 mod locks;
 mod tasks;
 mod words;
