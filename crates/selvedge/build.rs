@@ -1,5 +1,5 @@
 //! Which kernel file each modelled function is of, taken from the models: a file of them is named after
-//! the kernel's, and a function says its name to `enter()`. For reports that name a place.
+//! the kernel's, and a function says its name to `enter()` or `enter_waker()`. For reports that name a place.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,7 +31,10 @@ fn collect(dir: &Path, file: &str, files: &mut BTreeMap<String, String>) -> io::
             collect(&path, &inner, files)?;
             continue;
         }
-        for entered in fs::read_to_string(&path)?.split("enter(\"").skip(1) {
+        let text = fs::read_to_string(&path)?;
+        for entered in
+            ["enter(\"", "enter_waker(\""].iter().flat_map(|call| text.split(call).skip(1))
+        {
             let function = entered.split('"').next().unwrap_or_default();
             files.entry(function.into()).or_insert_with(|| in_the_kernel(&inner));
         }

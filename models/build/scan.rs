@@ -244,7 +244,8 @@ fn is_word(c: char) -> bool {
 /// The names that steps in this function are recorded under.
 fn enters(item: &Item) -> Vec<String> {
     let literal = |line: &str| {
-        let (_, after) = line.split_once("enter(\"")?;
+        let (_, after) =
+            line.split_once("enter(\"").or_else(|| line.split_once("enter_waker(\""))?;
         Some(after.split_once('"')?.0.to_string())
     };
     item.body.iter().filter_map(|(_, line)| literal(line)).collect()

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Milliseconds.
 const ROW: &str = "install_vs_prep::rfc-migrate-pending::dpor";
 /// Many seconds.
-const LONG: &str = "killed_waiter_and_stealer::L2-tries-the-bit::dpor";
+const LONG: &str = "killed_waiter_and_stealer::v6.1-tries-the-bit::dpor";
 
 fn selvedge(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));

@@ -153,7 +153,7 @@ fn ktap_is_as_documented() {
     assert_eq!(of(0), (true, ""));
     assert_eq!(
         of(1),
-        (true, "XFAIL expected violated (own: 5.11 disables nothing), found violated")
+        (true, "XFAIL expected violated (analysis: 5.11 disables nothing), found violated")
     );
     assert!(!of(2).0 && of(2).1.starts_with("expected holds (kernel-lru:B1), found violated"));
     assert!(!of(3).0 && of(3).1.starts_with("expected violated (kernel-lru:B4), found holds"));
