@@ -9,6 +9,7 @@ use selvedge_kernel::{
 
 use crate::Tree;
 use crate::mm::filemap::{Sleeper, WaitQueue};
+use crate::mm::migrate::Aops;
 use crate::mm::mlock::MlockEntry;
 use crate::mm::swap::{Batch, Batches, Locks};
 use crate::sched::wait_bit::BitWaitQueue;
@@ -25,10 +26,16 @@ pub const PG_WRITEBACK: Bit = Bit { nr: 1, name: "PG_writeback" };
 pub const BH_LOCK: Bit = Bit { nr: 2, name: "BH_Lock" };
 /// `BH_Uptodate`, of `bh->b_state`.
 pub const BH_UPTODATE: Bit = Bit { nr: 0, name: "BH_Uptodate" };
+/// `BH_Dirty`, of `bh->b_state`.
+pub const BH_DIRTY: Bit = Bit { nr: 1, name: "BH_Dirty" };
+/// `BH_Migrate`, of `bh->b_state`: since 6.15.
+pub const BH_MIGRATE: Bit = Bit { nr: 16, name: "BH_Migrate" };
 /// `PG_uptodate`
 pub const PG_UPTODATE: Bit = Bit { nr: 3, name: "PG_uptodate" };
 /// `PG_dirty`
 pub const PG_DIRTY: Bit = Bit { nr: 4, name: "PG_dirty" };
+/// `PG_referenced`
+pub const PG_REFERENCED: Bit = Bit { nr: 2, name: "PG_referenced" };
 /// `PG_active`
 pub const PG_ACTIVE: Bit = Bit { nr: 8, name: "PG_active" };
 /// `PG_private`: the folio has private data, and whoever set the bit has a reference.
@@ -61,7 +68,8 @@ pub struct Sizes {
     /// Whether batches other than `lru_add` and `lru_rotate` are used. If not, the drains' looks at
     /// their counts are left out: they would read 0.
     pub operations: bool,
-    /// Whether the scenario mlocks. If not, PG_unevictable and the mlock batch are left out likewise.
+    /// Whether the scenario mlocks. If not, PG_unevictable and the mlock batch are left out
+    /// likewise.
     pub mlock: bool,
     /// Whether the folios are large: no batch keeps those.
     pub large: bool,
@@ -90,8 +98,16 @@ pub struct Sizes {
     pub absent: usize,
     /// Whether folios have spare ones to be migrated to although nobody maps them.
     pub spares: bool,
-    /// Whether folio n has buffers: the one buffer head n.
-    pub buffers: bool,
+    /// How the folios migrate, by index; those that are not named, as [`Aops::Plain`]. Folios whose
+    /// `a_ops` are about buffers have some.
+    pub aops: &'static [Aops],
+    /// How many buffers each folio has: folio n those from `ring * n` on.
+    pub ring: usize,
+    /// Whether migration looks at PG_writeback.
+    pub writeback: bool,
+    /// The folios that are large for migration, and for which there is no target as large. The
+    /// other folios' size is that of [`Sizes::large`].
+    pub without_target: &'static [usize],
 }
 
 impl Sizes {
@@ -118,8 +134,23 @@ impl Sizes {
         lifetimes: false,
         absent: 0,
         spares: false,
-        buffers: false,
+        aops: &[],
+        ring: 1,
+        writeback: false,
+        without_target: &[],
     };
+}
+
+impl Sizes {
+    /// Whether any folio has private data.
+    pub fn has_private(&self) -> bool {
+        self.private || !self.aops.is_empty()
+    }
+
+    /// How the folio of this page of the file migrates.
+    fn aops_of(&self, page: usize) -> Aops {
+        self.aops.get(page).copied().unwrap_or(Aops::Plain)
+    }
 }
 
 /// `struct folio` (a `struct page` until 5.16).
@@ -150,6 +181,10 @@ pub struct Folio {
     pub is_large: bool,
     /// `folio->index`: its page of the file, and of the process.
     pub page_index: usize,
+    /// `folio->mapping->a_ops->migrate_folio`
+    pub aops: Aops,
+    /// Is it to be split before it can migrate? ([`Sizes::without_target`])
+    pub is_whole: Var,
 }
 
 /// Who holds the page cache's reference of a folio.
@@ -180,6 +215,8 @@ pub struct BufferHead {
     pub freed: Var,
     /// Is its ring being moved to another folio?
     pub moving: Var,
+    /// `bh->b_folio`: a folio's index.
+    pub b_folio: Var,
 }
 
 /// The modelled kernel.
@@ -272,7 +309,9 @@ impl Kernel {
             tree,
             sizes,
             folios: (0..count).map(|index| Folio::new(index, &sizes)).collect(),
-            buffer_heads: (0..sizes.buffer_heads).map(BufferHead::new).collect(),
+            buffer_heads: (0..sizes.buffer_heads)
+                .map(|nr| BufferHead::new(nr, sizes.ring))
+                .collect(),
             cpu_fbatches: PerCpu::new(&cpus, Batches::new),
             fbatch_locks: Locks::new(&cpus),
             mlock_fbatch: PerCpu::new(&cpus, mlock),
@@ -351,7 +390,10 @@ impl Folio {
         let var = |name: &'static str, value| Var::new(Name::new(name).nth(index), value);
         let counter = |name: &'static str, value| Atomic::new(Name::new(name).nth(index), value);
         let is_cached = !is_free && !sizes.anon;
-        let has_private = sizes.private && !is_free;
+        let aops = sizes.aops_of(index % sizes.folios);
+        let has_buffers = matches!(aops, Aops::Buffers | Aops::BuffersNorefs);
+        let has_private = (sizes.private || has_buffers) && !is_free;
+        let is_whole = sizes.without_target.contains(&index);
         let count = i64::from(is_cached) + i64::from(is_mapped) + i64::from(has_private);
         let refcount = counter("folio->_refcount", count);
         if is_cached {
@@ -378,18 +420,21 @@ impl Folio {
             generation: var("folio->gen", 0),
             is_large: sizes.large,
             page_index: index % sizes.folios,
+            aops,
+            is_whole: var("folio_test_large(folio)", u64::from(is_whole)),
         }
     }
 }
 
 impl BufferHead {
-    fn new(index: usize) -> BufferHead {
+    fn new(index: usize, ring: usize) -> BufferHead {
         let b_count = Atomic::new(Name::new("bh->b_count").nth(index), 1);
         selvedge_kernel::booked(&b_count, Name::new("user of the bh"));
         let freed = Var::new(Name::new("bh->freed").nth(index), 0);
         let moving = Var::new(Name::new("bh->moving").nth(index), 0);
         let b_state = Flags::new(Name::new("bh->b_state").nth(index), 0);
         let contents = Var::new(Name::new("bh->contents").nth(index), 0);
-        BufferHead { index, b_count, b_state, contents, freed, moving }
+        let b_folio = Var::new(Name::new("bh->b_folio").nth(index), (index / ring) as u64);
+        BufferHead { index, b_count, b_state, contents, freed, moving, b_folio }
     }
 }

@@ -188,11 +188,12 @@ mod tests {
 
     #[test]
     fn no_two_releases_or_patches_are_the_same_but_by_intent() {
-        // v6.17 is v6.12.117 in all that is modelled; seed-002-v4 was merged in 6.11, which also
-        // moved the copy. L2, M0 and M5 are what the fact sheets call a part of a release.
-        // Two mutants are the sysctl set to 0.
+        // seed-002-v4 was merged in 6.11, which also moved the copy. L2 and M0, M5 to M7 are what
+        // the fact sheets call a part of a release. Two mutants are the sysctl set to 0.
         let twins = [
-            ("v6.12.117", "v6.17"),
+            ("v6.11", "M6"),
+            ("v6.12.117", "M6s"),
+            ("v6.17", "M7"),
             ("v6.1", "L2"),
             ("v6.1", "M0"),
             ("M0", "L2"),

@@ -1,5 +1,6 @@
 //! The trees. A user's own patch is one more file here, named in [`ALL`].
 
+mod batches;
 mod folio_lock;
 mod lru_batch_flag;
 mod lru_mutants;
@@ -10,6 +11,7 @@ mod references;
 mod releases;
 mod seed001;
 
+pub use batches::*;
 pub use folio_lock::*;
 pub use lru_batch_flag::*;
 pub use lru_mutants::*;
@@ -31,6 +33,10 @@ pub static ALL: &[&Tree] = &[
     &SEED_002_V4,
     &M4R,
     &M4T,
+    &M2_W,
+    &M2_H,
+    &M2_W_H,
+    &HUGH_ADJUSTED_MODE,
     &ANNOTATE_V2,
     &ANNOTATE_ALL,
     &V5_6,
@@ -51,8 +57,14 @@ pub static ALL: &[&Tree] = &[
     &V6_12_117_RT,
     &V6_17,
     &M0,
+    &M2,
+    &M3,
     &M4,
     &M5,
+    &M6,
+    &M6S,
+    &M7A,
+    &M7,
     &L0_SIGNAL_FIRST,
     &L0,
     &L1,
@@ -141,7 +153,11 @@ pub static ALL: &[&Tree] = &[
     &AM20_PTL_DROPPED_FIRST,
 ];
 
+/// Other names that trees go by.
+pub const ALIASES: &[(&str, &str)] = &[("next-20230217", "M2")];
+
 /// The tree of this name.
 pub fn by_name(name: &str) -> Option<&'static Tree> {
+    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
     ALL.iter().copied().find(|tree| tree.name == name)
 }

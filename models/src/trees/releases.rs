@@ -1,15 +1,18 @@
 //! Releases.
 
 use crate::Tree;
-use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
+use crate::fs::buffer::{
+    BhLruLock, Buffer, FindBlock, InstallCheck, RingMove, SlotReference, UnlockBuffer,
+};
 use crate::mm::compaction::Compaction;
-use crate::mm::filemap::Filemap;
+use crate::mm::filemap::{EndWriteback, Filemap};
 use crate::mm::gup::{GUP_PIN_COUNTING_BIAS, Gup, LongtermDrain};
 use crate::mm::memory::EntryWait;
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{
-    BufferLock, CopyOrder, ExpectedRefs, Migrate, MigrateFault, NoteIn, SrcLock, TlbFlush,
-    migrate_prep, never_pending, no_migrate_finish,
+    BatchedWriteback, BufferLock, CopyOrder, DrainAfterMove, ExpectedRefs, Migrate, MigrateFault,
+    NoteIn, Pages, SplitLock, SrcLock, TlbFlush, Writeout, migrate_prep, never_pending,
+    no_migrate_finish,
 };
 use crate::mm::mlock::Mlock;
 use crate::mm::swap::{
@@ -33,6 +36,7 @@ pub static V5_11: Tree = Tree {
         lru_lock: BhLruLock::IrqsOff,
         slot_reference: SlotReference::Counted,
         ring_move: RingMove::UnderPrivateLock,
+        find: FindBlock::PrivateLock,
         unlock: UnlockBuffer::FullBarrier,
     },
     swap: Swap {
@@ -54,6 +58,7 @@ pub static V5_11: Tree = Tree {
     vmscan: Vmscan::RELEASED,
     gup: Gup { drain: LongtermDrain::OffLru },
     migrate: Migrate {
+        pages: Pages::OneByOne,
         expected: ExpectedRefs::WithoutMapcount,
         copy: CopyOrder::FreezeThenCopy,
         src_lock: SrcLock::WaitIfForced,
@@ -62,6 +67,10 @@ pub static V5_11: Tree = Tree {
         entry_wait: EntryWait::TakesReference,
         note: NoteIn::Private,
         buffer_lock: BufferLock::Wait,
+        writeback: BatchedWriteback::Waits,
+        drain: DrainAfterMove::IfMapped,
+        split_lock: SplitLock::Waits,
+        writeout: Writeout::Writes,
         fault: MigrateFault::None,
     },
     compaction: Compaction::RELEASED,
@@ -144,13 +153,14 @@ pub static V6_1_192: Tree = Tree {
     ..V6_1
 };
 
-/// 6.6: batches in MIGRATE_ASYNC, whose TLB flush is deferred; the new folio's mapping is no mapping
-/// for a while.
+/// 6.6: batches in MIGRATE_ASYNC, whose TLB flush is deferred; the new folio's mapping is no
+/// mapping for a while.
 pub static V6_6: Tree = Tree {
     name: "v6.6",
     base: "v6.6",
     about: "Linux 6.6: migration in batches (5dfab109d519), the TLB flush deferred",
     migrate: Migrate {
+        pages: Pages::AsyncFirst,
         src_lock: SrcLock::WaitIfUptodate,
         buffer_lock: BufferLock::WaitIfUptodate,
         flush: TlbFlush::BeforeCopy,
@@ -166,7 +176,8 @@ pub static V6_10: Tree = Tree {
     name: "v6.10",
     base: "v6.10",
     about: "Linux 6.10: a folio in a batch keeps PG_lru, as ever since 5.11",
-    migrate: Migrate { note: NoteIn::Private, ..V6_6.migrate },
+    filemap: Filemap { end_writeback: EndWriteback::OneStep, ..V6_6.filemap },
+    migrate: Migrate { note: NoteIn::Private, drain: DrainAfterMove::IfMlocked, ..V6_6.migrate },
     ..V6_6
 };
 
@@ -177,7 +188,11 @@ pub static V6_11: Tree = Tree {
     base: "v6.11",
     about: "Linux 6.11: PG_lru cleared before a folio is added to a batch (33dfe9204f29)",
     swap: Swap { lru_claim: LruClaim::AtAdd, remote_look: RemoteLook::Unmarked, ..V6_10.swap },
-    migrate: Migrate { copy: CopyOrder::CopyThenFreeze, ..V6_10.migrate },
+    migrate: Migrate {
+        copy: CopyOrder::CopyThenFreeze,
+        split_lock: SplitLock::TriesIfAsync,
+        ..V6_10.migrate
+    },
     ..V6_10
 };
 
@@ -190,7 +205,8 @@ pub static V6_11_5: Tree = Tree {
     ..V6_11
 };
 
-/// 6.12.117: 33dfe9204f29 reverted (afb99e9f5004); pins drain for any extra reference.
+/// 6.12.117: 33dfe9204f29 reverted (afb99e9f5004); pins drain for any extra reference; who may
+/// sleep looks buffers up under the folio lock.
 pub static V6_12_117: Tree = Tree {
     name: "v6.12.117",
     base: "v6.12.117",
@@ -202,14 +218,18 @@ pub static V6_12_117: Tree = Tree {
     },
     gup: Gup { drain: LongtermDrain::ExtraReferences { pin: GUP_PIN_COUNTING_BIAS } },
     migrate: Migrate { expected: ExpectedRefs::WithMapcount, ..V6_11.migrate },
+    buffer: Buffer { find: FindBlock::FolioLock, ..V6_11.buffer },
     ..V6_11
 };
 
-/// 6.17: as 6.12.117 in all that is modelled here.
+/// 6.17: as 6.12.117 but for the migration of buffers (2d900efff915, 6.15), and that migration
+/// writes nothing out (7ee3647243e5, 6.16).
 pub static V6_17: Tree = Tree {
     name: "v6.17",
     base: "v6.17",
-    about: "Linux 6.17: as 6.12.117 in all that is modelled",
+    about: "Linux 6.17: as 6.12.117, buffers migrate under BH_Migrate, nothing is written out",
+    buffer: Buffer { ring_move: RingMove::UnderBhMigrate, ..V6_12_117.buffer },
+    migrate: Migrate { writeout: Writeout::Never, ..V6_12_117.migrate },
     ..V6_12_117
 };
 

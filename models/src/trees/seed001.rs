@@ -1,13 +1,13 @@
 //! Seed 001, "migrate_pages: Never block waiting for the page lock" (Douglas Anderson, 2023-04-13):
 //! what migration does about a locked source, before, as proposed, and as merged.
 //!
-//! The names are those of kernel-migrate 0. M0, M4 and M5 are 6.1 and 6.10 as far as they are about
-//! these locks; batches of several folios (M2, M3) are not modelled.
+//! The names are those of kernel-migrate 0. M0 and M5 are 6.1 and 6.10; the versions between, and
+//! after them, are in `batches.rs`.
 
-use super::{V6_1, V6_10};
+use super::{M2, V6_1, V6_10};
 use crate::Tree;
 use crate::mm::compaction::{Compaction, Nofs};
-use crate::mm::migrate::{BufferLock, Migrate, SrcLock};
+use crate::mm::migrate::{BufferLock, Migrate, Pages, SrcLock};
 use crate::tree::Kind;
 
 /// Up to 6.2.
@@ -23,7 +23,7 @@ pub static M4: Tree = Tree {
     name: "M4",
     base: "M4",
     about: "6.3 and 6.4: a locked source is waited for, after three passes that never wait",
-    migrate: Migrate { src_lock: SrcLock::Wait, ..V6_1.migrate },
+    migrate: Migrate { pages: Pages::AsyncFirst, src_lock: SrcLock::Wait, ..M2.migrate },
     ..V6_1
 };
 

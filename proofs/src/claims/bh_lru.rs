@@ -1,13 +1,17 @@
-//! kernel-lru section C: the bh_lru, what its references protect, and what they stand in the way of.
+//! kernel-lru section C: the bh_lru, what its references protect, and what they stand in the way
+//! of.
 
 use selvedge_explore::Engine;
 use selvedge_kernel::{
     Name, READ_ONCE, atomic_read, fail, fail_about, join, plain_read, plain_write,
 };
 use selvedge_models::fs::buffer::{
-    __find_get_block, bh_lru_install, brelse, buffer_migrate_folio_norefs, invalidate_bh_lrus,
-    lock_buffer, lookup_bh_lru, put_bh, try_to_free_buffers, unlock_buffer,
+    __find_get_block, Finder, bh_lru_install, brelse, invalidate_bh_lrus, lock_buffer,
+    lookup_bh_lru, put_bh, try_to_free_buffers, unlock_buffer,
 };
+use selvedge_models::mm::filemap::folio_trylock;
+use selvedge_models::mm::migrate::{Aops, ISOLATION, Migrator, buffer_migrate_folio_norefs};
+use selvedge_models::mm::swap::folio_get;
 use selvedge_models::trees::*;
 use selvedge_models::{Kernel, Sizes, Tree};
 use selvedge_monitors::{NOBODY_WAITS_FOR_EVER, REFERENCES_BALANCE};
@@ -57,9 +61,9 @@ static LOOKUP_VS_FREE: Scenario = Scenario {
             }
         });
         let reclaim = k.task(1, "reclaim", |k| {
-            if !try_to_free_buffers(k, &k.buffer_heads[0]) {
+            if !try_to_free_buffers(k, &k.folios[0]) {
                 invalidate_bh_lrus(k);
-                try_to_free_buffers(k, &k.buffer_heads[0]);
+                try_to_free_buffers(k, &k.folios[0]);
             }
         });
         join(finder);
@@ -79,15 +83,34 @@ fn not_freed(freed: u64) {
     }
 }
 
+/// A folio of a block device, and the one that it migrates to.
+const BLOCK_DEVICE: Sizes =
+    Sizes { aops: &[Aops::BuffersNorefs], spares: true, sleepers: 1, ..Sizes::TINY };
+
+/// Only CPU0's bh_lru holds the bh; its folio is isolated and locked, and so is the one that it is
+/// to migrate to.
+fn ready_to_move(k: &Kernel) {
+    join(k.task(0, "setup", only_the_lru_holds_it));
+    folio_get(&k.folios[0], ISOLATION);
+    for folio in &k.folios {
+        assert!(folio_trylock(k, folio), "nobody else runs yet");
+    }
+}
+
+/// Moves the folio, once: false if it could not be moved.
+fn moves(k: &Kernel) -> bool {
+    buffer_migrate_folio_norefs(k, &k.folios[1], &k.folios[0], Migrator::SYNC).is_ok()
+}
+
 static FIND_VS_MIGRATE: Scenario = Scenario {
     name: "find_vs_migrate",
     about: "Only CPU0's bh_lru holds the bh. CPU0 finds it, looks, and lets it go; CPU1 migrates \
             the buffers' folio.",
-    sizes: Sizes::TINY,
+    sizes: BLOCK_DEVICE,
     play: |k| {
-        join(k.task(0, "setup", only_the_lru_holds_it));
+        ready_to_move(k);
         let finder = k.task(0, "finder", |k| {
-            if let Some(bh) = __find_get_block(k, &k.buffer_heads[0], FINDER) {
+            if let Some(bh) = __find_get_block(k, &k.buffer_heads[0], FINDER, Finder::Atomic) {
                 if READ_ONCE(&bh.moving) != 0 {
                     fail_about(
                         NOBODY_HAS_A_MOVING_BH,
@@ -99,7 +122,7 @@ static FIND_VS_MIGRATE: Scenario = Scenario {
             }
         });
         let migrator = k.task(1, "migrator", |k| {
-            buffer_migrate_folio_norefs(k, &k.buffer_heads[0]);
+            moves(k);
         });
         join(finder);
         join(migrator);
@@ -110,7 +133,7 @@ static FIND_VS_MIGRATE: Scenario = Scenario {
 
 /// One use of a bh: find it, which installs it, and let it go.
 fn use_once(k: &Kernel) {
-    if let Some(bh) = __find_get_block(k, &k.buffer_heads[0], FINDER) {
+    if let Some(bh) = __find_get_block(k, &k.buffer_heads[0], FINDER, Finder::Atomic) {
         put_bh(bh, FINDER);
     }
 }
@@ -119,13 +142,13 @@ static REINSTALL_VS_MIGRATE: Scenario = Scenario {
     name: "reinstall_vs_migrate",
     about: "Only bh_lrus hold the bh. CPU0 uses it once more and lets it go before CPU1 looks a \
             second time; CPU1 migrates the buffers' folio.",
-    sizes: Sizes::TINY,
+    sizes: BLOCK_DEVICE,
     play: |k| {
-        join(k.task(0, "setup", only_the_lru_holds_it));
+        ready_to_move(k);
         let user = k.task(0, "user", use_once);
         let migrator = k.task(1, "migrator", |k| {
             let bh = &k.buffer_heads[0];
-            if !buffer_migrate_folio_norefs(k, bh) && atomic_read(&bh.b_count) <= 1 {
+            if !moves(k) && atomic_read(&bh.b_count) <= 1 {
                 let message = "-EAGAIN, and nobody but a bh_lru holds bh0";
                 fail_about(LRU_ONLY_BUFFERS_MIGRATE_AT_ONCE, message, bh.b_count.object());
             }
@@ -140,14 +163,14 @@ static REINSTALL_VS_MIGRATE: Scenario = Scenario {
 static REINSTALL_VS_MIGRATE_DISABLED: Scenario = Scenario {
     name: "reinstall_vs_migrate_with_caching_disabled",
     about: "The same, with lru_cache_disable() before the migration.",
-    sizes: Sizes::TINY,
+    sizes: BLOCK_DEVICE,
     play: |k| {
-        join(k.task(0, "setup", only_the_lru_holds_it));
+        ready_to_move(k);
         let user = k.task(0, "user", use_once);
         let migrator = k.task(1, "migrator", |k| {
             let bh = &k.buffer_heads[0];
             (k.tree.swap.lru_cache_disable)(k);
-            if !buffer_migrate_folio_norefs(k, bh) && in_a_bh_lru(k) {
+            if !moves(k) && in_a_bh_lru(k) {
                 let message = "-EAGAIN, and bh0 is in a bh_lru";
                 fail_about(LRU_ONLY_BUFFERS_MIGRATE_AT_ONCE, message, bh.b_count.object());
             }

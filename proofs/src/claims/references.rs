@@ -50,7 +50,7 @@ fn accounted(k: &Kernel, folio: &Folio) -> i64 {
 }
 
 /// Both folios unlocked; what is mapped nowhere and in no cache is freed, once; nothing else is.
-fn one_final_state(k: &Kernel) {
+pub(super) fn one_final_state(k: &Kernel) {
     for folio in &k.folios {
         let (count, expected) = (folio.refcount.peek(), accounted(k, folio));
         let is_freed = folio.freed.peek() != 0;

@@ -17,7 +17,7 @@ use selvedge_models::mm::compaction::{
     CompactControl, PASSED_OVER_A_FILE, compact_node, compact_zone, kcompactd_do_work,
 };
 use selvedge_models::mm::filemap::{folio_end_read, folio_lock, folio_trylock, folio_unlock};
-use selvedge_models::mm::migrate::{FOUND_A_LOCKED_BUFFER, Migrator, Mode, SrcLock};
+use selvedge_models::mm::migrate::{Aops, FOUND_A_LOCKED_BUFFER, Migrator, Mode, SrcLock};
 use selvedge_models::mm::readahead::{A_READ_ENDED, page_cache_ra_unbounded, submit_read};
 use selvedge_models::mm::swap::folio_get;
 use selvedge_models::trees::*;
@@ -320,7 +320,7 @@ static BUFFER_WRITE: Scenario = Scenario {
     name: "write_of_a_buffer",
     about: "An uptodate buffer of the folio is locked while it is written, which ends on CPU0; the \
             folio is not locked. CPU1 is kcompactd: MIGRATE_SYNC_LIGHT.",
-    sizes: Sizes { buffers: true, ..COMPACTED },
+    sizes: Sizes { aops: &[Aops::Buffers], ..COMPACTED },
     play: |k| buffer_io(k, true),
     at_end: |_| {},
     choices: 0,
@@ -329,7 +329,7 @@ static BUFFER_WRITE: Scenario = Scenario {
 static BUFFER_READ: Scenario = Scenario {
     name: "read_of_a_buffer",
     about: "The same while the buffer is read.",
-    sizes: Sizes { buffers: true, ..COMPACTED },
+    sizes: Sizes { aops: &[Aops::Buffers], ..COMPACTED },
     play: |k| buffer_io(k, false),
     at_end: |_| {},
     choices: 0,
