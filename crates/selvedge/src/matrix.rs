@@ -5,7 +5,7 @@ use std::fmt::Write;
 use selvedge_explore::Verdict;
 use selvedge_litmus::card_of;
 use selvedge_proofs::{Outcome, Row};
-use selvedge_trace::table;
+use selvedge_trace::{cycle, table};
 
 /// The matrix and what belongs below it.
 pub fn text(rows: &[Row]) -> String {
@@ -62,19 +62,36 @@ fn violations(out: &mut String, row: &Row) {
     };
 }
 
-/// The first counterexample, and how to see the others.
+fn is_one_tree(rows: &[Row]) -> bool {
+    rows.iter().all(|row| row.claim.tree.name == rows[0].claim.tree.name)
+}
+
+/// The first counterexample, of one tree alone one of each of its deadlocks, and how to see the
+/// others.
 fn counterexample(out: &mut String, rows: &[Row]) {
     let mut violated = rows.iter().filter(|row| row.exploration.verdict == Verdict::Violated);
     let Some(row) = violated.next() else { return };
     let _ = writeln!(out, "\n{} is violated:\n", row.name());
     match (&row.exploration.counterexample, &row.exploration.evidence) {
-        (Some(cx), _) => out.push_str(&table(cx)),
+        (Some(cx), _) => out.push_str(&cycle(cx).unwrap_or_else(|| table(cx))),
         (None, Some(evidence)) => {
             let _ = writeln!(out, "{evidence}");
         }
         (None, None) => {}
     }
-    let others = violated.count();
+    let mut others = 0;
+    let mut shown = vec![row.claim.source];
+    for other in violated {
+        // What a tree's deadlocks are is worth more than one of them, in brief.
+        let in_brief = other.exploration.counterexample.as_ref().and_then(cycle);
+        match in_brief {
+            Some(brief) if is_one_tree(rows) && !shown.contains(&other.claim.source) => {
+                let _ = writeln!(out, "\n{} is violated:\n\n{brief}", other.name().trim_end());
+                shown.push(other.claim.source);
+            }
+            _ => others += 1,
+        }
+    }
     if others > 0 {
         let _ = writeln!(out, "\n{others} more: `selvedge check --out DIR` writes every one.");
     }

@@ -22,11 +22,16 @@ pub fn select(args: &CheckArgs) -> Result<Vec<Selected>, Failure> {
         let name = claim.name(*engine);
         (!all_by_default || claim.engines[0] == *engine)
             && (engines.is_empty() || engines.contains(engine))
-            && (args.trees.is_empty() || args.trees.iter().any(|tree| tree == claim.tree.name))
+            && (args.trees.is_empty() || args.trees.iter().any(|name| is_called(claim.tree, name)))
             && (args.filters.is_empty() || args.filters.iter().any(|f| name.contains(f.as_str())))
     };
     let selected: Vec<Selected> = rows().filter(is_meant).collect();
     if selected.is_empty() { Err(nothing_matches(args)) } else { Ok(selected) }
+}
+
+/// Is this a name of the tree, or another one that it goes by?
+fn is_called(tree: &Tree, name: &str) -> bool {
+    trees::by_name(name).is_some_and(|named| named.name == tree.name)
 }
 
 /// The tree of this name.

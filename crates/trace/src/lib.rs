@@ -12,9 +12,11 @@
 //! | read or write a counterexample             | `counterexample.rs`, `json.rs` |
 //! | know who holds a reference                | `holders.rs`        |
 //! | see one as the table of a changelog        | `table.rs`          |
+//! | see a deadlock in brief                    | `cycle.rs`          |
 //! | see one as a list of steps                 | `steps.rs`          |
 
 mod counterexample;
+mod cycle;
 mod event;
 mod holders;
 mod json;
@@ -26,6 +28,7 @@ mod table;
 mod text;
 
 pub use counterexample::{BitOf, Blocked, Column, Counterexample, Record, SCHEMA};
+pub use cycle::cycle;
 pub use event::{Action, Bit, BitWait, Context, Event, Name, Order, TaskInfo};
 pub use holders::Holder;
 pub use json::{Unreadable, from_json, to_json};

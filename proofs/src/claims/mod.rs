@@ -1,5 +1,6 @@
 //! The claims, one file per subsystem; each file has its scenarios first and then a table.
 
+mod batches;
 mod bh_lru;
 mod folio_lock;
 mod folio_wait;
@@ -11,6 +12,7 @@ mod migrate_pending;
 mod races;
 mod references;
 mod seed001;
+mod seed004;
 mod writeback;
 
 use selvedge_explore::Engine;
@@ -22,6 +24,8 @@ pub static ALL: &[&[Claim]] = &[
     migrate_pending::CLAIMS,
     longterm_pin::CLAIMS,
     seed001::CLAIMS,
+    seed004::CLAIMS,
+    batches::CLAIMS,
     lru_flag::CLAIMS,
     lru_operations::CLAIMS,
     bh_lru::CLAIMS,
@@ -45,5 +49,7 @@ const WEAK: &[Engine] = &[Engine::Loom];
 const ALONE: &[Engine] = &[Engine::Dpor, Engine::Dfs, Engine::Random];
 /// For what random schedules are too unlikely to hit.
 const WITHOUT_RANDOM: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Pct];
-/// The same, under sequential consistency only.
+/// For rows of which there are many: the complete engine alone.
+const DPOR: &[Engine] = &[Engine::Dpor];
+/// The same as [`WITHOUT_RANDOM`], under sequential consistency only.
 const SC_WITHOUT_RANDOM: &[Engine] = &[Engine::Dpor, Engine::Pct];
