@@ -1,23 +1,34 @@
 //! The gate: what has to be green before a change lands. Any CI calls `cargo run -p selvedge-ci`.
+//!
+//! It runs every step even if one fails, and leaves in a directory what a CI keeps: the verdicts in
+//! several formats, the counterexamples, and `index.md`, which links them.
 
+mod args;
+mod index;
 mod tidy;
 
+use std::fs;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
+
+use crate::args::Args;
+use crate::index::Done;
 
 /// A named check.
 struct Step {
     name: &'static str,
-    run: fn() -> Result<(), String>,
+    run: fn(&Args) -> Result<(), String>,
 }
 
 const GATE: &[Step] = &[
-    Step { name: "format", run: || cargo(&["fmt", "--all", "--check"]) },
-    Step { name: "tidy", run: tidy::run },
-    Step { name: "lints", run: lints },
-    Step { name: "docs", run: docs },
-    // The proofs, the golden counterexamples and the README's tables are tests.
-    Step { name: "tests", run: || cargo(&["test"]) },
+    Step { name: "format", run: |_| cargo(&["fmt", "--all", "--check"]) },
+    Step { name: "tidy", run: |_| tidy::run() },
+    Step { name: "build", run: |_| cargo(&["build", "--workspace"]) },
+    Step { name: "lints", run: |_| lints() },
+    Step { name: "docs", run: |_| docs() },
+    Step { name: "check", run: check },
+    // The proofs under all engines, the golden counterexamples and the README's tables are tests.
+    Step { name: "tests", run: |_| cargo(&["test", "--workspace"]) },
 ];
 
 fn lints() -> Result<(), String> {
@@ -30,6 +41,22 @@ fn docs() -> Result<(), String> {
     succeed(command)
 }
 
+/// Every claim under its default engine, once, in all formats that a CI may want.
+fn check(args: &Args) -> Result<(), String> {
+    let is_github = std::env::var_os("GITHUB_ACTIONS").is_some();
+    let mut command = Command::new("cargo");
+    command.args(["run", "--quiet", "--package", "selvedge", "--", "check"]);
+    command.args(["--format", if is_github { "github" } else { "text" }]);
+    for (format, file) in index::REPORTS {
+        command.arg("--report").arg(format!("{format}={}", args.artefacts.join(file).display()));
+    }
+    command.arg("--out").arg(args.artefacts.join(index::COUNTEREXAMPLES));
+    if let Some(seconds) = &args.max_time {
+        command.args(["--max-time", seconds]);
+    }
+    succeed(command)
+}
+
 fn cargo(args: &[&str]) -> Result<(), String> {
     let mut command = Command::new("cargo");
     command.args(args);
@@ -38,18 +65,51 @@ fn cargo(args: &[&str]) -> Result<(), String> {
 
 fn succeed(mut command: Command) -> Result<(), String> {
     let status = command.status().map_err(|error| format!("cannot run {command:?}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?} failed")) }
+    if status.success() { Ok(()) } else { Err(format!("{command:?} failed: {status}")) }
 }
 
 fn main() -> ExitCode {
-    for step in GATE {
-        let started = Instant::now();
-        println!("== {}", step.name);
-        if let Err(why) = (step.run)() {
-            eprintln!("gate: {}: {why}", step.name);
-            return ExitCode::FAILURE;
+    let names: Vec<&str> = GATE.iter().map(|step| step.name).collect();
+    let args = match Args::parse(std::env::args().skip(1), &names) {
+        Ok(args) => args,
+        Err(why) => {
+            eprintln!("gate: {why}\n{}", args::USAGE);
+            return ExitCode::from(2);
         }
-        println!("== {} took {:.1} s", step.name, started.elapsed().as_secs_f64());
+    };
+    // Of an earlier run nothing may be taken for this one's.
+    let _ = fs::remove_dir_all(&args.artefacts);
+    if let Err(error) = fs::create_dir_all(&args.artefacts) {
+        eprintln!("gate: cannot make {}: {error}", args.artefacts.display());
+        return ExitCode::from(2);
     }
-    ExitCode::SUCCESS
+    let is_meant =
+        |step: &&Step| args.steps.is_empty() || args.steps.iter().any(|s| s == step.name);
+    let done: Vec<Done> = GATE.iter().filter(is_meant).map(|step| run(step, &args)).collect();
+    let page = args.artefacts.join("index.md");
+    if let Err(error) = fs::write(&page, index::page(&done, &args.artefacts)) {
+        eprintln!("gate: cannot write {}: {error}", page.display());
+        return ExitCode::FAILURE;
+    }
+    for failed in done.iter().filter(|done| done.failure.is_some()) {
+        eprintln!("gate: {} failed", failed.name);
+    }
+    println!("gate: see {}", page.display());
+    if done.iter().all(|done| done.failure.is_none()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn run(step: &Step, args: &Args) -> Done {
+    let started = Instant::now();
+    println!("== {}", step.name);
+    let failure = (step.run)(args).err();
+    if let Some(why) = &failure {
+        eprintln!("gate: {}: {why}", step.name);
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    println!("== {} took {seconds:.1} s", step.name);
+    Done { name: step.name, failure, seconds }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Weak};
 
+use selvedge_kernel::edits::{Edit, install};
 use selvedge_kernel::{
     Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, SpinLock, Var, Work,
 };
@@ -47,10 +48,13 @@ pub const PG_UNEVICTABLE: Bit = Bit { nr: 20, name: "PG_unevictable" };
 /// `PG_mlocked`. In the same word as [`PG_LRU`], which matters: one word, one order.
 pub const PG_MLOCKED: Bit = Bit { nr: 21, name: "PG_mlocked" };
 
-/// The sizes of a scenario. Scaled down where two of a thing show what fifteen do: a batch needs
-/// one slot that waits and one that fills it, a bh_lru one slot that stays and one that evicts.
+/// The machine of a scenario: how large it is, what is so when the scenario begins, and which parts of
+/// the kernel's state are modelled at all. Scaled down where two of a thing show what fifteen do: a
+/// batch needs one slot that waits and one that fills it, a bh_lru one slot that stays and one that
+/// evicts.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
+    // How large it is.
     /// CPUs, all online.
     pub cpus: usize,
     /// Folios, each with one reference of the page cache.
@@ -61,53 +65,57 @@ pub struct Sizes {
     pub batch: usize,
     /// `BH_LRU_SIZE`: 16.
     pub bh_lru: usize,
-    /// Whether the folios begin on an LRU list.
-    pub listed: bool,
     /// Tasks that may sleep on a folio.
     pub sleepers: usize,
-    /// Whether batches other than `lru_add` and `lru_rotate` are used. If not, the drains' looks at
-    /// their counts are left out: they would read 0.
-    pub operations: bool,
-    /// Whether the scenario mlocks. If not, PG_unevictable and the mlock batch are left out
-    /// likewise.
-    pub mlock: bool,
+    /// How many passes `migrate_pages()` makes.
+    pub passes: usize,
+
+    // What is so when the scenario begins.
+    /// Whether the folios are on an LRU list.
+    pub listed: bool,
     /// Whether the folios are large: no batch keeps those.
     pub large: bool,
     /// Whether each folio is mapped by the one process, which is a reference more, and has a spare
     /// one to be migrated to.
     pub mapped: bool,
-    /// Whether the size of the LRU lists is kept, which nobody looks at elsewhere.
-    pub lru_size: bool,
-    /// Whether PG_uptodate of migrated folios is looked at.
-    pub uptodate: bool,
-    /// Whether the folios are anonymous: not in the page cache. Only with `mapped`.
-    pub anon: bool,
-    /// Whether CPUs have TLBs.
-    pub tlb: bool,
-    /// Whether the folios have PG_private set, for which somebody has a reference.
-    pub private: bool,
-    /// Whether PG_dirty is looked at.
-    pub dirty: bool,
-    /// How many passes `migrate_pages()` makes.
-    pub passes: usize,
-    /// Whether the lives of folios and of waiters' stacks are watched where the folio lock touches
-    /// them: a step more at each such place.
-    pub lifetimes: bool,
-    /// How many pages of the file, from the first, begin without a folio in the page cache: their
-    /// folios are free. Not together with [`Sizes::mapped`].
-    pub absent: usize,
     /// Whether folios have spare ones to be migrated to although nobody maps them.
     pub spares: bool,
+    /// Whether the folios are anonymous: not in the page cache. Only with [`Sizes::mapped`].
+    pub anon: bool,
+    /// Whether the folios have PG_private set, for which somebody has a reference.
+    pub private: bool,
     /// How the folios migrate, by index; those that are not named, as [`Aops::Plain`]. Folios whose
     /// `a_ops` are about buffers have some.
     pub aops: &'static [Aops],
     /// How many buffers each folio has: folio n those from `ring * n` on.
     pub ring: usize,
-    /// Whether migration looks at PG_writeback.
-    pub writeback: bool,
     /// The folios that are large for migration, and for which there is no target as large. The
     /// other folios' size is that of [`Sizes::large`].
     pub without_target: &'static [usize],
+    /// How many pages of the file, from the first, have no folio in the page cache: their folios are
+    /// free. Not together with [`Sizes::mapped`].
+    pub absent: usize,
+
+    // What is modelled. Where it is not, each step that would touch it is left out: that is sound
+    // in a scenario that does not change it, in which every such step would read the same value.
+    /// Batches other than `lru_add` and `lru_rotate`; else drains do not look at their counts, which
+    /// would be 0.
+    pub operations: bool,
+    /// PG_unevictable and the mlock batch; else the scenario does not mlock.
+    pub mlock: bool,
+    /// The size of the LRU lists, which nobody looks at elsewhere.
+    pub lru_size: bool,
+    /// PG_uptodate of migrated folios.
+    pub uptodate: bool,
+    /// The TLBs of the CPUs.
+    pub tlb: bool,
+    /// PG_dirty.
+    pub dirty: bool,
+    /// PG_writeback of migrated folios.
+    pub writeback: bool,
+    /// The lives of folios and of waiters' stacks, where the folio lock touches them: a step more at
+    /// each such place.
+    pub lifetimes: bool,
 }
 
 impl Sizes {
@@ -118,27 +126,47 @@ impl Sizes {
         buffer_heads: 1,
         batch: 2,
         bh_lru: 1,
-        listed: false,
         sleepers: 0,
-        operations: false,
-        mlock: false,
+        passes: 2,
+        listed: false,
         large: false,
         mapped: false,
-        lru_size: false,
-        uptodate: false,
-        anon: false,
-        tlb: false,
-        private: false,
-        dirty: false,
-        passes: 2,
-        lifetimes: false,
-        absent: 0,
         spares: false,
+        anon: false,
+        private: false,
         aops: &[],
         ring: 1,
-        writeback: false,
         without_target: &[],
+        absent: 0,
+        operations: false,
+        mlock: false,
+        lru_size: false,
+        uptodate: false,
+        tlb: false,
+        dirty: false,
+        writeback: false,
+        lifetimes: false,
     };
+
+    /// Why there is no such machine, if there is none.
+    pub const fn contradiction(&self) -> Option<&'static str> {
+        let Sizes { cpus, folios, batch, bh_lru, .. } = *self;
+        if cpus == 0 || folios == 0 || batch == 0 || bh_lru == 0 {
+            Some("there is at least one CPU, one folio, and one slot in each cache")
+        } else if self.absent > folios {
+            Some("`absent`: there are not so many folios")
+        } else if self.absent > 0 && self.mapped {
+            Some("`absent` with `mapped`: a page without a folio cannot be mapped")
+        } else if self.anon && !self.mapped {
+            Some("`anon` without `mapped`: nobody has a reference to such a folio")
+        } else if self.tlb && !self.mapped {
+            Some("`tlb` without `mapped`: there is nothing to be in a TLB")
+        } else if self.buffer_heads < self.ring * self.aops.len() {
+            Some("`aops`: there are fewer buffer heads than folios have")
+        } else {
+            None
+        }
+    }
 }
 
 impl Sizes {
@@ -279,15 +307,26 @@ pub struct Kernel {
     pub pending_plain: Var,
     /// `migrate_pending_lock` of the posting of 2021-02-16.
     pub migrate_pending_lock: SpinLock,
-    /// For scenarios: what a task tells the check at the end.
-    pub outcome: Var,
     /// The dummy work items of the posting of 2021-02-16.
     pub migrate_pending_work: PerCpu<Work>,
 }
 
 impl Kernel {
     /// A kernel of this tree and these sizes, idle.
+    ///
+    /// # Panics
+    ///
+    /// If the sizes contradict each other ([`Sizes::contradiction`]).
     pub fn new(tree: &'static Tree, sizes: Sizes) -> Arc<Kernel> {
+        Kernel::edited(tree, sizes, &[])
+    }
+
+    /// The same, with steps changed by these edits.
+    pub fn edited(tree: &'static Tree, sizes: Sizes, edits: &'static [Edit]) -> Arc<Kernel> {
+        install(edits);
+        if let Some(why) = sizes.contradiction() {
+            panic!("no such machine: {why}");
+        }
         let cpus = Cpus::new(sizes.cpus, tree.preempt_rt);
         let bh_lru = |cpu| {
             let slot = |i| Var::new(Name::new("bhs").on(cpu).nth(i), 0);
@@ -337,7 +376,6 @@ impl Kernel {
             pending_count: Atomic::new(Name::new(tree.pending_name), 0),
             pending_plain: Var::new(Name::new(tree.pending_name), 0),
             migrate_pending_lock: SpinLock::new(Name::new("migrate_pending_lock")),
-            outcome: Var::new(Name::new("outcome"), 0),
             migrate_pending_work: PerCpu::new(&cpus, work("migrate_pending_work")),
             cpus,
         })
@@ -436,5 +474,29 @@ impl BufferHead {
         let contents = Var::new(Name::new("bh->contents").nth(index), 0);
         let b_folio = Var::new(Name::new("bh->b_folio").nth(index), (index / ring) as u64);
         BufferHead { index, b_count, b_state, contents, freed, moving, b_folio }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contradictions_are_refused_by_name() {
+        let tiny = Sizes::TINY;
+        assert_eq!(tiny.contradiction(), None);
+        let impossible = [
+            ("at least one CPU", Sizes { cpus: 0, ..tiny }),
+            ("at least one CPU", Sizes { folios: 0, ..tiny }),
+            ("`absent`: there", Sizes { absent: 2, ..tiny }),
+            ("`absent` with `mapped`", Sizes { absent: 1, mapped: true, ..tiny }),
+            ("`anon` without `mapped`", Sizes { anon: true, ..tiny }),
+            ("`tlb` without `mapped`", Sizes { tlb: true, ..tiny }),
+            ("`aops`", Sizes { folios: 2, aops: &[Aops::Buffers, Aops::Buffers], ..tiny }),
+        ];
+        for (named, sizes) in impossible {
+            let why = sizes.contradiction().expect("a contradiction");
+            assert!(why.contains(named), "{why}");
+        }
     }
 }

@@ -1,14 +1,21 @@
 //! The kernel's functions, modelled: one file per kernel file, one function per kernel function,
 //! the same names, the same order of steps, the same early exits.
 //!
-//! A [`Tree`] is a table of the functions that differ between releases and patches
-//! (`src/trees/`). What a function is the same in every tree is called directly.
+//! A [`Tree`] says which way each function and each named decision goes that differs between
+//! releases and patches. Releases are folded from [`commits`]; patches and deliberate faults are in
+//! `src/trees/`. A function that is the same in every tree is called directly.
 //!
 //! To read a model beside its C: a comment above each function names the file and the release it
 //! was modelled on, and says what is left out and why that is sound.
 //!
 //! **Invariant:** no claim and no schedule in here, and nothing of an engine.
 
+#[macro_use]
+mod decisions;
+#[macro_use]
+mod func;
+
+pub mod commits;
 pub mod fs {
     //! fs/
     pub mod buffer;
@@ -38,13 +45,21 @@ pub mod sched {
     //! kernel/sched/
     pub mod wait_bit;
 }
+pub mod functions;
 mod kernel;
 mod tree;
 pub mod trees;
+mod version;
 
+pub use commits::Commit;
+pub use decisions::Decision;
+pub use func::Func;
 pub use kernel::{
     BH_DIRTY, BH_LOCK, BH_MIGRATE, BH_UPTODATE, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED,
     PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_LOCKED, PG_LRU, PG_MLOCKED, PG_PRIVATE, PG_REFERENCED,
     PG_SWAPBACKED, PG_UNEVICTABLE, PG_UPTODATE, PG_WAITERS, PG_WRITEBACK, Sizes, UNEVICTABLE,
 };
-pub use tree::{Decision, Kind, Tree};
+#[doc(hidden)]
+pub use tree::changes;
+pub use tree::{Change, Kind, Tree};
+pub use version::Version;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore};
+use selvedge_kernel::edits::Edit;
 use selvedge_models::{Kernel, Tree};
 use selvedge_monitors::for_rule;
 use selvedge_trace::Counterexample;
 
-use crate::{Claim, Expected};
+use crate::{Claim, Expected, Run};
 
 /// A checked row.
 #[derive(Clone, Debug)]
@@ -57,14 +58,20 @@ pub fn explore_in(
     engine: Engine,
     bounds: &Bounds,
 ) -> Exploration {
+    explore_edited((tree, &[]), claim, engine, bounds)
+}
+
+/// The same, with edits of the tree's steps.
+pub fn explore_edited(
+    (tree, edits): (&'static Tree, &'static [Edit]),
+    claim: &Claim,
+    engine: Engine,
+    bounds: &Bounds,
+) -> Exploration {
     let scenario = claim.scenario;
-    let bounds = Bounds { loom_choices: scenario.choices, ..bounds.clone() };
-    let body = Arc::new(move || {
-        let kernel = Kernel::new(tree, scenario.sizes);
-        (scenario.play)(&kernel);
-        (scenario.at_end)(&kernel);
-    });
-    let mut exploration = explore(engine, &bounds, for_rule(claim.rule), body);
+    let body =
+        Arc::new(move || scenario.play(&Run::new(Kernel::edited(tree, scenario.sizes, edits))));
+    let mut exploration = explore(engine, bounds, for_rule(claim.rule), body);
     if let Some(counterexample) = &mut exploration.counterexample {
         counterexample.tree = tree.name.into();
         counterexample.scenario = scenario.name.into();
@@ -92,8 +99,36 @@ fn right_rule(claim: &Claim, counterexample: Option<&Counterexample>) -> Outcome
 }
 
 fn reached(claim: &Claim, seen: &Exploration) -> Outcome {
+    if let Some(edit) = seen.idle_edits.first() {
+        return Outcome::Unexpected(format!("holds, but no execution came to the edit: {edit}"));
+    }
     match claim.reached.iter().find(|state| !seen.reached.contains(*state)) {
         Some(state) => Outcome::Unexpected(format!("holds, but no execution reached: {state}")),
         None => Outcome::AsExpected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use selvedge_kernel::edits::Edit;
+    use selvedge_trace::Site;
+
+    use super::*;
+
+    /// A mutant that mutates nothing proves nothing.
+    #[test]
+    fn a_claim_about_an_edit_that_no_execution_comes_to_fails() {
+        const IDLE: &[Edit] = &[Edit::drop(Site::of("smp_mb").within("nowhere"))];
+        let claim = crate::rows()
+            .map(|(claim, _)| claim)
+            .find(|claim| claim.expected == Expected::Holds && claim.engines[0] == Engine::Dpor);
+        let claim = claim.expect("some claims hold");
+        let outcome = |edits| {
+            let seen = explore_edited((claim.tree, edits), claim, Engine::Dpor, &Bounds::PROOF);
+            judge(claim, &seen)
+        };
+        assert_eq!(outcome(&[]), Outcome::AsExpected);
+        let why = "holds, but no execution came to the edit: smp_mb() in nowhere(): left out";
+        assert_eq!(outcome(IDLE), Outcome::Unexpected(why.into()));
     }
 }

@@ -1,29 +1,12 @@
-//! Claims and scenarios, as data.
+//! Claims: questions, and the expected answers by tree.
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use selvedge_explore::Engine;
-use selvedge_models::{Kernel, Sizes, Tree};
+use selvedge_models::Tree;
 use selvedge_trace::Rule;
 
-use crate::claims;
-
-/// A small closed program: CPUs, the tasks on them, the kernel functions that they call.
-#[derive(Debug)]
-pub struct Scenario {
-    /// Its name in rows: tells the story.
-    pub name: &'static str,
-    /// Who does what on which CPU, and what is scaled down or run in place, in a sentence or two.
-    pub about: &'static str,
-    /// The sizes.
-    pub sizes: Sizes,
-    /// Starts the tasks and waits for them. Runs as the scenario's main.
-    pub play: fn(&Arc<Kernel>),
-    /// Looks at the outcome when all tasks have returned, and calls `fail` if a rule is broken.
-    pub at_end: fn(&Kernel),
-    /// How many binary choices the tasks make: what loom has to prepare.
-    pub choices: usize,
-}
+use crate::{Scenario, Source, claims, rules};
 
 /// What is expected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,8 +42,8 @@ pub struct Claim {
     pub engines: &'static [Engine],
     /// What is expected under these engines.
     pub expected: Expected,
-    /// Where the expectation comes from: the row of the fact sheet first, if there is one.
-    pub source: &'static str,
+    /// Where the expectation comes from.
+    pub source: Source,
     /// States that some execution must have reached if the rule holds, else the check has proven
     /// nothing.
     pub reached: &'static [&'static str],
@@ -69,55 +52,117 @@ pub struct Claim {
 impl Claim {
     /// The row's name under this engine.
     pub fn name(&self, engine: Engine) -> String {
-        let (rule, scenario, tree) = (self.rule.slug(), self.scenario.name, self.tree.name);
+        self.named(rules::id(self.rule), engine)
+    }
+
+    /// The same with the rule's whole sentence.
+    pub fn long_name(&self, engine: Engine) -> String {
+        self.named(&self.rule.slug(), engine)
+    }
+
+    /// Does the filter of a command line mean this row? It is a part of either name.
+    pub fn is_meant_by(&self, engine: Engine, filter: &str) -> bool {
+        self.name(engine).contains(filter) || self.long_name(engine).contains(filter)
+    }
+
+    fn named(&self, rule: &str, engine: Engine) -> String {
+        let (scenario, tree) = (self.scenario.name, self.tree.name);
         format!("{}::{rule}::{scenario}::{tree}::{engine}", self.subsystem)
     }
 }
 
-/// What several claims have in common: all but the tree, the engines and what is expected there.
+/// A rule in a scenario: what is asked of trees.
 #[derive(Clone, Copy, Debug)]
-pub struct Topic {
-    /// [`Claim::subsystem`]
-    pub subsystem: &'static str,
+pub struct Question {
     /// [`Claim::rule`]
     pub rule: Rule,
     /// [`Claim::scenario`]
     pub scenario: &'static Scenario,
-    /// [`Claim::source`]
-    pub source: &'static str,
+    /// [`Claim::source`], where an answer does not name another.
+    pub source: Source,
     /// [`Claim::reached`]
     pub reached: &'static [&'static str],
 }
 
-impl Topic {
-    /// The rule holds in this tree.
-    pub const fn holds(&self, tree: &'static Tree, engines: &'static [Engine]) -> Claim {
-        self.claim(tree, engines, Expected::Holds)
-    }
+/// The question whether the rule holds in the scenario.
+pub const fn ask(
+    rule: Rule,
+    scenario: &'static Scenario,
+    source: Source,
+    reached: &'static [&'static str],
+) -> Question {
+    Question { rule, scenario, source, reached }
+}
 
-    /// The rule is violated in this tree.
-    pub const fn violated(&self, tree: &'static Tree, engines: &'static [Engine]) -> Claim {
-        self.claim(tree, engines, Expected::Violated)
-    }
-
-    /// The same, where the expectation comes from elsewhere.
-    pub const fn from(self, source: &'static str) -> Topic {
-        Topic { source, ..self }
-    }
-
-    const fn claim(
-        &self,
-        tree: &'static Tree,
-        engines: &'static [Engine],
-        expected: Expected,
-    ) -> Claim {
-        let Topic { subsystem, rule, scenario, source, reached } = *self;
-        Claim { subsystem, rule, scenario, tree, engines, expected, source, reached }
+impl Question {
+    /// The question, to be answered for these engines.
+    pub fn under(self, engines: &'static [Engine]) -> Answers {
+        Answers { question: self, engines, claims: Vec::new() }
     }
 }
 
+/// A question and its answers so far: a row of the matrix of rules and trees.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    question: Question,
+    engines: &'static [Engine],
+    claims: Vec<Claim>,
+}
+
+impl Answers {
+    /// The answers that follow are for these engines.
+    pub fn under(self, engines: &'static [Engine]) -> Answers {
+        Answers { engines, ..self }
+    }
+
+    /// The rule holds in these trees.
+    pub fn holds(self, trees: &[&'static Tree]) -> Answers {
+        let source = self.question.source;
+        self.holds_as(source, trees)
+    }
+
+    /// The rule is violated in these trees.
+    pub fn violated(self, trees: &[&'static Tree]) -> Answers {
+        let source = self.question.source;
+        self.violated_as(source, trees)
+    }
+
+    /// The rule holds in these trees, as this source says.
+    pub fn holds_as(self, source: Source, trees: &[&'static Tree]) -> Answers {
+        self.answer(Expected::Holds, source, trees)
+    }
+
+    /// The rule is violated in these trees, as this source says.
+    pub fn violated_as(self, source: Source, trees: &[&'static Tree]) -> Answers {
+        self.answer(Expected::Violated, source, trees)
+    }
+
+    fn answer(mut self, expected: Expected, source: Source, trees: &[&'static Tree]) -> Answers {
+        let Question { rule, scenario, reached, .. } = self.question;
+        let engines = self.engines;
+        self.claims.extend(trees.iter().map(|&tree| Claim {
+            subsystem: "",
+            rule,
+            scenario,
+            tree,
+            engines,
+            expected,
+            source,
+            reached,
+        }));
+        self
+    }
+}
+
+static CLAIMS: LazyLock<Vec<Claim>> = LazyLock::new(|| {
+    let of_group = |&(subsystem, answers): &claims::Group| {
+        let claims = answers().into_iter().flat_map(|answers| answers.claims);
+        claims.map(move |claim| Claim { subsystem, ..claim })
+    };
+    claims::ALL.iter().flat_map(of_group).collect()
+});
+
 /// Every row: each claim under each of its engines, in the order of [`claims::ALL`].
 pub fn rows() -> impl Iterator<Item = (&'static Claim, Engine)> {
-    let claims = claims::ALL.iter().flat_map(|group| group.iter());
-    claims.flat_map(|claim| claim.engines.iter().map(move |&engine| (claim, engine)))
+    CLAIMS.iter().flat_map(|claim| claim.engines.iter().map(move |&engine| (claim, engine)))
 }

@@ -6,13 +6,26 @@
 //!
 //! `subsystem::rule::scenario::tree::engine`
 //!
+//! | you want to | open |
+//! |---|---|
+//! | read what is claimed of a subsystem | `claims/`: scenarios, then a matrix of verdicts |
+//! | know what a rule says, and how it is checked | [`rules`] |
+//! | write a scenario | [`Scenario`], [`Run`] |
+//! | know where an expectation comes from | [`Source`], `docs/facts/` |
+//!
 //! **Invariant:** no kernel logic in here. A scenario calls kernel functions of `selvedge_models`
 //! and looks at the outcome.
 
 mod check;
 mod claim;
 pub mod claims;
+pub mod expected;
 pub mod rules;
+mod scenario;
+mod source;
+pub mod states;
 
-pub use check::{Outcome, Row, check, explore_in};
-pub use claim::{Claim, Expected, Scenario, Topic, rows};
+pub use check::{Outcome, Row, check, explore_edited, explore_in};
+pub use claim::{Answers, Claim, Expected, Question, ask, rows};
+pub use scenario::{Run, Scenario, Task, cpu, irq};
+pub use source::Source;

@@ -1,38 +1,127 @@
-//! Every row is a test: `cargo test -p selvedge-proofs --test claims -- FILTER`.
+//! Every row is a test: `cargo test -p selvedge-proofs --test claims -- FILTER`, where FILTER is a
+//! part of the row's name, with the rule's short name or with its sentence.
 //!
-//! A violated claim's counterexample under its default engine is compared with the reviewed file in
-//! `proofs/counterexamples/`. `SELVEDGE_BLESS=1` writes the files anew: read the difference.
+//! What is found is compared with the reviewed line in `proofs/expected.tsv`; and the
+//! counterexamples that a person should read, with the whole tables in `proofs/counterexamples/`.
+//! `SELVEDGE_BLESS=1` writes both anew: read the difference.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use selvedge_explore::{Bounds, Engine};
-use selvedge_proofs::{Claim, Expected, Outcome, Row, check, rows};
+use selvedge_models::{Kind, trees};
+use selvedge_proofs::expected::{self, Line};
+use selvedge_proofs::{Claim, Expected, Outcome, Row, Source, check, rows};
 use selvedge_trace::{from_json, table, to_json};
 
+/// The counterexamples to be read as a whole: those of the README's findings, and one for each
+/// patch of the mail threads. By scenario and tree.
+const SHOWN: &[(&str, &str)] = &[
+    ("killed_waiter_before_plain_waiter", "v6.1"),
+    ("timed_out_waiter_before_plain_waiter", "v6.1"),
+    ("reader_behind_kcompactd", "avoid-unbounded-blocks-v2"),
+    ("activate_then_mlock_and_drain", "v6.11"),
+    ("activate_and_drain_vs_mlock_and_drain", "v6.12.117"),
+    ("lru_add_drain_vs_mlock_and_munlock", "v6.12.117"),
+    ("mlock_new_drain_vs_munlock", "v6.12.117"),
+    ("install_vs_drain_all", "annotate-cpu-needs-drain-v2"),
+    ("read_of_a_buffer", "never-block-on-page-lock"),
+    ("killed_waiter_and_stealer", "v5.6"),
+    ("install_vs_prep", "rfc-migrate-pending"),
+    ("install_vs_prep", "rfc-migrate-pending-bool"),
+    ("install_vs_prep", "rfc-migrate-pending-locked-check"),
+    ("add_vs_prep", "rfc-migrate-pending"),
+    ("two_migrators", "rfc-disable-lru-pagevec"),
+    ("reclaim_after_activate", "lru-flag-before-batch-v4"),
+    ("activate_vs_drain_and_isolate", "lru-flag-before-batch-v4"),
+    ("second_folio_activated_later", "lru-flag-before-batch-v4"),
+    ("lock_held_briefly", "never-block-on-page-lock"),
+    ("read_of_a_folio", "v6.4"),
+    ("jbd2_writes_to_loop_sync_light_ba", "v6.3-rc1"),
+    ("flush_writes_one_bio_sync_ba", "v6.3-rc1"),
+];
+
+/// Mutants that break no rule, and why: of each it is claimed that some rule holds in it.
+const SURVIVORS: &[(&str, &str)] = &[
+    (
+        "v6.4-compaction-ignores-nofs",
+        "a reader has PF_MEMALLOC set besides, and v6.4 looks at that",
+    ),
+    (
+        "never-block-on-page-lock-unprotected",
+        "that patch never waits for a folio lock, so that no reader needs protection",
+    ),
+    ("v6.10-unprotected", "v6.10 does not wait for the lock of a folio that is being read"),
+    ("v6.1-drain-read-under-mutex", "slower: the generation is there to save work"),
+    ("v5.11-lru-add-no-mb", "PG_mlocked and PG_lru are bits of one word, which has one order"),
+    ("v5.18-unforced-drain", "synchronize_rcu() orders the counter without the drain"),
+    ("v6.1-unfairness-0-flags-relaxed", "list_empty_careful() orders what the flags do not"),
+    ("v6.1-wakes-all", "slower: a thundering herd"),
+];
+
+/// What rows that ran under `SELVEDGE_BLESS` have found.
+static BLESSED: Mutex<BTreeMap<String, Line>> = Mutex::new(BTreeMap::new());
+
+static REVIEWED: LazyLock<Result<BTreeMap<String, Line>, String>> = LazyLock::new(|| {
+    let lines = expected::read()?;
+    Ok(lines.into_iter().map(|line| (line.name.clone(), line)).collect())
+});
+
+/// A test that is about all rows.
+type AboutAll = (&'static str, fn() -> Result<(), Failed>);
+
 fn main() {
+    let mut args = Arguments::from_args();
+    let filter = if args.exact { None } else { args.filter.take() };
+    let is_meant = |(claim, engine): &(&'static Claim, Engine)| {
+        filter.as_ref().is_none_or(|filter| claim.is_meant_by(*engine, filter))
+    };
     let trial = |(claim, engine): (&'static Claim, Engine)| {
         Trial::test(claim.name(engine), move || as_expected(claim, engine))
     };
-    let every_row = rows().map(trial);
-    let about_all = [
-        Trial::test("every_holding_rule_has_a_tree_that_breaks_it", every_rule_can_fail),
-        Trial::test("rows_have_different_names", names_differ),
-        Trial::test("no_golden_file_is_left_over", no_golden_file_is_left_over),
+    let of_rows = rows().filter(is_meant).map(trial);
+    let about_all: [AboutAll; 6] = [
+        ("every_holding_rule_has_a_tree_that_breaks_it", every_rule_can_fail),
+        ("every_mutant_breaks_a_rule_or_is_known_not_to", every_mutant_is_killed),
+        ("every_row_of_a_sheet_is_there", every_row_of_a_sheet_is_there),
+        ("rows_have_different_names", names_differ),
+        ("no_expectation_is_left_over", no_expectation_is_left_over),
+        ("no_golden_file_is_left_over", no_golden_file_is_left_over),
     ];
-    libtest_mimic::run(&Arguments::from_args(), every_row.chain(about_all).collect()).exit();
+    let about_all = about_all
+        .into_iter()
+        .filter(|(name, _)| filter.as_ref().is_none_or(|filter| name.contains(filter.as_str())));
+    // Cannot be asked where the pages are not, and says so.
+    let is_ignored = |name: &str| name == "every_row_of_a_sheet_is_there" && !facts().exists();
+    let about_all =
+        about_all.map(|(name, test)| Trial::test(name, test).with_ignored_flag(is_ignored(name)));
+    let trials = of_rows.chain(about_all).collect();
+    let conclusion = libtest_mimic::run(&args, trials);
+    if is_blessing() {
+        bless().expect("the expectations can be written");
+    }
+    conclusion.exit();
+}
+
+fn is_blessing() -> bool {
+    std::env::var_os("SELVEDGE_BLESS").is_some()
 }
 
 fn as_expected(claim: &'static Claim, engine: Engine) -> Result<(), Failed> {
-    // What is found does not depend on it: the golden files are the same everywhere.
+    // What is found does not depend on it: the expectations are the same everywhere.
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let row = check(claim, engine, &Bounds { workers, ..Bounds::PROOF });
     match &row.outcome {
         Outcome::AsExpected if engine == Engine::Dpor && !row.exploration.is_complete() => {
             Err(format!("not complete: {}", row.exploration.verdict).into())
         }
-        Outcome::AsExpected => golden(&row),
+        Outcome::AsExpected => {
+            as_reviewed(Line::of(&row))?;
+            golden(&row)
+        }
         Outcome::Unexpected(what) => {
             let table = row.exploration.counterexample.as_ref().map(table).unwrap_or_default();
             let expected = claim.expected.name();
@@ -40,6 +129,38 @@ fn as_expected(claim: &'static Claim, engine: Engine) -> Result<(), Failed> {
         }
         Outcome::Undecided(why) => Err(format!("undecided: {why}").into()),
     }
+}
+
+fn as_reviewed(found: Line) -> Result<(), Failed> {
+    if is_blessing() {
+        BLESSED.lock().expect("not poisoned").insert(found.name.clone(), found);
+        return Ok(());
+    }
+    match REVIEWED.as_ref()?.get(&found.name) {
+        Some(reviewed) if *reviewed == found => Ok(()),
+        reviewed => {
+            let advice = "if that is right, run with SELVEDGE_BLESS=1";
+            Err(format!("reviewed: {reviewed:#?}\nfound now: {found:#?}\n{advice}").into())
+        }
+    }
+}
+
+/// Writes what was found, and what was known of the rows that did not run, in the order of the
+/// rows.
+fn bless() -> Result<(), String> {
+    let blessed = BLESSED.lock().expect("not poisoned");
+    let reviewed = REVIEWED.as_ref();
+    let line = |name: String| {
+        blessed.get(&name).or_else(|| reviewed.ok().and_then(|lines| lines.get(&name)))
+    };
+    let lines = rows().filter_map(|(claim, engine)| line(claim.name(engine)));
+    let path = expected::path();
+    fs::write(&path, expected::print(lines)).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Where the sheets are.
+fn facts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/facts")
 }
 
 fn golden_dir() -> PathBuf {
@@ -51,7 +172,15 @@ fn golden_name(claim: &Claim, engine: Engine) -> String {
 }
 
 fn has_golden(claim: &Claim, engine: Engine) -> bool {
-    claim.expected == Expected::Violated && claim.engines[0] == engine
+    claim.expected == Expected::Violated
+        && claim.engines[0] == engine
+        && SHOWN.contains(&(claim.scenario.name, claim.tree.name))
+}
+
+/// The names of the golden files that there should be.
+fn golden_names() -> Vec<String> {
+    let shown = rows().filter(|(claim, engine)| has_golden(claim, *engine));
+    shown.map(|(claim, engine)| golden_name(claim, engine)).collect()
 }
 
 fn golden(row: &Row) -> Result<(), Failed> {
@@ -70,7 +199,7 @@ fn golden(row: &Row) -> Result<(), Failed> {
 
 fn compare(stem: &Path, extension: &str, found: &str) -> Result<(), Failed> {
     let file = PathBuf::from(format!("{}.{extension}", stem.display()));
-    if std::env::var_os("SELVEDGE_BLESS").is_some() {
+    if is_blessing() {
         fs::create_dir_all(golden_dir())?;
         fs::write(&file, found)?;
         return Ok(());
@@ -87,18 +216,32 @@ fn compare(stem: &Path, extension: &str, found: &str) -> Result<(), Failed> {
 }
 
 fn no_golden_file_is_left_over() -> Result<(), Failed> {
-    let wanted: Vec<String> = rows()
-        .filter(|(claim, engine)| has_golden(claim, *engine))
-        .map(|(claim, engine)| golden_name(claim, engine))
-        .collect();
+    let wanted = golden_names();
     for entry in fs::read_dir(golden_dir())? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         let stem = name.trim_end_matches(".txt").trim_end_matches(".json");
         if !wanted.iter().any(|wanted| wanted == stem) {
-            return Err(format!("{name} belongs to no claim").into());
+            return Err(format!("{name} belongs to no claim that is shown").into());
+        }
+    }
+    for (scenario, tree) in SHOWN {
+        let part = format!(".{scenario}.{tree}.");
+        if !wanted.iter().any(|name| name.contains(&part)) {
+            return Err(format!("shown, but not violated: {scenario} in {tree}").into());
         }
     }
     Ok(())
+}
+
+fn no_expectation_is_left_over() -> Result<(), Failed> {
+    if is_blessing() {
+        return Ok(());
+    }
+    let names: BTreeSet<String> = rows().map(|(claim, engine)| claim.name(engine)).collect();
+    match REVIEWED.as_ref()?.keys().find(|name| !names.contains(*name)) {
+        Some(name) => Err(format!("proofs/expected.tsv: no row of this name: {name}").into()),
+        None => Ok(()),
+    }
 }
 
 /// A check that cannot fail proves nothing.
@@ -113,21 +256,57 @@ fn every_rule_can_fail() -> Result<(), Failed> {
     Ok(())
 }
 
+/// A mutant that nobody notices says that a rule or a scenario is missing, or that it is no
+/// mistake.
+fn every_mutant_is_killed() -> Result<(), Failed> {
+    let is_killed = |name: &str| {
+        let breaks = |claim: &Claim| claim.expected == Expected::Violated;
+        rows().any(|(claim, _)| claim.tree.name == name && breaks(claim))
+    };
+    let mutants = trees::ALL.iter().filter(|tree| tree.kind == Kind::Mutant);
+    let (killed, alive): (Vec<&str>, Vec<&str>) =
+        mutants.map(|tree| tree.name).partition(|name| is_killed(name));
+    let known = |name: &str| SURVIVORS.iter().any(|(survivor, _)| *survivor == name);
+    let unknown: Vec<&str> = alive.into_iter().filter(|name| !known(name)).collect();
+    if !unknown.is_empty() {
+        return Err(format!("break no rule, and are not known not to: {unknown:#?}").into());
+    }
+    let holds = |name: &str| rows().any(|(claim, _)| claim.tree.name == name);
+    let wrong = SURVIVORS.iter().find(|(name, _)| killed.contains(name) || !holds(name));
+    match wrong {
+        Some((name, _)) => Err(format!("breaks a rule, or nothing holds in it: {name}").into()),
+        None => Ok(()),
+    }
+}
+
+/// Whoever doubts an expectation can look it up.
+fn every_row_of_a_sheet_is_there() -> Result<(), Failed> {
+    let cited: BTreeSet<(&str, &str)> = rows()
+        .filter_map(|(claim, _)| match claim.source {
+            Source::Sheet { page, row, .. } => Some((page, row)),
+            _ => None,
+        })
+        .collect();
+    let mut missing = Vec::new();
+    for (page, row) in cited {
+        let file = facts().join(format!("{page}.md"));
+        let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+        if !text.contains(&format!("<a id=\"{row}\"></a>")) {
+            missing.push(format!("{page}.md#{row}"));
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(format!("no such row: {missing:#?}").into()) }
+}
+
 fn names_differ() -> Result<(), Failed> {
     let mut names: Vec<String> = rows().map(|(claim, engine)| claim.name(engine)).collect();
-    let count = names.len();
+    names.extend(rows().map(|(claim, engine)| claim.long_name(engine)));
+    names.extend(golden_names());
     names.sort();
-    names.dedup();
-    if names.len() != count {
-        return Err("two rows have one name".into());
-    }
-    let mut files: Vec<String> = rows()
-        .filter(|(claim, engine)| has_golden(claim, *engine))
-        .map(|(claim, engine)| golden_name(claim, engine))
-        .collect();
-    files.sort();
-    match files.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(format!("two rows have one golden file: {}", pair[0]).into()),
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => {
+            Err(format!("two rows, or two golden files, of one name: {}", pair[0]).into())
+        }
         None => Ok(()),
     }
 }

@@ -1,5 +1,5 @@
-//! The races that a reduced exploration finds are those that a plain one finds: whether two accesses
-//! are ordered must not depend on which of the equivalent executions was run.
+//! The races that a reduced exploration finds are those that a plain one finds: whether two
+//! accesses are ordered must not depend on which of the equivalent executions was run.
 //!
 //! Small random programs of two tasks, under DPOR and under plain depth-first search.
 

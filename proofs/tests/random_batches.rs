@@ -121,7 +121,8 @@ fn look(k: &Kernel) {
     }
 }
 
-/// The verdict on the program: one call on each CPU. What is too large is not decided, and not claimed.
+/// The verdict on the program: one call on each CPU. What is too large is not decided, and not
+/// claimed.
 fn verdict(
     tree: &'static Tree,
     has_buffers: bool,

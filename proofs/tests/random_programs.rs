@@ -1,19 +1,20 @@
 //! Random small programs of kernel calls on two or three CPUs, explored completely, against the
 //! rules that hold whatever is called: references balance, kernel assertions hold, nobody waits for
-//! ever, every slot of a cache owns a reference, a folio is linked at most once and never when it is
-//! freed, and only whoever cleared PG_lru edits a list.
+//! ever, every slot of a cache owns a reference, a folio is linked at most once and never when it
+//! is freed, and only whoever cleared PG_lru edits a list.
 //!
 //! A program that breaks a rule shrinks to its smallest form, and is kept in
 //! `tests/random_programs.proptest-regressions`, which is tried first ever after.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
+use proptest::test_runner::{FileFailurePersistence, TestRunner};
 use selvedge_explore::{Bounds, Engine, Verdict, explore};
 use selvedge_kernel::{Name, Rule, fail, join};
 use selvedge_models::fs::buffer::{bh_lru_install, invalidate_bh_lrus, lookup_bh_lru, put_bh};
-use selvedge_models::mm::mlock::{Mlock, MlockEntry, mlock_folio, mlock_new_folio, munlock_folio};
+use selvedge_models::mm::mlock::{Mlock, mlock_folio, mlock_new_folio, munlock_folio};
 use selvedge_models::mm::swap::{
     deactivate_file_folio, folio_activate, folio_add_lru, folio_deactivate, folio_mark_lazyfree,
     folio_put, folio_rotate_reclaimable, lru_add_drain, lru_add_drain_all, unlist,
@@ -23,15 +24,16 @@ use selvedge_models::trees::{
     A4_MOVE_WITHOUT_CLAIM, C1_PREEMPT_OFF_ONLY, ISOLATE_TEST_THEN_CLEAR, MOVE_NO_PUT,
     RFC_MIGRATE_PENDING, SEED_002_V4, V5_11, V6_1, V6_10, V6_12_117, V6_12_117_RT,
 };
-use selvedge_models::{Folio, Kernel, NOT_LINKED, PG_LRU, Sizes, Tree};
+use selvedge_models::{Kernel, Sizes, Tree};
 use selvedge_monitors::standard;
+use selvedge_proofs::Run;
 use selvedge_proofs::rules::{
-    COUNTER_IS_CALLERS_INSIDE, LINKED_AT_REST_HAS_PG_LRU, LRU_SIZE_IS_LINKED_FOLIOS,
-    NO_BATCH_ENTRY_IS_LOST, NO_FREED_FOLIO_IS_LINKED,
+    entries_own_references, linked_folios_have_the_flag, nobody_is_counted, size_is_linked_folios,
 };
 use selvedge_trace::table;
 
 const SLOT_OWNS_A_REFERENCE: Rule = Rule("a slot of a bh_lru owns a reference");
+const NO_CACHED_FOLIO_IS_FREED: Rule = Rule("a folio in the page cache is not freed");
 
 /// A call, and which folio it is about.
 #[derive(Clone, Copy, Debug)]
@@ -113,50 +115,20 @@ fn execute(k: &Kernel, call: Call) {
     }
 }
 
-/// How many batches hold the folio; of those, how many moved it with PG_lru cleared by the adder.
-fn entries(k: &Kernel, folio: &Folio) -> usize {
-    let of_lru = |cpu| {
-        let batches = k.cpu_fbatches.of(cpu).all();
-        batches.iter().flat_map(|b| b.entries()).filter(|&f| f == folio.index).count()
-    };
-    let of_mlock = |cpu| {
-        let is_it = |entry: &MlockEntry| {
-            let (MlockEntry::Lru(f) | MlockEntry::New(f) | MlockEntry::Munlock(f)) = entry;
-            *f == folio.index
-        };
-        k.mlock_fbatch.of(cpu).entries().iter().filter(|entry| is_it(entry)).count()
-    };
-    k.cpus.online().map(|cpu| of_lru(cpu) + of_mlock(cpu)).sum()
-}
-
-fn look(k: &Kernel) {
-    if k.pending_count.peek() != 0 {
-        fail(COUNTER_IS_CALLERS_INSIDE, "nobody is inside");
-    }
+fn look(k: &Run) {
+    nobody_is_counted(k);
     let bh = &k.buffer_heads[0];
     let slots = k.cpus.online().flat_map(|cpu| k.bh_lrus.of(cpu));
     let used = slots.filter(|slot| slot.peek() != 0).count() as i64;
     if bh.b_count.peek() != 1 + used {
         fail(SLOT_OWNS_A_REFERENCE, format!("b_count is {}, slots: {used}", bh.b_count.peek()));
     }
-    for folio in &k.folios {
-        let (count, expected) = (folio.refcount.peek(), 1 + entries(k, folio) as i64);
-        if count != expected {
-            let message = format!("folio{}: {count}, should be {expected}", folio.index);
-            fail(NO_BATCH_ENTRY_IS_LOST, message);
-        }
-        let is_linked = folio.linked.peek() != NOT_LINKED;
-        if folio.freed.peek() != 0 && is_linked {
-            fail(NO_FREED_FOLIO_IS_LINKED, format!("folio{}", folio.index));
-        }
-        if is_linked && !folio.flags.peek(PG_LRU) && expected == 1 {
-            fail(LINKED_AT_REST_HAS_PG_LRU, format!("folio{}", folio.index));
-        }
+    if let Some(folio) = k.folios.iter().find(|folio| folio.freed.peek() != 0) {
+        fail(NO_CACHED_FOLIO_IS_FREED, format!("folio{}", folio.index));
     }
-    let linked = k.folios.iter().filter(|folio| folio.linked.peek() != NOT_LINKED).count();
-    if k.lru_size.peek() as usize != linked {
-        fail(LRU_SIZE_IS_LINKED_FOLIOS, format!("{}, linked: {linked}", k.lru_size.peek()));
-    }
+    entries_own_references(k);
+    linked_folios_have_the_flag(k);
+    size_is_linked_folios(k);
 }
 
 /// How folio 0, which is new, is added: what `folio_add_lru_vma()` does.
@@ -188,7 +160,7 @@ fn verdict(tree: &'static Tree, first: First, program: &[Vec<Call>]) -> (Verdict
         ..Sizes::TINY
     };
     let body = Arc::new(move || {
-        let k = Kernel::new(tree, sizes);
+        let k = Run::new(Kernel::new(tree, sizes));
         unlist(&k, &k.folios[0]);
         let started: Vec<usize> = (tasks.iter().cloned().enumerate())
             .map(|(cpu, calls)| {
@@ -223,48 +195,55 @@ fn config() -> ProptestConfig {
     ProptestConfig {
         cases: cases(),
         failure_persistence: Some(Box::new(regressions)),
+        source_file: Some(file!()),
         ..ProptestConfig::default()
     }
 }
 
-proptest! {
-    #![proptest_config(config())]
+/// How many verdicts of a run of the test are at least decided, and not given up as too large.
+const DECIDED_MIN: f64 = 0.5;
 
-    #[test]
-    fn what_always_holds_holds(
-        first in prop_oneof![Just(First::Added), Just(First::Mlocked)],
-        program in program(),
-    ) {
-        for tree in [
-            &V5_11, &RFC_MIGRATE_PENDING, &V6_1, &V6_10, &SEED_002_V4, &V6_12_117, &V6_12_117_RT,
-        ] {
+#[test]
+fn what_always_holds_holds() {
+    let (decided, all) = (Cell::new(0), Cell::new(0));
+    let first = prop_oneof![Just(First::Added), Just(First::Mlocked)];
+    let outcome = TestRunner::new(config()).run(&(first, program()), |(first, program)| {
+        for tree in
+            [&V5_11, &RFC_MIGRATE_PENDING, &V6_1, &V6_10, &SEED_002_V4, &V6_12_117, &V6_12_117_RT]
+        {
             let (verdict, table) = verdict(tree, first, &program);
             prop_assert!(verdict != Verdict::Violated, "{}:\n{table}", tree.name);
             let limit = matches!(&verdict, Verdict::Undecided(why) if why.contains("executions"));
             prop_assert!(verdict == Verdict::Holds || limit, "{}: {verdict}", tree.name);
+            decided.set(decided.get() + u32::from(verdict == Verdict::Holds));
+            all.set(all.get() + 1);
         }
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
     }
+    let (decided, all) = (decided.get(), all.get());
+    println!("{decided} of {all} verdicts were decided");
+    let is_enough = f64::from(decided) >= DECIDED_MIN * f64::from(all);
+    assert!(is_enough || cases() < 30, "of {all} verdicts only {decided} were decided");
 }
 
-/// The rules above can fail: small programs find mutants.
+/// The rules above can fail: a small program for each mutant finds it.
 #[test]
 fn mutants_are_found() {
     use Call::*;
     let programs: [(&'static Tree, [Vec<Call>; 2]); 4] = [
         (&C1_PREEMPT_OFF_ONLY, [vec![Install], vec![InvalidateAll]]),
-        (&A4_MOVE_WITHOUT_CLAIM, [vec![Drain], vec![Activate(1), Drain, IsolateAndPutBack(1)]]),
+        (&A4_MOVE_WITHOUT_CLAIM, [vec![Activate(1), Drain], vec![IsolateAndPutBack(1)]]),
         (&ISOLATE_TEST_THEN_CLEAR, [vec![IsolateAndPutBack(1)], vec![IsolateAndPutBack(1)]]),
         (&MOVE_NO_PUT, [vec![Activate(1), Drain], vec![Drain]]),
     ];
     for (tree, program) in programs {
         let (found, _) = verdict(tree, First::Added, &program);
-        let violated = found == Verdict::Violated;
-        let concurrent = [vec![Activate(1), Drain], vec![IsolateAndPutBack(1)]];
-        assert!(
-            violated || verdict(tree, First::Added, &concurrent).0 == Verdict::Violated,
-            "{}",
-            tree.name
-        );
+        assert_eq!(found, Verdict::Violated, "{}", tree.name);
+        let (original, table) = verdict(&V6_1, First::Added, &program);
+        assert_eq!(original, Verdict::Holds, "6.1, for {}:\n{table}", tree.name);
     }
 }
 

@@ -8,7 +8,7 @@ use shuttle::scheduler::Scheduler;
 
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::explore::{Explore, explored};
-use crate::{End, Observer, Step};
+use crate::{Counts, End, Observer, Step};
 
 /// The optimal-DPOR scheduler.
 pub struct Dpor {
@@ -41,54 +41,49 @@ drive!(Scheduler for Dpor);
 
 /// How far a search is.
 #[derive(Clone, Default)]
-pub struct Results(Rc<RefCell<Counts>>);
+pub struct Results(Rc<RefCell<Seen>>);
 
 #[derive(Default)]
-struct Counts {
-    executions: u64,
-    sleep_set_blocked: u64,
-    complete: bool,
-    given_up: u64,
-    explored: f64,
+struct Seen {
+    counts: Counts,
+    /// Hashes of the traces, if they are remembered.
     traces: Option<HashSet<u64>>,
-    repeated_traces: u64,
 }
 
 impl Results {
-    /// Executions so far.
+    /// What has been counted so far.
+    pub fn counts(&self) -> Counts {
+        self.0.borrow().counts
+    }
+
+    /// [`Counts::executions`]
     pub fn executions(&self) -> u64 {
-        self.0.borrow().executions
+        self.counts().executions
     }
 
-    /// Executions that turned out to be redundant: none but in the two cases that the crate's
-    /// documentation names. They are not counted among [`Results::executions`].
+    /// [`Counts::sleep_set_blocked`]
     pub fn sleep_set_blocked(&self) -> u64 {
-        self.0.borrow().sleep_set_blocked
+        self.counts().sleep_set_blocked
     }
 
-    /// Executions that were the same as an earlier one, but for the order of independent steps;
-    /// counted only if the scheduler remembers traces.
+    /// [`Counts::repeated_traces`]
     pub fn repeated_traces(&self) -> u64 {
-        self.0.borrow().repeated_traces
+        self.counts().repeated_traces
     }
 
-    /// Has the search ended by itself, without giving up an execution before its end? An execution
-    /// that is given up shows only the races of the steps that it took.
+    /// [`Counts::complete`]
     pub fn complete(&self) -> bool {
-        let counts = self.0.borrow();
-        counts.complete && counts.given_up == 0
+        self.counts().complete
     }
 
-    /// Executions that were given up: they took too many steps, or the program abandoned them.
+    /// [`Counts::given_up`]
     pub fn given_up(&self) -> u64 {
-        self.0.borrow().given_up
+        self.counts().given_up
     }
 
-    /// How many executions there will be, guessed from the part of the tree that has been explored,
-    /// as if all branches of a point were equally large.
+    /// [`Counts::estimate`]
     pub fn estimate(&self) -> Option<f64> {
-        let counts = self.0.borrow();
-        (counts.explored > 0.0).then(|| counts.executions as f64 / counts.explored)
+        self.counts().estimate()
     }
 }
 
@@ -101,7 +96,8 @@ struct Whole {
 impl Strategy for Whole {
     fn begin(&mut self) -> bool {
         let goes_on = self.explore.begin();
-        self.results.0.borrow_mut().complete |= !goes_on;
+        let counts = &mut self.results.0.borrow_mut().counts;
+        counts.complete |= !goes_on && counts.given_up == 0;
         goes_on
     }
 
@@ -111,12 +107,10 @@ impl Strategy for Whole {
 
     fn ended(&mut self, end: &End, _: &[Step]) {
         self.explore.ended(end);
-        let mut counts = self.results.0.borrow_mut();
-        counts.executions += u64::from(!self.explore.is_redundant);
-        counts.sleep_set_blocked += u64::from(self.explore.is_redundant);
-        counts.given_up += u64::from(matches!(end, End::StepLimit | End::Abandoned));
+        let Seen { counts, traces } = &mut *self.results.0.borrow_mut();
+        counts.record(&self.explore, end);
         counts.explored = explored(&self.explore.frames);
-        if let Some(traces) = &mut counts.traces
+        if let Some(traces) = traces
             && !self.explore.is_redundant
             && !traces.insert(self.explore.trace_hash())
         {

@@ -71,8 +71,9 @@ pub(crate) trait Strategy {
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End>;
     /// The execution is over. `schedule` is what was decided.
     fn ended(&mut self, end: &End, schedule: &[Step]);
-    /// The observer has seen enough. `true`: the strategy has something else to do.
-    fn goes_on_elsewhere(&mut self) -> bool {
+    /// Called when the observer asks to stop. Returns true to be asked for further executions (a
+    /// worker that still has to submit its part), false to end the search.
+    fn continues_after_stop(&mut self) -> bool {
         false
     }
 }
@@ -120,7 +121,7 @@ impl<S: Strategy> Driver<S> {
 
     pub(crate) fn begin(&mut self) -> Option<Schedule> {
         self.close();
-        self.stopped = self.stopped && !self.strategy.goes_on_elsewhere();
+        self.stopped = self.stopped && !self.strategy.continues_after_stop();
         if self.stopped || !self.strategy.begin() {
             return None;
         }

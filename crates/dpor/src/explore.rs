@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::driver::Point;
-use crate::happens_before::{Analysis, Deed, Event};
+use crate::happens_before::{Analysis, Effect, Event};
 use crate::table;
 use crate::tree::{Found, Learned, Part, Reversal, Tree};
 use crate::wakeup::{
@@ -19,7 +19,7 @@ pub(crate) struct Frame {
     pub(crate) label: Label,
     /// What the task announced here; `None` until the point is reached again with a new label.
     pub(crate) op: Option<Op>,
-    pub(crate) deed: Deed,
+    pub(crate) effect: Effect,
     /// Steps that need not be tried from here: inherited, and those that have been.
     pub(crate) sleep: Vec<Sleeper>,
     /// How many of them have been tried from here.
@@ -77,7 +77,7 @@ impl Explore {
         found.is_redundant = self.is_redundant && self.frames.len() < given;
         found.rest = self.frames.split_off(given.min(self.frames.len()));
         found.learned = (self.frames.drain(..).skip(part.taken_before))
-            .map(|frame| Learned { op: frame.op, deed: frame.deed, alternatives: frame.wakeup })
+            .map(|frame| Learned { op: frame.op, effect: frame.effect, alternatives: frame.wakeup })
             .collect();
         Some((part, found))
     }
@@ -105,7 +105,7 @@ impl Explore {
         let given = self.given();
         while self.frames.len() > given {
             let frame = self.frames.last_mut().expect("more than those given");
-            frame.sleep.push(Sleeper { label: frame.label, deed: frame.deed });
+            frame.sleep.push(Sleeper { label: frame.label, effect: frame.effect });
             frame.tried += 1;
             if !frame.wakeup.is_empty() {
                 return true;
@@ -170,9 +170,9 @@ impl Explore {
         let Some(last) = self.depth.checked_sub(1) else { return };
         let refined = table::with(|table| table.refined.take());
         let Some(frame) = self.frames.get_mut(last).filter(|_| refined.is_some()) else { return };
-        let deed = Deed::done(&frame.op.expect("taken"), refined);
-        if std::mem::replace(&mut frame.deed, deed) != deed {
-            let sleeper = Sleeper { label: frame.label, deed };
+        let effect = Effect::done(&frame.op.expect("taken"), refined);
+        if std::mem::replace(&mut frame.effect, effect) != effect {
+            let sleeper = Sleeper { label: frame.label, effect };
             withdraw_covered(&mut frame.wakeup, &sleeper);
             forget_withdrawn(&mut frame.wakeup);
         }
@@ -190,7 +190,7 @@ impl Explore {
             (Some(&(_, op)), Some(before)) if op == before => Ok(frame.label),
             (Some(&(_, op)), None) => {
                 frame.op = Some(op);
-                frame.deed = Deed::done(&op, None);
+                frame.effect = Effect::done(&op, None);
                 plan_alternatives(&op, frame.label, &frame.sleep, &mut frame.wakeup);
                 Ok(frame.label)
             }
@@ -212,7 +212,7 @@ impl Explore {
         if now.op.is_some() || before.op.is_none() {
             return;
         }
-        for s in still_asleep(&before.sleep, before.label, &before.deed) {
+        for s in still_asleep(&before.sleep, before.label, &before.effect) {
             if now.sleep.iter().all(|known| known.label != s.label) {
                 now.sleep.push(s);
                 self.is_redundant |= s.label == now.label;
@@ -223,7 +223,7 @@ impl Explore {
     /// A point that no execution has been to.
     fn extend(&mut self, point: &Point<'_>) -> Result<Label, End> {
         let sleep: Vec<Sleeper> = match self.frames.last() {
-            Some(parent) => still_asleep(&parent.sleep, parent.label, &parent.deed).collect(),
+            Some(parent) => still_asleep(&parent.sleep, parent.label, &parent.effect).collect(),
             None => Vec::new(),
         };
         let mut wakeup = std::mem::take(&mut self.next_wakeup);
@@ -249,8 +249,8 @@ impl Explore {
             return Err(End::NotDeterministic(what));
         };
         plan_alternatives(&op, label, &sleep, &mut wakeup);
-        let deed = Deed::done(&op, None);
-        self.frames.push(Frame { label, op: Some(op), deed, sleep, tried: 0, wakeup });
+        let effect = Effect::done(&op, None);
+        self.frames.push(Frame { label, op: Some(op), effect, sleep, tried: 0, wakeup });
         Ok(label)
     }
 
@@ -264,7 +264,7 @@ impl Explore {
             task: frame.label.task,
             alternative: frame.label.alternative,
             op: frame.op.expect("taken"),
-            deed: frame.deed,
+            effect: frame.effect,
         });
         self.analysis.run(events, &table::pending(), self.unchanged);
         self.unchanged = usize::MAX;
@@ -280,7 +280,7 @@ impl Explore {
                 self.kept.retain(|&event| analysis.is_before_previous(event, race.later));
             }
             let frame = &mut self.frames[race.earlier];
-            let reverses = Sleeper { label: frame.label, deed: frame.deed };
+            let reverses = Sleeper { label: frame.label, effect: frame.effect };
             self.sequence.set(analysis, &self.kept, race.later, reverses);
             if self.sequence.is_covered_by(analysis, &frame.sleep) {
                 continue;
@@ -332,7 +332,7 @@ fn plan_alternatives(op: &Op, taken: Label, sleep: &[Sleeper], wakeup: &mut Vec<
         let is_known = sleep.iter().any(|s| s.label == label)
             || wakeup.iter().any(|branch| branch.label == label);
         if !is_known {
-            wakeup.push(Branch::planned(label, Deed::announced(op)));
+            wakeup.push(Branch::planned(label, Effect::announced(op)));
         }
     }
 }

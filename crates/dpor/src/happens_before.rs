@@ -11,7 +11,7 @@ use crate::{Commutes, Footprint, Kind, Op};
 
 /// What a step does, as far as the order of steps is concerned.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Effect {
+pub(crate) enum EffectKind {
     /// Nothing that another task sees.
     Local,
     Access(Footprint),
@@ -33,58 +33,61 @@ pub(crate) enum Effect {
 
 /// A step, to be compared with others.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Deed {
-    pub(crate) effect: Effect,
+pub(crate) struct Effect {
+    pub(crate) kind: EffectKind,
     pub(crate) object: u32,
     pub(crate) passes: [Option<u32>; 2],
 }
 
-impl Deed {
+impl Effect {
     /// Depends on nothing.
-    pub(crate) const NOTHING: Deed = Deed { effect: Effect::Local, object: 0, passes: [None; 2] };
+    pub(crate) const NOTHING: Effect =
+        Effect { kind: EffectKind::Local, object: 0, passes: [None; 2] };
 
     /// The most that an announced step may do.
-    pub(crate) fn announced(op: &Op) -> Deed {
-        let effect = match op.kind {
-            Kind::Local | Kind::Choice(_) => Effect::Local,
-            Kind::Access(footprint) => Effect::Access(footprint),
-            Kind::Lock => Effect::Acquire,
-            Kind::TryLock => Effect::Try,
-            Kind::Unlock => Effect::Release,
-            Kind::Wait { consume } => Effect::Wait { consume },
-            Kind::Wake => Effect::Wake,
-            Kind::Spawn(_) => Effect::Spawn,
-            Kind::Join(task) => Effect::Join(task),
+    pub(crate) fn announced(op: &Op) -> Effect {
+        let kind = match op.kind {
+            Kind::Local | Kind::Choice(_) => EffectKind::Local,
+            Kind::Access(footprint) => EffectKind::Access(footprint),
+            Kind::Lock => EffectKind::Acquire,
+            Kind::TryLock => EffectKind::Try,
+            Kind::Unlock => EffectKind::Release,
+            Kind::Wait { consume } => EffectKind::Wait { consume },
+            Kind::Wake => EffectKind::Wake,
+            Kind::Spawn(_) => EffectKind::Spawn,
+            Kind::Join(task) => EffectKind::Join(task),
         };
         let object = op.object.0;
         let is_about_lock =
             matches!(op.kind, Kind::Lock | Kind::TryLock | Kind::Unlock).then_some(object);
         // A step that moves a lock does not also pass it.
         let passes = op.passes.map(|lock| lock.map(|l| l.0).filter(|&l| Some(l) != is_about_lock));
-        Deed { effect, object, passes }
+        Effect { kind, object, passes }
     }
 
     /// What a step did that was announced so and refined so.
-    pub(crate) fn done(op: &Op, refined: Option<Outcome>) -> Deed {
-        let deed = Deed::announced(op);
-        let effect = match (deed.effect, refined) {
-            (Effect::Access(_), Some(Outcome::Footprint(footprint))) => Effect::Access(footprint),
-            (Effect::Access(announced), Some(Outcome::Failed)) => {
-                Effect::Access(Footprint { writes: 0, commutes: Commutes::No, ..announced })
+    pub(crate) fn done(op: &Op, refined: Option<Outcome>) -> Effect {
+        let most = Effect::announced(op);
+        let kind = match (most.kind, refined) {
+            (EffectKind::Access(_), Some(Outcome::Footprint(footprint))) => {
+                EffectKind::Access(footprint)
             }
-            (Effect::Try, Some(Outcome::Failed)) => Effect::TryFailed,
-            (Effect::Try, _) => Effect::Acquire,
-            (effect, _) => effect,
+            (EffectKind::Access(announced), Some(Outcome::Failed)) => {
+                EffectKind::Access(Footprint { writes: 0, commutes: Commutes::No, ..announced })
+            }
+            (EffectKind::Try, Some(Outcome::Failed)) => EffectKind::TryFailed,
+            (EffectKind::Try, _) => EffectKind::Acquire,
+            (kind, _) => kind,
         };
-        Deed { effect, ..deed }
+        Effect { kind, ..most }
     }
 
     fn moves_lock(&self) -> bool {
-        matches!(self.effect, Effect::Acquire | Effect::Try | Effect::Release)
+        matches!(self.kind, EffectKind::Acquire | EffectKind::Try | EffectKind::Release)
     }
 
     fn is_about_lock(&self) -> bool {
-        self.moves_lock() || self.effect == Effect::TryFailed
+        self.moves_lock() || self.kind == EffectKind::TryFailed
     }
 
     fn passes(&self, lock: u32) -> bool {
@@ -92,24 +95,25 @@ impl Deed {
     }
 
     /// May the order of these steps of different tasks matter?
-    pub(crate) fn depends_on(&self, other: &Deed) -> bool {
+    pub(crate) fn depends_on(&self, other: &Effect) -> bool {
         if (self.moves_lock() && other.passes(self.object))
             || (other.moves_lock() && self.passes(other.object))
         {
             return true;
         }
-        if self.effect == Effect::Spawn && other.effect == Effect::Spawn {
+        if self.kind == EffectKind::Spawn && other.kind == EffectKind::Spawn {
             return true;
         }
         if self.object != other.object {
             return false;
         }
-        match (self.effect, other.effect) {
-            (Effect::Access(a), Effect::Access(b)) => a.conflicts(b),
-            (Effect::TryFailed, Effect::TryFailed) => false,
-            (Effect::Wake, Effect::Wake) => true,
-            (Effect::Wake, Effect::Wait { .. }) | (Effect::Wait { .. }, Effect::Wake) => true,
-            (Effect::Wait { consume: a }, Effect::Wait { consume: b }) => a || b,
+        match (self.kind, other.kind) {
+            (EffectKind::Access(a), EffectKind::Access(b)) => a.conflicts(b),
+            (EffectKind::TryFailed, EffectKind::TryFailed) => false,
+            (EffectKind::Wake, EffectKind::Wake) => true,
+            (EffectKind::Wake, EffectKind::Wait { .. })
+            | (EffectKind::Wait { .. }, EffectKind::Wake) => true,
+            (EffectKind::Wait { consume: a }, EffectKind::Wait { consume: b }) => a || b,
             _ => self.is_about_lock() && other.is_about_lock(),
         }
     }
@@ -122,7 +126,7 @@ pub(crate) struct Event {
     /// The alternative, if it was a choice; else 0.
     pub(crate) alternative: u32,
     pub(crate) op: Op,
-    pub(crate) deed: Deed,
+    pub(crate) effect: Effect,
 }
 
 /// A race: the earlier step, and the later one, which may be a step that a task was about to take
@@ -193,10 +197,10 @@ impl Analysis {
             task,
             alternative: 0,
             op,
-            deed: Deed::announced(&op),
+            effect: Effect::announced(&op),
         }));
         let tasks = self.events.iter().map(|event| event.task + 1).max().unwrap_or(1);
-        let spawned = self.events.iter().filter(|e| e.deed.effect == Effect::Spawn).count();
+        let spawned = self.events.iter().filter(|e| e.effect.kind == EffectKind::Spawn).count();
         let tasks = tasks.max(spawned + 1);
         if tasks > self.tasks {
             // The clocks become longer.
@@ -279,49 +283,51 @@ impl Analysis {
 
     fn remember(&mut self, index: usize, event: &Event) {
         self.last_of_task[event.task] = Some(index);
-        if event.deed.effect == Effect::Spawn {
+        if event.effect.kind == EffectKind::Spawn {
             self.spawns.push(index as u32);
             self.spawned_by[self.spawns.len()] = Some(index);
         }
-        let touches_object =
-            !matches!(event.deed.effect, Effect::Local | Effect::Spawn | Effect::Join(_));
-        let own = touches_object.then_some(event.deed.object);
-        let passed = event.deed.passes.into_iter().flatten();
+        let touches_object = !matches!(
+            event.effect.kind,
+            EffectKind::Local | EffectKind::Spawn | EffectKind::Join(_)
+        );
+        let own = touches_object.then_some(event.effect.object);
+        let passed = event.effect.passes.into_iter().flatten();
         for object in own.into_iter().chain(passed.filter(|&lock| Some(lock) != own)) {
             push(&mut self.by_object, object, index);
         }
-        if matches!(event.deed.effect, Effect::Acquire | Effect::Release) {
-            push(&mut self.moves, event.deed.object, index);
+        if matches!(event.effect.kind, EffectKind::Acquire | EffectKind::Release) {
+            push(&mut self.moves, event.effect.object, index);
         }
     }
 
     /// The earlier steps of other tasks that the step depends on, but for those that only the end
     /// of a dependency implies.
     fn collect_before(&self, index: usize, before: &mut Vec<Before>) {
-        let Event { task, deed, .. } = self.events[index];
-        for lock in deed.passes.into_iter().flatten() {
+        let Event { task, effect, .. } = self.events[index];
+        for lock in effect.passes.into_iter().flatten() {
             self.before_acquire(task, lock, before);
         }
-        match deed.effect {
-            Effect::Local => {}
-            Effect::Access(_) => self.before_access(task, &deed, before),
-            Effect::Acquire if self.events[index].op.kind == Kind::Lock => {
-                self.before_acquire(task, deed.object, before);
-                self.before_passing(task, deed.object, before);
+        match effect.kind {
+            EffectKind::Local => {}
+            EffectKind::Access(_) => self.before_access(task, &effect, before),
+            EffectKind::Acquire if self.events[index].op.kind == Kind::Lock => {
+                self.before_acquire(task, effect.object, before);
+                self.before_passing(task, effect.object, before);
             }
             // A try could have been made before the release: it would have failed.
-            Effect::Acquire | Effect::Try => {
-                self.before_try(task, deed.object, before);
-                self.before_passing(task, deed.object, before);
+            EffectKind::Acquire | EffectKind::Try => {
+                self.before_try(task, effect.object, before);
+                self.before_passing(task, effect.object, before);
             }
-            Effect::TryFailed => self.before_try(task, deed.object, before),
-            Effect::Release => self.before_release(task, deed.object, before),
-            Effect::Wait { .. } | Effect::Wake => self.before_token(index, &deed, before),
-            Effect::Spawn => {
+            EffectKind::TryFailed => self.before_try(task, effect.object, before),
+            EffectKind::Release => self.before_release(task, effect.object, before),
+            EffectKind::Wait { .. } | EffectKind::Wake => self.before_token(index, &effect, before),
+            EffectKind::Spawn => {
                 before
                     .extend(self.last_spawn_of_others(task).map(|event| Before::new(event, true)));
             }
-            Effect::Join(other) => {
+            EffectKind::Join(other) => {
                 let last = self.last_of_task.get(other).copied().flatten();
                 let last = last.or(self.spawned_by.get(other).copied().flatten());
                 before.extend(last.map(|event| Before::new(event, false)));
@@ -345,18 +351,18 @@ impl Analysis {
     /// and is older conflicts with that step too, so that it is ordered before this one by it. That
     /// is so only if this step can come before that one, which nothing but a lock that it passes
     /// can prevent.
-    fn before_access(&self, task: usize, deed: &Deed, before: &mut Vec<Before>) {
-        let Effect::Access(footprint) = deed.effect else { return };
+    fn before_access(&self, task: usize, effect: &Effect, before: &mut Vec<Before>) {
+        let EffectKind::Access(footprint) = effect.kind else { return };
         let bits = footprint.reads | footprint.writes;
-        let passes_none = deed.passes == [None, None];
-        let list = self.by_object.get(deed.object as usize).map_or(&[][..], Vec::as_slice);
+        let passes_none = effect.passes == [None, None];
+        let list = self.by_object.get(effect.object as usize).map_or(&[][..], Vec::as_slice);
         for event in list.iter().rev().map(|&event| event as usize) {
             let other = &self.events[event];
-            if other.task != task && deed.depends_on(&other.deed) {
+            if other.task != task && effect.depends_on(&other.effect) {
                 before.push(Before::new(event, true));
             }
             if passes_none
-                && let Effect::Access(of_other) = other.deed.effect
+                && let EffectKind::Access(of_other) = other.effect.kind
                 && of_other.commutes == Commutes::No
                 && of_other.writes & bits == bits
             {
@@ -370,12 +376,12 @@ impl Analysis {
     fn before_acquire(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
         let mut release = None;
         for (event, other) in self.about(lock, task) {
-            if other.deed.object != lock {
+            if other.effect.object != lock {
                 continue;
             }
-            match other.deed.effect {
-                Effect::Release => release = release.or(Some(event)),
-                Effect::Acquire => {
+            match other.effect.kind {
+                EffectKind::Release => release = release.or(Some(event)),
+                EffectKind::Acquire => {
                     let inherits = release.unwrap_or(event);
                     before.push(Before { inherits, ..Before::new(event, true) });
                     return;
@@ -387,15 +393,15 @@ impl Analysis {
 
     /// An acquisition races with the steps of other tasks that passed the lock.
     fn before_passing(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
-        let passed = self.about(lock, task).filter(|(_, other)| other.deed.passes(lock));
+        let passed = self.about(lock, task).filter(|(_, other)| other.effect.passes(lock));
         before.extend(passed.map(|(event, _)| Before::new(event, true)));
     }
 
     /// A try races with the last acquisition or release by another task.
     fn before_try(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
         let moved = |(_, other): &(usize, &Event)| {
-            other.deed.object == lock
-                && matches!(other.deed.effect, Effect::Acquire | Effect::Release)
+            other.effect.object == lock
+                && matches!(other.effect.kind, EffectKind::Acquire | EffectKind::Release)
         };
         let last = self.about(lock, task).find(moved);
         before.extend(last.map(|(event, _)| Before::new(event, true)));
@@ -404,18 +410,18 @@ impl Analysis {
     /// A release races with the tries that failed because of the lock.
     fn before_release(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
         let failed = |(_, other): &(usize, &Event)| {
-            other.deed.object == lock && other.deed.effect == Effect::TryFailed
+            other.effect.object == lock && other.effect.kind == EffectKind::TryFailed
         };
         let failed = self.about(lock, task).filter(failed);
         before.extend(failed.map(|(event, _)| Before::new(event, true)));
     }
 
-    fn before_token(&self, index: usize, deed: &Deed, before: &mut Vec<Before>) {
+    fn before_token(&self, index: usize, effect: &Effect, before: &mut Vec<Before>) {
         let task = self.events[index].task;
-        for (event, other) in self.about(deed.object, task) {
-            if deed.depends_on(&other.deed) {
-                let reversible = match deed.effect {
-                    Effect::Wait { .. } => self.token_is_set_without(event, index),
+        for (event, other) in self.about(effect.object, task) {
+            if effect.depends_on(&other.effect) {
+                let reversible = match effect.kind {
+                    EffectKind::Wait { .. } => self.token_is_set_without(event, index),
                     _ => true,
                 };
                 before.push(Before::new(event, reversible));
@@ -426,13 +432,13 @@ impl Analysis {
     /// Would the token that `later` waits for be set if `later` came just before `earlier`, after
     /// what comes after `earlier` without depending on it?
     fn token_is_set_without(&self, earlier: usize, later: usize) -> bool {
-        let token = self.events[later].deed.object;
+        let token = self.events[later].effect.object;
         let list = self.by_object.get(token as usize).map_or(&[][..], Vec::as_slice);
         let events = list.iter().map(|&event| event as usize);
         let kept = events.filter(|&event| event < earlier || !self.is_before(earlier, event));
-        kept.fold(false, |set, event| match self.events[event].deed.effect {
-            Effect::Wake => true,
-            Effect::Wait { consume: true } => false,
+        kept.fold(false, |set, event| match self.events[event].effect.kind {
+            EffectKind::Wake => true,
+            EffectKind::Wait { consume: true } => false,
             _ => set,
         })
     }
@@ -474,9 +480,9 @@ impl Analysis {
 
     /// The same, if of what does not depend on `earlier` only what `later` `needs` is kept.
     pub(crate) fn finds_locks_free(&self, earlier: usize, later: usize, needs: bool) -> bool {
-        let Event { task, op, deed, .. } = self.events[later];
-        let wanted = (op.kind == Kind::Lock).then_some(deed.object);
-        let mut locks = deed.passes.into_iter().flatten().chain(wanted);
+        let Event { task, op, effect, .. } = self.events[later];
+        let wanted = (op.kind == Kind::Lock).then_some(effect.object);
+        let mut locks = effect.passes.into_iter().flatten().chain(wanted);
         locks.all(|lock| {
             let moves = self.moves.get(lock as usize).map_or(&[][..], Vec::as_slice);
             let events = moves.iter().map(|&event| event as usize);
@@ -486,7 +492,7 @@ impl Analysis {
                         && (!needs || self.is_before_previous(e, later)))
             });
             let last = kept.next_back().map(|event| self.events[event]);
-            last.is_none_or(|last| last.deed.effect == Effect::Release || last.task == task)
+            last.is_none_or(|last| last.effect.kind == EffectKind::Release || last.task == task)
         })
     }
 

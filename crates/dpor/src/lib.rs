@@ -4,8 +4,8 @@
 //! A task *announces* its next step ([`step`]) before it takes it: the object, and what the step
 //! does to it ([`Op`]). So the scheduler knows which tasks can go on (a lock that is held disables
 //! those who want it), which pairs of steps conflict, and hence which orders of steps are the same
-//! execution in another dress. [`Dpor`] runs one execution of each such class (Mazurkiewicz trace),
-//! and next to none in vain.
+//! execution up to the order of independent steps. [`Dpor`] runs one execution of each such class
+//! (Mazurkiewicz trace), and almost never one that turns out to be redundant.
 //!
 //! # The algorithm
 //!
@@ -35,10 +35,11 @@
 //!
 //! **Steps that do less than they announced** ([`refine`]): a try-lock that fails, a conditional
 //! update that does not happen. What a step conflicts with then depends on what came before it, and
-//! when a race is reversed the later step may do something else than it was seen to do. Until it
-//! has been run there, it counts for all that it announced, and what was planned with that in mind
-//! is looked at again when it is known: a beginning is withdrawn if a step of it turns out to be
-//! asleep, and a leaf at which the earlier step of the race may still be asleep covers nothing.
+//! when a race is reversed the later step may do something else than it was seen to do. Until a
+//! reversed step has been executed, it is assumed to do all that it announced (an
+//! over-approximation). Once its real footprint is known, the wakeup tree is corrected: a planned
+//! prefix that contains a step which is now in the sleep set is removed, and a leaf in whose sleep
+//! set the first step of the race may remain does not subsume other sequences.
 //!
 //! **Choices** ([`choose`]). The alternatives of a choice are steps that exclude each other.
 //!
@@ -47,15 +48,15 @@
 //!
 //! # What is guaranteed
 //!
-//! If the search ends by itself ([`Results::complete`]), every reachable final state, and every
+//! If the search ends by itself ([`Counts::complete`]), every reachable final state, and every
 //! deadlock, of the program was reached, under sequential consistency, provided that
 //! - the program does the same thing when it is scheduled the same way (checked on every replayed
 //!   prefix: [`End::NotDeterministic`]);
 //! - everything that tasks share is accessed within announced steps, and an announcement says at
 //!   least what the step does;
-//! - no execution is given up, by `steps_max` or by [`abandon`]: what it would have done next may
-//!   race with what it did, and that is not looked for. Such a search is not complete
-//!   ([`Results::given_up`] counts), so that the violations that it found are some, not all.
+//! - no execution is given up, by `steps_max` or by [`abandon`]: the steps that it would have taken
+//!   may race with those that it took, and these races are not explored. Such a search is not
+//!   complete ([`Counts::given_up`] counts), and may have missed violations.
 //!
 //! Then no trace was run twice. An execution may be found redundant when it has begun
 //! ([`End::SleepSetBlocked`], counted apart, and of no consequence but the time it took), in two
@@ -98,6 +99,6 @@ pub use sleep_sets::SleepSets;
 pub use stateful::{Stateful, States};
 pub use symmetry::{Symmetry, Twins, spawn_twins};
 pub use table::{
-    Outcome, abandon, at_rest, choose, join, me, observe, pending, refine, spawn, step, try_lock,
-    update_loop,
+    Outcome, abandon, at_rest, choose, holder, join, me, observe, pending, refine, spawn, step,
+    try_lock, update_loop,
 };

@@ -70,6 +70,13 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts an execution that has ended so.
+    pub(crate) fn record(&mut self, explore: &Explore, end: &End) {
+        self.executions += u64::from(!explore.is_redundant);
+        self.sleep_set_blocked += u64::from(explore.is_redundant);
+        self.given_up += u64::from(matches!(end, End::StepLimit | End::Abandoned));
+    }
+
     /// How many executions there will be, if the parts that have not been explored are like those
     /// that have.
     pub fn estimate(&self) -> Option<f64> {
@@ -101,35 +108,36 @@ pub struct Search {
 }
 
 impl Search {
-    /// Searches the program `body`. Every thread makes a worker of its own; `put_together` gets
+    /// Searches the program `body`. Every thread makes a worker of its own; `merge` gets
     /// what the workers hand in, in an order that does not depend on their number, up to the first
     /// part in which a worker said [`Next::Stop`].
     pub fn run<W: Worker>(
         &self,
         body: Arc<dyn Fn() + Send + Sync>,
         worker: impl Fn() -> W + Sync,
-        put_together: impl FnMut(W::Findings, &Counts) + Send + 'static,
+        merge: impl FnMut(W::Findings, &Counts) + Send + 'static,
     ) -> Counts {
-        let plan = Plan {
+        let progress = Progress {
             search: *self,
             tree: Arc::new(Tree::new()),
             waiting: VecDeque::new(),
             budget: 0,
-            handed_in: Vec::new(),
+            results: Vec::new(),
             missing: 0,
             traces: self.remembers_traces.then(HashSet::new),
             counts: Counts::default(),
             rounds: 0,
             is_over: false,
-            put_together: Box::new(put_together),
+            merge: Box::new(merge),
         };
-        let office = Arc::new(Office { plan: Mutex::new(plan), changed: Condvar::new() });
+        let coordinator =
+            Arc::new(Coordinator { progress: Mutex::new(progress), changed: Condvar::new() });
         let work = |rounds_max| {
             let worker = Rc::new(RefCell::new(worker()));
-            work(&office, &worker, rounds_max, self, &body);
+            work(&coordinator, &worker, rounds_max, self, &body);
         };
         work(1);
-        if !office.lock().is_over {
+        if !coordinator.lock().is_over {
             std::thread::scope(|scope| {
                 for _ in 1..self.workers {
                     scope.spawn(|| work(u64::MAX));
@@ -137,13 +145,13 @@ impl Search {
                 work(u64::MAX);
             });
         }
-        office.lock().counts
+        coordinator.lock().counts
     }
 }
 
-/// Takes part in the search until it is over, or these rounds are.
+/// Searches parts until the search, or this number of rounds, is over.
 fn work<W: Worker>(
-    office: &Arc<Office<W::Findings>>,
+    coordinator: &Arc<Coordinator<W::Findings>>,
     worker: &Rc<RefCell<W>>,
     rounds_max: u64,
     search: &Search,
@@ -151,26 +159,32 @@ fn work<W: Worker>(
 ) {
     let current = Rc::new(Cell::new(None));
     loop {
-        let strategy = Crew {
-            office: office.clone(),
+        let strategy = WorkerStrategy {
+            coordinator: coordinator.clone(),
             worker: worker.clone(),
             explore: Explore::default(),
             current: current.clone(),
             budget: 0,
-            report: Report::default(),
+            counted: PartCounts::default(),
             rounds_max,
             remembers_traces: search.remembers_traces,
         };
         let observer = Box::new(Watching(worker.clone()));
-        let crew = CrewScheduler { driver: Driver::new(strategy, observer, search.steps_max) };
+        let scheduler =
+            WorkerScheduler { driver: Driver::new(strategy, observer, search.steps_max) };
         let body = body.clone();
-        let outcome = catch_unwind(AssertUnwindSafe(|| run(crew, search.stack, move || body())));
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| run(scheduler, search.stack, move || body())));
         let Err(panic) = outcome else { return };
         let findings = worker.borrow_mut().hand_in_panic(panic);
         let Some(at) = current.take() else { return };
         let part = Tree::whole();
-        let report = Report { executions: 1, stopped: true, ..Report::default() };
-        office.hand_in(at, HandedIn { part, found: Found::default(), findings, report });
+        let counted = PartCounts {
+            counts: Counts { executions: 1, ..Counts::default() },
+            stopped: true,
+            ..PartCounts::default()
+        };
+        coordinator.hand_in(at, PartResult { part, found: Found::default(), findings, counted });
     }
 }
 
@@ -185,30 +199,28 @@ impl<W: Worker> Observer for Watching<W> {
 
 /// What a worker counted in a part.
 #[derive(Default)]
-struct Report {
-    executions: u64,
-    sleep_set_blocked: u64,
-    given_up: u64,
+struct PartCounts {
+    counts: Counts,
     traces: Vec<u64>,
     /// The worker has seen enough.
     stopped: bool,
 }
 
-struct HandedIn<F> {
+struct PartResult<F> {
     part: Part,
     found: Found,
     findings: F,
-    report: Report,
+    counted: PartCounts,
 }
 
-/// Where the work is given out.
-struct Office<F> {
-    plan: Mutex<Plan<F>>,
+/// Gives parts to the workers, and collects their results.
+struct Coordinator<F> {
+    progress: Mutex<Progress<F>>,
     changed: Condvar,
 }
 
 /// A part to be searched, with its number in the round.
-struct Order {
+struct Assignment {
     at: usize,
     part: Part,
     frames: Vec<Frame>,
@@ -216,36 +228,37 @@ struct Order {
     executions_max: u64,
 }
 
-impl<F> Office<F> {
-    fn lock(&self) -> MutexGuard<'_, Plan<F>> {
-        self.plan.lock().expect("nobody panics while the plan is locked")
+impl<F> Coordinator<F> {
+    fn lock(&self) -> MutexGuard<'_, Progress<F>> {
+        self.progress.lock().expect("nobody panics while the state is locked")
     }
 
-    fn hand_in(&self, at: usize, result: HandedIn<F>) {
-        let mut plan = self.lock();
-        plan.handed_in[at] = Some(result);
-        plan.missing -= 1;
+    fn hand_in(&self, at: usize, result: PartResult<F>) {
+        let mut progress = self.lock();
+        progress.results[at] = Some(result);
+        progress.missing -= 1;
         self.changed.notify_all();
     }
 
     /// A part to search, as soon as there is one; `None` if the search is over, or so many rounds.
-    fn next(&self, rounds_max: u64) -> Option<Order> {
-        let mut plan = self.lock();
+    fn next(&self, rounds_max: u64) -> Option<Assignment> {
+        let mut progress = self.lock();
         loop {
-            if plan.is_over {
+            if progress.is_over {
                 return None;
             }
-            if let Some((at, part, frames)) = plan.waiting.pop_front() {
-                let (tree, executions_max) = (plan.tree.clone(), plan.budget);
-                return Some(Order { at, part, frames, tree, executions_max });
+            if let Some((at, part, frames)) = progress.waiting.pop_front() {
+                let (tree, executions_max) = (progress.tree.clone(), progress.budget);
+                return Some(Assignment { at, part, frames, tree, executions_max });
             }
-            if plan.missing > 0 {
-                plan = self.changed.wait(plan).expect("nobody panics while the plan is locked");
+            if progress.missing > 0 {
+                progress =
+                    self.changed.wait(progress).expect("nobody panics while the state is locked");
                 continue;
             }
-            plan.end_round();
+            progress.end_round();
             self.changed.notify_all();
-            if plan.rounds > rounds_max {
+            if progress.rounds > rounds_max {
                 return None;
             }
         }
@@ -253,44 +266,44 @@ impl<F> Office<F> {
 }
 
 /// What is done in this round, and what is known so far.
-struct Plan<F> {
+struct Progress<F> {
     search: Search,
     tree: Arc<Tree>,
     waiting: VecDeque<(usize, Part, Vec<Frame>)>,
     /// How many executions each part of the round may take.
     budget: u64,
-    handed_in: Vec<Option<HandedIn<F>>>,
+    results: Vec<Option<PartResult<F>>>,
     /// How many parts of the round have not been handed in.
     missing: usize,
     traces: Option<HashSet<u64>>,
     counts: Counts,
     rounds: u64,
     is_over: bool,
-    put_together: PutTogether<F>,
+    merge: Merge<F>,
 }
 
-type PutTogether<F> = Box<dyn FnMut(F, &Counts) + Send>;
+type Merge<F> = Box<dyn FnMut(F, &Counts) + Send>;
 
-impl<F> Plan<F> {
-    /// Puts together what was found in the round, and plans the next.
+impl<F> Progress<F> {
+    /// Merges what was found in the round, and plans the next.
     fn end_round(&mut self) {
         let tree = Arc::get_mut(&mut self.tree).expect("no part is being searched");
         let mut done = Vec::new();
-        for result in self.handed_in.drain(..) {
-            let HandedIn { part, mut found, findings, report } = result.expect("handed in");
-            self.counts.executions += report.executions;
-            self.counts.sleep_set_blocked += report.sleep_set_blocked;
-            self.counts.given_up += report.given_up;
+        for result in self.results.drain(..) {
+            let PartResult { part, mut found, findings, counted } = result.expect("handed in");
+            self.counts.executions += counted.counts.executions;
+            self.counts.sleep_set_blocked += counted.counts.sleep_set_blocked;
+            self.counts.given_up += counted.counts.given_up;
             if let Some(traces) = &mut self.traces {
-                let repeated = report.traces.iter().filter(|hash| !traces.insert(**hash));
+                let repeated = counted.traces.iter().filter(|hash| !traces.insert(**hash));
                 self.counts.repeated_traces += repeated.count() as u64;
             }
-            (self.put_together)(findings, &self.counts);
-            if report.stopped {
+            (self.merge)(findings, &self.counts);
+            if counted.stopped {
                 self.is_over = true;
                 return;
             }
-            tree.take_in(&part, &mut found);
+            tree.merge(&part, &mut found);
             done.push((part, found));
         }
         done.iter().for_each(|(part, found)| tree.plan(part, found));
@@ -317,35 +330,35 @@ impl<F> Plan<F> {
         self.waiting
             .extend(found.into_iter().enumerate().map(|(at, (part, frames))| (at, part, frames)));
         self.missing = self.waiting.len();
-        self.handed_in.resize_with(self.missing, || None);
+        self.results.resize_with(self.missing, || None);
     }
 }
 
 /// The scheduler of a worker's thread.
-struct CrewScheduler<W: Worker> {
-    driver: Driver<Crew<W>>,
+struct WorkerScheduler<W: Worker> {
+    driver: Driver<WorkerStrategy<W>>,
 }
 
-drive!(<W: Worker> Scheduler for CrewScheduler<W>);
+drive!(<W: Worker> Scheduler for WorkerScheduler<W>);
 
-struct Crew<W: Worker> {
-    office: Arc<Office<W::Findings>>,
+struct WorkerStrategy<W: Worker> {
+    coordinator: Arc<Coordinator<W::Findings>>,
     worker: Rc<RefCell<W>>,
     explore: Explore,
     /// The number of the part that is being searched, and how many executions it may take. Outlives
     /// a panic of the program.
     current: Rc<Cell<Option<usize>>>,
     budget: u64,
-    report: Report,
+    counted: PartCounts,
     rounds_max: u64,
     remembers_traces: bool,
 }
 
-impl<W: Worker> Strategy for Crew<W> {
+impl<W: Worker> Strategy for WorkerStrategy<W> {
     fn begin(&mut self) -> bool {
         if let Some(at) = self.current.get() {
-            let has_more = !self.report.stopped && self.explore.back_up();
-            if has_more && self.report.executions < self.budget {
+            let has_more = !self.counted.stopped && self.explore.back_up();
+            if has_more && self.counted.counts.executions < self.budget {
                 self.explore.take_branch();
                 self.explore.start();
                 return true;
@@ -353,13 +366,13 @@ impl<W: Worker> Strategy for Crew<W> {
             self.current.set(None);
             let (part, found) = self.explore.unload().expect("a part is being searched");
             let findings = self.worker.borrow_mut().hand_in();
-            let report = std::mem::take(&mut self.report);
-            self.office.hand_in(at, HandedIn { part, found, findings, report });
+            let counted = std::mem::take(&mut self.counted);
+            self.coordinator.hand_in(at, PartResult { part, found, findings, counted });
         }
-        let Some(order) = self.office.next(self.rounds_max) else { return false };
-        self.current.set(Some(order.at));
-        self.budget = order.executions_max;
-        self.explore.load(order.part, order.frames, order.tree);
+        let Some(assignment) = self.coordinator.next(self.rounds_max) else { return false };
+        self.current.set(Some(assignment.at));
+        self.budget = assignment.executions_max;
+        self.explore.load(assignment.part, assignment.frames, assignment.tree);
         self.explore.start();
         true
     }
@@ -370,16 +383,14 @@ impl<W: Worker> Strategy for Crew<W> {
 
     fn ended(&mut self, end: &End, _: &[Step]) {
         self.explore.ended(end);
-        self.report.executions += u64::from(!self.explore.is_redundant);
-        self.report.sleep_set_blocked += u64::from(self.explore.is_redundant);
-        self.report.given_up += u64::from(matches!(end, End::StepLimit | End::Abandoned));
+        self.counted.counts.record(&self.explore, end);
         if self.remembers_traces && !self.explore.is_redundant {
-            self.report.traces.push(self.explore.trace_hash());
+            self.counted.traces.push(self.explore.trace_hash());
         }
     }
 
-    fn goes_on_elsewhere(&mut self) -> bool {
-        self.report.stopped = true;
+    fn continues_after_stop(&mut self) -> bool {
+        self.counted.stopped = true;
         true
     }
 }

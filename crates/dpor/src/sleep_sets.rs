@@ -4,7 +4,7 @@ use shuttle::scheduler::Scheduler;
 
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::explore::labels_of;
-use crate::happens_before::Deed;
+use crate::happens_before::Effect;
 use crate::table;
 use crate::wakeup::{Label, Sleeper, still_asleep};
 use crate::{End, Observer, Op, Step};
@@ -49,7 +49,7 @@ impl Sleeping {
         let refined = table::with(|table| table.refined.take());
         let frame = &mut self.frames[last];
         if refined.is_some() {
-            frame.taken.deed = Deed::done(&frame.op, refined);
+            frame.taken.effect = Effect::done(&frame.op, refined);
         }
     }
 }
@@ -64,7 +64,7 @@ impl Strategy for Sleeping {
             frame.sleep.push(frame.taken);
             if let Some((label, op)) = frame.untried.pop() {
                 frame.op = op;
-                frame.taken = Sleeper { label, deed: Deed::announced(&op) };
+                frame.taken = Sleeper { label, effect: Effect::announced(&op) };
                 return true;
             }
             self.frames.pop();
@@ -77,7 +77,7 @@ impl Strategy for Sleeping {
         if self.depth == self.frames.len() {
             let sleep: Vec<Sleeper> = match self.frames.last() {
                 Some(Frame { taken, sleep, .. }) => {
-                    still_asleep(sleep, taken.label, &taken.deed).collect()
+                    still_asleep(sleep, taken.label, &taken.effect).collect()
                 }
                 None => Vec::new(),
             };
@@ -88,7 +88,7 @@ impl Strategy for Sleeping {
             let awake = |(label, _): &(Label, Op)| sleep.iter().all(|s| s.label != *label);
             let mut untried: Vec<(Label, Op)> = labels.filter(awake).collect();
             let (label, op) = untried.pop().ok_or(End::SleepSetBlocked)?;
-            let taken = Sleeper { label, deed: Deed::announced(&op) };
+            let taken = Sleeper { label, effect: Effect::announced(&op) };
             self.frames.push(Frame { op, taken, sleep, untried });
         }
         let Label { task, alternative } = self.frames[self.depth].taken.label;

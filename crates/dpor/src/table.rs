@@ -363,6 +363,11 @@ pub fn abandon() -> ! {
     }
 }
 
+/// The task that holds the lock: no step.
+pub fn holder(lock: Object) -> Option<usize> {
+    with(|table| table.holder(lock))
+}
+
 /// What the unfinished tasks have announced.
 pub fn pending() -> Vec<(usize, Op)> {
     with(|table| {

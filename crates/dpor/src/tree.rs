@@ -1,27 +1,28 @@
 //! The tree of a search that is split: who explores which part, and what is left to be done.
 //!
-//! A *part* is a leaf of the wakeup trees: a beginning from which everything is to be explored. The
-//! search of a part is the search of one thread, but for races whose earlier step is a step of the
-//! beginning. What is to be run because of those belongs to points outside of the part; it is
-//! handed in, and inserted into the tree when all parts of a round have been searched.
+//! A *part* is a leaf of the wakeup trees: a prefix from which everything is to be explored. A part
+//! is searched as one thread would search it, except for races whose earlier step lies in the
+//! prefix: the sequences that reverse them start at points outside of the part. They are collected,
+//! and inserted into the tree when all parts of a round have been searched.
 //!
 //! # Why the parts can be searched at the same time
 //!
-//! The search of one thread goes from the left to the right, and when it begins with a branch it
-//! has inserted whatever the branches to the left plan. Here a branch is begun while others to its
-//! left are being explored. Nothing is lost by that:
+//! A search by one thread goes from left to right: when it starts a branch, everything that the
+//! branches to the left plan has been inserted. Here a branch is started while others to its left
+//! are still being explored. Nothing is lost by that:
 //! - A sequence `v`, planned at a point because a step `s` from there races with a later one, goes
 //!   to the first branch whose step is a weak initial of `v`, as ever. Branches are added to the
 //!   right only and are kept until nothing to their left is unfinished, so that this is the branch
 //!   it would go to at any later time.
-//! - Where it comes to a leaf that has been begun, nothing more need be planned if `s` is awake
-//!   there: whatever the exploration from the leaf leaves to sleepers, it does not leave to `s`. If
-//!   `s` may still be asleep, what follows must be inserted before the leaf is begun, so that a
-//!   leaf with a sleeper that is unfinished has to wait. A beginning that was planned because of a
-//!   race wakes all sleepers (else they would cover it), so that this is rare: an alternative of a
-//!   choice, or a last step that may do less than it announced.
-//! - Sleep sets need to know what the steps to the left do. A branch has to wait until those have
-//!   been run once.
+//! - If `v` reaches a leaf that a worker is already exploring, and `s` is not in that leaf's sleep
+//!   set, nothing is inserted: the worker will explore the trace of `v`. If `s` may be in the sleep
+//!   set, `v` must be inserted *before* the exploration of the leaf starts; therefore `parts()` does
+//!   not hand out a leaf while a step in its sleep set is unfinished. This is rare: a prefix that was
+//!   planned because of a race wakes every step of the sleep set (otherwise that step would cover
+//!   the prefix), except for an alternative of a choice, or for a last step that may do less than it
+//!   announced.
+//! - A sleep set holds the effects of the steps to the left. A branch is not started before each of
+//!   those steps has been executed once, so that its effect is known.
 //!
 //! No two leaves begin equivalent executions, for the same reason as ever: of two branches, the
 //! step of the left one sleeps in the right one. So a search that is split runs each trace once, as
@@ -29,7 +30,7 @@
 
 use crate::Op;
 use crate::explore::Frame;
-use crate::happens_before::Deed;
+use crate::happens_before::Effect;
 use crate::wakeup::{Branch, Label, Portable, Sleeper, State, still_asleep, withdraw_covered};
 
 /// The points that have been reached or are to be reached, as branches from one point, of which
@@ -69,7 +70,7 @@ pub(crate) struct Found {
 /// What a step of the beginning turned out to be.
 pub(crate) struct Learned {
     pub(crate) op: Option<Op>,
-    pub(crate) deed: Deed,
+    pub(crate) effect: Effect,
     /// Its alternatives, if it is a choice.
     pub(crate) alternatives: Vec<Branch>,
 }
@@ -84,7 +85,7 @@ impl Tree {
     /// A tree of which nothing has been explored.
     pub(crate) fn new() -> Tree {
         let label = Label { task: usize::MAX, alternative: 0 };
-        Tree { root: Branch::planned(label, Deed::NOTHING) }
+        Tree { root: Branch::planned(label, Effect::NOTHING) }
     }
 
     /// The whole tree, as a part.
@@ -120,8 +121,8 @@ impl Tree {
         search.found
     }
 
-    /// Takes in what came of a part.
-    pub(crate) fn take_in(&mut self, part: &Part, found: &mut Found) {
+    /// Merges the result of a part into the tree.
+    pub(crate) fn merge(&mut self, part: &Part, found: &mut Found) {
         let reached = part.taken_before + found.learned.len();
         for (at, learned) in (part.taken_before..).zip(found.learned.drain(..)) {
             let Some(before) = self.branch_mut(&part.way[..at]) else { return };
@@ -131,8 +132,8 @@ impl Tree {
                 }
             }
             let Some(branch) = before.children.get_mut(part.way[at]) else { return };
-            (branch.op, branch.deed) = (learned.op, learned.deed);
-            let sleeper = Sleeper { label: branch.label, deed: branch.deed };
+            (branch.op, branch.effect) = (learned.op, learned.effect);
+            let sleeper = Sleeper { label: branch.label, effect: branch.effect };
             withdraw_covered(&mut before.children[part.way[at] + 1..], &sleeper);
         }
         if found.is_redundant {
@@ -173,11 +174,11 @@ fn graft(mut frames: impl ExactSizeIterator<Item = Frame>) -> Vec<Branch> {
     let tried = &frame.sleep[frame.sleep.len() - frame.tried..];
     let mut branches: Vec<Branch> = tried
         .iter()
-        .map(|s| Branch { state: State::Done, ..Branch::planned(s.label, s.deed) })
+        .map(|s| Branch { state: State::Done, ..Branch::planned(s.label, s.effect) })
         .collect();
     if frames.len() > 0 {
         let (op, children) = (frame.op, graft(frames));
-        branches.push(Branch { op, children, ..Branch::planned(frame.label, frame.deed) });
+        branches.push(Branch { op, children, ..Branch::planned(frame.label, frame.effect) });
     }
     branches.extend(frame.wakeup);
     branches
@@ -191,7 +192,7 @@ fn withdraw_asleep(branch: &mut Branch, asleep: &[Sleeper]) {
             child.withdraw();
             continue;
         }
-        let still: Vec<Sleeper> = still_asleep(&asleep, child.label, &child.deed).collect();
+        let still: Vec<Sleeper> = still_asleep(&asleep, child.label, &child.effect).collect();
         withdraw_asleep(child, &still);
         let has_plans = child.state == State::Planned && !child.children.is_empty();
         if has_plans && child.is_superfluous() {
@@ -199,7 +200,7 @@ fn withdraw_asleep(branch: &mut Branch, asleep: &[Sleeper]) {
             continue;
         }
         if child.is_exact() {
-            asleep.push(Sleeper { label: child.label, deed: child.deed });
+            asleep.push(Sleeper { label: child.label, effect: child.effect });
         }
     }
 }
@@ -274,18 +275,18 @@ impl PartSearch {
                 // What is to the right of it has to wait until it is known what this one does.
                 return;
             }
-            let sleeper = Sleeper { label: child.label, deed: child.deed };
+            let sleeper = Sleeper { label: child.label, effect: child.effect };
             asleep.push(Asleep { sleeper, is_done: child.state == State::Done });
         }
     }
 
     fn enter(&mut self, at: usize, child: &Branch, asleep: &[Asleep]) {
-        let stays = |s: &&Asleep| s.sleeper.stays_asleep(child.label, &child.deed);
+        let stays = |s: &&Asleep| s.sleeper.stays_asleep(child.label, &child.effect);
         self.way.push(at);
         self.frames.push(Frame {
             label: child.label,
             op: child.op,
-            deed: child.deed,
+            effect: child.effect,
             sleep: asleep.iter().map(|s| s.sleeper).collect(),
             tried: 0,
             wakeup: Vec::new(),

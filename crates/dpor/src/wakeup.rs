@@ -1,7 +1,7 @@
 //! Weak initials, sleep sets and wakeup trees.
 
 use crate::Op;
-use crate::happens_before::{Analysis, Deed, Effect};
+use crate::happens_before::{Analysis, Effect, EffectKind};
 
 /// A task's next step, with the alternative if it is a choice. Alternatives of one choice are
 /// different steps, which exclude each other.
@@ -16,13 +16,13 @@ pub(crate) struct Label {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sleeper {
     pub(crate) label: Label,
-    pub(crate) deed: Deed,
+    pub(crate) effect: Effect,
 }
 
 impl Sleeper {
     /// Does it go on sleeping when this step has been taken?
-    pub(crate) fn stays_asleep(&self, label: Label, deed: &Deed) -> bool {
-        self.label.task != label.task && !self.deed.depends_on(deed)
+    pub(crate) fn stays_asleep(&self, label: Label, effect: &Effect) -> bool {
+        self.label.task != label.task && !self.effect.depends_on(effect)
     }
 }
 
@@ -30,9 +30,9 @@ impl Sleeper {
 pub(crate) fn still_asleep<'a>(
     sleep: &'a [Sleeper],
     label: Label,
-    deed: &'a Deed,
+    effect: &'a Effect,
 ) -> impl Iterator<Item = Sleeper> + 'a {
-    sleep.iter().filter(move |s| s.stays_asleep(label, deed)).copied()
+    sleep.iter().filter(move |s| s.stays_asleep(label, effect)).copied()
 }
 
 /// How far a branch of a wakeup tree has been explored.
@@ -53,7 +53,7 @@ pub(crate) enum State {
 #[derive(Clone, Debug)]
 pub(crate) struct Branch {
     pub(crate) label: Label,
-    pub(crate) deed: Deed,
+    pub(crate) effect: Effect,
     /// What the task announced here; `None` until the step has been run from this point.
     pub(crate) op: Option<Op>,
     /// The step that this one was planned to come before, if it is the later step of a race. Then
@@ -67,10 +67,10 @@ pub(crate) struct Branch {
 }
 
 impl Branch {
-    pub(crate) fn planned(label: Label, deed: Deed) -> Branch {
+    pub(crate) fn planned(label: Label, effect: Effect) -> Branch {
         Branch {
             label,
-            deed,
+            effect,
             op: None,
             reverses: None,
             state: State::Planned,
@@ -106,7 +106,7 @@ impl Branch {
     /// Is it known what the step does when it is run from here? What comes before the later step of
     /// a race in a beginning has been seen to do what it does.
     pub(crate) fn is_exact(&self) -> bool {
-        let may_do_less = matches!(self.deed.effect, Effect::Access(_) | Effect::Try);
+        let may_do_less = matches!(self.effect.kind, EffectKind::Access(_) | EffectKind::Try);
         let is_known = self.reverses.is_none() || !may_do_less;
         is_known || self.op.is_some() || self.state == State::Done
     }
@@ -117,7 +117,7 @@ impl Branch {
     pub(crate) fn surely_wakes(&self, sleeper: &Sleeper) -> bool {
         let is_sure = self.is_exact() || self.reverses == Some(sleeper.label);
         let is_same_task = sleeper.label.task == self.label.task;
-        is_same_task || (sleeper.deed.depends_on(&self.deed) && is_sure)
+        is_same_task || (sleeper.effect.depends_on(&self.effect) && is_sure)
     }
 }
 
@@ -131,7 +131,7 @@ pub(crate) fn withdraw_covered(branches: &mut [Branch], by: &Sleeper) {
     for branch in branches.iter_mut().filter(|branch| branch.state == State::Planned) {
         let is_covered = if branch.label.task == by.label.task {
             branch.label == by.label
-        } else if by.deed.depends_on(&branch.deed) || branch.children.is_empty() {
+        } else if by.effect.depends_on(&branch.effect) || branch.children.is_empty() {
             false
         } else {
             withdraw_covered(&mut branch.children, by);
@@ -182,7 +182,7 @@ pub(crate) struct Sequence {
 struct Item {
     event: usize,
     label: Label,
-    deed: Deed,
+    effect: Effect,
 }
 
 /// A sequence that can be taken to where its execution is not known.
@@ -229,12 +229,12 @@ impl Sequence {
         self.items.clear();
         self.has_reversed = true;
         self.reverses = Some(reverses);
-        let item = |event: usize, deed: Deed| {
+        let item = |event: usize, effect: Effect| {
             let e = &analysis.events[event];
-            Item { event, label: Label { task: e.task, alternative: e.alternative }, deed }
+            Item { event, label: Label { task: e.task, alternative: e.alternative }, effect }
         };
-        self.items.extend(kept.iter().map(|&event| item(event, analysis.events[event].deed)));
-        self.items.push(item(last, Deed::announced(&analysis.events[last].op)));
+        self.items.extend(kept.iter().map(|&event| item(event, analysis.events[event].effect)));
+        self.items.push(item(last, Effect::announced(&analysis.events[last].op)));
     }
 
     /// Makes this sequence a copy of the other.
@@ -274,11 +274,11 @@ impl Sequence {
         &self,
         order: &impl Precedence,
         label: Label,
-        deed: &Deed,
+        effect: &Effect,
     ) -> Option<Option<usize>> {
         let of_task = self.items.iter().position(|item| item.label.task == label.task);
         let Some(at) = of_task else {
-            let independent = self.items.iter().all(|item| !deed.depends_on(&item.deed));
+            let independent = self.items.iter().all(|item| !effect.depends_on(&item.effect));
             return independent.then_some(None);
         };
         let item = &self.items[at];
@@ -288,7 +288,7 @@ impl Sequence {
                 // In the execution it came after `e`, and after all that `e` came before. Here it
                 // does not. What it does here is what the step does whose turn is now.
                 !order.is_before_previous(earlier.event, item.event)
-                    && !deed.depends_on(&earlier.deed)
+                    && !effect.depends_on(&earlier.effect)
             } else {
                 !order.is_before(earlier.event, item.event)
             }
@@ -298,7 +298,7 @@ impl Sequence {
 
     /// Does a sleeping step make the sequence superfluous?
     pub(crate) fn is_covered_by(&self, order: &impl Precedence, sleep: &[Sleeper]) -> bool {
-        sleep.iter().any(|s| self.weak_initial(order, s.label, &s.deed).is_some())
+        sleep.iter().any(|s| self.weak_initial(order, s.label, &s.effect).is_some())
     }
 
     /// Where in the tree what is left of the sequence is to be added, as the places to go down by;
@@ -322,7 +322,7 @@ impl Sequence {
         loop {
             let there = |(_, b): &(usize, &Branch)| b.state != State::Withdrawn;
             let found = level.iter().enumerate().filter(there).find_map(|(at, branch)| {
-                self.weak_initial(order, branch.label, &branch.deed).map(|place| (at, place))
+                self.weak_initial(order, branch.label, &branch.effect).map(|place| (at, place))
             });
             let Some((at, place)) = found else { return true };
             if let Some(place) = place {
@@ -353,7 +353,7 @@ impl Sequence {
         let reverses = self.reverses.filter(|_| self.has_reversed).map(|s| s.label);
         let chain = self.items.iter().rev().fold(Vec::new(), |children: Vec<Branch>, item| {
             let reverses = reverses.filter(|_| children.is_empty());
-            vec![Branch { children, reverses, ..Branch::planned(item.label, item.deed) }]
+            vec![Branch { children, reverses, ..Branch::planned(item.label, item.effect) }]
         });
         level.extend(chain);
     }

@@ -5,6 +5,9 @@
 //! wrong. It does not know which engine runs it. This crate is the only place that names loom or
 //! shuttle; what they get wrong, and how it is guarded against, is said where the guard is.
 //!
+//! Every step of a task is a [`Step`], and passes one gate (`gate.rs`): it is announced, taken by the
+//! machine of the engine (`machine/`), and recorded (`record.rs`). A new engine is a new machine.
+//!
 //! | engine                 | memory model | complete | how                                           |
 //! |------------------------|--------------|----------|-----------------------------------------------|
 //! | [`Engine::Dpor`]       | SC           | yes      | one execution per distinct order of conflicts |
@@ -20,33 +23,43 @@
 //! in `verdict.rs`, from a search that nothing cut short.
 
 mod bounds;
+mod determinism;
+pub mod edits;
+mod gate;
 mod lock;
+mod machine;
 mod panics;
-mod run;
-mod sc;
+mod record;
+mod sites;
 mod split;
 mod state;
+mod step;
+mod tally;
 mod task;
 mod verdict;
 mod violations;
-mod weak;
 mod word;
 
 pub use bounds::{Bounds, Engine, MemoryModel, Progress, ProgressFn};
 pub use lock::{Lock, Token};
-pub use run::{
-    Enter, current_context, current_cpu, current_path, enter, is_weak, me, note, path_text, under,
-};
+pub use machine::{Abilities, Interrupts, WorkItems};
+pub use sites::{Passed, Sites};
 pub use state::{States, at_rest, shared_state};
-pub use task::{Place, choose, fail, fail_about, join, spawn};
+pub use step::{Does, If, Intent, NO_OBJECT, Rmw, Step, Took};
+pub use task::{
+    Enter, Place, abilities, choose, current_context, current_cpu, enter, enter_waker, fail,
+    fail_about, join, join_all, made_up, me, note, put_off, spawn, unable, under,
+};
 pub use verdict::{Exploration, Verdict};
 pub use violations::{Violation, Violations};
-pub use word::{Access, Rmw, Word, fence};
+pub use word::{Access, Word, fence};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use selvedge_trace::{Counterexample, Monitor};
+
+use tally::{Monitors, Seen, others};
 
 /// A scenario: called once for every execution.
 pub type Body = Arc<dyn Fn() + Send + Sync>;
@@ -65,37 +78,40 @@ pub fn explore(
     // What violations there were before is not part of a state.
     let past_violations = Bounds { stateful: false, ..bounds.clone() };
     let bounds = &Bounds { keep_going: false, ..bounds.clone() };
-    if let Some(why) = sc::not_deterministic(bounds, &body) {
+    if let Some(why) = determinism::is_missing(bounds, &body) {
         return verdict::undecided(engine, why, started.elapsed());
     }
-    run::begin_exploration(engine, bounds, monitors);
-    let cut = match engine {
-        Engine::Loom => weak::explore(bounds, &body),
-        Engine::Dpor | Engine::Dfs | Engine::Random | Engine::Pct => {
-            sc::explore(engine, bounds, &body)
-        }
-    };
-    let mut exploration = verdict::conclude(engine, bounds, cut, started.elapsed());
+    let kinds = others(&monitors);
+    let seen = search(engine, bounds, monitors, &body);
+    let mut exploration = verdict::conclude(engine, bounds, seen, started.elapsed());
     if engine == Engine::Dpor
         && let Some(found) = &exploration.counterexample
-        && let Some(simpler) = with_fewer_preemptions(bounds, &body, &found.rule)
+        && let Some(simpler) = with_fewer_preemptions(bounds, &kinds, &body, &found.rule)
         && size(&simpler) < size(found)
     {
         exploration.counterexample = Some(simpler);
     }
     let is_counted = past_violations.keep_going && engine != Engine::Loom;
     if is_counted && exploration.counterexample.is_some() {
-        exploration.violations = Some(count_violations(engine, &past_violations, &body));
+        let seen = search(engine, &past_violations, kinds, &body);
+        exploration.violations = Some(violations_of(engine, seen));
     }
     exploration
 }
 
-/// Runs the search once more, past every violation.
-fn count_violations(engine: Engine, bounds: &Bounds, body: &Body) -> Violations {
-    let monitors = run::take_monitors();
-    run::begin_exploration(engine, bounds, monitors);
-    let cut = sc::explore(engine, bounds, body);
-    let tally = run::with(|run| std::mem::take(&mut run.tally));
+/// Runs one search.
+fn search(engine: Engine, bounds: &Bounds, monitors: Monitors, body: &Body) -> Seen {
+    match engine {
+        Engine::Loom => machine::loom::explore(bounds, monitors, body),
+        Engine::Dpor | Engine::Dfs | Engine::Random | Engine::Pct => {
+            machine::shuttle::explore(engine, bounds, monitors, body)
+        }
+    }
+}
+
+/// All violations that a search has seen that went past them.
+fn violations_of(engine: Engine, seen: Seen) -> Violations {
+    let Seen { tally, cut, .. } = seen;
     let sample = || format!("a sample of {} schedules", tally.executions);
     let cut = cut.map(|cut| cut.to_string()).or((!engine.is_exhaustive()).then(sample));
     Violations { distinct: tally.violations, executions: tally.executions, cut }
@@ -113,7 +129,12 @@ fn size(cx: &Counterexample) -> (usize, usize) {
 
 /// A counterexample of the same rule with as few preemptions as a short search finds. The verdict
 /// and its counts are those of the search before.
-fn with_fewer_preemptions(bounds: &Bounds, body: &Body, rule: &str) -> Option<Counterexample> {
+fn with_fewer_preemptions(
+    bounds: &Bounds,
+    kinds: &Monitors,
+    body: &Body,
+    rule: &str,
+) -> Option<Counterexample> {
     let (preemptions, executions) = SIMPLER;
     (0..=preemptions).find_map(|most| {
         let bounds = Bounds {
@@ -122,12 +143,8 @@ fn with_fewer_preemptions(bounds: &Bounds, body: &Body, rule: &str) -> Option<Co
             progress: None,
             ..bounds.clone()
         };
-        let monitors = run::take_monitors();
-        run::begin_exploration(Engine::Dfs, &bounds, monitors);
-        let cut = sc::explore(Engine::Dfs, &bounds, body);
-        let found = verdict::conclude(Engine::Dfs, &bounds, cut, Duration::ZERO).counterexample;
-        let mut found = found.filter(|found| found.rule == rule)?;
-        found.engine = Engine::Dpor.name().into();
-        Some(found)
+        let seen = search(Engine::Dfs, &bounds, others(kinds), body);
+        let found = verdict::conclude(Engine::Dfs, &bounds, seen, Duration::ZERO).counterexample;
+        found.filter(|found| found.rule == rule)
     })
 }

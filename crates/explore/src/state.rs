@@ -7,7 +7,8 @@ use std::hash::{Hash, Hasher};
 use dpor::StateHash;
 use selvedge_trace::{Action, Event, Name};
 
-use crate::run::{self, Run};
+use crate::machine::shuttle;
+use crate::record;
 
 type Hidden = Box<dyn Fn(&mut dyn Hasher)>;
 
@@ -34,11 +35,9 @@ impl fmt::Display for States {
     }
 }
 
-/// What tasks share, mirrored so that it can be hashed.
+/// What tasks share besides words, locks and tokens.
 #[derive(Default)]
 pub(crate) struct Shared {
-    /// The values of the words, by object.
-    words: Vec<u64>,
     /// How many references to each object each holder holds: what the ledger will have booked.
     references: BTreeMap<(u32, Name), i64>,
     hidden: Vec<Hidden>,
@@ -46,17 +45,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn forget(&mut self) {
-        self.words.clear();
         self.references.clear();
         self.hidden.clear();
-    }
-
-    pub(crate) fn put(&mut self, object: u32, value: u64) {
-        let object = object as usize;
-        if self.words.len() <= object {
-            self.words.resize(object + 1, 0);
-        }
-        self.words[object] = value;
     }
 
     pub(crate) fn book(&mut self, event: &Event) {
@@ -79,8 +69,8 @@ impl Shared {
 /// of words, locks and tokens that tasks share (a list behind a lock): to be called while the
 /// scenario is set up. Without it a search over states would take different states for one.
 pub fn shared_state(hash: impl Fn(&mut dyn Hasher) + 'static) {
-    run::with(|run| {
-        if let Some(shared) = &mut run.shared {
+    record::with(|record| {
+        if let Some(shared) = &mut record.shared {
             shared.hidden.push(Box::new(hash));
         }
     });
@@ -94,13 +84,17 @@ pub fn at_rest(position: u64) {
     dpor::at_rest(position);
 }
 
+/// Says what the current task has looked at without taking a step.
+pub(crate) fn observe(value: u64) {
+    dpor::observe(value);
+}
+
 /// Hashes what tasks share, and where each is.
 pub(crate) fn hash(hash: &mut StateHash) {
-    run::with(|run| {
-        run.hash_places(hash);
-        let Run { shared: Some(shared), objects, .. } = run else { return };
-        objects.hash(hash);
-        shared.words.hash(hash);
+    shuttle::hash_words(hash);
+    record::with(|record| {
+        record.hash_places(hash);
+        let Some(shared) = &record.shared else { return };
         // A holder that has given up all it had is one that never had any.
         for held in shared.references.iter().filter(|(_, count)| **count != 0) {
             held.hash(hash);

@@ -1,13 +1,12 @@
-//! Tasks: starting them, waiting for their end, choosing, failing; and the turn that a task gets
-//! for each step.
+//! Tasks: starting them, waiting for their end, choosing, failing; and where a task is: its CPU, its
+//! context, the functions that it is in.
 
-use std::cell::RefCell;
+use selvedge_trace::{Action, Context, Name, Rule, TaskInfo};
 
-use dpor::{Kind, Object, Op};
-use selvedge_trace::{Action, Context, Event, Name, Rule, TaskInfo, Waiting};
-
-use crate::run;
-use crate::weak;
+use crate::gate;
+use crate::machine::{Abilities, Start};
+use crate::record::{self, Within};
+use crate::step::{Does, Step};
 
 /// Where a new task runs.
 #[derive(Clone, Copy, Debug)]
@@ -18,167 +17,167 @@ pub struct Place {
     pub context: Context,
     /// Up to two locks (see [`crate::Lock::object`]) that every step of the task passes: it is
     /// enabled only while each is free or held by the task. This is how a CPU is modelled on
-    /// which somebody else runs. Ignored under loom.
+    /// which somebody else runs. Only where [`Abilities::steps_pass_locks`].
     pub passes: [Option<u32>; 2],
 }
 
-/// A task's turn: it has announced a step and may take it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Turn(usize);
-
-impl Turn {
-    /// To be called after a loom operation, in which other tasks may have run.
-    pub(crate) fn resume(self) {
-        run::with(|run| run.current = self.0);
-    }
-}
-
-/// Announces a step. Under an SC engine other tasks run in here; under loom, in the operation
-/// that follows.
-pub(crate) fn announce(kind: Kind, object: u32, primitive: &'static str, name: Name) -> Turn {
-    let (turn, passes, is_weak, is_too_long) = run::with(|run| {
-        let task = run.current as u8;
-        let me = run.me_mut();
-        me.pending = Some(Waiting { task, primitive, object, name, path: me.path });
-        let passes = me.passes;
-        (Turn(run.current), passes, run.is_weak(), run.is_too_long())
-    });
-    if is_too_long {
-        stop(Stop::StepLimit);
-    }
-    if !is_weak {
-        let passes = passes.map(|lock| lock.map(Object));
-        dpor::step(Op { kind, object: Object(object), passes });
-        turn.resume();
-    }
-    turn
-}
-
-/// An object that nobody ever wakes.
-const NEVER: Object = Object(u32::MAX);
-
-/// The task takes no further step; the others do. An execution that is given up shows only the
-/// races of the steps that it took, so that a search for all violations must not give up any.
-fn stand_still() -> ! {
-    loop {
-        dpor::step(Op::new(Kind::Wait { consume: false }, NEVER));
-    }
-}
-
 /// Why an execution is given up by itself.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Stop {
     /// A rule is broken, and the finding is recorded.
     Failed,
     /// It has more steps than allowed.
     StepLimit,
+    /// It needs something that the engine cannot do.
+    Unable(String),
 }
 
-thread_local! {
-    /// What stopped the execution, for the engine that finds it stopped.
-    static STOPPED: RefCell<Option<Stop>> = const { RefCell::new(None) };
-}
-
-/// What stopped the last execution, if it stopped itself.
-pub(crate) fn take_stop() -> Option<Stop> {
-    STOPPED.take()
-}
-
-fn stop(why: Stop) -> ! {
-    if why == Stop::Failed && run::with(|run| run.goes_on()) {
-        stand_still();
-    }
-    STOPPED.replace(Some(why));
-    if run::is_weak() {
-        weak::give_up()
-    }
-    dpor::abandon()
+/// Ends the execution. The search goes on after a violation if it was asked to: then the task takes
+/// no further step, and the others do.
+pub(crate) fn stop(why: Stop) -> ! {
+    let (machine, stands_still) = record::with(|record| (record.machine, record.stops(why)));
+    if stands_still { machine.stand_still() } else { machine.give_up() }
 }
 
 /// Says that `rule` is broken and ends the execution. The step that the task took last is the
 /// fatal one.
 pub fn fail(rule: Rule, message: impl Into<String>) -> ! {
     let message = message.into();
-    run::with(|run| run.broke(rule, message));
+    record::with(|record| record.broke(rule, message, None));
     stop(Stop::Failed)
 }
 
 /// The same, when the state of an object is wrong: the step that changed it last is the fatal one.
 pub fn fail_about(rule: Rule, message: impl Into<String>, object: u32) -> ! {
     let message = message.into();
-    run::with(|run| run.broke_by(rule, message, object));
+    record::with(|record| record.broke(rule, message, Some(object)));
     stop(Stop::Failed)
+}
+
+/// What the engine of this run can do.
+pub fn abilities() -> Abilities {
+    record::with(|record| record.machine).abilities()
+}
+
+/// Ends the search, undecided: the scenario needs something that the engine of this run cannot do.
+pub fn unable(why: impl Into<String>) -> ! {
+    stop(Stop::Unable(why.into()))
+}
+
+/// Something to do with the object is put off, and must be done ([`made_up`]) before the execution
+/// ends. If it is not, the execution is not the scenario's, and the search is undecided; `why` says
+/// what is missing.
+pub fn put_off(object: u32, why: impl Into<String>) {
+    let why = why.into();
+    record::with(|record| record.put_off(object, why));
+}
+
+/// What was [`put_off`] is done.
+pub fn made_up(object: u32) {
+    record::with(|record| record.made_up(object));
 }
 
 /// Starts a task and returns its number.
 pub fn spawn(name: &str, place: Place, body: impl FnOnce() + Send + 'static) -> usize {
-    let turn = await_turn("spawn", Name::new("task"));
-    let info =
-        TaskInfo { name: name.into(), cpu: place.cpu.map(|cpu| cpu as u8), context: place.context };
-    let finish = |task: usize| run::with(|run| run.tasks[task].finished = true);
-    let task = if run::is_weak() {
-        let task = run::with(|run| run.add_task(info, place.passes));
-        let body = move || {
-            Turn(task).resume();
-            body();
-            finish(task);
-        };
-        weak::spawn(task, body);
-        task
-    } else {
-        // Others may spawn while this task waits for its turn: its number is known afterwards.
-        let number = dpor::spawn(name, move || {
-            let task = dpor::me();
-            Turn(task).resume();
-            body();
-            finish(task);
-        });
-        let task = run::with(|run| run.add_task(info, place.passes));
-        assert_eq!(number, task, "tasks are numbered in the order in which they are spawned");
-        task
-    };
-    record(turn, Action::Spawn, "spawn", task);
-    task
-}
-
-/// Notes what the task is about to wait for.
-fn await_turn(primitive: &'static str, name: Name) -> Turn {
-    run::with(|run| {
-        let (task, path) = (run.current as u8, run.me().path);
-        let pending = Waiting { task, primitive, object: u32::MAX, name, path };
-        run.me_mut().pending = Some(pending);
-        Turn(run.current)
-    })
+    let cpu = place.cpu.map(|cpu| u8::try_from(cpu).expect("a CPU's number is below 256"));
+    let info = TaskInfo { name: name.into(), cpu, context: place.context };
+    let start = Start { info, passes: place.passes, body: Box::new(body) };
+    gate::start(&Step::without_object("spawn", Does::Spawn), start).new as usize
 }
 
 /// Waits until the task has finished.
 pub fn join(task: usize) {
-    let turn = await_turn("join", Name::new("end of task").nth(task));
-    if run::is_weak() {
-        weak::join(task);
-    } else {
-        dpor::join(task);
+    gate::take(&Step::without_object("join", Does::Join(task)));
+}
+
+/// Waits until every other task, and whatever these start, has finished. What nobody can observe
+/// costs nothing: a task whose end the caller knows of is not waited for again.
+pub fn join_all() {
+    let next = || record::with(|record| record.not_waited_for().next().map(|(task, _)| task));
+    while let Some(task) = next() {
+        join(task);
     }
-    record(turn, Action::Join, "join", task);
 }
 
 /// One of `alternatives` things happens; complete engines explore each. Returns which, from 0.
 pub fn choose(what: &'static str, alternatives: u32) -> u32 {
-    let turn = Turn(run::me());
-    let chosen =
-        if run::is_weak() { weak::choose(alternatives) } else { dpor::choose(alternatives) };
-    turn.resume();
-    run::with(|run| {
-        let blank = run.blank(Action::Choice, what);
-        run.record(Event { new: u64::from(chosen), ..blank });
-    });
-    chosen
+    gate::take(&Step::without_object(what, Does::Choose(alternatives))).new as u32
 }
 
-fn record(turn: Turn, action: Action, primitive: &'static str, task: usize) {
-    turn.resume();
-    run::with(|run| {
-        let blank = run.blank(action, primitive);
-        run.record(Event { new: task as u64, name: Name::new("task").nth(task), ..blank });
+/// The number of the task that runs.
+pub fn me() -> usize {
+    record::with(|record| record.current())
+}
+
+/// The CPU that the current task executes on; main, which no CPU executes, has [`u8::MAX`].
+pub fn current_cpu() -> usize {
+    record::with(|record| record.me().cpu as usize)
+}
+
+/// The context that the current task executes in.
+pub fn current_context() -> Context {
+    record::with(|record| record.me().context)
+}
+
+/// Records a remark about an object: a reference taken, a state reached.
+pub fn note(action: Action, object: u32, name: Name) {
+    record::with(|record| record.note(action, object, name));
+}
+
+/// Enters a function; it is left when the guard is dropped.
+#[must_use = "the function is left when the guard is dropped"]
+pub fn enter(function: &'static str) -> Enter {
+    record::with(|record| {
+        let before = record.enter(function);
+        Enter { task: record.current(), before }
+    })
+}
+
+/// The same, for a function that walks a wait queue and wakes who sleeps there: a hang is explained
+/// by what it did.
+#[must_use = "the function is left when the guard is dropped"]
+pub fn enter_waker(function: &'static str) -> Enter {
+    let entered = enter(function);
+    record::with(|record| record.me_mut().in_waker = true);
+    entered
+}
+
+/// A function that has been entered.
+#[derive(Debug)]
+pub struct Enter {
+    task: usize,
+    before: Within,
+}
+
+impl Drop for Enter {
+    fn drop(&mut self) {
+        // A stack that is torn down because its execution was abandoned leaves nothing: the next
+        // execution may have begun.
+        if std::thread::panicking() {
+            return;
+        }
+        record::with(|record| record.leave(self.task, self.before));
+    }
+}
+
+/// Runs `f` as if on `cpu` in `context`: an interrupt handler on top of the current task, or what
+/// another CPU does while the current task waits for it. Its steps pass the given locks.
+pub fn under<R>(
+    cpu: usize,
+    context: Context,
+    passes: [Option<u32>; 2],
+    f: impl FnOnce() -> R,
+) -> R {
+    let before = record::with(|record| {
+        let me = record.me_mut();
+        let before = (me.cpu, me.context, me.passes);
+        (me.cpu, me.context, me.passes) = (cpu as u8, context, passes);
+        before
     });
+    let result = f();
+    record::with(|record| {
+        let me = record.me_mut();
+        (me.cpu, me.context, me.passes) = before;
+    });
+    result
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use selvedge_trace::Counterexample;
 
-use crate::run;
+use crate::edits::Edit;
+use crate::tally::Seen;
 use crate::{Bounds, Engine, States, Violations};
 
 /// What was found.
@@ -73,6 +74,8 @@ pub struct Exploration {
     pub counterexample: Option<Counterexample>,
     /// Evidence that no single execution shows: a cycle of lock orders.
     pub evidence: Option<String>,
+    /// Edits ([`crate::edits`]) whose site no execution came to: they have changed nothing.
+    pub idle_edits: Vec<Edit>,
     /// How many states were told apart, if the search compared states ([`Bounds::stateful`]).
     pub states: Option<States>,
     /// All violations, if they were to be counted ([`Bounds::keep_going`]) and an execution shows
@@ -122,17 +125,15 @@ impl fmt::Display for Cut {
     }
 }
 
-/// The verdict on what the run has seen, given why it ended (`None`: nothing was left to visit).
+/// The verdict on what a search has seen, given why it ended (no cut: nothing was left to visit).
 pub(crate) fn conclude(
     engine: Engine,
     bounds: &Bounds,
-    cut: Option<Cut>,
+    seen: Seen,
     elapsed: Duration,
 ) -> Exploration {
-    let (mut tally, whole) = run::with(|run| {
-        let whole = run.end_exploration();
-        (std::mem::take(&mut run.tally), whole)
-    });
+    let Seen { mut tally, mut monitors, cut } = seen;
+    let whole = monitors.iter_mut().find_map(|monitor| monitor.exploration_ended());
     let evidence = whole.map(|(finding, evidence)| format!("{}\n{evidence}", finding.message));
     let is_violated = tally.counterexample.is_some() || evidence.is_some();
     let verdict = match cut {
@@ -161,9 +162,15 @@ pub(crate) fn conclude(
         elapsed,
         counterexample: tally.counterexample,
         evidence,
+        idle_edits: idle(tally.edits),
         states: tally.states,
         violations: None,
     }
+}
+
+fn idle((edits, used): (&[Edit], u64)) -> Vec<Edit> {
+    let numbered = edits.iter().enumerate();
+    numbered.filter(|(number, _)| used & 1 << number == 0).map(|(_, edit)| *edit).collect()
 }
 
 /// The verdict on a scenario that could not be explored at all.
@@ -177,6 +184,7 @@ pub(crate) fn undecided(engine: Engine, why: Cut, elapsed: Duration) -> Explorat
         elapsed,
         counterexample: None,
         evidence: None,
+        idle_edits: Vec::new(),
         states: None,
         violations: None,
     }

@@ -56,7 +56,7 @@ fn location(execution: &Execution<'_>, finding: &Finding) -> String {
     };
     if let End::Deadlock(waiting) = execution.end {
         // Who waits for the end of a task that is blocked is not to blame.
-        let blocked = waiting.iter().filter(|w| w.primitive != "join");
+        let blocked = waiting.iter().filter(|w| w.end_of.is_none());
         let places: Vec<String> = blocked.map(|w| at(w.path, w.name.to_string())).collect();
         return places.join("; ");
     }

@@ -4,8 +4,8 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
 use selvedge_explore::{
-    Access, Body, Bounds, Engine, Exploration, Lock, Place, Rmw, Verdict, Word, at_rest, choose,
-    explore, fail, join, note, shared_state, spawn,
+    Access, Body, Bounds, Engine, Exploration, If, Lock, Place, Rmw, Verdict, Word, at_rest,
+    choose, explore, fail, join, note, shared_state, spawn,
 };
 use selvedge_trace::{Action, Context, Name, Rule};
 
@@ -60,7 +60,7 @@ fn contended(n: usize, limit: u64) -> Body {
             spawn("task", HERE, move || {
                 for round in 0..2 {
                     let access = Access::relaxed("cmpxchg");
-                    if bit.update_if(access, |seen| (seen == 0).then_some(1)).is_ok() {
+                    if bit.update_if(If::Equals(0), Rmw::Swap(1), access).is_ok() {
                         let value = counter.load(Access::relaxed("read")) + 1;
                         counter.store(value, Access::relaxed("write"));
                         if value == limit {

@@ -1,7 +1,7 @@
 //! `atomic_t`. Documentation/atomic_t.txt: a void form orders nothing, a form that returns a value
 //! is a full barrier on both sides, a conditional form is one only if it happens.
 
-use selvedge_explore::{Access, Rmw};
+use selvedge_explore::{Access, If, Rmw};
 use selvedge_trace::{Name, Order};
 
 use crate::Var;
@@ -109,22 +109,18 @@ pub fn atomic_xchg(v: &Atomic, new: i64) -> i64 {
 /// `atomic_cmpxchg(v, old, new)`: returns what was there. Full barrier if it happened, nothing if
 /// not.
 pub fn atomic_cmpxchg(v: &Atomic, old: i64, new: i64) -> i64 {
-    let change = |seen: u64| (seen as i64 == old).then_some(new as u64);
-    match v.0.0.update_if(full("atomic_cmpxchg"), change) {
-        Ok(seen) | Err(seen) => seen as i64,
-    }
+    atomic_cmpxchg_ordered(v, old, new, Order::Full, "atomic_cmpxchg")
 }
 
 /// `atomic_add_unless(v, n, unless)`: true, and a full barrier, if it was added; nothing if not.
 pub fn atomic_add_unless(v: &Atomic, n: i64, unless: i64) -> bool {
-    let change = |seen: u64| (seen as i64 != unless).then_some(seen.wrapping_add(n as u64));
-    v.0.0.update_if(full("atomic_add_unless"), change).is_ok()
+    let unless = If::Differs(unless as u64);
+    v.0.0.update_if(unless, Rmw::Add(n as u64), full("atomic_add_unless")).is_ok()
 }
 
 /// `atomic_inc_not_zero(v)`.
 pub fn atomic_inc_not_zero(v: &Atomic) -> bool {
-    let change = |seen: u64| (seen != 0).then_some(seen.wrapping_add(1));
-    v.0.0.update_if(full("atomic_inc_not_zero"), change).is_ok()
+    v.0.0.update_if(If::Differs(0), Rmw::Add(1), full("atomic_inc_not_zero")).is_ok()
 }
 
 /// `atomic_fetch_add` and the other value-returning forms with a suffix: `_relaxed`, `_acquire`,
@@ -141,8 +137,8 @@ pub fn atomic_cmpxchg_ordered(
     order: Order,
     primitive: &'static str,
 ) -> i64 {
-    let change = |seen: u64| (seen as i64 == old).then_some(new as u64);
-    match v.0.0.update_if(Access::relaxed(primitive).order(order), change) {
+    let access = Access::relaxed(primitive).order(order);
+    match v.0.0.update_if(If::Equals(old as u64), Rmw::Swap(new as u64), access) {
         Ok(seen) | Err(seen) => seen as i64,
     }
 }

@@ -1,7 +1,7 @@
 //! Bits of a flags word (Documentation/atomic_bitops.txt). A step is about its bit alone: steps on
 //! different bits of one word are independent, but for the forms with two underscores.
 
-use selvedge_explore::{Access, Rmw, Word};
+use selvedge_explore::{Access, If, Rmw, Word};
 use selvedge_trace::{Bit, Name, Order};
 
 /// A word of flags: `folio->flags`, `bh->b_state`.
@@ -71,8 +71,7 @@ pub fn test_and_clear_bit(bit: Bit, flags: &Flags) -> bool {
 /// set before.
 pub fn test_and_set_bit_lock(bit: Bit, flags: &Flags) -> bool {
     let access = on(bit, "test_and_set_bit_lock").order(Order::Acquire);
-    let change = |seen: u64| (seen & bit.mask() == 0).then_some(seen | bit.mask());
-    flags.0.update_if(access, change).is_err()
+    flags.0.update_if(If::Clear(bit.mask()), Rmw::Or(bit.mask()), access).is_err()
 }
 
 /// `clear_bit_unlock(bit, flags)`: release.
@@ -114,9 +113,7 @@ pub fn xor_unlock_and_set_is_negative_byte(
     let access = Access::relaxed("xor_unlock_is_negative_byte")
         .bits(bit.mask() | too.mask() | waiters.mask())
         .order(Order::Release);
-    match flags.0.update_if(access, |seen| Some(seen ^ (bit.mask() | too.mask()))) {
-        Ok(seen) | Err(seen) => seen & waiters.mask() != 0,
-    }
+    flags.0.update(Rmw::Xor(bit.mask() | too.mask()), access) & waiters.mask() != 0
 }
 
 /// [`xor_unlock_is_negative_byte`] without its ordering: for a mutant.
@@ -127,6 +124,6 @@ pub fn xor_unlock_relaxed(bit: Bit, waiters: Bit, flags: &Flags) -> bool {
 
 /// `test_and_set_bit_lock()` without its acquire: for a mutant.
 pub fn test_and_set_bit_relaxed(bit: Bit, flags: &Flags) -> bool {
-    let change = |seen: u64| (seen & bit.mask() == 0).then_some(seen | bit.mask());
-    flags.0.update_if(on(bit, "test_and_set_bit_lock"), change).is_err()
+    let access = on(bit, "test_and_set_bit_lock");
+    flags.0.update_if(If::Clear(bit.mask()), Rmw::Or(bit.mask()), access).is_err()
 }

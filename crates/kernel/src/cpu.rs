@@ -4,9 +4,10 @@
 //! `local_irq_disable` order nothing that another CPU sees; they keep other tasks, or interrupts
 //! too, off this CPU. Each CPU has two exclusions, taken in the order preempt, irq:
 //!
-//! - under an SC engine every step of a task passes both exclusions of its CPU, so that nobody
-//!   takes a step on a CPU whose task has preemption off, or beneath an interrupt handler;
-//! - under loom the regions are mutexes. Steps outside regions are not excluded from a handler's:
+//! - where steps pass locks (`Abilities::steps_pass_locks`) every step of a task passes both
+//!   exclusions of its CPU, so that nobody takes a step on a CPU whose task has preemption off, or
+//!   beneath an interrupt handler;
+//! - elsewhere (loom) the regions are mutexes. Steps outside regions are not excluded from a handler's:
 //!   that adds interleavings that a CPU does not have, and takes none away.
 //!
 //! Left out: migration of tasks between CPUs, nested interrupts.
@@ -15,8 +16,8 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex as Private};
 
-use selvedge_explore::{Lock, Place, current_context, current_cpu, is_weak, me, spawn};
-use selvedge_trace::{Context, Name};
+use selvedge_explore::{Lock, Place, abilities, current_context, current_cpu, me, spawn};
+use selvedge_trace::{Class, Context, IRQ, PREEMPT};
 
 use crate::{KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, fail};
 
@@ -44,8 +45,8 @@ impl Cpus {
     /// spinlocks and local locks sleep, and neither turns preemption or interrupts off.
     pub fn new(count: usize, preempt_rt: bool) -> Cpus {
         let cpu = |cpu| Cpu {
-            preempt: Arc::new(Lock::new(Name::new("cpu.preempt").on(cpu))),
-            irq: Arc::new(Lock::new(Name::new("cpu.irq").on(cpu))),
+            preempt: Arc::new(Lock::of_class(PREEMPT.on(cpu), Class::Preempt)),
+            irq: Arc::new(Lock::of_class(IRQ.on(cpu), Class::Irq)),
             preempt_count: AtomicU32::new(0),
             irq_depth: AtomicU32::new(0),
             reader_sections: Private::default(),
@@ -178,15 +179,15 @@ impl Cpus {
         }
     }
 
-    /// Interrupts off implies that nobody preempts. Under an SC engine `irq` alone says so, since
-    /// other tasks' steps pass it; under loom the task must take both.
+    /// Interrupts off implies that nobody preempts. Where other tasks' steps pass `irq` it alone says
+    /// so; elsewhere the task must take both.
     pub(crate) fn irq_off(&self, primitive: &'static str) {
         if in_interrupt() {
             return;
         }
         let cpu = self.here();
         if !is_mine(&cpu.irq) {
-            if is_weak() {
+            if !abilities().steps_pass_locks {
                 self.preempt_off(primitive);
             }
             cpu.irq.lock(primitive);
@@ -204,7 +205,7 @@ impl Cpus {
         }
         if cpu.irq_depth.fetch_sub(1, Relaxed) == 1 {
             cpu.irq.unlock(primitive);
-            if is_weak() {
+            if !abilities().steps_pass_locks {
                 self.preempt_on(primitive);
             }
         }

@@ -1,9 +1,9 @@
 //! The kernel's primitives under the kernel's names, each with the ordering that the Linux-kernel
 //! memory model (LKMM) gives it.
 //!
-//! Every step passes one gate: the operations of [`selvedge_explore::Word`], `Lock` and `Token`
-//! announce it to the engine, take it, and record it. Nothing else here switches tasks, and nothing
-//! else is recorded.
+//! Every step passes one gate, by way of [`selvedge_explore::Word`], `Lock` and `Token`: nothing else
+//! here switches tasks, and nothing else but remarks is recorded. A primitive that an engine cannot
+//! render like the others asks for its [`selvedge_explore::Abilities`].
 //!
 //! | primitive                                              | ordering                               | file          |
 //! |--------------------------------------------------------|----------------------------------------|---------------|
@@ -54,7 +54,8 @@ pub use rcu::*;
 pub use refs::*;
 pub use rules::*;
 pub use sched::*;
-pub use selvedge_explore::{Rmw, choose, enter, fail, fail_about, join};
-pub use selvedge_trace::{Bit, Context, Name, Order, Rule};
+pub use selvedge_explore::edits;
+pub use selvedge_explore::{Rmw, choose, enter, enter_waker, fail, fail_about, join, join_all};
+pub use selvedge_trace::{Bit, Context, NOBODY_WAITS_FOR_EVER, Name, Order, Rule};
 pub use smp::*;
 pub use workqueue::*;

@@ -1,6 +1,6 @@
 //! Variables that are accessed with `READ_ONCE` and its kin, and plain ones.
 
-use selvedge_explore::{Access, Word};
+use selvedge_explore::{Access, If, Rmw, Word};
 use selvedge_trace::{Name, Order};
 
 /// A shared variable of up to 64 bits.
@@ -61,18 +61,18 @@ pub fn plain_write(var: &Var, value: u64) {
 
 /// `data_race(var)`: a plain read that is meant to race, and said to be. Orders nothing.
 pub fn data_race(var: &Var) -> u64 {
-    var.0.load(Access::relaxed("data_race"))
+    var.0.load(Access::relaxed("data_race").racy())
 }
 
 /// `xchg(&var, value)`: full barrier on both sides.
 pub fn xchg(var: &Var, value: u64) -> u64 {
-    var.0.update(selvedge_explore::Rmw::Swap(value), Access::relaxed("xchg").order(Order::Full))
+    var.0.update(Rmw::Swap(value), Access::relaxed("xchg").order(Order::Full))
 }
 
 /// `cmpxchg(&var, old, new)`: returns what was there. Full barrier if it happened, nothing if not.
 pub fn cmpxchg(var: &Var, old: u64, new: u64) -> u64 {
     let access = Access::relaxed("cmpxchg").order(Order::Full);
-    match var.0.update_if(access, |seen| (seen == old).then_some(new)) {
+    match var.0.update_if(If::Equals(old), Rmw::Swap(new), access) {
         Ok(seen) | Err(seen) => seen,
     }
 }

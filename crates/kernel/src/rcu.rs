@@ -8,7 +8,7 @@
 //! section).
 //! Source: Documentation/RCU/Design/Memory-Ordering, kernel/rcu/tree.c `synchronize_rcu()`, 6.12.
 
-use selvedge_explore::{enter, fence, is_weak};
+use selvedge_explore::{abilities, enter, fence};
 use selvedge_trace::Order;
 
 use crate::{Cpus, Var, might_sleep, preempt_disable, preempt_enable, smp_load_acquire};
@@ -59,11 +59,12 @@ fn wait_for_readers(cpus: &Cpus, function: &'static str) {
         if cpu == smp_processor_id() {
             continue;
         }
-        // A section under interrupts off holds `irq`; under loom it holds `preempt` as well.
+        // A section under interrupts off holds `irq`; where steps do not pass locks, `preempt` as
+        // well.
         let preempt = cpus.preempt_of(cpu);
         preempt.lock("wait for preempt-off section of");
         preempt.unlock("end of preempt-off section of");
-        if !is_weak() {
+        if abilities().steps_pass_locks {
             let irq = cpus.irq_of(cpu);
             irq.lock("wait for irq-off section of");
             irq.unlock("end of irq-off section of");

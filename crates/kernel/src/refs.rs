@@ -2,7 +2,7 @@
 //! that "the count is one too high" can be answered with a name. Likewise, who sleeps on which bit.
 
 use selvedge_explore::note;
-use selvedge_trace::{Action, BitWait, Name};
+use selvedge_trace::{Action, BitWait, Name, Rule};
 
 use crate::{Atomic, Bit, Flags};
 
@@ -21,9 +21,10 @@ pub fn rebooked(counter: &Atomic, from: Name, to: Name) {
     note(Action::Hand(from, to), counter.object(), counter.name());
 }
 
-/// The task is about to sleep until `bit` of `flags` is clear; `told_by`: see [`BitWait::told_by`].
-pub fn awaits(bit: Bit, flags: &Flags, told_by: [u32; 2]) {
-    let wait = BitWait { mask: bit.mask(), bit: bit.name, told_by };
+/// The task is about to sleep until `bit` of `flags` is clear. `told_by`: see [`BitWait::told_by`];
+/// `if_forgotten`: the rule that is broken if it sleeps for ever although the bit is clear.
+pub fn awaits(bit: Bit, flags: &Flags, told_by: [u32; 2], if_forgotten: Rule) {
+    let wait = BitWait { mask: bit.mask(), bit: bit.name, told_by, if_forgotten };
     note(Action::Awaits(wait), flags.object(), flags.name());
 }
 

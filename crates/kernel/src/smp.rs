@@ -1,13 +1,13 @@
 //! Inter-processor interrupts.
 //!
-//! Under an SC engine the handler is a task of its own that takes the target CPU's interrupt
-//! exclusion: it begins at any step of that CPU at which interrupts are on, and nobody else takes a
-//! step there until it ends. Under loom the sender runs it in place, holding the same exclusion: it
+//! Where the engine has interrupts the handler is a task of its own that takes the target CPU's
+//! interrupt exclusion: it begins at any step of that CPU at which interrupts are on, and nobody else
+//! takes a step there until it ends. Elsewhere (loom) the sender runs it in place, holding the same exclusion: it
 //! waits for the handler anyway, so that the only interleavings left out are those of two handlers
 //! of one call with each other.
 //! Source: kernel/smp.c `smp_call_function_many_cond()`, 5.11 and 6.12.
 
-use selvedge_explore::{enter, fence, is_weak, join, spawn, under};
+use selvedge_explore::{Interrupts, abilities, enter, fence, join, spawn, unable, under};
 use selvedge_trace::{Context, Order};
 
 use crate::{Cpus, local_irq_restore, local_irq_save, preempt_disable, preempt_enable};
@@ -53,7 +53,7 @@ fn send(cpus: &Cpus, cpu: usize, func: impl Fn() + Send + 'static) -> Option<usi
         func();
         irq.unlock("irq_exit");
     };
-    if is_weak() {
+    if abilities().interrupts == Interrupts::None {
         under(cpu, Context::Irq, place.passes, handler);
         return None;
     }
@@ -61,13 +61,16 @@ fn send(cpus: &Cpus, cpu: usize, func: impl Fn() + Send + 'static) -> Option<usi
 }
 
 /// An interrupt hits `cpu` at some step of it at which interrupts are on, or while it is idle.
-/// Returns the handler's task. SC engines only: loom has no interrupts.
+/// Returns the handler's task. Undecided under an engine that has no interrupts (loom).
 pub fn interrupt(
     cpus: &Cpus,
     cpu: usize,
     name: &str,
     func: impl FnOnce() + Send + 'static,
 ) -> usize {
+    if abilities().interrupts == Interrupts::None {
+        unable(format!("{name} is an interrupt, and this engine has none"));
+    }
     let irq = cpus.irq_of(cpu);
     spawn(name, cpus.place(cpu, Context::Irq), move || {
         irq.lock("irq_enter");

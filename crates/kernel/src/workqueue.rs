@@ -2,15 +2,19 @@
 //!
 //! Every queued item runs in a kworker task of its CPU, in process context. Two items of a CPU may
 //! interleave, which a pool does only when one sleeps: more interleavings than the kernel has,
-//! never fewer. Under loom the item runs where it is flushed, by the task that waits for it: between
-//! the queueing and the flush nothing else happens in the scenarios that are run there.
+//! never fewer. Under an engine that has no tasks to spare (loom: `WorkItems::AtFlush`) the item runs
+//! where it is flushed, by the task that waits for it: between the queueing and the flush nothing else
+//! happens in the scenarios that are run there. An item that nobody flushes would not run there at
+//! all, so that such a scenario is undecided.
 //! Left out: cancellation, delayed work, rescuers, `max_active`.
 //! Source: kernel/workqueue.c `__queue_work()`, `process_one_work()`, `flush_work()`, 6.12.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex as Private};
 
-use selvedge_explore::{Access, Lock, Rmw, Word, enter, is_weak, join, spawn, under};
+use selvedge_explore::{
+    Access, Lock, Rmw, Word, WorkItems, abilities, enter, join, made_up, put_off, spawn, under,
+};
 use selvedge_trace::{Context, Name, Order};
 
 use crate::{
@@ -35,7 +39,8 @@ struct Item {
     /// one at a time.
     pool: Lock,
     func: Private<Option<WorkFn>>,
-    /// The kworker of the last queueing, plus 1; 0 if there was none. Under loom: the CPU.
+    /// The kworker of the last queueing, plus 1; 0 if there was none. If work runs where it is
+    /// flushed: the CPU.
     worker: AtomicUsize,
 }
 
@@ -84,8 +89,15 @@ pub fn queue_work_on(cpus: &Cpus, cpu: usize, work: &Work) -> bool {
     if item.data.update(Rmw::Or(PENDING), access) & PENDING != 0 {
         return false;
     }
-    if is_weak() {
+    if abilities().work == WorkItems::AtFlush {
         item.worker.store(cpu + 1, Relaxed);
+        put_off(
+            item.data.object(),
+            format!(
+                "{} is queued and never flushed, and this engine runs work where it is flushed",
+                item.name
+            ),
+        );
         return true;
     }
     item.pool.lock("raw_spin_lock");
@@ -117,9 +129,10 @@ pub fn flush_work(cpus: &Cpus, work: &Work) {
     let _in = enter("flush_work");
     might_sleep(cpus, "flush_work");
     let item = &work.0;
-    if is_weak() {
+    if abilities().work == WorkItems::AtFlush {
         let cpu = item.worker.swap(0, Relaxed);
         if cpu > 0 {
+            made_up(item.data.object());
             let place = cpus.place(cpu - 1, Context::Kworker);
             under(cpu - 1, Context::Kworker, place.passes, || {
                 // The kworker runs on that CPU: what preempt-off regions of it did before comes

@@ -7,7 +7,7 @@ use crate::lex::Place;
 pub struct Test {
     /// The name after `C`.
     pub name: String,
-    /// `Result:` of the comment: `Never`, `Sometimes`, `Always`, `DEADLOCK`.
+    /// `Result:` of a comment: `Never`, `Sometimes`, `Always`, `DEADLOCK`.
     pub result: Option<String>,
     /// Initial values of locations: a number, or the address of a location.
     pub(crate) initial: Vec<(String, Value)>,
@@ -103,4 +103,6 @@ pub enum Operand {
     Number(i64),
     /// The address of a location.
     Address(String),
+    /// A register of a process.
+    Register(usize, String),
 }

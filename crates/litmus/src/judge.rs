@@ -10,7 +10,8 @@ use crate::interpret::{Observed, State};
 /// A judged test.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judged {
-    /// `Never`, `Sometimes`, `Always`, or `DEADLOCK`.
+    /// `Never`, `Sometimes`, `Always`, or `DEADLOCK`; `Fault` if a process did what none may do,
+    /// and `Undecided` if the search was cut short before it showed anything.
     pub observation: &'static str,
     /// How many final states satisfy the condition.
     pub positive: usize,
@@ -29,8 +30,12 @@ pub enum Agreement {
     FalseAlarm,
     /// Not observed, though LKMM allows it: the engine cannot see it.
     Blind,
+    /// Not observed, as LKMM has it, but not all executions were run: within this bound.
+    Within(String),
     /// The search was cut short.
     Undecided(String),
+    /// A process did what none may do: the test, or the interpreter, is wrong.
+    Fault(String),
     /// The file does not say.
     NothingExpected,
 }
@@ -41,7 +46,9 @@ impl fmt::Display for Agreement {
             Agreement::Agrees => f.write_str("agrees"),
             Agreement::FalseAlarm => f.write_str("FALSE ALARM"),
             Agreement::Blind => f.write_str("blind"),
+            Agreement::Within(bound) => write!(f, "agrees within {bound}"),
             Agreement::Undecided(why) => write!(f, "undecided: {why}"),
+            Agreement::Fault(what) => write!(f, "fault: {what}"),
             Agreement::NothingExpected => f.write_str("nothing expected"),
         }
     }
@@ -54,40 +61,60 @@ pub fn judge(test: &Test, observed: &Observed) -> Judged {
     let positive = kept.iter().filter(|state| holds(&test.condition, state, observed)).count();
     let negative = kept.len() - positive;
     let observation = match (positive, negative) {
+        _ if observed.fault.is_some() => "Fault",
         _ if observed.verdict == Verdict::Violated => "DEADLOCK",
+        // Both kinds of states were seen: no more executions change that.
+        (1.., 1..) => "Sometimes",
+        _ if matches!(observed.verdict, Verdict::Undecided(_)) => "Undecided",
         (0, _) => "Never",
         (_, 0) => "Always",
-        _ => "Sometimes",
     };
-    let agreement = agreement(test, observed, observation);
+    let agreement = agreement(test, observed, observation, positive);
     Judged { observation, positive, negative, agreement }
 }
 
-fn agreement(test: &Test, observed: &Observed, found: &str) -> Agreement {
-    let Some(expected) = test.result.as_deref() else { return Agreement::NothingExpected };
-    // "Never" of `~exists` and "Always" of `forall` say that the bad state is not reached.
-    let is_forall = test.quantifier == Quantifier::Forall;
-    let is_bad = |word: &str| match word {
-        "Sometimes" => true,
-        "Always" => !is_forall,
-        "Never" => is_forall,
-        _ => false,
+fn agreement(test: &Test, observed: &Observed, found: &str, positive: usize) -> Agreement {
+    if let Some(fault) = &observed.fault {
+        return Agreement::Fault(fault.clone());
+    }
+    let cut = match &observed.verdict {
+        Verdict::Undecided(why) => Some(Agreement::Undecided(why.clone())),
+        Verdict::HoldsWithin(bound) => Some(Agreement::Within(bound.clone())),
+        Verdict::Holds | Verdict::Violated => None,
     };
-    let is_deadlock = |word: &str| word.eq_ignore_ascii_case("deadlock");
-    if is_deadlock(expected) || is_deadlock(found) {
-        return match (is_deadlock(expected), is_deadlock(found)) {
-            (true, true) => Agreement::Agrees,
-            (true, false) => Agreement::Blind,
+    let Some(expected) = test.result.as_deref() else {
+        let is_undecided = found == "Undecided";
+        return cut.filter(|_| is_undecided).unwrap_or(Agreement::NothingExpected);
+    };
+    if expected == "DEADLOCK" || found == "DEADLOCK" {
+        return match (expected, found) {
+            ("DEADLOCK", "DEADLOCK") => Agreement::Agrees,
+            // What was not found may be beyond the cut.
+            ("DEADLOCK", _) => cut.unwrap_or(Agreement::Blind),
             _ => Agreement::FalseAlarm,
         };
     }
-    match (is_bad(expected), is_bad(found), &observed.verdict) {
-        (false, true, _) => Agreement::FalseAlarm,
-        (true, true, _) => Agreement::Agrees,
-        // What was not found may be beyond the cut.
-        (_, false, Verdict::Undecided(why)) => Agreement::Undecided(why.clone()),
-        (true, false, _) => Agreement::Blind,
-        (false, false, _) => Agreement::Agrees,
+    // "Never" of `~exists` and "Always" of `forall` say that the bad state is not reached.
+    let is_forall = test.quantifier == Quantifier::Forall;
+    let is_expected = match expected {
+        "Sometimes" => true,
+        "Always" => !is_forall,
+        _ => is_forall,
+    };
+    let is_found = match found {
+        "Sometimes" => true,
+        "Always" => !is_forall,
+        "Never" => is_forall,
+        _ => !is_forall && positive > 0,
+    };
+    match (is_expected, is_found) {
+        (false, true) => Agreement::FalseAlarm,
+        (true, true) => Agreement::Agrees,
+        (true, false) => match cut {
+            Some(Agreement::Undecided(why)) => Agreement::Undecided(why),
+            _ => Agreement::Blind,
+        },
+        (false, false) => cut.unwrap_or(Agreement::Agrees),
     }
 }
 
@@ -96,6 +123,9 @@ fn holds(condition: &Condition, state: &State, observed: &Observed) -> bool {
         let wanted = match operand {
             Operand::Number(number) => Some(*number),
             Operand::Address(of) => observed.addresses.get(of).copied(),
+            Operand::Register(process, register) => {
+                state.get(&format!("{process}:{register}")).copied()
+            }
         };
         state.get(name).copied() == wanted
     };

@@ -1,23 +1,26 @@
 //! The kernel's C dialect of litmus tests, as herd7 reads it.
 //!
 //! ```text
+//! (* comments *)
 //! C name
+//! Cycle=..., "a title": whatever stands before the brace is skipped
 //! { initial values }
 //! P0(int *x, spinlock_t *l) { statements }
-//! filter (condition)  locations [x; 0:r1]  exists (condition)
+//! locations [x; 0:r1]  filter (condition)  exists (condition)
 //! ```
 
 use crate::ast::{Condition, Expr, Kind, Operand, Process, Quantifier, Statement, Test, Value};
-use crate::lex::{Place, SyntaxError, Token, tokens};
+use crate::lex::{Place, Scanned, SyntaxError, Token, scan};
 
 /// Nesting beyond this is refused, so that no input exhausts the stack.
 const DEPTH_MAX: usize = 64;
+/// More operators in one expression or condition are refused, for the same reason.
+const OPERATORS_MAX: usize = 200;
 
 /// Parses a test.
 pub fn parse(text: &str) -> Result<Test, SyntaxError> {
-    let (name, rest, line) = header(text)?;
-    let (tokens, comments) = tokens(rest, line)?;
-    let mut parser = Parser { tokens, at: 0, depth: 0 };
+    let Scanned { name, tokens, comments } = scan(text)?;
+    let mut parser = Parser { tokens, at: 0, depth: 0, operators: 0 };
     let mut registers = Vec::new();
     let initial = parser.initial(&mut registers)?;
     let mut processes = Vec::new();
@@ -27,34 +30,30 @@ pub fn parse(text: &str) -> Result<Test, SyntaxError> {
     if processes.is_empty() {
         return Err(parser.expected("the first process, `P0(...)`"));
     }
-    let filter = parser.filter()?;
-    parser.locations()?;
+    let filter = parser.filter_and_locations()?;
     let (quantifier, condition) = parser.final_condition()?;
     if parser.peek() != &Token::End {
         return Err(parser.expected("the end of the file"));
     }
-    let result = result_of(&comments);
+    let result = result_of(&comments)?;
     Ok(Test { name, result, initial, registers, processes, filter, quantifier, condition })
 }
 
-/// `C name`, the rest, and the line where that begins.
-fn header(text: &str) -> Result<(String, &str, usize), SyntaxError> {
-    let mut offset = 0;
-    for (number, line) in text.split_inclusive('\n').enumerate() {
-        offset += line.len();
-        let place = Place { line: number + 1, column: 1 };
-        match line.trim().strip_prefix("C ") {
-            Some(name) => return Ok((name.trim().into(), &text[offset..], number + 2)),
-            None if line.trim().is_empty() => {}
-            None => return Err(SyntaxError::new(place, "expected `C name` in the first line")),
+/// What a comment says after `Result:`.
+fn result_of(comments: &str) -> Result<Option<String>, SyntaxError> {
+    let after = comments.split("Result:").nth(1);
+    let Some(word) = after.and_then(|after| after.split_whitespace().next()) else {
+        return Ok(None);
+    };
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let known = ["Never", "Sometimes", "Always", "DEADLOCK"];
+    match known.into_iter().find(|known| known.eq_ignore_ascii_case(word)) {
+        Some(known) => Ok(Some(known.into())),
+        None => {
+            let message = format!("`Result: {word}` is none of {}", known.join(", "));
+            Err(SyntaxError::new(Place::default(), message))
         }
     }
-    Err(SyntaxError::new(Place { line: 1, column: 1 }, "expected `C name`, found nothing"))
-}
-
-fn result_of(comments: &str) -> Option<String> {
-    let after = comments.split("Result:").nth(1)?;
-    after.split_whitespace().next().map(|word| word.trim_matches(['*', ',', '.']).into())
 }
 
 fn is_process(word: &str, number: usize) -> bool {
@@ -65,6 +64,8 @@ struct Parser {
     tokens: Vec<(Token, Place)>,
     at: usize,
     depth: usize,
+    /// How many operators the expression or condition has.
+    operators: usize,
 }
 
 type Parsed<T> = Result<T, SyntaxError>;
@@ -142,6 +143,31 @@ impl Parser {
         result
     }
 
+    /// Counts an operator of the expression or condition.
+    fn operator(&mut self) -> Parsed<()> {
+        self.operators += 1;
+        if self.operators > OPERATORS_MAX {
+            let message = format!("more than {OPERATORS_MAX} operators");
+            return Err(SyntaxError::new(self.place(), message));
+        }
+        Ok(())
+    }
+
+    /// `0:` or `P0:`, before the name of a register.
+    fn process_of_register(&mut self) -> Option<usize> {
+        let number = match self.peek() {
+            Token::Number(number) => usize::try_from(*number).unwrap_or(usize::MAX),
+            Token::Word(word) => word.strip_prefix('P')?.parse().ok()?,
+            _ => return None,
+        };
+        let has_colon = self.tokens.get(self.at + 1).map(|(token, _)| token);
+        if has_colon != Some(&Token::Symbol(":")) {
+            return None;
+        }
+        self.at += 2;
+        Some(number)
+    }
+
     /// `{ x=1; 0:r1=2; int y = 2; int *p = &x; p=x; spinlock_t l; atomic_t a = ATOMIC_INIT(1); }`
     fn initial(
         &mut self,
@@ -153,12 +179,9 @@ impl Parser {
             if self.accept(";") {
                 continue;
             }
-            if let Token::Number(process) = *self.peek() {
-                self.at += 1;
-                self.require(":")?;
+            if let Some(process) = self.process_of_register() {
                 let register = self.word("the name of a register")?;
                 self.require("=")?;
-                let process = usize::try_from(process).unwrap_or(usize::MAX);
                 registers.push((process, register, self.initial_value()?));
                 continue;
             }
@@ -254,6 +277,7 @@ impl Parser {
     }
 
     fn statement(&mut self) -> Parsed<Vec<Statement>> {
+        self.operators = 0;
         if self.accept(";") {
             return Ok(Vec::new());
         }
@@ -333,6 +357,7 @@ impl Parser {
         let mut left = self.binary(level + 1)?;
         while let Some(&operator) = operators.iter().find(|o| self.peek() == &Token::Symbol(o)) {
             self.at += 1;
+            self.operator()?;
             let right = self.binary(level + 1)?;
             left = Expr::Binary(operator, Box::new(left), Box::new(right));
         }
@@ -385,14 +410,21 @@ impl Parser {
         Ok(arguments)
     }
 
-    fn filter(&mut self) -> Parsed<Option<Condition>> {
-        if self.accept_word("filter") { self.condition(0).map(Some) } else { Ok(None) }
+    /// In either order, as often as they come; the last filter counts.
+    fn filter_and_locations(&mut self) -> Parsed<Option<Condition>> {
+        let mut filter = None;
+        loop {
+            if self.accept_word("filter") {
+                filter = Some(self.condition(0)?);
+            } else if self.accept_word("locations") {
+                self.locations()?;
+            } else {
+                return Ok(filter);
+            }
+        }
     }
 
     fn locations(&mut self) -> Parsed<()> {
-        if !self.accept_word("locations") {
-            return Ok(());
-        }
         self.require("[")?;
         while !self.accept("]") {
             if self.peek() == &Token::End {
@@ -404,6 +436,7 @@ impl Parser {
     }
 
     fn final_condition(&mut self) -> Parsed<(Quantifier, Condition)> {
+        self.operators = 0;
         let quantifier = match self.peek() {
             Token::Symbol("~") => {
                 self.at += 1;
@@ -420,6 +453,8 @@ impl Parser {
                 self.at += 1;
                 Quantifier::Forall
             }
+            // As herd has it: nothing is asked.
+            Token::End => return Ok((Quantifier::Forall, Condition::True)),
             _ => return Err(self.expected("`exists`, `~exists` or `forall`")),
         };
         Ok((quantifier, self.condition(0)?))
@@ -432,6 +467,7 @@ impl Parser {
         let symbol = ["\\/", "/\\"][level];
         let mut left = self.condition(level + 1)?;
         while self.accept(symbol) {
+            self.operator()?;
             let right = Box::new(self.condition(level + 1)?);
             left = match level {
                 0 => Condition::Or(Box::new(left), right),
@@ -453,11 +489,11 @@ impl Parser {
         if self.accept_word("true") {
             return Ok(Condition::True);
         }
-        if let Token::Number(process) = *self.peek() {
-            self.at += 1;
-            self.require(":")?;
+        if self.accept_word("false") {
+            return Ok(Condition::Not(Box::new(Condition::True)));
+        }
+        if let Some(process) = self.process_of_register() {
             let register = self.word("the name of a register")?;
-            let process = usize::try_from(process).unwrap_or(usize::MAX);
             return self.compare(|operand| Condition::Register(process, register, operand));
         }
         let bracketed = self.accept("[");
@@ -474,10 +510,14 @@ impl Parser {
         if !is_negated && !self.accept("==") {
             self.require("=")?;
         }
-        let condition = make(match self.initial_value()? {
-            Value::Number(number) => Operand::Number(number),
-            Value::Address(name) => Operand::Address(name),
-        });
+        let operand = match self.process_of_register() {
+            Some(process) => Operand::Register(process, self.word("the name of a register")?),
+            None => match self.initial_value()? {
+                Value::Number(number) => Operand::Number(number),
+                Value::Address(name) => Operand::Address(name),
+            },
+        };
+        let condition = make(operand);
         Ok(if is_negated { Condition::Not(Box::new(condition)) } else { condition })
     }
 }

@@ -1,5 +1,6 @@
-//! Our own litmus tests: for each primitive a strong twin and a weak one, with the verdict that LKMM
-//! gives and why (in each file's comment). loom agrees with all; an SC engine raises no false alarm.
+//! Our own litmus tests: for each primitive a strong twin and a weak one, with the verdict that
+//! LKMM gives and why (in each file's comment). loom agrees with all; an SC engine raises no false
+//! alarm.
 
 use std::fs;
 use std::path::Path;
@@ -59,7 +60,9 @@ fn an_observation_that_contradicts_the_file_is_a_false_alarm() {
     assert_eq!(agreement(&test, Engine::Loom), Agreement::FalseAlarm);
 }
 
-const EXAMPLE: &str = "C example\n{ int x = 1; p=x; 0:r9=3; }\nP0(int *x, int **p)\n{\n\tint r0;\n\n\tr0 = READ_ONCE(*x);\n\tif (r0 == 1 && r0 + 1 != r9)\n\t\tWRITE_ONCE(*x, r0);\n}\nfilter (true)\nlocations [x; 0:r0]\nforall (0:r0=1 \\/ ~(x=2))\n";
+const EXAMPLE: &str = "C example\n{ int x = 1; p=x; 0:r9=3; }\nP0(int *x, int **p)\n{\n\tint r0;\n\n\t\
+     r0 = READ_ONCE(*x);\n\tif (r0 == 1 && r0 + 1 != r9)\n\t\tWRITE_ONCE(*x, r0);\n}\n\
+     filter (true)\nlocations [x; 0:r0]\nforall (0:r0=1 \\/ ~(x=2))\n";
 
 #[test]
 fn an_error_names_line_column_and_construct() {
@@ -85,7 +88,7 @@ fn an_error_names_line_column_and_construct() {
         error("READ_ONCE(*x)", "READ_ONCE(*x, 1)").0,
         "7:7: READ_ONCE() has 1 arguments, found 2"
     );
-    assert_eq!(error("C example", "example").0, "1:1: expected `C name` in the first line");
+    assert_eq!(error("C example", "example").0, "1:1: expected `C name`, found `example`");
     assert_eq!(error("{ int", "(* { int").0, "2:1: a comment that is not closed");
     let deep = format!("{}x{}", "(".repeat(10_000), ")".repeat(10_000));
     assert_eq!(
@@ -94,8 +97,12 @@ fn an_error_names_line_column_and_construct() {
     );
 }
 
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn no_text_makes_the_parser_panic(text in ".{0,200}") {
@@ -106,9 +113,11 @@ proptest! {
     fn no_soup_of_tokens_makes_the_parser_panic(
         soup in prop::collection::vec(
             prop_oneof![
-                Just("P0"), Just("("), Just(")"), Just("{"), Just("}"), Just("int"), Just("*"), Just("x"),
+                Just("P0"), Just("("), Just(")"), Just("{"), Just("}"), Just("int"), Just("*"),
+                Just("x"),
                 Just(";"), Just("="), Just("if"), Just("exists"), Just("0"), Just(":"), Just("/\\"),
-                Just("~"), Just("READ_ONCE"), Just(","), Just("["), Just("filter"), Just("-"), Just("!"),
+                Just("~"), Just("READ_ONCE"), Just(","), Just("["), Just("filter"), Just("-"),
+                Just("!"),
             ],
             0..60,
         )
@@ -117,11 +126,14 @@ proptest! {
     }
 
     #[test]
-    fn no_change_of_a_test_makes_the_parser_panic(at in 0..400usize, with in ".{0,3}", cut in 0..6usize) {
+    fn no_change_of_a_test_makes_the_parser_panic(
+        at in 0..400usize, with in ".{0,3}", cut in 0..6usize
+    ) {
         let chars: Vec<char> = EXAMPLE.chars().collect();
         let at = at.min(chars.len());
         let after = (at + cut).min(chars.len());
-        let text: String = chars[..at].iter().chain(&with.chars().collect::<Vec<_>>()).chain(&chars[after..]).collect();
+        let with: Vec<char> = with.chars().collect();
+        let text: String = chars[..at].iter().chain(&with).chain(&chars[after..]).collect();
         if let Ok(test) = parse(&text) {
             let few = Bounds { executions_max: 20, ..Bounds::PROOF };
             let _ = observe(&test, Engine::Dpor, &few);

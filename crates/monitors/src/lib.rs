@@ -24,7 +24,8 @@ pub use held_folios::{HeldFolios, WAITING_MIGRATION_HOLDS_ITS_PAIR};
 pub use ledger::{Ledger, REFERENCES_BALANCE};
 pub use lock_order::{LOCKS_HAVE_ONE_ORDER, LockOrder};
 pub use races::{PLAIN_ACCESSES_DO_NOT_RACE, Races};
-pub use wait_graph::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER, WaitGraph};
+pub use selvedge_trace::NOBODY_WAITS_FOR_EVER;
+pub use wait_graph::WaitGraph;
 
 use selvedge_trace::{Monitor, Rule};
 

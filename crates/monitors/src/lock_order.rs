@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
-use selvedge_trace::{Action, Execution, Finding, Monitor, Name, Rule};
+use selvedge_trace::{Action, Class, Execution, Finding, Monitor, Name, Rule};
 
 /// The rule of the lock order.
 pub const LOCKS_HAVE_ONE_ORDER: Rule = Rule("locks are taken in one order");
@@ -15,7 +15,7 @@ pub const LOCKS_HAVE_ONE_ORDER: Rule = Rule("locks are taken in one order");
 /// instances of one class may be kept by other means, and is no finding.
 ///
 /// Try-locks wait for nobody and add no edge to what they take; what they hold counts. The
-/// exclusions of a CPU (`cpu.preempt`, `cpu.irq`) are no locks: nobody else can wait for them while
+/// exclusions of a CPU ([`Class::is_exclusion`]) are no locks: nobody else can wait for them while
 /// a task of that CPU runs. They do count as guards.
 #[derive(Default)]
 pub struct LockOrder {
@@ -33,8 +33,10 @@ struct Use {
     path: String,
 }
 
-fn is_exclusion(name: Name) -> bool {
-    name.text.starts_with("cpu.")
+/// A lock that a task holds.
+struct Held {
+    lock: u32,
+    class: Class,
 }
 
 impl Monitor for LockOrder {
@@ -43,24 +45,26 @@ impl Monitor for LockOrder {
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
-        let mut held: BTreeMap<u8, Vec<u32>> = BTreeMap::new();
+        let mut held: BTreeMap<u8, Vec<Held>> = BTreeMap::new();
         for event in execution.events {
             let mine = held.entry(event.task).or_default();
             match event.action {
                 Action::Lock | Action::TryLock => {
                     self.names.insert(event.object, event.name);
-                    if event.action == Action::Lock && !is_exclusion(event.name) {
-                        for &first in mine.iter().filter(|first| !is_exclusion(self.names[first])) {
+                    if event.action == Action::Lock && !event.class.is_exclusion() {
+                        for first in mine.iter().filter(|held| !held.class.is_exclusion()) {
                             let who = execution.tasks[usize::from(event.task)].name.clone();
-                            let guards = mine.iter().copied().filter(|&l| l != first).collect();
+                            let guards = mine.iter().map(|held| held.lock);
+                            let guards = guards.filter(|&lock| lock != first.lock).collect();
                             let path = execution.paths.functions(event.path).join(" > ");
                             let used = Use { task: event.task, who, guards, path };
-                            self.edges.entry((first, event.object)).or_default().insert(used);
+                            let edge = (first.lock, event.object);
+                            self.edges.entry(edge).or_default().insert(used);
                         }
                     }
-                    mine.push(event.object);
+                    mine.push(Held { lock: event.object, class: event.class });
                 }
-                Action::Unlock => mine.retain(|&lock| lock != event.object),
+                Action::Unlock => mine.retain(|held| held.lock != event.object),
                 _ => {}
             }
         }

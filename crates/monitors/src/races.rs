@@ -10,10 +10,6 @@ use selvedge_trace::{Action, Context, Event, Execution, Finding, Monitor, Order,
 /// The rule of the race detector.
 pub const PLAIN_ACCESSES_DO_NOT_RACE: Rule = Rule("plain accesses do not race");
 
-/// The primitive of a read that is meant to race: it is no side of a report, and orders nothing, as
-/// for KCSAN.
-const MEANT_TO_RACE: &str = "data_race";
-
 /// Finds two accesses of different tasks to one object, at least one a write and at least one plain
 /// (unmarked), neither of which happens before the other: what KCSAN_STRICT calls a data race.
 /// Those of `data_race()` are left out. Not
@@ -185,7 +181,8 @@ impl Clocks {
 
     fn access(&mut self, index: usize, event: &Event, me: usize) -> Option<usize> {
         let kind = kind(event.action)?;
-        if event.primitive == MEANT_TO_RACE {
+        // One that is meant to race is no side of a report, and orders nothing, as for KCSAN.
+        if event.racy {
             return None;
         }
         let is_full = event.action == Action::Update && event.order == Order::Full;

@@ -11,13 +11,9 @@ use std::collections::BTreeMap;
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::DiGraph;
-use selvedge_trace::{Action, BitWait, End, Event, Execution, Finding, Monitor, Rule, Waiting};
-
-/// The rule of the wait graph.
-pub const NOBODY_WAITS_FOR_EVER: Rule = Rule("no task waits for ever");
-/// The same, of who sleeps on a folio lock that is free.
-pub const NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO: Rule =
-    Rule("no task sleeps on a folio that is unlocked and that nobody owes a wake-up for");
+use selvedge_trace::{
+    Action, BitWait, End, Event, Execution, Finding, Monitor, NOBODY_WAITS_FOR_EVER, Waiting,
+};
 
 /// Explains deadlocks: the cycle, or whom nobody will wake.
 #[derive(Default)]
@@ -35,14 +31,11 @@ impl Monitor for WaitGraph {
         // The scenario's main waits for everybody; it is never the reason.
         let guilty: Vec<&Wait> = waits
             .iter()
-            .filter(|w| w.waiting.primitive != "join" || cycle.contains(&w.waiting.task))
+            .filter(|w| w.waiting.end_of.is_none() || cycle.contains(&w.waiting.task))
             .collect();
         let message = guilty.iter().map(|w| w.explain(execution)).collect::<Vec<_>>().join("; ");
         let missed = guilty.iter().filter_map(|w| w.missed()).max_by_key(|(_, event)| *event);
-        let rule = match missed {
-            Some((bit, _)) if bit.bit == "PG_locked" => NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
-            _ => NOBODY_WAITS_FOR_EVER,
-        };
+        let rule = missed.map_or(NOBODY_WAITS_FOR_EVER, |(bit, _)| bit.if_forgotten);
         let last = || execution.events.iter().rposition(|event| !event.action.is_note());
         let event = missed.map_or_else(last, |(_, event)| event);
         Some(Finding { rule, message, event })
@@ -143,13 +136,17 @@ fn holder(events: &[Event], object: u32) -> Option<(u8, usize)> {
     (event.action != Action::Unlock).then_some((event.task, index))
 }
 
-/// The bit that a sleeping task queued itself for last, if it sleeps in the same function.
+/// The bit that a sleeping task queued itself for last, if it has not left the function in which it
+/// did, and sleeps until somebody wakes it for that.
 fn asleep_on(execution: &Execution<'_>, waiting: &Waiting) -> Option<(Event, BitWait)> {
     let queued =
         |event: &&Event| event.task == waiting.task && matches!(event.action, Action::Awaits(_));
     let note = execution.events.iter().rev().find(queued)?;
     match note.action {
-        Action::Awaits(wait) if execution.paths.leave(waiting.path) == note.path => {
+        Action::Awaits(wait)
+            if wait.told_by.contains(&waiting.object)
+                && execution.paths.is_within(waiting.path, note.path) =>
+        {
             Some((*note, wait))
         }
         _ => None,
@@ -197,12 +194,8 @@ fn why_forgotten(
     let Some(cleared) = cleared else { return "nobody ever set it".into() };
     let by = execution.events[cleared].task;
     let who = name(execution, by);
-    let is_walk = |event: &&Event| {
-        let functions = execution.paths.functions(event.path);
-        functions.contains(&"folio_wake_bit") || functions.contains(&"wake_up_bit")
-    };
     let after = execution.events[cleared + 1..].iter().filter(|event| event.task == by);
-    let walk: Vec<&Event> = after.take_while(is_walk).collect();
+    let walk: Vec<&Event> = after.take_while(|event| event.in_waker).collect();
     if walk.is_empty() {
         return format!("{who} cleared it last and saw no mark of a sleeper");
     }

@@ -3,11 +3,12 @@
 mod common;
 
 use common::{GUARD, event, tasks, waits};
-use selvedge_monitors::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER, WaitGraph};
+use selvedge_monitors::{NOBODY_WAITS_FOR_EVER, WaitGraph};
 use selvedge_trace::{
-    Action, BitWait, End, Event, Execution, Finding, Monitor, PathId, Paths, Waiting,
+    Action, BitWait, End, Event, Execution, Finding, Monitor, PathId, Paths, Rule, Waiting,
 };
 
+const NOBODY_SLEEPS_ON_A_FREE_LOCK: Rule = Rule("nobody sleeps on a free lock");
 const LOCKED: u64 = 1;
 const FLAGS: u32 = 3;
 const ENTRY: u32 = 10;
@@ -35,13 +36,18 @@ impl Folio {
 
     fn awaits(&self, task: u8) -> Event {
         let told_by = [ENTRY + u32::from(task), ENTRY + 10 + u32::from(task)];
-        let wait = BitWait { mask: LOCKED, bit: "PG_locked", told_by };
+        let wait = BitWait {
+            mask: LOCKED,
+            bit: "PG_locked",
+            told_by,
+            if_forgotten: NOBODY_SLEEPS_ON_A_FREE_LOCK,
+        };
         Event { path: self.waits, ..event(task, Action::Awaits(wait), FLAGS) }
     }
 
     fn tells(&self, task: u8, sleeper: u8) -> Event {
         let object = ENTRY + u32::from(sleeper);
-        Event { path: self.wakes, ..event(task, Action::Write, object) }
+        Event { path: self.wakes, in_waker: true, ..event(task, Action::Write, object) }
     }
 
     fn hang(&self, events: &[Event], sleepers: &[u8]) -> Finding {
@@ -63,7 +69,7 @@ fn a_sleeper_whose_wake_up_went_to_another_is_explained() {
     let (lock, unlock) = (f.change(0, 0, LOCKED), f.change(0, LOCKED, 0));
     let events = [lock, f.awaits(1), f.awaits(2), unlock, f.tells(0, 1)];
     let finding = f.hang(&events, &[2]);
-    assert_eq!((finding.rule, finding.event), (NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, Some(3)));
+    assert_eq!((finding.rule, finding.event), (NOBODY_SLEEPS_ON_A_FREE_LOCK, Some(3)));
     assert_eq!(
         finding.message,
         "CPU2 task2 sleeps on PG_locked of object[3], which is clear: CPU0 task0 cleared it last \
@@ -79,7 +85,7 @@ fn a_sleeper_that_was_not_seen_is_told_from_one_that_was_passed_by() {
     let (lock, unlock) = (f.change(0, 0, LOCKED), f.change(0, LOCKED, 0));
     let unseen = f.hang(&[lock, unlock, f.awaits(2)], &[2]);
     assert!(unseen.message.ends_with("saw no mark of a sleeper"), "{}", unseen.message);
-    let looks = Event { path: f.wakes, ..event(0, Action::Lock, GUARD) };
+    let looks = Event { path: f.wakes, in_waker: true, ..event(0, Action::Lock, GUARD) };
     let passed_by = f.hang(&[lock, unlock, looks, f.awaits(2)], &[2]);
     assert!(passed_by.message.ends_with("found nobody to wake"), "{}", passed_by.message);
 }
@@ -93,5 +99,22 @@ fn a_bit_that_is_set_is_held_by_whom_it_was_given_to() {
     assert_eq!(
         finding.message,
         "CPU2 task2 sleeps on PG_locked of object[3], set by CPU1 task1 since the scenario()"
+    );
+}
+
+/// The function that queues itself may call others that sleep, as `io_schedule()` does.
+#[test]
+fn a_sleeper_may_sleep_in_a_function_further_down() {
+    let mut f = Folio::new();
+    let io_schedule = f.paths.enter(f.waits, "io_schedule");
+    f.sleeps = f.paths.enter(io_schedule, "schedule");
+    let (lock, unlock) = (f.change(0, 0, LOCKED), f.change(0, LOCKED, 0));
+    let finding = f.hang(&[lock, unlock, f.awaits(2)], &[2]);
+    assert_eq!(finding.rule, NOBODY_SLEEPS_ON_A_FREE_LOCK);
+    f.sleeps = f.paths.enter(PathId::ROOT, "schedule");
+    assert_eq!(
+        f.hang(&[lock, unlock, f.awaits(2)], &[2]).rule,
+        NOBODY_WAITS_FOR_EVER,
+        "it has left"
     );
 }

@@ -8,7 +8,7 @@ use selvedge_monitors::{
     REFERENCES_BALANCE, Races, WaitGraph, for_rule,
 };
 use selvedge_trace::{
-    Action, Bit, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths, Rule,
+    Action, Bit, Class, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths, Rule,
 };
 
 fn count(task: u8, new: u64) -> Event {
@@ -60,6 +60,20 @@ fn a_cycle_of_lock_orders_is_found_though_no_execution_ran_into_it() {
     assert!(evidence.contains("task1 takes object[0] while it holds object[1]"), "{evidence}");
     assert_eq!(order_of(&[nested(0, A, B), nested(1, A, B)]), None, "one order");
     assert_eq!(order_of(&[nested(0, A, B), nested(0, B, A)]), None, "one task");
+}
+
+/// What an object is called says nothing of what it is.
+#[test]
+fn exclusions_of_a_cpu_are_told_by_their_class() {
+    let of = |class, name| {
+        let events = [nested(0, A, B), nested(1, B, A)];
+        let classed = |e: Event| Event { class, name: Name { text: name, ..e.name }, ..e };
+        events.map(|events| events.into_iter().map(classed).collect())
+    };
+    for class in [Class::Preempt, Class::Irq] {
+        assert_eq!(order_of(&of(class, "excludes")), None, "{class:?}");
+    }
+    assert!(order_of(&of(Class::Lock, "cpu.hotplug.lock")).is_some());
 }
 
 #[test]
@@ -158,11 +172,11 @@ fn a_claim_asks_for_the_race_detector_by_its_rule() {
 /// KCSAN leaves both sides alone; `READ_ONCE()` in its place is a side (access-marking.txt).
 #[test]
 fn a_read_that_is_meant_to_race_is_not_reported() {
-    let look = |primitive| Event { primitive, ..event(1, Action::Read, A) };
+    let look = |racy| Event { racy, ..event(1, Action::Read, A) };
     for order in [[0, 1], [1, 0]] {
-        let events = |primitive| order.map(|at| [event(0, WRITE, A), look(primitive)][at]);
-        assert_eq!(race(&events("data_race")), None);
-        assert_eq!(race(&events("READ_ONCE")), Some(1));
+        let events = |racy| order.map(|at| [event(0, WRITE, A), look(racy)][at]);
+        assert_eq!(race(&events(true)), None);
+        assert_eq!(race(&events(false)), Some(1));
     }
 }
 

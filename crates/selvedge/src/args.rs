@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::format::{CheckFormat, Report};
+
 /// A model checker for the locking of the Linux memory manager.
 ///
 /// Without a command: checks every claim with its default engine and prints what is proven.
 #[derive(Parser, Debug)]
-#[command(name = "selvedge", version, disable_help_subcommand = true)]
+#[command(name = "selvedge", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
 pub struct Args {
     /// Print every step at the gate to stderr: `trace`, or a filter as in RUST_LOG.
     #[arg(long, global = true, value_name = "FILTER")]
@@ -18,6 +20,13 @@ pub struct Args {
     #[command(subcommand)]
     pub command: Option<Command>,
 }
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  every verdict is the expected one
+  1  a violation, or another unexpected verdict
+  2  wrong usage, bad input, or something cannot be written
+  3  undecided: a limit was hit, or it was interrupted";
 
 /// What to do.
 #[derive(Subcommand, Debug)]
@@ -30,14 +39,18 @@ pub enum Command {
     Litmus(LitmusArgs),
     /// What differs between two trees: functions, decisions, verdicts.
     Diff(DiffArgs),
+    /// Which modelled functions a patch touches, and which claims exercise them.
+    Patch(PatchArgs),
     /// Print a counterexample that `check --out` wrote.
     Show(ShowArgs),
 }
 
 /// `selvedge check`
 #[derive(clap::Args, Debug, Default)]
+#[command(after_help = EXIT_CODES)]
 pub struct CheckArgs {
-    /// Rows whose name `subsystem::rule::scenario::tree::engine` contains one of these.
+    /// Which rows: whole parts of their names `subsystem::rule::scenario::tree::engine`, as a scenario
+    /// or a rule; if no row has such a part, any text in the name or in the rule's sentence.
     pub filters: Vec<String>,
     /// Only this tree.
     #[arg(long = "tree", value_name = "TREE")]
@@ -47,23 +60,43 @@ pub struct CheckArgs {
     pub engines: Vec<String>,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub format: CheckFormat,
+    /// Write the same rows to a file too, as `junit=out.xml`. May be given several times.
+    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    pub reports: Vec<Report>,
     /// Write every counterexample to this directory, as JSON and as a table.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// So many rows at a time, and so many threads for a long one, at least 1; all cores if not
+    /// So many rows at a time, and so many threads for a long one, 1 to 1024; all cores if not
     /// given. What is found does not depend on it.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = workers)]
     pub workers: Option<NonZeroUsize>,
     /// After a violation search on, and count them all by rule and place. Not under loom.
     #[arg(long)]
     pub keep_going: bool,
     /// Give a row up (undecided) after so many executions.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number)]
     pub max_executions: Option<u64>,
     /// Give a row up (undecided) after so many seconds.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = whole_number)]
     pub max_seconds: Option<u64>,
+    /// Give up (undecided) all rows that are not decided so many seconds after the start.
+    #[arg(long, value_name = "SECONDS", value_parser = whole_number)]
+    pub max_time: Option<u64>,
+}
+
+/// More threads than this help nobody, and exhaust some machines.
+const WORKERS_MAX: usize = 1024;
+
+fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    let number = text.parse::<NonZeroUsize>().ok().filter(|n| n.get() <= WORKERS_MAX);
+    number.ok_or_else(|| {
+        format!("expected a number from 1 to {WORKERS_MAX}; leave `--workers` out for all cores")
+    })
+}
+
+fn whole_number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a whole number; leave it out for no limit".into())
 }
 
 /// `selvedge diff`
@@ -79,8 +112,25 @@ pub struct DiffArgs {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// Give a scenario up (undecided) after so many executions.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number)]
     pub max_executions: Option<u64>,
+}
+
+/// `selvedge patch`
+#[derive(clap::Args, Debug)]
+pub struct PatchArgs {
+    /// Patches: from `git format-patch`, a diff, an mbox, or a mail that quotes one; `-` for stdin.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Find the functions in the C text of this kernel tree, rather than from the hunks alone.
+    #[arg(long, value_name = "DIR")]
+    pub kernel: Option<PathBuf>,
+    /// Check the claims that exercise the functions, each with its default engine.
+    #[arg(long)]
+    pub check: bool,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// `selvedge list`
@@ -107,7 +157,7 @@ pub struct ShowArgs {
     pub output: Option<PathBuf>,
 }
 
-/// How to print.
+/// How to print a list or a difference.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Format {
     /// For reading.
@@ -154,6 +204,12 @@ pub struct LitmusArgs {
     /// Under this engine: loom and dpor, if not given.
     #[arg(long = "engine", value_name = "ENGINE")]
     pub engines: Vec<String>,
+    /// Stop each test and engine after so many executions.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub max_executions: u64,
+    /// Stop each test and engine after so many seconds; then the result depends on the machine.
+    #[arg(long, value_name = "N")]
+    pub max_seconds: Option<u64>,
     /// How to print; a table of all tests for a README with `card`.
     #[arg(long, value_enum, default_value_t)]
     pub format: LitmusFormat,

@@ -1,18 +1,20 @@
 //! `selvedge check`: runs the rows on all cores and prints what came of them.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use selvedge_explore::Bounds;
+use selvedge_explore::{Bounds, Verdict};
 use selvedge_proofs::{Outcome as Judged, Row, check};
-use selvedge_trace::{table, to_json};
+use selvedge_trace::to_json;
 
-use crate::args::{CheckArgs, Format};
+use crate::args::CheckArgs;
 use crate::error::Failure;
+use crate::format::{CheckFormat, Totals, evidence, step_summary};
+use crate::interrupt::Interrupt;
 use crate::progress::Meter;
 use crate::select::{Selected, select};
-use crate::{Outcome, Status, matrix, output, report, threads};
+use crate::{Outcome, Status, output, threads};
 
 /// Checks what the arguments name.
 pub fn run(args: &CheckArgs) -> Outcome {
@@ -20,59 +22,138 @@ pub fn run(args: &CheckArgs) -> Outcome {
     if let Some(dir) = &args.out {
         output::prepare_dir(dir)?;
     }
-    let rows = check_all(&selected, args)?;
-    if let Some(dir) = &args.out {
-        for row in &rows {
-            if let Some(cx) = &row.exploration.counterexample {
-                let stem = row.name().replace("::", ".");
-                output::write_file(&dir.join(format!("{stem}.json")), &to_json(cx))?;
-                output::write_file(&dir.join(format!("{stem}.txt")), &table(cx))?;
-            }
-        }
+    for report in &args.reports {
+        output::prepare_file(&report.file)?;
     }
-    let text = match args.format {
-        Format::Text => matrix::text(&rows),
-        Format::Json => report::json(&rows),
-    };
-    output::print(&text)?;
+    let (rows, written) = check_all(&selected, args)?;
+    // What was found is printed even if it cannot be written.
+    let written = written.and_then(|()| write_reports(&rows, args));
+    output::print(&args.format.render(&rows))?;
+    written?;
     Ok(status(&rows))
 }
 
-fn status(rows: &[Row]) -> Status {
-    let any = |is: fn(&Judged) -> bool| rows.iter().any(|row| is(&row.outcome));
-    if any(|outcome| matches!(outcome, Judged::Unexpected(_))) {
-        Status::Unexpected
-    } else if any(|outcome| matches!(outcome, Judged::Undecided(_))) {
-        Status::Undecided
-    } else {
-        Status::AsExpected
+fn write_reports(rows: &[Row], args: &CheckArgs) -> Result<(), Failure> {
+    for report in &args.reports {
+        output::write_file(&report.file, &report.format.render(rows))?;
+    }
+    // GitHub names the file of the step's summary.
+    let summary = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|name| !name.is_empty());
+    if let (CheckFormat::Github, Some(file)) = (args.format, summary) {
+        let file = Path::new(&file);
+        let already = fs::metadata(file).map_or(0, |known| known.len() as usize);
+        output::append(file, &step_summary(rows, already))?;
+    }
+    Ok(())
+}
+
+/// How a check of these rows ended.
+pub fn status(rows: &[Row]) -> Status {
+    let totals = Totals::of(rows);
+    match (totals.unexpected, totals.undecided) {
+        (0, 0) => Status::AsExpected,
+        (0, _) => Status::Undecided,
+        (_, _) => Status::Unexpected,
     }
 }
 
-/// Checks the rows, as many at a time as there are workers; the result is in their order.
+/// Checks the rows, as many at a time as there are workers; the result is in their order. Besides:
+/// whether the counterexamples could be written.
 ///
 /// Each row may have all workers besides, since the last row that is left is often a long one. That
 /// they are more than the cores then for a while costs next to nothing.
-fn check_all(selected: &[Selected], args: &CheckArgs) -> Result<Vec<Row>, Failure> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGINT, interrupted.clone())
-        .map_err(|error| Failure::new(format!("cannot catch Ctrl-C: {error}")))?;
+pub fn check_all(
+    selected: &[Selected],
+    args: &CheckArgs,
+) -> Result<(Vec<Row>, Result<(), Failure>), Failure> {
+    let interrupt = Interrupt::catch()?;
     let meter = Meter::new(selected.len());
     let workers = args.workers.map_or_else(threads::cores, usize::from);
-    let rows = threads::on_each(selected, workers, |&(claim, engine)| {
+    let limits = Limits::from_now(args);
+    let checked = threads::on_each(selected, workers, |&(claim, engine)| {
         let bounds = Bounds {
             executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
-            time_max: args.max_seconds.map(Duration::from_secs),
             keep_going: args.keep_going,
             workers,
-            interrupted: Some(interrupted.clone()),
+            interrupted: Some(interrupt.flag()),
             progress: Some(meter.of_row(&claim.name(engine))),
             ..Bounds::PROOF
         };
-        let row = check(claim, engine, &bounds);
+        let row = match interrupt.is_set() {
+            true => not_begun((claim, engine), &bounds, "an interrupt from outside"),
+            false => limits.check((claim, engine), &bounds),
+        };
         meter.row_done();
-        row
+        let written = match &args.out {
+            Some(dir) => write_counterexample(dir, &row),
+            None => Ok(()),
+        };
+        (row, written)
     });
     meter.finish();
-    Ok(rows)
+    let (rows, written): (Vec<Row>, Vec<Result<(), Failure>>) = checked.into_iter().unzip();
+    Ok((rows, written.into_iter().collect()))
+}
+
+/// How long a row may take, and all of them together.
+struct Limits {
+    row: Option<Duration>,
+    all: Option<Duration>,
+    started: Instant,
+}
+
+impl Limits {
+    fn from_now(args: &CheckArgs) -> Limits {
+        Limits {
+            row: args.max_seconds.map(Duration::from_secs),
+            all: args.max_time.map(Duration::from_secs),
+            started: Instant::now(),
+        }
+    }
+
+    /// Checks the row in the time that is left for it.
+    fn check(&self, (claim, engine): Selected, bounds: &Bounds) -> Row {
+        let Some(all) = self.all else {
+            return check(claim, engine, &Bounds { time_max: self.row, ..bounds.clone() });
+        };
+        let left = all.saturating_sub(self.started.elapsed());
+        let limit = format!("the limit of {} s for all rows", all.as_secs());
+        if left.is_zero() {
+            return not_begun((claim, engine), bounds, &limit);
+        }
+        if self.row.is_some_and(|row| row <= left) {
+            return check(claim, engine, &Bounds { time_max: self.row, ..bounds.clone() });
+        }
+        let row = check(claim, engine, &Bounds { time_max: Some(left), ..bounds.clone() });
+        // The engine says how long *it* had.
+        let said = format!("the limit of {} s", left.as_secs());
+        if row.exploration.verdict.bound() == Some(&said) { undecided(row, &limit) } else { row }
+    }
+}
+
+/// The row as one execution leaves it, undecided for this reason.
+fn not_begun((claim, engine): Selected, bounds: &Bounds, why: &str) -> Row {
+    let bounds = Bounds { executions_max: 0, interrupted: None, progress: None, ..bounds.clone() };
+    let row = check(claim, engine, &bounds);
+    if matches!(row.outcome, Judged::Undecided(_)) { undecided(row, why) } else { row }
+}
+
+fn undecided(mut row: Row, why: &str) -> Row {
+    row.exploration.verdict = Verdict::Undecided(why.into());
+    row.outcome = Judged::Undecided(why.into());
+    row
+}
+
+/// Writes what shows that the row is violated; if nothing does, what an earlier check wrote is removed.
+fn write_counterexample(dir: &Path, row: &Row) -> Result<(), Failure> {
+    let stem = row.name().replace("::", ".");
+    let (json, text) = (dir.join(format!("{stem}.json")), dir.join(format!("{stem}.txt")));
+    match &row.exploration.counterexample {
+        Some(cx) => output::write_file(&json, &to_json(cx))?,
+        None => output::remove_file(&json)?,
+    }
+    match evidence(row) {
+        Some(evidence) => output::write_file(&text, &evidence),
+        None => output::remove_file(&text),
+    }
 }

@@ -1,12 +1,12 @@
-//! `selvedge diff`: what a patch changes, on one screen: functions, decisions, and every verdict
-//! that comes out differently.
+//! `selvedge diff`: what a patch changes, on one screen: commits, functions, decisions, and every
+//! verdict that comes out differently.
 
 use std::fmt::Write;
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict};
-use selvedge_models::Tree;
+use selvedge_models::{Commit, Decision, Tree};
 use selvedge_proofs::{Claim, explore_in, rows};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{DiffArgs, Format};
 use crate::select::tree;
@@ -87,17 +87,42 @@ fn verdict(claim: &Claim, seen: &Exploration) -> String {
     }
 }
 
+/// The commits that the one tree has and the other has not.
+fn commits_of_one(pair: [&'static Tree; 2]) -> [Vec<&'static Commit>; 2] {
+    let [a, b] = pair.map(Tree::commits);
+    let only = |these: &[&'static Commit], others: &[&'static Commit]| {
+        let is_missing = |commit: &&&'static Commit| !others.contains(commit);
+        these.iter().filter(is_missing).copied().collect()
+    };
+    [only(&a, &b), only(&b, &a)]
+}
+
+/// The decisions that differ, in both trees.
+fn changed(pair: [&'static Tree; 2]) -> Vec<(Decision, Decision)> {
+    let [a, b] = pair.map(Tree::decisions);
+    a.into_iter().zip(b).filter(|(a, b)| a != b).collect()
+}
+
 fn text(pair: [&'static Tree; 2], compared: &[Compared]) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail; so below.
     for tree in pair {
         let _ = writeln!(out, "{:20} {}", tree.name, tree.about);
     }
+    out.push_str("\nCommits:\n");
+    let [gone, new] = commits_of_one(pair);
+    for (sign, commits) in [("-", &gone), ("+", &new)] {
+        for commit in commits {
+            let _ = writeln!(out, "  {sign} {}", commit.line());
+        }
+    }
+    if gone.is_empty() && new.is_empty() {
+        out.push_str("  none\n");
+    }
     out.push_str("\nFunctions and decisions:\n");
-    let [a, b] = pair.map(Tree::decisions);
-    let changed: Vec<_> = a.iter().zip(&b).filter(|(a, b)| a != b).collect();
+    let changed = changed(pair);
     for (a, b) in &changed {
-        let _ = writeln!(out, "  {:12} {:22} {} -> {}", a.file, a.name, a.value, b.value);
+        let _ = writeln!(out, "  {:19} {:18} {} -> {}", a.file, a.name, a.value, b.value);
     }
     if changed.is_empty() {
         out.push_str("  none\n");
@@ -114,9 +139,16 @@ fn text(pair: [&'static Tree; 2], compared: &[Compared]) -> String {
 }
 
 fn json(pair: [&'static Tree; 2], compared: &[Compared]) -> String {
-    let [a, b] = pair.map(Tree::decisions);
-    let decisions: Vec<_> = (a.iter().zip(&b))
-        .filter(|(a, b)| a != b)
+    let [gone, new] = commits_of_one(pair);
+    let commits: Vec<_> = (gone.into_iter().map(|commit| ("from", commit)))
+        .chain(new.into_iter().map(|commit| ("to", commit)))
+        .map(|(only_in, commit)| {
+            let mut commit = commit_json(commit);
+            commit["only_in"] = only_in.into();
+            commit
+        })
+        .collect();
+    let decisions: Vec<_> = (changed(pair).iter())
         .map(|(a, b)| json!({ "file": a.file, "name": a.name, "from": a.value, "to": b.value }))
         .collect();
     let verdicts: Vec<_> = (compared.iter())
@@ -127,6 +159,13 @@ fn json(pair: [&'static Tree; 2], compared: &[Compared]) -> String {
         })
         .collect();
     let whole = json!({ "schema": "selvedge-diff/1", "from": pair[0].name, "to": pair[1].name,
-                        "decisions": decisions, "verdicts": verdicts, "compared": compared.len() });
+                        "commits": commits, "decisions": decisions, "verdicts": verdicts,
+                        "compared": compared.len() });
     serde_json::to_string_pretty(&whole).expect("plain data") + "\n"
+}
+
+/// A commit, in reports.
+pub fn commit_json(commit: &Commit) -> Value {
+    json!({ "hash": commit.hash, "title": commit.title, "since": commit.since,
+            "stable": commit.stable })
 }

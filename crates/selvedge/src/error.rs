@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::output;
+
 /// A line that says what was expected, and what to do.
 #[derive(Debug)]
 pub struct Failure(String);
@@ -42,9 +44,10 @@ pub fn near(name: &str, known: &[String]) -> Vec<String> {
     scored.into_iter().take(5).map(|(_, name)| name.clone()).collect()
 }
 
+/// What comes from a file or an argument may hold what a terminal takes for commands.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&output::printable(&self.0))
     }
 }
 

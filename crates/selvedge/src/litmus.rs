@@ -1,4 +1,5 @@
-//! `selvedge litmus`: runs litmus tests, and compares what an engine observes with what the files say.
+//! `selvedge litmus`: runs litmus tests, and compares what an engine observes with what the files
+//! say.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use selvedge_explore::{Bounds, Engine};
-use selvedge_litmus::{Agreement, Judged, SyntaxError, Test, judge, observe, parse};
+use selvedge_litmus::{Agreement, Judged, SyntaxError, judge, observe, parse};
 
 use crate::args::{LitmusArgs, LitmusFormat};
 use crate::error::Failure;
@@ -34,7 +35,7 @@ pub fn run(args: &LitmusArgs) -> Outcome {
         Ok((file.as_path(), text))
     });
     let texts = texts.collect::<Result<Vec<(&Path, String)>, Failure>>()?;
-    let lines = run_all(&texts, &engines);
+    let lines = run_all(&texts, &engines, &bounds(args));
     let text = match args.format {
         LitmusFormat::Herd => herd(&lines),
         LitmusFormat::Card => card(&lines, &engines),
@@ -51,25 +52,32 @@ pub fn run(args: &LitmusArgs) -> Outcome {
 fn status(lines: &[Line]) -> Status {
     let judged = || lines.iter().filter_map(|line| line.results.as_ref().ok()).flatten();
     let any = |is: fn(&Agreement) -> bool| judged().any(|(_, judged)| is(&judged.agreement));
-    if lines.iter().any(|line| line.results.is_err()) {
+    if lines.iter().any(|line| line.results.is_err())
+        || any(|agreement| matches!(agreement, Agreement::Fault(_)))
+    {
         Status::BadInput
     } else if any(|agreement| *agreement == Agreement::FalseAlarm) {
         Status::Unexpected
-    } else if any(|agreement| matches!(agreement, Agreement::Undecided(_))) {
+    } else if any(|a| matches!(a, Agreement::Undecided(_) | Agreement::Within(_))) {
         Status::Undecided
     } else {
         Status::AsExpected
     }
 }
 
-fn run_all(texts: &[(&Path, String)], engines: &[Engine]) -> Vec<Line> {
+fn bounds(args: &LitmusArgs) -> Bounds {
+    let time_max = args.max_seconds.map(Duration::from_secs);
+    Bounds { executions_max: args.max_executions, time_max, ..Bounds::PROOF }
+}
+
+fn run_all(texts: &[(&Path, String)], engines: &[Engine], bounds: &Bounds) -> Vec<Line> {
     // loom maps and unmaps a stack for every task of every execution. Two threads that do so make
     // the kernel interrupt both CPUs each time: together they are slower than one after the other.
     let workers = if engines.contains(&Engine::Loom) { 1 } else { threads::cores() };
-    threads::on_each(texts, workers, |(file, text)| run_one(file, text, engines))
+    threads::on_each(texts, workers, |(file, text)| run_one(file, text, engines, bounds))
 }
 
-fn run_one(file: &Path, text: &str, engines: &[Engine]) -> Line {
+fn run_one(file: &Path, text: &str, engines: &[Engine], bounds: &Bounds) -> Line {
     let file = file.display().to_string();
     let parsed = parse(text);
     let (name, expected) = match &parsed {
@@ -77,15 +85,11 @@ fn run_one(file: &Path, text: &str, engines: &[Engine]) -> Line {
         Err(_) => (file.clone(), "-".into()),
     };
     let results = parsed.and_then(|test| {
-        let results = engines.iter().map(|&engine| Ok((engine, run_under(&test, engine)?)));
+        let under = |engine| Ok((engine, judge(&test, &observe(&test, engine, bounds)?)));
+        let results = engines.iter().map(|&engine| under(engine));
         results.collect()
     });
     Line { file, name, expected, results }
-}
-
-fn run_under(test: &Test, engine: Engine) -> Result<Judged, SyntaxError> {
-    let bounds = Bounds { time_max: Some(Duration::from_secs(60)), ..Bounds::PROOF };
-    Ok(judge(test, &observe(test, engine, &bounds)?))
 }
 
 /// Writing to a string cannot fail, here and below.
@@ -98,7 +102,8 @@ fn herd(lines: &[Line]) -> String {
             let (name, expected) = (&line.name, &line.expected);
             let _ = writeln!(
                 out,
-                "Observation {name} {observation} {positive} {negative}  ({engine}; expected {expected}: {agreement})"
+                "Observation {name} {observation} {positive} {negative}  \
+                 ({engine}; expected {expected}: {agreement})"
             );
         }
     }
@@ -122,11 +127,14 @@ fn card(lines: &[Line], engines: &[Engine]) -> String {
         let count = |is: fn(&Agreement) -> bool| lines.iter().filter_map(cell).filter(&is).count();
         let _ = writeln!(
             out,
-            "\n{engine}: {} agree, {} blind, {} false alarms, {} undecided, {} unsupported.",
+            "\n{engine}: {} agree, {} agree within a bound, {} blind, {} false alarms, \
+             {} undecided, {} faults, {} unsupported.",
             count(|a| *a == Agreement::Agrees),
+            count(|a| matches!(a, Agreement::Within(_))),
             count(|a| *a == Agreement::Blind),
             count(|a| *a == Agreement::FalseAlarm),
             count(|a| matches!(a, Agreement::Undecided(_))),
+            count(|a| matches!(a, Agreement::Fault(_))),
             lines.iter().filter(|line| line.results.is_err()).count(),
         );
     }

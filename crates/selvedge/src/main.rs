@@ -7,49 +7,58 @@ mod args;
 mod check;
 mod diff;
 mod error;
+mod format;
+mod interrupt;
+mod kernel_file;
 mod list;
 mod litmus;
-mod matrix;
 mod output;
+mod patch;
 mod progress;
-mod report;
 mod select;
 mod show;
 mod threads;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, CheckArgs, Command};
 use crate::error::Failure;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    start_log(args.log.as_deref());
     answer_for_aborts();
-    let result = match args.command {
-        None => check::run(&CheckArgs::default()),
-        Some(Command::Check(args)) => check::run(&args),
-        Some(Command::Diff(args)) => diff::run(&args),
-        Some(Command::List(args)) => list::run(&args),
-        Some(Command::Litmus(args)) => litmus::run(&args),
-        Some(Command::Show(args)) => show::run(&args),
-    };
+    let result = start_log(args.log.as_deref()).and_then(|()| run(args.command));
     match result {
         Ok(status) => ExitCode::from(status as u8),
         Err(failure) => {
-            eprintln!("selvedge: {failure}");
+            output::tell(&format!("selvedge: {failure}"));
             ExitCode::from(2)
         }
     }
 }
 
-/// A model that panics while it unwinds aborts the process: say what that means, and exit as
-/// undecided rather than by a signal.
+fn run(command: Option<Command>) -> Outcome {
+    match command {
+        None => check::run(&CheckArgs::default()),
+        Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Diff(args)) => diff::run(&args),
+        Some(Command::List(args)) => list::run(&args),
+        Some(Command::Litmus(args)) => litmus::run(&args),
+        Some(Command::Patch(args)) => patch::run(&args),
+        Some(Command::Show(args)) => show::run(&args),
+    }
+}
+
+/// A model that panics while it unwinds, or needs more memory or threads than there are, aborts the
+/// process: say what that means, and exit as undecided rather than by a signal.
+#[expect(unsafe_code, reason = "a signal handler: see the comment")]
 fn answer_for_aborts() {
-    const SAID: &str =
-        "selvedge: a model aborted the process (a panic within a panic): undecided\n";
+    const SAID: &str = "selvedge: the process was aborted (a panic within a panic of a model, or \
+                        no more memory or threads): undecided\n";
     let last_words = || {
         // What may be done in a signal handler: write, and exit at once.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), SAID.as_bytes());
@@ -60,25 +69,31 @@ fn answer_for_aborts() {
     let registered =
         unsafe { signal_hook::low_level::register(signal_hook::consts::SIGABRT, last_words) };
     if let Err(error) = registered {
-        eprintln!("selvedge: aborts will not be explained: {error}");
+        output::tell(&format!("selvedge: aborts will not be explained: {error}"));
     }
 }
 
-/// Events of the gate, if asked for: `--log trace`, or `RUST_LOG=selvedge::gate=trace`.
-fn start_log(filter: Option<&str>) {
+/// Events of the gate, if asked for: `--log trace`, or `RUST_LOG=selvedge::gate=trace`. Nothing asks
+/// for nothing.
+fn start_log(filter: Option<&str>) -> Result<(), Failure> {
     let filter = filter.map(String::from).or_else(|| std::env::var("RUST_LOG").ok());
-    let Some(filter) = filter else { return };
+    let Some(filter) = filter.filter(|filter| !filter.trim().is_empty()) else { return Ok(()) };
     // A bare level is about our gate: loom and shuttle have much to say too.
     let filter = if filter.contains('=') || filter == "off" {
         filter
     } else {
         format!("selvedge::gate={filter}")
     };
+    let parsed = EnvFilter::try_new(&filter).map_err(|error| {
+        Failure::new(format!("`{filter}` is no filter of a log ({error}): try `--log trace`"))
+    })?;
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_env_filter(parsed)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .without_time()
         .init();
+    Ok(())
 }
 
 /// How a command that did its work ended.

@@ -1,8 +1,8 @@
 //! Printing and writing files.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::Failure;
 
@@ -17,17 +17,60 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Writes a file whole or not at all.
+/// Says something on stderr. That nobody can hear it does not change what is found.
+pub fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The text without what a terminal takes for a command, or what changes the order in which it is
+/// read: these characters are spelled out.
+pub fn printable(text: &str) -> String {
+    let is_command = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_command(c) {
+            true => out.extend(c.escape_unicode()),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
+/// Writes a file whole or not at all. A device or a pipe is written to as it is.
 pub fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(format!(".{}.partial", std::process::id()));
-    let partial = Path::new(&partial);
-    let done = fs::write(partial, text).and_then(|()| fs::rename(partial, path));
-    done.map_err(|error| {
+    let failure = |error| Failure::io("write", path, &error);
+    // What a link names is replaced, and not the link.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    if is_device(path) {
+        return fs::write(path, text).map_err(failure);
+    }
+    let partial = beside(path);
+    fs::write(&partial, text).and_then(|()| fs::rename(&partial, path)).map_err(|error| {
         // If it was never made there is nothing to remove.
-        let _ = fs::remove_file(partial);
-        Failure::io("write", path, &error)
+        let _ = fs::remove_file(&partial);
+        failure(error)
     })
+}
+
+/// Removes a file, if there is one.
+pub fn remove_file(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Failure::io("remove", path, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Adds the text at the end of a file, which others write to as well.
+pub fn append(path: &Path, text: &str) -> Result<(), Failure> {
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| Failure::io("write", path, &error))
 }
 
 /// Makes sure that the directory exists and can be written, before anything is computed for it.
@@ -36,4 +79,40 @@ pub fn prepare_dir(dir: &Path) -> Result<(), Failure> {
     fs::create_dir_all(dir).map_err(failure)?;
     let probe = dir.join(format!(".selvedge.{}", std::process::id()));
     fs::write(&probe, "").and_then(|()| fs::remove_file(&probe)).map_err(failure)
+}
+
+/// Makes sure that the file can be written, before anything is computed for it.
+pub fn prepare_file(path: &Path) -> Result<(), Failure> {
+    let failure = |error| Failure::io("write", path, &error);
+    if path.is_dir() {
+        return Err(failure(ErrorKind::IsADirectory.into()));
+    }
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    if is_device(path) {
+        return OpenOptions::new().append(true).open(path).map(drop).map_err(failure);
+    }
+    let partial = beside(path);
+    fs::write(&partial, "").and_then(|()| fs::remove_file(&partial)).map_err(failure)
+}
+
+/// Exists, and is neither a file nor a directory.
+fn is_device(path: &Path) -> bool {
+    path.metadata().is_ok_and(|known| !known.is_file() && !known.is_dir())
+}
+
+/// A name in the same directory, of this process's own.
+fn beside(path: &Path) -> PathBuf {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(format!(".{}.partial", std::process::id()));
+    partial.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_not_commanded() {
+        assert_eq!(printable("a\u{1b}[2J\tb\n\u{202e}c"), "a\\u{1b}[2J\tb\n\\u{202e}c");
+    }
 }

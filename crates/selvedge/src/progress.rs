@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use selvedge_explore::{Progress, ProgressFn};
 
+use crate::output;
+
 /// How long nothing is said where there is no terminal.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -39,6 +41,8 @@ impl Meter {
 
     /// What an exploration of this row is to call.
     pub fn of_row(&self, name: &str) -> ProgressFn {
+        // Subsystem and rule are long, and the line is not.
+        let name = name.splitn(3, "::").last().unwrap_or(name);
         let (meter, name) = (self.clone(), name.to_string());
         Arc::new(move |progress| meter.tell(&name, progress))
     }
@@ -56,7 +60,7 @@ impl Meter {
         let mut state = self.0.state.lock().expect("not poisoned");
         if state.said.elapsed() >= SILENCE {
             state.said = Instant::now();
-            eprintln!("{} of {} rows checked; {text}", state.done, self.0.rows);
+            output::tell(&format!("{} of {} rows checked; {text}", state.done, self.0.rows));
         }
     }
 

@@ -1,5 +1,7 @@
 //! Which rows are meant.
 
+use std::collections::BTreeSet;
+
 use selvedge_explore::Engine;
 use selvedge_models::{Tree, trees};
 use selvedge_proofs::{Claim, rows};
@@ -12,32 +14,107 @@ pub type Selected = (&'static Claim, Engine);
 
 /// The rows that the arguments name: without any, each claim under its default engine.
 pub fn select(args: &CheckArgs) -> Result<Vec<Selected>, Failure> {
-    for name in &args.trees {
-        tree(name)?;
-    }
+    let trees = args.trees.iter().map(|name| tree(name));
+    let trees = trees.collect::<Result<Vec<&Tree>, Failure>>()?;
     let engines = args.engines.iter().map(|name| engine(name));
     let engines = engines.collect::<Result<Vec<Engine>, Failure>>()?;
-    let all_by_default = args.trees.is_empty() && args.filters.is_empty() && engines.is_empty();
-    let is_meant = |(claim, engine): &Selected| {
-        let name = claim.name(*engine);
+    let filters = args.filters.iter().map(|text| Filter::new(text));
+    let filters = filters.collect::<Result<Vec<Filter>, Failure>>()?;
+    let all_by_default = trees.is_empty() && filters.is_empty() && engines.is_empty();
+    let is_meant = |row: &Selected| {
+        let (claim, engine) = row;
         (!all_by_default || claim.engines[0] == *engine)
             && (engines.is_empty() || engines.contains(engine))
-            && (args.trees.is_empty() || args.trees.iter().any(|name| is_called(claim.tree, name)))
-            && (args.filters.is_empty() || args.filters.iter().any(|f| name.contains(f.as_str())))
+            && (trees.is_empty() || trees.iter().any(|tree| tree.name == claim.tree.name))
+            && (filters.is_empty() || filters.iter().any(|filter| filter.means(row)))
     };
     let selected: Vec<Selected> = rows().filter(is_meant).collect();
-    if selected.is_empty() { Err(nothing_matches(args)) } else { Ok(selected) }
+    if selected.is_empty() { Err(nothing_is_meant(&trees, &filters)) } else { Ok(selected) }
 }
 
-/// Is this a name of the tree, or another one that it goes by?
-fn is_called(tree: &Tree, name: &str) -> bool {
-    trees::by_name(name).is_some_and(|named| named.name == tree.name)
+/// A word that names rows.
+struct Filter {
+    text: String,
+    how: Means,
 }
 
-/// The tree of this name.
+/// What a filter's text is. The first that some row has is meant, so that a scenario's name does not
+/// also mean a rule that speaks of it, nor v6.1 also v6.17.
+#[derive(Clone, Copy)]
+enum Means {
+    /// The name of a row, as its files are called.
+    File,
+    /// Whole parts of a row's name: a scenario, a rule, `SCENARIO::TREE`.
+    Parts,
+    /// Any text in a row's name, or in the rule's sentence.
+    Text,
+}
+
+impl Filter {
+    /// This text as a filter; it has to mean some row.
+    fn new(text: &str) -> Result<Filter, Failure> {
+        if text.trim().is_empty() {
+            return Err(Failure::new("an empty filter: leave it out to mean all rows"));
+        }
+        let means = [Means::File, Means::Parts, Means::Text];
+        let mut filters = means.map(|how| Filter { text: text.into(), how }).into_iter();
+        let known = filters.find(|filter| rows().any(|row| filter.means(&row)));
+        known.ok_or_else(|| unknown(text))
+    }
+
+    fn means(&self, (claim, engine): &Selected) -> bool {
+        let (name, text) = (claim.name(*engine), self.text.as_str());
+        match self.how {
+            Means::File => {
+                let text = text.rsplit('/').next().unwrap_or(text);
+                let stem = text.strip_suffix(".json").or(text.strip_suffix(".txt"));
+                name.replace("::", ".") == stem.unwrap_or(text)
+            }
+            Means::Parts => format!("::{name}::").contains(&format!("::{text}::")),
+            Means::Text => claim.is_meant_by(*engine, text) || claim.rule.0.contains(text),
+        }
+    }
+}
+
+fn unknown(filter: &str) -> Failure {
+    let names = rows().map(|(claim, engine)| claim.name(engine));
+    let parts: BTreeSet<String> =
+        names.flat_map(|name| name.split("::").map(String::from).collect::<Vec<_>>()).collect();
+    let near = near(filter, &parts.into_iter().collect::<Vec<_>>());
+    let hint = match near.is_empty() {
+        true => "`selvedge list claims` names all rows".to_string(),
+        false => format!("near: {}", near.join(", ")),
+    };
+    Failure::new(format!("no row has `{filter}` in its name; {hint}"))
+}
+
+/// Each argument means some row, but none is meant by all of them together: say what there is.
+fn nothing_is_meant(trees: &[&Tree], filters: &[Filter]) -> Failure {
+    let of_filters = || {
+        rows().filter(|row| filters.is_empty() || filters.iter().any(|filter| filter.means(row)))
+    };
+    let is_of_trees = |(claim, _): &Selected| trees.iter().any(|tree| tree.name == claim.tree.name);
+    let engines: BTreeSet<Engine> = of_filters().filter(is_of_trees).map(|(_, e)| e).collect();
+    let names = |all: BTreeSet<String>| {
+        let shown: Vec<String> = all.iter().take(8).cloned().collect();
+        let more = if all.len() > shown.len() { ", ..." } else { "" };
+        format!("{}{more}", shown.join(", "))
+    };
+    let hint = if engines.is_empty() {
+        let trees = of_filters().map(|(claim, _)| claim.tree.name.to_string()).collect();
+        format!("rows of these filters are of the trees {}", names(trees))
+    } else {
+        let engines = engines.iter().map(ToString::to_string).collect();
+        format!("such rows are under the engines {}", names(engines))
+    };
+    Failure::new(format!("no row is meant by these filters, trees and engines together; {hint}"))
+}
+
+/// The tree that has this name or alias.
 pub fn tree(name: &str) -> Result<&'static Tree, Failure> {
     trees::by_name(name).ok_or_else(|| {
-        let known: Vec<String> = trees::ALL.iter().map(|tree| tree.name.into()).collect();
+        let names = trees::ALL.iter().flat_map(|tree| tree.names());
+        let known: Vec<String> = names.map(String::from).collect();
         Failure::unknown("tree", name, &known)
     })
 }
@@ -46,18 +123,4 @@ pub fn tree(name: &str) -> Result<&'static Tree, Failure> {
 pub fn engine(name: &str) -> Result<Engine, Failure> {
     let known: Vec<String> = Engine::ALL.iter().map(|engine| engine.to_string()).collect();
     name.parse().map_err(|()| Failure::unknown("engine", name, &known))
-}
-
-fn nothing_matches(args: &CheckArgs) -> Failure {
-    let names = rows().map(|(claim, engine)| claim.name(engine));
-    let mut parts: Vec<String> =
-        names.flat_map(|name| name.split("::").map(String::from).collect::<Vec<_>>()).collect();
-    parts.sort();
-    parts.dedup();
-    let near: Vec<String> = args.filters.iter().flat_map(|filter| near(filter, &parts)).collect();
-    let hint = match near.is_empty() {
-        true => "`selvedge list claims` names all rows".to_string(),
-        false => format!("near: {}", near.join(", ")),
-    };
-    Failure::new(format!("no row is meant by these filters, trees and engines together; {hint}"))
 }

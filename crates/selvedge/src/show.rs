@@ -17,8 +17,8 @@ pub fn run(args: &ShowArgs) -> Outcome {
     })?;
     let cx = from_json(&name, &text).map_err(|error| Failure::new(error.to_string()))?;
     let view = match args.view {
-        View::Table => table(&cx),
-        View::Steps => steps(&cx),
+        View::Table => output::printable(&table(&cx)),
+        View::Steps => output::printable(&steps(&cx)),
         View::Json => to_json(&cx),
     };
     match &args.output {

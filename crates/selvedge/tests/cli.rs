@@ -143,7 +143,7 @@ fn what_is_cut_short_is_undecided() {
 /// A row that is long enough to be split.
 #[test]
 fn the_number_of_workers_changes_nothing() {
-    let row = "timed_out_waiter_before_plain_waiter::L2-tries-the-bit::dpor";
+    let row = "timed_out_waiter_before_plain_waiter::v6.1-tries-the-bit::dpor";
     let report = |workers: &str| {
         let output = selvedge(&["check", row, "--workers", workers, "--format", "json"]);
         let text = stdout(&output);
@@ -192,6 +192,26 @@ fn lists_name_what_there_is() {
 }
 
 #[test]
+fn a_tree_is_listed_with_its_kind_its_names_and_its_commits() {
+    let text = stdout(&selvedge(&["list", "trees"]));
+    for line in [
+        "release; also L2, M0; 15 commits, the last 31733463372e mm: lru_cache_disable: use",
+        "patch on v6.10; also seed-002-v4",
+        "[PATCH V4] mm/gup: Clear the LRU flag of a page",
+        "setting on v6.1; also L2-unfairness-0",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let json = stdout(&selvedge(&["list", "trees", "--format", "json"]));
+    let trees: Vec<Value> = serde_json::from_str(&json).expect("JSON");
+    let patch = trees.iter().find(|tree| tree["name"] == "lru-flag-before-batch-v4").expect("it");
+    assert_eq!((&patch["kind"], &patch["base"]), (&"patch".into(), &"v6.10".into()));
+    assert_eq!(patch["aliases"][0], "seed-002-v4");
+    let last = patch["commits"].as_array().and_then(|commits| commits.last()).expect("commits");
+    assert!(last["title"].as_str().is_some_and(|title| title.starts_with("[PATCH V4]")), "{last}");
+}
+
+#[test]
 fn litmus_tests_are_run_and_bad_ones_do_not_stop_the_others() {
     let dir = scratch("litmus");
     fs::create_dir_all(&dir).expect("scratch");
@@ -226,9 +246,16 @@ fn litmus_tests_are_run_and_bad_ones_do_not_stop_the_others() {
 
 /// kernel-lru D1, D2, D9: the patch cures what it is for, not the same for mlock, and costs reclaim.
 #[test]
-fn the_patch_of_seed_002_cures_one_thing_and_breaks_another() {
-    let output =
-        selvedge(&["check", "--tree", "seed-002-v4", "--engine", "dpor", "--format", "json"]);
+fn the_patch_that_clears_pg_lru_cures_one_thing_and_breaks_another() {
+    let output = selvedge(&[
+        "check",
+        "--tree",
+        "lru-flag-before-batch-v4",
+        "--engine",
+        "dpor",
+        "--format",
+        "json",
+    ]);
     assert_eq!(output.status.code(), Some(0));
     let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
     let rows = report["rows"].as_array().expect("rows");
@@ -246,13 +273,18 @@ fn the_patch_of_seed_002_cures_one_thing_and_breaks_another() {
 
 #[test]
 fn a_diff_shows_what_a_patch_gains_and_loses() {
-    let output = selvedge(&["diff", "v6.10", "seed-002-v4", "--format", "json"]);
+    let output = selvedge(&["diff", "v6.10", "lru-flag-before-batch-v4", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     let diff: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
     assert_eq!(diff["schema"], "selvedge-diff/1");
     let decisions = diff["decisions"].as_array().expect("decisions");
     assert_eq!(decisions.len(), 1, "the patch is about one decision");
     assert_eq!(decisions[0]["name"], "lru_claim");
+    let commits = diff["commits"].as_array().expect("commits");
+    assert_eq!(commits.len(), 1, "the patch");
+    let (title, only_in) = (&commits[0]["title"], &commits[0]["only_in"]);
+    assert!(title.as_str().is_some_and(|title| title.starts_with("[PATCH V4] mm/gup")), "{title}");
+    assert_eq!((only_in, &commits[0]["hash"]), (&"to".into(), &Value::Null));
     let verdicts = diff["verdicts"].as_array().expect("verdicts");
     let of = |scenario: &str| {
         let is_it = |v: &&Value| v["scenario"] == scenario;
@@ -262,7 +294,38 @@ fn a_diff_shows_what_a_patch_gains_and_loses() {
     assert_eq!(of("activated_then_pinned"), ("violated", "holds"));
     assert_eq!(of("reclaim_after_activate"), ("holds", "violated"));
     assert!(!verdicts.iter().any(|v| v["scenario"] == "mlocked_then_pinned"), "as before");
+    refused(&["diff", "v6.10", "lru-flag-before-batch"], "did you mean lru-flag-before-batch-v4");
     refused(&["diff", "v6.10", "seed-002"], "did you mean seed-002-v4");
+}
+
+/// A release is its commits: a backport and a revert show.
+#[test]
+fn a_diff_of_releases_names_the_commits() {
+    let diff = |from: &str, to: &str| stdout(&selvedge(&["diff", from, to]));
+    let text = diff("v6.11", "v6.11.5");
+    let commits = "Commits:\n  + 0885ef470560 mm: vmscan.c: fix OOM on swap stress test\n\n";
+    assert!(text.contains(commits), "{text}");
+    assert!(text.contains("sort_folio"), "{text}");
+    let text = diff("v6.12.117", "v6.17");
+    assert!(text.contains("\n  + 7ee3647243e5 migrate: Remove call to ->writepage\n"), "{text}");
+    let text = diff("v6.1", "v6.1-rt");
+    assert!(text.contains("Commits:\n  none\n"), "{text}");
+    let text = diff("v5.18", "v5.18-no-synchronize-rcu");
+    let decision = "lru_cache_disable_by_rcu -> lru_cache_disable_without_rcu\n";
+    assert!(text.contains(decision), "{text}");
+}
+
+#[test]
+fn a_former_name_of_a_tree_is_understood() {
+    let check = |tree: &str| {
+        let output = selvedge(&["check", "waiter_vs_stealer_counted", "--tree", tree]);
+        assert_eq!(output.status.code(), Some(0), "{tree}");
+        let lines = stdout(&output);
+        lines.lines().filter(|line| line.contains("executions")).collect::<Vec<_>>().join("\n")
+    };
+    let rows = check("L1");
+    assert!(rows.contains("v5.9-rc1") && !rows.contains("L1"), "{rows}");
+    assert_eq!(rows, check("v5.9-rc1"));
 }
 
 /// B1 by hand: of the three orders of check, install and drain, one leaves the bh behind.

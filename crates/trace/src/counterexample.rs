@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::holders::{Holder, holders};
-use crate::{Action, Context, End, Event, Execution, Finding, Order, Paths};
+use crate::{Action, ActionKind, Context, End, Event, Execution, Finding, Order, Paths};
 
 /// The schema that this version writes and reads.
 pub const SCHEMA: &str = "selvedge-trace/1";
@@ -66,8 +66,8 @@ pub struct Record {
     pub context: Context,
     /// Kernel functions, outermost first.
     pub path: Vec<String>,
-    /// [`Action::name`].
-    pub action: String,
+    /// What it was.
+    pub action: ActionKind,
     /// The primitive, as the kernel spells it.
     pub primitive: String,
     /// The object.
@@ -84,8 +84,8 @@ pub struct Record {
     /// The value read was not the newest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
-    /// Who holds the reference (`get`, `put`), from whom to whom (`hand`), which state (`mark`), which
-    /// bit is waited for (`awaits`), or is the task's own (`owns`, a mask).
+    /// Who holds the reference (`get`, `put`), from whom to whom (`hand`), which state (`mark`),
+    /// which bit is waited for (`awaits`), or is the task's own (`owns`, a mask).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
@@ -163,7 +163,7 @@ impl Record {
             cpu: event.cpu,
             context: event.context,
             path: spell(paths, event.path),
-            action: event.action.name().into(),
+            action: event.action.kind(),
             primitive: event.primitive.into(),
             object: event.name.to_string(),
             bit: event.bit.map(|bit| BitOf { nr: bit.nr, name: bit.name.into() }),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::text::{self, WIDTH};
-use crate::{Counterexample, Record};
+use crate::{ActionKind, Counterexample, Record};
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -66,7 +66,7 @@ struct Setter {
 
 /// Where the task says that it waits for a bit: the last time.
 fn last_wait(cx: &Counterexample, task: u8) -> Option<&Record> {
-    cx.steps.iter().rfind(|step| step.task == task && step.action == "awaits")
+    cx.steps.iter().rfind(|step| step.task == task && step.action == ActionKind::Awaits)
 }
 
 /// The bits that are set at the end, by object and name.
@@ -77,7 +77,7 @@ fn still_set(cx: &Counterexample) -> BTreeMap<(&str, &str), Setter> {
         if let Some(bit) = &step.bit {
             names.insert(bit.nr, &bit.name);
         }
-        if step.action == "owns" {
+        if step.action == ActionKind::Owns {
             let mask = u64::from_str_radix(step.detail.trim_start_matches("0x"), 16).unwrap_or(0);
             for (nr, name) in &names {
                 if let Some(setter) = set.get_mut(&(step.object.as_str(), *name))
@@ -88,7 +88,7 @@ fn still_set(cx: &Counterexample) -> BTreeMap<(&str, &str), Setter> {
             }
         }
         let is_flags = step.object.ends_with("flags") || step.object.ends_with("b_state");
-        if !is_flags || !matches!(step.action.as_str(), "update" | "write") {
+        if !is_flags || !matches!(step.action, ActionKind::Update | ActionKind::Write) {
             continue;
         }
         for (nr, name) in &names {

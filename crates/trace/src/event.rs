@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::PathId;
+use crate::{PathId, Rule};
 
 /// On whose behalf a CPU executes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -38,15 +38,58 @@ impl Name {
     }
 
     /// The same name, as the copy of one CPU.
+    ///
+    /// # Panics
+    /// If the number is 256 or more: two copies would have one name.
+    #[inline]
     pub const fn on(self, cpu: usize) -> Name {
-        Name { cpu: Some(cpu as u8), ..self }
+        Name { cpu: Some(byte(cpu)), ..self }
     }
 
     /// The same name, as one of several.
+    ///
+    /// # Panics
+    /// If the index is 256 or more.
+    #[inline]
     pub const fn nth(self, index: usize) -> Name {
-        Name { index: Some(index as u8), ..self }
+        Name { index: Some(byte(index)), ..self }
     }
 }
+
+#[inline]
+const fn byte(number: usize) -> u8 {
+    assert!(number <= u8::MAX as usize, "CPUs and indices of names are below 256");
+    number as u8
+}
+
+/// What kind of thing an object is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Class {
+    /// No object: a barrier, the start or the end of a task, a choice, a remark.
+    None,
+    /// A word of shared memory.
+    Word,
+    /// A lock, which tasks on any CPU wait for.
+    Lock,
+    /// "Preemption is off on this CPU": no lock, since whoever could want it does not run.
+    Preempt,
+    /// "Interrupts are off on this CPU": likewise.
+    Irq,
+    /// A flag that a task waits for.
+    Token,
+}
+
+impl Class {
+    /// Does it keep others off one CPU, instead of making them wait?
+    pub const fn is_exclusion(self) -> bool {
+        matches!(self, Class::Preempt | Class::Irq)
+    }
+}
+
+/// The name of a [`Class::Preempt`] object; [`Name::cpu`] says of which CPU.
+pub const PREEMPT: Name = Name::new("cpu.preempt");
+/// The name of a [`Class::Irq`] object.
+pub const IRQ: Name = Name::new("cpu.irq");
 
 /// `cpu0:bhs[1]`; an index goes before the first `->`, as in `folio1->flags`.
 impl fmt::Display for Name {
@@ -134,40 +177,80 @@ pub struct BitWait {
     pub bit: &'static str,
     /// The objects by which it is told: its wait entry, and what a wake-up of the task sets.
     pub told_by: [u32; 2],
+    /// The rule that is broken if it sleeps for ever although the bit is clear.
+    pub if_forgotten: Rule,
+}
+
+/// An [`Action`] without what it carries: how it is stored in a counterexample.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "those of `Action`")]
+pub enum ActionKind {
+    Read,
+    Write,
+    Update,
+    UpdateFailed,
+    PlainRead,
+    PlainWrite,
+    Fence,
+    Lock,
+    #[serde(rename = "trylock")]
+    TryLock,
+    #[serde(rename = "trylock-failed")]
+    TryLockFailed,
+    Unlock,
+    Wait,
+    Wake,
+    Spawn,
+    Join,
+    Choice,
+    Get,
+    Put,
+    Hand,
+    Mark,
+    Awaits,
+    Owns,
+}
+
+impl ActionKind {
+    /// Is this a remark, and no step?
+    pub fn is_note(self) -> bool {
+        use ActionKind::{Awaits, Get, Hand, Mark, Owns, Put};
+        matches!(self, Get | Put | Hand | Mark | Awaits | Owns)
+    }
 }
 
 impl Action {
     /// Is this a remark, and no step?
     pub fn is_note(self) -> bool {
-        use Action::{Awaits, Get, Hand, Mark, Owns, Put};
-        matches!(self, Get(_) | Put(_) | Hand(..) | Mark(_) | Awaits(_) | Owns(_))
+        self.kind().is_note()
     }
 
-    /// The name under which it is stored in a counterexample.
-    pub fn name(self) -> &'static str {
+    /// What it is, without what it carries.
+    pub fn kind(self) -> ActionKind {
         match self {
-            Action::Read => "read",
-            Action::Write => "write",
-            Action::Update => "update",
-            Action::UpdateFailed => "update-failed",
-            Action::PlainRead => "plain-read",
-            Action::PlainWrite => "plain-write",
-            Action::Fence => "fence",
-            Action::Lock => "lock",
-            Action::TryLock => "trylock",
-            Action::TryLockFailed => "trylock-failed",
-            Action::Unlock => "unlock",
-            Action::Wait => "wait",
-            Action::Wake => "wake",
-            Action::Spawn => "spawn",
-            Action::Join => "join",
-            Action::Choice => "choice",
-            Action::Get(_) => "get",
-            Action::Put(_) => "put",
-            Action::Hand(..) => "hand",
-            Action::Mark(_) => "mark",
-            Action::Awaits(_) => "awaits",
-            Action::Owns(_) => "owns",
+            Action::Read => ActionKind::Read,
+            Action::Write => ActionKind::Write,
+            Action::Update => ActionKind::Update,
+            Action::UpdateFailed => ActionKind::UpdateFailed,
+            Action::PlainRead => ActionKind::PlainRead,
+            Action::PlainWrite => ActionKind::PlainWrite,
+            Action::Fence => ActionKind::Fence,
+            Action::Lock => ActionKind::Lock,
+            Action::TryLock => ActionKind::TryLock,
+            Action::TryLockFailed => ActionKind::TryLockFailed,
+            Action::Unlock => ActionKind::Unlock,
+            Action::Wait => ActionKind::Wait,
+            Action::Wake => ActionKind::Wake,
+            Action::Spawn => ActionKind::Spawn,
+            Action::Join => ActionKind::Join,
+            Action::Choice => ActionKind::Choice,
+            Action::Get(_) => ActionKind::Get,
+            Action::Put(_) => ActionKind::Put,
+            Action::Hand(..) => ActionKind::Hand,
+            Action::Mark(_) => ActionKind::Mark,
+            Action::Awaits(_) => ActionKind::Awaits,
+            Action::Owns(_) => ActionKind::Owns,
         }
     }
 }
@@ -199,6 +282,8 @@ pub struct Event {
     pub context: Context,
     /// The nest of kernel functions it happened in.
     pub path: PathId,
+    /// Which call of the innermost of these it was: a number of its own within the execution.
+    pub call: u32,
     /// What it was.
     pub action: Action,
     /// The primitive as the kernel spells it: `atomic_inc`, `local_irq_disable`.
@@ -207,6 +292,8 @@ pub struct Event {
     pub object: u32,
     /// What the object is called.
     pub name: Name,
+    /// What kind of thing it is.
+    pub class: Class,
     /// The one bit that the step is about, if it is.
     pub bit: Option<Bit>,
     /// The ordering that the step carries.
@@ -217,6 +304,10 @@ pub struct Event {
     pub new: u64,
     /// The step read a value that was no longer the newest: weak memory at work.
     pub stale: bool,
+    /// The access is meant to race, and marked so: `data_race()`.
+    pub racy: bool,
+    /// The task is in a function that walks a wait queue and wakes who sleeps there.
+    pub in_waker: bool,
 }
 
 /// A task of a scenario.

@@ -8,6 +8,7 @@
 //! |--------------------------------------------|---------------------|
 //! | know what is recorded of a step            | `event.rs`          |
 //! | state an invariant, or report a broken one | `rule.rs`           |
+//! | say where in the text a step stands         | `site.rs`           |
 //! | listen to executions                       | `monitor.rs`        |
 //! | read or write a counterexample             | `counterexample.rs`, `json.rs` |
 //! | know who holds a reference                | `holders.rs`        |
@@ -23,17 +24,21 @@ mod json;
 mod monitor;
 mod path;
 mod rule;
+mod site;
 mod steps;
 mod table;
 mod text;
 
 pub use counterexample::{BitOf, Blocked, Column, Counterexample, Record, SCHEMA};
 pub use cycle::cycle;
-pub use event::{Action, Bit, BitWait, Context, Event, Name, Order, TaskInfo};
+pub use event::{
+    Action, ActionKind, Bit, BitWait, Class, Context, Event, IRQ, Name, Order, PREEMPT, TaskInfo,
+};
 pub use holders::Holder;
 pub use json::{Unreadable, from_json, to_json};
 pub use monitor::{End, Execution, Monitor, Waiting};
 pub use path::{PathId, Paths};
-pub use rule::{Finding, Rule, slug};
+pub use rule::{Finding, NOBODY_WAITS_FOR_EVER, Rule, slug};
+pub use site::Site;
 pub use steps::steps;
 pub use table::table;

@@ -13,6 +13,8 @@ pub struct Waiting {
     pub primitive: &'static str,
     /// The object it waits for.
     pub object: u32,
+    /// The task whose end it waits for, if that is what it does.
+    pub end_of: Option<u8>,
     /// What that is called.
     pub name: Name,
     /// The nest of functions it waits in.

@@ -36,6 +36,15 @@ impl Paths {
         self.node(path).map_or(PathId::ROOT, |&(parent, _)| parent)
     }
 
+    /// Is the nest `outer`, or one of functions called in it?
+    pub fn is_within(&self, path: PathId, outer: PathId) -> bool {
+        let mut at = path;
+        while at != outer && at != PathId::ROOT {
+            at = self.leave(at);
+        }
+        at == outer
+    }
+
     /// The functions, outermost first.
     pub fn functions(&self, path: PathId) -> Vec<&'static str> {
         let mut functions = Vec::new();
@@ -72,6 +81,8 @@ mod tests {
         assert_eq!(paths.functions(inner), ["migrate_prep", "lru_add_drain_all"]);
         assert_eq!(paths.leave(inner), outer);
         assert_eq!(paths.leave(PathId::ROOT), PathId::ROOT);
+        assert!(paths.is_within(inner, outer) && paths.is_within(outer, outer));
+        assert!(paths.is_within(inner, PathId::ROOT) && !paths.is_within(outer, inner));
         assert_eq!(paths.innermost(inner), Some("lru_add_drain_all"));
     }
 }

@@ -6,6 +6,9 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Rule(pub &'static str);
 
+/// The rule that every deadlock breaks, unless a monitor knows which other one it breaks.
+pub const NOBODY_WAITS_FOR_EVER: Rule = Rule("no task waits for ever");
+
 impl Rule {
     /// The sentence as it stands in a row's name: lower case, underscores.
     pub fn slug(self) -> String {

@@ -1,19 +1,22 @@
 //! The plain list: every event, numbered, with all that is known of it.
 
 use crate::text;
-use crate::{Counterexample, Order};
+use crate::{ActionKind, Counterexample, Order};
 
 /// One line for each event, notes included, and below them what is wrong.
 pub fn steps(cx: &Counterexample) -> String {
+    let cx = &text::printable(cx);
     let mut out = String::new();
     for (number, step) in cx.steps.iter().enumerate() {
-        let what = match step.action.as_str() {
-            "get" => format!("reference to {} now held by {}", step.object, step.detail),
-            "put" => format!("reference to {} given up by {}", step.object, step.detail),
-            "hand" => format!("reference to {} passes from {}", step.object, step.detail),
-            "mark" => format!("reached: {}", step.detail),
-            "awaits" => format!("waits until {} of {} is clear", step.detail, step.object),
-            "owns" => format!("bits {} of {} are its own", step.detail, step.object),
+        let what = match step.action {
+            ActionKind::Get => format!("reference to {} now held by {}", step.object, step.detail),
+            ActionKind::Put => format!("reference to {} given up by {}", step.object, step.detail),
+            ActionKind::Hand => format!("reference to {} passes from {}", step.object, step.detail),
+            ActionKind::Mark => format!("reached: {}", step.detail),
+            ActionKind::Awaits => {
+                format!("waits until {} of {} is clear", step.detail, step.object)
+            }
+            ActionKind::Owns => format!("bits {} of {} are its own", step.detail, step.object),
             _ => text::step(cx, step),
         };
         let order = match step.order {
@@ -34,7 +37,7 @@ pub fn steps(cx: &Counterexample) -> String {
     }
     for blocked in &cx.blocked {
         let (who, path) = (text::who(cx, blocked.task), blocked.path.join(" > "));
-        let what = text::call(&blocked.primitive, &blocked.object);
+        let what = text::blocked(cx, blocked);
         out.push_str(&format!("{who} waits for ever: {what} in {path}\n"));
     }
     out

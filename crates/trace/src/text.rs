@@ -1,17 +1,43 @@
 //! How a step, a task and a sentence are spelled; shared by the views.
 
-use crate::{Action, BitWait, Counterexample, Holder, Name, Record};
+use crate::{ActionKind, Blocked, Context, Counterexample, Holder, IRQ, PREEMPT, Record};
 
 /// The width that a changelog allows.
 pub(crate) const WIDTH: usize = 75;
 
-/// Is the record a remark, and no step?
-pub(crate) fn is_note(step: &Record) -> bool {
-    let nobody = Name::new("");
-    let holders = [Action::Get(nobody), Action::Put(nobody), Action::Hand(nobody, nobody)];
-    let nothing = BitWait { mask: 0, bit: "", told_by: [0; 2] };
-    let others = [Action::Mark(""), Action::Awaits(nothing), Action::Owns(0)];
-    holders.iter().chain(&others).any(|note| note.name() == step.action)
+/// The same, with control characters and what changes the direction of a line spelled out: the text
+/// may come from a file of anybody's, and goes to a terminal.
+pub(crate) fn printable(cx: &Counterexample) -> Counterexample {
+    let mut cx = cx.clone();
+    for text in [&mut cx.rule, &mut cx.message] {
+        spell_out(text);
+    }
+    cx.tasks.iter_mut().for_each(|task| spell_out(&mut task.name));
+    for step in &mut cx.steps {
+        let bit = step.bit.iter_mut().map(|bit| &mut bit.name);
+        let texts = [&mut step.primitive, &mut step.object, &mut step.detail];
+        texts.into_iter().chain(&mut step.path).chain(bit).for_each(spell_out);
+    }
+    for blocked in &mut cx.blocked {
+        let texts = [&mut blocked.primitive, &mut blocked.object];
+        texts.into_iter().chain(&mut blocked.path).for_each(spell_out);
+    }
+    for holder in &mut cx.holders {
+        [&mut holder.name, &mut holder.since].into_iter().for_each(spell_out);
+    }
+    cx
+}
+
+fn spell_out(text: &mut String) {
+    let marks = ['\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    let turns = |c: char| marks.iter().any(|range| range.contains(&c));
+    if text.contains(|c: char| c.is_control() || turns(c)) {
+        let spelled = |c: char| match c.is_control() || turns(c) {
+            true => c.escape_unicode().to_string(),
+            false => c.to_string(),
+        };
+        *text = text.chars().map(spelled).collect();
+    }
 }
 
 /// `CPU0 migrator`.
@@ -30,26 +56,26 @@ pub(crate) fn step(cx: &Counterexample, step: &Record) -> String {
     let primitive = step.primitive.as_str();
     let (object, old, new) = match &step.bit {
         Some(bit) => {
-            let of = |word: u64| (word >> bit.nr) & 1;
+            let of = |word: u64| word.checked_shr(bit.nr).unwrap_or(0) & 1;
             (format!("{}, {}", bit.name, step.object), of(step.old), of(step.new))
         }
         None => (step.object.clone(), step.old, step.new),
     };
     let object = object.as_str();
     let stale = if step.stale { " (stale)" } else { "" };
-    match step.action.as_str() {
-        "plain-read" => format!("{object} is {old}{stale}"),
-        "plain-write" => format!("{object} = {new}"),
-        "read" => format!("{primitive}({object}) -> {old}{stale}"),
-        "write" => format!("{primitive}({object}, {new})"),
-        "update" => format!("{primitive}({object}): {old} -> {new}"),
-        "update-failed" => format!("{primitive}({object}): {old}, unchanged{stale}"),
-        "trylock-failed" => format!("{primitive}({object}): held"),
-        "fence" => format!("{primitive}()"),
-        "spawn" => format!("starts {}", other(cx, step.new)),
-        "join" => format!("waited for {}", other(cx, step.new)),
-        "choice" => format!("{primitive}: {}", step.new),
-        _ => call(primitive, object),
+    match step.action {
+        ActionKind::PlainRead => format!("{object} is {old}{stale}"),
+        ActionKind::PlainWrite => format!("{object} = {new}"),
+        ActionKind::Read => format!("{primitive}({object}) -> {old}{stale}"),
+        ActionKind::Write => format!("{primitive}({object}, {new})"),
+        ActionKind::Update => format!("{primitive}({object}): {old} -> {new}"),
+        ActionKind::UpdateFailed => format!("{primitive}({object}): {old}, unchanged{stale}"),
+        ActionKind::TryLockFailed => format!("{primitive}({object}): held"),
+        ActionKind::Fence => format!("{primitive}()"),
+        ActionKind::Spawn => format!("starts {}", other(cx, step.new)),
+        ActionKind::Join => format!("waited for {}", other(cx, step.new)),
+        ActionKind::Choice => format!("{primitive}: {}", step.new),
+        action => call(action, primitive, object, (Some(step.cpu), step.context)),
     }
 }
 
@@ -57,19 +83,33 @@ fn other(cx: &Counterexample, task: u64) -> String {
     u8::try_from(task).map_or_else(|_| format!("task {task}"), |task| who(cx, task))
 }
 
-/// `spin_lock(lru_lock)`; what excludes on one CPU has no argument: `local_irq_disable()`.
-pub(crate) fn call(primitive: &str, object: &str) -> String {
-    match object.split_once(':') {
-        Some((cpu, "cpu.preempt" | "cpu.irq")) if primitive.contains(" of") => {
-            format!("{primitive} {cpu}")
-        }
-        Some((_, "cpu.preempt" | "cpu.irq")) => match primitive {
-            "irq_enter" => "<interrupt>".into(),
-            "irq_exit" => "</interrupt>".into(),
-            _ => format!("{primitive}()"),
-        },
-        _ => format!("{primitive}({object})"),
+/// `spin_lock(lru_lock)`. What excludes on one CPU has no argument, `local_irq_disable()`, unless it
+/// is another CPU's; what an interrupt handler does to it is its entry or its exit.
+fn call(
+    action: ActionKind,
+    primitive: &str,
+    object: &str,
+    (cpu, context): (Option<u8>, Context),
+) -> String {
+    let Some((of, exclusion)) = object.split_once(':') else {
+        return format!("{primitive}({object})");
+    };
+    if exclusion != PREEMPT.text && exclusion != IRQ.text {
+        return format!("{primitive}({object})");
     }
+    match context {
+        Context::Irq | Context::Softirq if action == ActionKind::Unlock => "</interrupt>".into(),
+        Context::Irq | Context::Softirq => "<interrupt>".into(),
+        _ if cpu.is_some_and(|cpu| of != format!("cpu{cpu}")) => format!("{primitive} {of}"),
+        _ => format!("{primitive}()"),
+    }
+}
+
+/// What a task that can never go on waits to do.
+pub(crate) fn blocked(cx: &Counterexample, blocked: &Blocked) -> String {
+    let task = cx.tasks.get(usize::from(blocked.task));
+    let (cpu, context) = task.map_or((None, Context::Task), |task| (task.cpu, task.context));
+    call(ActionKind::Lock, &blocked.primitive, &blocked.object, (cpu, context))
 }
 
 /// `references: page cache; cpu0:lru_activate batch, since folio_activate() of CPU0 user`.
@@ -100,7 +140,8 @@ pub(crate) fn paragraph(text: &str) -> String {
     wrap(text, WIDTH, WIDTH).join("\n") + "\n"
 }
 
-/// Breaks at blanks, or within a word that is too long; the first line has its own width.
+/// Breaks at blanks; a word that is too long for a line breaks behind a parenthesis, or sticks out.
+/// The first line has its own width.
 pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -109,22 +150,33 @@ pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
             let room = if lines.len() == 1 { first } else { rest }.max(8);
             let line = lines.last_mut().expect("never empty");
             let used = line.chars().count();
-            let gap = usize::from(used > 0);
-            if used + gap + word.chars().count() <= room {
-                if used > 0 {
-                    line.push(' ');
-                }
-                line.push_str(word);
-                break;
+            if used > 0 && used + 1 + word.chars().count() > room {
+                lines.push(String::new());
+                continue;
             }
-            if used == 0 {
-                let full = word.char_indices().nth(room).map_or(word.len(), |(at, _)| at);
-                let cut = word[..full].rfind('(').map_or(full, |at| at + 1);
-                line.push_str(&word[..cut]);
-                word = &word[cut..];
+            if used > 0 {
+                line.push(' ');
+            }
+            let cut = if used == 0 { cut(word, room) } else { word.len() };
+            line.push_str(&word[..cut]);
+            word = &word[cut..];
+            if word.is_empty() {
+                break;
             }
             lines.push(String::new());
         }
     }
     lines
+}
+
+/// Up to where a word goes into an empty line: all of it, or behind its last parenthesis that fits,
+/// or behind its first. `f()` is not broken.
+fn cut(word: &str, room: usize) -> usize {
+    if word.chars().count() <= room {
+        return word.len();
+    }
+    let behind = |(at, _): (usize, &str)| at + 1;
+    let breaks = || word.match_indices('(').map(behind).filter(|&at| !word[at..].starts_with(')'));
+    let fits = |&at: &usize| word[..at].chars().count() <= room;
+    breaks().take_while(fits).last().or_else(|| breaks().next()).unwrap_or(word.len())
 }

@@ -21,21 +21,22 @@ use crate::mm::swap::{RemoteLook, folio_mark_accessed, folio_put};
 use crate::sched::wait_bit::{wait_on_bit_lock, wait_on_bit_lock_timeout, wake_up_bit};
 use crate::{BufferHead, Folio, Kernel};
 
-/// What differs between trees.
-#[derive(Clone, Copy, Debug)]
-pub struct Buffer {
-    /// Where `bh_lru_install()` asks whether caching is disabled.
-    pub install_check: InstallCheck,
-    /// What `bh_lru_lock()` keeps out.
-    pub lru_lock: BhLruLock,
-    /// Whether a slot of a bh_lru owns a reference.
-    pub slot_reference: SlotReference,
-    /// What `__buffer_migrate_folio()` holds while it moves the ring.
-    pub ring_move: RingMove,
-    /// What `__find_get_block_slow()` holds while it walks the ring.
-    pub find: FindBlock,
-    /// What `unlock_buffer()` has between clearing BH_Lock and looking for waiters.
-    pub unlock: UnlockBuffer,
+decisions! {
+    /// What differs between trees.
+    pub struct Buffer of "fs/buffer.c", set by BufferChange {
+        /// Where `bh_lru_install()` asks whether caching is disabled.
+        install_check: InstallCheck,
+        /// What `bh_lru_lock()` keeps out.
+        lru_lock: BhLruLock,
+        /// Whether a slot of a bh_lru owns a reference.
+        slot_reference: SlotReference,
+        /// What `__buffer_migrate_folio()` holds while it moves the ring.
+        ring_move: RingMove,
+        /// What `__find_get_block_slow()` holds while it walks the ring.
+        find: FindBlock,
+        /// What `unlock_buffer()` has between clearing BH_Lock and looking for waiters.
+        unlock: UnlockBuffer,
+    }
 }
 
 /// What `unlock_buffer()` has between clearing BH_Lock and looking for waiters.

@@ -19,11 +19,12 @@ use crate::mm::migrate::{ISOLATION, Migrator, Mode, migrate_pages, putback_movab
 use crate::mm::swap::{folio_put, folio_try_get, lru_add_drain, lruvec_del_folio};
 use crate::{Folio, Kernel};
 
-/// What differs between trees.
-#[derive(Clone, Copy, Debug)]
-pub struct Compaction {
-    /// What an allocation without `__GFP_FS` may move.
-    pub nofs: Nofs,
+decisions! {
+    /// What differs between trees.
+    pub struct Compaction of "mm/compaction.c", set by CompactionChange {
+        /// What an allocation without `__GFP_FS` may move.
+        nofs: Nofs,
+    }
 }
 
 impl Compaction {

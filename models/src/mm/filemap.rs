@@ -32,6 +32,9 @@ pub use lookup::*;
 pub use wait::{folio_lock_async, lock_page_retry};
 pub(crate) use wake::folio_wake_bit;
 
+/// A sleeper on the folio lock is woken, or owed a wake-up, as long as it sleeps.
+pub const NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO: Rule =
+    Rule("no task sleeps on a folio that is unlocked and that nobody owes a wake-up for");
 /// Nobody touches a folio that the page allocator has back.
 pub const A_FREED_FOLIO_IS_NOT_TOUCHED: Rule = Rule("a folio that is freed is not touched");
 /// What `list_del_init_careful()` as the last touch is for: a waiter that has left its wait has
@@ -42,22 +45,23 @@ pub const A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS: Rule =
 pub const A_DEMANDED_LOCK_GOES_IN_ORDER: Rule =
     Rule("waiters that demand the lock are given it in the order in which they queued");
 
-/// What differs between trees.
-#[derive(Clone, Copy, Debug)]
-pub struct Filemap {
-    /// The algorithm of the wait.
-    pub wait: PageWait,
-    /// `sysctl_page_lock_unfairness`: how often a waiter may find the bit stolen before it demands
-    /// that it be handed over. 5 in the kernel; scaled. Only [`PageWait::Bounded`] looks at it.
-    pub unfairness: u32,
-    /// What a waiter that gives up does about a wake-up that it was given meanwhile.
-    pub giving_up: GivingUp,
-    /// What a lookup in the page cache does after it has taken its reference.
-    pub lookup: Lookup,
-    /// How `folio_end_writeback()` clears its bit and looks for waiters.
-    pub end_writeback: EndWriteback,
-    /// Faults of the lock and the wait.
-    pub fault: FolioLockFault,
+decisions! {
+    /// What differs between trees.
+    pub struct Filemap of "mm/filemap.c", set by FilemapChange {
+        /// The algorithm of the wait.
+        wait: PageWait,
+        /// `sysctl_page_lock_unfairness`: how often a waiter may find the bit stolen before it demands
+        /// that it be handed over. 5 in the kernel; scaled. Only [`PageWait::Bounded`] looks at it.
+        unfairness: u32,
+        /// What a waiter that gives up does about a wake-up that it was given meanwhile.
+        giving_up: GivingUp,
+        /// What a lookup in the page cache does after it has taken its reference.
+        lookup: Lookup,
+        /// How `folio_end_writeback()` clears its bit and looks for waiters.
+        end_writeback: EndWriteback,
+        /// Faults of the lock and the wait.
+        fault: FolioLockFault,
+    }
 }
 
 /// How a waiter gets the bit.
@@ -65,11 +69,11 @@ pub struct Filemap {
 pub enum PageWait {
     /// Up to a8b169afbf06 (4.14): it tries the bit itself, but first looks for a signal.
     RetrySignalFirst,
-    /// 4.14 to 5.8, L0: it tries the bit itself whenever it is woken, then looks for a signal.
+    /// 4.14 to 5.8: it tries the bit itself whenever it is woken, then looks for a signal.
     Retry,
-    /// 5.9-rc, L1 (2a9127fcf229): the waker takes the bit for it, always.
+    /// 5.9-rc (2a9127fcf229): the waker takes the bit for it, always.
     HandOff,
-    /// Since 5.9, L2 (5ef64cc8987a): it tries the bit itself, up to `unfairness` times; then the
+    /// Since 5.9 (5ef64cc8987a): it tries the bit itself, up to `unfairness` times; then the
     /// waker takes the bit for it.
     Bounded,
 }

@@ -45,11 +45,12 @@ pub enum LongtermDrain {
     Never,
 }
 
-/// What differs between trees.
-#[derive(Clone, Copy, Debug)]
-pub struct Gup {
-    /// What makes it drain.
-    pub drain: LongtermDrain,
+decisions! {
+    /// What differs between trees.
+    pub struct Gup of "mm/gup.c", set by GupChange {
+        /// What makes it drain.
+        drain: LongtermDrain,
+    }
 }
 
 /// `follow_page_pte()` with `FOLL_TOUCH`: `folio_mark_accessed()` of a folio that was used before, so

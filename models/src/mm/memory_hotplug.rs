@@ -8,11 +8,12 @@ use selvedge_kernel::{choose, enter};
 use crate::Kernel;
 use crate::mm::migrate::Errno;
 
-/// What differs between trees.
-#[derive(Clone, Copy, Debug)]
-pub struct MemoryHotplug {
-    /// What `failed_removal_pcplists_disabled` undoes.
-    pub failed_removal: FailedRemoval,
+decisions! {
+    /// What differs between trees.
+    pub struct MemoryHotplug of "mm/memory_hotplug.c", set by MemoryHotplugChange {
+        /// What `failed_removal_pcplists_disabled` undoes.
+        failed_removal: FailedRemoval,
+    }
 }
 
 /// The failure path of `offline_pages()`.

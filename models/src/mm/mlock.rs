@@ -32,6 +32,13 @@ pub enum Mlock {
     BatchesNewUncounted,
 }
 
+impl Mlock {
+    /// Is there an mlock batch, which drains must empty?
+    pub fn has_batch(self) -> bool {
+        self != Mlock::Isolates
+    }
+}
+
 /// What an entry of the mlock batch asks for: the low bits of the pointer in C.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MlockEntry {
@@ -219,7 +226,7 @@ fn __munlock_folio(k: &Kernel, folio: &Folio) {
 
 /// `mlock_drain_local()`.
 pub fn mlock_drain_local(k: &Kernel) {
-    if !k.sizes.mlock || k.tree.mlock == Mlock::Isolates {
+    if !k.sizes.mlock || !k.tree.mlock.has_batch() {
         return;
     }
     let _in = enter("mlock_drain_local");
@@ -234,7 +241,7 @@ pub fn mlock_drain_local(k: &Kernel) {
 pub fn need_mlock_drain(k: &Kernel, cpu: usize, is_marked: bool) -> bool {
     // In a scenario that does not mlock the count is always 0.
     k.sizes.mlock
-        && k.tree.mlock == Mlock::Batches
+        && k.tree.mlock.has_batch()
         && k.mlock_fbatch.of(cpu).count_remotely(is_marked) != 0
 }
 

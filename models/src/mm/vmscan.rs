@@ -19,19 +19,20 @@ use crate::mm::swap::{
 };
 use crate::{Folio, Kernel};
 
-/// What differs between trees.
-#[derive(Clone, Copy, Debug)]
-pub struct Vmscan {
-    /// `move_folios_to_lru()`: the order of two steps.
-    pub putback: Putback,
-    /// `isolate_lru_folios()`: the order of two steps.
-    pub isolate: Isolate,
-    /// `folio_isolate_lru()`: deliberate faults.
-    pub isolate_fault: IsolateFault,
-    /// `sort_folio()` (MGLRU): whether a folio with PG_lru clear is eligible.
-    pub sort_folio: SortFolio,
-    /// `pageout()`: what it asks first.
-    pub pageout: Pageout,
+decisions! {
+    /// What differs between trees.
+    pub struct Vmscan of "mm/vmscan.c", set by VmscanChange {
+        /// `move_folios_to_lru()`: the order of two steps.
+        putback: Putback,
+        /// `isolate_lru_folios()`: the order of two steps.
+        isolate: Isolate,
+        /// `folio_isolate_lru()`: deliberate faults.
+        isolate_fault: IsolateFault,
+        /// `sort_folio()` (MGLRU): whether a folio with PG_lru clear is eligible.
+        sort_folio: SortFolio,
+        /// `pageout()`: what it asks first.
+        pageout: Pageout,
+    }
 }
 
 impl Vmscan {

@@ -11,10 +11,10 @@
 use std::sync::Mutex as Private;
 
 use selvedge_kernel::{
-    __set_current_state, Bit, Flags, Name, READ_ONCE, SpinLock, TASK_NORMAL, TASK_RUNNING,
-    TASK_UNINTERRUPTIBLE, Var, WRITE_ONCE, awaits, enter, reached, schedule, schedule_timeout,
-    set_current_state, spin_lock_irqsave, spin_unlock_irqrestore, test_and_set_bit, test_bit,
-    timed_out, try_to_wake_up,
+    __set_current_state, Bit, Flags, NOBODY_WAITS_FOR_EVER, Name, READ_ONCE, SpinLock, TASK_NORMAL,
+    TASK_RUNNING, TASK_UNINTERRUPTIBLE, Var, WRITE_ONCE, awaits, enter, enter_waker, reached,
+    schedule, schedule_timeout, set_current_state, spin_lock_irqsave, spin_unlock_irqrestore,
+    test_and_set_bit, test_bit, timed_out, try_to_wake_up,
 };
 
 use crate::Kernel;
@@ -99,7 +99,7 @@ fn __wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, me: usize, has_timeout
         prepare_to_wait_exclusive(k, bit, word, me);
         let mut gives_up = false;
         if test_bit(bit, word) {
-            awaits(bit, word, [task.object(); 2]);
+            awaits(bit, word, [task.object(); 2], NOBODY_WAITS_FOR_EVER);
             reached("a task slept on a bit");
             if has_timeout {
                 schedule_timeout(&k.cpus, task);
@@ -134,7 +134,7 @@ fn finish_wait(k: &Kernel, me: usize) {
 /// `wake_up_bit()`: looks at the queue without its lock; the caller has a full barrier between
 /// clearing the bit and this look. Wakes the first who sleeps for this bit of this word.
 pub fn wake_up_bit(k: &Kernel, bit: Bit, word: &Flags) {
-    let _in = enter("wake_up_bit");
+    let _in = enter_waker("wake_up_bit");
     let queue = &k.bit_waitqueue;
     if READ_ONCE(&queue.active) == 0 {
         return;

@@ -1,108 +1,67 @@
-//! Seed 004, "migrate_pages: fix deadlock on buffer heads" and "fix deadlock on waiting writeback"
-//! (Hugh Dickins, Huang Ying, 2023-02-20): batches of migration, what was proposed for them, and
-//! how they were mended. The names are those of kernel-migrate 0.
+//! "migrate_pages: fix deadlock on buffer heads" and "fix deadlock on waiting writeback" (Hugh
+//! Dickins, Huang Ying, 2023-02-20): batches of migration, what was proposed for them, and the
+//! first of the patches that mended them. The names M2 and so on are those of kernel-migrate 0.
 
-use super::{V6_1, V6_11, V6_12_117, V6_17};
-use crate::Tree;
-use crate::fs::buffer::{Buffer, RingMove};
-use crate::mm::migrate::{
-    BatchedWriteback, BufferLock, ExpectedRefs, Migrate, NoteIn, Pages, TlbFlush,
-};
-use crate::tree::Kind;
+use super::V6_3_RC1;
+use crate::commits::BATCH_ONLY_IF_ASYNC;
+use crate::mm::migrate::{BatchedWriteback, BufferLock, Pages};
+use crate::{Commit, Tree};
 
-/// next-20230217, 6.3-rc1, 6.3-rc2.
-pub static M2: Tree = Tree {
-    name: "M2",
-    base: "M2",
-    about: "next-20230217, 6.3-rc1, -rc2: migration in batches in every mode (5dfab109d519)",
-    migrate: Migrate {
-        pages: Pages::Batches,
-        flush: TlbFlush::BeforeCopy,
-        note: NoteIn::Mapping,
-        ..V6_1.migrate
-    },
-    ..V6_1
-};
+/// Huang Ying's patch.
+static WRITEBACK: Commit = Commit::posted(
+    "[PATCH] migrate_pages: fix deadlock on waiting writeback (Huang Ying, 2023-02-20)",
+    &[set!(migrate.writeback = BatchedWriteback::Deadlock)],
+);
+
+/// Hugh Dickins' patch.
+static BUFFER_HEADS: Commit = Commit::posted(
+    "[PATCH next] migrate_pages: fix deadlock on buffer heads (Hugh Dickins, 2023-02-20)",
+    &[set!(migrate.buffer_lock = BufferLock::NorefsNever)],
+);
+
+/// What Hugh Dickins proposed instead of either.
+static ADJUSTED_MODE: Commit = Commit::posted(
+    "an adjusted mode once a folio of the batch is locked (proposed by Hugh Dickins, 2023-02-20)",
+    &[set!(migrate.pages = Pages::AdjustedMode)],
+);
+
+static ONLY_IF_ASYNC: Commit = BATCH_ONLY_IF_ASYNC;
 
 /// Huang Ying's patch. Never merged.
 pub static M2_W: Tree = Tree {
-    name: "M2+W",
-    kind: Kind::Patch,
-    base: "M2",
-    about: "[PATCH] migrate_pages: fix deadlock on waiting writeback (Huang Ying, 2023-02-20)",
-    migrate: Migrate { writeback: BatchedWriteback::Deadlock, ..M2.migrate },
-    ..M2
+    name: "fix-deadlock-on-writeback",
+    aliases: &["M2+W"],
+    about: WRITEBACK.title,
+    ..V6_3_RC1.patched(&[&WRITEBACK])
 };
 
 /// Hugh Dickins' patch. Never merged.
 pub static M2_H: Tree = Tree {
-    name: "M2+H",
-    kind: Kind::Patch,
-    base: "M2",
-    about: "[PATCH next] migrate_pages: fix deadlock on buffer heads (Hugh Dickins, 2023-02-20)",
-    migrate: Migrate { buffer_lock: BufferLock::NorefsNever, ..M2.migrate },
-    ..M2
+    name: "fix-deadlock-on-buffer-heads",
+    aliases: &["M2+H"],
+    about: BUFFER_HEADS.title,
+    ..V6_3_RC1.patched(&[&BUFFER_HEADS])
 };
 
 /// Both.
 pub static M2_W_H: Tree = Tree {
-    name: "M2+W+H",
-    kind: Kind::Patch,
-    base: "M2",
-    about: "M2 with both patches of 2023-02-20",
-    migrate: Migrate { writeback: BatchedWriteback::Deadlock, ..M2_H.migrate },
-    ..M2
+    name: "fix-both-deadlocks",
+    aliases: &["M2+W+H"],
+    about: "6.3-rc1 with both patches of 2023-02-20",
+    ..V6_3_RC1.patched(&[&WRITEBACK, &BUFFER_HEADS])
 };
 
 /// What Hugh Dickins proposed instead of either. Nobody wrote it.
 pub static HUGH_ADJUSTED_MODE: Tree = Tree {
     name: "hugh-adjusted-mode",
-    kind: Kind::Patch,
-    base: "M2",
-    about: "M2 with an adjusted mode once a folio of the batch is locked (proposed 2023-02-20)",
-    migrate: Migrate { pages: Pages::AdjustedMode, ..M2.migrate },
-    ..M2
+    about: "6.3-rc1 with an adjusted mode once a folio of the batch is locked (2023-02-20)",
+    ..V6_3_RC1.patched(&[&ADJUSTED_MODE])
 };
 
-/// The first of the three patches that were merged.
+/// The first of the three patches that were merged, alone.
 pub static M3: Tree = Tree {
-    name: "M3",
-    base: "M3",
-    about: "M2 with fb3592c41a44 alone: a batch has one folio but in MIGRATE_ASYNC",
-    migrate: Migrate { pages: Pages::BatchesIfAsync, ..M2.migrate },
-    ..M2
-};
-
-/// 6.11 to 6.14.
-pub static M6: Tree = Tree {
-    name: "M6",
-    base: "M6",
-    about: "6.11 to 6.14: a split tries the lock in MIGRATE_ASYNC (2e6506e1c4ee)",
-    ..V6_11
-};
-
-/// 6.12.y of 2025.
-pub static M6S: Tree = Tree {
-    name: "M6s",
-    base: "M6s",
-    about: "6.12.117: M6, and references of page tables are expected (86ebd50224c0)",
-    ..V6_12_117
-};
-
-/// 6.15.
-pub static M7A: Tree = Tree {
-    name: "M7a",
-    base: "M7a",
-    about: "6.15: buffers of block devices migrate under BH_Migrate (2d900efff915)",
-    buffer: Buffer { ring_move: RingMove::UnderBhMigrate, ..V6_12_117.buffer },
-    migrate: Migrate { expected: ExpectedRefs::WithoutMapcount, ..V6_12_117.migrate },
-    ..V6_12_117
-};
-
-/// Since 6.16.
-pub static M7: Tree = Tree {
-    name: "M7",
-    base: "M7",
-    about: "since 6.16: migration writes nothing out (7ee3647243e5)",
-    ..V6_17
+    name: "batches-only-if-async",
+    aliases: &["M3"],
+    about: "6.3-rc1 with fb3592c41a44 alone: a batch has one folio but in MIGRATE_ASYNC",
+    ..V6_3_RC1.patched(&[&ONLY_IF_ASYNC])
 };

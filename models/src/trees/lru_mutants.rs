@@ -5,21 +5,20 @@ use crate::Tree;
 use crate::mm::mlock::Mlock;
 use crate::mm::swap::{Swap, SwapFault};
 use crate::mm::vmscan::{IsolateFault, Vmscan};
-use crate::tree::Kind;
-use crate::trees::{SEED_002_V4, V6_10};
+use crate::trees::{LRU_FLAG_BEFORE_BATCH_V4, V6_10};
 
 const fn swap(name: &'static str, about: &'static str, fault: SwapFault) -> Tree {
     let swap = Swap { fault, ..V6_10.swap };
-    Tree { name, kind: Kind::Mutant, base: "v6.10", about, swap, ..V6_10 }
+    Tree { name, about, swap, ..V6_10.faulty() }
 }
 
 const fn isolate(name: &'static str, about: &'static str, fault: IsolateFault) -> Tree {
     let vmscan = Vmscan { isolate_fault: fault, ..V6_10.vmscan };
-    Tree { name, kind: Kind::Mutant, base: "v6.10", about, vmscan, ..V6_10 }
+    Tree { name, about, vmscan, ..V6_10.faulty() }
 }
 
 const fn mlock(name: &'static str, about: &'static str, mlock: Mlock) -> Tree {
-    Tree { name, kind: Kind::Mutant, base: "v6.10", about, mlock, ..V6_10 }
+    Tree { name, about, mlock, ..V6_10.faulty() }
 }
 
 /// No `folio_get()`.
@@ -72,12 +71,11 @@ pub static FREE_NO_LRU_LOCK: Tree = swap(
 );
 /// No `folio_put()` by who gives up.
 pub static V4_NO_PUT_ON_GIVING_UP: Tree = Tree {
-    name: "seed-002-v4-no-put-on-giving-up",
-    kind: Kind::Mutant,
-    base: "seed-002-v4",
-    about: "seed-002-v4 with an adder that finds PG_lru clear keeping its reference",
-    swap: Swap { fault: SwapFault::NoPutOnGivingUp, ..SEED_002_V4.swap },
-    ..SEED_002_V4
+    name: "lru-flag-before-batch-v4-no-put-on-giving-up",
+    aliases: &["seed-002-v4-no-put-on-giving-up"],
+    about: "lru-flag-before-batch-v4 with an adder that finds PG_lru clear keeping its reference",
+    swap: Swap { fault: SwapFault::NoPutOnGivingUp, ..LRU_FLAG_BEFORE_BATCH_V4.swap },
+    ..LRU_FLAG_BEFORE_BATCH_V4.faulty()
 };
 /// No `folio_get()`.
 pub static ISOLATE_NO_GET: Tree = isolate(

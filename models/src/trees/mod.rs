@@ -4,79 +4,86 @@ mod batches;
 mod folio_lock;
 mod lru_batch_flag;
 mod lru_mutants;
+mod migrate_page_lock;
 mod migrate_pending;
 mod mutants;
 mod races;
 mod references;
-mod releases;
-mod seed001;
+pub(crate) mod releases;
+mod settings;
 
 pub use batches::*;
 pub use folio_lock::*;
 pub use lru_batch_flag::*;
 pub use lru_mutants::*;
+pub use migrate_page_lock::*;
 pub use migrate_pending::*;
 pub use mutants::*;
 pub use races::*;
 pub use references::*;
 pub use releases::*;
-pub use seed001::*;
+pub use settings::*;
+
+/// Former names.
+pub use {
+    AVOID_UNBOUNDED_BLOCKS_V2 as M4T, LRU_FLAG_BEFORE_BATCH_V4 as SEED_002_V4,
+    NEVER_BLOCK_ON_PAGE_LOCK as M4R, NEVER_BLOCK_UNPROTECTED as M4R_UNPROTECTED,
+    RFC_DISABLE_LRU_PAGEVEC as RFC_2021_02_16, V4_13 as L0_SIGNAL_FIRST, V5_6 as L0,
+    V5_9_RC1 as L1, V6_1 as L2, V6_1 as M0, V6_1_TRIES_THE_BIT as L2_TRIES_THE_BIT,
+    V6_1_UNFAIRNESS_0 as L2_UNFAIRNESS_0, V6_1_UNFAIRNESS_0 as UNFAIRNESS_0,
+    V6_1_UNFAIRNESS_INF as L2_UNFAIRNESS_INF, V6_3_RC1 as M2, V6_4 as M4,
+    V6_4_IGNORES_NOFS as M4_IGNORES_NOFS, V6_4_MEMALLOC_WAITS as M4_MEMALLOC_WAITS,
+    V6_4_UNPROTECTED as M4_UNPROTECTED, V6_10 as M5, V6_10_UNPROTECTED as M5_UNPROTECTED,
+    V6_11 as M6, V6_12 as D7_CLEAR_THEN_GET, V6_12_117 as M6S, V6_15 as M7A, V6_17 as M7,
+};
 
 use crate::Tree;
 
-/// Every tree: the patches of the mail threads first, then releases, then mutants.
+/// Every tree: patches first, then releases, settings and mutants.
 pub static ALL: &[&Tree] = &[
     &RFC_MIGRATE_PENDING,
     &RFC_MIGRATE_PENDING_BOOL,
     &RFC_MIGRATE_PENDING_LOCKED_CHECK,
-    &RFC_2021_02_16,
-    &SEED_002_V4,
-    &M4R,
-    &M4T,
+    &RFC_DISABLE_LRU_PAGEVEC,
+    &LRU_FLAG_BEFORE_BATCH_V4,
+    &NEVER_BLOCK_ON_PAGE_LOCK,
+    &AVOID_UNBOUNDED_BLOCKS_V2,
     &M2_W,
     &M2_H,
     &M2_W_H,
     &HUGH_ADJUSTED_MODE,
+    &M3,
+    &V6_1_TRIES_THE_BIT,
     &ANNOTATE_V2,
     &ANNOTATE_ALL,
+    &V4_13,
     &V5_6,
+    &V5_9_RC1,
     &V5_11,
     &V5_13,
     &V5_15,
     &V5_18,
-    &V5_18_NO_SYNCHRONIZE_RCU,
-    &V5_18_CHECK_OUTSIDE,
     &V6_1,
-    &V6_1_RT,
     &V6_1_192,
+    &V6_3_RC1,
+    &V6_4,
     &V6_6,
     &V6_10,
     &V6_11,
     &V6_11_5,
+    &V6_12,
     &V6_12_117,
-    &V6_12_117_RT,
+    &V6_15,
     &V6_17,
-    &M0,
-    &M2,
-    &M3,
-    &M4,
-    &M5,
-    &M6,
-    &M6S,
-    &M7A,
-    &M7,
-    &L0_SIGNAL_FIRST,
-    &L0,
-    &L1,
-    &L2,
-    &L2_UNFAIRNESS_0,
-    &L2_UNFAIRNESS_INF,
-    &L2_TRIES_THE_BIT,
-    &M4_IGNORES_NOFS,
-    &M4_MEMALLOC_WAITS,
-    &M4_UNPROTECTED,
-    &M4R_UNPROTECTED,
-    &M5_UNPROTECTED,
+    &V6_1_RT,
+    &V6_12_117_RT,
+    &V6_1_UNFAIRNESS_0,
+    &V6_1_UNFAIRNESS_INF,
+    &V6_4_IGNORES_NOFS,
+    &V6_4_MEMALLOC_WAITS,
+    &V6_4_UNPROTECTED,
+    &NEVER_BLOCK_UNPROTECTED,
+    &V6_10_UNPROTECTED,
     &A1B_NO_BARRIER_BEFORE_READ,
     &A1C_NO_BARRIER_AFTER_BUMP,
     &A1D_BUMP_AFTER_LOOP,
@@ -86,7 +93,6 @@ pub static ALL: &[&Tree] = &[
     &A5_PUT_BEFORE_SET_LRU,
     &A6_NO_BARRIER_IN_LRU_ADD,
     &A6_MLOCKED_READ_FIRST,
-    &D7_CLEAR_THEN_GET,
     &ISOLATE_CLEAR_THEN_GET,
     &PIN_WITHOUT_DRAIN,
     &PAGEOUT_ALWAYS,
@@ -107,6 +113,8 @@ pub static ALL: &[&Tree] = &[
     &MLOCK_NEW_UNCOUNTED,
     &V5_13_UNFORCED,
     &V5_18_UNFORCED,
+    &V5_18_NO_SYNCHRONIZE_RCU,
+    &V5_18_CHECK_OUTSIDE,
     &BM1_LOOKUP_WITHOUT_RELOAD,
     &BM2_COUNT_WITHOUT_FREEZE,
     &BM3_UNFREEZE_EARLY,
@@ -125,7 +133,6 @@ pub static ALL: &[&Tree] = &[
     &C2_SLOT_WITHOUT_REFERENCE,
     &C3_MOVE_UNLOCKED,
     &UNLOCK_BUFFER_NO_BARRIER,
-    &UNFAIRNESS_0,
     &AM1_NO_WAITERS_BIT,
     &AM2_WAITERS_BIT_TOO_LATE,
     &AM4_WAITERS_BIT_ALWAYS_CLEARED,
@@ -153,11 +160,32 @@ pub static ALL: &[&Tree] = &[
     &AM20_PTL_DROPPED_FIRST,
 ];
 
-/// Other names that trees go by.
-pub const ALIASES: &[(&str, &str)] = &[("next-20230217", "M2")];
-
-/// The tree of this name.
+/// The tree that has this name, or had it once.
 pub fn by_name(name: &str) -> Option<&'static Tree> {
-    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
-    ALL.iter().copied().find(|tree| tree.name == name)
+    ALL.iter().copied().find(|tree| tree.names().any(|known| known == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_name_means_one_tree() {
+        let mut trees_of = BTreeMap::new();
+        for (tree, name) in ALL.iter().flat_map(|tree| tree.names().map(move |name| (tree, name))) {
+            assert!(!name.is_empty(), "{}", tree.about);
+            let other = trees_of.insert(name, tree.name);
+            assert_eq!(other, None, "{name} is {} too", tree.name);
+        }
+    }
+
+    #[test]
+    fn a_base_is_named_by_its_name() {
+        for tree in ALL {
+            let base = by_name(tree.base).unwrap_or_else(|| panic!("base of {}", tree.name));
+            assert_eq!(base.name, tree.base, "{}", tree.name);
+            assert_eq!(base.name == tree.name, tree.kind == crate::Kind::Release, "{}", tree.name);
+        }
+    }
 }

@@ -8,58 +8,42 @@ use crate::mm::swap::{
     lru_cache_disable_without_rcu,
 };
 use crate::mm::vmscan::{Putback, Vmscan};
-use crate::tree::Kind;
 use crate::trees::{V5_11, V5_13, V5_18, V6_1};
 
 /// 5.18 without `synchronize_rcu()`.
 pub static V5_18_NO_SYNCHRONIZE_RCU: Tree = Tree {
     name: "v5.18-no-synchronize-rcu",
-    kind: Kind::Mutant,
-    base: "v5.18",
     about: "5.18 with synchronize_rcu() dropped from lru_cache_disable()",
-    swap: Swap { lru_cache_disable: lru_cache_disable_without_rcu, ..V5_18.swap },
-    ..V5_18
+    swap: Swap { lru_cache_disable: func!(lru_cache_disable_without_rcu), ..V5_18.swap },
+    ..V5_18.faulty()
 };
 
 /// 5.18 without c0226eb8bde8.
 pub static V5_18_CHECK_OUTSIDE: Tree = Tree {
     name: "v5.18-check-outside",
-    kind: Kind::Mutant,
-    base: "v5.18",
     about: "5.18 with c0226eb8bde8 reverted: the check before bh_lru_lock()",
     buffer: Buffer { install_check: InstallCheck::BeforeLock, ..V5_18.buffer },
-    ..V5_18
+    ..V5_18.faulty()
 };
 
 /// 5.13 with a drain that may be left to somebody else.
 pub static V5_13_UNFORCED: Tree = Tree {
     name: "v5.13-unforced-drain",
-    kind: Kind::Mutant,
-    base: "v5.13",
     about: "5.13 with lru_cache_disable() calling lru_add_drain_all(), which may exit early",
     swap: Swap { disable_drain: DisableDrain::MayExitEarly, ..V5_13.swap },
-    ..V5_13
+    ..V5_13.faulty()
 };
 
 /// 5.18 with a drain that may be left to somebody else.
 pub static V5_18_UNFORCED: Tree = Tree {
     name: "v5.18-unforced-drain",
-    kind: Kind::Mutant,
-    base: "v5.18",
     about: "5.18 with lru_cache_disable() calling lru_add_drain_all(), which may exit early",
     swap: Swap { disable_drain: DisableDrain::MayExitEarly, ..V5_18.swap },
-    ..V5_18
+    ..V5_18.faulty()
 };
 
 const fn drain(name: &'static str, about: &'static str, how: DrainGeneration) -> Tree {
-    Tree {
-        name,
-        kind: Kind::Mutant,
-        base: "v6.1",
-        about,
-        swap: Swap { drain_generation: how, ..V6_1.swap },
-        ..V6_1
-    }
+    Tree { name, about, swap: Swap { drain_generation: how, ..V6_1.swap }, ..V6_1.faulty() }
 }
 
 /// kernel-lru A1(b).
@@ -93,92 +77,69 @@ pub static A1E_READ_UNDER_MUTEX: Tree = drain(
 /// kernel-lru A3.
 pub static A3_ROTATE_DRAIN_IRQS_ON: Tree = Tree {
     name: "v6.1-rotate-drain-irqs-on",
-    kind: Kind::Mutant,
-    base: "v6.1",
     about: "6.1 with the rotate batch drained with interrupts on",
     swap: Swap { rotate_drain: RotateDrain::IrqsOn, ..V6_1.swap },
-    ..V6_1
+    ..V6_1.faulty()
 };
 
 /// kernel-lru A4.
 pub static A4_MOVE_WITHOUT_CLAIM: Tree = Tree {
     name: "v6.1-move-without-test-clear",
-    kind: Kind::Mutant,
-    base: "v6.1",
     about: "6.1 with folio_batch_move_lru() not clearing PG_lru before it edits the list",
     swap: Swap { lru_claim: LruClaim::Nobody, ..V6_1.swap },
-    ..V6_1
+    ..V6_1.faulty()
 };
 
 /// kernel-lru A5.
 pub static A5_PUT_BEFORE_SET_LRU: Tree = Tree {
     name: "v6.1-put-before-set-lru",
-    kind: Kind::Mutant,
-    base: "v6.1",
     about: "6.1 with move_folios_to_lru() dropping its reference before it sets PG_lru",
     vmscan: Vmscan { putback: Putback::PutThenSetLru, ..V6_1.vmscan },
-    ..V6_1
+    ..V6_1.faulty()
 };
 
 /// kernel-lru A6.
 pub static A6_NO_BARRIER_IN_LRU_ADD: Tree = Tree {
     name: "v5.11-lru-add-no-mb",
-    kind: Kind::Mutant,
-    base: "v5.11",
     about: "5.11 with the smp_mb__after_atomic() of __pagevec_lru_add_fn() dropped",
     swap: Swap { lru_add: LruAdd::SetFirstNoBarrier, ..V5_11.swap },
-    ..V5_11
+    ..V5_11.faulty()
 };
 
 /// kernel-lru C1.
 pub static C1_PREEMPT_OFF_ONLY: Tree = Tree {
     name: "v6.1-bh-lru-preempt-only",
-    kind: Kind::Mutant,
-    base: "v6.1",
     about: "6.1 with bh_lru_lock() leaving interrupts on",
     buffer: Buffer { lru_lock: BhLruLock::PreemptOff, ..V6_1.buffer },
-    ..V6_1
+    ..V6_1.faulty()
 };
 
 /// kernel-lru C2.
 pub static C2_SLOT_WITHOUT_REFERENCE: Tree = Tree {
     name: "v6.1-bh-lru-without-references",
-    kind: Kind::Mutant,
-    base: "v6.1",
     about: "6.1 with slots of a bh_lru owning no reference",
     buffer: Buffer { slot_reference: SlotReference::Uncounted, ..V6_1.buffer },
-    ..V6_1
+    ..V6_1.faulty()
 };
 
 /// kernel-lru A6: what the order of the two steps is there for.
 pub static A6_MLOCKED_READ_FIRST: Tree = Tree {
     name: "v5.11-lru-add-mlocked-first",
-    kind: Kind::Mutant,
-    base: "v5.11",
     about: "5.11 with PG_mlocked read before PG_lru is set",
     swap: Swap { lru_add: LruAdd::ReadMlockedFirst, ..V5_11.swap },
-    ..V5_11
+    ..V5_11.faulty()
 };
 
 /// kernel-lru C3.
 pub static C3_MOVE_UNLOCKED: Tree = Tree {
     name: "v6.1-move-without-private-lock",
-    kind: Kind::Mutant,
-    base: "v6.1",
     about: "6.1 with i_private_lock dropped before the buffer ring is moved",
     buffer: Buffer { ring_move: RingMove::Unlocked, ..V6_1.buffer },
-    ..V6_1
+    ..V6_1.faulty()
 };
 
 const fn folio_lock(name: &'static str, about: &'static str, fault: FolioLockFault) -> Tree {
-    Tree {
-        name,
-        kind: Kind::Mutant,
-        base: "v6.1",
-        about,
-        filemap: Filemap { fault, ..V6_1.filemap },
-        ..V6_1
-    }
+    Tree { name, about, filemap: Filemap { fault, ..V6_1.filemap }, ..V6_1.faulty() }
 }
 
 /// kernel-migrate AM8.
@@ -230,22 +191,10 @@ pub static A5_NO_BARRIER_AFTER_STATE: Tree = folio_lock(
     FolioLockFault::NoBarrierAfterState,
 );
 
-/// The bit handed over at once: 5.9-rc, before 5ef64cc8987a.
-pub static UNFAIRNESS_0: Tree = Tree {
-    name: "v6.1-unfairness-0",
-    kind: Kind::Mutant,
-    base: "v6.1",
-    about: "6.1 with sysctl_page_lock_unfairness = 0: strict hand-off",
-    filemap: Filemap { unfairness: 0, ..V6_1.filemap },
-    ..V6_1
-};
-
 /// `unlock_buffer()` without its `smp_mb__after_atomic()`.
 pub static UNLOCK_BUFFER_NO_BARRIER: Tree = Tree {
     name: "v6.1-unlock-buffer-no-mb",
-    kind: Kind::Mutant,
-    base: "v6.1",
     about: "6.1 with the smp_mb__after_atomic() of unlock_buffer() dropped",
     buffer: Buffer { unlock: UnlockBuffer::NoBarrier, ..V6_1.buffer },
-    ..V6_1
+    ..V6_1.faulty()
 };

@@ -4,22 +4,19 @@
 use crate::Tree;
 use crate::mm::filemap::{Filemap, Lookup};
 use crate::mm::migrate::{Migrate, MigrateFault, TlbFlush};
-use crate::tree::Kind;
 use crate::trees::{V6_1, V6_10};
 
 const fn fault(name: &'static str, about: &'static str, fault: MigrateFault) -> Tree {
     let migrate = Migrate { fault, ..V6_1.migrate };
-    Tree { name, kind: Kind::Mutant, base: "v6.1", about, migrate, ..V6_1 }
+    Tree { name, about, migrate, ..V6_1.faulty() }
 }
 
 /// kernel-migrate BM1.
 pub static BM1_LOOKUP_WITHOUT_RELOAD: Tree = Tree {
     name: "v6.1-lookup-without-reload",
-    kind: Kind::Mutant,
-    base: "v6.1",
     about: "6.1 with filemap_get_entry() not reading the slot again",
     filemap: Filemap { lookup: Lookup::TrustsTheSlot, ..V6_1.filemap },
-    ..V6_1
+    ..V6_1.faulty()
 };
 /// kernel-migrate BM2.
 pub static BM2_COUNT_WITHOUT_FREEZE: Tree = fault(
@@ -66,11 +63,9 @@ pub static BM8_DIRTY_AFTER_SLOT: Tree = fault(
 /// kernel-migrate BM9.
 pub static BM9_FLUSH_AFTER_COPY: Tree = Tree {
     name: "v6.10-migrate-flush-after-copy",
-    kind: Kind::Mutant,
-    base: "v6.10",
     about: "6.10 with the deferred TLB flush after the copy",
     migrate: Migrate { flush: TlbFlush::AfterCopy, ..V6_10.migrate },
-    ..V6_10
+    ..V6_10.faulty()
 };
 /// kernel-migrate BM10.
 pub static BM10_RESTORE_AFTER_UNLOCK: Tree = fault(

@@ -1,10 +1,7 @@
 //! kernel-migrate sections C and D, as far as they are not about deadlocks (seed004.rs): what
 //! becomes of the folios of a batch, of their buffers, and of what is written out.
 
-use std::sync::Arc;
-
-use selvedge_kernel::{KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT};
-use selvedge_kernel::{Name, READ_ONCE, Rule, fail, fail_about, join, plain_write, set_bit};
+use selvedge_kernel::{Name, READ_ONCE, fail, fail_about, join, plain_write, set_bit};
 use selvedge_models::fs::buffer::{
     __find_get_block, Finder, bh_lru_install, brelse, put_bh, trylock_buffer, unlock_buffer,
 };
@@ -17,12 +14,12 @@ use selvedge_models::mm::migrate::{
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
 use selvedge_models::{BH_LOCK, Kernel, PG_DIRTY, Sizes};
-use selvedge_monitors::NOBODY_WAITS_FOR_EVER;
 
-use super::references::one_final_state;
 use super::{ALONE, DPOR};
+use crate::Source::{self, Analysis};
 use crate::rules::*;
-use crate::{Claim, Scenario, Topic};
+use crate::states::{MIGRATED, SOURCE_WAS_LOCKED};
+use crate::{Answers, Run, Scenario, ask};
 
 /// One folio that migrates, and its target.
 const ONE: Sizes = Sizes { spares: true, sleepers: 2, ..Sizes::TINY };
@@ -34,7 +31,7 @@ const FINDER: Name = Name::new("finder");
 
 /// Isolates the first `count` folios, migrates them in this order as sleeper 0, and puts back what
 /// was not migrated. How many that were is the outcome.
-fn migrate(k: &Kernel, mode: Mode, list: &'static [usize]) -> usize {
+fn migrate(k: &Run, mode: Mode, list: &'static [usize]) -> usize {
     for &index in list {
         folio_get(&k.folios[index], ISOLATION);
     }
@@ -49,13 +46,13 @@ const fn scenario(
     name: &'static str,
     about: &'static str,
     sizes: Sizes,
-    play: fn(&Arc<Kernel>),
-    at_end: fn(&Kernel),
+    setup: fn(&Run),
+    at_end: fn(&Run),
 ) -> Scenario {
-    Scenario { name, about, sizes, play, at_end, choices: 0 }
+    Scenario { name, about, sizes, setup, at_end, ..Scenario::EMPTY }
 }
 
-fn all_migrated(k: &Kernel) {
+fn all_migrated(k: &Run) {
     if k.outcome.peek() != 0 {
         let message = "a folio was not migrated, though everybody let it go in time";
         fail_about(SYNC_SUCCEEDS_ONCE_UNLOCKED, message, k.outcome.object());
@@ -64,8 +61,8 @@ fn all_migrated(k: &Kernel) {
 
 static SECOND_IS_LOCKED: Scenario = scenario(
     "second_folio_of_a_batch_is_locked",
-    "CPU0 migrates two folios in MIGRATE_SYNC; CPU1 has the second one locked, and unlocks it at some \
-     time. Fairness is assumed: it always comes to its unlock.",
+    "CPU0 migrates two folios in MIGRATE_SYNC; CPU1 has the second one locked, and unlocks it \
+     at some time. Fairness is assumed: it always comes to its unlock.",
     TWO,
     |k| {
         assert!(folio_trylock(k, &k.folios[1]), "nobody else runs yet");
@@ -79,8 +76,8 @@ static SECOND_IS_LOCKED: Scenario = scenario(
 
 static LOCKS_IN_ORDER: Scenario = scenario(
     "two_migrators_vs_locker",
-    "CPU0 migrates two folios, the second one first, and CPU1 a third one, both in MIGRATE_SYNC; CPU2 \
-     locks the first, and then the second.",
+    "CPU0 migrates two folios, the second one first, and CPU1 a third one, both in \
+     MIGRATE_SYNC; CPU2 locks the first, and then the second.",
     Sizes { folios: 3, cpus: 3, sleepers: 3, ..ONE },
     |k| {
         for folio in &k.folios[..2] {
@@ -104,8 +101,8 @@ static LOCKS_IN_ORDER: Scenario = scenario(
 
 static ONE_STAYS: Scenario = scenario(
     "one_folio_of_a_batch_stays",
-    "CPU0 migrates two mapped folios in MIGRATE_SYNC, of which somebody keeps the first; CPU1 locks the \
-     second for a moment.",
+    "CPU0 migrates two mapped folios in MIGRATE_SYNC, of which somebody keeps the first; CPU1 \
+     locks the second for a moment.",
     Sizes { mapped: true, batch: 3, ..TWO },
     |k| {
         let keeper = Name::new("keeper");
@@ -122,19 +119,19 @@ static ONE_STAYS: Scenario = scenario(
         join(locker);
         join(k.task(1, "keeper", move |k| folio_put(k, &k.folios[0], keeper)));
     },
-    one_final_state,
+    migration_has_one_end,
 );
 
 /// A dirty folio of a filesystem that does not migrate its folios, migrated in MIGRATE_SYNC.
-fn writes_out(k: &Arc<Kernel>) {
+fn writes_out(k: &Run) {
     set_bit(PG_DIRTY, &k.folios[0].flags);
     join(migrate(k, Mode::Sync, &[0]));
 }
 
 static WRITTEN_OUT_ASYNC: Scenario = scenario(
     "writepage_starts_writeback",
-    "CPU0 migrates a dirty folio in MIGRATE_SYNC, for which ->writepage() starts a writeback that ends on \
-     CPU1.",
+    "CPU0 migrates a dirty folio in MIGRATE_SYNC, for which ->writepage() starts a writeback \
+     that ends on CPU1.",
     Sizes { aops: &[Aops::WritepageAsync], writeback: true, dirty: true, passes: 4, ..ONE },
     writes_out,
     |_| {},
@@ -142,8 +139,9 @@ static WRITTEN_OUT_ASYNC: Scenario = scenario(
 
 static WRITTEN_OUT_MAPPED: Scenario = scenario(
     "writepage_of_a_mapped_folio",
-    "CPU0 migrates a dirty, mapped folio in MIGRATE_SYNC, which ->writepage() has written when it \
-     returns; CPU1 stores to the page, and if it faults, once more when the migration lets it.",
+    "CPU0 migrates a dirty, mapped folio in MIGRATE_SYNC, which ->writepage() has written when \
+     it returns; CPU1 stores to the page, and if it faults, once more when the migration lets \
+     it.",
     Sizes {
         aops: &[Aops::WritepageSync],
         writeback: true,
@@ -187,7 +185,7 @@ fn no_users(k: &Kernel) {
     }
 }
 
-fn finds<const SLEEPS: bool>(k: &Arc<Kernel>) {
+fn finds<const SLEEPS: bool>(k: &Run) {
     no_users(k);
     let migrator = migrate(k, Mode::SyncLight, &[0]);
     let finder = k.task(1, "finder", |k| {
@@ -204,8 +202,8 @@ fn finds<const SLEEPS: bool>(k: &Arc<Kernel>) {
     join(finder);
 }
 
-const FIND: &str = "Nobody holds the buffer of a block device's folio. CPU0 migrates the folio in \
-                    MIGRATE_SYNC_LIGHT; CPU1 looks the buffer up, looks, and lets it go.";
+const FIND: &str = "Nobody holds the buffer of a block device's folio. CPU0 migrates the folio \
+                    in MIGRATE_SYNC_LIGHT; CPU1 looks the buffer up, looks, and lets it go.";
 
 static FIND_ATOMICALLY: Scenario =
     scenario("find_vs_migrate_pages", FIND, BLOCK_DEVICE, finds::<false>, |_| {});
@@ -216,8 +214,8 @@ const TWO_BLOCKS: Sizes = Sizes { ring: 2, buffer_heads: 2, ..BLOCK_DEVICE };
 
 static SECOND_BUFFER_IS_LOCKED: Scenario = scenario(
     "second_buffer_is_locked",
-    "A folio has two buffers, of which somebody has locked the second. CPU0 migrates the folio in \
-     MIGRATE_ASYNC, while CPU1 locks and unlocks the first.",
+    "A folio has two buffers, of which somebody has locked the second. CPU0 migrates the folio \
+     in MIGRATE_ASYNC, while CPU1 locks and unlocks the first.",
     TWO_BLOCKS,
     |k| {
         no_users(k);
@@ -242,8 +240,8 @@ static SECOND_BUFFER_IS_LOCKED: Scenario = scenario(
 
 static PLAIN_DISK: Scenario = scenario(
     "second_buffer_is_written",
-    "A folio has two buffers, of which the second is locked while it is written to a plain disk, which \
-     ends on CPU1. CPU0 migrates the folio in MIGRATE_SYNC.",
+    "A folio has two buffers, of which the second is locked while it is written to a plain \
+     disk, which ends on CPU1. CPU0 migrates the folio in MIGRATE_SYNC.",
     TWO_BLOCKS,
     |k| {
         no_users(k);
@@ -257,7 +255,7 @@ static PLAIN_DISK: Scenario = scenario(
 );
 
 /// One migration, with nobody else there.
-fn alone(k: &Arc<Kernel>) {
+fn alone(k: &Run) {
     no_users(k);
     join(migrate(k, Mode::Sync, &[0]));
 }
@@ -299,103 +297,76 @@ static ONLY_THE_LRU: Scenario = scenario(
     },
 );
 
-const fn topic(
-    scenario: &'static Scenario,
-    rule: Rule,
-    source: &'static str,
-    reached: &'static [&'static str],
-) -> Topic {
-    Topic { subsystem: "batches", rule, scenario, source, reached }
+pub(super) fn claims() -> Vec<Answers> {
+    let sheet = Source::migrate;
+    let mut all =
+        vec![
+            ask(NOBODY_WAITS_FOR_EVER, &LOCKS_IN_ORDER, sheet("C-S1"), &[SOURCE_WAS_LOCKED])
+                .under(DPOR)
+                .holds(&[&M2]),
+            ask(SYNC_SUCCEEDS_ONCE_UNLOCKED, &SECOND_IS_LOCKED, sheet("C-S4"), &[MIGRATED])
+                .under(DPOR)
+                .holds(&[&M0, &M2, &M2_W_H, &M3, &M4, &M5, &M7])
+                .violated(&[&M4R])
+                .violated_as(
+                    Analysis("the adjusted mode refuses what it would have waited for"),
+                    &[&HUGH_ADJUSTED_MODE],
+                ),
+            ask(KERNEL_ASSERTIONS_HOLD, &WRITTEN_OUT_ASYNC, sheet("C-S5"), &[WRITTEN_OUT])
+                .under(DPOR)
+                .holds(&[&M0])
+                .violated(&[&M2, &M4, &M5, &M6, &M6S, &M7A]),
+            ask(KERNEL_ASSERTIONS_HOLD, &WRITTEN_OUT_ASYNC, sheet("C-S5"), &[])
+                .under(DPOR)
+                .holds(&[&M7]),
+            ask(NO_STORE_IS_LOST, &WRITTEN_OUT_MAPPED, sheet("C-S6"), &[WRITTEN_OUT])
+                .under(DPOR)
+                .holds(&[&M0, &M6, &M7A])
+                .violated(&[&M6S]),
+            ask(NO_STORE_IS_LOST, &WRITTEN_OUT_MAPPED, sheet("C-S6"), &[])
+                .under(DPOR)
+                .holds(&[&M7]),
+            ask(MIGRATION_HAS_ONE_END, &ONE_STAYS, sheet("C-S7"), &[MIGRATED])
+                .under(DPOR)
+                .holds(&[&M0, &M3, &M4, &M7, &HUGH_ADJUSTED_MODE]),
+            ask(MIGRATION_HAS_ONE_END, &ONE_STAYS, sheet("C-S7"), &[MIGRATED, MOVED_AGAIN])
+                .under(DPOR)
+                .holds(&[&M2]),
+        ];
+    all.extend(claims_about_buffers());
+    all
 }
 
-const MIGRATED: &[&str] = &["a folio was migrated"];
-const C_S1: Topic = topic(
-    &LOCKS_IN_ORDER,
-    NOBODY_WAITS_FOR_EVER,
-    "kernel-migrate:C-S1",
-    &["a migration found its source locked"],
-);
-const C_S4: Topic =
-    topic(&SECOND_IS_LOCKED, SYNC_SUCCEEDS_ONCE_UNLOCKED, "kernel-migrate:C-S4", MIGRATED);
-const C_S5: Topic =
-    topic(&WRITTEN_OUT_ASYNC, KERNEL_ASSERTIONS_HOLD, "kernel-migrate:C-S5", &[WRITTEN_OUT]);
-const C_S6: Topic =
-    topic(&WRITTEN_OUT_MAPPED, NO_STORE_IS_LOST, "kernel-migrate:C-S6", &[WRITTEN_OUT]);
-const C_S7: Topic = topic(&ONE_STAYS, MIGRATION_HAS_ONE_END, "kernel-migrate:C-S7", MIGRATED);
-const D_S2: Topic =
-    topic(&FIND_ATOMICALLY, NOBODY_HAS_A_MOVING_BH, "kernel-migrate:D-S2", MIGRATED);
-const D_S2_SLEEPS: Topic = Topic { scenario: &FIND_SLEEPING, ..D_S2 };
-const D_S5: Topic = topic(
-    &PLAIN_DISK,
-    NOBODY_WAITS_FOR_EVER,
-    "kernel-migrate:D-S5",
-    &[FOUND_A_LOCKED_BUFFER, "a folio was migrated"],
-);
-const D_S6: Topic = topic(
-    &SECOND_BUFFER_IS_LOCKED,
-    MIGRATION_HAS_ONE_END,
-    "kernel-migrate:D-S6",
-    &[FOUND_A_LOCKED_BUFFER],
-);
-const D_S7: Topic =
-    topic(&LARGE_BLOCK_DEVICE, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, "kernel-migrate:D-S7", MIGRATED);
-const D_S7_SMALL: Topic = Topic { scenario: &SMALL_BLOCK_DEVICE, ..D_S7 };
-const D_S8: Topic = topic(&ONLY_THE_LRU, AN_IDLE_FOLIO_MIGRATES, "kernel-migrate:D-S8", MIGRATED);
-/// No writeout: the migration fails.
-const NOTHING_IS_WRITTEN: &[&str] = &[];
-
-pub(super) static CLAIMS: &[Claim] = &[
-    C_S1.holds(&M2, DPOR),
-    C_S4.holds(&M0, DPOR),
-    C_S4.holds(&M2, DPOR),
-    C_S4.holds(&M2_W_H, DPOR),
-    C_S4.holds(&M3, DPOR),
-    C_S4.holds(&M4, DPOR),
-    C_S4.violated(&M4R, DPOR),
-    C_S4.holds(&M5, DPOR),
-    C_S4.holds(&M7, DPOR),
-    C_S4.from("own: the adjusted mode refuses what it would have waited for")
-        .violated(&HUGH_ADJUSTED_MODE, DPOR),
-    C_S5.holds(&M0, DPOR),
-    C_S5.violated(&M2, DPOR),
-    C_S5.violated(&M4, DPOR),
-    C_S5.violated(&M5, DPOR),
-    C_S5.violated(&M6, DPOR),
-    C_S5.violated(&M6S, DPOR),
-    C_S5.violated(&M7A, DPOR),
-    Topic { reached: NOTHING_IS_WRITTEN, ..C_S5 }.holds(&M7, DPOR),
-    C_S6.holds(&M0, DPOR),
-    C_S6.holds(&M6, DPOR),
-    C_S6.violated(&M6S, DPOR),
-    C_S6.holds(&M7A, DPOR),
-    Topic { reached: NOTHING_IS_WRITTEN, ..C_S6 }.holds(&M7, DPOR),
-    C_S7.holds(&M0, DPOR),
-    Topic { reached: &["a folio was migrated", MOVED_AGAIN], ..C_S7 }.holds(&M2, DPOR),
-    C_S7.holds(&M3, DPOR),
-    C_S7.holds(&M4, DPOR),
-    C_S7.holds(&M7, DPOR),
-    C_S7.holds(&HUGH_ADJUSTED_MODE, DPOR),
-    D_S2.from("kernel-migrate:D-S2, before ebdf4de5642f").violated(&C3_MOVE_UNLOCKED, DPOR),
-    D_S2.holds(&M0, DPOR),
-    D_S2.holds(&M4, DPOR),
-    D_S2.holds(&M6, DPOR),
-    D_S2.holds(&M7A, DPOR),
-    D_S2.holds(&M7, DPOR),
-    D_S2_SLEEPS.holds(&M6S, DPOR),
-    D_S2_SLEEPS.holds(&M7A, DPOR),
-    D_S2_SLEEPS.holds(&M7, DPOR),
-    D_S5.holds(&M0, DPOR),
-    D_S5.holds(&M2, DPOR),
-    D_S5.holds(&M4, DPOR),
-    D_S5.holds(&M7, DPOR),
-    D_S6.holds(&M0, DPOR),
-    D_S6.holds(&M4, DPOR),
-    D_S6.holds(&M7, DPOR),
-    D_S7.from("kernel-migrate:D-S7: 6.15-rc1 is 6.14 with such folios").violated(&M6, ALONE),
-    D_S7.holds(&M7A, ALONE),
-    D_S7.holds(&M7, ALONE),
-    D_S7_SMALL.holds(&M6, ALONE),
-    D_S8.holds(&M0, DPOR),
-    D_S8.holds(&M4, DPOR),
-    D_S8.holds(&M7, DPOR),
-];
+fn claims_about_buffers() -> Vec<Answers> {
+    let sheet = Source::migrate;
+    vec![
+        ask(NOBODY_HAS_A_MOVING_BH, &FIND_ATOMICALLY, sheet("D-S2"), &[MIGRATED])
+            .under(DPOR)
+            .violated_as(Source::migrate_part("D-S2", "before ebdf4de5642f"), &[&C3_MOVE_UNLOCKED])
+            .holds(&[&M0, &M4, &M6, &M7A, &M7]),
+        ask(NOBODY_HAS_A_MOVING_BH, &FIND_SLEEPING, sheet("D-S2"), &[MIGRATED])
+            .under(DPOR)
+            .holds(&[&M6S, &M7A, &M7]),
+        ask(NOBODY_WAITS_FOR_EVER, &PLAIN_DISK, sheet("D-S5"), &[FOUND_A_LOCKED_BUFFER, MIGRATED])
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M4, &M7]),
+        ask(
+            MIGRATION_HAS_ONE_END,
+            &SECOND_BUFFER_IS_LOCKED,
+            sheet("D-S6"),
+            &[FOUND_A_LOCKED_BUFFER],
+        )
+        .under(DPOR)
+        .holds(&[&M0, &M4, &M7]),
+        ask(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, &LARGE_BLOCK_DEVICE, sheet("D-S7"), &[MIGRATED])
+            .under(ALONE)
+            .violated_as(Source::migrate_part("D-S7", "6.15-rc1 is 6.14 with such folios"), &[&M6])
+            .holds(&[&M7A, &M7]),
+        ask(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, &SMALL_BLOCK_DEVICE, sheet("D-S7"), &[MIGRATED])
+            .under(ALONE)
+            .holds(&[&M6]),
+        ask(AN_IDLE_FOLIO_MIGRATES, &ONLY_THE_LRU, sheet("D-S8"), &[MIGRATED])
+            .under(DPOR)
+            .holds(&[&M0, &M4, &M7]),
+    ]
+}

@@ -1,40 +1,63 @@
-//! The claims, one file per subsystem; each file has its scenarios first and then a table.
+//! The claims. Each file has scenarios of one subject, and then a matrix: a question for each
+//! scenario and rule, and the trees in which the rule holds or is violated.
 
 mod batches;
 mod bh_lru;
+mod compaction;
+mod compaction_locked;
+mod compaction_sync;
+mod fault_and_walk;
 mod folio_lock;
+mod folio_lock_order;
 mod folio_wait;
+mod folio_wait_read;
 mod longterm_pin;
 mod lru_batches;
 mod lru_flag;
+mod lru_mlock;
 mod lru_operations;
+mod lru_reclaim;
 mod migrate_pending;
+mod migrate_pending_callers;
+mod page_cache;
 mod races;
-mod references;
-mod seed001;
+mod races_folio;
 mod seed004;
 mod writeback;
 
 use selvedge_explore::Engine;
 
-use crate::Claim;
+use crate::Answers;
+
+/// A subsystem, and what is claimed of it.
+pub type Group = (&'static str, fn() -> Vec<Answers>);
 
 /// All claims: those of the patches of the mail threads first.
-pub static ALL: &[&[Claim]] = &[
-    migrate_pending::CLAIMS,
-    longterm_pin::CLAIMS,
-    seed001::CLAIMS,
-    seed004::CLAIMS,
-    batches::CLAIMS,
-    lru_flag::CLAIMS,
-    lru_operations::CLAIMS,
-    bh_lru::CLAIMS,
-    lru_batches::CLAIMS,
-    references::CLAIMS,
-    folio_lock::CLAIMS,
-    folio_wait::CLAIMS,
-    writeback::CLAIMS,
-    races::CLAIMS,
+pub const ALL: &[Group] = &[
+    ("migrate_pending", migrate_pending::claims),
+    ("migrate_pending", migrate_pending_callers::claims),
+    ("longterm_pin", longterm_pin::claims),
+    ("seed001", compaction::claims),
+    ("seed001", compaction_sync::claims),
+    ("seed001", compaction_locked::claims),
+    ("seed004", seed004::claims),
+    ("batches", batches::claims),
+    ("lru_flag", lru_flag::claims),
+    ("lru_flag", lru_reclaim::claims),
+    ("lru_flag", lru_mlock::claims_of_flag),
+    ("lru_operations", lru_operations::claims),
+    ("lru_operations", lru_mlock::claims_of_operations),
+    ("bh_lru", bh_lru::claims),
+    ("lru_batches", lru_batches::claims),
+    ("references", page_cache::claims),
+    ("references", fault_and_walk::claims),
+    ("folio_lock", folio_lock::claims),
+    ("folio_lock", folio_lock_order::claims),
+    ("folio_wait", folio_wait::claims),
+    ("folio_wait", folio_wait_read::claims),
+    ("writeback", writeback::claims),
+    ("races", races::claims),
+    ("races", races_folio::claims),
 ];
 
 /// For what shows under sequential consistency: every engine, the complete ones first.
@@ -49,7 +72,9 @@ const WEAK: &[Engine] = &[Engine::Loom];
 const ALONE: &[Engine] = &[Engine::Dpor, Engine::Dfs, Engine::Random];
 /// For what random schedules are too unlikely to hit.
 const WITHOUT_RANDOM: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Pct];
-/// For rows of which there are many: the complete engine alone.
-const DPOR: &[Engine] = &[Engine::Dpor];
-/// The same as [`WITHOUT_RANDOM`], under sequential consistency only.
+/// The same, under sequential consistency only.
 const SC_WITHOUT_RANDOM: &[Engine] = &[Engine::Dpor, Engine::Pct];
+/// For what random and PCT schedules are too unlikely to hit, and for what is too large for loom.
+const DPOR: &[Engine] = &[Engine::Dpor];
+/// Complete, under both memory models.
+const COMPLETE: &[Engine] = &[Engine::Dpor, Engine::Loom];

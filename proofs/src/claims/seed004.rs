@@ -4,8 +4,6 @@
 //! Each scenario is played in all modes that its row of the sheet names, and with both orders of
 //! the list of folios. B is folio 0, A is folio 1.
 
-use std::sync::Arc;
-
 use selvedge_kernel::{enter, join, set_bit};
 use selvedge_models::drivers::r#loop::{
     Backing, Completion, SERVED, loop_process_work, loop_queue_work,
@@ -22,18 +20,19 @@ use selvedge_models::mm::migrate::{
 use selvedge_models::mm::page_writeback::{SyncMode, folio_start_writeback};
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
-use selvedge_models::{BH_DIRTY, Kernel, PG_DIRTY, PG_UPTODATE, Sizes};
-use selvedge_monitors::{NOBODY_WAITS_FOR_EVER, WAITING_MIGRATION_HOLDS_ITS_PAIR};
-use selvedge_trace::{Name, Rule};
+use selvedge_models::{BH_DIRTY, PG_DIRTY, PG_UPTODATE, Sizes};
+use selvedge_trace::Name;
 
 use super::DPOR;
-use crate::{Claim, Scenario, Topic};
+use crate::Source::{self, Analysis};
+use crate::rules::{NOBODY_WAITS_FOR_EVER, WAITING_MIGRATION_HOLDS_ITS_PAIR};
+use crate::{Answers, Question, Run, Scenario, ask};
 
 /// Two folios that migrate, each with a target; three CPUs.
 const TWO: Sizes = Sizes { cpus: 3, folios: 2, spares: true, sleepers: 3, ..Sizes::TINY };
 
 /// Sleeper 0 isolates both folios and migrates them in this mode, in this order.
-fn migrator(k: &Kernel, name: &str, mode: Mode, list: [usize; 2]) -> usize {
+fn migrator(k: &Run, name: &str, mode: Mode, list: [usize; 2]) -> usize {
     for &index in &list {
         folio_get(&k.folios[index], ISOLATION);
     }
@@ -64,20 +63,20 @@ const fn of_two(
     name: &'static str,
     about: &'static str,
     sizes: Sizes,
-    play: fn(&Arc<Kernel>),
+    setup: fn(&Run),
 ) -> Scenario {
-    Scenario { name, about, sizes, play, at_end: |_| {}, choices: 0 }
+    Scenario { name, about, sizes, setup, ..Scenario::EMPTY }
 }
 
 // D-S1.
 
 const ON_LOOP: Sizes = Sizes { aops: &[Aops::BuffersNorefs], ..TWO };
 
-const JBD2: &str = "B is metadata on a loop device, A the folio of its backing file. CPU0 migrates both; on \
-                    CPU1 jbd2 writes the buffer of B; on CPU2 the loop worker serves the write, for which \
-                    it needs A.";
+const JBD2: &str = "B is metadata on a loop device, A the folio of its backing file. CPU0 \
+                    migrates both; on CPU1 jbd2 writes the buffer of B; on CPU2 the loop \
+                    worker serves the write, for which it needs A.";
 
-fn jbd2_writes<const MODE: u8, const A_FIRST: bool>(k: &Arc<Kernel>) {
+fn jbd2_writes<const MODE: u8, const A_FIRST: bool>(k: &Run) {
     let bh = &k.buffer_heads[0];
     put_bh(bh, Name::new("user of the bh"));
     set_bit(BH_DIRTY, &bh.b_state);
@@ -108,11 +107,12 @@ static D_S1: [Scenario; 6] = [
 
 const WRITTEN: Sizes = Sizes { writeback: true, dirty: true, ..TWO };
 
-const FLUSH: &str = "B and A are folios of one file, B before A, both looked up by the flush worker as dirty; A has been \
-                     written by somebody else since. On CPU1 the flush worker adds B to a bio, which it submits \
-                     when it has looked at A, too; the I/O ends on CPU2. CPU0 migrates both.";
+const FLUSH: &str = "B and A are folios of one file, B before A, both looked up by the flush \
+                     worker as dirty; A has been written by somebody else since. On CPU1 the \
+                     flush worker adds B to a bio, which it submits when it has looked at A, \
+                     too; the I/O ends on CPU2. CPU0 migrates both.";
 
-fn flush_writes<const MODE: u8, const A_FIRST: bool>(k: &Arc<Kernel>) {
+fn flush_writes<const MODE: u8, const A_FIRST: bool>(k: &Run) {
     set_bit(PG_DIRTY, &k.folios[0].flags);
     // The flush worker has looked both up: it keeps its references to the end.
     for folio in &k.folios[..2] {
@@ -137,10 +137,11 @@ static E_S1: [Scenario; 6] = [
 
 // E-S2.
 
-const LOOP_IO: &str = "B is under writeback to a loop device, A the folio of its backing file. On CPU1 the loop \
-                       worker serves the write, for which it needs A. CPU0 migrates both.";
+const LOOP_IO: &str = "B is under writeback to a loop device, A the folio of its backing file. \
+                       On CPU1 the loop worker serves the write, for which it needs A. CPU0 \
+                       migrates both.";
 
-fn loop_ends_writeback<const MODE: u8, const A_FIRST: bool>(k: &Arc<Kernel>) {
+fn loop_ends_writeback<const MODE: u8, const A_FIRST: bool>(k: &Run) {
     let b = &k.folios[0];
     assert!(folio_trylock(k, b), "nobody else runs yet");
     folio_start_writeback(b);
@@ -175,11 +176,12 @@ static E_S2: [Scenario; 6] = [
 
 // E-S4.
 
-const END_IO: &str = "F is a file's folio under writeback, N the folio of its inode's block. On CPU1 ext4's worker \
-                      locks N for a moment, then ends the writeback. CPU0 migrates both. (The lookup \
-                      that locks N is of 2025; with the batches of early 2023 it never shipped.)";
+const END_IO: &str = "F is a file's folio under writeback, N the folio of its inode's block. \
+                      On CPU1 ext4's worker locks N for a moment, then ends the writeback. \
+                      CPU0 migrates both. (The lookup that locks N is of 2025; with the \
+                      batches of early 2023 it never shipped.)";
 
-fn ext4_ends_writeback<const A_FIRST: bool>(k: &Arc<Kernel>) {
+fn ext4_ends_writeback<const A_FIRST: bool>(k: &Run) {
     let f = &k.folios[0];
     assert!(folio_trylock(k, f), "nobody else runs yet");
     folio_start_writeback(f);
@@ -200,10 +202,10 @@ static E_S4: [Scenario; 2] = [
 
 const B_IS_LARGE: Sizes = Sizes { cpus: 2, without_target: &[0], ..TWO };
 
-const SPLITS: &str = "B is large, and there is no target of its size. CPU0 migrates A and B; CPU1 has B locked and \
-                      then locks A.";
+const SPLITS: &str = "B is large, and there is no target of its size. CPU0 migrates A and B; \
+                      CPU1 has B locked and then locks A.";
 
-fn locker_of_both<const MODE: u8, const A_FIRST: bool>(k: &Arc<Kernel>) {
+fn locker_of_both<const MODE: u8, const A_FIRST: bool>(k: &Run) {
     for folio in &k.folios[..2] {
         set_bit(PG_UPTODATE, &folio.flags);
     }
@@ -240,39 +242,6 @@ const IN_ASYNC: usize = 0;
 const IN_LIGHT: usize = 2;
 const IN_SYNC: usize = 4;
 
-const fn topic(
-    scenario: &'static Scenario,
-    rule: Rule,
-    source: &'static str,
-    reached: &'static [&'static str],
-) -> Topic {
-    Topic { subsystem: "seed004", rule, scenario, source, reached }
-}
-
-const fn d_s1(at: usize) -> Topic {
-    let reached = &[FOUND_A_LOCKED_BUFFER, SERVED];
-    topic(&D_S1[at], NOBODY_WAITS_FOR_EVER, "kernel-migrate:D-S1", reached)
-}
-
-const fn e_s1(at: usize) -> Topic {
-    let reached = &[FOUND_WRITEBACK, "a folio was written"];
-    topic(&E_S1[at], NOBODY_WAITS_FOR_EVER, "kernel-migrate:E-S1", reached)
-}
-
-const fn e_s2(at: usize) -> Topic {
-    let reached = &[FOUND_WRITEBACK, SERVED];
-    topic(&E_S2[at], NOBODY_WAITS_FOR_EVER, "kernel-migrate:E-S2", reached)
-}
-
-const fn e_s4(at: usize) -> Topic {
-    topic(&E_S4[at], NOBODY_WAITS_FOR_EVER, "kernel-migrate:E-S4", &[FOUND_WRITEBACK])
-}
-
-const fn split(at: usize) -> Topic {
-    let source = "own: commit 2e6506e1c4ee tries the lock since 6.11; until then a split waits";
-    topic(&SPLIT_VS_LOCKER[at], NOBODY_WAITS_FOR_EVER, source, &[SPLIT])
-}
-
 // C.3: these scenarios, asked for what is locked at each wait.
 
 static C3: [Scenario; 4] = [
@@ -282,279 +251,200 @@ static C3: [Scenario; 4] = [
     of_two("held_while_split_async", SPLITS, B_IS_LARGE, locker_of_both::<ASYNC, true>),
 ];
 
-const fn pair(at: usize, reached: &'static [&'static str]) -> Topic {
-    let source = "kernel-migrate:C.3, the invariant";
-    topic(&C3[at], WAITING_MIGRATION_HOLDS_ITS_PAIR, source, reached)
-}
-
-const PAIR_JBD2: Topic = pair(0, &[FOUND_A_LOCKED_BUFFER]);
-const PAIR_FLUSH: Topic = pair(1, &[FOUND_WRITEBACK]);
-const PAIR_SPLIT_LIGHT: Topic = pair(2, &[SPLIT]);
-const PAIR_SPLIT_ASYNC: Topic = pair(3, &[SPLIT]);
-
 /// kernel-migrate E-S3: every execution of the search ends, so that each batch that gave way was
 /// tried again and came to an end.
-const fn e_s3() -> Topic {
-    Topic { scenario: &E_S3, source: "kernel-migrate:E-S3", ..e_s1(IN_SYNC + BA) }
-}
-
 static E_S3: Scenario = Scenario { name: "flush_writes_one_bio_to_the_end", ..E_S1_BA };
 const E_S1_BA: Scenario =
     of_two("flush_writes_one_bio_sync_ba", FLUSH, WRITTEN, flush_writes::<SYNC, false>);
 
-const HUGH: &str = "own: kernel-migrate C.3: nothing blocks while another pair is locked";
-const BOTH: &str = "own: both patches together";
+const HUGH: Source = Analysis("kernel-migrate:C.3: nothing blocks while another pair is locked");
+const BOTH: Source = Analysis("both patches together");
 
-pub(super) static CLAIMS: &[Claim] = &[
-    d_s1(IN_ASYNC + BA).holds(&M0, DPOR),
-    d_s1(IN_ASYNC + BA).holds(&M2, DPOR),
-    d_s1(IN_ASYNC + BA).holds(&M4, DPOR),
-    d_s1(IN_ASYNC + BA).holds(&M7, DPOR),
-    d_s1(IN_ASYNC + AB).holds(&M0, DPOR),
-    d_s1(IN_ASYNC + AB).holds(&M2, DPOR),
-    d_s1(IN_ASYNC + AB).holds(&M4, DPOR),
-    d_s1(IN_ASYNC + AB).holds(&M7, DPOR),
-    d_s1(IN_LIGHT + BA).holds(&M0, DPOR),
-    d_s1(IN_LIGHT + BA).violated(&M2, DPOR),
-    d_s1(IN_LIGHT + BA).violated(&M2_W, DPOR),
-    d_s1(IN_LIGHT + BA).holds(&M2_H, DPOR),
-    d_s1(IN_LIGHT + BA).holds(&M2_W_H, DPOR),
-    d_s1(IN_LIGHT + BA).from(HUGH).holds(&HUGH_ADJUSTED_MODE, DPOR),
-    d_s1(IN_LIGHT + BA).holds(&M3, DPOR),
-    d_s1(IN_LIGHT + BA).holds(&M4, DPOR),
-    d_s1(IN_LIGHT + BA).holds(&M5, DPOR),
-    d_s1(IN_LIGHT + BA).holds(&M6, DPOR),
-    d_s1(IN_LIGHT + BA).holds(&M6S, DPOR),
-    d_s1(IN_LIGHT + BA).holds(&M7A, DPOR),
-    d_s1(IN_LIGHT + BA).holds(&M7, DPOR),
-    d_s1(IN_LIGHT + AB).holds(&M0, DPOR),
-    d_s1(IN_LIGHT + AB).violated(&M2, DPOR),
-    d_s1(IN_LIGHT + AB).violated(&M2_W, DPOR),
-    d_s1(IN_LIGHT + AB).holds(&M2_H, DPOR),
-    d_s1(IN_LIGHT + AB).holds(&M2_W_H, DPOR),
-    d_s1(IN_LIGHT + AB).from(HUGH).holds(&HUGH_ADJUSTED_MODE, DPOR),
-    d_s1(IN_LIGHT + AB).holds(&M3, DPOR),
-    d_s1(IN_LIGHT + AB).holds(&M4, DPOR),
-    d_s1(IN_LIGHT + AB).holds(&M5, DPOR),
-    d_s1(IN_LIGHT + AB).holds(&M6, DPOR),
-    d_s1(IN_LIGHT + AB).holds(&M6S, DPOR),
-    d_s1(IN_LIGHT + AB).holds(&M7A, DPOR),
-    d_s1(IN_LIGHT + AB).holds(&M7, DPOR),
-    d_s1(IN_SYNC + BA).holds(&M0, DPOR),
-    d_s1(IN_SYNC + BA).violated(&M2, DPOR),
-    d_s1(IN_SYNC + BA).violated(&M2_W, DPOR),
-    d_s1(IN_SYNC + BA).holds(&M2_H, DPOR),
-    d_s1(IN_SYNC + BA).holds(&M2_W_H, DPOR),
-    d_s1(IN_SYNC + BA).from(HUGH).holds(&HUGH_ADJUSTED_MODE, DPOR),
-    d_s1(IN_SYNC + BA).holds(&M3, DPOR),
-    d_s1(IN_SYNC + BA).holds(&M4, DPOR),
-    d_s1(IN_SYNC + BA).holds(&M5, DPOR),
-    d_s1(IN_SYNC + BA).holds(&M6, DPOR),
-    d_s1(IN_SYNC + BA).holds(&M6S, DPOR),
-    d_s1(IN_SYNC + BA).holds(&M7A, DPOR),
-    d_s1(IN_SYNC + BA).holds(&M7, DPOR),
-    d_s1(IN_SYNC + AB).holds(&M0, DPOR),
-    d_s1(IN_SYNC + AB).violated(&M2, DPOR),
-    d_s1(IN_SYNC + AB).violated(&M2_W, DPOR),
-    d_s1(IN_SYNC + AB).holds(&M2_H, DPOR),
-    d_s1(IN_SYNC + AB).holds(&M2_W_H, DPOR),
-    d_s1(IN_SYNC + AB).from(HUGH).holds(&HUGH_ADJUSTED_MODE, DPOR),
-    d_s1(IN_SYNC + AB).holds(&M3, DPOR),
-    d_s1(IN_SYNC + AB).holds(&M4, DPOR),
-    d_s1(IN_SYNC + AB).holds(&M7, DPOR),
-    e_s1(IN_ASYNC + BA).holds(&M0, DPOR),
-    e_s1(IN_ASYNC + BA).holds(&M2, DPOR),
-    e_s1(IN_ASYNC + BA).holds(&M4, DPOR),
-    e_s1(IN_ASYNC + BA).holds(&M7, DPOR),
-    e_s1(IN_ASYNC + AB).holds(&M0, DPOR),
-    e_s1(IN_ASYNC + AB).holds(&M2, DPOR),
-    e_s1(IN_ASYNC + AB).holds(&M4, DPOR),
-    e_s1(IN_ASYNC + AB).holds(&M7, DPOR),
-    e_s1(IN_LIGHT + BA).holds(&M0, DPOR),
-    e_s1(IN_LIGHT + BA).holds(&M2, DPOR),
-    e_s1(IN_LIGHT + BA).holds(&M4, DPOR),
-    e_s1(IN_LIGHT + BA).holds(&M7, DPOR),
-    e_s1(IN_LIGHT + AB).holds(&M0, DPOR),
-    e_s1(IN_LIGHT + AB).holds(&M2, DPOR),
-    e_s1(IN_LIGHT + AB).holds(&M4, DPOR),
-    e_s1(IN_LIGHT + AB).holds(&M7, DPOR),
-    e_s1(IN_SYNC + BA).holds(&M0, DPOR),
-    e_s1(IN_SYNC + BA).violated(&M2, DPOR),
-    e_s1(IN_SYNC + BA).holds(&M2_W, DPOR),
-    e_s1(IN_SYNC + BA).violated(&M2_H, DPOR),
-    e_s1(IN_SYNC + BA).from(BOTH).holds(&M2_W_H, DPOR),
-    e_s1(IN_SYNC + BA).from(HUGH).holds(&HUGH_ADJUSTED_MODE, DPOR),
-    e_s1(IN_SYNC + BA).holds(&M3, DPOR),
-    e_s1(IN_SYNC + BA).holds(&M4, DPOR),
-    e_s1(IN_SYNC + BA).holds(&M5, DPOR),
-    e_s1(IN_SYNC + BA).holds(&M6, DPOR),
-    e_s1(IN_SYNC + BA).holds(&M6S, DPOR),
-    e_s1(IN_SYNC + BA).holds(&M7A, DPOR),
-    e_s1(IN_SYNC + BA).holds(&M7, DPOR),
-    e_s1(IN_SYNC + AB).holds(&M0, DPOR),
-    e_s1(IN_SYNC + AB).violated(&M2, DPOR),
-    e_s1(IN_SYNC + AB).holds(&M2_W, DPOR),
-    e_s1(IN_SYNC + AB).violated(&M2_H, DPOR),
-    e_s1(IN_SYNC + AB).from(BOTH).holds(&M2_W_H, DPOR),
-    e_s1(IN_SYNC + AB).from(HUGH).holds(&HUGH_ADJUSTED_MODE, DPOR),
-    e_s1(IN_SYNC + AB).holds(&M3, DPOR),
-    e_s1(IN_SYNC + AB).holds(&M4, DPOR),
-    e_s1(IN_SYNC + AB).holds(&M7, DPOR),
-    e_s2(IN_ASYNC + BA).holds(&M0, DPOR),
-    e_s2(IN_ASYNC + BA).holds(&M2, DPOR),
-    e_s2(IN_ASYNC + BA).holds(&M4, DPOR),
-    e_s2(IN_ASYNC + BA).holds(&M7, DPOR),
-    e_s2(IN_ASYNC + AB).holds(&M0, DPOR),
-    e_s2(IN_ASYNC + AB).holds(&M2, DPOR),
-    e_s2(IN_ASYNC + AB).holds(&M4, DPOR),
-    e_s2(IN_ASYNC + AB).holds(&M7, DPOR),
-    e_s2(IN_LIGHT + BA).holds(&M0, DPOR),
-    e_s2(IN_LIGHT + BA).holds(&M2, DPOR),
-    e_s2(IN_LIGHT + BA).holds(&M4, DPOR),
-    e_s2(IN_LIGHT + BA).holds(&M7, DPOR),
-    e_s2(IN_LIGHT + AB).holds(&M0, DPOR),
-    e_s2(IN_LIGHT + AB).holds(&M2, DPOR),
-    e_s2(IN_LIGHT + AB).holds(&M4, DPOR),
-    e_s2(IN_LIGHT + AB).holds(&M7, DPOR),
-    e_s2(IN_SYNC + BA).holds(&M0, DPOR),
-    e_s2(IN_SYNC + BA).violated(&M2, DPOR),
-    e_s2(IN_SYNC + BA).holds(&M2_W, DPOR),
-    e_s2(IN_SYNC + BA).violated(&M2_H, DPOR),
-    e_s2(IN_SYNC + BA).from(BOTH).holds(&M2_W_H, DPOR),
-    e_s2(IN_SYNC + BA).from(HUGH).holds(&HUGH_ADJUSTED_MODE, DPOR),
-    e_s2(IN_SYNC + BA).holds(&M3, DPOR),
-    e_s2(IN_SYNC + BA).holds(&M4, DPOR),
-    e_s2(IN_SYNC + BA).holds(&M5, DPOR),
-    e_s2(IN_SYNC + BA).holds(&M6, DPOR),
-    e_s2(IN_SYNC + BA).holds(&M6S, DPOR),
-    e_s2(IN_SYNC + BA).holds(&M7A, DPOR),
-    e_s2(IN_SYNC + BA).holds(&M7, DPOR),
-    e_s2(IN_SYNC + AB).holds(&M0, DPOR),
-    e_s2(IN_SYNC + AB).violated(&M2, DPOR),
-    e_s2(IN_SYNC + AB).holds(&M2_W, DPOR),
-    e_s2(IN_SYNC + AB).violated(&M2_H, DPOR),
-    e_s2(IN_SYNC + AB).from(BOTH).holds(&M2_W_H, DPOR),
-    e_s2(IN_SYNC + AB).from(HUGH).holds(&HUGH_ADJUSTED_MODE, DPOR),
-    e_s2(IN_SYNC + AB).holds(&M3, DPOR),
-    e_s2(IN_SYNC + AB).holds(&M4, DPOR),
-    e_s2(IN_SYNC + AB).holds(&M7, DPOR),
-    split(IN_ASYNC + BA).holds(&M0, DPOR),
-    split(IN_ASYNC + BA).holds(&M2, DPOR),
-    split(IN_ASYNC + BA).holds(&M3, DPOR),
-    split(IN_ASYNC + BA).holds(&M4, DPOR),
-    split(IN_ASYNC + BA).holds(&M7, DPOR),
-    split(IN_ASYNC + AB).holds(&M0, DPOR),
-    split(IN_ASYNC + AB).violated(&M2, DPOR),
-    split(IN_ASYNC + AB).violated(&M2_W, DPOR),
-    split(IN_ASYNC + AB).violated(&M2_H, DPOR),
-    split(IN_ASYNC + AB).violated(&M2_W_H, DPOR),
-    split(IN_ASYNC + AB).violated(&HUGH_ADJUSTED_MODE, DPOR),
-    split(IN_ASYNC + AB).violated(&M3, DPOR),
-    split(IN_ASYNC + AB).violated(&M4, DPOR),
-    split(IN_ASYNC + AB).violated(&M5, DPOR),
-    split(IN_ASYNC + AB).holds(&M6, DPOR),
-    split(IN_ASYNC + AB).holds(&M6S, DPOR),
-    split(IN_ASYNC + AB).holds(&M7A, DPOR),
-    split(IN_ASYNC + AB).holds(&M7, DPOR),
-    split(IN_LIGHT + BA).holds(&M0, DPOR),
-    split(IN_LIGHT + BA).holds(&M2, DPOR),
-    split(IN_LIGHT + BA).holds(&M3, DPOR),
-    split(IN_LIGHT + BA).holds(&M4, DPOR),
-    split(IN_LIGHT + BA).holds(&M7, DPOR),
-    split(IN_LIGHT + AB).holds(&M0, DPOR),
-    split(IN_LIGHT + AB).violated(&M2, DPOR),
-    split(IN_LIGHT + AB).violated(&M2_W, DPOR),
-    split(IN_LIGHT + AB).violated(&M2_H, DPOR),
-    split(IN_LIGHT + AB).violated(&M2_W_H, DPOR),
-    split(IN_LIGHT + AB).violated(&HUGH_ADJUSTED_MODE, DPOR),
-    split(IN_LIGHT + AB).holds(&M3, DPOR),
-    split(IN_LIGHT + AB).violated(&M4, DPOR),
-    split(IN_LIGHT + AB).violated(&M5, DPOR),
-    split(IN_LIGHT + AB).holds(&M6, DPOR),
-    split(IN_LIGHT + AB).holds(&M6S, DPOR),
-    split(IN_LIGHT + AB).holds(&M7A, DPOR),
-    split(IN_LIGHT + AB).holds(&M7, DPOR),
-    split(IN_SYNC + BA).holds(&M0, DPOR),
-    split(IN_SYNC + BA).holds(&M2, DPOR),
-    split(IN_SYNC + BA).holds(&M3, DPOR),
-    split(IN_SYNC + BA).holds(&M4, DPOR),
-    split(IN_SYNC + BA).holds(&M7, DPOR),
-    split(IN_SYNC + AB).holds(&M0, DPOR),
-    split(IN_SYNC + AB).violated(&M2, DPOR),
-    split(IN_SYNC + AB).violated(&M2_W, DPOR),
-    split(IN_SYNC + AB).violated(&M2_H, DPOR),
-    split(IN_SYNC + AB).violated(&M2_W_H, DPOR),
-    split(IN_SYNC + AB).violated(&HUGH_ADJUSTED_MODE, DPOR),
-    split(IN_SYNC + AB).holds(&M3, DPOR),
-    split(IN_SYNC + AB).violated(&M4, DPOR),
-    split(IN_SYNC + AB).violated(&M5, DPOR),
-    split(IN_SYNC + AB).holds(&M6, DPOR),
-    split(IN_SYNC + AB).holds(&M6S, DPOR),
-    split(IN_SYNC + AB).holds(&M7A, DPOR),
-    split(IN_SYNC + AB).holds(&M7, DPOR),
-    e_s4(BA).holds(&M0, DPOR),
-    e_s4(BA).violated(&M2, DPOR),
-    e_s4(BA).holds(&M2_W, DPOR),
-    e_s4(BA).violated(&M2_H, DPOR),
-    e_s4(BA).holds(&M4, DPOR),
-    e_s4(BA).holds(&M7, DPOR),
-    e_s4(AB).holds(&M0, DPOR),
-    e_s4(AB).violated(&M2, DPOR),
-    e_s4(AB).holds(&M2_W, DPOR),
-    e_s4(AB).violated(&M2_H, DPOR),
-    e_s4(AB).holds(&M4, DPOR),
-    e_s4(AB).holds(&M7, DPOR),
-    PAIR_JBD2.holds(&M0, DPOR),
-    PAIR_JBD2.violated(&M2, DPOR),
-    PAIR_JBD2.violated(&M2_W, DPOR),
-    PAIR_JBD2.holds(&M2_H, DPOR),
-    PAIR_JBD2.holds(&M2_W_H, DPOR),
-    PAIR_JBD2.holds(&HUGH_ADJUSTED_MODE, DPOR),
-    PAIR_JBD2.holds(&M3, DPOR),
-    PAIR_JBD2.holds(&M4, DPOR),
-    PAIR_JBD2.holds(&M5, DPOR),
-    PAIR_JBD2.holds(&M6, DPOR),
-    PAIR_JBD2.holds(&M6S, DPOR),
-    PAIR_JBD2.holds(&M7A, DPOR),
-    PAIR_JBD2.holds(&M7, DPOR),
-    PAIR_FLUSH.holds(&M0, DPOR),
-    PAIR_FLUSH.violated(&M2, DPOR),
-    PAIR_FLUSH.holds(&M2_W, DPOR),
-    PAIR_FLUSH.violated(&M2_H, DPOR),
-    PAIR_FLUSH.holds(&M2_W_H, DPOR),
-    PAIR_FLUSH.holds(&HUGH_ADJUSTED_MODE, DPOR),
-    PAIR_FLUSH.holds(&M3, DPOR),
-    PAIR_FLUSH.holds(&M4, DPOR),
-    PAIR_FLUSH.holds(&M5, DPOR),
-    PAIR_FLUSH.holds(&M6, DPOR),
-    PAIR_FLUSH.holds(&M6S, DPOR),
-    PAIR_FLUSH.holds(&M7A, DPOR),
-    PAIR_FLUSH.holds(&M7, DPOR),
-    PAIR_SPLIT_LIGHT.holds(&M0, DPOR),
-    PAIR_SPLIT_LIGHT.violated(&M2, DPOR),
-    PAIR_SPLIT_LIGHT.violated(&M2_W, DPOR),
-    PAIR_SPLIT_LIGHT.violated(&M2_H, DPOR),
-    PAIR_SPLIT_LIGHT.violated(&M2_W_H, DPOR),
-    PAIR_SPLIT_LIGHT.violated(&HUGH_ADJUSTED_MODE, DPOR),
-    PAIR_SPLIT_LIGHT.holds(&M3, DPOR),
-    PAIR_SPLIT_LIGHT.violated(&M4, DPOR),
-    PAIR_SPLIT_LIGHT.violated(&M5, DPOR),
-    PAIR_SPLIT_LIGHT.holds(&M6, DPOR),
-    PAIR_SPLIT_LIGHT.holds(&M6S, DPOR),
-    PAIR_SPLIT_LIGHT.holds(&M7A, DPOR),
-    PAIR_SPLIT_LIGHT.holds(&M7, DPOR),
-    PAIR_SPLIT_ASYNC.holds(&M0, DPOR),
-    PAIR_SPLIT_ASYNC.violated(&M2, DPOR),
-    PAIR_SPLIT_ASYNC.violated(&M2_W, DPOR),
-    PAIR_SPLIT_ASYNC.violated(&M2_H, DPOR),
-    PAIR_SPLIT_ASYNC.violated(&M2_W_H, DPOR),
-    PAIR_SPLIT_ASYNC.violated(&HUGH_ADJUSTED_MODE, DPOR),
-    PAIR_SPLIT_ASYNC.violated(&M3, DPOR),
-    PAIR_SPLIT_ASYNC.violated(&M4, DPOR),
-    PAIR_SPLIT_ASYNC.violated(&M5, DPOR),
-    PAIR_SPLIT_ASYNC.holds(&M6, DPOR),
-    PAIR_SPLIT_ASYNC.holds(&M6S, DPOR),
-    PAIR_SPLIT_ASYNC.holds(&M7A, DPOR),
-    PAIR_SPLIT_ASYNC.holds(&M7, DPOR),
-    Topic { reached: &[WOULD_DEADLOCK, FOUND_WRITEBACK], ..e_s3() }.holds(&M2_W, DPOR),
-];
+const LOCKED_BUFFER: &[&str] = &[FOUND_A_LOCKED_BUFFER, SERVED];
+const WRITEBACK: &[&str] = &[FOUND_WRITEBACK, "a folio was written"];
+const LOOP_WRITEBACK: &[&str] = &[FOUND_WRITEBACK, SERVED];
+/// It tries the lock since 6.11.
+const SPLIT_WAITS: Source =
+    Source::Commit { id: "2e6506e1c4ee", remark: "until then a split waits" };
+
+fn hang(scenario: &'static Scenario, source: Source, reached: &'static [&'static str]) -> Question {
+    ask(NOBODY_WAITS_FOR_EVER, scenario, source, reached)
+}
+
+fn pair(at: usize, reached: &'static [&'static str]) -> Question {
+    let source = Analysis("kernel-migrate:C.3: the invariant");
+    ask(WAITING_MIGRATION_HOLDS_ITS_PAIR, &C3[at], source, reached)
+}
+
+pub(super) fn claims() -> Vec<Answers> {
+    let all = [jbd2(), flush(), loop_io(), splits(), ext4(), pairs(), gives_way()];
+    all.into_iter().flatten().collect()
+}
+
+fn jbd2() -> Vec<Answers> {
+    vec![
+        hang(&D_S1[IN_ASYNC + BA], Source::migrate("D-S1"), LOCKED_BUFFER)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M4, &M7]),
+        hang(&D_S1[IN_ASYNC + AB], Source::migrate("D-S1"), LOCKED_BUFFER)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M4, &M7]),
+        hang(&D_S1[IN_LIGHT + BA], Source::migrate("D-S1"), LOCKED_BUFFER)
+            .under(DPOR)
+            .holds(&[&M0, &M2_H, &M2_W_H, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
+            .violated(&[&M2, &M2_W])
+            .holds_as(HUGH, &[&HUGH_ADJUSTED_MODE]),
+        hang(&D_S1[IN_LIGHT + AB], Source::migrate("D-S1"), LOCKED_BUFFER)
+            .under(DPOR)
+            .holds(&[&M0, &M2_H, &M2_W_H, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
+            .violated(&[&M2, &M2_W])
+            .holds_as(HUGH, &[&HUGH_ADJUSTED_MODE]),
+        hang(&D_S1[IN_SYNC + BA], Source::migrate("D-S1"), LOCKED_BUFFER)
+            .under(DPOR)
+            .holds(&[&M0, &M2_H, &M2_W_H, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
+            .violated(&[&M2, &M2_W])
+            .holds_as(HUGH, &[&HUGH_ADJUSTED_MODE]),
+        hang(&D_S1[IN_SYNC + AB], Source::migrate("D-S1"), LOCKED_BUFFER)
+            .under(DPOR)
+            .holds(&[&M0, &M2_H, &M2_W_H, &M3, &M4, &M7])
+            .violated(&[&M2, &M2_W])
+            .holds_as(HUGH, &[&HUGH_ADJUSTED_MODE]),
+    ]
+}
+
+fn flush() -> Vec<Answers> {
+    vec![
+        hang(&E_S1[IN_ASYNC + BA], Source::migrate("E-S1"), WRITEBACK)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M4, &M7]),
+        hang(&E_S1[IN_ASYNC + AB], Source::migrate("E-S1"), WRITEBACK)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M4, &M7]),
+        hang(&E_S1[IN_LIGHT + BA], Source::migrate("E-S1"), WRITEBACK)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M4, &M7]),
+        hang(&E_S1[IN_LIGHT + AB], Source::migrate("E-S1"), WRITEBACK)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M4, &M7]),
+        hang(&E_S1[IN_SYNC + BA], Source::migrate("E-S1"), WRITEBACK)
+            .under(DPOR)
+            .holds(&[&M0, &M2_W, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
+            .violated(&[&M2, &M2_H])
+            .holds_as(BOTH, &[&M2_W_H])
+            .holds_as(HUGH, &[&HUGH_ADJUSTED_MODE]),
+        hang(&E_S1[IN_SYNC + AB], Source::migrate("E-S1"), WRITEBACK)
+            .under(DPOR)
+            .holds(&[&M0, &M2_W, &M3, &M4, &M7])
+            .violated(&[&M2, &M2_H])
+            .holds_as(BOTH, &[&M2_W_H])
+            .holds_as(HUGH, &[&HUGH_ADJUSTED_MODE]),
+    ]
+}
+
+fn loop_io() -> Vec<Answers> {
+    vec![
+        hang(&E_S2[IN_ASYNC + BA], Source::migrate("E-S2"), LOOP_WRITEBACK)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M4, &M7]),
+        hang(&E_S2[IN_ASYNC + AB], Source::migrate("E-S2"), LOOP_WRITEBACK)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M4, &M7]),
+        hang(&E_S2[IN_LIGHT + BA], Source::migrate("E-S2"), LOOP_WRITEBACK)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M4, &M7]),
+        hang(&E_S2[IN_LIGHT + AB], Source::migrate("E-S2"), LOOP_WRITEBACK)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M4, &M7]),
+        hang(&E_S2[IN_SYNC + BA], Source::migrate("E-S2"), LOOP_WRITEBACK)
+            .under(DPOR)
+            .holds(&[&M0, &M2_W, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
+            .violated(&[&M2, &M2_H])
+            .holds_as(BOTH, &[&M2_W_H])
+            .holds_as(HUGH, &[&HUGH_ADJUSTED_MODE]),
+        hang(&E_S2[IN_SYNC + AB], Source::migrate("E-S2"), LOOP_WRITEBACK)
+            .under(DPOR)
+            .holds(&[&M0, &M2_W, &M3, &M4, &M7])
+            .violated(&[&M2, &M2_H])
+            .holds_as(BOTH, &[&M2_W_H])
+            .holds_as(HUGH, &[&HUGH_ADJUSTED_MODE]),
+    ]
+}
+
+fn splits() -> Vec<Answers> {
+    vec![
+        hang(&SPLIT_VS_LOCKER[IN_ASYNC + BA], SPLIT_WAITS, &[SPLIT])
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M3, &M4, &M7]),
+        hang(&SPLIT_VS_LOCKER[IN_ASYNC + AB], SPLIT_WAITS, &[SPLIT])
+            .under(DPOR)
+            .holds(&[&M0, &M6, &M6S, &M7A, &M7])
+            .violated(&[&M2, &M2_W, &M2_H, &M2_W_H, &HUGH_ADJUSTED_MODE, &M3, &M4, &M5]),
+        hang(&SPLIT_VS_LOCKER[IN_LIGHT + BA], SPLIT_WAITS, &[SPLIT])
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M3, &M4, &M7]),
+        hang(&SPLIT_VS_LOCKER[IN_LIGHT + AB], SPLIT_WAITS, &[SPLIT])
+            .under(DPOR)
+            .holds(&[&M0, &M3, &M6, &M6S, &M7A, &M7])
+            .violated(&[&M2, &M2_W, &M2_H, &M2_W_H, &HUGH_ADJUSTED_MODE, &M4, &M5]),
+        hang(&SPLIT_VS_LOCKER[IN_SYNC + BA], SPLIT_WAITS, &[SPLIT])
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M3, &M4, &M7]),
+        hang(&SPLIT_VS_LOCKER[IN_SYNC + AB], SPLIT_WAITS, &[SPLIT])
+            .under(DPOR)
+            .holds(&[&M0, &M3, &M6, &M6S, &M7A, &M7])
+            .violated(&[&M2, &M2_W, &M2_H, &M2_W_H, &HUGH_ADJUSTED_MODE, &M4, &M5]),
+    ]
+}
+
+fn ext4() -> Vec<Answers> {
+    vec![
+        hang(&E_S4[BA], Source::migrate("E-S4"), &[FOUND_WRITEBACK])
+            .under(DPOR)
+            .holds(&[&M0, &M2_W, &M4, &M7])
+            .violated(&[&M2, &M2_H]),
+        hang(&E_S4[AB], Source::migrate("E-S4"), &[FOUND_WRITEBACK])
+            .under(DPOR)
+            .holds(&[&M0, &M2_W, &M4, &M7])
+            .violated(&[&M2, &M2_H]),
+    ]
+}
+
+fn pairs() -> Vec<Answers> {
+    vec![
+        pair(0, &[FOUND_A_LOCKED_BUFFER])
+            .under(DPOR)
+            .holds(&[&M0, &M2_H, &M2_W_H, &HUGH_ADJUSTED_MODE, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
+            .violated(&[&M2, &M2_W]),
+        pair(1, &[FOUND_WRITEBACK])
+            .under(DPOR)
+            .holds(&[&M0, &M2_W, &M2_W_H, &HUGH_ADJUSTED_MODE, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
+            .violated(&[&M2, &M2_H]),
+        pair(2, &[SPLIT]).under(DPOR).holds(&[&M0, &M3, &M6, &M6S, &M7A, &M7]).violated(&[
+            &M2,
+            &M2_W,
+            &M2_H,
+            &M2_W_H,
+            &HUGH_ADJUSTED_MODE,
+            &M4,
+            &M5,
+        ]),
+        pair(3, &[SPLIT]).under(DPOR).holds(&[&M0, &M6, &M6S, &M7A, &M7]).violated(&[
+            &M2,
+            &M2_W,
+            &M2_H,
+            &M2_W_H,
+            &HUGH_ADJUSTED_MODE,
+            &M3,
+            &M4,
+            &M5,
+        ]),
+    ]
+}
+
+fn gives_way() -> Vec<Answers> {
+    vec![
+        hang(&E_S3, Source::migrate("E-S3"), &[WOULD_DEADLOCK, FOUND_WRITEBACK])
+            .under(DPOR)
+            .holds(&[&M2_W]),
+    ]
+}

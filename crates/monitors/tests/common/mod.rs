@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use selvedge_trace::{
-    Action, Context, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths, TaskInfo,
-    Waiting,
+    Action, Class, Context, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths,
+    TaskInfo, Waiting,
 };
 
 pub const A: u32 = 0;
@@ -16,15 +16,19 @@ pub fn event(task: u8, action: Action, object: u32) -> Event {
         cpu: task,
         context: Context::Task,
         path: PathId::ROOT,
+        call: 0,
         action,
         primitive: "primitive",
         object,
-        name: Name::new("object").nth(object as usize),
+        name: if object < 256 { Name::new("object").nth(object as usize) } else { Name::new("") },
+        class: Class::None,
         bit: None,
         order: Order::Relaxed,
         old: 0,
         new: 0,
         stale: false,
+        racy: false,
+        in_waker: false,
     }
 }
 
@@ -41,5 +45,5 @@ pub fn show(monitor: &mut impl Monitor, events: &[Event], end: &End) -> Option<F
 
 pub fn waits(task: u8, object: u32) -> Waiting {
     let name = Name::new("object").nth(object as usize);
-    Waiting { task, primitive: "spin_lock", object, name, path: PathId::ROOT }
+    Waiting { task, primitive: "spin_lock", object, end_of: None, name, path: PathId::ROOT }
 }

@@ -3,13 +3,17 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use selvedge_kernel::{
-    __set_current_state, Bit, Name, READ_ONCE, TASK_RUNNING, WRITE_ONCE, awaits, enter, owns,
-    plain_read, plain_write, reached, schedule, schedule_timeout, set_current_state,
-    signal_pending_state, smp_load_acquire, spin_lock_irq, spin_lock_irqsave, spin_unlock_irq,
-    spin_unlock_irqrestore, test_and_set_bit, test_and_set_bit_lock, test_bit, timed_out,
+    __set_current_state, Bit, NOBODY_WAITS_FOR_EVER, Name, READ_ONCE, TASK_RUNNING, WRITE_ONCE,
+    awaits, enter, owns, plain_read, plain_write, reached, schedule, schedule_timeout,
+    set_current_state, signal_pending_state, smp_load_acquire, spin_lock_irq, spin_lock_irqsave,
+    spin_unlock_irq, spin_unlock_irqrestore, test_and_set_bit, test_and_set_bit_lock, test_bit,
+    timed_out,
 };
 
-use super::{Entry, FolioLockFault, GivingUp, PageWait, Sleeper, folio_set_waiters, folio_trylock};
+use super::{
+    Entry, FolioLockFault, GivingUp, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, PageWait, Sleeper,
+};
+use super::{folio_set_waiters, folio_trylock};
 use crate::kernel::PG_LOCKED;
 use crate::mm::migrate::Errno;
 use crate::mm::swap::folio_put;
@@ -184,6 +188,16 @@ pub(super) enum Told {
     TryTheBit,
 }
 
+/// Notes that the task is about to sleep on a bit of the folio, so that a hang can be explained.
+fn note_sleep(folio: &Folio, bit: Bit, wait: &Sleeper) {
+    let if_forgotten = match bit == PG_LOCKED {
+        true => NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
+        false => NOBODY_WAITS_FOR_EVER,
+    };
+    let told_by = [wait.flags.object(), wait.task.object()];
+    awaits(bit, &folio.flags, told_by, if_forgotten);
+}
+
 /// Sleeps until told, or until a signal or the end of its time makes it give up.
 pub(super) fn wait_until_told(
     k: &Kernel,
@@ -193,7 +207,7 @@ pub(super) fn wait_until_told(
     me: usize,
 ) -> Result<Told, Errno> {
     let wait = &k.sleepers[me];
-    awaits(bit, &folio.flags, [wait.flags.object(), wait.task.object()]);
+    note_sleep(folio, bit, wait);
     reached("a task slept on a folio");
     let Some(flags) = sleep_until_woken(k, wait, sleep) else {
         finish_wait(k, me);
@@ -348,7 +362,7 @@ fn queue_and_look(k: &Kernel, folio: &Folio, bit: Bit, sleep: Sleep, me: usize) 
     }
     set_current_state(&wait.task, sleep.state);
     spin_unlock_irq(&k.cpus, &queue.lock);
-    awaits(bit, &folio.flags, [wait.flags.object(), wait.task.object()]);
+    note_sleep(folio, bit, wait);
     test_bit(bit, &folio.flags)
 }
 
@@ -379,7 +393,7 @@ pub fn folio_lock_async(k: &Kernel, folio: &Folio, me: usize) -> Result<(), Errn
 pub fn lock_page_retry(k: &Kernel, folio: &Folio, me: usize) {
     let _in = enter("io_read_retry");
     let wait = &k.sleepers[me];
-    awaits(PG_LOCKED, &folio.flags, [wait.flags.object(), wait.task.object()]);
+    note_sleep(folio, PG_LOCKED, wait);
     reached("a task slept on a folio");
     loop {
         set_current_state(&wait.task, selvedge_kernel::TASK_UNINTERRUPTIBLE);

@@ -1,7 +1,7 @@
 //! `folio_wake_bit()`: the waker's side.
 
 use selvedge_kernel::{
-    Bit, TASK_NORMAL, enter, fail, plain_read, smp_store_release, spin_lock_irqsave,
+    Bit, TASK_NORMAL, enter_waker, fail, plain_read, smp_store_release, spin_lock_irqsave,
     spin_unlock_irqrestore, test_and_set_bit, test_bit, try_to_wake_up,
 };
 
@@ -25,7 +25,7 @@ enum Walk {
 /// `folio_wake_bit()`: wakes the waiters for this bit of this folio, up to and with the first that is
 /// exclusive.
 pub(crate) fn folio_wake_bit(k: &Kernel, folio: &Folio, bit: Bit) {
-    let _in = enter("folio_wake_bit");
+    let _in = enter_waker("folio_wake_bit");
     let (queue, fault) = (&k.folio_waitqueue, k.tree.filemap.fault);
     spin_lock_irqsave(&k.cpus, &queue.lock);
     let mut page_match = false;

@@ -10,6 +10,7 @@
 //! refused.
 //!
 //! Left out: as in `batch_m4.rs`.
+//! Source: the mail of 2023-02-20, on mm/migrate.c as 5dfab109d519 describes it.
 
 use selvedge_kernel::{enter, reached};
 

@@ -40,38 +40,39 @@ pub use pages::*;
 pub use prep::*;
 pub use unmap::{FOUND_WRITEBACK, SPLIT};
 
-/// What differs between trees.
-#[derive(Clone, Copy, Debug)]
-pub struct Migrate {
-    /// `migrate_pages()`: which version.
-    pub pages: Pages,
-    /// Which references the source is expected to have.
-    pub expected: ExpectedRefs,
-    /// When the contents are copied.
-    pub copy: CopyOrder,
-    /// What `migrate_folio_unmap()` does about a source that somebody else has locked.
-    pub src_lock: SrcLock,
-    /// Whether a task in direct reclaim or compaction (PF_MEMALLOC) may wait for a folio lock.
-    pub memalloc_waits: bool,
-    /// When stale TLB entries are flushed.
-    pub flush: TlbFlush,
-    /// How a fault on a migration entry waits.
-    pub entry_wait: EntryWait,
-    /// Where the new folio keeps what migration knows of the old one meanwhile.
-    pub note: NoteIn,
-    /// What `buffer_migrate_lock_buffers()` does about a buffer that somebody else has locked.
-    pub buffer_lock: BufferLock,
-    /// What `migrate_folio_unmap()` of 6.3-rc1 does about writeback that it would wait for while it
-    /// has other folios locked. Only [`Pages::Batches`] asks.
-    pub writeback: BatchedWriteback,
-    /// When `migrate_folio_move()` drains the batches of its CPU.
-    pub drain: DrainAfterMove,
-    /// How `try_split_folio()` locks the folio.
-    pub split_lock: SplitLock,
-    /// Whether migration writes dirty folios of filesystems that cannot migrate them.
-    pub writeout: Writeout,
-    /// Deliberate faults.
-    pub fault: MigrateFault,
+decisions! {
+    /// What differs between trees.
+    pub struct Migrate of "mm/migrate.c", set by MigrateChange {
+        /// `migrate_pages()`: which version.
+        pages: Pages,
+        /// Which references the source is expected to have.
+        expected: ExpectedRefs,
+        /// When the contents are copied.
+        copy: CopyOrder,
+        /// What `migrate_folio_unmap()` does about a source that somebody else has locked.
+        src_lock: SrcLock,
+        /// Whether a task in direct reclaim or compaction (PF_MEMALLOC) may wait for a folio lock.
+        memalloc_waits: bool,
+        /// When stale TLB entries are flushed.
+        flush: TlbFlush,
+        /// How a fault on a migration entry waits.
+        entry_wait: EntryWait,
+        /// Where the new folio keeps what migration knows of the old one meanwhile.
+        note: NoteIn,
+        /// What `buffer_migrate_lock_buffers()` does about a buffer that somebody else has locked.
+        buffer_lock: BufferLock,
+        /// What `migrate_folio_unmap()` of 6.3-rc1 does about writeback that it would wait for
+        /// while it has other folios locked. Only [`Pages::Batches`] asks.
+        writeback: BatchedWriteback,
+        /// When `migrate_folio_move()` drains the batches of its CPU.
+        drain: DrainAfterMove,
+        /// How `try_split_folio()` locks the folio.
+        split_lock: SplitLock,
+        /// Whether migration writes dirty folios of filesystems that cannot migrate them.
+        writeout: Writeout,
+        /// Deliberate faults.
+        fault: MigrateFault,
+    }
 }
 
 /// `migrate_pages()` and what it calls: a file for each.

@@ -7,6 +7,7 @@
 //! blocks, and a pass more sees what the one before could have seen later: it shows nothing new.
 //! Left out: hugetlb, movable pages that are no folios, statistics, the cut of long lists into
 //! batches of 512 pages (a scenario's list is one batch).
+//! Source: mm/migrate.c of 6.1 and 6.12.117.
 
 use selvedge_kernel::{Name, enter};
 

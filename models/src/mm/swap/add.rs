@@ -15,8 +15,36 @@ use crate::mm::swap::{
 };
 use crate::{Folio, Kernel};
 
-/// What a batch does to each folio under `lruvec->lru_lock`.
-pub(super) type MoveFn = fn(&Kernel, &Folio);
+/// `move_fn_t`: what a batch does to each folio under `lruvec->lru_lock`. Not a pointer: whether it
+/// is `lru_add_fn()` decides how the batch is moved, and Rust promises nothing about addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum MoveFn {
+    /// `lru_add_fn()`
+    Add,
+    /// `lru_move_tail_fn()`
+    MoveTail,
+    /// `lru_deactivate_file_fn()`
+    DeactivateFile,
+    /// `lru_deactivate_fn()`
+    Deactivate,
+    /// `lru_lazyfree_fn()`
+    Lazyfree,
+    /// `lru_activate_fn()`
+    Activate,
+}
+
+impl MoveFn {
+    fn call(self, k: &Kernel, folio: &Folio) {
+        match self {
+            MoveFn::Add => lru_add_fn(k, folio),
+            MoveFn::MoveTail => lru_move_tail_fn(k, folio),
+            MoveFn::DeactivateFile => lru_deactivate_file_fn(k, folio),
+            MoveFn::Deactivate => lru_deactivate_fn(k, folio),
+            MoveFn::Lazyfree => lru_lazyfree_fn(k, folio),
+            MoveFn::Activate => lru_activate_fn(k, folio),
+        }
+    }
+}
 
 /// `folio_add_lru()`; `lru_cache_add()` until 5.16. The reference is taken first, so that a
 /// preempted caller may hold one with nothing in the batch.
@@ -25,7 +53,7 @@ pub fn folio_add_lru(k: &Kernel, folio: &Folio) {
     let batch = &k.cpu_fbatches.of(smp_processor_id()).lru_add;
     folio_get(folio, batch.holder);
     local_lock(&k.cpus, &k.fbatch_locks.lock);
-    add_and_move(k, batch, folio, lru_add_fn);
+    add_and_move(k, batch, folio, MoveFn::Add);
     local_unlock(&k.cpus, &k.fbatch_locks.lock);
 }
 
@@ -90,7 +118,8 @@ fn batch_folio(k: &Kernel, which: fn(&Batches) -> &Batch, folio: &Folio, move_fn
     }
 }
 
-/// `folio_rotate_reclaimable()`: when writeback ends, in process context or in an interrupt.
+/// `folio_rotate_reclaimable()`; `rotate_reclaimable_page()` until 5.15: when writeback ends, in
+/// process context or in an interrupt.
 pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_rotate_reclaimable");
     // Dirty folios are left out: there are none.
@@ -103,7 +132,7 @@ pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
         return;
     }
     local_lock_irqsave(&k.cpus, &k.fbatch_locks.lock_irq);
-    add_and_move(k, batch, folio, lru_move_tail_fn);
+    add_and_move(k, batch, folio, MoveFn::MoveTail);
     local_unlock_irqrestore(&k.cpus, &k.fbatch_locks.lock_irq);
 }
 
@@ -120,11 +149,11 @@ pub fn deactivate_file_folio(k: &Kernel, folio: &Folio) {
         let batch = &batches.lru_deactivate_file;
         folio_get(folio, batch.holder);
         local_lock(&k.cpus, &k.fbatch_locks.lock);
-        add_and_move(k, batch, folio, lru_deactivate_file_fn);
+        add_and_move(k, batch, folio, MoveFn::DeactivateFile);
         local_unlock(&k.cpus, &k.fbatch_locks.lock);
         return;
     }
-    batch_folio(k, |b| &b.lru_deactivate_file, folio, lru_deactivate_file_fn);
+    batch_folio(k, |b| &b.lru_deactivate_file, folio, MoveFn::DeactivateFile);
 }
 
 /// `folio_deactivate()`; `deactivate_page()` until 6.2.
@@ -133,7 +162,7 @@ pub fn folio_deactivate(k: &Kernel, folio: &Folio) {
     if test_bit(PG_UNEVICTABLE, &folio.flags) || !test_bit(PG_ACTIVE, &folio.flags) {
         return;
     }
-    batch_folio(k, |b| &b.lru_deactivate, folio, lru_deactivate_fn);
+    batch_folio(k, |b| &b.lru_deactivate, folio, MoveFn::Deactivate);
 }
 
 /// `folio_mark_lazyfree()`; `mark_page_lazyfree()` until 5.19. Of a folio that is anonymous and not
@@ -143,7 +172,7 @@ pub fn folio_mark_lazyfree(k: &Kernel, folio: &Folio) {
     if !test_bit(PG_SWAPBACKED, &folio.flags) || test_bit(PG_UNEVICTABLE, &folio.flags) {
         return;
     }
-    batch_folio(k, |b| &b.lru_lazyfree, folio, lru_lazyfree_fn);
+    batch_folio(k, |b| &b.lru_lazyfree, folio, MoveFn::Lazyfree);
 }
 
 /// `folio_activate()`; `activate_page()` until 5.16. On SMP.
@@ -152,13 +181,13 @@ pub fn folio_activate(k: &Kernel, folio: &Folio) {
     if test_bit(PG_ACTIVE, &folio.flags) || test_bit(PG_UNEVICTABLE, &folio.flags) {
         return;
     }
-    batch_folio(k, |b| &b.lru_activate, folio, lru_activate_fn);
+    batch_folio(k, |b| &b.lru_activate, folio, MoveFn::Activate);
 }
 
 /// `lru_add_fn()`, `lru_add()` since 6.11; `__pagevec_lru_add_fn()` until 5.16. Up to 5.17 it sets
 /// PG_lru, then reads PG_mlocked to choose the list; whoever clears PG_mlocked looks at PG_lru
 /// afterwards, so that one of the two sees the other.
-pub(super) fn lru_add_fn(k: &Kernel, folio: &Folio) {
+fn lru_add_fn(k: &Kernel, folio: &Folio) {
     let how = k.tree.swap.lru_add;
     if matches!(how, LruAdd::SetFirst | LruAdd::SetFirstNoBarrier) {
         set_bit(PG_LRU, &folio.flags);
@@ -189,7 +218,7 @@ fn is_unevictable(k: &Kernel, folio: &Folio) -> bool {
 }
 
 /// `lru_move_tail_fn()`: unlinks the folio and links it at the tail.
-pub(super) fn lru_move_tail_fn(k: &Kernel, folio: &Folio) {
+fn lru_move_tail_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) {
         relink(k, folio);
     }
@@ -197,7 +226,7 @@ pub(super) fn lru_move_tail_fn(k: &Kernel, folio: &Folio) {
 
 /// `lru_deactivate_file_fn()`: to the tail of the inactive list. Of a folio that is mapped nowhere,
 /// clean, and not under writeback.
-pub(super) fn lru_deactivate_file_fn(k: &Kernel, folio: &Folio) {
+fn lru_deactivate_file_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) {
         clear_bit(PG_ACTIVE, &folio.flags);
         relink(k, folio);
@@ -205,7 +234,7 @@ pub(super) fn lru_deactivate_file_fn(k: &Kernel, folio: &Folio) {
 }
 
 /// `lru_deactivate_fn()`.
-pub(super) fn lru_deactivate_fn(k: &Kernel, folio: &Folio) {
+fn lru_deactivate_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) && test_bit(PG_ACTIVE, &folio.flags) {
         clear_bit(PG_ACTIVE, &folio.flags);
         relink(k, folio);
@@ -213,7 +242,7 @@ pub(super) fn lru_deactivate_fn(k: &Kernel, folio: &Folio) {
 }
 
 /// `lru_lazyfree_fn()`.
-pub(super) fn lru_lazyfree_fn(k: &Kernel, folio: &Folio) {
+fn lru_lazyfree_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) && test_bit(PG_SWAPBACKED, &folio.flags) {
         clear_bit(PG_ACTIVE, &folio.flags);
         clear_bit(PG_SWAPBACKED, &folio.flags);
@@ -222,7 +251,7 @@ pub(super) fn lru_lazyfree_fn(k: &Kernel, folio: &Folio) {
 }
 
 /// `folio_activate_fn()`, `lru_activate()` since 6.11.
-pub(super) fn lru_activate_fn(k: &Kernel, folio: &Folio) {
+fn lru_activate_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) && !test_bit(PG_ACTIVE, &folio.flags) {
         set_bit(PG_ACTIVE, &folio.flags);
         relink(k, folio);
@@ -240,7 +269,7 @@ fn relink(k: &Kernel, folio: &Folio) {
 /// last: another CPU may read it while the references are gone.
 pub(super) fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
     let _in = enter("folio_batch_move_lru");
-    let is_add = std::ptr::fn_addr_eq(move_fn, lru_add_fn as MoveFn);
+    let is_add = move_fn == MoveFn::Add;
     let folios = batch.entries();
     let fault = k.tree.swap.fault;
     if fault == SwapFault::CountZeroedFirst {
@@ -258,7 +287,7 @@ pub(super) fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
             spin_lock_irqsave(&k.cpus, &k.lru_lock);
             locked = true;
         }
-        move_fn(k, folio);
+        move_fn.call(k, folio);
         let sets_last = !is_add || k.tree.swap.lru_add == LruAdd::SetLast;
         if sets_last && fault != SwapFault::NoSetLru {
             set_bit(PG_LRU, &folio.flags);

@@ -10,10 +10,7 @@ use selvedge_kernel::{
 use crate::Kernel;
 use crate::fs::buffer::{has_bh_in_lru, invalidate_bh_lrus_cpu};
 use crate::mm::mlock::{mlock_drain_local, need_mlock_drain};
-use crate::mm::swap::add::{
-    folio_batch_move_lru, lru_activate_fn, lru_add_fn, lru_deactivate_file_fn, lru_deactivate_fn,
-    lru_lazyfree_fn, lru_move_tail_fn,
-};
+use crate::mm::swap::add::{MoveFn, folio_batch_move_lru};
 use crate::mm::swap::{
     Batches, BhLruDrain, DisableDrain, DrainGeneration, ForcedDrain, RemoteLook, RotateDrain,
     SwapFault,
@@ -25,17 +22,17 @@ pub fn lru_add_drain_cpu(k: &Kernel, cpu: usize) {
     let _in = enter("lru_add_drain_cpu");
     let batches = k.cpu_fbatches.of(cpu);
     if batches.lru_add.count() != 0 {
-        folio_batch_move_lru(k, &batches.lru_add, lru_add_fn);
+        folio_batch_move_lru(k, &batches.lru_add, MoveFn::Add);
     }
     if batches.lru_rotate.count_racily() != 0 {
         match k.tree.swap.rotate_drain {
             RotateDrain::IrqsOff => {
                 local_lock_irqsave(&k.cpus, &k.fbatch_locks.lock_irq);
-                folio_batch_move_lru(k, &batches.lru_rotate, lru_move_tail_fn);
+                folio_batch_move_lru(k, &batches.lru_rotate, MoveFn::MoveTail);
                 local_unlock_irqrestore(&k.cpus, &k.fbatch_locks.lock_irq);
             }
             RotateDrain::IrqsOn => {
-                folio_batch_move_lru(k, &batches.lru_rotate, lru_move_tail_fn);
+                folio_batch_move_lru(k, &batches.lru_rotate, MoveFn::MoveTail);
             }
         }
     }
@@ -50,16 +47,16 @@ pub fn lru_add_drain_cpu(k: &Kernel, cpu: usize) {
 
 fn drain_operations(k: &Kernel, batches: &Batches) {
     if batches.lru_deactivate_file.count() != 0 {
-        folio_batch_move_lru(k, &batches.lru_deactivate_file, lru_deactivate_file_fn);
+        folio_batch_move_lru(k, &batches.lru_deactivate_file, MoveFn::DeactivateFile);
     }
     if batches.lru_deactivate.count() != 0 {
-        folio_batch_move_lru(k, &batches.lru_deactivate, lru_deactivate_fn);
+        folio_batch_move_lru(k, &batches.lru_deactivate, MoveFn::Deactivate);
     }
     if batches.lru_lazyfree.count() != 0 {
-        folio_batch_move_lru(k, &batches.lru_lazyfree, lru_lazyfree_fn);
+        folio_batch_move_lru(k, &batches.lru_lazyfree, MoveFn::Lazyfree);
     }
     if batches.lru_activate.count() != 0 {
-        folio_batch_move_lru(k, &batches.lru_activate, lru_activate_fn);
+        folio_batch_move_lru(k, &batches.lru_activate, MoveFn::Activate);
     }
 }
 

@@ -29,37 +29,38 @@ pub use batch::*;
 pub use drain::*;
 pub use release::*;
 
-use crate::Kernel;
+use crate::{Func, Kernel};
 
-/// What differs between trees.
-#[derive(Clone, Copy, Debug)]
-pub struct Swap {
-    /// `lru_cache_disable()`; `migrate_prep()` until 5.12.
-    pub lru_cache_disable: fn(&Kernel),
-    /// `lru_cache_enable()`; `migrate_finish()` of the RFCs.
-    pub lru_cache_enable: fn(&Kernel),
-    /// `lru_cache_disabled()`; `migrate_pending()` of the RFCs.
-    pub lru_cache_disabled: fn(&Kernel) -> bool,
-    /// Who drains bh_lrus together with the batches.
-    pub bh_lru_drain: BhLruDrain,
-    /// `__lru_add_drain_all()`: the generation.
-    pub drain_generation: DrainGeneration,
-    /// `lru_cache_disable()`: how it drains.
-    pub disable_drain: DisableDrain,
-    /// `__lru_add_drain_all()`: whom a forced drain reaches.
-    pub forced_drain: ForcedDrain,
-    /// `cpu_needs_drain()`: which of the reads of another CPU's batches say that they race.
-    pub remote_look: RemoteLook,
-    /// The drain of the rotate batch.
-    pub rotate_drain: RotateDrain,
-    /// Who takes PG_lru away before a batch edits a list.
-    pub lru_claim: LruClaim,
-    /// Whether `deactivate_file_folio()` looks at PG_lru.
-    pub deactivate_file: DeactivateFile,
-    /// `lru_add_fn()`: when PG_lru is set.
-    pub lru_add: LruAdd,
-    /// Deliberate faults.
-    pub fault: SwapFault,
+decisions! {
+    /// What differs between trees.
+    pub struct Swap of "mm/swap.c", set by SwapChange {
+        /// `lru_cache_disable()`; `migrate_prep()` until 5.12.
+        lru_cache_disable: Func<fn(&Kernel)>,
+        /// `lru_cache_enable()`; `migrate_finish()` of the RFCs.
+        lru_cache_enable: Func<fn(&Kernel)>,
+        /// `lru_cache_disabled()`; `migrate_pending()` of the RFCs.
+        lru_cache_disabled: Func<fn(&Kernel) -> bool>,
+        /// Who drains bh_lrus together with the batches.
+        bh_lru_drain: BhLruDrain,
+        /// `__lru_add_drain_all()`: the generation.
+        drain_generation: DrainGeneration,
+        /// `lru_cache_disable()`: how it drains.
+        disable_drain: DisableDrain,
+        /// `__lru_add_drain_all()`: whom a forced drain reaches.
+        forced_drain: ForcedDrain,
+        /// `cpu_needs_drain()`: which of the reads of another CPU's batches say that they race.
+        remote_look: RemoteLook,
+        /// The drain of the rotate batch.
+        rotate_drain: RotateDrain,
+        /// Who takes PG_lru away before a batch edits a list.
+        lru_claim: LruClaim,
+        /// Whether `deactivate_file_folio()` looks at PG_lru.
+        deactivate_file: DeactivateFile,
+        /// `lru_add_fn()`: when PG_lru is set.
+        lru_add: LruAdd,
+        /// Deliberate faults.
+        fault: SwapFault,
+    }
 }
 
 /// Deliberate faults, each a step dropped or moved; `None` in every release.
@@ -111,9 +112,11 @@ pub enum LruClaim {
     /// (afb99e9f5004). The adder only looks at PG_lru.
     AtDrain,
     /// The adder, after it has taken its reference; it gives up if PG_lru is clear. In a batch
-    /// PG_lru is clear then: 33dfe9204f29, 6.11 to 6.16.
+    /// PG_lru is clear then: 33dfe9204f29, 6.11.
     AtAdd,
-    /// The adder, before it takes its reference: a mutant.
+    /// The adder, before it takes its reference: "mm/swap: take folio refcount after testing the
+    /// LRU flag", 6.12 to 6.16. Its caller has a reference, so that the folio is not freed
+    /// meanwhile.
     AtAddBeforeGet,
     /// Nobody: a mutant.
     Nobody,
@@ -143,7 +146,7 @@ pub enum BhLruDrain {
 /// mutants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DrainGeneration {
-    /// As it is since 5.9 (6446a5131e24).
+    /// As it is since 5.10 (6446a5131e24).
     AsWritten,
     /// Without the barrier before the generation is read.
     NoBarrierBeforeRead,
@@ -153,7 +156,7 @@ pub enum DrainGeneration {
     BumpAfterLoop,
     /// Read after the mutex was taken.
     ReadUnderMutex,
-    /// 5.5 to 5.8 (eef1a429f234): a seqcount latch, with write barriers only.
+    /// 5.5 to 5.9 (eef1a429f234): a seqcount latch, with write barriers only.
     Latch,
 }
 
@@ -179,10 +182,10 @@ pub enum ForcedDrain {
 /// and race with their CPU, which nobody minds: a drain too many or too late. KCSAN reports them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RemoteLook {
-    /// That of `lru_rotate`: 5.9 (7e0cc01ea181) to 6.10.
+    /// That of `lru_rotate`: 5.9 (7e0cc01ea181) to 6.11.
     RotateMarked,
-    /// None: since 6.11 ("mm/swap: fold lru_rotate into cpu_fbatches", 2024-07-10, which wants it
-    /// inside `folio_batch_count()`, and does not put it there).
+    /// None: up to 5.8, and since 6.12 ("mm/swap: fold lru_rotate into cpu_fbatches", 2024-07-10,
+    /// which wants it inside `folio_batch_count()`, and does not put it there).
     Unmarked,
     /// All counts, that of the mlock batch too: \[PATCH v2\] of 2026-06-25.
     CountsMarked,

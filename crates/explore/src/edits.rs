@@ -1,0 +1,326 @@
+//! Faults as edits at the gate: a step that is left out, weakened, split or put off, wherever the
+//! text of a model says so. A mutant is a list of these, and the model does not know of it.
+//!
+//! | edit                | what becomes of the step                                                |
+//! |---------------------|-------------------------------------------------------------------------|
+//! | [`How::Drop`]       | it does not happen; a look is told what the edit says                     |
+//! | [`How::DropPair`]   | a lock is not taken, and not given back                                  |
+//! | [`How::Relax`]      | its ordering is weaker                                                   |
+//! | [`How::Split`]      | an update is a load and a store                                          |
+//! | [`How::Delay`]      | it happens after a later step of its task                                |
+//!
+//! The steps of an edit are steps like others: engines explore and monitors see them. What an edit
+//! cannot do to a step makes the search undecided, and names it. An edit whose site no execution came
+//! to has changed nothing: [`crate::Exploration::idle_edits`].
+
+use std::fmt;
+
+use selvedge_trace::{Order, Site};
+
+use crate::gate;
+use crate::record::{self, Record};
+use crate::step::{Does, Step, Took};
+use crate::task::unable;
+
+/// A change of the steps at a site.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Edit {
+    /// Which steps.
+    pub at: Site,
+    /// What becomes of them.
+    pub how: How,
+}
+
+/// What becomes of a step.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum How {
+    /// It does not happen. Who looks at a word, or waits for the outcome of an update, is told what
+    /// comes of this value: 0 is as if nothing were there.
+    Drop {
+        /// The value.
+        answer: u64,
+    },
+    /// It takes a lock, or begins a section with preemption or interrupts off; neither it nor the end
+    /// happens. The task takes itself for the holder.
+    DropPair,
+    /// It has this ordering, which is weaker than its own. Not of a lock, nor of sleeping and waking,
+    /// whose orderings are not their own.
+    Relax(Order),
+    /// An update, conditional or not, reads in one step and writes in another.
+    Split,
+    /// It happens later. Only a step that gives no value and waits for nothing.
+    Delay(Until),
+}
+
+/// Until when a step is put off.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Until {
+    /// After the next step of the task, or at its end.
+    NextStep,
+    /// After its next step there, or at its end.
+    Site(Site),
+}
+
+impl Edit {
+    /// Leaves the steps out; who looks is told that nothing is there.
+    pub const fn drop(at: Site) -> Edit {
+        Edit { at, how: How::Drop { answer: 0 } }
+    }
+
+    /// Leaves out the locks that are taken there, with their release.
+    pub const fn drop_pair(at: Site) -> Edit {
+        Edit { at, how: How::DropPair }
+    }
+
+    /// Takes all ordering from the steps.
+    pub const fn relax(at: Site) -> Edit {
+        Edit { at, how: How::Relax(Order::Relaxed) }
+    }
+
+    /// Splits the updates.
+    pub const fn split(at: Site) -> Edit {
+        Edit { at, how: How::Split }
+    }
+
+    /// Puts the steps off.
+    pub const fn delay(at: Site, until: Until) -> Edit {
+        Edit { at, how: How::Delay(until) }
+    }
+}
+
+/// `smp_mb() in lru_cache_disable(): left out`
+impl fmt::Display for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.at)?;
+        match self.how {
+            How::Drop { answer: 0 } => f.write_str("left out"),
+            How::Drop { answer } => write!(f, "left out, as if {answer} were there"),
+            How::DropPair => f.write_str("left out, and its end"),
+            How::Relax(Order::Relaxed) => f.write_str("without ordering"),
+            How::Relax(order) => write!(f, "only {}", format!("{order:?}").to_lowercase()),
+            How::Split => f.write_str("in two steps"),
+            How::Delay(Until::NextStep) => f.write_str("one step later"),
+            How::Delay(Until::Site(site)) => write!(f, "after {site}"),
+        }
+    }
+}
+
+/// How many edits an execution may have: which of them were used is a mask.
+const EDITS_MAX: usize = 64;
+
+/// Edits the steps of this execution from now on. To be called while the scenario is set up; if
+/// several steps of the list are at one site the first edit counts.
+///
+/// # Panics
+/// If there are more than 64.
+pub fn install(edits: &'static [Edit]) {
+    assert!(edits.len() <= EDITS_MAX, "at most {EDITS_MAX} edits");
+    record::with(|record| record.edits = State { edits, ..State::default() });
+}
+
+/// The edits of an execution, and what they have done so far.
+#[derive(Default)]
+pub(crate) struct State {
+    edits: &'static [Edit],
+    /// Which of them were used, a bit each.
+    used: u64,
+    counts: Vec<Count>,
+    /// Steps that were put off, with the number of the edit.
+    delayed: Vec<(usize, usize, Step)>,
+    /// Locks that a task takes itself to hold.
+    pretended: Vec<(usize, u32)>,
+}
+
+/// How many steps of a call were at a site.
+struct Count {
+    /// The number of the edit, and whether it is the site that a delay lasts to.
+    edit: (usize, bool),
+    task: usize,
+    call: u32,
+    steps: u32,
+}
+
+impl State {
+    /// Is there any?
+    pub(crate) fn is_some(&self) -> bool {
+        !self.edits.is_empty()
+    }
+
+    /// The edits, and which were used.
+    pub(crate) fn used(&self) -> (&'static [Edit], u64) {
+        (self.edits, self.used)
+    }
+}
+
+/// What is to be done with a step.
+enum Fate {
+    AsIs,
+    Edited(How),
+    /// It gives back a lock that was never taken.
+    EndOfPair,
+}
+
+impl Record {
+    /// Does the current task take itself for the holder of this lock?
+    pub(crate) fn pretends_to_hold(&self, lock: u32) -> bool {
+        self.edits.pretended.contains(&(self.current(), lock))
+    }
+
+    /// Is the step at the site? Counts it if it is.
+    fn is_at(&mut self, site: &Site, edit: (usize, bool), step: &Step) -> bool {
+        let (task, call, function) = self.whereabouts();
+        if !site.has(function, step.primitive, step.name, step.bit) {
+            return false;
+        }
+        let Some(nth) = site.nth else { return true };
+        let counts = &mut self.edits.counts;
+        let known = counts.iter().position(|count| count.edit == edit && count.task == task);
+        let known = known.unwrap_or_else(|| {
+            counts.push(Count { edit, task, call, steps: 0 });
+            counts.len() - 1
+        });
+        let count = &mut counts[known];
+        if count.call != call {
+            (count.call, count.steps) = (call, 0);
+        }
+        count.steps += 1;
+        count.steps == nth + 1
+    }
+
+    fn fate(&mut self, step: &Step) -> Fate {
+        let task = self.current();
+        if matches!(step.does, Does::Unlock { .. }) {
+            let pretended = &mut self.edits.pretended;
+            if let Some(at) = pretended.iter().rposition(|&held| held == (task, step.object)) {
+                pretended.remove(at);
+                return Fate::EndOfPair;
+            }
+        }
+        for (number, edit) in self.edits.edits.iter().enumerate() {
+            if !can_weaken(edit.how, step) || !self.is_at(&edit.at, (number, false), step) {
+                continue;
+            }
+            self.edits.used |= 1 << number;
+            match edit.how {
+                How::DropPair => self.edits.pretended.push((task, step.object)),
+                How::Delay(_) => self.edits.delayed.push((task, number, *step)),
+                How::Drop { .. } | How::Relax(_) | How::Split => {}
+            }
+            return Fate::Edited(edit.how);
+        }
+        Fate::AsIs
+    }
+
+    /// The steps of the current task that were put off until this one.
+    fn due_after(&mut self, step: &Step) -> Vec<Step> {
+        let task = self.current();
+        let delayed = std::mem::take(&mut self.edits.delayed);
+        let (due, rest): (Vec<_>, Vec<_>) = delayed.into_iter().partition(|(of, number, _)| {
+            *of == task
+                && match self.edits.edits[*number].how {
+                    How::Delay(Until::Site(site)) => self.is_at(&site, (*number, true), step),
+                    _ => true,
+                }
+        });
+        self.edits.delayed = rest;
+        due.into_iter().map(|(_, _, step)| step).collect()
+    }
+
+    /// All steps of the current task that were put off.
+    fn due_at_end(&mut self) -> Vec<Step> {
+        let task = self.current();
+        let delayed = std::mem::take(&mut self.edits.delayed);
+        let (due, rest): (Vec<_>, Vec<_>) = delayed.into_iter().partition(|(of, ..)| *of == task);
+        self.edits.delayed = rest;
+        due.into_iter().map(|(_, _, step)| step).collect()
+    }
+}
+
+/// A step that has no stronger ordering than the edit leaves it is not the one that is meant.
+fn can_weaken(how: How, step: &Step) -> bool {
+    match how {
+        How::Relax(to) => step.order != to && (to == Order::Relaxed || step.order == Order::Full),
+        How::Drop { .. } | How::DropPair | How::Split | How::Delay(_) => true,
+    }
+}
+
+/// Takes a step of an execution that has edits.
+#[cold]
+pub(crate) fn take(step: &Step) -> Took {
+    let took = match record::with(|record| record.fate(step)) {
+        Fate::AsIs => gate::take_as_is(step),
+        Fate::EndOfPair => return left_out(Took::default()),
+        Fate::Edited(how) => match edited(how, step) {
+            Ok(took) => took,
+            Err(took) => return left_out(took),
+        },
+    };
+    take_all(record::with(|record| record.due_after(step)));
+    took
+}
+
+fn left_out(took: Took) -> Took {
+    record::with(Record::left_out);
+    took
+}
+
+/// At the end of a task: takes what it has put off.
+pub(crate) fn finish() {
+    if record::with(|record| record.edits.is_some()) {
+        take_all(record::with(Record::due_at_end));
+    }
+}
+
+fn take_all(steps: Vec<Step>) {
+    steps.iter().for_each(|step| {
+        gate::take_as_is(step);
+    });
+}
+
+/// `Err`: no step was taken now.
+fn edited(how: How, step: &Step) -> Result<Took, Took> {
+    let refuse = |why: &str| -> ! {
+        unable(format!("{}({}) cannot be edited so: {why}", step.primitive, step.name))
+    };
+    let is_lock = matches!(step.does, Does::Lock { .. });
+    match (how, step.does) {
+        (How::Drop { .. }, Does::Lock { .. } | Does::Unlock { .. }) => {
+            refuse("a lock is left out together with its release")
+        }
+        (How::Drop { answer }, _) => Err(as_if(answer, step)),
+        (How::DropPair, _) if is_lock => Err(Took::default()),
+        (How::DropPair, _) => refuse("it takes no lock"),
+        (How::Relax(order), Does::Load | Does::Store(_) | Does::Fence)
+        | (How::Relax(order), Does::Update { .. } | Does::UpdateIf { .. }) => {
+            Ok(gate::take_as_is(&Step { order, ..*step }))
+        }
+        (How::Relax(_), _) => refuse("its ordering is not its own"),
+        (How::Split, Does::Update { .. } | Does::UpdateIf { .. }) => Ok(split(step)),
+        (How::Split, _) => refuse("it is no update"),
+        (How::Delay(_), Does::Store(_) | Does::Fence | Does::Unlock { .. } | Does::Wake)
+        | (How::Delay(_), Does::Update { looks: false, .. }) => Err(Took::default()),
+        (How::Delay(_), _) => refuse("its task waits for what comes of it"),
+    }
+}
+
+/// What a task is told of a step that did not happen, as if this value had been there.
+fn as_if(value: u64, step: &Step) -> Took {
+    match step.does {
+        Does::UpdateIf { condition, change } if condition.is_met(value) => {
+            Took::wrote(value, change.apply(value))
+        }
+        Does::UpdateIf { .. } => Took { failed: true, ..Took::read(value) },
+        Does::Update { change, .. } => Took::wrote(value, change.apply(value)),
+        _ => Took::wrote(value, value),
+    }
+}
+
+/// An update as a load and a store. Each has the ordering of the update, as far as it can.
+fn split(step: &Step) -> Took {
+    let old = gate::take_as_is(&Step { does: Does::Load, ..*step }).old;
+    let took = as_if(old, step);
+    if !took.failed {
+        gate::take_as_is(&Step { does: Does::Store(took.new), ..*step });
+    }
+    took
+}

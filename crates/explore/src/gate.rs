@@ -1,0 +1,51 @@
+//! The gate: every step passes [`take`], and nothing else lets another task run.
+//!
+//! A step is announced (the record knows what its task waits to do), taken by the machine (others
+//! may run before it returns), and recorded. From the return of one step to the announcement of the
+//! next a task runs alone.
+
+use crate::edits;
+use crate::machine::{By, Machine, Start};
+use crate::record::{self, Edits};
+use crate::step::{Step, Took};
+use crate::task::{Stop, stop};
+
+/// Takes a step, and says what came of it. If the execution has edits, one of them may change it.
+pub(crate) fn take(step: &Step) -> Took {
+    let announced = record::with(|record| record.announce(step, Edits::AreAsked));
+    pass(step, announced, |machine, by| machine.take(&by, step))
+}
+
+/// The same, for a step that an edit has let pass or made.
+pub(crate) fn take_as_is(step: &Step) -> Took {
+    let announced = record::with(|record| record.announce(step, Edits::AreDone));
+    pass(step, announced, |machine, by| machine.take(&by, step))
+}
+
+/// Takes a step that starts a task.
+pub(crate) fn start(step: &Step, task: Start) -> Took {
+    let announced = record::with(|record| record.announce(step, Edits::AreDone));
+    pass(step, announced, |machine, by| machine.start(&by, task))
+}
+
+#[inline]
+fn pass(
+    step: &Step,
+    announced: Option<(&'static dyn Machine, By)>,
+    take: impl FnOnce(&dyn Machine, By) -> Took,
+) -> Took {
+    let Some((machine, by)) = announced else { return refused(step) };
+    let task = by.task;
+    let took = take(machine, by);
+    record::with(|record| record.took(task, step, &took));
+    took
+}
+
+/// A step that was not announced, because a limit was reached or there are edits.
+#[cold]
+fn refused(step: &Step) -> Took {
+    if record::with(|record| record.is_too_long()) {
+        stop(Stop::StepLimit);
+    }
+    edits::take(step)
+}

@@ -1,0 +1,113 @@
+//! A machine takes steps: it knows the memory model, and lets other tasks run where it must. One
+//! file for each engine's library; nothing outside of this folder names shuttle or loom.
+
+pub(crate) mod loom;
+pub(crate) mod shuttle;
+
+use selvedge_trace::{Name, TaskInfo};
+
+use crate::edits;
+use crate::record;
+use crate::step::{Step, Took};
+use crate::{Engine, MemoryModel};
+
+/// What the machine of an engine can do. A primitive that cannot be rendered alike everywhere asks
+/// these, and not which engine it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Abilities {
+    /// The memory model that its words obey.
+    pub memory: MemoryModel,
+    /// Whether a step waits until the locks of its task's [`crate::Place::passes`] are free: whether
+    /// a task with preemption off, or an interrupt handler, keeps other tasks of its CPU from
+    /// taking any step.
+    pub steps_pass_locks: bool,
+    /// How interrupts are run.
+    pub interrupts: Interrupts,
+    /// How work items are run.
+    pub work: WorkItems,
+    /// Whether a conditional update reads and writes in one step; if not, it is a load and an
+    /// exchange that is tried again when another task came between.
+    pub updates_if_in_one_step: bool,
+    /// How many tasks an execution may have, the scenario's main included.
+    pub tasks_max: usize,
+}
+
+/// How interrupts are run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interrupts {
+    /// A handler is a task that begins at any step of its CPU at which interrupts are on.
+    AtAnyStep,
+    /// There are none. What another CPU sends and waits for can be run where it is sent.
+    None,
+}
+
+/// How work items are run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WorkItems {
+    /// By a task of their own, from the moment at which they are queued.
+    AsTasks,
+    /// Where they are flushed, by the task that waits for them.
+    AtFlush,
+}
+
+/// An object that is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum New {
+    Word(u64),
+    Lock,
+    Token,
+}
+
+/// Who takes a step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct By {
+    pub(crate) task: usize,
+    /// See [`crate::Place::passes`].
+    pub(crate) passes: [Option<u32>; 2],
+}
+
+/// A task that is to be started.
+pub(crate) struct Start {
+    pub(crate) info: TaskInfo,
+    pub(crate) passes: [Option<u32>; 2],
+    pub(crate) body: Box<dyn FnOnce() + Send>,
+}
+
+/// Runs a new task from its beginning to its end. The task has been added to the record.
+pub(crate) fn run_task(number: usize, body: impl FnOnce()) {
+    record::with(|record| record.resume(number));
+    body();
+    edits::finish();
+    record::with(|record| record.finish(number));
+}
+
+/// Takes the steps of an execution. The state of a machine is a thread-local of its own: all tasks
+/// of an execution are coroutines of one operating-system thread. It must not be borrowed while
+/// another task may run.
+pub(crate) trait Machine: Sync {
+    fn abilities(&self) -> Abilities;
+    /// A new execution begins: there are no objects.
+    fn begin_execution(&self);
+    /// Objects are numbered in the order in which they are made.
+    fn make(&self, object: u32, name: Name, new: New);
+    /// Takes the step, which is any but the start of a task. Other tasks run in here.
+    fn take(&self, by: &By, step: &Step) -> Took;
+    /// Starts a task. Other tasks run in here.
+    fn start(&self, by: &By, task: Start) -> Took;
+    /// The newest value of a word: no step.
+    fn newest(&self, object: u32) -> u64;
+    /// The task that holds a lock: no step.
+    fn holder(&self, lock: u32) -> Option<usize>;
+    /// The task takes no further step; the others do.
+    fn stand_still(&self) -> !;
+    /// Ends the execution.
+    fn give_up(&self) -> !;
+}
+
+/// The machine of an engine.
+pub(crate) fn of(engine: Engine) -> &'static dyn Machine {
+    match engine {
+        Engine::Loom => &loom::LOOM,
+        Engine::Dpor | Engine::Dfs | Engine::Random | Engine::Pct => &shuttle::SHUTTLE,
+    }
+}

@@ -1,0 +1,344 @@
+//! The sequentially consistent engines: our schedulers, and shuttle's, on shuttle's coroutines.
+//!
+//! Every step is announced to the `dpor` crate, which lets other tasks run and knows who holds which
+//! lock; a word is plain memory. A barrier changes nothing and is no step.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use dpor::{
+    Commutes, Enabled, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, PlainDfs,
+    Stateful,
+};
+use selvedge_trace::Name;
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+
+use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, run_task};
+use crate::record::{self, Ended, TASKS_MAX};
+use crate::step::{Does, Rmw, Step, Took};
+use crate::tally::{Monitors, Seen};
+use crate::task::Stop;
+use crate::verdict::Cut;
+use crate::{Body, Bounds, Engine, MemoryModel, Progress, States};
+use crate::{panics, split, state};
+
+/// The machine of the sequentially consistent engines.
+pub(crate) struct Shuttle;
+
+pub(crate) static SHUTTLE: Shuttle = Shuttle;
+
+thread_local! {
+    /// The values of the words, by object; those of locks and tokens are not used.
+    static WORDS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An object that nobody ever wakes.
+const NEVER: Object = Object(u32::MAX);
+
+impl Machine for Shuttle {
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            memory: MemoryModel::Sc,
+            steps_pass_locks: true,
+            interrupts: Interrupts::AtAnyStep,
+            work: WorkItems::AsTasks,
+            updates_if_in_one_step: true,
+            tasks_max: TASKS_MAX,
+        }
+    }
+
+    fn begin_execution(&self) {
+        WORDS.with_borrow_mut(Vec::clear);
+    }
+
+    fn make(&self, object: u32, _name: Name, new: New) {
+        // An object that is made by a task: its number says who else made one before.
+        dpor::observe(u64::from(object) + 1);
+        let value = match new {
+            New::Word(value) => value,
+            New::Lock | New::Token => 0,
+        };
+        WORDS.with_borrow_mut(|words| words.push(value));
+    }
+
+    fn take(&self, by: &By, step: &Step) -> Took {
+        let announce = |kind| {
+            let passes = by.passes.map(|lock| lock.map(Object));
+            dpor::step(Op { kind, object: Object(step.object), passes });
+            Took::default()
+        };
+        match step.does {
+            Does::Load => {
+                announce(Kind::Access(Footprint { reads: step.bits, ..NOTHING }));
+                let value = self.newest(step.object);
+                dpor::observe(value);
+                Took::read(value)
+            }
+            Does::Store(value) => {
+                announce(Kind::Access(Footprint { writes: step.bits, ..NOTHING }));
+                Took::wrote(change(step.object, |_| value), value)
+            }
+            Does::Update { change: rmw, looks } => {
+                announce(Kind::Access(footprint(rmw, step.bits, looks)));
+                let old = change(step.object, |old| rmw.apply(old));
+                if looks {
+                    dpor::observe(old);
+                }
+                Took::wrote(old, rmw.apply(old))
+            }
+            Does::UpdateIf { condition, change: rmw } => {
+                let both = Footprint { reads: step.bits, writes: step.bits, ..NOTHING };
+                announce(Kind::Access(both));
+                let old = self.newest(step.object);
+                dpor::observe(old);
+                if !condition.is_met(old) {
+                    dpor::refine(Outcome::Footprint(Footprint { writes: 0, ..both }));
+                    return Took { failed: true, ..Took::read(old) };
+                }
+                change(step.object, |old| rmw.apply(old));
+                Took::wrote(old, rmw.apply(old))
+            }
+            Does::Fence => Took::default(),
+            Does::Lock { .. } => announce(Kind::Lock),
+            Does::Unlock { .. } => announce(Kind::Unlock),
+            Does::Wait { consume } => announce(Kind::Wait { consume }),
+            Does::Wake => announce(Kind::Wake),
+            Does::Spawn => unreachable!("a task is started with a body"),
+            Does::Join(task) => {
+                dpor::join(task);
+                Took::gave(task as u64)
+            }
+            Does::Choose(alternatives) => Took::gave(u64::from(dpor::choose(alternatives))),
+        }
+    }
+
+    fn start(&self, by: &By, task: Start) -> Took {
+        let Start { info, passes, body } = task;
+        // Others may start one while this task waits for its turn: its number is known afterwards.
+        let number = dpor::spawn(&info.name, move || run_task(dpor::me(), body));
+        let task = record::with(|record| record.add_task(info, passes, by.task));
+        assert_eq!(number, task, "tasks are numbered in the order in which they are started");
+        Took::gave(number as u64)
+    }
+
+    fn newest(&self, object: u32) -> u64 {
+        WORDS.with_borrow(|words| words[object as usize])
+    }
+
+    fn holder(&self, lock: u32) -> Option<usize> {
+        dpor::holder(Object(lock))
+    }
+
+    /// An execution that is given up shows only the races of the steps that it took, so that a
+    /// search for all violations must not give up any.
+    fn stand_still(&self) -> ! {
+        loop {
+            dpor::step(Op::new(Kind::Wait { consume: false }, NEVER));
+        }
+    }
+
+    fn give_up(&self) -> ! {
+        dpor::abandon()
+    }
+}
+
+const NOTHING: Footprint = Footprint { reads: 0, writes: 0, commutes: Commutes::No };
+
+/// What an update does to those bits: like updates whose result nobody looks at commute.
+fn footprint(rmw: Rmw, bits: u64, looks: bool) -> Footprint {
+    let commutes = match rmw {
+        _ if looks => Commutes::No,
+        Rmw::Add(_) => Commutes::Add,
+        Rmw::Or(_) => Commutes::Or,
+        Rmw::And(_) => Commutes::And,
+        Rmw::Xor(_) | Rmw::Swap(_) => Commutes::No,
+    };
+    Footprint { reads: if looks { bits } else { 0 }, writes: bits, commutes }
+}
+
+/// Changes a word; returns what was there.
+fn change(object: u32, to: impl FnOnce(u64) -> u64) -> u64 {
+    WORDS.with_borrow_mut(|words| {
+        let word = &mut words[object as usize];
+        let old = *word;
+        *word = to(old);
+        old
+    })
+}
+
+/// Hashes the values of the words, for a search that compares states.
+pub(crate) fn hash_words(hash: &mut impl std::hash::Hasher) {
+    WORDS.with_borrow(|words| std::hash::Hash::hash(words, hash));
+}
+
+/// The stack of a task. Models are shallow; an execution that needs more is killed by a guard page.
+const STACK_BYTES: usize = 0x2_0000;
+
+/// Runs the whole search.
+pub(crate) fn explore(engine: Engine, bounds: &Bounds, monitors: Monitors, body: &Body) -> Seen {
+    if let Some(cut) = seed_is_overridden(engine) {
+        return Seen { cut: Some(cut), ..Seen::by(monitors) };
+    }
+    search(engine, bounds, monitors, body)
+}
+
+/// The same, with whatever seed.
+pub(crate) fn search(engine: Engine, bounds: &Bounds, monitors: Monitors, body: &Body) -> Seen {
+    let body = body.clone();
+    let scenario = move || {
+        record::begin_execution();
+        run_task(0, || body());
+    };
+    let is_whole = bounds.preemptions_max.is_none() && !bounds.compares_states(engine);
+    if engine == Engine::Dpor && is_whole {
+        return split::explore(bounds, monitors, STACK_BYTES, Arc::new(scenario));
+    }
+    record::begin_search(engine, bounds);
+    let watch = Watch::new(bounds, Instant::now(), monitors);
+    let watch = Rc::new(RefCell::new(watch));
+    let mut states = None;
+    let run = || states = run_with(engine, bounds, Box::new(Shared(watch.clone())), scenario);
+    let outcome = panics::silently(|| catch_unwind(AssertUnwindSafe(run)));
+    let mut seen = std::mem::take(&mut watch.borrow_mut().seen);
+    seen.tally.states = states;
+    seen.cut = match outcome {
+        Ok(()) => seen.cut.or(bounds.preemptions_max.map(Cut::Preemptions)),
+        Err(payload) => Some(Cut::Panic(panics::message(&*payload))),
+    };
+    seen
+}
+
+/// Runs shuttle with the scheduler of this engine. What it returns was told apart, if the search
+/// compares states.
+fn run_with(
+    engine: Engine,
+    bounds: &Bounds,
+    watch: Box<dyn Observer>,
+    scenario: impl Fn() + Send + Sync + 'static,
+) -> Option<States> {
+    let steps_max = 2 * bounds.steps_max;
+    match engine {
+        Engine::Random => {
+            let random = RandomScheduler::new_from_seed(bounds.seed, bounds.samples as usize);
+            dpor::run(Enabled::new(random, watch, steps_max), STACK_BYTES, scenario);
+        }
+        Engine::Pct => {
+            let (seed, depth) = (bounds.seed, bounds.pct_depth);
+            let pct = PctScheduler::new_from_seed(seed, depth, bounds.samples as usize);
+            dpor::run(Enabled::new(pct, watch, steps_max), STACK_BYTES, scenario);
+        }
+        Engine::Dpor if bounds.compares_states(engine) => {
+            let stateful = Stateful::new(watch, steps_max, state::hash);
+            let results = stateful.results();
+            dpor::run(stateful, STACK_BYTES, scenario);
+            return Some(States {
+                count: results.states(),
+                table_bytes: results.table_bytes(),
+                collision_probability: results.collision_probability(),
+            });
+        }
+        // A bounded search is done without reduction: that is what makes it complete within it.
+        Engine::Dpor | Engine::Dfs | Engine::Loom => {
+            let dfs = PlainDfs::new(watch, steps_max, bounds.preemptions_max);
+            dpor::run(dfs, STACK_BYTES, scenario);
+        }
+    }
+    None
+}
+
+/// shuttle lets this variable override the seed that we would print.
+fn seed_is_overridden(engine: Engine) -> Option<Cut> {
+    let is_random = matches!(engine, Engine::Random | Engine::Pct);
+    let is_set = is_random && std::env::var_os("SHUTTLE_RANDOM_SEED").is_some();
+    is_set.then(|| Cut::Engine("SHUTTLE_RANDOM_SEED, which overrides the seed: unset it".into()))
+}
+
+/// Looks at every execution, and stops the search when it must.
+pub(crate) struct Watch {
+    bounds: Bounds,
+    started: Instant,
+    /// How many executions this watch has seen.
+    watched: u64,
+    pub(crate) seen: Seen,
+}
+
+/// After so many executions it looks at the clock, and at who wants it to stop.
+const LOOKS_EVERY: u64 = 512;
+
+impl Watch {
+    pub(crate) fn new(bounds: &Bounds, started: Instant, monitors: Monitors) -> Watch {
+        Watch { bounds: bounds.clone(), started, watched: 0, seen: Seen::by(monitors) }
+    }
+
+    fn spent(&mut self) -> Option<Cut> {
+        let executions = self.seen.tally.executions;
+        self.watched += 1;
+        if self.watched.is_multiple_of(LOOKS_EVERY) {
+            if let Some(progress) = &self.bounds.progress {
+                progress(&Progress { executions, estimate: None });
+            }
+            if self.bounds.is_interrupted() {
+                return Some(Cut::Interrupted);
+            }
+            if let Some(max) = self.bounds.time_max.filter(|&max| self.started.elapsed() >= max) {
+                return Some(Cut::Time(max));
+            }
+        }
+        let max = self.bounds.executions_max;
+        (executions >= max).then_some(Cut::Executions(max))
+    }
+}
+
+impl Observer for Watch {
+    fn execution_ended(&mut self, end: &End, schedule: &[dpor::Step]) -> Next {
+        if *end == End::SleepSetBlocked {
+            // Another execution does the same, and goes on.
+            return Next::Continue;
+        }
+        let schedule: Vec<i32> = (schedule.iter())
+            .map(|step| match *step {
+                dpor::Step::Task(task) => task as i32,
+                dpor::Step::Choice(alternative) => -1 - alternative as i32,
+            })
+            .collect();
+        let stopped = record::with(|record| record.take_stop());
+        let is_too_long = matches!(end, End::StepLimit) || stopped == Some(Stop::StepLimit);
+        let is_cut = is_too_long || matches!(stopped, Some(Stop::Unable(_)));
+        let ended = match end {
+            End::Deadlock(_) => Ended::Deadlock,
+            _ if is_cut => Ended::Cut,
+            End::Visited | End::NotDeterministic(_) => Ended::Cut,
+            _ => Ended::Complete,
+        };
+        let keeps_going = self.bounds.keep_going;
+        let violated = self.seen.execution_ended(ended, keeps_going, &schedule);
+        let cut = match (end, stopped) {
+            (End::NotDeterministic(what), _) => Some(Cut::NotDeterministic(what.clone())),
+            _ if violated && !keeps_going => Some(Cut::Violation),
+            (_, Some(Stop::Unable(why))) => Some(Cut::Engine(why)),
+            _ if is_too_long => Some(Cut::Steps),
+            _ if ended == Ended::Complete && !violated => not_done().or_else(|| self.spent()),
+            _ => self.spent(),
+        };
+        let Some(cut) = cut else { return Next::Continue };
+        self.seen.cut = Some(cut);
+        Next::Stop
+    }
+}
+
+/// The execution has ended before something was done that had been put off.
+fn not_done() -> Option<Cut> {
+    record::with(|record| record.still_put_off().map(|why| Cut::Engine(why.into())))
+}
+
+/// A watch that is asked for what it has seen when the scheduler that owns it is gone.
+struct Shared(Rc<RefCell<Watch>>);
+
+impl Observer for Shared {
+    fn execution_ended(&mut self, end: &End, schedule: &[dpor::Step]) -> Next {
+        self.0.borrow_mut().execution_ended(end, schedule)
+    }
+}

@@ -1,0 +1,345 @@
+//! What is recorded of the execution that runs on this thread: its tasks, its events, what is wrong.
+//!
+//! All engines run the tasks of a scenario as coroutines of one operating-system thread, so that a
+//! thread-local is shared by all tasks and by nobody else. It is borrowed for an instant only,
+//! never across a step.
+//!
+//! Which task may go on, and who holds which lock, is the machine's business and not known here.
+
+mod tasks;
+
+use std::cell::RefCell;
+
+use selvedge_trace::{
+    Action, Class, Context, End, Event, Execution, Finding, Name, Order, Paths, Rule, TaskInfo,
+};
+
+use crate::edits;
+use crate::machine::{self, By, Machine};
+use crate::state::Shared;
+use crate::step::{Does, Intent, Step, Took};
+use crate::task::Stop;
+use crate::{Bounds, Engine};
+
+use tasks::{Pending, TaskRecord};
+pub(crate) use tasks::{TASKS_MAX, Within};
+
+/// Whether the edits of the execution still have a say about a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Edits {
+    AreAsked,
+    AreDone,
+}
+
+/// How an execution ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ended {
+    /// Every task returned, or the scenario stopped it with a finding.
+    Complete,
+    Deadlock,
+    /// It was given up somewhere: the end of it is not that of the scenario.
+    Cut,
+}
+
+pub(crate) struct Record {
+    pub(crate) machine: &'static dyn Machine,
+    pub(crate) tasks: Vec<TaskRecord>,
+    current: usize,
+    objects: u32,
+    calls: u32,
+    pub(crate) edits: edits::State,
+    events: Vec<Event>,
+    paths: Paths,
+    /// The states that the execution has reached.
+    reached: Vec<&'static str>,
+    finding: Option<Finding>,
+    steps: usize,
+    steps_max: usize,
+    keeps_going: bool,
+    stopped: Option<Stop>,
+    /// What has been put off and must be done before the execution ends, by object.
+    put_off: Vec<(u32, String)>,
+    /// Kept only for a search that compares states.
+    pub(crate) shared: Option<Shared>,
+    infos: Vec<TaskInfo>,
+}
+
+impl Record {
+    fn new(engine: Engine) -> Record {
+        Record {
+            machine: machine::of(engine),
+            tasks: Vec::new(),
+            current: 0,
+            objects: 0,
+            calls: 0,
+            edits: edits::State::default(),
+            events: Vec::new(),
+            paths: Paths::default(),
+            reached: Vec::new(),
+            finding: None,
+            steps: 0,
+            steps_max: 0,
+            keeps_going: false,
+            stopped: None,
+            put_off: Vec::new(),
+            shared: None,
+            infos: Vec::new(),
+        }
+    }
+}
+
+thread_local! {
+    static RECORD: RefCell<Record> = RefCell::new(Record::new(Engine::Dpor));
+}
+
+pub(crate) fn with<R>(f: impl FnOnce(&mut Record) -> R) -> R {
+    RECORD.with_borrow_mut(f)
+}
+
+/// Begins a search on this thread.
+pub(crate) fn begin_search(engine: Engine, bounds: &Bounds) {
+    with(|record| {
+        *record = Record {
+            steps_max: bounds.steps_max,
+            keeps_going: bounds.keep_going,
+            shared: bounds.compares_states(engine).then(Shared::default),
+            ..Record::new(engine)
+        };
+    });
+}
+
+/// Forgets the last execution. To be called on the main task before the scenario.
+pub(crate) fn begin_execution() {
+    let machine = with(|record| {
+        record.events.clear();
+        record.tasks.clear();
+        record.reached.clear();
+        record.finding = None;
+        record.stopped = None;
+        record.put_off.clear();
+        record.steps = 0;
+        record.objects = 0;
+        record.calls = 0;
+        record.edits = edits::State::default();
+        record.current = 0;
+        if let Some(shared) = &mut record.shared {
+            shared.forget();
+        }
+        let info = TaskInfo { name: "main".into(), cpu: None, context: Context::Task };
+        record.add_task(info, [None, None], 0);
+        record.machine
+    });
+    machine.begin_execution();
+}
+
+impl Record {
+    pub(crate) fn new_object(&mut self) -> u32 {
+        self.objects += 1;
+        self.objects - 1
+    }
+
+    /// The number of the task that runs.
+    pub(crate) fn current(&self) -> usize {
+        self.current
+    }
+
+    pub(crate) fn me(&self) -> &TaskRecord {
+        &self.tasks[self.current]
+    }
+
+    pub(crate) fn me_mut(&mut self) -> &mut TaskRecord {
+        &mut self.tasks[self.current]
+    }
+
+    /// From now on this task runs.
+    pub(crate) fn resume(&mut self, task: usize) {
+        self.current = task;
+    }
+
+    /// Has the execution more steps than allowed? A scenario that spins never ends by itself.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.steps > self.steps_max
+    }
+
+    /// A step that an edit has left out counts, lest who spins on it spin for ever.
+    pub(crate) fn left_out(&mut self) {
+        self.steps += 1;
+    }
+
+    /// Notes what the current task is about to do, and says who that is and what takes the step.
+    /// `None`: there are too many steps, or edits that must be asked first.
+    pub(crate) fn announce(
+        &mut self,
+        step: &Step,
+        edits: Edits,
+    ) -> Option<(&'static dyn Machine, By)> {
+        if self.is_too_long() || (edits == Edits::AreAsked && self.edits.is_some()) {
+            return None;
+        }
+        let task = self.current;
+        let me = &mut self.tasks[task];
+        me.pending = Some(Pending {
+            primitive: step.primitive,
+            object: step.object,
+            name: step.name,
+            end_of: match step.does {
+                Does::Join(other) => Some(other as u8),
+                _ => None,
+            },
+        });
+        Some((self.machine, By { task, passes: me.passes }))
+    }
+
+    /// The task has taken its step, and goes on.
+    pub(crate) fn took(&mut self, task: usize, step: &Step, took: &Took) {
+        self.current = task;
+        let mut name = step.name;
+        match step.does {
+            Does::Spawn => name = Name::new("task").nth(took.new as usize),
+            Does::Join(other) => {
+                name = Name::new("task").nth(other);
+                self.tasks[task].ended |= 1 << other | self.tasks[other].ended;
+            }
+            _ => {}
+        }
+        let me = &self.tasks[task];
+        self.events.push(Event {
+            task: task as u8,
+            cpu: me.cpu,
+            context: me.context,
+            path: me.path,
+            call: me.call,
+            action: step.action(took),
+            primitive: step.primitive,
+            object: step.object,
+            name,
+            class: step.class,
+            bit: step.bit,
+            order: step.order,
+            old: took.old,
+            new: took.new,
+            stale: took.stale,
+            racy: step.intent == Intent::Racy,
+            in_waker: me.in_waker,
+        });
+        self.steps += 1;
+        self.trace();
+    }
+
+    /// Shows the last event to who reads along (`--log`).
+    fn trace(&self) {
+        let Some(event) = self.events.last() else { return };
+        tracing::trace!(
+            target: "selvedge::gate",
+            task = event.task,
+            cpu = event.cpu,
+            function = self.paths.innermost(event.path),
+            primitive = event.primitive,
+            object = %event.name,
+            old = event.old,
+            new = event.new,
+        );
+    }
+
+    /// Records a remark: no step.
+    pub(crate) fn note(&mut self, action: Action, object: u32, name: Name) {
+        if let Action::Mark(state) = action {
+            self.reached.push(state);
+        }
+        let me = &self.tasks[self.current];
+        let event = Event {
+            task: self.current as u8,
+            cpu: me.cpu,
+            context: me.context,
+            path: me.path,
+            call: me.call,
+            action,
+            primitive: "",
+            object,
+            name,
+            class: Class::None,
+            bit: None,
+            order: Order::Relaxed,
+            old: 0,
+            new: 0,
+            stale: false,
+            racy: false,
+            in_waker: me.in_waker,
+        };
+        if let Some(shared) = &mut self.shared {
+            shared.book(&event);
+        }
+        self.events.push(event);
+    }
+
+    /// Says that a rule is broken, by the last event unless `object` says what is wrong: then by the
+    /// event that changed it last.
+    pub(crate) fn broke(&mut self, rule: Rule, message: String, object: Option<u32>) {
+        use Action::{PlainWrite, Update, Write};
+        let event = match object {
+            None => self.events.len().checked_sub(1),
+            Some(object) => self.events.iter().rposition(|e| {
+                e.object == object
+                    && matches!(e.action, Write | PlainWrite | Update)
+                    && e.old != e.new
+            }),
+        };
+        self.finding.get_or_insert(Finding { rule, message, event });
+    }
+
+    /// Something is put off that must be done before the execution ends; `why` says what it means
+    /// if it is not.
+    pub(crate) fn put_off(&mut self, object: u32, why: String) {
+        self.put_off.retain(|(other, _)| *other != object);
+        self.put_off.push((object, why));
+    }
+
+    /// It has been done.
+    pub(crate) fn made_up(&mut self, object: u32) {
+        self.put_off.retain(|(other, _)| *other != object);
+    }
+
+    /// The first of what has been put off and not been done.
+    pub(crate) fn still_put_off(&self) -> Option<&str> {
+        self.put_off.first().map(|(_, why)| why.as_str())
+    }
+
+    /// The current task ends the execution for this reason. True: it must not, but stand still, so
+    /// that the search goes on after a violation.
+    pub(crate) fn stops(&mut self, why: Stop) -> bool {
+        let stands_still = self.keeps_going && why == Stop::Failed;
+        if !stands_still {
+            self.stopped = Some(why);
+        }
+        stands_still
+    }
+
+    /// What stopped the execution, if it stopped itself.
+    pub(crate) fn take_stop(&mut self) -> Option<Stop> {
+        self.stopped.take()
+    }
+
+    /// The states that the execution has reached.
+    pub(crate) fn reached(&self) -> &[&'static str] {
+        &self.reached
+    }
+
+    /// Shows the execution that has just ended, how many steps it had, and what the scenario itself
+    /// found wrong with it.
+    pub(crate) fn show<R>(
+        &mut self,
+        ended: Ended,
+        look: impl FnOnce(&Execution<'_>, usize, Option<Finding>) -> R,
+    ) -> R {
+        let end = match () {
+            () if self.finding.is_some() || ended == Ended::Cut => End::Stopped,
+            () if ended == Ended::Deadlock => End::Deadlock(self.waiting()),
+            () => End::Complete,
+        };
+        self.infos.clear();
+        self.infos.extend(self.tasks.iter().map(|task| task.info.clone()));
+        let execution =
+            Execution { events: &self.events, paths: &self.paths, tasks: &self.infos, end: &end };
+        look(&execution, self.steps, self.finding.take())
+    }
+}

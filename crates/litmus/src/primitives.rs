@@ -1,0 +1,210 @@
+//! The primitives that a test may call: one table of what each is called and what it does.
+//!
+//! A name that is not in the table is refused before anything is run. Arguments stand where
+//! linux-kernel.def of the memory model has them: `atomic_set(x, 1)`, but `atomic_add(1, x)`.
+
+use selvedge_kernel::{
+    Atomic, Cpus, Order, READ_ONCE, Rmw, SpinLock, WRITE_ONCE, atomic_add, atomic_add_unless,
+    atomic_cmpxchg_ordered, atomic_fetch_ordered, atomic_read, atomic_set, atomic_sub_and_test,
+    rcu_assign_pointer, rcu_dereference, rcu_read_lock, rcu_read_unlock, smp_load_acquire, smp_mb,
+    smp_mb__after_atomic, smp_mb__after_spinlock, smp_mb__after_unlock_lock, smp_mb__before_atomic,
+    smp_rmb, smp_store_release, smp_wmb, spin_is_locked, spin_lock, spin_unlock, synchronize_rcu,
+    synchronize_rcu_expedited,
+};
+
+/// What a primitive is called with, and what it does. What returns nothing returns 0.
+#[derive(Clone, Copy)]
+pub(crate) enum Meaning {
+    /// `smp_mb()`
+    Nothing(fn(&Cpus)),
+    /// `spin_lock(l)`
+    Lock(fn(&Cpus, &SpinLock) -> i64),
+    /// `READ_ONCE(*x)`
+    Word(fn(&Atomic, Order) -> i64),
+    /// `WRITE_ONCE(*x, 1)`
+    WordValue(fn(&Atomic, i64, Order) -> i64),
+    /// `atomic_add(1, x)`
+    ValueWord(fn(&Atomic, i64, Order) -> i64),
+    /// `cmpxchg(x, 0, 1)`
+    WordTwoValues(fn(&Atomic, [i64; 2], Order) -> i64),
+}
+
+impl Meaning {
+    /// How many arguments it has.
+    pub(crate) fn arguments(self) -> usize {
+        match self {
+            Self::Nothing(_) => 0,
+            Self::Lock(_) | Self::Word(_) => 1,
+            Self::WordValue(_) | Self::ValueWord(_) => 2,
+            Self::WordTwoValues(_) => 3,
+        }
+    }
+}
+
+/// The primitive of this name, and its ordering: without a suffix, what returns a value is a full
+/// barrier on both sides.
+pub(crate) fn find(name: &str) -> Option<(Meaning, Order)> {
+    let exact = || {
+        let both = PLAIN.iter().chain(ORDERED);
+        both.clone().find(|(known, _)| *known == name).map(|(_, meaning)| (*meaning, Order::Full))
+    };
+    exact().or_else(|| {
+        let suffixes = [
+            ("_relaxed", Order::Relaxed),
+            ("_acquire", Order::Acquire),
+            ("_release", Order::Release),
+        ];
+        suffixes.into_iter().find_map(|(suffix, order)| {
+            let bare = name.strip_suffix(suffix)?;
+            let found = ORDERED.iter().find(|(known, _)| *known == bare);
+            found.map(|(_, meaning)| (*meaning, order))
+        })
+    })
+}
+
+fn fetch_add(v: &Atomic, value: i64, order: Order) -> i64 {
+    atomic_fetch_ordered(v, Rmw::Add(value as u64), order, "atomic_fetch_add")
+}
+
+fn swap(v: &Atomic, value: i64, order: Order) -> i64 {
+    atomic_fetch_ordered(v, Rmw::Swap(value as u64), order, "xchg")
+}
+
+fn compare(v: &Atomic, [old, new]: [i64; 2], order: Order) -> i64 {
+    atomic_cmpxchg_ordered(v, old, new, order, "cmpxchg")
+}
+
+use Meaning::{Lock, Nothing, ValueWord, Word, WordTwoValues, WordValue};
+
+/// What has no other form.
+const PLAIN: &[(&str, Meaning)] = &[
+    // For the compiler only.
+    ("barrier", Nothing(|_| {})),
+    ("smp_mb", Nothing(|_| smp_mb())),
+    ("smp_rmb", Nothing(|_| smp_rmb())),
+    ("smp_wmb", Nothing(|_| smp_wmb())),
+    ("smp_mb__before_atomic", Nothing(|_| smp_mb__before_atomic())),
+    ("smp_mb__after_atomic", Nothing(|_| smp_mb__after_atomic())),
+    ("smp_mb__after_spinlock", Nothing(|_| smp_mb__after_spinlock())),
+    ("smp_mb__after_unlock_lock", Nothing(|_| smp_mb__after_unlock_lock())),
+    ("rcu_read_lock", Nothing(rcu_read_lock)),
+    ("rcu_read_unlock", Nothing(rcu_read_unlock)),
+    ("synchronize_rcu", Nothing(synchronize_rcu)),
+    ("synchronize_rcu_expedited", Nothing(synchronize_rcu_expedited)),
+    (
+        "spin_lock",
+        Lock(|cpus, lock| {
+            spin_lock(cpus, lock);
+            0
+        }),
+    ),
+    (
+        "spin_unlock",
+        Lock(|cpus, lock| {
+            spin_unlock(cpus, lock);
+            0
+        }),
+    ),
+    ("spin_is_locked", Lock(|_, lock| i64::from(spin_is_locked(lock)))),
+    ("READ_ONCE", Word(|v, _| READ_ONCE(v.counter()) as i64)),
+    ("rcu_dereference", Word(|v, _| rcu_dereference(v.counter()) as i64)),
+    ("smp_load_acquire", Word(|v, _| smp_load_acquire(v.counter()) as i64)),
+    ("atomic_read", Word(|v, _| atomic_read(v))),
+    ("atomic_read_acquire", Word(|v, _| smp_load_acquire(v.counter()) as i64)),
+    (
+        "atomic_inc",
+        Word(|v, _| {
+            atomic_add(1, v);
+            0
+        }),
+    ),
+    (
+        "atomic_dec",
+        Word(|v, _| {
+            atomic_add(-1, v);
+            0
+        }),
+    ),
+    ("atomic_inc_and_test", Word(|v, _| i64::from(atomic_sub_and_test(-1, v)))),
+    ("atomic_dec_and_test", Word(|v, _| i64::from(atomic_sub_and_test(1, v)))),
+    (
+        "WRITE_ONCE",
+        WordValue(|v, new, _| {
+            WRITE_ONCE(v.counter(), new as u64);
+            0
+        }),
+    ),
+    (
+        "rcu_assign_pointer",
+        WordValue(|v, new, _| {
+            rcu_assign_pointer(v.counter(), new as u64);
+            0
+        }),
+    ),
+    (
+        "smp_store_release",
+        WordValue(|v, new, _| {
+            smp_store_release(v.counter(), new as u64);
+            0
+        }),
+    ),
+    ("smp_store_mb", WordValue(store_mb)),
+    (
+        "atomic_set",
+        WordValue(|v, new, _| {
+            atomic_set(v, new);
+            0
+        }),
+    ),
+    (
+        "atomic_set_release",
+        WordValue(|v, new, _| {
+            smp_store_release(v.counter(), new as u64);
+            0
+        }),
+    ),
+    (
+        "atomic_add",
+        ValueWord(|v, by, _| {
+            atomic_add(by, v);
+            0
+        }),
+    ),
+    (
+        "atomic_sub",
+        ValueWord(|v, by, _| {
+            atomic_add(by.wrapping_neg(), v);
+            0
+        }),
+    ),
+    ("atomic_sub_and_test", ValueWord(|v, by, _| i64::from(atomic_sub_and_test(by, v)))),
+    (
+        "atomic_add_unless",
+        WordTwoValues(|v, [by, unless], _| i64::from(atomic_add_unless(v, by, unless))),
+    ),
+];
+
+/// What may end in `_relaxed`, `_acquire` or `_release`.
+const ORDERED: &[(&str, Meaning)] = &[
+    ("atomic_inc_return", Word(|v, order| fetch_add(v, 1, order).wrapping_add(1))),
+    ("atomic_dec_return", Word(|v, order| fetch_add(v, -1, order).wrapping_sub(1))),
+    ("atomic_fetch_inc", Word(|v, order| fetch_add(v, 1, order))),
+    ("atomic_fetch_dec", Word(|v, order| fetch_add(v, -1, order))),
+    ("atomic_add_return", ValueWord(|v, by, order| fetch_add(v, by, order).wrapping_add(by))),
+    (
+        "atomic_sub_return",
+        ValueWord(|v, by, order| fetch_add(v, by.wrapping_neg(), order).wrapping_sub(by)),
+    ),
+    ("atomic_fetch_add", ValueWord(fetch_add)),
+    ("atomic_fetch_sub", ValueWord(|v, by, order| fetch_add(v, by.wrapping_neg(), order))),
+    ("xchg", WordValue(swap)),
+    ("atomic_xchg", WordValue(swap)),
+    ("cmpxchg", WordTwoValues(compare)),
+    ("atomic_cmpxchg", WordTwoValues(compare)),
+];
+
+fn store_mb(v: &Atomic, new: i64, _: Order) -> i64 {
+    WRITE_ONCE(v.counter(), new as u64);
+    smp_mb();
+    0
+}

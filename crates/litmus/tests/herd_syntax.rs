@@ -1,0 +1,115 @@
+//! What herd7 reads is read: the lines that diy writes, comments anywhere, titles, filters.
+
+use selvedge_explore::{Bounds, Engine};
+use selvedge_litmus::{Judged, judge, observe, parse};
+
+const BODY: &str = "{ 1:r3=5; }\nP0(int *x) { WRITE_ONCE(*x, 1); }\n\
+     P1(int *x) { int r0; int r3; r0 = READ_ONCE(*x); }\n";
+
+fn judged(text: &str) -> Judged {
+    let test = parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    judge(&test, &observe(&test, Engine::Dpor, &Bounds::PROOF).expect("supported"))
+}
+
+/// The header, and what stands behind the processes; what is observed of it.
+fn observation(header: &str, end: &str) -> &'static str {
+    judged(&format!("{header}\n{BODY}{end}\n")).observation
+}
+
+const EXISTS: &str = "exists (1:r0=1)";
+
+#[test]
+fn headers_of_all_kinds_are_read() {
+    let headers = [
+        "C name",
+        "C",
+        "\n\n  C name with blanks",
+        "C \"a quoted name\"",
+        "(* a comment *)\n\nC name",
+        "// one line\n/* another */\nC name",
+        "C name\n\"A title { of it\"",
+        "C 2+2w-name.x\n\nCycle=Rfe PodRR Fre PodWW\nRelax=[Rfe,PodRR]\n\
+         Generator=diyone7 (version 7.56)\n\
+         Prefetch=0:x=F,1:x=T\nCom=Rf Fr\nOrig=PodWW Rfe",
+        "C name\n(*a comment that begins at once, with a { in it*)",
+    ];
+    for header in headers {
+        assert_eq!(observation(header, EXISTS), "Sometimes", "{header}");
+    }
+}
+
+#[test]
+fn a_comment_before_the_initial_state_says_what_is_expected() {
+    let text = format!("(* Result: Never *)\nC name\n{BODY}{EXISTS}\n");
+    assert_eq!(parse(&text).expect("parses").result.as_deref(), Some("Never"));
+    let text = format!("C name\n{BODY}{EXISTS}\n(*Result: sometimes. And more of it*)");
+    assert_eq!(parse(&text).expect("parses").result.as_deref(), Some("Sometimes"));
+}
+
+#[test]
+fn conditions_of_all_kinds_are_read() {
+    let ends = [
+        (EXISTS, "Sometimes"),
+        ("exists (P1:r0=1)", "Sometimes"),
+        ("exists ((((1:r0=1))))", "Sometimes"),
+        ("exists (1:r0=1:r3)", "Never"),
+        ("exists (1:r3=1:r3)", "Always"),
+        ("exists (1:r3=5 /\\ not (1:r0=0))", "Sometimes"),
+        ("locations [x; 1:r0]\nfilter (1:r0=1)\nexists (x=1)", "Always"),
+        ("filter (1:r0=1) locations [x;] exists (1:r0=0)", "Never"),
+        ("exists (false)", "Never"),
+        ("exists (1:r0=1)\n(*and why*)\n", "Sometimes"),
+        // Nothing is asked.
+        ("", "Always"),
+    ];
+    for (end, observation) in ends {
+        assert_eq!(self::observation("C name", end), observation, "{end}");
+    }
+}
+
+#[test]
+fn a_pointer_behind_a_parenthesis_is_no_comment_in_a_body() {
+    let text = "C name\n{}\nP0(int *x) { int r0; r0 = (*x) + 1; }\nexists (0:r0=1)\n";
+    assert_eq!(judged(text).observation, "Always");
+}
+
+/// Why a text is refused, by the parser or before it is run.
+fn refusal(text: &str) -> String {
+    match parse(text) {
+        Err(error) => error.to_string(),
+        Ok(test) => observe(&test, Engine::Dpor, &Bounds::PROOF).expect_err(text).to_string(),
+    }
+}
+
+#[test]
+fn what_would_be_misunderstood_is_refused() {
+    let with = |end: &str| refusal(&format!("C name\n{BODY}{end}\n"));
+    assert!(with("exists (1:rO=0)").contains("no process sets `1:rO`"));
+    assert!(with("exists (7:r0=0)").contains("no process sets `7:r0`"));
+    assert!(
+        with("exists (1:r0=0)\n(* Result: Nevr *)").contains("`Result: Nevr` is none of Never")
+    );
+    assert!(with("exists (1:r0=0) exists (1:r0=1)").contains("expected the end of the file"));
+    assert!(refusal(&format!("LISA name\n{BODY}{EXISTS}")).contains("`LISA` is not supported"));
+    assert!(refusal(&format!("name\n{BODY}{EXISTS}")).contains("expected `C name`"));
+    assert!(refusal(&format!("C a\u{1b}[2J\n{BODY}{EXISTS}")).contains("a control character"));
+    let called = |call: &str| {
+        refusal(&format!("C n\n{{}}\nP0(int *x, atomic_t *a) {{ {call}; }}\nexists (x=0)\n"))
+    };
+    assert!(called("smp_mb_relaxed()").contains("`smp_mb_relaxed` is not supported"));
+    assert!(called("smp_load(x)").contains("`smp_load` is not supported"));
+    assert!(called("atomic_add(a)").contains("atomic_add() has 2 arguments, found 1"));
+}
+
+#[test]
+fn long_chains_are_refused_and_do_not_exhaust_the_stack() {
+    let sum = |count: usize| {
+        let chain = " + 1".repeat(count);
+        format!("C n\n{{}}\nP0(int *x) {{ int r0; r0 = 1{chain}; }}\nexists (0:r0={})\n", count + 1)
+    };
+    assert_eq!(judged(&sum(200)).observation, "Always");
+    assert!(refusal(&sum(201)).contains("more than 200 operators"));
+    let chain = " /\\ 1:r0=1".repeat(200_000);
+    let text = format!("C n\n{BODY}exists (1:r0=1{chain})\n");
+    assert!(refusal(&text).contains("more than 200 operators"));
+}

@@ -1,0 +1,59 @@
+//! What is printed is what was found: a fault is no deadlock, and a search that was cut short is no
+//! verdict.
+
+use selvedge_explore::{Bounds, Engine};
+use selvedge_litmus::{Agreement, Judged, judge, observe, parse};
+
+fn judged(text: &str, engine: Engine, bounds: &Bounds) -> Judged {
+    let test = parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    judge(&test, &observe(&test, engine, bounds).expect("supported"))
+}
+
+fn single(body: &str) -> Judged {
+    let text = format!(
+        "C n\n(* Result: DEADLOCK *)\n{{}}\nP0(int *x, spinlock_t *l) {{ {body} }}\nexists (x=0)\n"
+    );
+    judged(&text, Engine::Dpor, &Bounds::PROOF)
+}
+
+#[test]
+fn what_a_process_must_not_do_is_a_fault_and_no_deadlock() {
+    let faults = [
+        ("READ_ONCE(12345);", "12345 is no address"),
+        ("spin_lock(x);", "is no spinlock"),
+        ("spin_unlock(l);", ""),
+    ];
+    for (body, why) in faults {
+        let judged = single(body);
+        assert_eq!(judged.observation, "Fault", "{body}");
+        let Agreement::Fault(what) = &judged.agreement else { panic!("{body}: {judged:?}") };
+        assert!(what.contains(why), "{body}: {what}");
+    }
+    let deadlock = single("spin_lock(l); spin_lock(l);");
+    assert_eq!((deadlock.observation, deadlock.agreement), ("DEADLOCK", Agreement::Agrees));
+}
+
+/// Five processes that write, and a condition that some execution satisfies.
+fn five(result: &str) -> String {
+    let processes: String =
+        (0..5).map(|i| format!("P{i}(int *x) {{ WRITE_ONCE(*x, {i}); }}\n")).collect();
+    format!("C five\n{result}\n{{}}\n{processes}exists (x=9)\n")
+}
+
+#[test]
+fn a_search_that_was_cut_short_is_undecided_whether_or_not_the_file_expects_something() {
+    let few = Bounds { executions_max: 3, ..Bounds::PROOF };
+    for result in ["", "(* Result: Never *)", "(* Result: Sometimes *)"] {
+        let judged = judged(&five(result), Engine::Dpor, &few);
+        assert_eq!(judged.observation, "Undecided", "{result}");
+        assert!(matches!(judged.agreement, Agreement::Undecided(_)), "{result}: {judged:?}");
+    }
+    let all = judged(&five("(* Result: Never *)"), Engine::Dpor, &Bounds::PROOF);
+    assert_eq!((all.observation, all.agreement), ("Never", Agreement::Agrees));
+}
+
+#[test]
+fn what_a_sample_did_not_show_agrees_within_a_bound_only() {
+    let sample = judged(&five("(* Result: Never *)"), Engine::Random, &Bounds::PROOF);
+    assert!(matches!(sample.agreement, Agreement::Within(_)), "{sample:?}");
+}

@@ -1,0 +1,92 @@
+//! Which functions a claim exercises: those that executions of its scenario enter.
+//!
+//! The search is cut short ([`EXECUTIONS`]), so that a function that only a rare interleaving enters
+//! may be missed: what is found is exercised, what is not found may be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use selvedge_explore::{Bounds, Engine, explore};
+use selvedge_models::{Kernel, Tree};
+use selvedge_proofs::{Claim, Run, Scenario, rows};
+use selvedge_trace::{Execution, Finding, Monitor, PathId};
+
+use crate::threads;
+
+/// How many executions of each scenario in each tree are looked at.
+pub const EXECUTIONS: u64 = 200;
+
+/// A scenario in a tree, by their names.
+type Program = (&'static str, &'static str);
+
+/// For each scenario in each tree that some claim is about, the functions that it enters.
+pub struct Reach(BTreeMap<Program, BTreeSet<&'static str>>);
+
+impl Reach {
+    /// Runs them all.
+    pub fn explore() -> Reach {
+        let claims = rows().map(|(claim, _)| (program(claim), (claim.scenario, claim.tree)));
+        let programs: Vec<_> = claims.collect::<BTreeMap<_, _>>().into_iter().collect();
+        let entered = threads::on_each(&programs, threads::cores(), |&(name, (scenario, tree))| {
+            (name, entered(scenario, tree))
+        });
+        Reach(entered.into_iter().collect())
+    }
+
+    /// Does the claim's scenario enter one of these functions in the claim's tree?
+    pub fn is_exercised(&self, claim: &Claim, functions: &[&str]) -> bool {
+        let entered = self.0.get(&program(claim));
+        entered.is_some_and(|entered| functions.iter().any(|name| entered.contains(name)))
+    }
+}
+
+fn program(claim: &Claim) -> Program {
+    (claim.scenario.name, claim.tree.name)
+}
+
+/// The functions that the first executions enter, whether they break a rule or not.
+fn entered(scenario: &'static Scenario, tree: &'static Tree) -> BTreeSet<&'static str> {
+    let bounds = Bounds { executions_max: EXECUTIONS, keep_going: true, ..Bounds::PROOF };
+    let monitor = Entered::default();
+    let found = monitor.functions.clone();
+    let body = Arc::new(move || scenario.play(&Run::new(Kernel::new(tree, scenario.sizes))));
+    explore(Engine::Dpor, &bounds, vec![Box::new(monitor)], body);
+    let found = found.lock().expect("not poisoned");
+    found.clone()
+}
+
+/// Notes the functions in which there was a step.
+#[derive(Default)]
+struct Entered {
+    functions: Arc<Mutex<BTreeSet<&'static str>>>,
+    known: BTreeSet<PathId>,
+}
+
+impl Monitor for Entered {
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        for event in execution.events {
+            if self.known.insert(event.path) {
+                let nest = execution.paths.functions(event.path);
+                self.functions.lock().expect("not poisoned").extend(nest);
+            }
+        }
+        None
+    }
+
+    fn another(&self) -> Box<dyn Monitor> {
+        // Another part of the search has nests of its own; the functions are one set.
+        Box::new(Entered { functions: self.functions.clone(), known: BTreeSet::new() })
+    }
+}
+
+/// The claims, in the order of their table, that exercise one of the functions.
+pub fn claims(reach: &Reach, functions: &[&str]) -> Vec<&'static Claim> {
+    let mut all: Vec<&'static Claim> = Vec::new();
+    for (claim, _) in rows() {
+        let is_known = all.last().is_some_and(|last| std::ptr::eq(*last, claim));
+        if !is_known && reach.is_exercised(claim, functions) {
+            all.push(claim);
+        }
+    }
+    all
+}

@@ -1,0 +1,147 @@
+//! The register of modelled functions: that the scan of the sources reads what they say, and what
+//! comes of it here.
+
+#[path = "../build/scan.rs"]
+mod scan;
+
+use selvedge_models::functions::{FILES, FUNCTIONS, How, by_name};
+
+const CLOTH: &str = "\
+//! The cloth.
+//!
+//! Kept: all. Left out: the colour,
+//! the price.
+//! Source: mm/cloth.c `weave_all()` of 6.1, include/linux/cloth.h; 0123456789ab.
+
+/// `weave_folios()`; `…_pages()` until 6.10, and `weave()` since 6.11. Calls `cut()`.
+///
+/// Left out: the fringe.
+pub fn weave_folios(k: &Kernel) {
+    let _in = enter(\"weave_folios\");
+    // knot(): twice.
+    helper(k);
+    // fray() comes later
+}
+
+/// Whether to go on.
+fn helper(k: &Kernel) {
+    dye(k);
+}
+
+/// `dye()`
+fn dye(k: &Kernel) {}
+
+/// Up to 5.8: `spin()`.
+fn spin_old(k: &Kernel) {
+    let _in = enter(\"spin_old\");
+}
+";
+const HEM: &str = "\
+//! A part of it.
+
+/// `hem()` without `seam()`: `stitch()`, called by `sew()`.
+fn hem(k: &Kernel) {}
+";
+
+fn scanned() -> (Vec<scan::Notes>, Vec<scan::Function>) {
+    let sources = [("mm/cloth/mod.rs", CLOTH), ("mm/cloth/hem.rs", HEM)];
+    scan::scan(&sources.map(|(path, text)| (path.to_string(), text.to_string())))
+}
+
+fn function<'a>(all: &'a [scan::Function], name: &str) -> &'a scan::Function {
+    all.iter().find(|f| f.name == name).unwrap_or_else(|| panic!("{name}"))
+}
+
+#[test]
+fn a_function_has_the_names_that_its_comment_begins_with() {
+    let (_, all) = scanned();
+    for name in ["weave_folios", "weave_pages", "weave"] {
+        let found = function(&all, name);
+        assert_eq!(
+            (found.how, found.rust.as_str()),
+            (scan::How::Function, "weave_folios"),
+            "{name}"
+        );
+        assert_eq!(found.line, 10);
+        assert_eq!(found.left_out, "the fringe.");
+        assert_eq!(found.entered, ["weave_folios"]);
+    }
+    assert_eq!(function(&all, "spin").rust, "spin_old");
+    assert_eq!(function(&all, "cut").how, scan::How::Mentioned);
+    let source = function(&all, "weave_all");
+    assert_eq!(source.how, scan::How::Source);
+    assert_eq!(source.entered, ["spin_old", "weave_folios"]);
+    assert_eq!(function(&all, "seam").how, scan::How::Mentioned);
+    assert_eq!(function(&all, "sew").how, scan::How::Mentioned);
+    assert!(all.iter().all(|f| f.name != "helper" && f.name != "fray"));
+}
+
+#[test]
+fn a_comment_in_a_body_names_what_is_modelled_in_place() {
+    let (_, all) = scanned();
+    let knot = function(&all, "knot");
+    assert_eq!((knot.how, knot.rust.as_str(), knot.line), (scan::How::InPlace, "weave_folios", 12));
+    assert_eq!(knot.entered, ["weave_folios"]);
+}
+
+#[test]
+fn a_function_without_a_name_in_traces_has_those_of_its_callers() {
+    let (_, all) = scanned();
+    let dye = function(&all, "dye");
+    assert!(dye.by_callers);
+    assert_eq!(dye.entered, ["weave_folios"]);
+}
+
+#[test]
+fn a_part_of_a_file_has_the_notes_of_the_whole() {
+    let (notes, _) = scanned();
+    assert_eq!(notes.len(), 2);
+    for notes in notes {
+        assert_eq!(notes.left_out, "the colour, the price.");
+        assert!(notes.source.starts_with("mm/cloth.c"), "{}", notes.source);
+        assert_eq!(notes.c_files, ["include/linux/cloth.h", "mm/cloth.c"], "{}", notes.file);
+    }
+}
+
+#[test]
+fn the_register_has_what_the_models_have() {
+    let models =
+        |name: &str| -> Vec<(How, &str)> { by_name(name).map(|f| (f.how, f.file)).collect() };
+    let gup = (How::Function, "models/src/mm/gup.rs");
+    assert_eq!(models("collect_longterm_unpinnable_folios"), [gup]);
+    assert_eq!(models("collect_longterm_unpinnable_pages"), [gup]);
+    let add = (How::Function, "models/src/mm/swap/add.rs");
+    assert_eq!(models("folio_activate"), [add]);
+    assert_eq!(models("activate_page"), [add]);
+    assert_eq!(models("try_grab_folio"), [(How::InPlace, "models/src/mm/gup.rs")]);
+    // Each of two files has a half of it.
+    let halves = [
+        (How::Function, "models/src/fs/buffer.rs"),
+        (How::Source, "models/src/mm/migrate/buffers.rs"),
+    ];
+    assert_eq!(models("__buffer_migrate_folio"), halves);
+    assert!(models("zap_pte_range").is_empty());
+}
+
+#[test]
+fn every_modelled_function_can_be_read_up() {
+    let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for function in FUNCTIONS {
+        let text = std::fs::read_to_string(sources.join(function.file)).expect(function.file);
+        let line = text.lines().nth(function.line - 1).expect("the line is there");
+        let is_there = match function.how {
+            How::Function => line.contains(&format!("fn {}", function.rust)),
+            _ => line.contains(function.name),
+        };
+        assert!(is_there, "{function:?}: {line}");
+        assert!(!function.notes().c_files.is_empty());
+    }
+}
+
+#[test]
+fn every_file_of_models_says_what_it_was_modelled_on() {
+    let silent: Vec<&str> =
+        FILES.iter().filter(|notes| notes.source.is_empty()).map(|notes| notes.file).collect();
+    // An index of the files beside it, which say so themselves.
+    assert_eq!(silent, ["models/src/mm/migrate/mod.rs"]);
+}

@@ -1,0 +1,31 @@
+//! A mutant differs from its base in one place.
+
+use std::sync::Arc;
+
+use selvedge_explore::{Bounds, Engine, Verdict, explore};
+use selvedge_kernel::{join, kernel_assert};
+use selvedge_models::mm::mlock::{Mlock, mlock_folio};
+use selvedge_models::mm::swap::{SwapFault, lru_add_drain_all};
+use selvedge_models::{Kernel, Sizes, Tree, trees};
+
+/// In every tree that has an mlock batch, whatever is wrong with mm/mlock.c: the look at other
+/// CPUs' batches sees that of mlock. (Faults of mm/swap.c are left out: one does without work items.)
+#[test]
+fn lru_add_drain_all_drains_the_mlock_batch_of_another_cpu() {
+    let drains = |tree: &&&Tree| tree.mlock.has_batch() && tree.swap.fault == SwapFault::None;
+    let with_batch: Vec<_> = trees::ALL.iter().filter(drains).collect();
+    let mutants = with_batch.iter().filter(|tree| tree.mlock != Mlock::Batches);
+    assert_eq!(mutants.count(), 3);
+    for tree in with_batch {
+        let body = move || {
+            let sizes = Sizes { listed: true, mlock: true, ..Sizes::TINY };
+            let kernel = Kernel::new(tree, sizes);
+            join(kernel.task(0, "user", |k| mlock_folio(k, &k.folios[0])));
+            join(kernel.task(1, "drainer", lru_add_drain_all));
+            let left = kernel.mlock_fbatch.of(0).entries();
+            kernel_assert(left.is_empty(), "the mlock batch is not empty");
+        };
+        let seen = explore(Engine::Dpor, &Bounds::PROOF, Vec::new(), Arc::new(body));
+        assert_eq!(seen.verdict, Verdict::Holds, "{}: {:?}", tree.name, seen.counterexample);
+    }
+}

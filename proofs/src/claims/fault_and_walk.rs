@@ -1,0 +1,138 @@
+//! kernel-migrate section B: page faults on migration entries, stores through a TLB, and walkers of
+//! page frames, while a folio migrates.
+
+use selvedge_kernel::{fail_about, plain_write};
+use selvedge_models::Sizes;
+use selvedge_models::mm::filemap::pfn_walker;
+use selvedge_models::mm::memory::{do_swap_page, user_store};
+use selvedge_models::mm::migrate::{
+    FAKE_MAPPING, ISOLATION, Migrator, migrate_pages, putback_movable_pages,
+};
+use selvedge_models::mm::vmscan::folio_isolate_lru;
+use selvedge_models::trees::*;
+
+use super::page_cache::{MIGRATABLE, migrate};
+use super::{SC, SC_WITHOUT_RANDOM};
+use crate::rules::*;
+use crate::states::{FAULT_FOUND_AN_ENTRY, MIGRATED};
+use crate::{Answers, Run, Scenario, Source, ask, cpu};
+
+static FAULT: Scenario = Scenario {
+    name: "migrate_vs_fault",
+    about: "CPU0 migrates the folio; CPU1 faults on its page. A fault that has waited for the \
+            migration finds the page mapped.",
+    sizes: Sizes { sleepers: 2, ..MIGRATABLE },
+    tasks: &[
+        cpu(0, "migrator", migrate),
+        cpu(1, "user", |k| {
+            if do_swap_page(k, 0, 1) && do_swap_page(k, 0, 1) {
+                let message = "a fault waited for the migration, and found its entry again";
+                fail_about(FAULT_WAITS_ONCE, message, k.ptes[0].object());
+            }
+        }),
+    ],
+    ..Scenario::EMPTY
+};
+
+fn migrate_and_tell(k: &Run) {
+    if folio_isolate_lru(k, &k.folios[0], ISOLATION) {
+        let left = migrate_pages(k, &[0], Migrator::SYNC);
+        plain_write(&k.outcome, left.len() as u64);
+        putback_movable_pages(k, &left);
+    }
+}
+
+static ONE_FAULT: Scenario = Scenario {
+    name: "migrate_vs_one_fault",
+    about: "CPU0 migrates the folio; CPU1 faults on its page once. Nobody else has a reference.",
+    sizes: Sizes { sleepers: 2, ..MIGRATABLE },
+    tasks: &[
+        cpu(0, "migrator", migrate_and_tell),
+        cpu(1, "user", |k| {
+            do_swap_page(k, 0, 1);
+        }),
+    ],
+    at_end: fault_did_no_harm,
+    ..Scenario::EMPTY
+};
+
+static STORE: Scenario = Scenario {
+    name: "migrate_vs_store_through_tlb",
+    about: "CPU1 has the page in its TLB and stores twice, while CPU0 migrates the folio.",
+    sizes: Sizes { tlb: true, ..MIGRATABLE },
+    before: &[cpu(1, "user", |k| {
+        user_store(k, 0, 1);
+    })],
+    tasks: &[
+        cpu(0, "migrator", migrate),
+        cpu(1, "user", |k| {
+            if user_store(k, 0, 2) {
+                plain_write(&k.outcome, 1);
+            }
+        }),
+    ],
+    at_end: page_holds_the_last_store,
+    ..Scenario::EMPTY
+};
+
+static WALKER: Scenario = Scenario {
+    name: "migrate_anon_vs_pfn_walker",
+    about: "The folio is anonymous. CPU0 isolates and migrates it; CPU1 walks page frames and \
+            takes and drops a reference to it.",
+    sizes: Sizes { anon: true, ..MIGRATABLE },
+    tasks: &[
+        cpu(0, "migrator", migrate),
+        cpu(1, "walker", |k| {
+            pfn_walker(k, &k.folios[0]);
+        }),
+    ],
+    at_end: migration_has_one_end,
+    ..Scenario::EMPTY
+};
+
+static WALKER_OF_TARGET: Scenario = Scenario {
+    name: "migrate_vs_pfn_walker_of_target",
+    about: "CPU0 migrates the folio; CPU1 walks page frames, and looks at the new folio.",
+    sizes: MIGRATABLE,
+    tasks: &[
+        cpu(0, "migrator", migrate),
+        cpu(1, "walker", |k| {
+            if pfn_walker(k, &k.folios[1]) == Some(FAKE_MAPPING) {
+                let message = "folio1->mapping is neither NULL nor a mapping";
+                fail_about(MAPPING_IS_NULL_OR_A_MAPPING, message, k.folios[1].mapping.object());
+            }
+        }),
+    ],
+    ..Scenario::EMPTY
+};
+
+pub(super) fn claims() -> Vec<Answers> {
+    let sheet = Source::migrate;
+    let entry: &[&str] = &[MIGRATED, FAULT_FOUND_AN_ENTRY];
+    vec![
+        ask(FAULT_WAITS_ONCE, &FAULT, sheet("B-S3"), entry)
+            .under(SC)
+            .holds(&[&V6_1, &V6_12_117])
+            .under(SC_WITHOUT_RANDOM)
+            .violated_as(sheet("BM10"), &[&BM10_RESTORE_AFTER_UNLOCK]),
+        ask(FAULT_LEAVES_MIGRATION_ALONE, &ONE_FAULT, sheet("B-S3"), entry)
+            .under(SC)
+            .holds(&[&V6_1])
+            .violated(&[&V5_15]),
+        ask(NO_STORE_IS_LOST, &STORE, sheet("B-S6"), &[MIGRATED])
+            .under(SC)
+            .holds(&[&V6_1, &V6_10, &V6_12_117])
+            .under(SC_WITHOUT_RANDOM)
+            .violated_as(sheet("BM9"), &[&BM9_FLUSH_AFTER_COPY]),
+        ask(MIGRATION_HAS_ONE_END, &WALKER, sheet("B-S7"), &[MIGRATED])
+            .under(SC)
+            .holds(&[&V6_1, &V6_12_117]),
+        ask(MAPPING_IS_NULL_OR_A_MAPPING, &WALKER_OF_TARGET, sheet("B-S8"), &[MIGRATED])
+            .under(SC)
+            .holds(&[&V6_1])
+            .under(SC_WITHOUT_RANDOM)
+            .violated(&[&V6_6])
+            .under(SC)
+            .holds(&[&V6_10]),
+    ]
+}

@@ -1,0 +1,139 @@
+//! kernel-migrate section A: waiters for the end of a read, asynchronous waiters, and waiters
+//! without a reference of their own.
+
+use selvedge_kernel::{Name, fail, test_bit};
+use selvedge_models::mm::filemap::{
+    folio_end_read, folio_lock_async, folio_put_wait_locked, folio_wait_locked, lock_page_retry,
+};
+use selvedge_models::mm::memory::do_swap_page;
+use selvedge_models::mm::rmap::{remove_migration_ptes, try_to_migrate};
+use selvedge_models::mm::swap::{folio_get, folio_put};
+use selvedge_models::trees::*;
+use selvedge_models::{PAGE_CACHE, PG_UPTODATE, Sizes};
+
+use super::folio_lock::{locked, unlock};
+use super::folio_wait::lock_plainly;
+use super::{SC, SC_WITHOUT_RANDOM};
+use crate::rules::{
+    A_FREED_FOLIO_IS_NOT_TOUCHED, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, WHO_WAITED_FOR_A_READ_SEES_IT,
+};
+use crate::states::SLEPT;
+use crate::{Answers, Scenario, Source, ask, cpu};
+
+static READ_ENDS: Scenario = Scenario {
+    name: "read_ends",
+    about: "CPU0 ends the read that holds the folio lock; CPU1 waits for its end, CPU2 for the \
+            lock.",
+    sizes: Sizes { cpus: 3, sleepers: 2, ..Sizes::TINY },
+    setup: locked,
+    tasks: &[
+        cpu(0, "end of the read", |k| folio_end_read(k, &k.folios[0])),
+        cpu(1, "reader", |k| {
+            folio_wait_locked(k, &k.folios[0], 0);
+            if !test_bit(PG_UPTODATE, &k.folios[0].flags) {
+                fail(WHO_WAITED_FOR_A_READ_SEES_IT, "the reader sees no PG_uptodate");
+            }
+        }),
+        cpu(2, "plain", lock_plainly),
+    ],
+    ..Scenario::EMPTY
+};
+
+static ASYNC: Scenario = Scenario {
+    name: "async_waiter_and_plain_waiter",
+    about: "CPU0 unlocks the folio; CPU1 asks for the lock asynchronously, again whenever it is \
+            called back; CPU2 waits for it.",
+    sizes: Sizes { cpus: 3, sleepers: 2, ..Sizes::TINY },
+    setup: locked,
+    tasks: &[
+        cpu(0, "holder", unlock),
+        cpu(1, "io_uring", |k| {
+            while folio_lock_async(k, &k.folios[0], 0).is_err() {
+                lock_page_retry(k, &k.folios[0], 0);
+            }
+            unlock(k);
+        }),
+        cpu(2, "plain", lock_plainly),
+    ],
+    ..Scenario::EMPTY
+};
+
+/// Who holds a reference of the folio: the waiter that drops its own.
+const READER: Name = Name::new("reader");
+/// Who holds one while it takes the folio out of the page cache.
+const TRUNCATE: Name = Name::new("truncate");
+
+static PUT_AND_WAIT: Scenario = Scenario {
+    name: "put_and_wait_vs_free",
+    about: "CPU0 holds the folio lock and takes the folio out of the page cache; CPU1 gives up its \
+            reference and waits for the lock.",
+    sizes: Sizes { sleepers: 1, lifetimes: true, ..Sizes::TINY },
+    setup: |k| {
+        locked(k);
+        folio_get(&k.folios[0], READER);
+    },
+    tasks: &[
+        cpu(0, "truncate", |k| {
+            folio_get(&k.folios[0], TRUNCATE);
+            folio_put(k, &k.folios[0], PAGE_CACHE);
+            unlock(k);
+            folio_put(k, &k.folios[0], TRUNCATE);
+        }),
+        cpu(1, "reader", |k| {
+            let waited = folio_put_wait_locked(k, &k.folios[0], READER, 0);
+            assert!(waited.is_ok(), "nobody sends a signal");
+        }),
+    ],
+    ..Scenario::EMPTY
+};
+
+static MIGRATION_ENTRY: Scenario = Scenario {
+    name: "fault_on_migration_entry",
+    about: "CPU0 has unmapped the folio for migration; it maps the new one in its place, unlocks \
+            the old one, and frees it. CPU1 faults on the migration entry and waits, without a \
+            reference.",
+    sizes: Sizes { sleepers: 1, lifetimes: true, mapped: true, ..Sizes::TINY },
+    before: &[cpu(0, "migrator", |k| {
+        locked(k);
+        try_to_migrate(k, &k.folios[0]);
+    })],
+    tasks: &[
+        cpu(0, "migrator", |k| {
+            remove_migration_ptes(k, &k.folios[0], &k.folios[1]);
+            unlock(k);
+            folio_put(k, &k.folios[0], PAGE_CACHE);
+        }),
+        cpu(1, "page fault", |k| {
+            do_swap_page(k, 0, 0);
+        }),
+    ],
+    ..Scenario::EMPTY
+};
+
+pub(super) fn claims() -> Vec<Answers> {
+    let sheet = Source::migrate;
+    let read = |rule| ask(rule, &READ_ENDS, sheet("A.3"), &[SLEPT]);
+    let not_touched =
+        |scenario, row| ask(A_FREED_FOLIO_IS_NOT_TOUCHED, scenario, sheet(row), &[SLEPT]);
+    vec![
+        read(NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO).under(SC).holds(&[&L0, &L1, &L2]),
+        read(WHO_WAITED_FOR_A_READ_SEES_IT)
+            .under(SC)
+            .holds(&[&L2])
+            .under(SC_WITHOUT_RANDOM)
+            .violated(&[&UPTODATE_TOO_LATE]),
+        ask(NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, &ASYNC, sheet("A.2"), &[SLEPT])
+            .under(SC)
+            .holds(&[&L2]),
+        not_touched(&PUT_AND_WAIT, "AM17")
+            .under(SC)
+            .holds(&[&L0, &L2])
+            .under(SC_WITHOUT_RANDOM)
+            .violated(&[&AM17_PUT_BEFORE_QUEUEING]),
+        not_touched(&MIGRATION_ENTRY, "AM20")
+            .under(SC)
+            .holds(&[&L2])
+            .under(SC_WITHOUT_RANDOM)
+            .violated(&[&AM20_PTL_DROPPED_FIRST]),
+    ]
+}

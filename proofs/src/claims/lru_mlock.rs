@@ -1,0 +1,169 @@
+//! mlock and munlock of folios that batches hold: kernel-lru A.5, and what we found besides.
+
+use selvedge_kernel::set_bit;
+use selvedge_models::mm::mlock::{mlock_drain_local, mlock_folio, mlock_new_folio, munlock_folio};
+use selvedge_models::mm::swap::{folio_add_lru, lru_add_drain, lru_add_drain_all};
+use selvedge_models::trees::*;
+use selvedge_models::{PG_MLOCKED, Sizes};
+
+use super::lru_flag::{LISTED, activate, activate_and_drain, isolate};
+use super::{ALONE, SC, SC_WITHOUT_RANDOM};
+use crate::Source::{self, Analysis};
+use crate::rules::*;
+use crate::states::{
+    MADE_UNEVICTABLE, MLOCK_FOUND_IT_OFF_THE_LRU, MUNLOCK_COULD_NOT_ISOLATE, RESTED,
+    RESTED_FOR_MLOCK,
+};
+use crate::{Answers, Run, Scenario, ask, cpu};
+
+fn mlock_and_drain(k: &Run) {
+    mlock_folio(k, &k.folios[0]);
+    lru_add_drain(k);
+}
+
+static ACTIVATE_MLOCK_DRAIN: Scenario = Scenario {
+    name: "activate_then_mlock_and_drain",
+    about: "One CPU: the folio is activated, and rests in a batch; it is mlocked and the mlock \
+            batch drained; then all batches are drained.",
+    sizes: Sizes { cpus: 1, mlock: true, ..LISTED },
+    tasks: &[cpu(0, "user", |k| {
+        activate(k);
+        mlock_folio(k, &k.folios[0]);
+        mlock_drain_local(k);
+        lru_add_drain_all(k);
+    })],
+    at_end: mlocked_folio_is_unevictable,
+    ..Scenario::EMPTY
+};
+
+static ACTIVATE_VS_MLOCK: Scenario = Scenario {
+    name: "activate_and_drain_vs_mlock_and_drain",
+    about: "CPU0 activates the folio and drains its batches while CPU1 mlocks it and drains its \
+            own.",
+    sizes: Sizes { mlock: true, ..LISTED },
+    tasks: &[cpu(0, "user", activate_and_drain), cpu(1, "mlocker", mlock_and_drain)],
+    at_end: mlocked_folio_is_unevictable,
+    ..Scenario::EMPTY
+};
+
+static MLOCKED_WHILE_ADDED: Scenario = Scenario {
+    name: "mlock_while_in_lru_add_batch",
+    about: "A folio that is mlocked while it is in the lru_add batch: the drain finds PG_mlocked.",
+    sizes: Sizes { cpus: 1, ..NEW },
+    tasks: &[cpu(0, "user", |k| {
+        folio_add_lru(k, &k.folios[0]);
+        set_bit(PG_MLOCKED, &k.folios[0].flags);
+        lru_add_drain(k);
+    })],
+    at_end: added_mlocked_folio_is_unevictable,
+    ..Scenario::EMPTY
+};
+
+static MLOCK_VS_ISOLATE: Scenario = Scenario {
+    name: "mlock_vs_isolate",
+    about: "CPU0 mlocks the folio and drains; CPU1 isolates it.",
+    sizes: Sizes { mlock: true, ..LISTED },
+    tasks: &[cpu(0, "mlocker", mlock_and_drain), cpu(1, "isolator", isolate)],
+    ..Scenario::EMPTY
+};
+
+/// New folios in batches of three, so that nothing is flushed for being full.
+const NEW: Sizes = Sizes { batch: 3, mlock: true, ..Sizes::TINY };
+
+static ADD_VS_MUNLOCK: Scenario = Scenario {
+    name: "lru_add_drain_vs_mlock_and_munlock",
+    about: "A new folio rests in CPU0's lru_add batch. CPU0 drains its batches; CPU1 mlocks the \
+            folio, munlocks it, and drains its own.",
+    sizes: NEW,
+    before: &[cpu(0, "adder", |k| folio_add_lru(k, &k.folios[0]))],
+    tasks: &[
+        cpu(0, "drainer", |k| lru_add_drain(k)),
+        cpu(1, "mlocker", |k| {
+            mlock_folio(k, &k.folios[0]);
+            munlock_folio(k, &k.folios[0]);
+            lru_add_drain(k);
+        }),
+    ],
+    at_end: folio_is_not_stranded,
+    ..Scenario::EMPTY
+};
+
+static NEW_VS_MUNLOCK: Scenario = Scenario {
+    name: "mlock_new_drain_vs_munlock",
+    about: "A new folio that is mlocked rests in CPU0's mlock batch. CPU0 drains it; CPU1 munlocks \
+            the folio, and drains its own.",
+    before: &[cpu(0, "page fault", |k| mlock_new_folio(k, &k.folios[0]))],
+    tasks: &[
+        cpu(0, "drainer", |k| lru_add_drain(k)),
+        cpu(1, "munlocker", |k| {
+            munlock_folio(k, &k.folios[0]);
+            lru_add_drain(k);
+        }),
+    ],
+    ..ADD_VS_MUNLOCK
+};
+
+static NEW_VS_MLOCK: Scenario = Scenario {
+    name: "mlock_new_drain_vs_mlock",
+    about: "A new folio that is mlocked rests in CPU0's mlock batch. CPU0 drains it; CPU1 mlocks \
+            the folio once more, and drains its own.",
+    tasks: &[cpu(0, "drainer", |k| lru_add_drain(k)), cpu(1, "mlocker", mlock_and_drain)],
+    at_end: new_mlocked_folio_is_unevictable,
+    ..NEW_VS_MUNLOCK
+};
+
+pub(super) fn claims_of_flag() -> Vec<Answers> {
+    let clears_itself = Analysis("the mlock batch clears PG_lru itself");
+    let race = Analysis("kernel-lru:A.5");
+    let added = Source::lru("A.5");
+    vec![
+        ask(MLOCKED_FOLIO_IS_UNEVICTABLE, &ACTIVATE_MLOCK_DRAIN, clears_itself, &[RESTED])
+            .under(ALONE)
+            .holds(&[&V5_11, &V5_13, &V5_15, &V5_18, &V6_1, &V6_1_192, &V6_6])
+            .violated(&[&V6_11_5])
+            .holds(&[&V6_10])
+            .violated(&[&SEED_002_V4, &V6_11])
+            .holds(&[&V6_12_117, &V6_17]),
+        ask(MLOCKED_FOLIO_IS_UNEVICTABLE, &ACTIVATE_VS_MLOCK, race, &[RESTED])
+            .under(SC)
+            .violated(&[&V5_11, &V6_1, &V6_10, &SEED_002_V4, &V6_12_117]),
+        // In 5.10 and before a batch left PG_lru set while it moved a folio; that is not modelled.
+        ask(MLOCKED_FOLIO_IS_UNEVICTABLE, &MLOCKED_WHILE_ADDED, added, &[RESTED])
+            .under(ALONE)
+            .holds(&[&V5_11, &V6_1]),
+    ]
+}
+
+pub(super) fn claims_of_operations() -> Vec<Answers> {
+    let lru = Source::lru;
+    let own = Analysis("what the step is there for");
+    let off_the_lru = &[MLOCK_FOUND_IT_OFF_THE_LRU, MADE_UNEVICTABLE];
+    // The comment in lru_add() says that PG_mlocked is cleared under lru_lock alone;
+    // __munlock_folio() does not take it if PG_lru is clear, as it is as long as the folio is in
+    // this batch.
+    let unlocked = Analysis("__munlock_folio() clears PG_mlocked unlocked");
+    let stranded: &[&str] = &[RESTED, MUNLOCK_COULD_NOT_ISOLATE];
+    vec![
+        ask(KERNEL_ASSERTIONS_HOLD, &MLOCK_VS_ISOLATE, lru("A.5"), off_the_lru)
+            .under(SC_WITHOUT_RANDOM)
+            .holds(&[&V6_10])
+            .under(SC)
+            .violated_as(own, &[&MLOCK_NO_CLAIM]),
+        ask(EVICTABLE_FOLIO_IS_NOT_STRANDED, &ADD_VS_MUNLOCK, unlocked, stranded)
+            .under(SC)
+            .holds_as(lru("A6"), &[&V5_11])
+            .violated(&[&V6_1, &V6_12_117]),
+        ask(EVICTABLE_FOLIO_IS_NOT_STRANDED, &NEW_VS_MUNLOCK, unlocked, stranded)
+            .under(SC)
+            .violated(&[&V6_1, &V6_12_117]),
+        ask(
+            MLOCKED_FOLIO_IS_UNEVICTABLE,
+            &NEW_VS_MLOCK,
+            lru("A.5"),
+            &[RESTED_FOR_MLOCK, MLOCK_FOUND_IT_OFF_THE_LRU],
+        )
+        .under(SC)
+        .holds(&[&V6_1, &V6_12_117])
+        .violated_as(own, &[&MLOCK_NEW_UNCOUNTED]),
+    ]
+}

@@ -1,0 +1,71 @@
+//! States that claims want to have been reached, so that a rule that holds was put to the test.
+//!
+//! The models report most of them, by the same words; those that have a name there keep it. A word
+//! that nobody reports makes its claims fail.
+
+/// A folio rests in an LRU batch.
+pub const RESTED: &str = "a folio was left in the batch";
+/// A folio rests in the mlock batch.
+pub const RESTED_FOR_MLOCK: &str = "a folio was left in the mlock batch";
+/// A batch was drained, and did not move a folio that somebody else has claimed.
+pub const SKIPPED: &str = "a batch skipped a folio";
+/// `folio_add_lru()` and its like met a folio that somebody else has claimed.
+pub const ADDER_GAVE_UP: &str = "an adder gave up: the folio was off the LRU";
+/// `lru_add_drain_all()` had work done on a CPU.
+pub const DRAIN_WORKED: &str = "a drain work item ran";
+/// `lru_add_drain_all()` trusted in the drain of somebody else.
+pub const DRAIN_LEFT_TO_ANOTHER: &str = "a drain was left to somebody else";
+
+/// `folio_isolate_lru()` or reclaim took a folio off its list.
+pub const ISOLATED: &str = "a folio was isolated";
+/// The last reference of a folio was dropped.
+pub const FREED: &str = "a folio was freed";
+/// Reclaim met a folio without a reference.
+pub const RECLAIM_MET_A_FREED_FOLIO: &str = "reclaim met a folio that is being freed";
+/// Reclaim had the last reference.
+pub const RECLAIM_FREED: &str = "reclaim freed the folio";
+/// Reclaim did not have the last reference.
+pub const RECLAIM_PUT_BACK: &str = "reclaim put the folio back";
+/// A mlock was deferred: somebody else has claimed the folio.
+pub const MLOCK_FOUND_IT_OFF_THE_LRU: &str = "__mlock_folio() found the folio off the LRU";
+/// A mlock moved a folio.
+pub const MADE_UNEVICTABLE: &str = "a folio was moved to the unevictable list";
+/// A munlock met a folio that somebody else has claimed.
+pub const MUNLOCK_COULD_NOT_ISOLATE: &str = "clear_page_mlock() could not isolate";
+
+/// A migration came to its end.
+pub const MIGRATED: &str = "a folio was migrated";
+/// A folio left the page cache.
+pub const TRUNCATED: &str = "a folio was truncated";
+/// A lookup saw a folio without a reference.
+pub const LOOKUP_MET_A_FROZEN_FOLIO: &str = "a lookup met a frozen or freed folio";
+/// A page fault found that its page is being migrated.
+pub const FAULT_FOUND_AN_ENTRY: &str = "a fault found a migration entry";
+/// A migration did not get the lock of its source at once.
+pub const SOURCE_WAS_LOCKED: &str = "a migration found its source locked";
+/// A migration slept until its source was unlocked.
+pub const WAITED_FOR_SOURCE: &str = "a migration waited for its source";
+/// A migration failed, and was tried once more.
+pub const TRIED_AGAIN: &str = "a migration was tried again";
+
+/// A task slept until a folio is unlocked, or its writeback is over.
+pub const SLEPT: &str = "a task slept on a folio";
+/// A task slept until a bit of a word is clear.
+pub const SLEPT_ON_A_BIT: &str = "a task slept on a bit";
+/// A waker gave the lock to a waiter.
+pub const HANDED_OVER: &str = "the lock was handed over";
+/// A waiter left because of a signal or a timeout.
+pub const GAVE_UP: &str = "a task gave up";
+
+/// A bh_lru took a reference.
+pub const INSTALLED: &str = "a bh was installed";
+/// A bh was not cached, since caching is disabled.
+pub const INSTALL_FOUND_CACHING_DISABLED: &str = "bh_lru_install() found caching disabled";
+/// A bh was found in a bh_lru.
+pub const LOOKUP_HIT: &str = "a lookup hit";
+/// `try_to_free_buffers()` succeeded.
+pub const BUFFERS_FREED: &str = "buffers were freed";
+/// Buffers were migrated.
+pub const BUFFERS_MOVED: &str = "the buffers moved";
+/// Buffers could not be migrated.
+pub const BUFFERS_BUSY: &str = "buffers stayed busy";
