@@ -4,12 +4,15 @@
 //! Most are named in kernel changelogs and in the files that they changed. Where only the title of
 //! a merged patch is known, `hash` is `None`.
 
-use crate::fs::buffer::InstallCheck;
-use crate::mm::filemap::PageWait;
+use crate::fs::buffer::{FindBlock, InstallCheck, RingMove};
+use crate::mm::filemap::{EndWriteback, PageWait};
 use crate::mm::gup::{GUP_PIN_COUNTING_BIAS, LongtermDrain};
 use crate::mm::memory::EntryWait;
 use crate::mm::memory_hotplug::FailedRemoval;
-use crate::mm::migrate::{BufferLock, CopyOrder, ExpectedRefs, NoteIn, SrcLock, TlbFlush};
+use crate::mm::migrate::{
+    BufferLock, CopyOrder, DrainAfterMove, ExpectedRefs, NoteIn, Pages, SplitLock, SrcLock,
+    TlbFlush, Writeout,
+};
 use crate::mm::mlock::Mlock;
 use crate::mm::movable;
 use crate::mm::swap::{
@@ -96,6 +99,14 @@ const fn also_in(stable: &'static [&'static str], commit: Commit) -> Commit {
 const fn unnamed(title: &'static str, since: &'static str, sets: &'static [Change]) -> Commit {
     Commit { hash: None, title, since: Some(since), stable: &[], sets }
 }
+
+/// Named alone, since it was asked what it mends by itself.
+pub(crate) const BATCH_ONLY_IF_ASYNC: Commit = merged(
+    "fb3592c41a44",
+    "migrate_pages: fix deadlock in batched migration",
+    "6.3-rc3",
+    &[set!(migrate.pages = Pages::BatchesIfAsync)],
+);
 
 /// In the order in which they were merged.
 pub static COMMITS: &[Commit] = &[
@@ -265,20 +276,21 @@ pub static COMMITS: &[Commit] = &[
     merged(
         "5dfab109d519",
         "migrate_pages: batch _unmap and _move",
-        "6.3",
-        &[set!(migrate.note = NoteIn::Mapping)],
+        "6.3-rc1",
+        &[set!(migrate.pages = Pages::Batches), set!(migrate.note = NoteIn::Mapping)],
     ),
     merged(
         "7e12beb8ca2a",
         "migrate_pages: batch flushing TLB",
-        "6.3",
+        "6.3-rc1",
         &[set!(migrate.flush = TlbFlush::BeforeCopy)],
     ),
+    BATCH_ONLY_IF_ASYNC,
     merged(
         "2ef7dbb26990",
         "migrate_pages: try migrate in batch asynchronously firstly",
-        "6.3",
-        &[set!(migrate.src_lock = SrcLock::Wait)],
+        "6.3-rc3",
+        &[set!(migrate.pages = Pages::AsyncFirst), set!(migrate.src_lock = SrcLock::Wait)],
     ),
     merged(
         "4bb6dc79d987",
@@ -289,12 +301,29 @@ pub static COMMITS: &[Commit] = &[
             set!(migrate.buffer_lock = BufferLock::WaitIfUptodate),
         ],
     ),
+    merged(
+        "2580d554585c",
+        "mm: use folio_xor_flags_has_waiters() in folio_end_writeback()",
+        "6.7",
+        &[set!(filemap.end_writeback = EndWriteback::OneStep)],
+    ),
     // In 6.1.192 too, which has nothing to mend.
     merged(
         "d1adb25df711",
         "mm: migrate: fix getting incorrect page mapping during page migration",
         "6.8",
         &[set!(migrate.note = NoteIn::Private)],
+    ),
+    unnamed(
+        "mm: migrate: record the mlocked page status to remove unnecessary lru drain",
+        "6.8",
+        &[set!(migrate.drain = DrainAfterMove::IfMlocked)],
+    ),
+    merged(
+        "2e6506e1c4ee",
+        "mm/migrate: fix deadlock in migrate_pages_batch() on large folios",
+        "6.11-rc4",
+        &[set!(migrate.split_lock = SplitLock::TriesIfAsync)],
     ),
     merged(
         "060913999d7a",
@@ -334,6 +363,26 @@ pub static COMMITS: &[Commit] = &[
             "6.12",
             &[set!(vmscan.sort_folio = SortFolio::IneligibleOffLru)],
         ),
+    ),
+    also_in(
+        &["6.12.117"],
+        unnamed(
+            "fs/buffer: split locking for pagecache lookups",
+            "6.15",
+            &[set!(buffer.find = FindBlock::FolioLock)],
+        ),
+    ),
+    merged(
+        "2d900efff915",
+        "mm/migrate: fix sleep in atomic for large folios and buffer heads",
+        "6.15",
+        &[set!(buffer.ring_move = RingMove::UnderBhMigrate)],
+    ),
+    merged(
+        "7ee3647243e5",
+        "migrate: Remove call to ->writepage",
+        "6.16",
+        &[set!(migrate.writeout = Writeout::Never)],
     ),
     also_in(
         &["6.12.117"],

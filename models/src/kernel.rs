@@ -10,6 +10,7 @@ use selvedge_kernel::{
 
 use crate::Tree;
 use crate::mm::filemap::{Sleeper, WaitQueue};
+use crate::mm::migrate::Aops;
 use crate::mm::mlock::MlockEntry;
 use crate::mm::movable::{Owner, Role};
 use crate::mm::swap::{Batch, Batches, Locks};
@@ -27,10 +28,16 @@ pub const PG_WRITEBACK: Bit = Bit { nr: 1, name: "PG_writeback" };
 pub const BH_LOCK: Bit = Bit { nr: 2, name: "BH_Lock" };
 /// `BH_Uptodate`, of `bh->b_state`.
 pub const BH_UPTODATE: Bit = Bit { nr: 0, name: "BH_Uptodate" };
+/// `BH_Dirty`, of `bh->b_state`.
+pub const BH_DIRTY: Bit = Bit { nr: 1, name: "BH_Dirty" };
+/// `BH_Migrate`, of `bh->b_state`: since 6.15.
+pub const BH_MIGRATE: Bit = Bit { nr: 16, name: "BH_Migrate" };
 /// `PG_uptodate`
 pub const PG_UPTODATE: Bit = Bit { nr: 3, name: "PG_uptodate" };
 /// `PG_dirty`
 pub const PG_DIRTY: Bit = Bit { nr: 4, name: "PG_dirty" };
+/// `PG_referenced`
+pub const PG_REFERENCED: Bit = Bit { nr: 2, name: "PG_referenced" };
 /// `PG_active`
 pub const PG_ACTIVE: Bit = Bit { nr: 8, name: "PG_active" };
 /// `PG_private`: the folio has private data, and whoever set the bit has a reference.
@@ -78,10 +85,16 @@ pub struct Sizes {
     pub anon: bool,
     /// Whether the folios have PG_private set, for which somebody has a reference.
     pub private: bool,
-    /// Whether folio n has buffers: the one buffer head n.
-    pub buffers: bool,
     /// The driver whose pages the scenario is about, if it is about any.
     pub driver: Option<Role>,
+    /// How the folios migrate, by index; those that are not named, as [`Aops::Plain`]. Folios whose
+    /// `a_ops` are about buffers have some.
+    pub aops: &'static [Aops],
+    /// How many buffers each folio has: folio n those from `ring * n` on.
+    pub ring: usize,
+    /// The folios that are large for migration, and for which there is no target as large. The
+    /// other folios' size is that of [`Sizes::large`].
+    pub without_target: &'static [usize],
     /// How many pages of the file, from the first, have no folio in the page cache: their folios are
     /// free. Not together with [`Sizes::mapped`].
     pub absent: usize,
@@ -101,6 +114,8 @@ pub struct Sizes {
     pub tlb: bool,
     /// PG_dirty.
     pub dirty: bool,
+    /// PG_writeback of migrated folios.
+    pub writeback: bool,
     /// The lives of folios and of waiters' stacks, where the folio lock touches them: a step more at
     /// each such place.
     pub lifetimes: bool,
@@ -122,7 +137,9 @@ impl Sizes {
         spares: false,
         anon: false,
         private: false,
-        buffers: false,
+        aops: &[],
+        ring: 1,
+        without_target: &[],
         absent: 0,
         operations: false,
         mlock: false,
@@ -130,6 +147,7 @@ impl Sizes {
         uptodate: false,
         tlb: false,
         dirty: false,
+        writeback: false,
         lifetimes: false,
         driver: None,
     };
@@ -147,11 +165,23 @@ impl Sizes {
             Some("`anon` without `mapped`: nobody has a reference to such a folio")
         } else if self.tlb && !self.mapped {
             Some("`tlb` without `mapped`: there is nothing to be in a TLB")
-        } else if self.buffers && self.buffer_heads < folios {
-            Some("`buffers`: there are fewer buffer heads than folios")
+        } else if self.buffer_heads < self.ring * self.aops.len() {
+            Some("`aops`: there are fewer buffer heads than folios have")
         } else {
             None
         }
+    }
+}
+
+impl Sizes {
+    /// Whether any folio has private data.
+    pub fn has_private(&self) -> bool {
+        self.private || !self.aops.is_empty()
+    }
+
+    /// How the folio of this page of the file migrates.
+    fn aops_of(&self, page: usize) -> Aops {
+        self.aops.get(page).copied().unwrap_or(Aops::Plain)
     }
 }
 
@@ -183,6 +213,10 @@ pub struct Folio {
     pub is_large: bool,
     /// `folio->index`: its page of the file, and of the process.
     pub page_index: usize,
+    /// `folio->mapping->a_ops->migrate_folio`
+    pub aops: Aops,
+    /// Is it to be split before it can migrate? ([`Sizes::without_target`])
+    pub is_whole: Var,
 }
 
 /// Who holds the page cache's reference of a folio.
@@ -213,6 +247,8 @@ pub struct BufferHead {
     pub freed: Var,
     /// Is its ring being moved to another folio?
     pub moving: Var,
+    /// `bh->b_folio`: a folio's index.
+    pub b_folio: Var,
 }
 
 /// The modelled kernel.
@@ -318,7 +354,9 @@ impl Kernel {
             tree,
             sizes,
             folios: (0..count).map(|index| Folio::new(index, &sizes)).collect(),
-            buffer_heads: (0..sizes.buffer_heads).map(BufferHead::new).collect(),
+            buffer_heads: (0..sizes.buffer_heads)
+                .map(|nr| BufferHead::new(nr, sizes.ring))
+                .collect(),
             cpu_fbatches: PerCpu::new(&cpus, Batches::new),
             fbatch_locks: Locks::new(&cpus),
             mlock_fbatch: PerCpu::new(&cpus, mlock),
@@ -397,7 +435,10 @@ impl Folio {
         let var = |name: &'static str, value| Var::new(Name::new(name).nth(index), value);
         let counter = |name: &'static str, value| Atomic::new(Name::new(name).nth(index), value);
         let is_cached = !is_free && !sizes.anon;
-        let has_private = sizes.private && !is_free;
+        let aops = sizes.aops_of(index % sizes.folios);
+        let has_buffers = matches!(aops, Aops::Buffers | Aops::BuffersNorefs);
+        let has_private = (sizes.private || has_buffers) && !is_free;
+        let is_whole = sizes.without_target.contains(&index);
         let count = i64::from(is_cached) + i64::from(is_mapped) + i64::from(has_private);
         let refcount = counter("folio->_refcount", count);
         if is_cached {
@@ -424,19 +465,22 @@ impl Folio {
             generation: var("folio->gen", 0),
             is_large: sizes.large,
             page_index: index % sizes.folios,
+            aops,
+            is_whole: var("folio_test_large(folio)", u64::from(is_whole)),
         }
     }
 }
 
 impl BufferHead {
-    fn new(index: usize) -> BufferHead {
+    fn new(index: usize, ring: usize) -> BufferHead {
         let b_count = Atomic::new(Name::new("bh->b_count").nth(index), 1);
         selvedge_kernel::booked(&b_count, Name::new("user of the bh"));
         let freed = Var::new(Name::new("bh->freed").nth(index), 0);
         let moving = Var::new(Name::new("bh->moving").nth(index), 0);
         let b_state = Flags::new(Name::new("bh->b_state").nth(index), 0);
         let contents = Var::new(Name::new("bh->contents").nth(index), 0);
-        BufferHead { index, b_count, b_state, contents, freed, moving }
+        let b_folio = Var::new(Name::new("bh->b_folio").nth(index), (index / ring) as u64);
+        BufferHead { index, b_count, b_state, contents, freed, moving, b_folio }
     }
 }
 
@@ -455,7 +499,7 @@ mod tests {
             ("`absent` with `mapped`", Sizes { absent: 1, mapped: true, ..tiny }),
             ("`anon` without `mapped`", Sizes { anon: true, ..tiny }),
             ("`tlb` without `mapped`", Sizes { tlb: true, ..tiny }),
-            ("`buffers`", Sizes { folios: 2, buffers: true, ..tiny }),
+            ("`aops`", Sizes { folios: 2, aops: &[Aops::Buffers, Aops::Buffers], ..tiny }),
         ];
         for (named, sizes) in impossible {
             let why = sizes.contradiction().expect("a contradiction");

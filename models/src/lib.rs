@@ -20,6 +20,9 @@ pub mod drivers;
 pub mod fs {
     //! fs/
     pub mod buffer;
+    pub mod ext4;
+    pub mod iomap;
+    pub mod jbd2;
 }
 pub mod mm {
     //! mm/
@@ -60,9 +63,9 @@ pub use commits::Commit;
 pub use decisions::Decision;
 pub use func::Func;
 pub use kernel::{
-    BH_LOCK, BH_UPTODATE, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED, PAGE_CACHE, PG_ACTIVE,
-    PG_DIRTY, PG_LOCKED, PG_LRU, PG_MLOCKED, PG_PRIVATE, PG_SWAPBACKED, PG_UNEVICTABLE,
-    PG_UPTODATE, PG_WAITERS, PG_WRITEBACK, Sizes, UNEVICTABLE,
+    BH_DIRTY, BH_LOCK, BH_MIGRATE, BH_UPTODATE, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED,
+    PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_LOCKED, PG_LRU, PG_MLOCKED, PG_PRIVATE, PG_REFERENCED,
+    PG_SWAPBACKED, PG_UNEVICTABLE, PG_UPTODATE, PG_WAITERS, PG_WRITEBACK, Sizes, UNEVICTABLE,
 };
 #[doc(hidden)]
 pub use tree::changes;

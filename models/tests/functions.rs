@@ -114,12 +114,8 @@ fn the_register_has_what_the_models_have() {
     assert_eq!(models("folio_activate"), [add]);
     assert_eq!(models("activate_page"), [add]);
     assert_eq!(models("try_grab_folio"), [(How::InPlace, "models/src/mm/gup.rs")]);
-    // Each of two files has a half of it.
-    let halves = [
-        (How::Function, "models/src/fs/buffer.rs"),
-        (How::Source, "models/src/mm/migrate/buffers.rs"),
-    ];
-    assert_eq!(models("__buffer_migrate_folio"), halves);
+    let buffers = (How::Function, "models/src/mm/migrate/buffers.rs");
+    assert_eq!(models("__buffer_migrate_folio"), [buffers]);
     assert!(models("zap_pte_range").is_empty());
 }
 

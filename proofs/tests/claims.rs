@@ -42,6 +42,8 @@ const SHOWN: &[(&str, &str)] = &[
     ("read_of_a_folio", "v6.4"),
     ("release_vs_putback", "mobile-2015"),
     ("zs_page_putback_vs_destroy_empty_pool", "v5.3+356ea3865687"),
+    ("jbd2_writes_to_loop_sync_light_ba", "v6.3-rc1"),
+    ("flush_writes_one_bio_sync_ba", "v6.3-rc1"),
 ];
 
 /// Mutants that break no rule, and why: of each it is claimed that some rule holds in it.

@@ -39,6 +39,12 @@ pub fn test_bit(bit: Bit, flags: &Flags) -> bool {
     flags.0.load(on(bit, "test_bit")) & bit.mask() != 0
 }
 
+/// `test_bit_acquire(bit, flags)`
+pub fn test_bit_acquire(bit: Bit, flags: &Flags) -> bool {
+    let access = on(bit, "test_bit_acquire").order(Order::Acquire);
+    flags.0.load(access) & bit.mask() != 0
+}
+
 /// `set_bit(bit, flags)`: atomic, orders nothing.
 pub fn set_bit(bit: Bit, flags: &Flags) {
     flags.0.update_void(Rmw::Or(bit.mask()), on(bit, "set_bit"));
@@ -96,8 +102,8 @@ pub fn xor_unlock_is_negative_byte(bit: Bit, waiters: Bit, flags: &Flags) -> boo
     flags.0.update(Rmw::And(!bit.mask()), access) & waiters.mask() != 0
 }
 
-/// `xor_unlock_is_negative_byte(mask, flags)` with more bits than the lock's: releases `bit`, which is
-/// set, and in the same step sets `too`, which is clear. True if `waiters` is set. Release.
+/// `xor_unlock_is_negative_byte(mask, flags)` with more bits than the lock's: releases `bit`, which
+/// is set, and in the same step sets `too`, which is clear. True if `waiters` is set. Release.
 pub fn xor_unlock_and_set_is_negative_byte(
     bit: Bit,
     too: Bit,

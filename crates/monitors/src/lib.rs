@@ -5,18 +5,22 @@
 //! | [`Ledger`]         | the reference count is what its holders hold  | notes, counters     |
 //! | [`LockOrder`]      | locks are taken in one order                  | all executions      |
 //! | [`WaitGraph`]      | no task waits for ever, or sleeps on a lock that is free | deadlocks |
+//! | [`HeldFolios`]     | a migration that waits holds its pair only    | bits that are slept on |
 //! | [`Races`]          | plain accesses do not race                    | accesses, orderings |
 //!
-//! [`standard`] has all but the last. The kernel has races on purpose, and by custom; a claim that is
-//! about them asks for that monitor by its rule ([`for_rule`]).
+//! [`standard`] has all but the last two. The kernel has races on purpose, and by custom, and a
+//! migration that holds too much need not deadlock; a claim that is about them asks for that
+//! monitor by its rule ([`for_rule`]).
 //!
 //! **Invariant:** a monitor sees events only. It knows neither engines nor models.
 
+mod held_folios;
 mod ledger;
 mod lock_order;
 mod races;
 mod wait_graph;
 
+pub use held_folios::{HeldFolios, WAITING_MIGRATION_HOLDS_ITS_PAIR};
 pub use ledger::{Ledger, REFERENCES_BALANCE};
 pub use lock_order::{LOCKS_HAVE_ONE_ORDER, LockOrder};
 pub use races::{PLAIN_ACCESSES_DO_NOT_RACE, Races};
@@ -30,11 +34,15 @@ pub fn standard() -> Vec<Box<dyn Monitor>> {
     vec![Box::<WaitGraph>::default(), Box::<Ledger>::default(), Box::<LockOrder>::default()]
 }
 
-/// The monitors for a claim about this rule: [`standard`], and [`Races`] if the rule is its own.
+/// The monitors for a claim about this rule: [`standard`], and another one if the rule is its own.
+/// [`HeldFolios`] comes first: a migration that holds too much may end in a deadlock.
 pub fn for_rule(rule: Rule) -> Vec<Box<dyn Monitor>> {
     let mut monitors = standard();
     if rule == PLAIN_ACCESSES_DO_NOT_RACE {
         monitors.push(Box::<Races>::default());
+    }
+    if rule == WAITING_MIGRATION_HOLDS_ITS_PAIR {
+        monitors.insert(0, Box::<HeldFolios>::default());
     }
     monitors
 }

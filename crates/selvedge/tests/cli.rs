@@ -307,6 +307,8 @@ fn a_diff_of_releases_names_the_commits() {
     assert!(text.contains(commits), "{text}");
     assert!(text.contains("sort_folio"), "{text}");
     let text = diff("v6.12.117", "v6.17");
+    assert!(text.contains("\n  + 7ee3647243e5 migrate: Remove call to ->writepage\n"), "{text}");
+    let text = diff("v6.1", "v6.1-rt");
     assert!(text.contains("Commits:\n  none\n"), "{text}");
     let text = diff("v5.18", "v5.18-no-synchronize-rcu");
     let decision = "lru_cache_disable_by_rcu -> lru_cache_disable_without_rcu\n";

@@ -13,9 +13,11 @@
 //! | read or write a counterexample             | `counterexample.rs`, `json.rs` |
 //! | know who holds a reference                | `holders.rs`        |
 //! | see one as the table of a changelog        | `table.rs`          |
+//! | see a deadlock in brief                    | `cycle.rs`          |
 //! | see one as a list of steps                 | `steps.rs`          |
 
 mod counterexample;
+mod cycle;
 mod event;
 mod holders;
 mod json;
@@ -28,6 +30,7 @@ mod table;
 mod text;
 
 pub use counterexample::{BitOf, Blocked, Column, Counterexample, Record, SCHEMA};
+pub use cycle::cycle;
 pub use event::{
     Action, ActionKind, Bit, BitWait, Class, Context, Event, IRQ, Name, Order, PREEMPT, TaskInfo,
 };

@@ -7,17 +7,19 @@
 //! Source: fs/buffer.c of 5.11, 5.14, 5.17, 6.1.
 
 use selvedge_kernel::{
-    Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, atomic_read, booked, clear_bit_unlock,
-    data_race, enter, irqs_disabled, kernel_assert, local_irq_disable, local_irq_enable,
-    might_sleep, on_each_cpu_cond, plain_read, plain_write, preempt_disable, preempt_enable,
-    reached, smp_mb__after_atomic, smp_mb__before_atomic, smp_processor_id, spin_lock, spin_unlock,
-    test_and_set_bit_lock, unbooked,
+    Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, atomic_read, booked, clear_bit,
+    clear_bit_unlock, data_race, enter, irqs_disabled, kernel_assert, local_irq_disable,
+    local_irq_enable, might_sleep, on_each_cpu_cond, plain_read, plain_write, preempt_disable,
+    preempt_enable, reached, set_bit, smp_mb__after_atomic, smp_mb__before_atomic,
+    smp_processor_id, spin_lock, spin_unlock, test_and_clear_bit, test_and_set_bit_lock, test_bit,
+    test_bit_acquire, unbooked,
 };
 
-use crate::kernel::BH_LOCK;
-use crate::mm::swap::RemoteLook;
+use crate::kernel::{BH_DIRTY, BH_LOCK, BH_MIGRATE, BH_UPTODATE, PG_PRIVATE, PRIVATE_DATA};
+use crate::mm::filemap::{filemap_get_entry, folio_lock, folio_unlock};
+use crate::mm::swap::{RemoteLook, folio_mark_accessed, folio_put};
 use crate::sched::wait_bit::{wait_on_bit_lock, wait_on_bit_lock_timeout, wake_up_bit};
-use crate::{BufferHead, Kernel};
+use crate::{BufferHead, Folio, Kernel};
 
 decisions! {
     /// What differs between trees.
@@ -30,6 +32,8 @@ decisions! {
         slot_reference: SlotReference,
         /// What `__buffer_migrate_folio()` holds while it moves the ring.
         ring_move: RingMove,
+        /// What `__find_get_block_slow()` holds while it walks the ring.
+        find: FindBlock,
         /// What `unlock_buffer()` has between clearing BH_Lock and looking for waiters.
         unlock: UnlockBuffer,
     }
@@ -47,10 +51,31 @@ pub enum UnlockBuffer {
 /// What `__buffer_migrate_folio()` holds while it moves the ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RingMove {
-    /// `i_private_lock`, since it looked at b_count.
-    UnderPrivateLock,
-    /// Nothing: a mutant.
+    /// Nothing, after it has looked at b_count under `i_private_lock`: up to 5.1 (ebdf4de5642f).
     Unlocked,
+    /// `i_private_lock`, since it looked at b_count: up to 6.14.
+    UnderPrivateLock,
+    /// BH_Migrate of the first buffer, set before it looked: since 6.15 (2d900efff915).
+    UnderBhMigrate,
+}
+
+/// What `__find_get_block_slow()` holds while it walks the ring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FindBlock {
+    /// `i_private_lock`.
+    PrivateLock,
+    /// Callers that may sleep take the folio lock: 6.12.y of 2025, and since 6.15, where the others
+    /// find nothing as long as BH_Migrate is set.
+    FolioLock,
+}
+
+/// Who calls `__find_get_block()`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Finder {
+    /// It must not sleep.
+    Atomic,
+    /// It may: its number among the sleepers. (`__find_get_block_nonatomic()`, where there is one.)
+    MaySleep(usize),
 }
 
 /// What `bh_lru_lock()` keeps out.
@@ -261,8 +286,8 @@ pub fn lock_buffer_timeout(k: &Kernel, bh: &BufferHead, me: usize) -> bool {
     trylock_buffer(bh) || wait_on_bit_lock_timeout(k, BH_LOCK, &bh.b_state, me)
 }
 
-/// `unlock_buffer()`: the full barrier is between the clear and the look at the queue; the waiter has
-/// its own between queueing itself and looking at the bit.
+/// `unlock_buffer()`: the full barrier is between the clear and the look at the queue; the waiter
+/// has its own between queueing itself and looking at the bit.
 pub fn unlock_buffer(k: &Kernel, bh: &BufferHead) {
     let _in = enter("unlock_buffer");
     clear_bit_unlock(BH_LOCK, &bh.b_state);
@@ -272,75 +297,137 @@ pub fn unlock_buffer(k: &Kernel, bh: &BufferHead) {
     wake_up_bit(k, BH_LOCK, &bh.b_state);
 }
 
-/// `__find_get_block()`: the LRU, else the page cache. The walk of the buffer ring is under
-/// `i_private_lock`; what it finds is installed in the LRU.
+/// `write_dirty_buffer()` of a buffer that is dirty: locked for the I/O, with a reference for it.
+/// `submit` starts the I/O, whose end is [`end_buffer_write_sync`].
+pub fn write_dirty_buffer(k: &Kernel, bh: &BufferHead, me: usize, submit: impl FnOnce(&Kernel)) {
+    let _in = enter("write_dirty_buffer");
+    lock_buffer(k, bh, me);
+    if !test_and_clear_bit(BH_DIRTY, &bh.b_state) {
+        unlock_buffer(k, bh);
+        return;
+    }
+    get_bh(bh, BUFFER_IO);
+    let _in = enter("submit_bh");
+    submit(k);
+}
+
+/// Who holds the reference of a buffer under I/O.
+const BUFFER_IO: Name = Name::new("buffer I/O");
+
+/// `end_buffer_write_sync()`, in any context.
+pub fn end_buffer_write_sync(k: &Kernel, bh: &BufferHead) {
+    let _in = enter("end_buffer_write_sync");
+    set_bit(BH_UPTODATE, &bh.b_state);
+    unlock_buffer(k, bh);
+    put_bh(bh, BUFFER_IO);
+}
+
+/// `folio_buffers()`, with the ring that it is the head of: of a folio that has buffers.
+pub fn folio_buffers<'k>(k: &'k Kernel, folio: &Folio) -> &'k [BufferHead] {
+    &k.buffer_heads[folio.page_index * k.sizes.ring..][..k.sizes.ring]
+}
+
+/// `__find_get_block()`: the LRU, else the page cache; either way the folio is marked accessed.
+/// What is found in the page cache is installed in the LRU.
 pub fn __find_get_block<'a>(
     k: &'a Kernel,
     wanted: &'a BufferHead,
     user: Name,
+    finder: Finder,
 ) -> Option<&'a BufferHead> {
     let _in = enter("__find_get_block");
     if let Some(bh) = lookup_bh_lru(k, wanted, user) {
+        touch_buffer(k, bh);
         return Some(bh);
     }
-    spin_lock(&k.cpus, &k.i_private_lock);
-    let found = READ_ONCE(&wanted.freed) == 0;
-    if found {
-        get_bh(wanted, user);
-    }
-    spin_unlock(&k.cpus, &k.i_private_lock);
+    let found = __find_get_block_slow(k, wanted, user, finder);
     if found {
         bh_lru_install(k, wanted);
     }
     found.then_some(wanted)
 }
 
-/// `try_to_free_buffers()` with `drop_buffers()`: frees the folio's one buffer unless it is busy.
-/// The folio lock, which its callers hold, keeps out other callers only; there is one.
-pub fn try_to_free_buffers(k: &Kernel, bh: &BufferHead) -> bool {
+/// `touch_buffer()`
+fn touch_buffer(k: &Kernel, bh: &BufferHead) {
+    if k.sizes.operations {
+        folio_mark_accessed(k, &k.folios[READ_ONCE(&bh.b_folio) as usize]);
+    }
+}
+
+/// `__find_get_block_slow()`: whether the wanted buffer is in the ring of the folio that is in the
+/// page cache; the caller gets a reference to it. That of the folio is dropped again.
+fn __find_get_block_slow(k: &Kernel, wanted: &BufferHead, user: Name, finder: Finder) -> bool {
+    let _in = enter("__find_get_block_slow");
+    let holder = Name::new("__find_get_block_slow");
+    let Some(folio) = filemap_get_entry(k, wanted.index / k.sizes.ring, holder) else {
+        return false;
+    };
+    // FGP_ACCESSED
+    folio_mark_accessed(k, folio);
+    let found = match (k.tree.buffer.find, finder) {
+        (FindBlock::FolioLock, Finder::MaySleep(me)) => {
+            folio_lock(k, folio, me);
+            let found = get_if_in_ring(wanted, user);
+            folio_unlock(k, folio);
+            found
+        }
+        (FindBlock::FolioLock, Finder::Atomic) | (FindBlock::PrivateLock, _) => {
+            spin_lock(&k.cpus, &k.i_private_lock);
+            let found = !is_migrating(k, folio) && get_if_in_ring(wanted, user);
+            spin_unlock(&k.cpus, &k.i_private_lock);
+            found
+        }
+    };
+    folio_put(k, folio, holder);
+    found
+}
+
+/// The look at BH_Migrate, where there is such a bit.
+fn is_migrating(k: &Kernel, folio: &Folio) -> bool {
+    let is = k.tree.buffer.ring_move == RingMove::UnderBhMigrate
+        && test_bit_acquire(BH_MIGRATE, &folio_buffers(k, folio)[0].b_state);
+    if is {
+        reached("a lookup found that the buffers migrate");
+    }
+    is
+}
+
+/// The walk of the ring.
+fn get_if_in_ring(wanted: &BufferHead, user: Name) -> bool {
+    let found = READ_ONCE(&wanted.freed) == 0;
+    if found {
+        get_bh(wanted, user);
+    }
+    found
+}
+
+/// `try_to_free_buffers()` with `drop_buffers()`: frees the folio's buffers unless one of them is
+/// busy. The folio lock, which its callers hold, keeps out other callers only.
+pub fn try_to_free_buffers(k: &Kernel, folio: &Folio) -> bool {
     let _in = enter("try_to_free_buffers");
+    let ring = folio_buffers(k, folio);
     spin_lock(&k.cpus, &k.i_private_lock);
-    let busy = atomic_read(&bh.b_count) != 0;
+    let busy = ring.iter().any(buffer_busy);
     if !busy {
-        WRITE_ONCE(&bh.freed, 1);
+        for bh in ring {
+            WRITE_ONCE(&bh.freed, 1);
+        }
+        if k.sizes.has_private() {
+            // folio_detach_private()
+            clear_bit(PG_PRIVATE, &folio.flags);
+            folio_put(k, folio, PRIVATE_DATA);
+        }
         reached("buffers were freed");
     }
     spin_unlock(&k.cpus, &k.i_private_lock);
     !busy
 }
 
-/// `buffer_migrate_folio_norefs()`, `__buffer_migrate_folio(check_refs)`: the ring moves to the new
-/// folio unless somebody holds a buffer, after one try to empty the bh_lrus. False: -EAGAIN.
-///
-/// Left out: the folio's own reference count, and the locks of the buffers, which are in mm/migrate/buffers.rs.
-pub fn buffer_migrate_folio_norefs(k: &Kernel, bh: &BufferHead) -> bool {
-    let _in = enter("buffer_migrate_folio_norefs");
-    let mut invalidated = false;
-    loop {
-        spin_lock(&k.cpus, &k.i_private_lock);
-        if atomic_read(&bh.b_count) == 0 {
-            break;
-        }
-        spin_unlock(&k.cpus, &k.i_private_lock);
-        if invalidated {
-            reached("buffers stayed busy");
-            return false;
-        }
-        invalidate_bh_lrus(k);
-        invalidated = true;
-    }
-    reached("the buffers moved");
-    let locked = k.tree.buffer.ring_move == RingMove::UnderPrivateLock;
-    if !locked {
-        spin_unlock(&k.cpus, &k.i_private_lock);
-    }
-    // The ring is being moved: a user who came now would work on a buffer of the old folio.
-    WRITE_ONCE(&bh.moving, 1);
-    WRITE_ONCE(&bh.moving, 0);
-    if locked {
-        spin_unlock(&k.cpus, &k.i_private_lock);
-    }
-    true
+/// `buffer_busy()`: somebody has a reference, or I/O is under way or due.
+fn buffer_busy(bh: &BufferHead) -> bool {
+    atomic_read(&bh.b_count) != 0
+        || test_bit(BH_DIRTY, &bh.b_state)
+        || test_bit(BH_LOCK, &bh.b_state)
 }
 
 fn pointer_to(bh: &BufferHead) -> u64 {

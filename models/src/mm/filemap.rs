@@ -2,8 +2,8 @@
 //! word.
 //!
 //! Kept: trylock, lock, killable lock, unlock, end of a read; the three behaviours of
-//! `folio_wait_bit_common()` and the algorithms that it has had ([`PageWait`]); the asynchronous lock;
-//! the wait for a migration entry; the ordering of each step.
+//! `folio_wait_bit_common()` and the algorithms that it has had ([`PageWait`]); the asynchronous
+//! lock; the wait for a migration entry; the ordering of each step.
 //! Left out: the bookmark of 4.14 to 6.6, delay accounting; all folios hash to one queue, so that
 //! folios and bits always collide; an asynchronous waiter is told by its own wake-up only.
 //! Source: mm/filemap.c:1107-1680 of 6.12.117; 5.8 and 5.9-rc for the older waits (a8b169afbf06,
@@ -37,8 +37,8 @@ pub const NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO: Rule =
     Rule("no task sleeps on a folio that is unlocked and that nobody owes a wake-up for");
 /// Nobody touches a folio that the page allocator has back.
 pub const A_FREED_FOLIO_IS_NOT_TOUCHED: Rule = Rule("a folio that is freed is not touched");
-/// What `list_del_init_careful()` as the last touch is for: a waiter that has left its wait has left
-/// its stack frame, and may have exited.
+/// What `list_del_init_careful()` as the last touch is for: a waiter that has left its wait has
+/// left its stack frame, and may have exited.
 pub const A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS: Rule =
     Rule("a waiter is touched only while it waits");
 /// What the hand-off is for.
@@ -57,6 +57,8 @@ decisions! {
         giving_up: GivingUp,
         /// What a lookup in the page cache does after it has taken its reference.
         lookup: Lookup,
+        /// How `folio_end_writeback()` clears its bit and looks for waiters.
+        end_writeback: EndWriteback,
         /// Faults of the lock and the wait.
         fault: FolioLockFault,
     }
@@ -84,6 +86,15 @@ pub enum GivingUp {
     Leaves,
     /// It tries the bit, and stays if it gets it: our fix.
     TriesTheBit,
+}
+
+/// How `folio_end_writeback()` clears PG_writeback and looks at PG_waiters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EndWriteback {
+    /// The one, a full barrier, the other: up to 6.6.
+    ClearThenLook,
+    /// In one step, as `folio_unlock()` does: since 6.7 (2580d554585c).
+    OneStep,
 }
 
 /// Deliberate faults; `None` in every release.
@@ -155,6 +166,7 @@ impl Filemap {
         unfairness: 1,
         giving_up: GivingUp::Leaves,
         lookup: Lookup::Reloads,
+        end_writeback: EndWriteback::ClearThenLook,
         fault: FolioLockFault::None,
     };
 }
@@ -336,8 +348,8 @@ pub fn folio_put_wait_locked(
     folio_wait_bit_common(k, folio, PG_LOCKED, Sleep::dropping(TASK_KILLABLE, holder), me)
 }
 
-/// `migration_entry_wait_on_locked()`: the caller holds `ptl`, found a migration entry for the folio
-/// under it, and has no reference: the entry keeps the folio alive as long as `ptl` is held.
+/// `migration_entry_wait_on_locked()`: the caller holds `ptl`, found a migration entry for the
+/// folio under it, and has no reference: the entry keeps the folio alive as long as `ptl` is held.
 pub fn migration_entry_wait_on_locked(k: &Kernel, folio: &Folio, ptl: &SpinLock, me: usize) {
     let _in = enter("migration_entry_wait_on_locked");
     let sleep = Sleep::to_see(TASK_UNINTERRUPTIBLE);

@@ -1,16 +1,25 @@
-//! The writeback bit: set under the folio lock, cleared by the end of the I/O, in any context.
+//! Writeback: the bit, set under the folio lock and cleared by the end of the I/O in any context;
+//! and the walk over the dirty folios of a file.
 //!
-//! Kept: the bit, its waiters, the reference that the end takes, since writeback holds none.
-//! Left out: the marks of the page cache and their lock, dirty accounting, rotation.
+//! Kept: the bit, its waiters, the reference that the end takes, since writeback holds none; of the
+//! walk, that it holds references to the folios that it has looked up, and locks one after the
+//! other in the order of the file; what it asks of a folio that it has locked.
+//! Left out: the marks of the page cache and their lock, dirty accounting, rotation, wrapping
+//! round.
 //! Source: mm/page-writeback.c `__folio_start_writeback()`, `__folio_end_writeback()`,
-//! `folio_wait_writeback()` (a `while` since c2407cf7d22d, 5.11), mm/filemap.c
-//! `folio_end_writeback()` (its reference since 073861ed77b6, 5.10), 6.12.117.
+//! `folio_wait_writeback()` (a `while` since c2407cf7d22d, 5.11), `write_cache_pages()`
+//! (`writeback_iter()`, `folio_prepare_writeback()` since 6.9), mm/filemap.c
+//! `folio_end_writeback()` (its reference since 073861ed77b6, 5.10) of 6.1.192 and 6.12.117.
 
-use selvedge_kernel::{Name, enter, kernel_assert, set_bit, test_bit};
+use selvedge_kernel::{
+    Name, enter, kernel_assert, plain_read, reached, set_bit, smp_mb__after_atomic,
+    test_and_clear_bit, test_bit,
+};
 
-use crate::kernel::{PG_LOCKED, PG_WRITEBACK};
+use crate::kernel::{PG_DIRTY, PG_LOCKED, PG_WAITERS, PG_WRITEBACK};
 use crate::mm::filemap::{
-    FolioLockFault, folio_wait_bit, folio_wake_bit, folio_xor_flags_has_waiters,
+    EndWriteback, FolioLockFault, filemap_get_entry, folio_lock, folio_unlock, folio_wait_bit,
+    folio_wake_bit, folio_xor_flags_has_waiters,
 };
 use crate::mm::swap::{folio_get, folio_put};
 use crate::{Folio, Kernel};
@@ -31,11 +40,23 @@ pub fn folio_end_writeback(k: &Kernel, folio: &Folio) {
     if has_reference {
         folio_get(folio, holder);
     }
-    if folio_xor_flags_has_waiters(k, folio, PG_WRITEBACK) {
+    if __folio_end_writeback(k, folio) {
         folio_wake_bit(k, folio, PG_WRITEBACK);
     }
     if has_reference {
         folio_put(k, folio, holder);
+    }
+}
+
+/// Clears the bit; whether anybody waits for anything of this folio.
+fn __folio_end_writeback(k: &Kernel, folio: &Folio) -> bool {
+    match k.tree.filemap.end_writeback {
+        EndWriteback::ClearThenLook => {
+            test_and_clear_bit(PG_WRITEBACK, &folio.flags);
+            smp_mb__after_atomic();
+            test_bit(PG_WAITERS, &folio.flags)
+        }
+        EndWriteback::OneStep => folio_xor_flags_has_waiters(k, folio, PG_WRITEBACK),
     }
 }
 
@@ -49,4 +70,67 @@ pub fn folio_wait_writeback(k: &Kernel, folio: &Folio, me: usize) {
             break;
         }
     }
+}
+
+/// `wbc->sync_mode`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SyncMode {
+    /// `WB_SYNC_NONE`: a folio that is under writeback is passed over.
+    None,
+    /// `WB_SYNC_ALL`: its writeback is waited for.
+    All,
+}
+
+/// `filemap_get_folios_tag()`: the folios of these pages, each with a reference of the folio batch.
+pub fn filemap_get_folios_tag(k: &Kernel, pages: &[usize]) -> Vec<usize> {
+    let found = pages.iter().filter_map(|&page| filemap_get_entry(k, page, FOLIO_BATCH));
+    found.map(|folio| folio.index).collect()
+}
+
+/// `folio_batch_release()`
+pub fn folio_batch_release(k: &Kernel, fbatch: &[usize]) {
+    for &index in fbatch {
+        folio_put(k, &k.folios[index], FOLIO_BATCH);
+    }
+}
+
+/// Who holds the references of the folios that are to be written.
+const FOLIO_BATCH: Name = Name::new("writeback");
+
+/// `write_cache_pages()` of the folios that it has looked up, which are in the order of the file,
+/// by sleeper `me`. `writepage` gets each folio locked and clean, and unlocks it. The caller
+/// releases the folio batch.
+pub fn write_cache_pages(
+    k: &Kernel,
+    fbatch: &[usize],
+    sync_mode: SyncMode,
+    me: usize,
+    mut writepage: impl FnMut(&Folio),
+) {
+    let _in = enter("write_cache_pages");
+    for &index in fbatch {
+        let folio = &k.folios[index];
+        folio_lock(k, folio, me);
+        if !folio_prepare_writeback(k, folio, sync_mode, me) {
+            folio_unlock(k, folio);
+            continue;
+        }
+        reached("a folio was written");
+        writepage(folio);
+    }
+}
+
+/// `folio_prepare_writeback()`: is the folio, which is locked now, to be written?
+fn folio_prepare_writeback(k: &Kernel, folio: &Folio, sync_mode: SyncMode, me: usize) -> bool {
+    if plain_read(&folio.mapping) == 0 || !test_bit(PG_DIRTY, &folio.flags) {
+        return false;
+    }
+    if test_bit(PG_WRITEBACK, &folio.flags) {
+        if sync_mode == SyncMode::None {
+            return false;
+        }
+        folio_wait_writeback(k, folio, me);
+    }
+    // folio_clear_dirty_for_io()
+    test_and_clear_bit(PG_DIRTY, &folio.flags)
 }

@@ -1,10 +1,12 @@
 //! Sleeping on a bit of a word: `wait_on_bit_lock()` and `wake_up_bit()`.
 //!
-//! Kept: the waiter that queues itself, stores its state, and looks at the bit; the waker that clears
-//! the bit, has a full barrier, and looks at the queue without its lock.
+//! Kept: the waiter that queues itself, stores its state, and looks at the bit; the waker that
+//! clears the bit, has a full barrier, looks at the queue without its lock, and passes over who
+//! waits for another word or bit, or does not sleep.
 //! Left out: signals, waits that do not take the bit; all words hash to one queue.
-//! Source: kernel/sched/wait_bit.c `__wait_on_bit_lock()`, `__wake_up_bit()`, kernel/sched/wait.c
-//! `prepare_to_wait_exclusive()`, `autoremove_wake_function()`, 6.12.117.
+//! Source: kernel/sched/wait_bit.c `__wait_on_bit_lock()`, `__wake_up_bit()`,
+//! `wake_bit_function()`, kernel/sched/wait.c `prepare_to_wait_exclusive()`,
+//! `autoremove_wake_function()`, 6.12.117.
 
 use std::sync::Mutex as Private;
 
@@ -23,7 +25,18 @@ pub struct BitWaitQueue {
     lock: SpinLock,
     /// How many entries the list has: what `waitqueue_active()` looks at without the lock.
     active: Var,
-    entries: Private<Vec<usize>>,
+    entries: Private<Vec<Entry>>,
+}
+
+/// `struct wait_bit_queue_entry`, as far as only the queue's lock protects it.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Whose it is: a number among the sleepers.
+    sleeper: usize,
+    /// `key.flags`, by its number in events.
+    word: u32,
+    /// `key.bit_nr`
+    bit: u32,
 }
 
 impl BitWaitQueue {
@@ -37,7 +50,7 @@ impl BitWaitQueue {
     }
 
     /// Edits the list, under its lock.
-    fn edit(&self, edit: impl FnOnce(&mut Vec<usize>)) {
+    fn edit(&self, edit: impl FnOnce(&mut Vec<Entry>)) {
         debug_assert!(self.lock.is_held_by_me(), "the list is edited under its lock");
         let mut entries = self.entries.lock().expect("not poisoned");
         edit(&mut entries);
@@ -46,19 +59,19 @@ impl BitWaitQueue {
         WRITE_ONCE(&self.active, active);
     }
 
-    fn first(&self) -> Option<usize> {
-        self.entries.lock().expect("not poisoned").first().copied()
+    fn all(&self) -> Vec<Entry> {
+        self.entries.lock().expect("not poisoned").clone()
     }
 }
 
-/// `prepare_to_wait_exclusive()`: queues the caller at the tail, if it is not queued, and stores its
-/// state, with a full barrier after it.
-fn prepare_to_wait_exclusive(k: &Kernel, me: usize) {
+/// `prepare_to_wait_exclusive()`: queues the caller at the tail, if it is not queued, and stores
+/// its state, with a full barrier after it.
+fn prepare_to_wait_exclusive(k: &Kernel, bit: Bit, word: &Flags, me: usize) {
     let queue = &k.bit_waitqueue;
     spin_lock_irqsave(&k.cpus, &queue.lock);
     queue.edit(|entries| {
-        if !entries.contains(&me) {
-            entries.push(me);
+        if !entries.iter().any(|entry| entry.sleeper == me) {
+            entries.push(Entry { sleeper: me, word: word.object(), bit: bit.nr });
         }
     });
     set_current_state(k.sleepers[me].task(), TASK_UNINTERRUPTIBLE);
@@ -71,19 +84,19 @@ pub fn wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, me: usize) {
     debug_assert!(got, "nothing but a wake-up ends this wait");
 }
 
-/// `wait_on_bit_lock()` with an action that sleeps for a limited time, as `bit_wait_timeout()`: false
-/// if the time is over and the bit is still set.
+/// `wait_on_bit_lock()` with an action that sleeps for a limited time, as `bit_wait_timeout()`:
+/// false if the time is over and the bit is still set.
 pub fn wait_on_bit_lock_timeout(k: &Kernel, bit: Bit, word: &Flags, me: usize) -> bool {
     __wait_on_bit_lock(k, bit, word, me, true)
 }
 
-/// `__wait_on_bit_lock()`: who gives up tries the bit once more when it is off the queue, so that no
-/// wake-up is lost with it.
+/// `__wait_on_bit_lock()`: who gives up tries the bit once more when it is off the queue, so that
+/// no wake-up is lost with it.
 fn __wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, me: usize, has_timeout: bool) -> bool {
     let _in = enter("__wait_on_bit_lock");
     let task = k.sleepers[me].task();
     loop {
-        prepare_to_wait_exclusive(k, me);
+        prepare_to_wait_exclusive(k, bit, word, me);
         let mut gives_up = false;
         if test_bit(bit, word) {
             awaits(bit, word, [task.object(); 2], NOBODY_WAITS_FOR_EVER);
@@ -114,12 +127,12 @@ fn finish_wait(k: &Kernel, me: usize) {
     let queue = &k.bit_waitqueue;
     __set_current_state(k.sleepers[me].task(), TASK_RUNNING);
     spin_lock_irqsave(&k.cpus, &queue.lock);
-    queue.edit(|entries| entries.retain(|&entry| entry != me));
+    queue.edit(|entries| entries.retain(|entry| entry.sleeper != me));
     spin_unlock_irqrestore(&k.cpus, &queue.lock);
 }
 
 /// `wake_up_bit()`: looks at the queue without its lock; the caller has a full barrier between
-/// clearing the bit and this look. Wakes the first waiter, unless the bit is set again.
+/// clearing the bit and this look. Wakes the first who sleeps for this bit of this word.
 pub fn wake_up_bit(k: &Kernel, bit: Bit, word: &Flags) {
     let _in = enter_waker("wake_up_bit");
     let queue = &k.bit_waitqueue;
@@ -127,12 +140,24 @@ pub fn wake_up_bit(k: &Kernel, bit: Bit, word: &Flags) {
         return;
     }
     spin_lock_irqsave(&k.cpus, &queue.lock);
-    if let Some(first) = queue.first()
-        && !test_bit(bit, word)
-        && try_to_wake_up(&k.cpus, k.sleepers[first].task(), TASK_NORMAL)
-    {
-        // autoremove_wake_function(): off the queue if it was woken.
-        queue.edit(|entries| entries.retain(|&entry| entry != first));
+    for entry in queue.all() {
+        if wake_bit_function(k, bit, word, entry) {
+            break;
+        }
     }
     spin_unlock_irqrestore(&k.cpus, &queue.lock);
+}
+
+/// `wake_bit_function()`: whether the waiter was woken. One that waits for something else, or finds
+/// the bit set again, is passed over.
+fn wake_bit_function(k: &Kernel, bit: Bit, word: &Flags, entry: Entry) -> bool {
+    if entry.word != word.object() || entry.bit != bit.nr || test_bit(bit, word) {
+        return false;
+    }
+    // autoremove_wake_function(): off the queue if it was woken.
+    let is_woken = try_to_wake_up(&k.cpus, k.sleepers[entry.sleeper].task(), TASK_NORMAL);
+    if is_woken {
+        k.bit_waitqueue.edit(|entries| entries.retain(|other| other.sleeper != entry.sleeper));
+    }
+    is_woken
 }

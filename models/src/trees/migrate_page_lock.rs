@@ -1,6 +1,6 @@
 //! "migrate_pages: Never block waiting for the page lock" (Douglas Anderson, 2023-04-13): what was
 //! proposed about a locked source of a migration, and mutants of what protects whoever waits for
-//! one. What was merged is 4bb6dc79d987 (6.5). Batches of several folios are not modelled.
+//! one. What was merged is 4bb6dc79d987 (6.5).
 
 use super::{V6_4, V6_10};
 use crate::mm::compaction::{Compaction, Nofs};

@@ -1,5 +1,6 @@
 //! The trees. A user's own patch is one more file here, named in [`ALL`].
 
+mod batches;
 mod folio_lock;
 mod lru_batch_flag;
 mod lru_mutants;
@@ -12,6 +13,7 @@ mod references;
 pub(crate) mod releases;
 mod settings;
 
+pub use batches::*;
 pub use folio_lock::*;
 pub use lru_batch_flag::*;
 pub use lru_mutants::*;
@@ -31,9 +33,10 @@ pub use {
     RFC_DISABLE_LRU_PAGEVEC as RFC_2021_02_16, V4_13 as L0_SIGNAL_FIRST, V5_6 as L0,
     V5_9_RC1 as L1, V6_1 as L2, V6_1 as M0, V6_1_TRIES_THE_BIT as L2_TRIES_THE_BIT,
     V6_1_UNFAIRNESS_0 as L2_UNFAIRNESS_0, V6_1_UNFAIRNESS_0 as UNFAIRNESS_0,
-    V6_1_UNFAIRNESS_INF as L2_UNFAIRNESS_INF, V6_4 as M4, V6_4_IGNORES_NOFS as M4_IGNORES_NOFS,
-    V6_4_MEMALLOC_WAITS as M4_MEMALLOC_WAITS, V6_4_UNPROTECTED as M4_UNPROTECTED, V6_10 as M5,
-    V6_10_UNPROTECTED as M5_UNPROTECTED, V6_12 as D7_CLEAR_THEN_GET,
+    V6_1_UNFAIRNESS_INF as L2_UNFAIRNESS_INF, V6_3_RC1 as M2, V6_4 as M4,
+    V6_4_IGNORES_NOFS as M4_IGNORES_NOFS, V6_4_MEMALLOC_WAITS as M4_MEMALLOC_WAITS,
+    V6_4_UNPROTECTED as M4_UNPROTECTED, V6_10 as M5, V6_10_UNPROTECTED as M5_UNPROTECTED,
+    V6_11 as M6, V6_12 as D7_CLEAR_THEN_GET, V6_12_117 as M6S, V6_15 as M7A, V6_17 as M7,
 };
 
 use crate::Tree;
@@ -53,6 +56,11 @@ pub static ALL: &[&Tree] = &[
     &LRU_FLAG_BEFORE_BATCH_V4,
     &NEVER_BLOCK_ON_PAGE_LOCK,
     &AVOID_UNBOUNDED_BLOCKS_V2,
+    &M2_W,
+    &M2_H,
+    &M2_W_H,
+    &HUGH_ADJUSTED_MODE,
+    &M3,
     &V6_1_TRIES_THE_BIT,
     &ANNOTATE_V2,
     &ANNOTATE_ALL,
@@ -72,6 +80,7 @@ pub static ALL: &[&Tree] = &[
     &V5_18,
     &V6_1,
     &V6_1_192,
+    &V6_3_RC1,
     &V6_4,
     &V6_6,
     &V6_10,
@@ -79,6 +88,7 @@ pub static ALL: &[&Tree] = &[
     &V6_11_5,
     &V6_12,
     &V6_12_117,
+    &V6_15,
     &V6_17,
     &V6_1_RT,
     &V6_12_117_RT,

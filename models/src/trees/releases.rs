@@ -3,15 +3,18 @@
 
 use crate::commits::COMMITS;
 use crate::drivers::minimal;
-use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
+use crate::fs::buffer::{
+    BhLruLock, Buffer, FindBlock, InstallCheck, RingMove, SlotReference, UnlockBuffer,
+};
 use crate::mm::compaction::Compaction;
-use crate::mm::filemap::{Filemap, FolioLockFault, GivingUp, Lookup, PageWait};
+use crate::mm::filemap::{EndWriteback, Filemap, FolioLockFault, GivingUp, Lookup, PageWait};
 use crate::mm::gup::{Gup, LongtermDrain};
 use crate::mm::memory::EntryWait;
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{
-    BufferLock, CopyOrder, ExpectedRefs, Migrate, MigrateFault, NoteIn, SrcLock, TlbFlush,
-    migrate_prep, never_pending, no_migrate_finish,
+    BatchedWriteback, BufferLock, CopyOrder, DrainAfterMove, ExpectedRefs, Migrate, MigrateFault,
+    NoteIn, Pages, SplitLock, SrcLock, TlbFlush, Writeout, migrate_prep, never_pending,
+    no_migrate_finish,
 };
 use crate::mm::mlock::Mlock;
 use crate::mm::movable::{self, Movable};
@@ -40,6 +43,7 @@ pub(crate) const OLDEST: Tree = Tree {
         lru_lock: BhLruLock::IrqsOff,
         slot_reference: SlotReference::Counted,
         ring_move: RingMove::UnderPrivateLock,
+        find: FindBlock::PrivateLock,
         unlock: UnlockBuffer::FullBarrier,
     },
     swap: Swap {
@@ -61,6 +65,7 @@ pub(crate) const OLDEST: Tree = Tree {
     vmscan: Vmscan::RELEASED,
     gup: Gup { drain: LongtermDrain::OffLru },
     migrate: Migrate {
+        pages: Pages::OneByOne,
         expected: ExpectedRefs::WithoutMapcount,
         copy: CopyOrder::FreezeThenCopy,
         src_lock: SrcLock::WaitIfForced,
@@ -69,6 +74,10 @@ pub(crate) const OLDEST: Tree = Tree {
         entry_wait: EntryWait::TakesReference,
         note: NoteIn::Private,
         buffer_lock: BufferLock::Wait,
+        writeback: BatchedWriteback::Waits,
+        drain: DrainAfterMove::IfMapped,
+        split_lock: SplitLock::Waits,
+        writeout: Writeout::Writes,
         fault: MigrateFault::None,
     },
     compaction: Compaction::RELEASED,
@@ -86,6 +95,7 @@ pub(crate) const OLDEST: Tree = Tree {
         unfairness: Filemap::SINCE_5_9.unfairness,
         giving_up: GivingUp::Leaves,
         lookup: Lookup::Reloads,
+        end_writeback: EndWriteback::ClearThenLook,
         fault: FolioLockFault::None,
     },
 };
@@ -154,20 +164,24 @@ releases! {
         "Linux 6.1: synchronize_rcu_expedited() (31733463372e)";
     V6_1_192 = "v6.1.192",
         "Linux 6.1.192: pins drain for any extra reference (98c6d259319e), a pin is taken for 1";
+    V6_3_RC1 = "v6.3-rc1" ("M2", "next-20230217"),
+        "Linux 6.3-rc1, -rc2, next-20230217: migration in batches in every mode (5dfab109d519)";
     V6_4 = "v6.4" ("M4"),
         "Linux 6.4: a locked source is waited for, after passes that never wait (2ef7dbb26990)";
     V6_6 = "v6.6",
         "Linux 6.6: migration in batches (5dfab109d519), the TLB flush deferred";
     V6_10 = "v6.10" ("M5"),
         "Linux 6.10: a folio in a batch keeps PG_lru, as ever since 5.11";
-    V6_11 = "v6.11",
+    V6_11 = "v6.11" ("M6"),
         "Linux 6.11: PG_lru cleared before a folio is added to a batch (33dfe9204f29)";
     V6_11_5 = "v6.11.5",
         "Linux 6.11.5: MGLRU passes over folios that are off the LRU (0885ef470560)";
     V6_12 = "v6.12" ("seed-002-v4-clear-then-get"),
         "Linux 6.12: PG_lru cleared before the reference is taken, as up to 6.16";
-    V6_12_117 = "v6.12.117",
+    V6_12_117 = "v6.12.117" ("M6s"),
         "Linux 6.12.117: 33dfe9204f29 reverted, pins drain for any extra reference";
-    V6_17 = "v6.17",
-        "Linux 6.17: as 6.12.117 in all that is modelled";
+    V6_15 = "v6.15" ("M7a"),
+        "Linux 6.15: buffers of block devices migrate under BH_Migrate (2d900efff915)";
+    V6_17 = "v6.17" ("M7"),
+        "Linux 6.17: as 6.12.117, buffers migrate under BH_Migrate, nothing is written out";
 }

@@ -3,9 +3,12 @@
 
 use selvedge_kernel::{Name, READ_ONCE, atomic_read, fail_about, plain_read, plain_write};
 use selvedge_models::fs::buffer::{
-    __find_get_block, bh_lru_install, brelse, buffer_migrate_folio_norefs, invalidate_bh_lrus,
-    lock_buffer, lookup_bh_lru, put_bh, try_to_free_buffers, unlock_buffer,
+    __find_get_block, Finder, bh_lru_install, brelse, invalidate_bh_lrus, lock_buffer,
+    lookup_bh_lru, put_bh, try_to_free_buffers, unlock_buffer,
 };
+use selvedge_models::mm::filemap::folio_trylock;
+use selvedge_models::mm::migrate::{Aops, ISOLATION, Migrator, buffer_migrate_folio_norefs};
+use selvedge_models::mm::swap::folio_get;
 use selvedge_models::trees::*;
 use selvedge_models::{BufferHead, Kernel, Sizes};
 
@@ -51,9 +54,9 @@ static LOOKUP_VS_FREE: Scenario = Scenario {
             }
         }),
         cpu(1, "reclaim", |k| {
-            if !try_to_free_buffers(k, &k.buffer_heads[0]) {
+            if !try_to_free_buffers(k, &k.folios[0]) {
                 invalidate_bh_lrus(k);
-                try_to_free_buffers(k, &k.buffer_heads[0]);
+                try_to_free_buffers(k, &k.folios[0]);
             }
         }),
     ],
@@ -63,16 +66,35 @@ static LOOKUP_VS_FREE: Scenario = Scenario {
 
 /// One use of a bh: find it, which installs it, look at it, and let it go.
 fn find_and_put(k: &Run, look: fn(&BufferHead)) {
-    if let Some(bh) = __find_get_block(k, &k.buffer_heads[0], FINDER) {
+    if let Some(bh) = __find_get_block(k, &k.buffer_heads[0], FINDER, Finder::Atomic) {
         look(bh);
         put_bh(bh, FINDER);
     }
+}
+
+/// A folio of a block device, and the one that it migrates to.
+const BLOCK_DEVICE: Sizes =
+    Sizes { aops: &[Aops::BuffersNorefs], spares: true, sleepers: 1, ..Sizes::TINY };
+
+/// The folio is isolated and locked, and so is the one that it is to migrate to.
+fn ready_to_move(k: &Run) {
+    folio_get(&k.folios[0], ISOLATION);
+    for folio in &k.folios {
+        assert!(folio_trylock(k, folio), "nobody else runs yet");
+    }
+}
+
+/// Moves the folio, once: false if it could not be moved.
+fn moves(k: &Kernel) -> bool {
+    buffer_migrate_folio_norefs(k, &k.folios[1], &k.folios[0], Migrator::SYNC).is_ok()
 }
 
 static FIND_VS_MIGRATE: Scenario = Scenario {
     name: "find_vs_migrate",
     about: "Only CPU0's bh_lru holds the bh. CPU0 finds it, looks, and lets it go; CPU1 migrates \
             the buffers' folio.",
+    sizes: BLOCK_DEVICE,
+    setup: ready_to_move,
     before: ONLY_THE_LRU_HOLDS_IT,
     tasks: &[
         cpu(0, "finder", |k| {
@@ -84,7 +106,7 @@ static FIND_VS_MIGRATE: Scenario = Scenario {
             });
         }),
         cpu(1, "migrator", |k| {
-            buffer_migrate_folio_norefs(k, &k.buffer_heads[0]);
+            moves(k);
         }),
     ],
     ..Scenario::EMPTY
@@ -94,12 +116,14 @@ static REINSTALL_VS_MIGRATE: Scenario = Scenario {
     name: "reinstall_vs_migrate",
     about: "Only bh_lrus hold the bh. CPU0 uses it once more and lets it go before CPU1 looks a \
             second time; CPU1 migrates the buffers' folio.",
+    sizes: BLOCK_DEVICE,
+    setup: ready_to_move,
     before: ONLY_THE_LRU_HOLDS_IT,
     tasks: &[
         cpu(0, "user", |k| find_and_put(k, |_| ())),
         cpu(1, "migrator", |k| {
             let bh = &k.buffer_heads[0];
-            if !buffer_migrate_folio_norefs(k, bh) && atomic_read(&bh.b_count) <= 1 {
+            if !moves(k) && atomic_read(&bh.b_count) <= 1 {
                 let message = "-EAGAIN, and nobody but a bh_lru holds bh0";
                 fail_about(LRU_ONLY_BUFFERS_MIGRATE_AT_ONCE, message, bh.b_count.object());
             }
@@ -116,7 +140,7 @@ static REINSTALL_VS_MIGRATE_DISABLED: Scenario = Scenario {
         cpu(1, "migrator", |k| {
             let bh = &k.buffer_heads[0];
             (k.tree.swap.lru_cache_disable)(k);
-            if !buffer_migrate_folio_norefs(k, bh) && is_in_a_bh_lru(k) {
+            if !moves(k) && is_in_a_bh_lru(k) {
                 let message = "-EAGAIN, and bh0 is in a bh_lru";
                 fail_about(LRU_ONLY_BUFFERS_MIGRATE_AT_ONCE, message, bh.b_count.object());
             }

@@ -7,7 +7,7 @@
 use selvedge_kernel::{enter, fail, set_bit, task_is_running};
 use selvedge_models::fs::buffer::{trylock_buffer, unlock_buffer};
 use selvedge_models::mm::filemap::folio_end_read;
-use selvedge_models::mm::migrate::{FOUND_A_LOCKED_BUFFER, Mode};
+use selvedge_models::mm::migrate::{Aops, FOUND_A_LOCKED_BUFFER, Mode};
 use selvedge_models::trees::*;
 use selvedge_models::{BH_UPTODATE, PG_UPTODATE, Sizes};
 
@@ -98,7 +98,7 @@ fn locked_buffer(k: &Run) {
 static BUFFER_READ: Scenario = Scenario {
     name: "read_of_a_buffer",
     about: "The same while the buffer is read.",
-    sizes: Sizes { buffers: true, ..COMPACTED },
+    sizes: Sizes { aops: &[Aops::Buffers], ..COMPACTED },
     setup: locked_buffer,
     tasks: &[
         cpu(0, "end of I/O", |k| {

@@ -1,6 +1,7 @@
 //! The claims. Each file has scenarios of one subject, and then a matrix: a question for each
 //! scenario and rule, and the trees in which the rule holds or is violated.
 
+mod batches;
 mod bh_lru;
 mod compaction;
 mod compaction_locked;
@@ -22,6 +23,7 @@ mod movable_page;
 mod page_cache;
 mod races;
 mod races_folio;
+mod seed004;
 mod writeback;
 
 use selvedge_explore::Engine;
@@ -39,6 +41,8 @@ pub const ALL: &[Group] = &[
     ("seed001", compaction::claims),
     ("seed001", compaction_sync::claims),
     ("seed001", compaction_locked::claims),
+    ("seed004", seed004::claims),
+    ("batches", batches::claims),
     ("lru_flag", lru_flag::claims),
     ("lru_flag", lru_reclaim::claims),
     ("lru_flag", lru_mlock::claims_of_flag),

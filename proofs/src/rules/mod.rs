@@ -26,13 +26,16 @@ pub use mlock::*;
 pub use movable::*;
 pub use pins::*;
 
-pub use selvedge_kernel::{KERNEL_ASSERTIONS_HOLD, NO_QUEUED_WORK_IS_REINITIALISED};
+pub use selvedge_kernel::{
+    KERNEL_ASSERTIONS_HOLD, NO_QUEUED_WORK_IS_REINITIALISED, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT,
+};
 pub use selvedge_models::mm::filemap::{
     A_DEMANDED_LOCK_GOES_IN_ORDER, A_FREED_FOLIO_IS_NOT_TOUCHED,
     A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
 };
 pub use selvedge_monitors::{
     NOBODY_WAITS_FOR_EVER, PLAIN_ACCESSES_DO_NOT_RACE, REFERENCES_BALANCE,
+    WAITING_MIGRATION_HOLDS_ITS_PAIR,
 };
 
 /// Rules by the short names that they have in the names of rows.
@@ -42,6 +45,8 @@ type Ids = &'static [(&'static str, Rule)];
 const ELSEWHERE: Ids = &[
     ("assertions", KERNEL_ASSERTIONS_HOLD),
     ("work-requeued", NO_QUEUED_WORK_IS_REINITIALISED),
+    ("atomic-sleep", NOBODY_SLEEPS_IN_ATOMIC_CONTEXT),
+    ("holds-its-pair", WAITING_MIGRATION_HOLDS_ITS_PAIR),
     ("references", REFERENCES_BALANCE),
     ("races", PLAIN_ACCESSES_DO_NOT_RACE),
     ("hang", NOBODY_WAITS_FOR_EVER),

@@ -7,7 +7,6 @@
 use selvedge_kernel::fail_about;
 use selvedge_models::mm::movable::owner;
 
-pub use selvedge_kernel::NOBODY_SLEEPS_IN_ATOMIC_CONTEXT;
 pub use selvedge_models::mm::balloon_compaction::WALK_MEETS_NO_POISON;
 pub use selvedge_models::mm::movable::{
     A_RELEASED_PAGE_IS_FREED, FRESH_FLAGS_ARE_THE_OWNERS, M1, M2, M3, M6, M8, M9, M10,
@@ -43,7 +42,6 @@ pub(super) const IDS_OF_MOVABLE: Ids = &[
     ("pool-lives", A_POOL_IS_USED_WHILE_IT_LIVES),
     ("empty-zspage", AN_EMPTY_ZSPAGE_IS_FREED),
     ("zspage-walk", A_WALK_STAYS_IN_ITS_ZSPAGE),
-    ("atomic-sleep", NOBODY_SLEEPS_IN_ATOMIC_CONTEXT),
 ];
 
 /// [`M1`]: what the driver keeps has been changed that often.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use selvedge_explore::Verdict;
 use selvedge_litmus::card_of;
 use selvedge_proofs::{Outcome, Row};
+use selvedge_trace::cycle;
 
 use super::row::{Totals, counted, evidence, expectation, undecided, unexpected};
 
@@ -77,13 +78,27 @@ fn surprises(out: &mut String, rows: &[Row]) {
     }
 }
 
-/// One counterexample among those that are as expected, and how to see the others.
+/// One counterexample among those that are as expected, of one tree alone one of each of its
+/// deadlocks, in brief; and how to see the others.
 fn example(out: &mut String, rows: &[Row]) {
     let mut violated = rows.iter().filter(|row| row.exploration.verdict == Verdict::Violated);
     let Some(row) = violated.next() else { return };
+    let is_one_tree = rows.iter().all(|other| other.claim.tree.name == row.claim.tree.name);
+    let in_brief = |row: &Row| row.exploration.counterexample.as_ref().and_then(cycle);
+    let first = if is_one_tree { in_brief(row) } else { None };
     let _ = writeln!(out, "\n{} is violated, as expected:\n", row.name());
-    out.push_str(&evidence(row).unwrap_or_default());
-    let others = violated.count() as u64;
+    out.push_str(&first.or_else(|| evidence(row)).unwrap_or_default());
+    let mut others = 0;
+    let mut shown = vec![row.claim.source];
+    for other in violated {
+        match in_brief(other) {
+            Some(brief) if is_one_tree && !shown.contains(&other.claim.source) => {
+                let _ = writeln!(out, "\n{} is violated, as expected:\n\n{brief}", other.name());
+                shown.push(other.claim.source);
+            }
+            _ => others += 1,
+        }
+    }
     if others > 0 {
         let others = counted(others, "more violation");
         let _ = writeln!(out, "\n{others}, as expected: `--out DIR` writes every one.");

@@ -1,9 +1,9 @@
 //! The page cache: lookups without a lock, removal, and writeback's look at PG_dirty.
 //!
 //! Kept: the order slot, reference, slot again; what is done under `i_pages` lock.
-//! Scaled: a lookup that finds the count frozen, or the slot changed, tries again for ever in C; here
-//! it gives up after [`ROUNDS`] rounds and finds nothing, which a caller must be prepared for. A round
-//! more reads the same words again.
+//! Scaled: a lookup that finds the count frozen, or the slot changed, tries again for ever in C;
+//! here it gives up after [`ROUNDS`] rounds and finds nothing, which a caller must be prepared for.
+//! A round more reads the same words again.
 //! Source: mm/filemap.c `filemap_get_entry()` (`mapping_get_entry()` until 6.3), mm/truncate.c
 //! `truncate_inode_folio()`, mm/page-writeback.c `tag_pages_for_writeback()`, 6.12.117.
 
@@ -14,6 +14,7 @@ use selvedge_kernel::{
 
 use crate::kernel::{PAGE_CACHE, PG_DIRTY};
 use crate::mm::filemap::{folio_lock, folio_unlock};
+use crate::mm::page_writeback::folio_wait_writeback;
 use crate::mm::swap::{folio_put, folio_try_get};
 use crate::{Folio, Kernel};
 
@@ -55,13 +56,16 @@ pub fn filemap_get_entry(k: &Kernel, page: usize, holder: Name) -> Option<&Folio
     found.flatten()
 }
 
-/// `truncate_inode_folio()` of one page, with the lookup before it: removes the folio from the page
-/// cache. `me` is the caller's number among the sleepers.
+/// `truncate_inode_folio()` of one page, with the lookup, and the wait for writeback, before it:
+/// removes the folio from the page cache. `me` is the caller's number among the sleepers.
 pub fn truncate_inode_folio(k: &Kernel, page: usize, me: usize) {
     let _in = enter("truncate_inode_folio");
     let holder = Name::new("truncation");
     let Some(folio) = filemap_get_entry(k, page, holder) else { return };
     folio_lock(k, folio, me);
+    if k.sizes.writeback {
+        folio_wait_writeback(k, folio, me);
+    }
     // Locked: has it left the page cache while we slept?
     if plain_read(&folio.mapping) != 0 {
         // filemap_remove_folio()
@@ -86,8 +90,9 @@ pub fn is_page_dirty(k: &Kernel, page: usize) -> bool {
     is_dirty
 }
 
-/// A walker of page frames (`/proc/kpageflags`, memory failure): takes a reference to whatever folio
-/// is there, looks, and drops it. Returns what it saw of `folio->mapping`, if it got the reference.
+/// A walker of page frames (`/proc/kpageflags`, memory failure): takes a reference to whatever
+/// folio is there, looks, and drops it. Returns what it saw of `folio->mapping`, if it got the
+/// reference.
 pub fn pfn_walker(k: &Kernel, folio: &Folio) -> Option<u64> {
     let _in = enter("pfn_walker");
     let holder = Name::new("pfn walker");

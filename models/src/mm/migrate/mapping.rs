@@ -3,18 +3,20 @@
 //! Kept: which references are expected; the freeze under the lock of the page cache; PG_dirty moved
 //! while the source is frozen and the new folio not yet visible; the release of the unfreeze; the
 //! two orders of copy and freeze.
-//! Left out: swap cache, large folios, what private data is (fs/buffer.rs has the buffers), statistics.
+//! Left out: swap cache, large folios, what private data is (fs/buffer.rs has the buffers),
+//! statistics.
 //! Source: mm/migrate.c of 6.1 (`folio_migrate_mapping()`, `migrate_folio_extra()`) and 6.12.117
 //! (`__folio_migrate_mapping()`, `__migrate_folio()`).
 
 use selvedge_kernel::{
     Name, WRITE_ONCE, atomic_cmpxchg, atomic_read, atomic_set, atomic_set_release, booked,
-    clear_bit, enter, plain_read, plain_write, rcu_assign_pointer, reached, set_bit, smp_wmb,
-    spin_lock_irq, spin_unlock_irq, test_bit, unbooked,
+    clear_bit, enter, kernel_assert, might_sleep, plain_read, plain_write, rcu_assign_pointer,
+    reached, set_bit, smp_wmb, spin_lock_irq, spin_unlock_irq, test_bit, unbooked,
 };
 
 use crate::kernel::{
-    PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_PRIVATE, PG_UNEVICTABLE, PG_UPTODATE, PRIVATE_DATA,
+    PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_PRIVATE, PG_UNEVICTABLE, PG_UPTODATE, PG_WRITEBACK,
+    PRIVATE_DATA,
 };
 use crate::mm::memory::flush_tlb;
 use crate::mm::migrate::{CopyOrder, Errno, ExpectedRefs, MigrateFault, NoteIn, TlbFlush};
@@ -26,7 +28,8 @@ use crate::{Folio, Kernel};
 pub fn folio_expected_ref_count(k: &Kernel, folio: &Folio) -> i64 {
     let _in = enter("folio_expected_ref_count");
     let mut of_page_cache = i64::from(plain_read(&folio.mapping) != 0);
-    let counts_private = k.sizes.private && k.tree.migrate.fault != MigrateFault::PrivateNotCounted;
+    let counts_private =
+        k.sizes.has_private() && k.tree.migrate.fault != MigrateFault::PrivateNotCounted;
     if counts_private {
         of_page_cache += i64::from(test_bit(PG_PRIVATE, &folio.flags));
     }
@@ -53,8 +56,10 @@ fn folio_ref_unfreeze(k: &Kernel, folio: &Folio, count: i64) {
 fn folio_migrate_mapping(k: &Kernel, dst: &Folio, src: &Folio, expected: i64) -> Result<(), Errno> {
     let _in = enter("folio_migrate_mapping");
     if plain_read(&src.mapping) == 0 {
-        // Anonymous: nobody can look it up, so that nothing needs to be frozen.
-        if atomic_read(&src.refcount) != expected {
+        // Anonymous: nobody can look it up, so that nothing needs to be frozen. `__migrate_folio()`
+        // has compared the count before the copy, and does not turn back.
+        let is_compared = k.tree.migrate.copy == CopyOrder::CopyThenFreeze;
+        if !is_compared && atomic_read(&src.refcount) != expected {
             reached(FREEZE_FAILED);
             return Err(Errno::Again);
         }
@@ -117,7 +122,11 @@ fn move_dirty(k: &Kernel, dst: &Folio, src: &Folio) {
 }
 
 /// `folio_mc_copy()`
-fn folio_copy(dst: &Folio, src: &Folio) {
+fn folio_copy(k: &Kernel, dst: &Folio, src: &Folio) {
+    if src.is_large {
+        // cond_resched() between two pages.
+        might_sleep(&k.cpus, "folio_mc_copy");
+    }
     plain_write(&dst.contents, plain_read(&src.contents));
 }
 
@@ -141,32 +150,36 @@ fn folio_migrate_flags(k: &Kernel, dst: &Folio, src: &Folio) {
 /// `migrate_folio()`: `-EAGAIN` if somebody unexpected holds a reference.
 pub(super) fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
     let _in = enter("migrate_folio");
-    if k.tree.migrate.flush == TlbFlush::BeforeCopy {
-        flush_tlb(k);
+    if k.sizes.writeback {
+        kernel_assert(
+            !test_bit(PG_WRITEBACK, &src.flags),
+            "BUG_ON(folio_test_writeback(src)) in migrate_folio()",
+        );
     }
-    if k.tree.migrate.note == NoteIn::Mapping {
-        // __migrate_folio_extract()
-        WRITE_ONCE(&dst.mapping, 0);
-    }
+    filemap_migrate_folio(k, dst, src)
+}
+
+/// `filemap_migrate_folio()`, `__migrate_folio()`.
+pub(super) fn filemap_migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
     let expected = folio_expected_ref_count(k, src) + 1;
     match k.tree.migrate.copy {
         CopyOrder::FreezeThenCopy => {
             folio_migrate_mapping(k, dst, src, expected)?;
-            folio_copy(dst, src);
+            folio_copy(k, dst, src);
         }
         CopyOrder::CopyThenFreeze => {
             if atomic_read(&src.refcount) != expected {
                 reached(FREEZE_FAILED);
                 return Err(Errno::Again);
             }
-            folio_copy(dst, src);
+            folio_copy(k, dst, src);
             folio_migrate_mapping(k, dst, src, expected)?;
         }
     }
     if k.tree.migrate.flush == TlbFlush::AfterCopy {
         flush_tlb(k);
     }
-    if k.sizes.private && test_bit(PG_PRIVATE, &src.flags) {
+    if k.sizes.has_private() && test_bit(PG_PRIVATE, &src.flags) {
         // folio_attach_private(dst, folio_detach_private(src))
         clear_bit(PG_PRIVATE, &src.flags);
         folio_put(k, src, PRIVATE_DATA);
@@ -182,6 +195,13 @@ pub(super) fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), 
 pub(super) fn record(k: &Kernel, dst: &Folio) {
     if k.tree.migrate.note == NoteIn::Mapping {
         WRITE_ONCE(&dst.mapping, FAKE_MAPPING);
+    }
+}
+
+/// `__migrate_folio_extract()`
+pub(super) fn extract(k: &Kernel, dst: &Folio) {
+    if k.tree.migrate.note == NoteIn::Mapping {
+        WRITE_ONCE(&dst.mapping, 0);
     }
 }
 

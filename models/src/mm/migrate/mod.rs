@@ -1,28 +1,50 @@
 //! Page migration.
 //!
-//! | file         | what                                                                    |
-//! |--------------|-------------------------------------------------------------------------|
-//! | `mod.rs`     | what differs between trees; modes and errors                            |
-//! | `prep.rs`    | `migrate_prep()`, `migrate_finish()` of 5.11 and of the RFCs of 2021    |
-//! | `mapping.rs` | `folio_migrate_mapping()`: the references, the freeze, the new folio in the page cache |
-//! | `buffers.rs` | `buffer_migrate_folio()`: the locks of the buffers                      |
-//! | `pages.rs`   | `migrate_pages()`: unmap, move, passes; putback                         |
+//! | file                | what                                                             |
+//! |---------------------|------------------------------------------------------------------|
+//! | `mod.rs`            | what differs between trees; modes and errors                     |
+//! | `prep.rs`           | `migrate_prep()`, `migrate_finish()` of 5.11 and of the RFCs of 2021 |
+//! | `pages.rs`          | `migrate_pages()`: who migrates, which version; putback          |
+//! | `batch_m0.rs`       | up to 6.2: one folio at a time                                   |
+//! | `batch_m2.rs`       | 6.3-rc1 and -rc2: batches in every mode                          |
+//! | `batch_m3.rs`       | the first of the three patches that mended them                  |
+//! | `batch_m4.rs`       | since 6.3-rc3: batches in MIGRATE_ASYNC, then one by one         |
+//! | `batch_adjusted.rs` | Hugh Dickins' proposal: batches in a mode that is adjusted       |
+//! | `unmap.rs`          | `migrate_folio_unmap()`: what its versions have in common        |
+//! | `move_folio.rs`     | `migrate_folio_move()`, and the passes that call it              |
+//! | `fallback.rs`       | `fallback_migrate_folio()`, `writeout()`                         |
+//! | `buffers.rs`        | `__buffer_migrate_folio()`                                       |
+//! | `mapping.rs`        | `folio_migrate_mapping()`: the references, the freeze, the new folio in the page cache |
 
 use crate::mm::memory::EntryWait;
 
+mod batch_adjusted;
+mod batch_m0;
+mod batch_m2;
+mod batch_m3;
+mod batch_m4;
 mod buffers;
+mod fallback;
 mod mapping;
+mod move_folio;
 mod pages;
 mod prep;
+mod unmap;
 
+pub use batch_m2::WOULD_DEADLOCK;
 pub use buffers::*;
+pub use fallback::WRITTEN_OUT;
 pub use mapping::*;
+pub use move_folio::MOVED_AGAIN;
 pub use pages::*;
 pub use prep::*;
+pub use unmap::{FOUND_WRITEBACK, SPLIT};
 
 decisions! {
     /// What differs between trees.
     pub struct Migrate of "mm/migrate.c", set by MigrateChange {
+        /// `migrate_pages()`: which version.
+        pages: Pages,
         /// Which references the source is expected to have.
         expected: ExpectedRefs,
         /// When the contents are copied.
@@ -39,9 +61,87 @@ decisions! {
         note: NoteIn,
         /// What `buffer_migrate_lock_buffers()` does about a buffer that somebody else has locked.
         buffer_lock: BufferLock,
+        /// What `migrate_folio_unmap()` of 6.3-rc1 does about writeback that it would wait for
+        /// while it has other folios locked. Only [`Pages::Batches`] asks.
+        writeback: BatchedWriteback,
+        /// When `migrate_folio_move()` drains the batches of its CPU.
+        drain: DrainAfterMove,
+        /// How `try_split_folio()` locks the folio.
+        split_lock: SplitLock,
+        /// Whether migration writes dirty folios of filesystems that cannot migrate them.
+        writeout: Writeout,
         /// Deliberate faults.
         fault: MigrateFault,
     }
+}
+
+/// `migrate_pages()` and what it calls: a file for each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pages {
+    /// One folio at a time: up to 6.2, and 6.1.y.
+    OneByOne,
+    /// Batches in every mode: 6.3-rc1 and -rc2 (5dfab109d519).
+    Batches,
+    /// Batches in MIGRATE_ASYNC, single folios otherwise (fb3592c41a44).
+    BatchesIfAsync,
+    /// A batch in MIGRATE_ASYNC first, then single folios in the mode asked for: since 6.3-rc3
+    /// (2ef7dbb26990).
+    AsyncFirst,
+    /// Batches in every mode, with MIGRATE_ASYNC passed down as soon as one folio of the batch is
+    /// locked: the proposal in the mail of 2023-02-20.
+    AdjustedMode,
+}
+
+/// What `migrate_folio_unmap()` of 6.3-rc1 does in MIGRATE_SYNC, when it is forced, about writeback
+/// of a folio while it has others locked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BatchedWriteback {
+    /// Waits: 6.3-rc1 and -rc2.
+    Waits,
+    /// Gives up with `-EDEADLOCK`: the patch in the mail of 2023-02-20.
+    Deadlock,
+}
+
+/// When `migrate_folio_move()` calls `lru_add_drain()`, after it has put the new folio on the LRU.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DrainAfterMove {
+    /// If the folio was mapped: up to 6.7.
+    IfMapped,
+    /// If it was mlocked: since 6.8.
+    IfMlocked,
+}
+
+/// How `try_split_folio()` locks the folio, which is none of those that the task holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SplitLock {
+    /// Waits for it, in every mode: up to 6.10.
+    Waits,
+    /// Tries it in MIGRATE_ASYNC, waits for it otherwise: since 6.11 (2e6506e1c4ee).
+    TriesIfAsync,
+}
+
+/// Whether migration writes dirty folios of filesystems that cannot migrate them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Writeout {
+    /// In MIGRATE_SYNC, by `->writepage()`: up to 6.15.
+    Writes,
+    /// No: since 6.16 (7ee3647243e5).
+    Never,
+}
+
+/// How a folio migrates: `mapping->a_ops->migrate_folio`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Aops {
+    /// `migrate_folio()`: shmem, and anonymous folios.
+    Plain,
+    /// `buffer_migrate_folio()`: the data of ext2 and ext4.
+    Buffers,
+    /// `buffer_migrate_folio_norefs()`: block devices, and data that ext4 journals.
+    BuffersNorefs,
+    /// None: `fallback_migrate_folio()`. `->writepage()` starts a writeback that ends later.
+    WritepageAsync,
+    /// None; `->writepage()` has written the folio when it returns: vboxsf, hostfs.
+    WritepageSync,
 }
 
 /// When the TLB entries of an unmapped folio are flushed.
@@ -50,8 +150,9 @@ pub enum TlbFlush {
     /// As each page-table entry is cleared, under the page-table lock: up to 6.2, and since then in
     /// the modes that may block.
     AtUnmap,
-    /// Once, after the last folio is unmapped and before the first is copied (TTU_BATCH_FLUSH): in
-    /// MIGRATE_ASYNC since 6.3. Modelled in every mode: with one folio the two are a few steps apart.
+    /// Once, after the last folio is unmapped and before the first is moved (TTU_BATCH_FLUSH):
+    /// since 6.3; from the first of the patches that mended the batches on, in MIGRATE_ASYNC only.
+    /// Modelled in every mode: with one folio the two are a few steps apart.
     BeforeCopy,
     /// kernel-migrate BM9: after the copy.
     AfterCopy,
@@ -88,9 +189,9 @@ pub enum CopyOrder {
 /// MIGRATE_ASYNC no tree waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SrcLock {
-    /// Waits from the third pass on (`force`): up to 6.2.
+    /// Waits from the third pass on (`force`): up to 6.3-rc2.
     WaitIfForced,
-    /// Waits: 6.3, 6.4.
+    /// Waits: 6.3-rc3 to 6.4.
     Wait,
     /// Never waits: the RFC of seed 001.
     Never,
@@ -119,8 +220,8 @@ pub enum MigrateFault {
     DirtyAfterSlot,
     /// kernel-migrate BM10: page tables are restored after the source is unlocked.
     RestoreAfterUnlock,
-    /// kernel-migrate BM7: frozen before the lock of the page cache is taken, which is not held over
-    /// the new slot either.
+    /// kernel-migrate BM7: frozen before the lock of the page cache is taken, which is not held
+    /// over the new slot either.
     NoPagesLock,
     /// kernel-migrate BM12: the reference of private data is not expected.
     PrivateNotCounted,
@@ -142,6 +243,8 @@ pub enum Mode {
 /// Why a caller gives up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Errno {
+    /// `-EDEADLOCK`
+    Deadlock,
     /// `-EAGAIN`
     Again,
     /// `-EFAULT`

@@ -17,11 +17,13 @@
 //! lazyfree took it under the lock.
 //! Source: mm/swap.c of 5.11, 5.14, 5.17, 6.1, 6.11.11, 6.12.117; 33dfe9204f29; afb99e9f5004.
 
+mod accessed;
 mod add;
 mod batch;
 mod drain;
 mod release;
 
+pub use accessed::*;
 pub use add::*;
 pub use batch::*;
 pub use drain::*;
@@ -101,8 +103,9 @@ pub enum LruAdd {
     SetLast,
 }
 
-/// Who makes sure, by clearing PG_lru, that the folio's place on its list is the batch's own. Not of
-/// `lru_add`, whose folios are on no list, nor of mlock, which claims as it drains in every tree.
+/// Who makes sure, by clearing PG_lru, that the folio's place on its list is the batch's own. Not
+/// of `lru_add`, whose folios are on no list, nor of mlock, which claims as it drains in every
+/// tree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LruClaim {
     /// The drain; whoever finds PG_lru clear skips. Up to 6.10, and again since September 2025
@@ -139,7 +142,8 @@ pub enum BhLruDrain {
     WorkItem,
 }
 
-/// How `__lru_add_drain_all()` uses its generation counter. All but the first and the last are mutants.
+/// How `__lru_add_drain_all()` uses its generation counter. All but the first and the last are
+/// mutants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DrainGeneration {
     /// As it is since 5.10 (6446a5131e24).

@@ -1,0 +1,119 @@
+//! `migrate_pages()` with the first of the three patches that mended the batches, fb3592c41a44: a
+//! batch has one folio unless the mode is MIGRATE_ASYNC. `avoid_force_lock` and `-EDEADLOCK` are
+//! gone.
+//!
+//! Kept: both loops; what goes to which list; parts of split folios, which may be many, are tried
+//! in MIGRATE_ASYNC. Left out: as in `batch_m4.rs`.
+//! Source: mm/migrate.c as fb3592c41a44 describes it.
+
+use selvedge_kernel::{enter, reached};
+
+use crate::mm::filemap::folio_unlock;
+use crate::mm::migrate::mapping::MIGRATION_TARGET;
+use crate::mm::migrate::move_folio::{Batch, always, cleanup, move_folios};
+use crate::mm::migrate::unmap::{
+    Prepared, Unmapped, migrate_folio_lock, migrate_folio_prepare, migrate_folio_unmap_ptes,
+    try_split_folio, wait_for_writeback,
+};
+use crate::mm::migrate::{Errno, Migrator, Mode};
+use crate::mm::swap::folio_put;
+use crate::{Folio, Kernel};
+
+pub(super) fn migrate_pages(k: &Kernel, mut from: Vec<usize>, who: Migrator) -> Vec<usize> {
+    let mut ret_folios = Vec::new();
+    while !from.is_empty() {
+        let batch = if who.mode == Mode::Async { from.len() } else { 1 };
+        let mut folios: Vec<usize> = from.drain(..batch).collect();
+        let done = migrate_pages_batch(k, &mut folios, who, &mut ret_folios);
+        ret_folios.append(&mut folios);
+        if done.is_err() {
+            break;
+        }
+    }
+    ret_folios.append(&mut from);
+    ret_folios
+}
+
+/// `migrate_pages_batch()`
+fn migrate_pages_batch(
+    k: &Kernel,
+    from: &mut Vec<usize>,
+    who: Migrator,
+    ret_folios: &mut Vec<usize>,
+) -> Result<(), Errno> {
+    let _in = enter("migrate_pages_batch");
+    let mut split_folios = Vec::new();
+    let mut who = who;
+    loop {
+        let mut batch = Batch::default();
+        let mut lists = (&mut *ret_folios, &mut split_folios);
+        let unmapped = unmap_folios(k, from, who, &mut batch, &mut lists);
+        if !batch.is_empty() {
+            move_folios(k, &mut batch, k.sizes.passes, always(who), ret_folios);
+            cleanup(k, batch, ret_folios);
+        }
+        if unmapped.is_err() || split_folios.is_empty() {
+            ret_folios.append(&mut split_folios);
+            return unmapped;
+        }
+        ret_folios.append(from);
+        from.append(&mut split_folios);
+        who = who.in_mode(Mode::Async);
+    }
+}
+
+/// The first loop. Ends early with `-ENOMEM`: what is unmapped by then is moved.
+fn unmap_folios(
+    k: &Kernel,
+    from: &mut Vec<usize>,
+    who: Migrator,
+    batch: &mut Batch,
+    (ret_folios, split_folios): &mut (&mut Vec<usize>, &mut Vec<usize>),
+) -> Result<(), Errno> {
+    for pass in 0..k.sizes.passes {
+        let force = pass + 1 == k.sizes.passes;
+        for index in from.clone() {
+            let src = &k.folios[index];
+            match migrate_folio_unmap(k, src, who, force) {
+                Err(Errno::Again) => continue,
+                Err(Errno::NoMemory) => {
+                    try_split_folio(k, src, who).map_err(|_| Errno::NoMemory)?;
+                    split_folios.push(index);
+                }
+                Err(_) => ret_folios.push(index),
+                Ok(Unmapped::Freed) => {}
+                Ok(Unmapped::Unmap(dst)) => batch.push(src, dst),
+            }
+            from.retain(|&other| other != index);
+        }
+        if from.is_empty() {
+            break;
+        }
+        reached("a migration was tried again");
+    }
+    Ok(())
+}
+
+/// `migrate_folio_unmap()`: a failure undoes everything.
+fn migrate_folio_unmap(
+    k: &Kernel,
+    src: &Folio,
+    who: Migrator,
+    force: bool,
+) -> Result<Unmapped, Errno> {
+    let _in = enter("migrate_folio_unmap");
+    let dst = match migrate_folio_prepare(k, src)? {
+        Prepared::Freed => return Ok(Unmapped::Freed),
+        Prepared::Target(dst) => dst,
+    };
+    let locked = migrate_folio_lock(k, src, who, force);
+    let unmapped = locked.and_then(|()| {
+        let unmapped = wait_for_writeback(k, src, who, force)
+            .and_then(|()| migrate_folio_unmap_ptes(k, src, dst));
+        unmapped.inspect_err(|_| folio_unlock(k, src))
+    });
+    if unmapped.is_err() {
+        folio_put(k, dst, MIGRATION_TARGET);
+    }
+    Ok(Unmapped::Unmap(unmapped?))
+}

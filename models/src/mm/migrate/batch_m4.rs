@@ -1,0 +1,142 @@
+//! `migrate_pages()` since 6.3-rc3: a batch in MIGRATE_ASYNC first, then what is left one by one in
+//! the mode that was asked for (2ef7dbb26990).
+//!
+//! Kept: both loops of `migrate_pages_batch()`; what goes to which list; the split of a large folio
+//! for which there is no target, and the one asynchronous pass for its parts.
+//! Left out: NUMA balancing's `nosplit`, the retry of a split for a long-term pin.
+//! Source: mm/migrate.c of 6.12.117: `migrate_pages()`, `migrate_pages_sync()`,
+//! `migrate_pages_batch()`, `migrate_folio_unmap()`.
+
+use selvedge_kernel::{enter, reached};
+
+use crate::mm::filemap::folio_unlock;
+use crate::mm::migrate::mapping::MIGRATION_TARGET;
+use crate::mm::migrate::move_folio::{Batch, always, cleanup, move_folios};
+use crate::mm::migrate::unmap::{
+    Prepared, Unmapped, migrate_folio_lock, migrate_folio_prepare, migrate_folio_unmap_ptes,
+    try_split_folio, wait_for_writeback,
+};
+use crate::mm::migrate::{Errno, Migrator, Mode};
+use crate::mm::swap::folio_put;
+use crate::{Folio, Kernel};
+
+/// The lists of folios that a call of `migrate_pages()` does not go on with.
+#[derive(Default)]
+struct Lists {
+    /// `ret_folios`: failed.
+    ret: Vec<usize>,
+    /// `split_folios`: to be tried once more, in parts.
+    split: Vec<usize>,
+}
+
+pub(super) fn migrate_pages(k: &Kernel, mut folios: Vec<usize>, who: Migrator) -> Vec<usize> {
+    let mut lists = Lists::default();
+    let done = match who.mode {
+        Mode::Async => migrate_pages_batch(k, &mut folios, who, k.sizes.passes, &mut lists),
+        Mode::SyncLight | Mode::Sync => migrate_pages_sync(k, &mut folios, who, &mut lists),
+    };
+    lists.ret.append(&mut folios);
+    let mut split_folios = std::mem::take(&mut lists.split);
+    if done.is_ok() && !split_folios.is_empty() {
+        let asynchronous = who.in_mode(Mode::Async);
+        // Nothing is left to be done about a failure.
+        let _ = migrate_pages_batch(k, &mut split_folios, asynchronous, 1, &mut lists);
+    }
+    lists.ret.append(&mut split_folios);
+    lists.ret
+}
+
+/// `migrate_pages_sync()`
+fn migrate_pages_sync(
+    k: &Kernel,
+    from: &mut Vec<usize>,
+    who: Migrator,
+    lists: &mut Lists,
+) -> Result<(), Errno> {
+    let _in = enter("migrate_pages_sync");
+    let asynchronous = k.sizes.passes / 2;
+    let mut first = Lists::default();
+    let done = migrate_pages_batch(k, from, who.in_mode(Mode::Async), asynchronous, &mut first);
+    lists.split.append(&mut first.split);
+    if done.is_err() {
+        lists.ret.append(&mut first.ret);
+        return done;
+    }
+    from.append(&mut first.ret);
+    while !from.is_empty() {
+        let mut folios = vec![from.remove(0)];
+        let passes = k.sizes.passes - asynchronous;
+        let done = migrate_pages_batch(k, &mut folios, who, passes, lists);
+        lists.ret.append(&mut folios);
+        done?;
+    }
+    Ok(())
+}
+
+/// `migrate_pages_batch()`: more than one folio only in MIGRATE_ASYNC.
+fn migrate_pages_batch(
+    k: &Kernel,
+    from: &mut Vec<usize>,
+    who: Migrator,
+    passes: usize,
+    lists: &mut Lists,
+) -> Result<(), Errno> {
+    let _in = enter("migrate_pages_batch");
+    let mut batch = Batch::default();
+    let unmapped = unmap_folios(k, from, who, passes, (&mut batch, lists));
+    if !batch.is_empty() {
+        move_folios(k, &mut batch, passes, always(who), &mut lists.ret);
+        cleanup(k, batch, &mut lists.ret);
+    }
+    unmapped
+}
+
+/// The first loop.
+fn unmap_folios(
+    k: &Kernel,
+    from: &mut Vec<usize>,
+    who: Migrator,
+    passes: usize,
+    (batch, lists): (&mut Batch, &mut Lists),
+) -> Result<(), Errno> {
+    for _ in 0..passes {
+        for index in from.clone() {
+            let src = &k.folios[index];
+            match migrate_folio_unmap(k, src, who) {
+                Err(Errno::Again) => continue,
+                Err(Errno::NoMemory) => {
+                    try_split_folio(k, src, who).map_err(|_| Errno::NoMemory)?;
+                    lists.split.push(index);
+                }
+                Err(_) => lists.ret.push(index),
+                Ok(Unmapped::Freed) => {}
+                Ok(Unmapped::Unmap(dst)) => batch.push(src, dst),
+            }
+            from.retain(|&other| other != index);
+        }
+        if from.is_empty() {
+            break;
+        }
+        reached("a migration was tried again");
+    }
+    Ok(())
+}
+
+/// `migrate_folio_unmap()`: a failure undoes everything.
+fn migrate_folio_unmap(k: &Kernel, src: &Folio, who: Migrator) -> Result<Unmapped, Errno> {
+    let _in = enter("migrate_folio_unmap");
+    let dst = match migrate_folio_prepare(k, src)? {
+        Prepared::Freed => return Ok(Unmapped::Freed),
+        Prepared::Target(dst) => dst,
+    };
+    let locked = migrate_folio_lock(k, src, who, true);
+    let unmapped = locked.and_then(|()| {
+        let unmapped = wait_for_writeback(k, src, who, true)
+            .and_then(|()| migrate_folio_unmap_ptes(k, src, dst));
+        unmapped.inspect_err(|_| folio_unlock(k, src))
+    });
+    if unmapped.is_err() {
+        folio_put(k, dst, MIGRATION_TARGET);
+    }
+    Ok(Unmapped::Unmap(unmapped?))
+}

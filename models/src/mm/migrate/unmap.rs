@@ -1,0 +1,221 @@
+//! `migrate_folio_unmap()`: the steps that its versions have in common, in the order in which each
+//! calls them.
+//!
+//! Left out: what `try_to_migrate()` leaves mapped (the one entry is always found), KSM, the
+//! anon_vma.
+//! Source: mm/migrate.c of 6.1 (`__unmap_and_move()`), 6.3-rc1 as 5dfab109d519 describes it,
+//! 6.12.117.
+
+use selvedge_kernel::{
+    atomic_cmpxchg, atomic_read, atomic_set_release, enter, plain_read, plain_write, reached,
+    spin_lock_irq, spin_unlock_irq, test_bit,
+};
+
+use crate::fs::buffer::try_to_free_buffers;
+use crate::kernel::{PG_PRIVATE, PG_UPTODATE, PG_WRITEBACK};
+use crate::mm::filemap::{folio_lock, folio_lock_timeout, folio_trylock, folio_unlock};
+use crate::mm::migrate::mapping::{
+    MIGRATION_TARGET, alloc_migration_target, folio_expected_ref_count, record,
+};
+use crate::mm::migrate::move_folio::migrate_folio_done;
+use crate::mm::migrate::{Errno, Migrator, Mode, SplitLock, SrcLock};
+use crate::mm::page_writeback::folio_wait_writeback;
+use crate::mm::rmap::{remove_migration_ptes, try_to_migrate};
+use crate::mm::swap::folio_put;
+use crate::{Folio, Kernel};
+
+/// A migration that met a source under writeback.
+pub const FOUND_WRITEBACK: &str = "a migration found its source under writeback";
+/// A large folio was split, for want of a target as large.
+pub const SPLIT: &str = "a folio was split";
+
+/// What comes before the source's lock.
+pub(super) enum Prepared<'k> {
+    /// Freed by everybody else: nothing is left to do.
+    Freed,
+    /// There is a target.
+    Target(&'k Folio),
+}
+
+/// A new folio, with what `__migrate_folio_record()` keeps in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    /// Its index.
+    pub(super) index: usize,
+    /// `PAGE_WAS_MAPPED`
+    pub(super) was_mapped: bool,
+}
+
+/// What `migrate_folio_unmap()` came to, if it did not fail.
+pub(super) enum Unmapped {
+    /// `MIGRATEPAGE_SUCCESS`: the source had been freed.
+    Freed,
+    /// `MIGRATEPAGE_UNMAP`: both folios are locked, the source is unmapped.
+    Unmap(Target),
+}
+
+/// The first part: is the source freed already? Is there a target?
+pub(super) fn migrate_folio_prepare<'k>(k: &'k Kernel, src: &Folio) -> Result<Prepared<'k>, Errno> {
+    if atomic_read(&src.refcount) == 1 {
+        // The isolation has the last reference.
+        migrate_folio_done(k, src);
+        reached("a folio was freed before it was migrated");
+        return Ok(Prepared::Freed);
+    }
+    if is_large(k, src) {
+        return Err(Errno::NoMemory);
+    }
+    Ok(Prepared::Target(alloc_migration_target(k, src)))
+}
+
+/// `folio_test_large()`, of a folio that the task has isolated.
+fn is_large(k: &Kernel, folio: &Folio) -> bool {
+    k.sizes.without_target.contains(&folio.index) && plain_read(&folio.is_whole) != 0
+}
+
+/// The source's lock, where only the mode decides whether to wait for it. `may_wait` is false if
+/// the version does not force it yet.
+pub(super) fn migrate_folio_lock(
+    k: &Kernel,
+    src: &Folio,
+    who: Migrator,
+    may_wait: bool,
+) -> Result<(), Errno> {
+    if folio_trylock(k, src) {
+        return Ok(());
+    }
+    reached("a migration found its source locked");
+    let rule = k.tree.migrate.src_lock;
+    if !may_wait || who.mode == Mode::Async || rule == SrcLock::Never {
+        return Err(Errno::Again);
+    }
+    may_sleep_on_locks(k, who)?;
+    if who.mode == Mode::SyncLight {
+        match rule {
+            SrcLock::WaitIfUptodate if !test_bit(PG_UPTODATE, &src.flags) => {
+                return Err(Errno::Again);
+            }
+            SrcLock::WaitWithTimeout => {
+                return folio_lock_timeout(k, src, who.me).map_err(|_| {
+                    reached("a wait for a folio lock timed out");
+                    Errno::Again
+                });
+            }
+            _ => {}
+        }
+    }
+    folio_lock(k, src, who.me);
+    reached("a migration waited for its source");
+    Ok(())
+}
+
+/// PF_MEMALLOC: the folio may be one that this very task has locked for readahead.
+pub(super) fn may_sleep_on_locks(k: &Kernel, who: Migrator) -> Result<(), Errno> {
+    match who.memalloc && !k.tree.migrate.memalloc_waits {
+        true => Err(Errno::Again),
+        false => Ok(()),
+    }
+}
+
+/// The source is locked: if it is under writeback, only MIGRATE_SYNC waits, and only if forced.
+pub(super) fn wait_for_writeback(
+    k: &Kernel,
+    src: &Folio,
+    who: Migrator,
+    force: bool,
+) -> Result<(), Errno> {
+    if !is_under_writeback(k, src) {
+        return Ok(());
+    }
+    if who.mode != Mode::Sync {
+        return Err(Errno::Busy);
+    }
+    if !force {
+        return Err(Errno::Again);
+    }
+    folio_wait_writeback(k, src, who.me);
+    Ok(())
+}
+
+/// `folio_test_writeback()`
+pub(super) fn is_under_writeback(k: &Kernel, src: &Folio) -> bool {
+    let is = k.sizes.writeback && test_bit(PG_WRITEBACK, &src.flags);
+    if is {
+        reached(FOUND_WRITEBACK);
+    }
+    is
+}
+
+/// The last part: locks the target and takes the source out of the page tables. Fails for an
+/// orphan: a truncated folio that still has buffers.
+pub(super) fn migrate_folio_unmap_ptes(
+    k: &Kernel,
+    src: &Folio,
+    dst: &Folio,
+) -> Result<Target, Errno> {
+    // Nobody else knows the target: never waits.
+    assert!(folio_trylock(k, dst), "a new folio is not locked");
+    let is_orphan =
+        k.sizes.has_private() && plain_read(&src.mapping) == 0 && test_bit(PG_PRIVATE, &src.flags);
+    if is_orphan {
+        try_to_free_buffers(k, src);
+        folio_unlock(k, dst);
+        return Err(Errno::Again);
+    }
+    let was_mapped = atomic_read(&src.mapcount) != 0;
+    if was_mapped {
+        try_to_migrate(k, src);
+    }
+    record(k, dst);
+    Ok(Target { index: dst.index, was_mapped })
+}
+
+/// `migrate_folio_undo_src()`
+pub(super) fn undo_src(k: &Kernel, src: &Folio, was_mapped: bool) {
+    if was_mapped {
+        remove_migration_ptes(k, src, src);
+    }
+    folio_unlock(k, src);
+}
+
+/// `migrate_folio_undo_dst()` of a locked target.
+pub(super) fn undo_dst(k: &Kernel, dst: &Folio) {
+    folio_unlock(k, dst);
+    folio_put(k, dst, MIGRATION_TARGET);
+}
+
+/// `try_split_folio()`: none of the folios that the task holds is this one.
+///
+/// # Errors
+/// `-EAGAIN`: it is locked, or somebody else has a reference.
+pub(super) fn try_split_folio(k: &Kernel, folio: &Folio, who: Migrator) -> Result<(), Errno> {
+    let _in = enter("try_split_folio");
+    let tries = k.tree.migrate.split_lock == SplitLock::TriesIfAsync && who.mode == Mode::Async;
+    match tries {
+        true if !folio_trylock(k, folio) => return Err(Errno::Again),
+        true => {}
+        false => folio_lock(k, folio, who.me),
+    }
+    let split = split_folio_to_list(k, folio);
+    folio_unlock(k, folio);
+    split
+}
+
+/// `split_folio_to_list()`: the folio becomes a small one; its other parts are left out. The count
+/// is frozen meanwhile.
+fn split_folio_to_list(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
+    let _in = enter("split_folio_to_list");
+    if is_under_writeback(k, folio) {
+        return Err(Errno::Busy);
+    }
+    let expected = folio_expected_ref_count(k, folio) + 1;
+    spin_lock_irq(&k.cpus, &k.i_pages_lock);
+    let is_frozen = atomic_cmpxchg(&folio.refcount, expected, 0) == expected;
+    if is_frozen {
+        plain_write(&folio.is_whole, 0);
+        atomic_set_release(&folio.refcount, expected);
+        reached(SPLIT);
+    }
+    spin_unlock_irq(&k.cpus, &k.i_pages_lock);
+    if is_frozen { Ok(()) } else { Err(Errno::Again) }
+}
