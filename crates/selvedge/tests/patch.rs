@@ -87,18 +87,21 @@ fn a_kernel_tree_tells_exactly() {
 }
 
 #[test]
-fn a_function_that_two_files_model_is_modelled_by_both() {
+fn a_function_that_each_version_has_a_file_for_is_modelled_by_all() {
     let diff = "--- a/mm/migrate.c\n+++ b/mm/migrate.c\n@@ -9,2 +9,3 @@ static int \
-                __buffer_migrate_folio(struct\n \tx();\n+\ty();\n \tz();\n";
-    let patch = scratch("buffers.diff", diff.as_bytes());
+                migrate_pages_batch(struct\n \tx();\n+\ty();\n \tz();\n";
+    let patch = scratch("batch.diff", diff.as_bytes());
     let output = selvedge(&[&patch, "--format", "json"]);
     let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
     let function = &report["patches"][0]["files"][0]["functions"][0];
     let files: Vec<_> =
         function["models"].as_array().expect("models").iter().map(|m| m["file"].clone()).collect();
-    assert_eq!(files, ["models/src/fs/buffer.rs", "models/src/mm/migrate/buffers.rs"]);
+    let versions = ["adjusted", "m2", "m3", "m4"];
+    assert_eq!(files, versions.map(|v| format!("models/src/mm/migrate/batch_{v}.rs")));
+    // One of releases since 6.3, and one of the first version alone.
     let claims = function["claims"].to_string();
-    assert!(claims.contains("find_vs_migrate") && claims.contains("write_of_a_buffer"), "{claims}");
+    assert!(claims.contains("write_of_a_buffer::v6.4"), "{claims}");
+    assert!(claims.contains("::v6.3-rc1::"), "{claims}");
 }
 
 #[test]
