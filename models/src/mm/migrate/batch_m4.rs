@@ -9,16 +9,10 @@
 
 use selvedge_kernel::{enter, reached};
 
-use crate::mm::filemap::folio_unlock;
-use crate::mm::migrate::mapping::MIGRATION_TARGET;
+use crate::Kernel;
 use crate::mm::migrate::move_folio::{Batch, always, cleanup, move_folios};
-use crate::mm::migrate::unmap::{
-    Prepared, Unmapped, migrate_folio_lock, migrate_folio_prepare, migrate_folio_unmap_ptes,
-    try_split_folio, wait_for_writeback,
-};
+use crate::mm::migrate::unmap::{Unmapped, migrate_folio_unmap, try_split_folio};
 use crate::mm::migrate::{Errno, Migrator, Mode};
-use crate::mm::swap::folio_put;
-use crate::{Folio, Kernel};
 
 /// The lists of folios that a call of `migrate_pages()` does not go on with.
 #[derive(Default)]
@@ -102,7 +96,7 @@ fn unmap_folios(
     for _ in 0..passes {
         for index in from.clone() {
             let src = &k.folios[index];
-            match migrate_folio_unmap(k, src, who) {
+            match migrate_folio_unmap(k, src, who, true) {
                 Err(Errno::Again) => continue,
                 Err(Errno::NoMemory) => {
                     try_split_folio(k, src, who).map_err(|_| Errno::NoMemory)?;
@@ -120,23 +114,4 @@ fn unmap_folios(
         reached("a migration was tried again");
     }
     Ok(())
-}
-
-/// `migrate_folio_unmap()`: a failure undoes everything.
-fn migrate_folio_unmap(k: &Kernel, src: &Folio, who: Migrator) -> Result<Unmapped, Errno> {
-    let _in = enter("migrate_folio_unmap");
-    let dst = match migrate_folio_prepare(k, src)? {
-        Prepared::Freed => return Ok(Unmapped::Freed),
-        Prepared::Target(dst) => dst,
-    };
-    let locked = migrate_folio_lock(k, src, who, true);
-    let unmapped = locked.and_then(|()| {
-        let unmapped = wait_for_writeback(k, src, who, true)
-            .and_then(|()| migrate_folio_unmap_ptes(k, src, dst));
-        unmapped.inspect_err(|_| folio_unlock(k, src))
-    });
-    if unmapped.is_err() {
-        folio_put(k, dst, MIGRATION_TARGET);
-    }
-    Ok(Unmapped::Unmap(unmapped?))
 }

@@ -54,6 +54,31 @@ pub(super) enum Unmapped {
     Unmap(Target),
 }
 
+/// `migrate_folio_unmap()` since fb3592c41a44; since 6.3-rc3 every call of it is forced. A failure
+/// undoes everything.
+pub(super) fn migrate_folio_unmap(
+    k: &Kernel,
+    src: &Folio,
+    who: Migrator,
+    force: bool,
+) -> Result<Unmapped, Errno> {
+    let _in = enter("migrate_folio_unmap");
+    let dst = match migrate_folio_prepare(k, src)? {
+        Prepared::Freed => return Ok(Unmapped::Freed),
+        Prepared::Target(dst) => dst,
+    };
+    let locked = migrate_folio_lock(k, src, who, force);
+    let unmapped = locked.and_then(|()| {
+        let unmapped = wait_for_writeback(k, src, who, force)
+            .and_then(|()| migrate_folio_unmap_ptes(k, src, dst));
+        unmapped.inspect_err(|_| folio_unlock(k, src))
+    });
+    if unmapped.is_err() {
+        folio_put(k, dst, MIGRATION_TARGET);
+    }
+    Ok(Unmapped::Unmap(unmapped?))
+}
+
 /// The first part: is the source freed already? Is there a target?
 pub(super) fn migrate_folio_prepare<'k>(k: &'k Kernel, src: &Folio) -> Result<Prepared<'k>, Errno> {
     if atomic_read(&src.refcount) == 1 {
