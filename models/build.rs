@@ -19,16 +19,20 @@ fn main() -> io::Result<()> {
     fs::write(out, rust(&scan::scan(&sources)))
 }
 
-/// Every file in a directory that is named after one of the kernel's.
+/// Every file in a directory that is named after one of the kernel's. Beside those of `drivers/` are
+/// drivers that are in no kernel.
 fn collect(src: &Path, dir: &Path, sources: &mut Vec<(String, String)>) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default();
         if path.is_dir() {
-            if name != "trees" && name != "mutants" && name != "drivers" {
+            if name != "trees" && name != "mutants" {
                 collect(src, &path, sources)?;
             }
-        } else if dir != src && path.extension().is_some_and(|extension| extension == "rs") {
+        } else if dir != src
+            && dir != src.join("drivers")
+            && path.extension().is_some_and(|extension| extension == "rs")
+        {
             let within = path.strip_prefix(src).expect("it is below");
             sources.push((within.display().to_string(), fs::read_to_string(&path)?));
         }
@@ -42,8 +46,9 @@ fn rust((notes, functions): &(Vec<scan::Notes>, Vec<scan::Function>)) -> String 
     for n in notes {
         let _ = writeln!(
             out,
-            "Notes {{ file: {:?}, source: {:?}, left_out: {:?}, scaled: {:?}, c_files: &{:?} }},",
-            n.file, n.source, n.left_out, n.scaled, n.c_files
+            "Notes {{ file: {:?}, source: {:?}, left_out: {:?}, scaled: {:?}, c_file: {:?}, \
+             c_files: &{:?} }},",
+            n.file, n.source, n.left_out, n.scaled, n.c_file, n.c_files
         );
     }
     out.push_str("];\n/// Every function of C that is modelled or spoken of, by name.\n");

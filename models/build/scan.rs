@@ -23,6 +23,8 @@ pub struct Notes {
     pub left_out: String,
     /// What it says it scales down.
     pub scaled: String,
+    /// The C file that it is named after.
+    pub c_file: String,
     /// The C files that it is about.
     pub c_files: Vec<String>,
 }
@@ -161,13 +163,15 @@ fn own_notes(path: &str, text: &str) -> Notes {
     let lines = text.lines().take_while(|line| line.starts_with("//!"));
     let doc = lines.map(|line| line[3..].trim()).collect::<Vec<_>>().join(" ");
     let source = paragraph(&doc, "Source:");
+    let c_file = c_file_of(path);
     let mut c_files: BTreeSet<String> = c_files(&source).into_iter().collect();
-    c_files.insert(c_file_of(path));
+    c_files.insert(c_file.clone());
     Notes {
         file: format!("models/src/{path}"),
         left_out: paragraph(&doc, "Left out:"),
         scaled: paragraph(&doc, "Scaled:"),
         source,
+        c_file,
         c_files: c_files.into_iter().collect(),
     }
 }
@@ -180,8 +184,11 @@ fn c_file_of(path: &str) -> String {
         [dir, file, ..] => format!("{dir}/{file}"),
         _ => parts.join("/"),
     };
-    let kept = if kept.starts_with("sched/") { format!("kernel/{kept}") } else { kept };
-    format!("{kept}.c")
+    match kept.as_str() {
+        "mm/page_writeback" => "mm/page-writeback.c".into(),
+        _ if kept.starts_with("sched/") => format!("kernel/{kept}.c"),
+        _ => format!("{kept}.c"),
+    }
 }
 
 /// What follows a heading in a comment, up to the next heading.

@@ -12,6 +12,8 @@ pub struct Notes {
     pub left_out: &'static str,
     /// What it says it scales down.
     pub scaled: &'static str,
+    /// The C file that it is named after.
+    pub c_file: &'static str,
     /// The C files that it is about.
     pub c_files: &'static [&'static str],
 }

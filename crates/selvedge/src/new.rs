@@ -33,9 +33,13 @@ pub fn run(args: &NewArgs) -> Outcome {
     let (file, list) = (drivers.join(format!("{name}.rs")), drivers.join("mod.rs"));
     let listed = fs::read_to_string(&list).map_err(|e| Failure::io("read", &list, &e))?;
     let registered = register(&listed, name, &list)?;
-    if file.exists() || listed.contains(&format!("    {name},\n")) {
-        let file = file.display();
-        return Err(Failure::new(format!("there is a driver `{name}` already: {file}")));
+    if file.exists()
+        || file.with_extension("").exists()
+        || listed.contains(&format!("    {name},\n"))
+    {
+        let place = file.with_extension("");
+        let place = place.display();
+        return Err(Failure::new(format!("there is `{name}` already: {place}")));
     }
     if selvedge_models::trees::by_name(name).is_some() {
         return Err(Failure::new(format!("there is a tree `{name}` already: take another name")));

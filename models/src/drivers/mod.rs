@@ -1,10 +1,14 @@
-//! drivers/block/loop.c in `loop.rs`, and drivers of movable pages that are in no kernel: yours. `selvedge new --driver NAME` writes a
+//! Drivers: the kernel's, each in a directory named after the kernel's, and here beside them drivers of
+//! movable pages that are in no kernel: yours. `selvedge new --driver NAME` writes a
 //! file here and adds its line below; `selvedge check --tree NAME` runs every rule against it.
 
 use crate::mm::movable::{Driver, Movable};
 use crate::{Tree, trees};
 
-pub mod r#loop;
+pub mod block {
+    //! drivers/block/
+    pub mod r#loop;
+}
 
 /// Declares the module of each driver, and collects what they define.
 macro_rules! drivers {
