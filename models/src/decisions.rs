@@ -110,8 +110,8 @@ macro_rules! kernel_files {
                 self
             }
 
-            /// Everything in which it may differ from another tree, in a fixed order.
-            pub fn decisions(&self) -> Vec<Decision> {
+            /// The decisions of all files, in a fixed order.
+            fn decisions_of_files(&self) -> Vec<Decision> {
                 let mut all = Vec::new();
                 $( all.extend(self.$file.list()); )*
                 $( all.push(Decision {

@@ -1,6 +1,8 @@
 //! What a tree is: the kernel's functions, and the named decisions inside long ones, as a release
 //! or a patch has them.
 
+use selvedge_kernel::edits::Edit;
+
 use crate::commits::COMMITS;
 use crate::fs::buffer::{Buffer, BufferChange};
 use crate::mm::compaction::{Compaction, CompactionChange};
@@ -55,6 +57,8 @@ kernel_files! {
         pub about: &'static str,
         /// The commits that it has on top of its base. None of a release.
         pub patches: &'static [&'static Commit],
+        /// What becomes of steps that its functions take. Only a mutant has any.
+        pub edits: &'static [Edit],
     }
     files {
         /// fs/buffer.c
@@ -120,10 +124,21 @@ impl Tree {
         self.derived(Kind::Setting).with(settings)
     }
 
-    /// The base of a mutant, which says its name and its fault:
-    /// `Tree { name, about, swap, ..V6_1.faulty() }`.
+    /// The base of a mutant, which says its name and its fault: steps that are edited,
+    /// `Tree { name, about, edits: &[Edit::drop(site)], ..V6_1.faulty() }`, or a function of
+    /// ours, `Tree { name, about, swap: Swap { lru_add: func!(adds_nothing), ..V6_1.swap }, ..V6_1.faulty() }`.
     pub const fn faulty(&self) -> Tree {
         self.derived(Kind::Mutant)
+    }
+
+    /// Everything in which it may differ from another tree, in a fixed order: decisions and
+    /// functions by kernel file, and the edits as one more.
+    pub fn decisions(&self) -> Vec<Decision> {
+        let mut all = self.decisions_of_files();
+        let edits: Vec<_> = self.edits.iter().map(Edit::to_string).collect();
+        let value = if edits.is_empty() { "none".into() } else { edits.join("; ") };
+        all.push(Decision { file: "steps", name: "edits", value });
+        all
     }
 
     /// A tree based on this one, the same in all but name and kind.

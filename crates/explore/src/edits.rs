@@ -15,7 +15,8 @@
 
 use std::fmt;
 
-use selvedge_trace::{Order, Site};
+use selvedge_trace::Order;
+pub use selvedge_trace::Site;
 
 use crate::gate;
 use crate::record::{self, Record};

@@ -115,15 +115,3 @@ pub fn xor_unlock_and_set_is_negative_byte(
         .order(Order::Release);
     flags.0.update(Rmw::Xor(bit.mask() | too.mask()), access) & waiters.mask() != 0
 }
-
-/// [`xor_unlock_is_negative_byte`] without its ordering: for a mutant.
-pub fn xor_unlock_relaxed(bit: Bit, waiters: Bit, flags: &Flags) -> bool {
-    let access = Access::relaxed("xor_unlock_is_negative_byte").bits(bit.mask() | waiters.mask());
-    flags.0.update(Rmw::And(!bit.mask()), access) & waiters.mask() != 0
-}
-
-/// `test_and_set_bit_lock()` without its acquire: for a mutant.
-pub fn test_and_set_bit_relaxed(bit: Bit, flags: &Flags) -> bool {
-    let access = on(bit, "test_and_set_bit_lock");
-    flags.0.update_if(If::Clear(bit.mask()), Rmw::Or(bit.mask()), access).is_err()
-}

@@ -34,18 +34,7 @@ decisions! {
         ring_move: RingMove,
         /// What `__find_get_block_slow()` holds while it walks the ring.
         find: FindBlock,
-        /// What `unlock_buffer()` has between clearing BH_Lock and looking for waiters.
-        unlock: UnlockBuffer,
     }
-}
-
-/// What `unlock_buffer()` has between clearing BH_Lock and looking for waiters.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum UnlockBuffer {
-    /// `smp_mb__after_atomic()`.
-    FullBarrier,
-    /// Nothing: a mutant.
-    NoBarrier,
 }
 
 /// What `__buffer_migrate_folio()` holds while it moves the ring.
@@ -291,9 +280,7 @@ pub fn lock_buffer_timeout(k: &Kernel, bh: &BufferHead, me: usize) -> bool {
 pub fn unlock_buffer(k: &Kernel, bh: &BufferHead) {
     let _in = enter("unlock_buffer");
     clear_bit_unlock(BH_LOCK, &bh.b_state);
-    if k.tree.buffer.unlock == UnlockBuffer::FullBarrier {
-        smp_mb__after_atomic();
-    }
+    smp_mb__after_atomic();
     wake_up_bit(k, BH_LOCK, &bh.b_state);
 }
 

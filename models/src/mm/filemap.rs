@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use selvedge_kernel::{
     Bit, Name, READ_ONCE, Rule, SpinLock, TASK_KILLABLE, TASK_UNINTERRUPTIBLE, Task, Var,
     WRITE_ONCE, clear_bit, clear_bit_unlock, enter, fail, fail_about, might_sleep, plain_read,
-    set_bit, spin_unlock, test_and_set_bit_lock, test_and_set_bit_relaxed, test_bit,
-    xor_unlock_and_set_is_negative_byte, xor_unlock_is_negative_byte, xor_unlock_relaxed,
+    set_bit, spin_unlock, test_and_set_bit_lock, test_bit, xor_unlock_and_set_is_negative_byte,
+    xor_unlock_is_negative_byte,
 };
 
 use crate::kernel::{PG_LOCKED, PG_UPTODATE, PG_WAITERS};
@@ -102,10 +102,6 @@ pub enum EndWriteback {
 pub enum FolioLockFault {
     /// As it is.
     None,
-    /// kernel-migrate AM8: trylock without acquire.
-    RelaxedTrylock,
-    /// kernel-migrate AM8: unlock without release.
-    RelaxedUnlock,
     /// kernel-migrate A.5, 5: the waiter looks at its flags without acquire.
     RelaxedFlags,
     /// The same, and at its entry of the queue too (A.5, 6).
@@ -250,11 +246,8 @@ impl Sleeper {
 }
 
 /// `folio_trylock()`: never sleeps. Acquire if it wins, no ordering if it loses.
-pub fn folio_trylock(k: &Kernel, folio: &Folio) -> bool {
-    match k.tree.filemap.fault {
-        FolioLockFault::RelaxedTrylock => !test_and_set_bit_relaxed(PG_LOCKED, &folio.flags),
-        _ => !test_and_set_bit_lock(PG_LOCKED, &folio.flags),
-    }
+pub fn folio_trylock(_k: &Kernel, folio: &Folio) -> bool {
+    !test_and_set_bit_lock(PG_LOCKED, &folio.flags)
 }
 
 /// `folio_lock()`: `me` is the number of the calling task among the sleepers.
@@ -372,7 +365,6 @@ pub fn migration_entry_wait_on_locked(k: &Kernel, folio: &Folio, ptl: &SpinLock,
 pub(crate) fn folio_xor_flags_has_waiters(k: &Kernel, folio: &Folio, bit: Bit) -> bool {
     touch(k, folio);
     match k.tree.filemap.fault {
-        FolioLockFault::RelaxedUnlock => xor_unlock_relaxed(bit, PG_WAITERS, &folio.flags),
         FolioLockFault::WaitersBitReadFirst => {
             let has_waiters = test_bit(PG_WAITERS, &folio.flags);
             clear_bit_unlock(bit, &folio.flags);

@@ -1,7 +1,9 @@
 //! Deliberate faults, each in one place. Some claim must catch each.
 
+use selvedge_kernel::edits::{Edit, Site};
+
 use crate::Tree;
-use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference, UnlockBuffer};
+use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference};
 use crate::mm::filemap::{Filemap, FolioLockFault};
 use crate::mm::swap::{
     DisableDrain, DrainGeneration, LruAdd, LruClaim, RotateDrain, Swap,
@@ -42,22 +44,27 @@ pub static V5_18_UNFORCED: Tree = Tree {
     ..V5_18.faulty()
 };
 
+/// 6.1 with these steps changed.
+const fn steps(name: &'static str, about: &'static str, edits: &'static [Edit]) -> Tree {
+    Tree { name, about, edits, ..V6_1.faulty() }
+}
+
 const fn drain(name: &'static str, about: &'static str, how: DrainGeneration) -> Tree {
     Tree { name, about, swap: Swap { drain_generation: how, ..V6_1.swap }, ..V6_1.faulty() }
 }
 
 /// kernel-lru A1(b).
-pub static A1B_NO_BARRIER_BEFORE_READ: Tree = drain(
+pub static A1B_NO_BARRIER_BEFORE_READ: Tree = steps(
     "v6.1-drain-no-mb-before-read",
     "6.1 with the smp_mb() before the generation is read dropped",
-    DrainGeneration::NoBarrierBeforeRead,
+    &[Edit::drop(Site::of("smp_mb").within("__lru_add_drain_all").nth(0))],
 );
 
 /// kernel-lru A1(c).
-pub static A1C_NO_BARRIER_AFTER_BUMP: Tree = drain(
+pub static A1C_NO_BARRIER_AFTER_BUMP: Tree = steps(
     "v6.1-drain-no-mb-after-bump",
     "6.1 with the smp_mb() after the generation is raised dropped",
-    DrainGeneration::NoBarrierAfterBump,
+    &[Edit::drop(Site::of("smp_mb").within("__lru_add_drain_all").nth(1))],
 );
 
 /// kernel-lru A1(d).
@@ -143,17 +150,17 @@ const fn folio_lock(name: &'static str, about: &'static str, fault: FolioLockFau
 }
 
 /// kernel-migrate AM8.
-pub static AM8_RELAXED_TRYLOCK: Tree = folio_lock(
+pub static AM8_RELAXED_TRYLOCK: Tree = steps(
     "v6.1-trylock-relaxed",
     "6.1 with folio_trylock() acquiring nothing",
-    FolioLockFault::RelaxedTrylock,
+    &[Edit::relax(Site::of("test_and_set_bit_lock").on("PG_locked"))],
 );
 
 /// kernel-migrate AM8.
-pub static AM8_RELAXED_UNLOCK: Tree = folio_lock(
+pub static AM8_RELAXED_UNLOCK: Tree = steps(
     "v6.1-unlock-relaxed",
     "6.1 with folio_unlock() releasing nothing",
-    FolioLockFault::RelaxedUnlock,
+    &[Edit::relax(Site::of("xor_unlock_is_negative_byte"))],
 );
 
 /// kernel-migrate AM1.
@@ -192,9 +199,8 @@ pub static A5_NO_BARRIER_AFTER_STATE: Tree = folio_lock(
 );
 
 /// `unlock_buffer()` without its `smp_mb__after_atomic()`.
-pub static UNLOCK_BUFFER_NO_BARRIER: Tree = Tree {
-    name: "v6.1-unlock-buffer-no-mb",
-    about: "6.1 with the smp_mb__after_atomic() of unlock_buffer() dropped",
-    buffer: Buffer { unlock: UnlockBuffer::NoBarrier, ..V6_1.buffer },
-    ..V6_1.faulty()
-};
+pub static UNLOCK_BUFFER_NO_BARRIER: Tree = steps(
+    "v6.1-unlock-buffer-no-mb",
+    "6.1 with the smp_mb__after_atomic() of unlock_buffer() dropped",
+    &[Edit::drop(Site::of("smp_mb__after_atomic").within("unlock_buffer"))],
+);

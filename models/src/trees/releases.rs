@@ -3,9 +3,7 @@
 
 use crate::commits::COMMITS;
 use crate::drivers::minimal;
-use crate::fs::buffer::{
-    BhLruLock, Buffer, FindBlock, InstallCheck, RingMove, SlotReference, UnlockBuffer,
-};
+use crate::fs::buffer::{BhLruLock, Buffer, FindBlock, InstallCheck, RingMove, SlotReference};
 use crate::mm::compaction::Compaction;
 use crate::mm::filemap::{EndWriteback, Filemap, FolioLockFault, GivingUp, Lookup, PageWait};
 use crate::mm::gup::{Gup, LongtermDrain};
@@ -37,6 +35,7 @@ pub(crate) const OLDEST: Tree = Tree {
     base: "",
     about: "",
     patches: &[],
+    edits: &[],
     pending_name: "migrate_pending_count",
     buffer: Buffer {
         install_check: InstallCheck::Never,
@@ -44,7 +43,6 @@ pub(crate) const OLDEST: Tree = Tree {
         slot_reference: SlotReference::Counted,
         ring_move: RingMove::UnderPrivateLock,
         find: FindBlock::PrivateLock,
-        unlock: UnlockBuffer::FullBarrier,
     },
     swap: Swap {
         lru_cache_disable: func!(migrate_prep),

@@ -117,7 +117,7 @@ pub fn __lru_add_drain_all(k: &Kernel, force: bool) {
     let _in = enter("__lru_add_drain_all");
     let generation = k.tree.swap.drain_generation;
     let is_latch = generation == DrainGeneration::Latch;
-    if generation != DrainGeneration::NoBarrierBeforeRead && !is_latch {
+    if !is_latch {
         // Our stores to batch counts come before the read of the generation. Pairs with the
         // barrier below.
         smp_mb();
@@ -143,7 +143,7 @@ pub fn __lru_add_drain_all(k: &Kernel, force: bool) {
     }
     if is_latch {
         smp_wmb();
-    } else if generation != DrainGeneration::NoBarrierAfterBump {
+    } else {
         // The new generation comes before the reads of batch counts.
         smp_mb();
     }

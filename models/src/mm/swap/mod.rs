@@ -148,10 +148,6 @@ pub enum BhLruDrain {
 pub enum DrainGeneration {
     /// As it is since 5.10 (6446a5131e24).
     AsWritten,
-    /// Without the barrier before the generation is read.
-    NoBarrierBeforeRead,
-    /// Without the barrier after the generation is raised.
-    NoBarrierAfterBump,
     /// Raised after the loop over the CPUs.
     BumpAfterLoop,
     /// Read after the mutex was taken.
