@@ -287,7 +287,7 @@ impl Explore {
             }
             match &mut self.part {
                 Some(of) if race.earlier < of.part.way.len() => {
-                    of.hand_in(analysis, race.earlier, &self.sequence);
+                    of.submit(analysis, race.earlier, &self.sequence);
                 }
                 _ => self.sequence.insert_into(analysis, &mut frame.wakeup),
             }
@@ -298,7 +298,7 @@ impl Explore {
 impl PartOf {
     /// A sequence that is to be run from a point of the beginning: for others to do, unless that
     /// is planned.
-    fn hand_in(&mut self, analysis: &Analysis, point: usize, sequence: &Sequence) {
+    fn submit(&mut self, analysis: &Analysis, point: usize, sequence: &Sequence) {
         let Some(before) = self.tree.branches(&self.part.way[..point]) else { return };
         self.scratch.copy_from(sequence);
         if !self.scratch.place(analysis, before, &mut self.way) {

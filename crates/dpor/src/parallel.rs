@@ -23,10 +23,10 @@ pub trait Worker: Observer + 'static {
     type Findings: Send + 'static;
 
     /// What was seen since the last call.
-    fn hand_in(&mut self) -> Self::Findings;
+    fn submit(&mut self) -> Self::Findings;
 
     /// The same, where the program panicked, which ends the search.
-    fn hand_in_panic(&mut self, panic: Box<dyn Any + Send>) -> Self::Findings;
+    fn submit_panic(&mut self, panic: Box<dyn Any + Send>) -> Self::Findings;
 }
 
 /// How the work is cut. The parts do not depend on the number of workers; nor does anything that
@@ -176,7 +176,7 @@ fn work<W: Worker>(
         let outcome =
             catch_unwind(AssertUnwindSafe(|| run(scheduler, search.stack, move || body())));
         let Err(panic) = outcome else { return };
-        let findings = worker.borrow_mut().hand_in_panic(panic);
+        let findings = worker.borrow_mut().submit_panic(panic);
         let Some(at) = current.take() else { return };
         let part = Tree::whole();
         let counted = PartCounts {
@@ -184,7 +184,7 @@ fn work<W: Worker>(
             stopped: true,
             ..PartCounts::default()
         };
-        coordinator.hand_in(at, PartResult { part, found: Found::default(), findings, counted });
+        coordinator.submit(at, PartResult { part, found: Found::default(), findings, counted });
     }
 }
 
@@ -233,7 +233,7 @@ impl<F> Coordinator<F> {
         self.progress.lock().expect("nobody panics while the state is locked")
     }
 
-    fn hand_in(&self, at: usize, result: PartResult<F>) {
+    fn submit(&self, at: usize, result: PartResult<F>) {
         let mut progress = self.lock();
         progress.results[at] = Some(result);
         progress.missing -= 1;
@@ -365,9 +365,9 @@ impl<W: Worker> Strategy for WorkerStrategy<W> {
             }
             self.current.set(None);
             let (part, found) = self.explore.unload().expect("a part is being searched");
-            let findings = self.worker.borrow_mut().hand_in();
+            let findings = self.worker.borrow_mut().submit();
             let counted = std::mem::take(&mut self.counted);
-            self.coordinator.hand_in(at, PartResult { part, found, findings, counted });
+            self.coordinator.submit(at, PartResult { part, found, findings, counted });
         }
         let Some(assignment) = self.coordinator.next(self.rounds_max) else { return false };
         self.current.set(Some(assignment.at));

@@ -66,13 +66,13 @@ impl Observer for Collect {
 impl Worker for Collect {
     type Findings = Findings;
 
-    fn hand_in(&mut self) -> Findings {
+    fn submit(&mut self) -> Findings {
         std::mem::take(&mut self.seen)
     }
 
-    fn hand_in_panic(&mut self, panic: Box<dyn Any + Send>) -> Findings {
+    fn submit_panic(&mut self, panic: Box<dyn Any + Send>) -> Findings {
         let text = panic.downcast_ref::<&str>().copied().unwrap_or("another panic");
-        Findings { panic: Some(text.into()), ..self.hand_in() }
+        Findings { panic: Some(text.into()), ..self.submit() }
     }
 }
 

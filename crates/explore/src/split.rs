@@ -60,11 +60,11 @@ impl Observer for OnThread {
 impl Worker for OnThread {
     type Findings = Seen;
 
-    fn hand_in(&mut self) -> Seen {
-        self.watch.seen.hand_in()
+    fn submit(&mut self) -> Seen {
+        self.watch.seen.submit()
     }
 
-    fn hand_in_panic(&mut self, panic: Box<dyn Any + Send>) -> Seen {
-        Seen { cut: Some(Cut::Panic(panics::message(&*panic))), ..self.hand_in() }
+    fn submit_panic(&mut self, panic: Box<dyn Any + Send>) -> Seen {
+        Seen { cut: Some(Cut::Panic(panics::message(&*panic))), ..self.submit() }
     }
 }

@@ -64,7 +64,7 @@ impl Seen {
     }
 
     /// What was seen so far, and by monitors that kept what they saw; goes on with others.
-    pub(crate) fn hand_in(&mut self) -> Seen {
+    pub(crate) fn submit(&mut self) -> Seen {
         let others = others(&self.monitors);
         std::mem::replace(self, Seen::by(others))
     }
