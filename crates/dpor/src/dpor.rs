@@ -8,6 +8,7 @@ use shuttle::scheduler::Scheduler;
 
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::explore::{Explore, explored};
+use crate::table::Known;
 use crate::{Counts, End, Observer, Step};
 
 /// The optimal-DPOR scheduler.
@@ -99,6 +100,18 @@ impl Strategy for Whole {
         let counts = &mut self.results.0.borrow_mut().counts;
         counts.complete |= !goes_on && counts.given_up == 0;
         goes_on
+    }
+
+    fn known(&mut self) -> Vec<Known> {
+        self.explore.take_known()
+    }
+
+    fn keep_known(&mut self, known: Vec<Known>) {
+        self.explore.keep_known(known);
+    }
+
+    fn followed(&mut self, steps: usize) {
+        self.explore.followed(steps);
     }
 
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {

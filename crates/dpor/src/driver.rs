@@ -2,7 +2,7 @@
 
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 
-use crate::table::{self, TaskState};
+use crate::table::{self, Known, Table, TaskState};
 use crate::{Kind, Op};
 
 /// A decision of a schedule.
@@ -67,6 +67,14 @@ pub(crate) trait Strategy {
 
     /// A new execution; `false` if there is none left.
     fn begin(&mut self) -> bool;
+    /// What the new execution is known to begin with: the strategy is not asked about these steps.
+    fn known(&mut self) -> Vec<Known> {
+        Vec::new()
+    }
+    /// Gives back what [`Strategy::known`] gave.
+    fn keep_known(&mut self, _known: Vec<Known>) {}
+    /// So many known steps have been taken.
+    fn followed(&mut self, _steps: usize) {}
     /// Which task goes on; for a choice, with which alternative. `Err`: end the execution so.
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End>;
     /// The execution is over. `schedule` is what was decided.
@@ -86,6 +94,8 @@ pub(crate) struct Driver<S> {
     schedule: Vec<Step>,
     enabled: Vec<(usize, Op)>,
     last: usize,
+    /// How many decisions have been noted in the schedule.
+    decisions: usize,
     /// How the current execution ends; `None` while it runs, or if shuttle ends it.
     end: Option<End>,
     is_open: bool,
@@ -102,6 +112,7 @@ impl<S: Strategy> Driver<S> {
             schedule: Vec::new(),
             enabled: Vec::new(),
             last: 0,
+            decisions: 0,
             end: None,
             is_open: false,
             stopped: false,
@@ -113,6 +124,8 @@ impl<S: Strategy> Driver<S> {
         if !std::mem::take(&mut self.is_open) {
             return;
         }
+        self.catch_up();
+        self.strategy.keep_known(table::with(|table| std::mem::take(&mut table.known)));
         let end = self.end.take().unwrap_or(End::Complete);
         self.strategy.ended(&end, &self.schedule);
         let next = self.observer.execution_ended(&end, &self.schedule);
@@ -126,11 +139,30 @@ impl<S: Strategy> Driver<S> {
             return None;
         }
         table::begin_execution(S::COMPARES_STATES);
+        table::with(|table| table.known = self.strategy.known());
         self.schedule.clear();
+        self.decisions = 0;
         self.last = 0;
         self.steps = 0;
         self.is_open = true;
         Some(Schedule::new(0))
+    }
+
+    /// Notes the known steps that were taken meanwhile.
+    fn catch_up(&mut self) {
+        table::with(|table| {
+            for known in table.known.iter().take(table.decisions).skip(self.decisions) {
+                self.schedule.push(Step::Task(known.task));
+                if matches!(known.op.kind, Kind::Choice(_)) {
+                    self.schedule.push(Step::Choice(known.alternative));
+                }
+                self.last = known.task;
+            }
+            let followed = table.decisions - self.decisions;
+            self.steps += followed;
+            self.decisions = table.decisions;
+            self.strategy.followed(followed);
+        });
     }
 
     /// A task that has to run before there is anything to decide: one that has not announced.
@@ -156,6 +188,10 @@ impl<S: Strategy> Driver<S> {
         if let Some(task) = Self::undecided(offered, current) {
             return Some(task);
         }
+        if let Some(task) = table::with(Table::take_known) {
+            return Some(TaskId::from(task));
+        }
+        self.catch_up();
         self.enabled.clear();
         table::with(|table| {
             for task in offered.iter().map(|task| usize::from(task.id())) {
@@ -191,6 +227,8 @@ impl<S: Strategy> Driver<S> {
             self.schedule.push(Step::Choice(alternative));
         }
         self.last = task;
+        self.decisions += 1;
+        table::with(|table| table.decisions = self.decisions);
         TaskId::from(task)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::driver::Point;
 use crate::happens_before::{Analysis, Effect, Event};
-use crate::table;
+use crate::table::{self, Known};
 use crate::tree::{Found, Learned, Part, Reversal, Tree};
 use crate::wakeup::{
     Branch, Label, Sequence, Sleeper, forget_withdrawn, still_asleep, withdraw_covered,
@@ -37,6 +37,8 @@ pub(crate) struct Explore {
     /// The wakeup tree of the point after the last frame.
     next_wakeup: Vec<Branch>,
     has_begun: bool,
+    /// The steps of the first frames: those that an execution has taken before.
+    known: Vec<Known>,
     pub(crate) is_redundant: bool,
     /// How many steps the current execution has in common with the last that was analysed.
     unchanged: usize,
@@ -64,6 +66,7 @@ impl Explore {
         self.frames = frames;
         self.next_wakeup.clear();
         self.has_begun = false;
+        self.known.clear();
         self.unchanged = 0;
         let (found, known, scratch, way) = Default::default();
         self.part = Some(PartOf { part, tree, found, known, scratch, way });
@@ -124,11 +127,33 @@ impl Explore {
         frame.label = branch.label;
         self.next_wakeup = branch.children;
         self.unchanged = self.unchanged.min(last);
+        self.known.truncate(last);
     }
 
     pub(crate) fn start(&mut self) {
         self.depth = 0;
         self.is_redundant = false;
+        self.known.truncate(self.frames.len());
+        let later = self.frames[self.known.len()..].iter();
+        self.known.extend(later.map_while(|frame| {
+            let Label { task, alternative } = frame.label;
+            frame.op.map(|op| Known { task, alternative, op })
+        }));
+    }
+
+    /// What the execution that has been started begins with; to be given back by
+    /// [`Explore::keep_known`].
+    pub(crate) fn take_known(&mut self) -> Vec<Known> {
+        std::mem::take(&mut self.known)
+    }
+
+    pub(crate) fn keep_known(&mut self, known: Vec<Known>) {
+        self.known = known;
+    }
+
+    /// So many of the known steps have been taken.
+    pub(crate) fn followed(&mut self, steps: usize) {
+        self.depth += steps;
     }
 
     /// A hash of the last execution's trace.

@@ -11,6 +11,7 @@ use shuttle::scheduler::Scheduler;
 
 use crate::driver::{Driver, Point, Strategy, drive, run};
 use crate::explore::{Explore, Frame};
+use crate::table::Known;
 use crate::tree::{Found, Part, Tree};
 use crate::{End, Next, Observer, Step};
 
@@ -375,6 +376,18 @@ impl<W: Worker> Strategy for WorkerStrategy<W> {
         self.explore.load(assignment.part, assignment.frames, assignment.tree);
         self.explore.start();
         true
+    }
+
+    fn known(&mut self) -> Vec<Known> {
+        self.explore.take_known()
+    }
+
+    fn keep_known(&mut self, known: Vec<Known>) {
+        self.explore.keep_known(known);
+    }
+
+    fn followed(&mut self, steps: usize) {
+        self.explore.followed(steps);
     }
 
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {

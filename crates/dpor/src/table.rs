@@ -33,6 +33,15 @@ pub(crate) enum TaskState {
     Finished,
 }
 
+/// A step that an earlier execution has taken, which this one begins with too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) task: usize,
+    /// The alternative, if it is a choice; else 0.
+    pub(crate) alternative: u32,
+    pub(crate) op: Op,
+}
+
 #[derive(Default)]
 pub(crate) struct Table {
     pub(crate) tasks: Vec<TaskState>,
@@ -48,6 +57,11 @@ pub(crate) struct Table {
     /// How the last step was refined.
     pub(crate) refined: Option<Outcome>,
     pub(crate) abandoned: bool,
+    /// What the execution is known to begin with. Nobody has to decide about these steps: a task
+    /// whose turn it stays goes on without a switch to the scheduler.
+    pub(crate) known: Vec<Known>,
+    /// How many decisions have been made. The next step is the known one of this number.
+    pub(crate) decisions: usize,
     /// What each task has observed; kept only if the search compares states.
     locals: Option<Vec<Local>>,
     pub(crate) turns: Turns,
@@ -75,6 +89,8 @@ pub(crate) fn begin_execution(keeps_observations: bool) {
         table.running = 0;
         table.refined = None;
         table.abandoned = false;
+        table.known.clear();
+        table.decisions = 0;
         table.locals = keeps_observations.then(|| vec![Local::default()]);
     });
 }
@@ -91,6 +107,28 @@ impl Table {
             Some(TaskState::Announced(op)) => Some(*op),
             _ => None,
         }
+    }
+
+    /// Decides for the next known step, if its task has announced it and can take it: the task.
+    pub(crate) fn take_known(&mut self) -> Option<usize> {
+        let &Known { task, alternative, op } = self.known.get(self.decisions)?;
+        if self.announced(task) != Some(op) || !self.is_enabled(task, &op) {
+            return None;
+        }
+        self.decisions += 1;
+        self.chosen = alternative;
+        Some(task)
+    }
+
+    /// The same if it is a step of this task, and no other has to run before the next step.
+    fn take_known_of(&mut self, task: usize) -> bool {
+        let is_next = self.known.get(self.decisions).is_some_and(|known| known.task == task);
+        let is_settled =
+            |state: &TaskState| matches!(state, TaskState::Announced(_) | TaskState::Finished);
+        is_next
+            && !self.abandoned
+            && self.tasks.iter().all(is_settled)
+            && self.take_known().is_some()
     }
 
     pub(crate) fn holder(&self, lock: Object) -> Option<usize> {
@@ -208,19 +246,21 @@ pub fn step(op: Op) {
 }
 
 fn take(op: Op) {
-    let (task, owed) = with(|table| {
+    let (task, owed, goes_on) = with(|table| {
         let task = table.running;
         if let Some(object) = table.owed(task) {
-            return (task, Some(object));
+            return (task, Some(object), false);
         }
         table.tasks[task] = TaskState::Announced(op);
-        (task, None)
+        (task, None, table.take_known_of(task))
     });
     if let Some(object) = owed {
         panic!("task {task} read object {object} and went on without saying what it saw");
     }
-    // The only way to switch tasks that gives the scheduler no hint.
-    shuttle::thread::sleep(Duration::ZERO);
+    if !goes_on {
+        // The only way to switch tasks that gives the scheduler no hint.
+        shuttle::thread::sleep(Duration::ZERO);
+    }
     with(|table| {
         table.running = task;
         table.tasks[task] = TaskState::Running;
