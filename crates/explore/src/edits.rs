@@ -6,7 +6,7 @@
 //! | [`How::Drop`]       | it does not happen; a look is told what the edit says                     |
 //! | [`How::DropPair`]   | a lock is not taken, and not given back                                  |
 //! | [`How::Relax`]      | its ordering is weaker                                                   |
-//! | [`How::Split`]      | an update is a load and a store                                          |
+//! | [`How::Split`]      | an update is a look and a write                                          |
 //! | [`How::Delay`]      | it happens after a later step of its task                                |
 //!
 //! The steps of an edit are steps like others: engines explore and monitors see them. What an edit
@@ -20,7 +20,7 @@ pub use selvedge_trace::Site;
 
 use crate::gate;
 use crate::record::{self, Record};
-use crate::step::{Does, Step, Took};
+use crate::step::{Does, Rmw, Step, Took};
 use crate::task::unable;
 
 /// A change of the steps at a site.
@@ -42,12 +42,13 @@ pub enum How {
         answer: u64,
     },
     /// It takes a lock, or begins a section with preemption or interrupts off; neither it nor the end
-    /// happens. The task takes itself for the holder.
+    /// happens. The task takes itself for the holder. A pair within it is taken and ended as ever.
     DropPair,
     /// It has this ordering, which is weaker than its own. Not of a lock, nor of sleeping and waking,
     /// whose orderings are not their own.
     Relax(Order),
-    /// An update, conditional or not, reads in one step and writes in another.
+    /// An update, conditional or not, reads in one step and writes in another: bits are set or
+    /// cleared in a word that others may have changed meanwhile, else the whole word is stored.
     Split,
     /// It happens later. Only a step that gives no value and waits for nothing.
     Delay(Until),
@@ -191,8 +192,10 @@ impl Record {
     fn fate(&mut self, step: &Step) -> Fate {
         let task = self.current();
         if matches!(step.does, Does::Unlock { .. }) {
+            let is_taken = self.machine.holder(step.object) == Some(task);
             let pretended = &mut self.edits.pretended;
-            if let Some(at) = pretended.iter().rposition(|&held| held == (task, step.object)) {
+            let pair = pretended.iter().rposition(|&held| held == (task, step.object));
+            if let Some(at) = pair.filter(|_| !is_taken) {
                 pretended.remove(at);
                 return Fate::EndOfPair;
             }
@@ -316,12 +319,19 @@ fn as_if(value: u64, step: &Step) -> Took {
     }
 }
 
-/// An update as a load and a store. Each has the ordering of the update, as far as it can.
+/// An update as a look and a write. Each has the ordering of the update, as far as it can.
 fn split(step: &Step) -> Took {
     let old = gate::take_as_is(&Step { does: Does::Load, ..*step }).old;
     let took = as_if(old, step);
     if !took.failed {
-        gate::take_as_is(&Step { does: Does::Store(took.new), ..*step });
+        let does = match step.does {
+            Does::Update { change: change @ (Rmw::Or(_) | Rmw::And(_)), .. }
+            | Does::UpdateIf { change: change @ (Rmw::Or(_) | Rmw::And(_)), .. } => {
+                Does::Update { change, looks: false }
+            }
+            _ => Does::Store(took.new),
+        };
+        gate::take_as_is(&Step { does, ..*step });
     }
     took
 }

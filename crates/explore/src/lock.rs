@@ -54,6 +54,12 @@ impl Lock {
         if pretends { Some(me()) } else { machine.holder(self.object) }
     }
 
+    /// Has the current task taken it, whatever an edit makes it believe? No step.
+    pub fn is_taken_by_me(&self) -> bool {
+        let machine = record::with(|record| record.machine);
+        machine.holder(self.object) == Some(me())
+    }
+
     /// Takes it, waiting until it is free.
     pub fn lock(&self, primitive: &'static str) {
         let does = Does::Lock { orders_others: self.orders_others };

@@ -226,6 +226,23 @@ fn a_split_update_lets_others_in_between() {
     breaks(&BOTH, LOCK, &[try_lock, try_lock], one_has_won);
 }
 
+/// Who takes one bit in two steps does not undo what others did to other bits.
+#[test]
+fn a_split_update_of_a_bit_leaves_the_others_alone() {
+    const EDITS: &[Edit] = &[Edit::split(Site::of("test_and_set_bit_lock"))];
+    fn set_another(words: &Words) {
+        let other = Bit { nr: 4, name: "PG_dirty" };
+        words[1].update_void(Rmw::Or(other.mask()), Access::relaxed("set_bit").bit(other));
+    }
+    fn both_are_set(words: &Words) {
+        broken_if(words[1].peek() != 1 | 1 << 4);
+    }
+    for engine in BOTH {
+        let seen = run(engine, EDITS, &[try_lock, set_another], both_are_set);
+        assert_eq!((seen.verdict, seen.idle_edits), (Verdict::Holds, Vec::new()), "{engine}");
+    }
+}
+
 #[test]
 fn a_delayed_store_comes_after_the_next_step() {
     const EDITS: &[Edit] = &[Edit::delay(Site::of("WRITE_ONCE").on("data"), Until::NextStep)];

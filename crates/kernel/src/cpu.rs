@@ -13,7 +13,6 @@
 //! Left out: migration of tasks between CPUs, nested interrupts.
 //! Source: include/linux/preempt.h, include/linux/local_lock_internal.h, 6.12.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex as Private};
 
 use selvedge_explore::{Lock, Place, abilities, current_context, current_cpu, me, spawn};
@@ -32,12 +31,59 @@ pub struct Cpus {
 struct Cpu {
     preempt: Arc<Lock>,
     irq: Arc<Lock>,
-    /// Nesting of `preempt_disable`; only its holder looks.
-    preempt_count: AtomicU32,
-    /// Nesting of `local_irq_save`; only its holder looks.
-    irq_depth: AtomicU32,
+    /// Of `preempt_disable`.
+    preempt_nest: Nest,
+    /// Of `local_irq_save`.
+    irq_nest: Nest,
     /// PREEMPT_RT: the local locks, whose holders `synchronize_rcu()` waits for.
     reader_sections: Private<Vec<Arc<Lock>>>,
+}
+
+/// How deep each task of a CPU is in sections of one kind. As a rule the outermost section is the
+/// one that takes the exclusion and gives it back, and no other task is in one. An edit may have left
+/// that out: then the next section within does, and others may be in one meanwhile.
+#[derive(Debug, Default)]
+struct Nest(Private<Vec<Nested>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Nested {
+    task: usize,
+    depth: u32,
+    /// The depth at which it took the exclusion.
+    taken_at: u32,
+}
+
+impl Nest {
+    fn enter(&self, exclusion: &Lock, take: impl FnOnce()) {
+        let takes = !exclusion.is_taken_by_me();
+        if takes {
+            take();
+        }
+        let is_taken = takes && exclusion.is_taken_by_me();
+        self.with_mine(|mine| {
+            mine.depth += 1;
+            if is_taken {
+                mine.taken_at = mine.depth;
+            }
+        });
+    }
+
+    /// Is this the end of the section that took the exclusion, or takes itself to have it?
+    fn leave(&self) -> bool {
+        self.with_mine(|mine| {
+            mine.depth -= 1;
+            mine.depth == 0 || mine.depth + 1 == mine.taken_at
+        })
+    }
+
+    fn with_mine<R>(&self, f: impl FnOnce(&mut Nested) -> R) -> R {
+        let (me, mut all) = (me(), self.0.lock().expect("not poisoned"));
+        let at = all.iter().position(|nested| nested.task == me).unwrap_or_else(|| {
+            all.push(Nested { task: me, depth: 0, taken_at: 0 });
+            all.len() - 1
+        });
+        f(&mut all[at])
+    }
 }
 
 impl Cpus {
@@ -47,8 +93,8 @@ impl Cpus {
         let cpu = |cpu| Cpu {
             preempt: Arc::new(Lock::of_class(PREEMPT.on(cpu), Class::Preempt)),
             irq: Arc::new(Lock::of_class(IRQ.on(cpu), Class::Irq)),
-            preempt_count: AtomicU32::new(0),
-            irq_depth: AtomicU32::new(0),
+            preempt_nest: Nest::default(),
+            irq_nest: Nest::default(),
             reader_sections: Private::default(),
         };
         Cpus { cpus: (0..count).map(cpu).collect(), preempt_rt }
@@ -160,10 +206,7 @@ impl Cpus {
             return;
         }
         let cpu = self.here();
-        if !is_mine(&cpu.preempt) {
-            cpu.preempt.lock(primitive);
-        }
-        cpu.preempt_count.fetch_add(1, Relaxed);
+        cpu.preempt_nest.enter(&cpu.preempt, || cpu.preempt.lock(primitive));
     }
 
     pub(crate) fn preempt_on(&self, primitive: &'static str) {
@@ -174,7 +217,7 @@ impl Cpus {
         if !is_mine(&cpu.preempt) {
             fail(KERNEL_ASSERTIONS_HOLD, "preempt_enable() without preempt_disable()");
         }
-        if cpu.preempt_count.fetch_sub(1, Relaxed) == 1 {
+        if cpu.preempt_nest.leave() {
             cpu.preempt.unlock(primitive);
         }
     }
@@ -186,13 +229,12 @@ impl Cpus {
             return;
         }
         let cpu = self.here();
-        if !is_mine(&cpu.irq) {
+        cpu.irq_nest.enter(&cpu.irq, || {
             if !abilities().steps_pass_locks {
                 self.preempt_off(primitive);
             }
             cpu.irq.lock(primitive);
-        }
-        cpu.irq_depth.fetch_add(1, Relaxed);
+        });
     }
 
     pub(crate) fn irq_on(&self, primitive: &'static str) {
@@ -203,7 +245,7 @@ impl Cpus {
         if !is_mine(&cpu.irq) {
             fail(KERNEL_ASSERTIONS_HOLD, "interrupts are enabled that were not disabled");
         }
-        if cpu.irq_depth.fetch_sub(1, Relaxed) == 1 {
+        if cpu.irq_nest.leave() {
             cpu.irq.unlock(primitive);
             if !abilities().steps_pass_locks {
                 self.preempt_on(primitive);
