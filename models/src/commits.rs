@@ -16,7 +16,7 @@ use crate::mm::migrate::{
 use crate::mm::mlock::Mlock;
 use crate::mm::movable;
 use crate::mm::swap::{
-    BhLruDrain, DeactivateFile, DrainGeneration, ForcedDrain, LruAdd, LruClaim, RemoteLook,
+    __lru_add_drain_all, BhLruDrain, DeactivateFile, ForcedDrain, LruAdd, LruClaim, RemoteLook,
     lru_cache_disable_by_rcu, lru_cache_disable_by_rcu_expedited, lru_cache_disable_by_work,
     lru_cache_disabled, lru_cache_enable,
 };
@@ -168,7 +168,7 @@ pub static COMMITS: &[Commit] = &[
         "6446a5131e24",
         "mm/swap: Do not abuse the seqcount_t latching API",
         "5.10",
-        &[set!(swap.drain_generation = DrainGeneration::AsWritten)],
+        &[set!(swap.__lru_add_drain_all = func!(__lru_add_drain_all))],
     ),
     merged(
         "d479960e44f2",

@@ -124,9 +124,9 @@ impl Tree {
         self.derived(Kind::Setting).with(settings)
     }
 
-    /// The base of a mutant, which says its name and its fault: steps that are edited,
-    /// `Tree { name, about, edits: &[Edit::drop(site)], ..V6_1.faulty() }`, or a function of
-    /// ours, `Tree { name, about, swap: Swap { lru_add: func!(adds_nothing), ..V6_1.swap }, ..V6_1.faulty() }`.
+    /// The base of a mutant, which says its name and its fault: steps that are edited
+    /// ([`Tree::edited`]), or a function of ours,
+    /// `Tree { name, about, swap: Swap { lru_add: func!(adds_nothing), ..V6_1.swap }, ..V6_1.faulty() }`.
     pub const fn faulty(&self) -> Tree {
         self.derived(Kind::Mutant)
     }
@@ -139,6 +139,16 @@ impl Tree {
         let value = if edits.is_empty() { "none".into() } else { edits.join("; ") };
         all.push(Decision { file: "steps", name: "edits", value });
         all
+    }
+
+    /// A mutant of this tree: these steps are edited.
+    pub const fn edited(
+        &self,
+        name: &'static str,
+        about: &'static str,
+        edits: &'static [Edit],
+    ) -> Tree {
+        Tree { name, about, edits, ..self.faulty() }
     }
 
     /// A tree based on this one, the same in all but name and kind.

@@ -24,12 +24,6 @@ pub enum Mlock {
     Isolates,
     /// Through a batch of its own: since 5.18.
     Batches,
-    /// The same, where `__mlock_folio()` edits the list without clearing PG_lru: a mutant.
-    BatchesWithoutClaim,
-    /// The same, where `__mlock_folio()` edits the list without `lru_lock`: a mutant.
-    BatchesWithoutLruLock,
-    /// The same, where `__mlock_new_folio()` leaves the count as it is: a mutant.
-    BatchesNewUncounted,
 }
 
 impl Mlock {
@@ -66,10 +60,7 @@ pub(crate) fn set_mlock_count(folio: &Folio, count: u64) {
 pub fn mlock_folio(k: &Kernel, folio: &Folio) {
     match k.tree.mlock {
         Mlock::Isolates => mlock_vma_page(k, folio),
-        Mlock::Batches
-        | Mlock::BatchesWithoutClaim
-        | Mlock::BatchesWithoutLruLock
-        | Mlock::BatchesNewUncounted => {
+        Mlock::Batches => {
             let _in = enter("mlock_folio");
             local_lock(&k.cpus, &k.mlock_lock);
             test_and_set_bit(PG_MLOCKED, &folio.flags);
@@ -93,10 +84,7 @@ pub fn mlock_new_folio(k: &Kernel, folio: &Folio) {
 pub fn munlock_folio(k: &Kernel, folio: &Folio) {
     match k.tree.mlock {
         Mlock::Isolates => clear_page_mlock(k, folio),
-        Mlock::Batches
-        | Mlock::BatchesWithoutClaim
-        | Mlock::BatchesWithoutLruLock
-        | Mlock::BatchesNewUncounted => {
+        Mlock::Batches => {
             let _in = enter("munlock_folio");
             local_lock(&k.cpus, &k.mlock_lock);
             batch(k, MlockEntry::Munlock(folio.index));
@@ -140,14 +128,11 @@ fn mlock_folio_batch(k: &Kernel) {
 /// counted.
 fn __mlock_folio(k: &Kernel, folio: &Folio) {
     let _in = enter("__mlock_folio");
-    if k.tree.mlock != Mlock::BatchesWithoutClaim && !test_and_clear_bit(PG_LRU, &folio.flags) {
+    if !test_and_clear_bit(PG_LRU, &folio.flags) {
         reached("__mlock_folio() found the folio off the LRU");
         return;
     }
-    let locks = k.tree.mlock != Mlock::BatchesWithoutLruLock;
-    if locks {
-        spin_lock_irq(&k.cpus, &k.lru_lock);
-    }
+    spin_lock_irq(&k.cpus, &k.lru_lock);
     let is_mlocked = test_bit(PG_MLOCKED, &folio.flags);
     let is_unevictable = test_bit(PG_UNEVICTABLE, &folio.flags);
     if !is_mlocked {
@@ -165,9 +150,7 @@ fn __mlock_folio(k: &Kernel, folio: &Folio) {
         reached("a folio was moved to the unevictable list");
     }
     set_bit(PG_LRU, &folio.flags);
-    if locks {
-        spin_unlock_irq(&k.cpus, &k.lru_lock);
-    }
+    spin_unlock_irq(&k.cpus, &k.lru_lock);
 }
 
 /// Back to the lists that reclaim scans.
@@ -184,9 +167,7 @@ fn __mlock_new_folio(k: &Kernel, folio: &Folio) {
     spin_lock_irq(&k.cpus, &k.lru_lock);
     if test_bit(PG_MLOCKED, &folio.flags) {
         set_bit(PG_UNEVICTABLE, &folio.flags);
-        if k.tree.mlock != Mlock::BatchesNewUncounted {
-            set_mlock_count(folio, 1);
-        }
+        set_mlock_count(folio, 1);
         lruvec_add_folio(k, folio, UNEVICTABLE);
     } else {
         lruvec_add_folio(k, folio, EVICTABLE);

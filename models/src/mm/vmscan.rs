@@ -8,7 +8,7 @@
 //! Source: mm/vmscan.c of 6.1, 6.11.11 and 6.12.117.
 
 use selvedge_kernel::{
-    __clear_bit, Name, WRITE_ONCE, atomic_read, atomic_sub_and_test, clear_bit, enter, plain_read,
+    __clear_bit, Name, WRITE_ONCE, atomic_read, atomic_sub_and_test, enter, plain_read,
     plain_write, reached, set_bit, spin_lock_irq, spin_unlock_irq, test_and_clear_bit, test_bit,
     unbooked,
 };
@@ -17,65 +17,22 @@ use crate::kernel::{EVICTABLE, PG_LRU};
 use crate::mm::swap::{
     folio_add_lru, folio_get, folio_put, folio_try_get, lruvec_add_folio, lruvec_del_folio,
 };
-use crate::{Folio, Kernel};
+use crate::{Folio, Func, Kernel};
 
 decisions! {
     /// What differs between trees.
     pub struct Vmscan of "mm/vmscan.c", set by VmscanChange {
-        /// `move_folios_to_lru()`: the order of two steps.
-        putback: Putback,
-        /// `isolate_lru_folios()`: the order of two steps.
-        isolate: Isolate,
-        /// `folio_isolate_lru()`: deliberate faults.
-        isolate_fault: IsolateFault,
+        /// `isolate_folio()`, and the same in `isolate_lru_folios()`.
+        isolate_folio: Func<fn(&Kernel, &Folio, Name) -> bool>,
         /// `sort_folio()` (MGLRU): whether a folio with PG_lru clear is eligible.
         sort_folio: SortFolio,
-        /// `pageout()`: what it asks first.
-        pageout: Pageout,
     }
 }
 
 impl Vmscan {
     /// As released.
-    pub const RELEASED: Vmscan = Vmscan {
-        putback: Putback::SetLruThenPut,
-        isolate: Isolate::GetThenClear,
-        isolate_fault: IsolateFault::None,
-        sort_folio: SortFolio::AnyFolio,
-        pageout: Pageout::IfFreeable,
-    };
-}
-
-/// The order of two steps in `move_folios_to_lru()`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Putback {
-    /// PG_lru is set before the reference is dropped: whoever drops the last one sees it, and waits
-    /// for the lock.
-    SetLruThenPut,
-    /// The other way round: a mutant.
-    PutThenSetLru,
-}
-
-/// The order of two steps in `isolate_lru_folios()`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Isolate {
-    /// A reference, then PG_lru: whoever frees a folio trusts PG_lru.
-    GetThenClear,
-    /// The other way round: a mutant.
-    ClearThenGet,
-}
-
-/// Deliberate faults of `folio_isolate_lru()`; `None` in every release.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum IsolateFault {
-    /// As it is.
-    None,
-    /// It takes no reference.
-    NoGet,
-    /// It does not take `lru_lock`.
-    NoLruLock,
-    /// It looks at PG_lru, then clears it.
-    TestThenClear,
+    pub const RELEASED: Vmscan =
+        Vmscan { isolate_folio: func!(isolate_folio), sort_folio: SortFolio::AnyFolio };
 }
 
 /// What `sort_folio()` does with a folio of the oldest generation whose PG_lru is clear.
@@ -88,41 +45,17 @@ pub enum SortFolio {
     IneligibleOffLru,
 }
 
-/// What `pageout()` asks before it writes a dirty folio.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Pageout {
-    /// Whether anybody but the page cache and the caller has a reference: it gives up if so.
-    IfFreeable,
-    /// Nothing: a mutant.
-    Always,
-}
-
 /// `folio_isolate_lru()`; `isolate_lru_page()` until 5.18: takes a folio off its list for the
 /// caller, who gets a reference, if nobody else has cleared PG_lru. The caller has one already.
 pub fn folio_isolate_lru(k: &Kernel, folio: &Folio, holder: Name) -> bool {
     let _in = enter("folio_isolate_lru");
-    let fault = k.tree.vmscan.isolate_fault;
-    let is_ours = match fault {
-        IsolateFault::TestThenClear => {
-            let seen = test_bit(PG_LRU, &folio.flags);
-            clear_bit(PG_LRU, &folio.flags);
-            seen
-        }
-        _ => test_and_clear_bit(PG_LRU, &folio.flags),
-    };
-    if !is_ours {
+    if !test_and_clear_bit(PG_LRU, &folio.flags) {
         return false;
     }
-    if fault != IsolateFault::NoGet {
-        folio_get(folio, holder);
-    }
-    if fault != IsolateFault::NoLruLock {
-        spin_lock_irq(&k.cpus, &k.lru_lock);
-    }
+    folio_get(folio, holder);
+    spin_lock_irq(&k.cpus, &k.lru_lock);
     lruvec_del_folio(k, folio);
-    if fault != IsolateFault::NoLruLock {
-        spin_unlock_irq(&k.cpus, &k.lru_lock);
-    }
+    spin_unlock_irq(&k.cpus, &k.lru_lock);
     reached("a folio was isolated");
     true
 }
@@ -135,27 +68,17 @@ pub fn folio_putback_lru(k: &Kernel, folio: &Folio, holder: Name) {
     folio_put(k, folio, holder);
 }
 
-/// Takes the folio from its list, `lru_lock` held, if its reference count is not 0 and PG_lru set.
-fn take(k: &Kernel, folio: &Folio, holder: Name) -> bool {
-    match k.tree.vmscan.isolate {
-        Isolate::GetThenClear => {
-            if !folio_try_get(folio, holder) {
-                reached("reclaim met a folio that is being freed");
-                return false;
-            }
-            if !test_and_clear_bit(PG_LRU, &folio.flags) {
-                folio_put(k, folio, holder);
-                return false;
-            }
-        }
-        Isolate::ClearThenGet => {
-            if !test_and_clear_bit(PG_LRU, &folio.flags) {
-                return false;
-            }
-            if !folio_try_get(folio, holder) {
-                return false;
-            }
-        }
+/// `isolate_folio()`, and what `isolate_lru_folios()` does about one folio: takes it from its list,
+/// `lru_lock` held, if its reference count is not 0 and PG_lru set. A reference, then PG_lru: whoever
+/// frees a folio trusts PG_lru.
+pub fn isolate_folio(k: &Kernel, folio: &Folio, holder: Name) -> bool {
+    if !folio_try_get(folio, holder) {
+        reached("reclaim met a folio that is being freed");
+        return false;
+    }
+    if !test_and_clear_bit(PG_LRU, &folio.flags) {
+        folio_put(k, folio, holder);
+        return false;
     }
     lruvec_del_folio(k, folio);
     true
@@ -176,7 +99,7 @@ pub fn isolate_lru_folios(k: &Kernel, holder: Name) -> Vec<usize> {
             reached("reclaim skipped a linked folio with PG_lru clear");
             continue;
         }
-        if take(k, folio, holder) {
+        if (k.tree.vmscan.isolate_folio)(k, folio, holder) {
             taken.push(folio.index);
         }
     }
@@ -207,7 +130,7 @@ pub fn scan_folios(k: &Kernel, holder: Name) -> Scanned {
             // folio_inc_gen()
             plain_write(&folio.generation, 1);
             reached("MGLRU moved a folio that it cannot isolate to the next generation");
-        } else if take(k, folio, holder) {
+        } else if (k.tree.vmscan.isolate_folio)(k, folio, holder) {
             isolated.push(folio.index);
         } else {
             can_age = false;
@@ -221,15 +144,10 @@ pub fn scan_folios(k: &Kernel, holder: Name) -> Scanned {
 pub fn move_folios_to_lru(k: &Kernel, folio: &Folio, holder: Name) {
     let _in = enter("move_folios_to_lru");
     spin_lock_irq(&k.cpus, &k.lru_lock);
-    if k.tree.vmscan.putback == Putback::SetLruThenPut {
-        set_bit(PG_LRU, &folio.flags);
-    }
+    // Whoever drops the last reference sees PG_lru, and waits for the lock.
+    set_bit(PG_LRU, &folio.flags);
     unbooked(&folio.refcount, holder);
-    let was_last = atomic_sub_and_test(1, &folio.refcount);
-    if k.tree.vmscan.putback == Putback::PutThenSetLru {
-        set_bit(PG_LRU, &folio.flags);
-    }
-    if was_last {
+    if atomic_sub_and_test(1, &folio.refcount) {
         // Nobody else can reach it: freed by this caller, and never linked.
         __clear_bit(PG_LRU, &folio.flags);
         WRITE_ONCE(&folio.freed, 1);
@@ -241,13 +159,14 @@ pub fn move_folios_to_lru(k: &Kernel, folio: &Folio, holder: Name) {
     spin_unlock_irq(&k.cpus, &k.lru_lock);
 }
 
-/// `pageout()` of a dirty folio that the caller has isolated: whether it was written.
-pub fn pageout(k: &Kernel, folio: &Folio) -> bool {
+/// `pageout()` of a dirty folio that the caller has isolated: whether it was written. It gives up if
+/// anybody but the page cache and the caller has a reference.
+pub fn pageout(_k: &Kernel, folio: &Folio) -> bool {
     let _in = enter("pageout");
     // is_page_cache_freeable()
     let is_freeable = atomic_read(&folio.refcount) == 2;
     if !is_freeable {
         reached("pageout() gave up: somebody else holds a reference");
     }
-    is_freeable || k.tree.vmscan.pageout == Pageout::Always
+    is_freeable
 }

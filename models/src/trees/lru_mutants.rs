@@ -1,115 +1,76 @@
-//! Deliberate faults in the LRU batches, mlock and isolation: each reference, lock, test-and-clear
-//! and flag of those functions dropped or moved, one at a time.
+//! Deliberate faults in mm/vmscan.c and mm/mlock.c: who takes folios off the LRU lists, and who
+//! puts them back. Each reference, lock, test-and-clear and flag dropped or moved, one at a time.
+
+use selvedge_kernel::edits::{Edit, How, Site, Until};
 
 use crate::Tree;
-use crate::mm::mlock::Mlock;
-use crate::mm::swap::{Swap, SwapFault};
-use crate::mm::vmscan::{IsolateFault, Vmscan};
-use crate::trees::{LRU_FLAG_BEFORE_BATCH_V4, V6_10};
+use crate::kernel::PG_LRU;
+use crate::mm::vmscan::Vmscan;
+use crate::mutants::lru::isolate_clears_then_gets;
+use crate::trees::{V6_1, V6_10};
 
-const fn swap(name: &'static str, about: &'static str, fault: SwapFault) -> Tree {
-    let swap = Swap { fault, ..V6_10.swap };
-    Tree { name, about, swap, ..V6_10.faulty() }
-}
+const CLAIM: Site = Site::of("test_and_clear_bit").on("PG_lru");
+const LRU_LOCK: Site = Site::of("spin_lock_irq").on("lruvec->lru_lock");
 
-const fn isolate(name: &'static str, about: &'static str, fault: IsolateFault) -> Tree {
-    let vmscan = Vmscan { isolate_fault: fault, ..V6_10.vmscan };
-    Tree { name, about, vmscan, ..V6_10.faulty() }
-}
-
-const fn mlock(name: &'static str, about: &'static str, mlock: Mlock) -> Tree {
-    Tree { name, about, mlock, ..V6_10.faulty() }
-}
-
-/// No `folio_get()`.
-pub static BATCH_NO_GET: Tree = swap(
-    "v6.10-batch-no-get",
-    "6.10 with a batch that takes no reference of its folio",
-    SwapFault::NoGet,
+/// kernel-lru A5.
+pub static A5_PUT_BEFORE_SET_LRU: Tree = V6_1.edited(
+    "v6.1-put-before-set-lru",
+    "6.1 with move_folios_to_lru() dropping its reference before it sets PG_lru",
+    &[Edit::delay(
+        Site::of("set_bit").on("PG_lru").within("move_folios_to_lru"),
+        Until::Site(Site::of("atomic_sub_and_test").within("move_folios_to_lru")),
+    )],
 );
-/// No `local_lock()`.
-pub static BATCH_NO_LOCAL_LOCK: Tree = swap(
-    "v6.10-batch-no-local-lock",
-    "6.10 with a folio added to its batch without the local lock",
-    SwapFault::NoLocalLock,
-);
-/// No `folio_may_be_lru_cached()`.
-pub static BATCH_LARGE_FOLIO: Tree = swap(
-    "v6.10-batch-keeps-large-folios",
-    "6.10 with large folios left in batches",
-    SwapFault::LargeFolioRests,
-);
-/// No `lru_lock`.
-pub static MOVE_NO_LRU_LOCK: Tree = swap(
-    "v6.10-move-no-lru-lock",
-    "6.10 with folio_batch_move_lru() not taking lru_lock",
-    SwapFault::NoLruLock,
-);
-/// No `folio_set_lru()`.
-pub static MOVE_NO_SET_LRU: Tree = swap(
-    "v6.10-move-no-set-lru",
-    "6.10 with folio_batch_move_lru() not setting PG_lru again",
-    SwapFault::NoSetLru,
-);
-/// No `folios_put()`.
-pub static MOVE_NO_PUT: Tree = swap(
-    "v6.10-move-no-put",
-    "6.10 with folio_batch_move_lru() not dropping its references",
-    SwapFault::NoPut,
-);
-/// `folio_batch_reinit()` first.
-pub static MOVE_COUNT_ZEROED_FIRST: Tree = swap(
-    "v6.10-move-count-zeroed-first",
-    "6.10 with folio_batch_move_lru() zeroing the count of the batch before it moves the folios",
-    SwapFault::CountZeroedFirst,
-);
-/// No `lru_lock` with the last reference.
-pub static FREE_NO_LRU_LOCK: Tree = swap(
-    "v6.10-free-no-lru-lock",
-    "6.10 with __page_cache_release() not taking lru_lock",
-    SwapFault::FreeWithoutLruLock,
-);
-/// No `folio_put()` by who gives up.
-pub static V4_NO_PUT_ON_GIVING_UP: Tree = Tree {
-    name: "lru-flag-before-batch-v4-no-put-on-giving-up",
-    aliases: &["seed-002-v4-no-put-on-giving-up"],
-    about: "lru-flag-before-batch-v4 with an adder that finds PG_lru clear keeping its reference",
-    swap: Swap { fault: SwapFault::NoPutOnGivingUp, ..LRU_FLAG_BEFORE_BATCH_V4.swap },
-    ..LRU_FLAG_BEFORE_BATCH_V4.faulty()
+/// The order that the release path relies on, in reclaim.
+pub static ISOLATE_CLEAR_THEN_GET: Tree = Tree {
+    name: "v6.1-reclaim-clear-then-get",
+    about: "6.1 with isolate_lru_folios() clearing PG_lru before it takes its reference",
+    vmscan: Vmscan { isolate_folio: func!(isolate_clears_then_gets), ..V6_1.vmscan },
+    ..V6_1.faulty()
 };
+/// kernel-lru W3: what `pageout()` asks is there for. It always sees two references: those of the
+/// page cache and of its caller.
+pub static PAGEOUT_ALWAYS: Tree = V6_1.edited(
+    "v6.1-pageout-always",
+    "6.1 with pageout() writing a folio whoever holds references",
+    &[Edit {
+        at: Site::of("atomic_read").on("folio->_refcount").within("pageout"),
+        how: How::Drop { answer: 2 },
+    }],
+);
 /// No `folio_get()`.
-pub static ISOLATE_NO_GET: Tree = isolate(
+pub static ISOLATE_NO_GET: Tree = V6_10.edited(
     "v6.10-isolate-no-get",
     "6.10 with folio_isolate_lru() taking no reference",
-    IsolateFault::NoGet,
+    &[Edit::drop(Site::of("atomic_inc").on("folio->_refcount").within("folio_isolate_lru"))],
 );
 /// No `lru_lock`.
-pub static ISOLATE_NO_LRU_LOCK: Tree = isolate(
+pub static ISOLATE_NO_LRU_LOCK: Tree = V6_10.edited(
     "v6.10-isolate-no-lru-lock",
     "6.10 with folio_isolate_lru() not taking lru_lock",
-    IsolateFault::NoLruLock,
+    &[Edit::drop_pair(LRU_LOCK.within("folio_isolate_lru"))],
 );
 /// Two steps for one.
-pub static ISOLATE_TEST_THEN_CLEAR: Tree = isolate(
+pub static ISOLATE_TEST_THEN_CLEAR: Tree = V6_10.edited(
     "v6.10-isolate-test-then-clear",
     "6.10 with folio_isolate_lru() looking at PG_lru, then clearing it",
-    IsolateFault::TestThenClear,
+    &[Edit::split(CLAIM.within("folio_isolate_lru"))],
 );
-/// No `folio_test_clear_lru()`.
-pub static MLOCK_NO_CLAIM: Tree = mlock(
+/// No `folio_test_clear_lru()`: PG_lru seems to be set, and is not cleared.
+pub static MLOCK_NO_CLAIM: Tree = V6_10.edited(
     "v6.10-mlock-no-test-clear",
     "6.10 with __mlock_folio() editing the list without clearing PG_lru",
-    Mlock::BatchesWithoutClaim,
+    &[Edit { at: CLAIM.within("__mlock_folio"), how: How::Drop { answer: PG_LRU.mask() } }],
 );
 /// No `mlock_count = 1`.
-pub static MLOCK_NEW_UNCOUNTED: Tree = mlock(
+pub static MLOCK_NEW_UNCOUNTED: Tree = V6_10.edited(
     "v6.10-mlock-new-uncounted",
     "6.10 with __mlock_new_folio() leaving mlock_count as it is",
-    Mlock::BatchesNewUncounted,
+    &[Edit::drop(Site::of("write").on("folio->mlock_count").within("__mlock_new_folio"))],
 );
 /// No `lru_lock`.
-pub static MLOCK_NO_LRU_LOCK: Tree = mlock(
+pub static MLOCK_NO_LRU_LOCK: Tree = V6_10.edited(
     "v6.10-mlock-no-lru-lock",
     "6.10 with __mlock_folio() not taking lru_lock",
-    Mlock::BatchesWithoutLruLock,
+    &[Edit::drop_pair(LRU_LOCK.within("__mlock_folio"))],
 );

@@ -12,6 +12,7 @@ mod races;
 mod references;
 pub(crate) mod releases;
 mod settings;
+mod swap_mutants;
 
 pub use batches::*;
 pub use folio_lock::*;
@@ -25,6 +26,7 @@ pub use races::*;
 pub use references::*;
 pub use releases::*;
 pub use settings::*;
+pub use swap_mutants::*;
 
 /// Former names.
 pub use {

@@ -5,20 +5,7 @@ use selvedge_kernel::edits::{Edit, Site};
 use crate::Tree;
 use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference};
 use crate::mm::filemap::{Filemap, FolioLockFault};
-use crate::mm::swap::{
-    DisableDrain, DrainGeneration, LruAdd, LruClaim, RotateDrain, Swap,
-    lru_cache_disable_without_rcu,
-};
-use crate::mm::vmscan::{Putback, Vmscan};
-use crate::trees::{V5_11, V5_13, V5_18, V6_1};
-
-/// 5.18 without `synchronize_rcu()`.
-pub static V5_18_NO_SYNCHRONIZE_RCU: Tree = Tree {
-    name: "v5.18-no-synchronize-rcu",
-    about: "5.18 with synchronize_rcu() dropped from lru_cache_disable()",
-    swap: Swap { lru_cache_disable: func!(lru_cache_disable_without_rcu), ..V5_18.swap },
-    ..V5_18.faulty()
-};
+use crate::trees::{V5_18, V6_1};
 
 /// 5.18 without c0226eb8bde8.
 pub static V5_18_CHECK_OUTSIDE: Tree = Tree {
@@ -28,90 +15,10 @@ pub static V5_18_CHECK_OUTSIDE: Tree = Tree {
     ..V5_18.faulty()
 };
 
-/// 5.13 with a drain that may be left to somebody else.
-pub static V5_13_UNFORCED: Tree = Tree {
-    name: "v5.13-unforced-drain",
-    about: "5.13 with lru_cache_disable() calling lru_add_drain_all(), which may exit early",
-    swap: Swap { disable_drain: DisableDrain::MayExitEarly, ..V5_13.swap },
-    ..V5_13.faulty()
-};
-
-/// 5.18 with a drain that may be left to somebody else.
-pub static V5_18_UNFORCED: Tree = Tree {
-    name: "v5.18-unforced-drain",
-    about: "5.18 with lru_cache_disable() calling lru_add_drain_all(), which may exit early",
-    swap: Swap { disable_drain: DisableDrain::MayExitEarly, ..V5_18.swap },
-    ..V5_18.faulty()
-};
-
 /// 6.1 with these steps changed.
 const fn steps(name: &'static str, about: &'static str, edits: &'static [Edit]) -> Tree {
     Tree { name, about, edits, ..V6_1.faulty() }
 }
-
-const fn drain(name: &'static str, about: &'static str, how: DrainGeneration) -> Tree {
-    Tree { name, about, swap: Swap { drain_generation: how, ..V6_1.swap }, ..V6_1.faulty() }
-}
-
-/// kernel-lru A1(b).
-pub static A1B_NO_BARRIER_BEFORE_READ: Tree = steps(
-    "v6.1-drain-no-mb-before-read",
-    "6.1 with the smp_mb() before the generation is read dropped",
-    &[Edit::drop(Site::of("smp_mb").within("__lru_add_drain_all").nth(0))],
-);
-
-/// kernel-lru A1(c).
-pub static A1C_NO_BARRIER_AFTER_BUMP: Tree = steps(
-    "v6.1-drain-no-mb-after-bump",
-    "6.1 with the smp_mb() after the generation is raised dropped",
-    &[Edit::drop(Site::of("smp_mb").within("__lru_add_drain_all").nth(1))],
-);
-
-/// kernel-lru A1(d).
-pub static A1D_BUMP_AFTER_LOOP: Tree = drain(
-    "v6.1-drain-bump-after-loop",
-    "6.1 with the generation raised after the loop over CPUs",
-    DrainGeneration::BumpAfterLoop,
-);
-
-/// kernel-lru A1(e): slower, not wrong.
-pub static A1E_READ_UNDER_MUTEX: Tree = drain(
-    "v6.1-drain-read-under-mutex",
-    "6.1 with the generation read after the mutex was taken: no early exits",
-    DrainGeneration::ReadUnderMutex,
-);
-
-/// kernel-lru A3.
-pub static A3_ROTATE_DRAIN_IRQS_ON: Tree = Tree {
-    name: "v6.1-rotate-drain-irqs-on",
-    about: "6.1 with the rotate batch drained with interrupts on",
-    swap: Swap { rotate_drain: RotateDrain::IrqsOn, ..V6_1.swap },
-    ..V6_1.faulty()
-};
-
-/// kernel-lru A4.
-pub static A4_MOVE_WITHOUT_CLAIM: Tree = Tree {
-    name: "v6.1-move-without-test-clear",
-    about: "6.1 with folio_batch_move_lru() not clearing PG_lru before it edits the list",
-    swap: Swap { lru_claim: LruClaim::Nobody, ..V6_1.swap },
-    ..V6_1.faulty()
-};
-
-/// kernel-lru A5.
-pub static A5_PUT_BEFORE_SET_LRU: Tree = Tree {
-    name: "v6.1-put-before-set-lru",
-    about: "6.1 with move_folios_to_lru() dropping its reference before it sets PG_lru",
-    vmscan: Vmscan { putback: Putback::PutThenSetLru, ..V6_1.vmscan },
-    ..V6_1.faulty()
-};
-
-/// kernel-lru A6.
-pub static A6_NO_BARRIER_IN_LRU_ADD: Tree = Tree {
-    name: "v5.11-lru-add-no-mb",
-    about: "5.11 with the smp_mb__after_atomic() of __pagevec_lru_add_fn() dropped",
-    swap: Swap { lru_add: LruAdd::SetFirstNoBarrier, ..V5_11.swap },
-    ..V5_11.faulty()
-};
 
 /// kernel-lru C1.
 pub static C1_PREEMPT_OFF_ONLY: Tree = Tree {
@@ -127,14 +34,6 @@ pub static C2_SLOT_WITHOUT_REFERENCE: Tree = Tree {
     about: "6.1 with slots of a bh_lru owning no reference",
     buffer: Buffer { slot_reference: SlotReference::Uncounted, ..V6_1.buffer },
     ..V6_1.faulty()
-};
-
-/// kernel-lru A6: what the order of the two steps is there for.
-pub static A6_MLOCKED_READ_FIRST: Tree = Tree {
-    name: "v5.11-lru-add-mlocked-first",
-    about: "5.11 with PG_mlocked read before PG_lru is set",
-    swap: Swap { lru_add: LruAdd::ReadMlockedFirst, ..V5_11.swap },
-    ..V5_11.faulty()
 };
 
 /// kernel-lru C3.

@@ -1,7 +1,7 @@
 //! Reads of other CPUs' caches that say that they race, and what they must not hide.
 
 use crate::fs::buffer::{BhLruLock, Buffer};
-use crate::mm::swap::{RemoteLook, Swap, SwapFault};
+use crate::mm::swap::RemoteLook;
 use crate::trees::V6_17;
 use crate::{Commit, Tree};
 
@@ -27,14 +27,6 @@ pub static ANNOTATE_ALL: Tree = Tree {
     name: "annotate-has-bh-in-lru-too",
     about: "the same, and data_race() in has_bh_in_lru()",
     ..ANNOTATE_V2.patched(&[&BH_LRUS])
-};
-
-/// What the local lock is there for.
-pub static DRAINS_REMOTELY: Tree = Tree {
-    name: "annotated-and-drains-remotely",
-    about: "the same with lru_add_drain_all() emptying other CPUs' batches itself, not by work",
-    swap: Swap { fault: SwapFault::DrainsRemotely, ..ANNOTATE_ALL.swap },
-    ..ANNOTATE_ALL.faulty()
 };
 
 /// What turning interrupts off is there for.

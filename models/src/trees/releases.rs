@@ -17,8 +17,8 @@ use crate::mm::migrate::{
 use crate::mm::mlock::Mlock;
 use crate::mm::movable::{self, Movable};
 use crate::mm::swap::{
-    BhLruDrain, DeactivateFile, DisableDrain, DrainGeneration, ForcedDrain, LruAdd, LruClaim,
-    RemoteLook, RotateDrain, Swap, SwapFault,
+    BhLruDrain, DeactivateFile, ForcedDrain, LruAdd, LruClaim, RemoteLook, Swap,
+    folio_batch_move_lru, folio_may_be_lru_cached, lru_add_drain_all_by_latch,
 };
 use crate::mm::vmscan::Vmscan;
 use crate::mm::{balloon_compaction as balloon, zsmalloc};
@@ -26,8 +26,8 @@ use crate::tree::Kind;
 use crate::{Tree, Version};
 
 /// Before the first commit of the list. The drains are those of 5.5 (eef1a429f234): older ones are
-/// not modelled, so that 4.13 is what it was in mm/filemap.c, and 5.5 elsewhere. `disable_drain` and
-/// `forced_drain` are asked by nobody before 5.13.
+/// not modelled, so that 4.13 is what it was in mm/filemap.c, and 5.5 elsewhere. `forced_drain` is
+/// asked by nobody before 5.13.
 pub(crate) const OLDEST: Tree = Tree {
     name: "",
     aliases: &[],
@@ -49,15 +49,14 @@ pub(crate) const OLDEST: Tree = Tree {
         lru_cache_enable: func!(no_migrate_finish),
         lru_cache_disabled: func!(never_pending),
         bh_lru_drain: BhLruDrain::Never,
-        drain_generation: DrainGeneration::Latch,
-        disable_drain: DisableDrain::Forced,
+        __lru_add_drain_all: func!(lru_add_drain_all_by_latch),
         forced_drain: ForcedDrain::EveryCpu,
         remote_look: RemoteLook::Unmarked,
-        rotate_drain: RotateDrain::IrqsOff,
         lru_claim: LruClaim::AtDrain,
         deactivate_file: DeactivateFile::AnyFolio,
         lru_add: LruAdd::SetFirst,
-        fault: SwapFault::None,
+        folio_may_be_lru_cached: func!(folio_may_be_lru_cached),
+        folio_batch_move_lru: func!(folio_batch_move_lru),
     },
     mlock: Mlock::Isolates,
     vmscan: Vmscan::RELEASED,

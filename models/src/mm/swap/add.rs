@@ -10,15 +10,15 @@ use crate::kernel::{
     EVICTABLE, PG_ACTIVE, PG_LOCKED, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_UNEVICTABLE, UNEVICTABLE,
 };
 use crate::mm::swap::{
-    Batch, Batches, DeactivateFile, LruAdd, LruClaim, SwapFault, folio_get, folio_put,
-    lruvec_add_folio, lruvec_del_folio,
+    Batch, Batches, DeactivateFile, LruAdd, LruClaim, folio_get, folio_put, lruvec_add_folio,
+    lruvec_del_folio,
 };
 use crate::{Folio, Kernel};
 
 /// `move_fn_t`: what a batch does to each folio under `lruvec->lru_lock`. Not a pointer: whether it
 /// is `lru_add_fn()` decides how the batch is moved, and Rust promises nothing about addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum MoveFn {
+pub enum MoveFn {
     /// `lru_add_fn()`
     Add,
     /// `lru_move_tail_fn()`
@@ -34,7 +34,7 @@ pub(super) enum MoveFn {
 }
 
 impl MoveFn {
-    fn call(self, k: &Kernel, folio: &Folio) {
+    pub(crate) fn call(self, k: &Kernel, folio: &Folio) {
         match self {
             MoveFn::Add => lru_add_fn(k, folio),
             MoveFn::MoveTail => lru_move_tail_fn(k, folio),
@@ -61,33 +61,34 @@ pub fn folio_add_lru(k: &Kernel, folio: &Folio) {
 /// caching disabled. `folio_batch_add_and_move()`.
 fn add_and_move(k: &Kernel, batch: &Batch, folio: &Folio, move_fn: MoveFn) {
     let has_room = batch.add(k, folio.index);
-    let large_flushes = folio.is_large && k.tree.swap.fault != SwapFault::LargeFolioRests;
-    if !has_room || large_flushes || (k.tree.swap.lru_cache_disabled)(k) {
-        folio_batch_move_lru(k, batch, move_fn);
+    let may_be_cached = (k.tree.swap.folio_may_be_lru_cached)(folio);
+    if !has_room || !may_be_cached || (k.tree.swap.lru_cache_disabled)(k) {
+        (k.tree.swap.folio_batch_move_lru)(k, batch, move_fn);
     } else {
         reached("a folio was left in the batch");
     }
+}
+
+/// `folio_may_be_lru_cached()`; `!PageCompound()` until 5.15.
+pub fn folio_may_be_lru_cached(folio: &Folio) -> bool {
+    !folio.is_large
 }
 
 /// Whether an operation may take the folio: by a look at PG_lru, or with [`LruClaim::AtAdd`] by
 /// clearing it. With a reference for the batch if so.
 fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name) -> bool {
     match k.tree.swap.lru_claim {
-        LruClaim::AtDrain | LruClaim::Nobody => {
+        LruClaim::AtDrain => {
             if !test_bit(PG_LRU, &folio.flags) {
                 return false;
             }
-            if k.tree.swap.fault != SwapFault::NoGet {
-                folio_get(folio, holder);
-            }
+            folio_get(folio, holder);
         }
         LruClaim::AtAdd => {
             folio_get(folio, holder);
             if !test_and_clear_bit(PG_LRU, &folio.flags) {
                 reached("an adder gave up: the folio was off the LRU");
-                if k.tree.swap.fault != SwapFault::NoPutOnGivingUp {
-                    folio_put(k, folio, holder);
-                }
+                folio_put(k, folio, holder);
                 return false;
             }
         }
@@ -108,14 +109,9 @@ fn batch_folio(k: &Kernel, which: fn(&Batches) -> &Batch, folio: &Folio, move_fn
     if !folio_get_for_batch(k, folio, batch.holder) {
         return;
     }
-    let locks = k.tree.swap.fault != SwapFault::NoLocalLock;
-    if locks {
-        local_lock(&k.cpus, &k.fbatch_locks.lock);
-    }
+    local_lock(&k.cpus, &k.fbatch_locks.lock);
     add_and_move(k, batch, folio, move_fn);
-    if locks {
-        local_unlock(&k.cpus, &k.fbatch_locks.lock);
-    }
+    local_unlock(&k.cpus, &k.fbatch_locks.lock);
 }
 
 /// `folio_rotate_reclaimable()`; `rotate_reclaimable_page()` until 5.15: when writeback ends, in
@@ -188,17 +184,11 @@ pub fn folio_activate(k: &Kernel, folio: &Folio) {
 /// PG_lru, then reads PG_mlocked to choose the list; whoever clears PG_mlocked looks at PG_lru
 /// afterwards, so that one of the two sees the other.
 fn lru_add_fn(k: &Kernel, folio: &Folio) {
-    let how = k.tree.swap.lru_add;
-    if matches!(how, LruAdd::SetFirst | LruAdd::SetFirstNoBarrier) {
+    if k.tree.swap.lru_add == LruAdd::SetFirst {
         set_bit(PG_LRU, &folio.flags);
-    }
-    if how == LruAdd::SetFirst {
         smp_mb__after_atomic();
     }
     let list = if test_bit(PG_MLOCKED, &folio.flags) { UNEVICTABLE } else { EVICTABLE };
-    if how == LruAdd::ReadMlockedFirst {
-        set_bit(PG_LRU, &folio.flags);
-    }
     // Nobody looks at PG_unevictable in a scenario that does not mlock.
     if k.sizes.mlock {
         clear_bit(PG_UNEVICTABLE, &folio.flags);
@@ -267,15 +257,11 @@ fn relink(k: &Kernel, folio: &Folio) {
 /// `folio_batch_move_lru()`; `pagevec_lru_move_fn()` and `__pagevec_lru_add()` until 5.16. The lock
 /// of the lruvec is kept over the loop, as when all folios are of one lruvec. The count is zeroed
 /// last: another CPU may read it while the references are gone.
-pub(super) fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
+pub fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
     let _in = enter("folio_batch_move_lru");
     let is_add = move_fn == MoveFn::Add;
     let folios = batch.entries();
-    let fault = k.tree.swap.fault;
-    if fault == SwapFault::CountZeroedFirst {
-        batch.reinit();
-    }
-    let mut locked = fault == SwapFault::NoLruLock;
+    let mut locked = false;
     for folio in folios.iter().map(|&index| &k.folios[index]) {
         // Whoever clears PG_lru owns the folio's place on the list; somebody else did: skip.
         let must_claim = !is_add && k.tree.swap.lru_claim == LruClaim::AtDrain;
@@ -288,20 +274,15 @@ pub(super) fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
             locked = true;
         }
         move_fn.call(k, folio);
-        let sets_last = !is_add || k.tree.swap.lru_add == LruAdd::SetLast;
-        if sets_last && fault != SwapFault::NoSetLru {
+        if !is_add || k.tree.swap.lru_add == LruAdd::SetLast {
             set_bit(PG_LRU, &folio.flags);
         }
     }
-    if locked && fault != SwapFault::NoLruLock {
+    if locked {
         spin_unlock_irqrestore(&k.cpus, &k.lru_lock);
     }
     for folio in folios.iter().map(|&index| &k.folios[index]) {
-        if fault != SwapFault::NoPut {
-            folio_put(k, folio, batch.holder);
-        }
+        folio_put(k, folio, batch.holder);
     }
-    if fault != SwapFault::CountZeroedFirst {
-        batch.reinit();
-    }
+    batch.reinit();
 }

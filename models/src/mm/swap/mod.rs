@@ -29,7 +29,7 @@ pub use batch::*;
 pub use drain::*;
 pub use release::*;
 
-use crate::{Func, Kernel};
+use crate::{Folio, Func, Kernel};
 
 decisions! {
     /// What differs between trees.
@@ -42,52 +42,23 @@ decisions! {
         lru_cache_disabled: Func<fn(&Kernel) -> bool>,
         /// Who drains bh_lrus together with the batches.
         bh_lru_drain: BhLruDrain,
-        /// `__lru_add_drain_all()`: the generation.
-        drain_generation: DrainGeneration,
-        /// `lru_cache_disable()`: how it drains.
-        disable_drain: DisableDrain,
+        /// `__lru_add_drain_all()`; `lru_add_drain_all()` until 5.12.
+        __lru_add_drain_all: Func<fn(&Kernel, bool)>,
         /// `__lru_add_drain_all()`: whom a forced drain reaches.
         forced_drain: ForcedDrain,
         /// `cpu_needs_drain()`: which of the reads of another CPU's batches say that they race.
         remote_look: RemoteLook,
-        /// The drain of the rotate batch.
-        rotate_drain: RotateDrain,
         /// Who takes PG_lru away before a batch edits a list.
         lru_claim: LruClaim,
         /// Whether `deactivate_file_folio()` looks at PG_lru.
         deactivate_file: DeactivateFile,
         /// `lru_add_fn()`: when PG_lru is set.
         lru_add: LruAdd,
-        /// Deliberate faults.
-        fault: SwapFault,
+        /// `folio_may_be_lru_cached()`
+        folio_may_be_lru_cached: Func<fn(&Folio) -> bool>,
+        /// `folio_batch_move_lru()`
+        folio_batch_move_lru: Func<fn(&Kernel, &Batch, MoveFn)>,
     }
-}
-
-/// Deliberate faults, each a step dropped or moved; `None` in every release.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SwapFault {
-    /// As it is.
-    None,
-    /// An adder takes no reference.
-    NoGet,
-    /// An adder does not take the local lock.
-    NoLocalLock,
-    /// An adder that gives up (33dfe9204f29) keeps its reference.
-    NoPutOnGivingUp,
-    /// A large folio is left in a batch.
-    LargeFolioRests,
-    /// `folio_batch_move_lru()` does not take `lru_lock`.
-    NoLruLock,
-    /// It does not set PG_lru again.
-    NoSetLru,
-    /// It does not drop the references.
-    NoPut,
-    /// It zeroes the count first.
-    CountZeroedFirst,
-    /// `__page_cache_release()` does not take `lru_lock`.
-    FreeWithoutLruLock,
-    /// `lru_add_drain_all()` empties other CPUs' batches itself, without their local locks.
-    DrainsRemotely,
 }
 
 /// When `lru_add_fn()` sets PG_lru.
@@ -95,10 +66,6 @@ pub enum SwapFault {
 pub enum LruAdd {
     /// First, and after a barrier PG_mlocked is read: up to 5.17.
     SetFirst,
-    /// The same without the barrier: a mutant.
-    SetFirstNoBarrier,
-    /// PG_mlocked is read first: a mutant.
-    ReadMlockedFirst,
     /// Last, by `folio_batch_move_lru()`; PG_mlocked changes under `lru_lock`: since 5.18.
     SetLast,
 }
@@ -118,8 +85,6 @@ pub enum LruClaim {
     /// LRU flag", 6.12 to 6.16. Its caller has a reference, so that the folio is not freed
     /// meanwhile.
     AtAddBeforeGet,
-    /// Nobody: a mutant.
-    Nobody,
 }
 
 /// What `deactivate_file_folio()` asks before it adds a folio to its batch.
@@ -140,29 +105,6 @@ pub enum BhLruDrain {
     EveryDrain,
     /// Only the work item of `lru_add_drain_all()`: since 5.15 (243418e3925d).
     WorkItem,
-}
-
-/// How `__lru_add_drain_all()` uses its generation counter. All but the first and the last are
-/// mutants.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DrainGeneration {
-    /// As it is since 5.10 (6446a5131e24).
-    AsWritten,
-    /// Raised after the loop over the CPUs.
-    BumpAfterLoop,
-    /// Read after the mutex was taken.
-    ReadUnderMutex,
-    /// 5.5 to 5.9 (eef1a429f234): a seqcount latch, with write barriers only.
-    Latch,
-}
-
-/// How `lru_cache_disable()` drains.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DisableDrain {
-    /// `__lru_add_drain_all(true)`: does not leave the work to somebody else.
-    Forced,
-    /// `__lru_add_drain_all(false)`, as `lru_add_drain_all()` does: a mutant.
-    MayExitEarly,
 }
 
 /// Which CPUs get a work item when the drain is forced.
@@ -187,13 +129,4 @@ pub enum RemoteLook {
     CountsMarked,
     /// The bh_lrus, too: ours.
     AllMarked,
-}
-
-/// How the drain of the rotate batch keeps interrupts out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RotateDrain {
-    /// With interrupts off.
-    IrqsOff,
-    /// With interrupts on: a mutant.
-    IrqsOn,
 }

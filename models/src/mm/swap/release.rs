@@ -7,7 +7,6 @@ use selvedge_kernel::{
 };
 
 use crate::kernel::{NOT_LINKED, PG_LRU};
-use crate::mm::swap::SwapFault;
 use crate::{Folio, Kernel};
 
 /// `folio_get()`: orders nothing. `holder` has the reference now.
@@ -53,15 +52,10 @@ pub fn folio_put_refs(k: &Kernel, folio: &Folio, nr: i64, holder: Name) {
 pub fn __folio_put(k: &Kernel, folio: &Folio) {
     let _in = enter("__page_cache_release");
     if test_bit(PG_LRU, &folio.flags) {
-        let locks = k.tree.swap.fault != SwapFault::FreeWithoutLruLock;
-        if locks {
-            spin_lock_irqsave(&k.cpus, &k.lru_lock);
-        }
+        spin_lock_irqsave(&k.cpus, &k.lru_lock);
         lruvec_del_folio(k, folio);
         __clear_bit(PG_LRU, &folio.flags);
-        if locks {
-            spin_unlock_irqrestore(&k.cpus, &k.lru_lock);
-        }
+        spin_unlock_irqrestore(&k.cpus, &k.lru_lock);
     }
     WRITE_ONCE(&folio.freed, 1);
     reached("a folio was freed");
