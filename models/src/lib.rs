@@ -53,6 +53,7 @@ pub mod functions;
 mod kernel;
 mod mutants {
     //! Faults of ours, as functions that a tree names in place of the kernel's.
+    pub mod buffer;
     pub mod lru;
     pub mod movable;
 }

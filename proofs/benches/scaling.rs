@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use selvedge_explore::{Bounds, Engine, explore};
 use selvedge_kernel::join;
-use selvedge_models::fs::buffer::bh_lru_install;
 use selvedge_models::trees::V6_1;
 use selvedge_models::{Kernel, Sizes};
 use selvedge_monitors::standard;
@@ -31,7 +30,11 @@ fn line(cpus: usize, engine: Engine) {
     let body = Arc::new(move || {
         let k = Kernel::new(&V6_1, sizes);
         let mut tasks: Vec<usize> = (0..cpus)
-            .map(|cpu| k.task(cpu, "installer", move |k| bh_lru_install(k, &k.buffer_heads[cpu])))
+            .map(|cpu| {
+                k.task(cpu, "installer", move |k| {
+                    (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[cpu])
+                })
+            })
             .collect();
         tasks.push(k.task(cpus, "migrator", |k| (k.tree.swap.lru_cache_disable)(k)));
         tasks.into_iter().for_each(join);

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, TestRunner};
 use selvedge_explore::{Bounds, Engine, Verdict, explore};
 use selvedge_kernel::{Name, Rule, fail, join};
-use selvedge_models::fs::buffer::{bh_lru_install, invalidate_bh_lrus, lookup_bh_lru, put_bh};
+use selvedge_models::fs::buffer::{invalidate_bh_lrus, lookup_bh_lru, put_bh};
 use selvedge_models::mm::mlock::{Mlock, mlock_folio, mlock_new_folio, munlock_folio};
 use selvedge_models::mm::swap::{
     deactivate_file_folio, folio_activate, folio_add_lru, folio_deactivate, folio_mark_lazyfree,
@@ -81,7 +81,7 @@ fn execute(k: &Kernel, call: Call) {
     let isolation = Name::new("isolation").on(selvedge_kernel::smp_processor_id());
     let bh = &k.buffer_heads[0];
     match call {
-        Call::Install => bh_lru_install(k, bh),
+        Call::Install => (k.tree.buffer.bh_lru_install)(k, bh),
         Call::Lookup => {
             let user = Name::new("finder");
             if let Some(found) = lookup_bh_lru(k, bh, user) {

@@ -7,29 +7,32 @@
 //! Source: fs/buffer.c of 5.11, 5.14, 5.17, 6.1.
 
 use selvedge_kernel::{
-    Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, atomic_read, booked, clear_bit,
-    clear_bit_unlock, data_race, enter, irqs_disabled, kernel_assert, local_irq_disable,
-    local_irq_enable, might_sleep, on_each_cpu_cond, plain_read, plain_write, preempt_disable,
-    preempt_enable, reached, set_bit, smp_mb__after_atomic, smp_mb__before_atomic,
-    smp_processor_id, spin_lock, spin_unlock, test_and_clear_bit, test_and_set_bit_lock, test_bit,
-    test_bit_acquire, unbooked,
+    Cpus, Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, atomic_read, booked, clear_bit,
+    clear_bit_unlock, data_race, enter, irqs_disabled, kernel_assert, might_sleep,
+    on_each_cpu_cond, plain_read, plain_write, preempt_disable, preempt_enable, reached, set_bit,
+    smp_mb__after_atomic, smp_mb__before_atomic, smp_processor_id, spin_lock, spin_unlock,
+    test_and_clear_bit, test_and_set_bit_lock, test_bit, test_bit_acquire, unbooked,
 };
 
 use crate::kernel::{BH_DIRTY, BH_LOCK, BH_MIGRATE, BH_UPTODATE, PG_PRIVATE, PRIVATE_DATA};
 use crate::mm::filemap::{filemap_get_entry, folio_lock, folio_unlock};
 use crate::mm::swap::{RemoteLook, folio_mark_accessed, folio_put};
 use crate::sched::wait_bit::{wait_on_bit_lock, wait_on_bit_lock_timeout, wake_up_bit};
-use crate::{BufferHead, Folio, Kernel};
+use crate::{BufferHead, Folio, Func, Kernel};
 
 decisions! {
     /// What differs between trees.
     pub struct Buffer of "fs/buffer.c", set by BufferChange {
         /// Where `bh_lru_install()` asks whether caching is disabled.
         install_check: InstallCheck,
-        /// What `bh_lru_lock()` keeps out.
-        lru_lock: BhLruLock,
-        /// Whether a slot of a bh_lru owns a reference.
-        slot_reference: SlotReference,
+        /// `bh_lru_lock()`: on SMP it keeps out the IPI of `invalidate_bh_lrus()` too.
+        bh_lru_lock: Func<fn(&Cpus)>,
+        /// `bh_lru_unlock()`
+        bh_lru_unlock: Func<fn(&Cpus)>,
+        /// `bh_lru_install()`
+        bh_lru_install: Func<fn(&Kernel, &BufferHead)>,
+        /// `__invalidate_bh_lrus()`
+        __invalidate_bh_lrus: Func<fn(&Kernel)>,
         /// What `__buffer_migrate_folio()` holds while it moves the ring.
         ring_move: RingMove,
         /// What `__find_get_block_slow()` holds while it walks the ring.
@@ -65,24 +68,6 @@ pub enum Finder {
     Atomic,
     /// It may: its number among the sleepers. (`__find_get_block_nonatomic()`, where there is one.)
     MaySleep(usize),
-}
-
-/// What `bh_lru_lock()` keeps out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BhLruLock {
-    /// Interrupts, so the IPI of `invalidate_bh_lrus()` too.
-    IrqsOff,
-    /// Other tasks only: a mutant on SMP.
-    PreemptOff,
-}
-
-/// Whether a slot of a bh_lru owns a reference.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SlotReference {
-    /// Yes.
-    Counted,
-    /// No: a mutant.
-    Uncounted,
 }
 
 /// The place of the check in `bh_lru_install()`.
@@ -122,24 +107,18 @@ pub fn brelse(bh: Option<&BufferHead>, holder: Name) {
     put_bh(bh, holder);
 }
 
-/// `bh_lru_lock()` on SMP.
-fn bh_lru_lock(k: &Kernel) {
-    match k.tree.buffer.lru_lock {
-        BhLruLock::IrqsOff => local_irq_disable(&k.cpus),
-        BhLruLock::PreemptOff => preempt_disable(&k.cpus),
-    }
+/// `bh_lru_lock()`
+pub(crate) fn bh_lru_lock(k: &Kernel) {
+    (k.tree.buffer.bh_lru_lock)(&k.cpus);
 }
 
-/// `bh_lru_unlock()` on SMP.
-fn bh_lru_unlock(k: &Kernel) {
-    match k.tree.buffer.lru_lock {
-        BhLruLock::IrqsOff => local_irq_enable(&k.cpus),
-        BhLruLock::PreemptOff => preempt_enable(&k.cpus),
-    }
+/// `bh_lru_unlock()`
+pub(crate) fn bh_lru_unlock(k: &Kernel) {
+    (k.tree.buffer.bh_lru_unlock)(&k.cpus);
 }
 
 /// `check_irqs_on()`.
-fn check_irqs_on(k: &Kernel) {
+pub(crate) fn check_irqs_on(k: &Kernel) {
     kernel_assert(!irqs_disabled(&k.cpus), "BUG_ON(irqs_disabled()) in check_irqs_on()");
 }
 
@@ -171,19 +150,10 @@ pub fn bh_lru_install(k: &Kernel, bh: &BufferHead) {
         }
     }
     // The slot holds the bh for a moment without a reference of its own; interrupts are off.
-    if k.tree.buffer.slot_reference == SlotReference::Counted {
-        get_bh(bh, bh_lru_holder(cpu));
-    }
+    get_bh(bh, bh_lru_holder(cpu));
     reached("a bh was installed");
     bh_lru_unlock(k);
-    release_slot(k, evictee, cpu);
-}
-
-/// `brelse()` of what a slot held.
-fn release_slot(k: &Kernel, pointer: u64, cpu: usize) {
-    if k.tree.buffer.slot_reference == SlotReference::Counted {
-        brelse(pointee(k, pointer), bh_lru_holder(cpu));
-    }
+    brelse(pointee(k, evictee), bh_lru_holder(cpu));
 }
 
 /// `lookup_bh_lru()`: on a hit the bh moves to the front and the caller gets a reference.
@@ -213,9 +183,9 @@ pub fn lookup_bh_lru<'a>(k: &'a Kernel, wanted: &BufferHead, user: Name) -> Opti
 }
 
 /// `__invalidate_bh_lrus()`: drops every entry of this CPU's bh_lru.
-fn __invalidate_bh_lrus(k: &Kernel) {
+pub fn __invalidate_bh_lrus(k: &Kernel) {
     for slot in k.bh_lrus.this() {
-        release_slot(k, plain_read(slot), smp_processor_id());
+        brelse(pointee(k, plain_read(slot)), bh_lru_holder(smp_processor_id()));
         plain_write(slot, 0);
     }
 }
@@ -224,7 +194,7 @@ fn __invalidate_bh_lrus(k: &Kernel) {
 fn invalidate_bh_lru(k: &Kernel) {
     let _in = enter("invalidate_bh_lru");
     preempt_disable(&k.cpus);
-    __invalidate_bh_lrus(k);
+    (k.tree.buffer.__invalidate_bh_lrus)(k);
     preempt_enable(&k.cpus);
 }
 
@@ -249,7 +219,7 @@ pub fn invalidate_bh_lrus(k: &Kernel) {
 pub fn invalidate_bh_lrus_cpu(k: &Kernel) {
     let _in = enter("invalidate_bh_lrus_cpu");
     bh_lru_lock(k);
-    __invalidate_bh_lrus(k);
+    (k.tree.buffer.__invalidate_bh_lrus)(k);
     bh_lru_unlock(k);
 }
 
@@ -329,7 +299,7 @@ pub fn __find_get_block<'a>(
     }
     let found = __find_get_block_slow(k, wanted, user, finder);
     if found {
-        bh_lru_install(k, wanted);
+        (k.tree.buffer.bh_lru_install)(k, wanted);
     }
     found.then_some(wanted)
 }
@@ -417,7 +387,7 @@ fn buffer_busy(bh: &BufferHead) -> bool {
         || test_bit(BH_LOCK, &bh.b_state)
 }
 
-fn pointer_to(bh: &BufferHead) -> u64 {
+pub(crate) fn pointer_to(bh: &BufferHead) -> u64 {
     bh.index as u64 + 1
 }
 

@@ -1,6 +1,7 @@
 //! The trees. A user's own patch is one more file here, named in [`ALL`].
 
 mod batches;
+mod buffer_mutants;
 mod folio_lock;
 mod lru_batch_flag;
 mod lru_mutants;
@@ -15,6 +16,7 @@ mod settings;
 mod swap_mutants;
 
 pub use batches::*;
+pub use buffer_mutants::*;
 pub use folio_lock::*;
 pub use lru_batch_flag::*;
 pub use lru_mutants::*;

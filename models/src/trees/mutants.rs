@@ -3,46 +3,13 @@
 use selvedge_kernel::edits::{Edit, Site};
 
 use crate::Tree;
-use crate::fs::buffer::{BhLruLock, Buffer, InstallCheck, RingMove, SlotReference};
 use crate::mm::filemap::{Filemap, FolioLockFault};
-use crate::trees::{V5_18, V6_1};
-
-/// 5.18 without c0226eb8bde8.
-pub static V5_18_CHECK_OUTSIDE: Tree = Tree {
-    name: "v5.18-check-outside",
-    about: "5.18 with c0226eb8bde8 reverted: the check before bh_lru_lock()",
-    buffer: Buffer { install_check: InstallCheck::BeforeLock, ..V5_18.buffer },
-    ..V5_18.faulty()
-};
+use crate::trees::V6_1;
 
 /// 6.1 with these steps changed.
 const fn steps(name: &'static str, about: &'static str, edits: &'static [Edit]) -> Tree {
     Tree { name, about, edits, ..V6_1.faulty() }
 }
-
-/// kernel-lru C1.
-pub static C1_PREEMPT_OFF_ONLY: Tree = Tree {
-    name: "v6.1-bh-lru-preempt-only",
-    about: "6.1 with bh_lru_lock() leaving interrupts on",
-    buffer: Buffer { lru_lock: BhLruLock::PreemptOff, ..V6_1.buffer },
-    ..V6_1.faulty()
-};
-
-/// kernel-lru C2.
-pub static C2_SLOT_WITHOUT_REFERENCE: Tree = Tree {
-    name: "v6.1-bh-lru-without-references",
-    about: "6.1 with slots of a bh_lru owning no reference",
-    buffer: Buffer { slot_reference: SlotReference::Uncounted, ..V6_1.buffer },
-    ..V6_1.faulty()
-};
-
-/// kernel-lru C3.
-pub static C3_MOVE_UNLOCKED: Tree = Tree {
-    name: "v6.1-move-without-private-lock",
-    about: "6.1 with i_private_lock dropped before the buffer ring is moved",
-    buffer: Buffer { ring_move: RingMove::Unlocked, ..V6_1.buffer },
-    ..V6_1.faulty()
-};
 
 const fn folio_lock(name: &'static str, about: &'static str, fault: FolioLockFault) -> Tree {
     Tree { name, about, filemap: Filemap { fault, ..V6_1.filemap }, ..V6_1.faulty() }
@@ -95,11 +62,4 @@ pub static A5_NO_BARRIER_AFTER_STATE: Tree = folio_lock(
     "v6.1-no-mb-after-state",
     "6.1 with __set_current_state() in place of set_current_state()",
     FolioLockFault::NoBarrierAfterState,
-);
-
-/// `unlock_buffer()` without its `smp_mb__after_atomic()`.
-pub static UNLOCK_BUFFER_NO_BARRIER: Tree = steps(
-    "v6.1-unlock-buffer-no-mb",
-    "6.1 with the smp_mb__after_atomic() of unlock_buffer() dropped",
-    &[Edit::drop(Site::of("smp_mb__after_atomic").within("unlock_buffer"))],
 );

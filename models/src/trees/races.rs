@@ -1,6 +1,5 @@
-//! Reads of other CPUs' caches that say that they race, and what they must not hide.
+//! Reads of other CPUs' caches that say that they race.
 
-use crate::fs::buffer::{BhLruLock, Buffer};
 use crate::mm::swap::RemoteLook;
 use crate::trees::V6_17;
 use crate::{Commit, Tree};
@@ -27,12 +26,4 @@ pub static ANNOTATE_ALL: Tree = Tree {
     name: "annotate-has-bh-in-lru-too",
     about: "the same, and data_race() in has_bh_in_lru()",
     ..ANNOTATE_V2.patched(&[&BH_LRUS])
-};
-
-/// What turning interrupts off is there for.
-pub static ANNOTATED_PREEMPT_OFF_ONLY: Tree = Tree {
-    name: "annotated-and-preempt-only",
-    about: "the same with bh_lru_lock() leaving interrupts on",
-    buffer: Buffer { lru_lock: BhLruLock::PreemptOff, ..ANNOTATE_ALL.buffer },
-    ..ANNOTATE_ALL.faulty()
 };

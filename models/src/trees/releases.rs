@@ -1,9 +1,13 @@
 //! Releases, folded from [`crate::commits`]. One more is an entry of the table here, and a line in
 //! `ALL`.
 
+use selvedge_kernel::{local_irq_disable, local_irq_enable};
+
 use crate::commits::COMMITS;
 use crate::drivers::minimal;
-use crate::fs::buffer::{BhLruLock, Buffer, FindBlock, InstallCheck, RingMove, SlotReference};
+use crate::fs::buffer::{
+    __invalidate_bh_lrus, Buffer, FindBlock, InstallCheck, RingMove, bh_lru_install,
+};
 use crate::mm::compaction::Compaction;
 use crate::mm::filemap::{EndWriteback, Filemap, FolioLockFault, GivingUp, Lookup, PageWait};
 use crate::mm::gup::{Gup, LongtermDrain};
@@ -39,8 +43,10 @@ pub(crate) const OLDEST: Tree = Tree {
     pending_name: "migrate_pending_count",
     buffer: Buffer {
         install_check: InstallCheck::Never,
-        lru_lock: BhLruLock::IrqsOff,
-        slot_reference: SlotReference::Counted,
+        bh_lru_lock: func!(local_irq_disable),
+        bh_lru_unlock: func!(local_irq_enable),
+        bh_lru_install: func!(bh_lru_install),
+        __invalidate_bh_lrus: func!(__invalidate_bh_lrus),
         ring_move: RingMove::UnderPrivateLock,
         find: FindBlock::PrivateLock,
     },

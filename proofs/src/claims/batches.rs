@@ -3,7 +3,7 @@
 
 use selvedge_kernel::{Name, READ_ONCE, fail, fail_about, join, plain_write, set_bit};
 use selvedge_models::fs::buffer::{
-    __find_get_block, Finder, bh_lru_install, brelse, put_bh, trylock_buffer, unlock_buffer,
+    __find_get_block, Finder, brelse, put_bh, trylock_buffer, unlock_buffer,
 };
 use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::mm::memory::{do_swap_page, user_store};
@@ -286,7 +286,7 @@ static ONLY_THE_LRU: Scenario = scenario(
     BLOCK_DEVICE,
     |k| {
         join(k.task(1, "setup", |k| {
-            bh_lru_install(k, &k.buffer_heads[0]);
+            (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[0]);
             brelse(Some(&k.buffer_heads[0]), USER);
         }));
         join(migrate(k, Mode::SyncLight, &[0]));

@@ -3,8 +3,8 @@
 
 use selvedge_kernel::{Name, READ_ONCE, atomic_read, fail_about, plain_read, plain_write};
 use selvedge_models::fs::buffer::{
-    __find_get_block, Finder, bh_lru_install, brelse, invalidate_bh_lrus, lock_buffer,
-    lookup_bh_lru, put_bh, try_to_free_buffers, unlock_buffer,
+    __find_get_block, Finder, brelse, invalidate_bh_lrus, lock_buffer, lookup_bh_lru, put_bh,
+    try_to_free_buffers, unlock_buffer,
 };
 use selvedge_models::mm::filemap::folio_trylock;
 use selvedge_models::mm::migrate::{Aops, ISOLATION, Migrator, buffer_migrate_folio_norefs};
@@ -30,7 +30,7 @@ static INSTALL_VS_INVALIDATE: Scenario = Scenario {
     about: "CPU0 installs a bh that it holds; CPU1 invalidates all bh_lrus, by an IPI to CPU0 at \
             any step.",
     tasks: &[
-        cpu(0, "installer", |k| bh_lru_install(k, &k.buffer_heads[0])),
+        cpu(0, "installer", |k| (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[0])),
         cpu(1, "invalidator", |k| invalidate_bh_lrus(k)),
     ],
     ..Scenario::EMPTY
@@ -38,7 +38,7 @@ static INSTALL_VS_INVALIDATE: Scenario = Scenario {
 
 /// Puts bh0 in CPU0's bh_lru as its only holder.
 const ONLY_THE_LRU_HOLDS_IT: &[Task] = &[cpu(0, "setup", |k| {
-    bh_lru_install(k, &k.buffer_heads[0]);
+    (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[0]);
     brelse(Some(&k.buffer_heads[0]), USER);
 })];
 

@@ -2,7 +2,6 @@
 //! replaced it, keep buffer heads and folios out of per-CPU caches?
 
 use selvedge_kernel::reached;
-use selvedge_models::fs::buffer::bh_lru_install;
 use selvedge_models::mm::swap::folio_add_lru;
 use selvedge_models::trees::*;
 
@@ -25,7 +24,7 @@ pub(super) fn disable_and_enable(k: &Run) {
 }
 
 fn install(k: &Run) {
-    bh_lru_install(k, &k.buffer_heads[0]);
+    (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[0]);
 }
 
 fn add(k: &Run) {

@@ -11,7 +11,7 @@
 
 use selvedge_kernel::reached;
 use selvedge_models::Sizes;
-use selvedge_models::fs::buffer::{bh_lru_install, invalidate_bh_lrus};
+use selvedge_models::fs::buffer::invalidate_bh_lrus;
 use selvedge_models::mm::mlock::{mlock_folio, munlock_folio};
 use selvedge_models::mm::swap::{
     folio_activate, folio_add_lru, folio_rotate_reclaimable, lru_add_drain, lru_add_drain_all,
@@ -76,7 +76,7 @@ static MUNLOCK_VS_DRAIN_ALL: Scenario = Scenario {
 };
 
 fn install_each(k: &Run) {
-    k.buffer_heads.iter().for_each(|bh| bh_lru_install(k, bh));
+    k.buffer_heads.iter().for_each(|bh| (k.tree.buffer.bh_lru_install)(k, bh));
 }
 
 static INSTALL_VS_DRAIN_ALL: Scenario = Scenario {
