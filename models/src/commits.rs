@@ -10,8 +10,8 @@ use crate::mm::gup::{GUP_PIN_COUNTING_BIAS, LongtermDrain};
 use crate::mm::memory::EntryWait;
 use crate::mm::memory_hotplug::FailedRemoval;
 use crate::mm::migrate::{
-    BufferLock, CopyOrder, DrainAfterMove, ExpectedRefs, NoteIn, Pages, SplitLock, SrcLock,
-    TlbFlush, Writeout,
+    __folio_migrate_mapping, __migrate_folio, BufferLock, DrainAfterMove, ExpectedRefs, NoteIn,
+    Pages, SplitLock, SrcLock, TlbFlush, Writeout,
 };
 use crate::mm::mlock::Mlock;
 use crate::mm::movable;
@@ -329,7 +329,10 @@ pub static COMMITS: &[Commit] = &[
         "060913999d7a",
         "mm: migrate: support poisoned recover from migrate folio",
         "6.11",
-        &[set!(migrate.copy = CopyOrder::CopyThenFreeze)],
+        &[
+            set!(migrate.filemap_migrate_folio = func!(__migrate_folio)),
+            set!(migrate.folio_migrate_mapping = func!(__folio_migrate_mapping)),
+        ],
     ),
     merged(
         "33dfe9204f29",

@@ -55,6 +55,7 @@ mod mutants {
     //! Faults of ours, as functions that a tree names in place of the kernel's.
     pub mod buffer;
     pub mod lru;
+    pub mod migrate;
     pub mod movable;
 }
 mod tree;

@@ -3,14 +3,14 @@
 //! Kept: everything under the page-table lock; the reference of an entry; migration entries, and
 //! the wait for one without a reference.
 //! Left out: all but one process; large folios; the walk itself (user page n is page n of the file).
-//! Source: mm/rmap.c `try_to_migrate_one()`, mm/migrate.c `remove_migration_pte()`, 6.12.117.
+//! Source: mm/rmap.c `try_to_migrate_one()`, `try_to_unmap_flush()`, mm/migrate.c `remove_migration_pte()`, 6.12.117.
 
 use selvedge_kernel::{
     Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, enter, reached, spin_lock, spin_unlock,
 };
 
 use crate::mm::memory::flush_tlb;
-use crate::mm::migrate::{MigrateFault, TlbFlush};
+use crate::mm::migrate::TlbFlush;
 use crate::mm::swap::{folio_get, folio_put};
 use crate::{Folio, Kernel};
 
@@ -37,12 +37,17 @@ pub fn try_to_migrate(k: &Kernel, src: &Folio) {
             flush_tlb(k);
         }
         atomic_dec(&src.mapcount);
-        if k.tree.migrate.fault != MigrateFault::NoPutOfUnmapped {
-            folio_put(k, src, PAGE_TABLE);
-        }
+        folio_put(k, src, PAGE_TABLE);
         reached("a folio was unmapped for migration");
     }
     spin_unlock(&k.cpus, &k.ptl);
+}
+
+/// `try_to_unmap_flush()`: what `try_to_migrate()` has put off.
+pub fn try_to_unmap_flush(k: &Kernel) {
+    if k.tree.migrate.flush == TlbFlush::BeforeCopy {
+        flush_tlb(k);
+    }
 }
 
 /// `remove_migration_ptes(old, new)`: each migration entry of the old folio becomes an entry of the

@@ -14,12 +14,13 @@ use crate::mm::gup::{Gup, LongtermDrain};
 use crate::mm::memory::EntryWait;
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{
-    BatchedWriteback, BufferLock, CopyOrder, DrainAfterMove, ExpectedRefs, Migrate, MigrateFault,
-    NoteIn, Pages, SplitLock, SrcLock, TlbFlush, Writeout, migrate_prep, never_pending,
-    no_migrate_finish,
+    __unmap_and_move, BatchedWriteback, BufferLock, DrainAfterMove, ExpectedRefs, Migrate, NoteIn,
+    Pages, SplitLock, SrcLock, TlbFlush, Writeout, filemap_migrate_folio, folio_migrate_mapping,
+    migrate_prep, never_pending, no_migrate_finish,
 };
 use crate::mm::mlock::Mlock;
 use crate::mm::movable::{self, Movable};
+use crate::mm::rmap::try_to_unmap_flush;
 use crate::mm::swap::{
     BhLruDrain, DeactivateFile, ForcedDrain, LruAdd, LruClaim, RemoteLook, Swap,
     folio_batch_move_lru, folio_may_be_lru_cached, lru_add_drain_all_by_latch,
@@ -70,10 +71,12 @@ pub(crate) const OLDEST: Tree = Tree {
     migrate: Migrate {
         pages: Pages::OneByOne,
         expected: ExpectedRefs::WithoutMapcount,
-        copy: CopyOrder::FreezeThenCopy,
+        filemap_migrate_folio: func!(filemap_migrate_folio),
+        folio_migrate_mapping: func!(folio_migrate_mapping),
         src_lock: SrcLock::WaitIfForced,
         memalloc_waits: false,
         flush: TlbFlush::AtUnmap,
+        try_to_unmap_flush: func!(try_to_unmap_flush),
         entry_wait: EntryWait::TakesReference,
         note: NoteIn::Private,
         buffer_lock: BufferLock::Wait,
@@ -81,7 +84,7 @@ pub(crate) const OLDEST: Tree = Tree {
         drain: DrainAfterMove::IfMapped,
         split_lock: SplitLock::Waits,
         writeout: Writeout::Writes,
-        fault: MigrateFault::None,
+        __unmap_and_move: func!(__unmap_and_move),
     },
     compaction: Compaction::RELEASED,
     // 4.2: the oldest of movable pages.

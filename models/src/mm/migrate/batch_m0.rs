@@ -15,7 +15,7 @@ use crate::mm::migrate::unmap::{
     Prepared, Target, migrate_folio_lock, migrate_folio_prepare, migrate_folio_unmap_ptes,
     try_split_folio, wait_for_writeback,
 };
-use crate::mm::migrate::{Errno, MigrateFault, Migrator};
+use crate::mm::migrate::{Errno, Migrator};
 use crate::mm::rmap::remove_migration_ptes;
 use crate::mm::swap::{folio_add_lru, folio_put};
 use crate::{Folio, Kernel};
@@ -72,7 +72,7 @@ fn unmap_and_move(k: &Kernel, src: &Folio, who: Migrator, force: bool) -> Result
         Prepared::Freed => return Ok(()),
         Prepared::Target(dst) => dst,
     };
-    let moved = __unmap_and_move(k, src, dst, who, force);
+    let moved = (k.tree.migrate.__unmap_and_move)(k, src, dst, who, force);
     folio_put(k, dst, MIGRATION_TARGET);
     if moved.is_ok() {
         migrate_folio_done(k, src);
@@ -81,7 +81,7 @@ fn unmap_and_move(k: &Kernel, src: &Folio, who: Migrator, force: bool) -> Result
 }
 
 /// `__unmap_and_move()`: both folios are unlocked again when it returns.
-fn __unmap_and_move(
+pub fn __unmap_and_move(
     k: &Kernel,
     src: &Folio,
     dst: &Folio,
@@ -101,14 +101,10 @@ fn __unmap_and_move(
         folio_add_lru(k, dst);
         drain_after_move(k, src, was_mapped);
     }
-    let late = k.tree.migrate.fault == MigrateFault::RestoreAfterUnlock;
-    if was_mapped && !late {
+    if was_mapped {
         remove_migration_ptes(k, src, now);
     }
     folio_unlock(k, dst);
     folio_unlock(k, src);
-    if was_mapped && late {
-        remove_migration_ptes(k, src, now);
-    }
     moved
 }

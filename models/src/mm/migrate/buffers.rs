@@ -18,7 +18,7 @@ use crate::fs::buffer::{
     unlock_buffer,
 };
 use crate::kernel::{BH_MIGRATE, BH_UPTODATE};
-use crate::mm::migrate::mapping::{filemap_migrate_folio, folio_expected_ref_count};
+use crate::mm::migrate::mapping::folio_expected_ref_count;
 use crate::mm::migrate::{Errno, Migrator, Mode};
 use crate::{BufferHead, Folio, Kernel};
 
@@ -143,7 +143,7 @@ fn move_ring(k: &Kernel, dst: &Folio, src: &Folio, ring: &[BufferHead]) -> Resul
         // A user who comes now works on a buffer of the old folio.
         WRITE_ONCE(&bh.moving, 1);
     }
-    let moved = filemap_migrate_folio(k, dst, src);
+    let moved = (k.tree.migrate.filemap_migrate_folio)(k, dst, src);
     for bh in ring {
         if moved.is_ok() {
             // folio_set_bh()

@@ -18,8 +18,7 @@ use crate::kernel::{
     PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_PRIVATE, PG_UNEVICTABLE, PG_UPTODATE, PG_WRITEBACK,
     PRIVATE_DATA,
 };
-use crate::mm::memory::flush_tlb;
-use crate::mm::migrate::{CopyOrder, Errno, ExpectedRefs, MigrateFault, NoteIn, TlbFlush};
+use crate::mm::migrate::{Errno, ExpectedRefs, NoteIn};
 use crate::mm::swap::{folio_get, folio_put, folio_ref_add};
 use crate::{Folio, Kernel};
 
@@ -28,9 +27,7 @@ use crate::{Folio, Kernel};
 pub fn folio_expected_ref_count(k: &Kernel, folio: &Folio) -> i64 {
     let _in = enter("folio_expected_ref_count");
     let mut of_page_cache = i64::from(plain_read(&folio.mapping) != 0);
-    let counts_private =
-        k.sizes.has_private() && k.tree.migrate.fault != MigrateFault::PrivateNotCounted;
-    if counts_private {
+    if k.sizes.has_private() {
         of_page_cache += i64::from(test_bit(PG_PRIVATE, &folio.flags));
     }
     match k.tree.migrate.expected {
@@ -40,81 +37,87 @@ pub fn folio_expected_ref_count(k: &Kernel, folio: &Folio) -> i64 {
 }
 
 /// `folio_ref_freeze()`: from the expected count to 0. Full barrier if it happens, nothing if not.
-fn folio_ref_freeze(folio: &Folio, count: i64) -> bool {
+pub(crate) fn folio_ref_freeze(folio: &Folio, count: i64) -> bool {
     atomic_cmpxchg(&folio.refcount, count, 0) == count
 }
 
 /// `folio_ref_unfreeze()`: a release store. Nobody can change a frozen count.
-fn folio_ref_unfreeze(k: &Kernel, folio: &Folio, count: i64) {
-    match k.tree.migrate.fault {
-        MigrateFault::UnfreezeRelaxed => atomic_set(&folio.refcount, count),
-        _ => atomic_set_release(&folio.refcount, count),
-    }
+pub(crate) fn folio_ref_unfreeze(folio: &Folio, count: i64) {
+    atomic_set_release(&folio.refcount, count);
 }
 
-/// `folio_migrate_mapping()`: both folios are locked, the source is isolated and unmapped.
-fn folio_migrate_mapping(k: &Kernel, dst: &Folio, src: &Folio, expected: i64) -> Result<(), Errno> {
+/// `folio_migrate_mapping()` until 6.10: both folios are locked, the source is isolated and
+/// unmapped.
+pub fn folio_migrate_mapping(
+    k: &Kernel,
+    dst: &Folio,
+    src: &Folio,
+    expected: i64,
+) -> Result<(), Errno> {
     let _in = enter("folio_migrate_mapping");
     if plain_read(&src.mapping) == 0 {
-        // Anonymous: nobody can look it up, so that nothing needs to be frozen. `__migrate_folio()`
-        // has compared the count before the copy, and does not turn back.
-        let is_compared = k.tree.migrate.copy == CopyOrder::CopyThenFreeze;
-        if !is_compared && atomic_read(&src.refcount) != expected {
+        // Anonymous: nobody can look it up, so that nothing needs to be frozen.
+        if atomic_read(&src.refcount) != expected {
             reached(FREEZE_FAILED);
             return Err(Errno::Again);
         }
         return Ok(());
     }
-    let fault = k.tree.migrate.fault;
-    let locks = fault != MigrateFault::NoPagesLock;
-    if locks {
-        spin_lock_irq(&k.cpus, &k.i_pages_lock);
-    }
-    let may_go_on = match fault {
-        MigrateFault::CountWithoutFreeze => atomic_read(&src.refcount) == expected,
-        _ => folio_ref_freeze(src, expected),
-    };
-    if !may_go_on {
+    spin_lock_irq(&k.cpus, &k.i_pages_lock);
+    if !folio_ref_freeze(src, expected) {
         reached(FREEZE_FAILED);
-        if locks {
-            spin_unlock_irq(&k.cpus, &k.i_pages_lock);
-        }
+        spin_unlock_irq(&k.cpus, &k.i_pages_lock);
         return Err(Errno::Again);
     }
     plain_write(&dst.mapping, plain_read(&src.mapping));
-    if fault != MigrateFault::NoCacheReference {
-        folio_ref_add(dst, 1, PAGE_CACHE);
-    }
-    if fault != MigrateFault::DirtyAfterSlot {
-        move_dirty(k, dst, src);
-    }
+    folio_ref_add(dst, 1, PAGE_CACHE);
+    move_dirty(k, dst, src);
     unbooked(&src.refcount, PAGE_CACHE);
-    if fault == MigrateFault::UnfreezeBeforeSlot {
-        folio_ref_unfreeze(k, src, expected - 1);
-    }
+    // xas_store()
     rcu_assign_pointer(&k.i_pages[src.page_index], dst.index as u64 + 1);
-    match fault {
-        MigrateFault::UnfreezeBeforeSlot => {}
-        MigrateFault::CountWithoutFreeze => {
-            selvedge_kernel::atomic_dec(&src.refcount);
-        }
-        MigrateFault::UnfreezeAll => folio_ref_unfreeze(k, src, expected),
-        _ => folio_ref_unfreeze(k, src, expected - 1),
-    }
-    if locks {
-        spin_unlock_irq(&k.cpus, &k.i_pages_lock);
-    }
-    if fault == MigrateFault::DirtyAfterSlot {
-        move_dirty(k, dst, src);
-    }
-    reached("a folio was replaced in the page cache");
+    folio_ref_unfreeze(src, expected - 1);
+    spin_unlock_irq(&k.cpus, &k.i_pages_lock);
+    reached(REPLACED);
     Ok(())
 }
 
+/// `__folio_migrate_mapping()` since 6.11: `__migrate_folio()` has compared the count of an
+/// anonymous folio before the copy, and does not turn back.
+pub fn __folio_migrate_mapping(
+    k: &Kernel,
+    dst: &Folio,
+    src: &Folio,
+    expected: i64,
+) -> Result<(), Errno> {
+    let _in = enter("__folio_migrate_mapping");
+    if plain_read(&src.mapping) == 0 {
+        return Ok(());
+    }
+    spin_lock_irq(&k.cpus, &k.i_pages_lock);
+    if !folio_ref_freeze(src, expected) {
+        reached(FREEZE_FAILED);
+        spin_unlock_irq(&k.cpus, &k.i_pages_lock);
+        return Err(Errno::Again);
+    }
+    plain_write(&dst.mapping, plain_read(&src.mapping));
+    folio_ref_add(dst, 1, PAGE_CACHE);
+    move_dirty(k, dst, src);
+    unbooked(&src.refcount, PAGE_CACHE);
+    // xas_store()
+    rcu_assign_pointer(&k.i_pages[src.page_index], dst.index as u64 + 1);
+    folio_ref_unfreeze(src, expected - 1);
+    spin_unlock_irq(&k.cpus, &k.i_pages_lock);
+    reached(REPLACED);
+    Ok(())
+}
+
+/// A migration that put the new folio where the old one was.
+pub(crate) const REPLACED: &str = "a folio was replaced in the page cache";
 /// A migration that found more references than it expected.
 pub const FREEZE_FAILED: &str = "a migration met references that it did not expect";
 
-fn move_dirty(k: &Kernel, dst: &Folio, src: &Folio) {
+/// PG_dirty moves while the source is frozen and the new folio not yet visible.
+pub(crate) fn move_dirty(k: &Kernel, dst: &Folio, src: &Folio) {
     if k.sizes.dirty && test_bit(PG_DIRTY, &src.flags) {
         clear_bit(PG_DIRTY, &src.flags);
         set_bit(PG_DIRTY, &dst.flags);
@@ -156,38 +159,43 @@ pub(super) fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), 
             "BUG_ON(folio_test_writeback(src)) in migrate_folio()",
         );
     }
-    filemap_migrate_folio(k, dst, src)
+    (k.tree.migrate.filemap_migrate_folio)(k, dst, src)
 }
 
-/// `filemap_migrate_folio()`, `__migrate_folio()`.
-pub(super) fn filemap_migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
+/// `filemap_migrate_folio()`, `migrate_folio_extra()` until 6.10: the count is frozen and the new
+/// folio put in the page cache, then the contents are copied.
+pub fn filemap_migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
     let expected = folio_expected_ref_count(k, src) + 1;
-    match k.tree.migrate.copy {
-        CopyOrder::FreezeThenCopy => {
-            folio_migrate_mapping(k, dst, src, expected)?;
-            folio_copy(k, dst, src);
-        }
-        CopyOrder::CopyThenFreeze => {
-            if atomic_read(&src.refcount) != expected {
-                reached(FREEZE_FAILED);
-                return Err(Errno::Again);
-            }
-            folio_copy(k, dst, src);
-            folio_migrate_mapping(k, dst, src, expected)?;
-        }
+    (k.tree.migrate.folio_migrate_mapping)(k, dst, src, expected)?;
+    folio_copy(k, dst, src);
+    move_private(k, dst, src);
+    folio_migrate_flags(k, dst, src);
+    Ok(())
+}
+
+/// `filemap_migrate_folio()`, `__migrate_folio()` since 6.11: the copy comes first, after a cheap
+/// look at the count.
+pub fn __migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
+    let expected = folio_expected_ref_count(k, src) + 1;
+    if atomic_read(&src.refcount) != expected {
+        reached(FREEZE_FAILED);
+        return Err(Errno::Again);
     }
-    if k.tree.migrate.flush == TlbFlush::AfterCopy {
-        flush_tlb(k);
-    }
+    folio_copy(k, dst, src);
+    (k.tree.migrate.folio_migrate_mapping)(k, dst, src, expected)?;
+    move_private(k, dst, src);
+    folio_migrate_flags(k, dst, src);
+    Ok(())
+}
+
+/// `folio_attach_private(dst, folio_detach_private(src))`
+fn move_private(k: &Kernel, dst: &Folio, src: &Folio) {
     if k.sizes.has_private() && test_bit(PG_PRIVATE, &src.flags) {
-        // folio_attach_private(dst, folio_detach_private(src))
         clear_bit(PG_PRIVATE, &src.flags);
         folio_put(k, src, PRIVATE_DATA);
         folio_get(dst, PRIVATE_DATA);
         set_bit(PG_PRIVATE, &dst.flags);
     }
-    folio_migrate_flags(k, dst, src);
-    Ok(())
 }
 
 /// `__migrate_folio_record()`: what migration knows of the source, an anon_vma without the tag that

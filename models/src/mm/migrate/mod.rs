@@ -17,6 +17,7 @@
 //! | `mapping.rs`        | `folio_migrate_mapping()`: the references, the freeze, the new folio in the page cache |
 
 use crate::mm::memory::EntryWait;
+use crate::{Folio, Func, Kernel};
 
 mod batch_adjusted;
 mod batch_m0;
@@ -25,12 +26,13 @@ mod batch_m3;
 mod batch_m4;
 mod buffers;
 mod fallback;
-mod mapping;
-mod move_folio;
+pub(crate) mod mapping;
+pub(crate) mod move_folio;
 mod pages;
 mod prep;
-mod unmap;
+pub(crate) mod unmap;
 
+pub use batch_m0::__unmap_and_move;
 pub use batch_m2::WOULD_DEADLOCK;
 pub use buffers::*;
 pub use fallback::WRITTEN_OUT;
@@ -47,14 +49,18 @@ decisions! {
         pages: Pages,
         /// Which references the source is expected to have.
         expected: ExpectedRefs,
-        /// When the contents are copied.
-        copy: CopyOrder,
+        /// `filemap_migrate_folio()`, and what `migrate_folio()` does: when the contents are copied.
+        filemap_migrate_folio: Func<fn(&Kernel, &Folio, &Folio) -> Result<(), Errno>>,
+        /// `folio_migrate_mapping()`; `__folio_migrate_mapping()` since 6.11.
+        folio_migrate_mapping: Func<fn(&Kernel, &Folio, &Folio, i64) -> Result<(), Errno>>,
         /// What `migrate_folio_unmap()` does about a source that somebody else has locked.
         src_lock: SrcLock,
         /// Whether a task in direct reclaim or compaction (PF_MEMALLOC) may wait for a folio lock.
         memalloc_waits: bool,
         /// When stale TLB entries are flushed.
         flush: TlbFlush,
+        /// `try_to_unmap_flush()`
+        try_to_unmap_flush: Func<fn(&Kernel)>,
         /// How a fault on a migration entry waits.
         entry_wait: EntryWait,
         /// Where the new folio keeps what migration knows of the old one meanwhile.
@@ -70,8 +76,9 @@ decisions! {
         split_lock: SplitLock,
         /// Whether migration writes dirty folios of filesystems that cannot migrate them.
         writeout: Writeout,
-        /// Deliberate faults.
-        fault: MigrateFault,
+        /// `__unmap_and_move()`. Only [`Pages::OneByOne`] asks.
+        __unmap_and_move:
+            Func<fn(&Kernel, &Folio, &Folio, Migrator, bool) -> Result<(), Errno>>,
     }
 }
 
@@ -154,8 +161,6 @@ pub enum TlbFlush {
     /// since 6.3; from the first of the patches that mended the batches on, in MIGRATE_ASYNC only.
     /// Modelled in every mode: with one folio the two are a few steps apart.
     BeforeCopy,
-    /// kernel-migrate BM9: after the copy.
-    AfterCopy,
 }
 
 /// Where a new folio keeps, between unmap and move, what migration knows of the old one.
@@ -176,15 +181,6 @@ pub enum ExpectedRefs {
     WithMapcount,
 }
 
-/// When the contents are copied.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CopyOrder {
-    /// The reference count is frozen and the new folio put in the page cache first: up to 6.10.
-    FreezeThenCopy,
-    /// The copy comes first, after a cheap look at the count: since 6.11.
-    CopyThenFreeze,
-}
-
 /// What `migrate_folio_unmap()` does about a source that somebody else has locked, by mode. In
 /// MIGRATE_ASYNC no tree waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -199,34 +195,6 @@ pub enum SrcLock {
     WaitWithTimeout,
     /// MIGRATE_SYNC_LIGHT waits if the folio is uptodate: since 6.5 (4bb6dc79d987).
     WaitIfUptodate,
-}
-
-/// Deliberate faults; `None` in every release.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MigrateFault {
-    /// As it is.
-    None,
-    /// kernel-migrate BM2: the count is compared, not frozen.
-    CountWithoutFreeze,
-    /// kernel-migrate BM3: unfrozen before the new folio is in its slot.
-    UnfreezeBeforeSlot,
-    /// kernel-migrate BM4: unfrozen without release.
-    UnfreezeRelaxed,
-    /// kernel-migrate BM5: unfrozen to the count before: the reference of the page cache stays.
-    UnfreezeAll,
-    /// kernel-migrate BM6: the new folio gets no reference of the page cache.
-    NoCacheReference,
-    /// kernel-migrate BM8: PG_dirty moves after the new folio is in its slot and the lock dropped.
-    DirtyAfterSlot,
-    /// kernel-migrate BM10: page tables are restored after the source is unlocked.
-    RestoreAfterUnlock,
-    /// kernel-migrate BM7: frozen before the lock of the page cache is taken, which is not held
-    /// over the new slot either.
-    NoPagesLock,
-    /// kernel-migrate BM12: the reference of private data is not expected.
-    PrivateNotCounted,
-    /// kernel-migrate BM11: no `folio_put()` for an unmapped page-table entry.
-    NoPutOfUnmapped,
 }
 
 /// `enum migrate_mode`.

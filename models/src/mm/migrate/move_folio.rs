@@ -9,12 +9,11 @@ use selvedge_kernel::{enter, reached, test_bit};
 
 use crate::kernel::PG_MLOCKED;
 use crate::mm::filemap::folio_unlock;
-use crate::mm::memory::flush_tlb;
 use crate::mm::migrate::buffers::{buffer_migrate_folio, buffer_migrate_folio_norefs};
 use crate::mm::migrate::fallback::fallback_migrate_folio;
 use crate::mm::migrate::mapping::{MIGRATION_TARGET, extract, migrate_folio, record};
 use crate::mm::migrate::unmap::{Target, undo_dst, undo_src};
-use crate::mm::migrate::{Aops, DrainAfterMove, Errno, ISOLATION, Migrator, Mode, TlbFlush};
+use crate::mm::migrate::{Aops, DrainAfterMove, Errno, ISOLATION, Migrator, Mode};
 use crate::mm::rmap::remove_migration_ptes;
 use crate::mm::swap::{folio_add_lru, folio_put, lru_add_drain};
 use crate::{Folio, Kernel};
@@ -55,7 +54,7 @@ pub(super) fn move_folios(
     who: impl Fn(usize) -> Migrator,
     ret_folios: &mut Vec<usize>,
 ) {
-    try_to_unmap_flush(k);
+    (k.tree.migrate.try_to_unmap_flush)(k);
     for _ in 0..passes {
         let mut retry = false;
         let mut at = 0;
@@ -85,12 +84,6 @@ pub(super) fn cleanup(k: &Kernel, batch: Batch, ret_folios: &mut Vec<usize>) {
         undo_src(k, &k.folios[index], dst.was_mapped);
         ret_folios.push(index);
         undo_dst(k, target);
-    }
-}
-
-fn try_to_unmap_flush(k: &Kernel) {
-    if k.tree.migrate.flush == TlbFlush::BeforeCopy {
-        flush_tlb(k);
     }
 }
 
@@ -132,7 +125,7 @@ fn migrate_folio_move(
 
 /// The new folio is in the `lru_add` batch of this CPU; an mlock is counted only for a folio that
 /// is on a list.
-pub(super) fn drain_after_move(k: &Kernel, src: &Folio, was_mapped: bool) {
+pub(crate) fn drain_after_move(k: &Kernel, src: &Folio, was_mapped: bool) {
     let drains = match k.tree.migrate.drain {
         DrainAfterMove::IfMapped => was_mapped,
         DrainAfterMove::IfMlocked => k.sizes.mlock && test_bit(PG_MLOCKED, &src.flags),
@@ -149,7 +142,7 @@ pub(super) fn migrate_folio_done(k: &Kernel, src: &Folio) {
 }
 
 /// `move_to_new_folio()`: as the folio's filesystem says.
-pub(super) fn move_to_new_folio(
+pub(crate) fn move_to_new_folio(
     k: &Kernel,
     dst: &Folio,
     src: &Folio,

@@ -39,11 +39,11 @@ pub(super) enum Prepared<'k> {
 
 /// A new folio, with what `__migrate_folio_record()` keeps in it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     /// Its index.
-    pub(super) index: usize,
+    pub(crate) index: usize,
     /// `PAGE_WAS_MAPPED`
-    pub(super) was_mapped: bool,
+    pub(crate) was_mapped: bool,
 }
 
 /// What `migrate_folio_unmap()` came to, if it did not fail.
@@ -100,7 +100,7 @@ fn is_large(k: &Kernel, folio: &Folio) -> bool {
 
 /// The source's lock, where only the mode decides whether to wait for it. `may_wait` is false if
 /// the version does not force it yet.
-pub(super) fn migrate_folio_lock(
+pub(crate) fn migrate_folio_lock(
     k: &Kernel,
     src: &Folio,
     who: Migrator,
@@ -143,7 +143,7 @@ pub(super) fn may_sleep_on_locks(k: &Kernel, who: Migrator) -> Result<(), Errno>
 }
 
 /// The source is locked: if it is under writeback, only MIGRATE_SYNC waits, and only if forced.
-pub(super) fn wait_for_writeback(
+pub(crate) fn wait_for_writeback(
     k: &Kernel,
     src: &Folio,
     who: Migrator,
@@ -173,7 +173,7 @@ pub(super) fn is_under_writeback(k: &Kernel, src: &Folio) -> bool {
 
 /// The last part: locks the target and takes the source out of the page tables. Fails for an
 /// orphan: a truncated folio that still has buffers.
-pub(super) fn migrate_folio_unmap_ptes(
+pub(crate) fn migrate_folio_unmap_ptes(
     k: &Kernel,
     src: &Folio,
     dst: &Folio,
