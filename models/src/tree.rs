@@ -5,7 +5,6 @@ use selvedge_kernel::edits::Edit;
 
 use crate::commits::COMMITS;
 use crate::fs::buffer::{Buffer, BufferChange};
-use crate::mm::compaction::{Compaction, CompactionChange};
 use crate::mm::filemap::{Filemap, FilemapChange};
 use crate::mm::gup::{Gup, GupChange};
 use crate::mm::memory_hotplug::{MemoryHotplug, MemoryHotplugChange};
@@ -71,8 +70,6 @@ kernel_files! {
         gup: Gup, set by GupChange;
         /// mm/migrate.c
         migrate: Migrate, set by MigrateChange;
-        /// mm/compaction.c
-        compaction: Compaction, set by CompactionChange;
         /// mm/filemap.c
         filemap: Filemap, set by FilemapChange;
         /// mm/memory_hotplug.c

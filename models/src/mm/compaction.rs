@@ -19,28 +19,6 @@ use crate::mm::migrate::{ISOLATION, Migrator, Mode, migrate_pages, putback_movab
 use crate::mm::swap::{folio_put, folio_try_get, lru_add_drain, lruvec_del_folio};
 use crate::{Folio, Kernel};
 
-decisions! {
-    /// What differs between trees.
-    pub struct Compaction of "mm/compaction.c", set by CompactionChange {
-        /// What an allocation without `__GFP_FS` may move.
-        nofs: Nofs,
-    }
-}
-
-impl Compaction {
-    /// As released.
-    pub const RELEASED: Compaction = Compaction { nofs: Nofs::AnonymousOnly };
-}
-
-/// What an allocation without `__GFP_FS` may move.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Nofs {
-    /// Folios that are in no page cache.
-    AnonymousOnly,
-    /// Any folio: a mutant.
-    AnyFolio,
-}
-
 /// `struct compact_control`.
 #[derive(Clone, Copy, Debug)]
 pub struct CompactControl {
@@ -79,7 +57,7 @@ fn isolate(k: &Kernel, folio: &Folio, cc: CompactControl) -> bool {
         return false;
     }
     let is_of_file = plain_read(&folio.mapping) != 0;
-    if is_of_file && !cc.may_enter_fs && k.tree.compaction.nofs == Nofs::AnonymousOnly {
+    if is_of_file && !cc.may_enter_fs {
         reached(PASSED_OVER_A_FILE);
         folio_put(k, folio, ISOLATION);
         return false;

@@ -107,3 +107,8 @@ pub fn copies_then_flushes(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), E
 
 /// `try_to_unmap_flush()` that leaves stale TLB entries where they are.
 pub fn flushes_nothing(_: &Kernel) {}
+
+/// `may_sleep_on_locks()` that does not look at PF_MEMALLOC.
+pub fn memalloc_may_sleep_on_locks(_: Migrator) -> Result<(), Errno> {
+    Ok(())
+}

@@ -2,9 +2,11 @@
 //! proposed about a locked source of a migration, and mutants of what protects whoever waits for
 //! one. What was merged is 4bb6dc79d987 (6.5).
 
+use selvedge_kernel::edits::{Edit, Site};
+
 use super::{V6_4, V6_10};
-use crate::mm::compaction::{Compaction, Nofs};
 use crate::mm::migrate::{BufferLock, Migrate, SrcLock};
+use crate::mutants::migrate::memalloc_may_sleep_on_locks;
 use crate::{Commit, Tree};
 
 /// It removes the test for PF_MEMALLOC too, since nothing waits any more.
@@ -40,21 +42,21 @@ pub static AVOID_UNBOUNDED_BLOCKS_V2: Tree = Tree {
     ..V6_4.patched(&[&TIMEOUT])
 };
 
-const ANY_FOLIO: Compaction = Compaction { nofs: Nofs::AnyFolio };
-
-/// Compaction that moves folios of files although `__GFP_FS` is not set.
-const fn ignores_nofs(base: &'static Tree) -> Tree {
-    Tree { compaction: ANY_FOLIO, ..base.faulty() }
-}
+/// Compaction takes every folio for one that is in no page cache, and moves folios of files although
+/// `__GFP_FS` is not set.
+const IGNORES_NOFS: &[Edit] =
+    &[Edit::drop(Site::of("read").on("folio->mapping").within("isolate_migratepages_block"))];
 
 /// Direct compaction that waits for folio locks.
 const fn memalloc_waits(base: &'static Tree) -> Tree {
-    Tree { migrate: Migrate { memalloc_waits: true, ..base.migrate }, ..base.faulty() }
+    let migrate =
+        Migrate { may_sleep_on_locks: func!(memalloc_may_sleep_on_locks), ..base.migrate };
+    Tree { migrate, ..base.faulty() }
 }
 
 /// Both: nothing protects readahead.
 const fn unprotected(base: &'static Tree) -> Tree {
-    Tree { compaction: ANY_FOLIO, ..memalloc_waits(base) }
+    Tree { edits: IGNORES_NOFS, ..memalloc_waits(base) }
 }
 
 /// kernel-migrate F-S3: one of the two rules that protect readahead is gone.
@@ -62,7 +64,8 @@ pub static V6_4_IGNORES_NOFS: Tree = Tree {
     name: "v6.4-compaction-ignores-nofs",
     aliases: &["M4-compaction-ignores-nofs"],
     about: "6.4 with compaction moving folios of files without __GFP_FS",
-    ..ignores_nofs(&V6_4)
+    edits: IGNORES_NOFS,
+    ..V6_4.faulty()
 };
 
 /// kernel-migrate F-S3: the other one is gone.

@@ -8,7 +8,6 @@ use crate::drivers::minimal;
 use crate::fs::buffer::{
     __invalidate_bh_lrus, Buffer, FindBlock, InstallCheck, RingMove, bh_lru_install,
 };
-use crate::mm::compaction::Compaction;
 use crate::mm::filemap::{EndWriteback, Filemap, FolioLockFault, GivingUp, Lookup, PageWait};
 use crate::mm::gup::{Gup, LongtermDrain};
 use crate::mm::memory::EntryWait;
@@ -16,7 +15,7 @@ use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{
     __unmap_and_move, BatchedWriteback, BufferLock, DrainAfterMove, ExpectedRefs, Migrate, NoteIn,
     Pages, SplitLock, SrcLock, TlbFlush, Writeout, filemap_migrate_folio, folio_migrate_mapping,
-    migrate_prep, never_pending, no_migrate_finish,
+    may_sleep_on_locks, migrate_prep, never_pending, no_migrate_finish,
 };
 use crate::mm::mlock::Mlock;
 use crate::mm::movable::{self, Movable};
@@ -74,7 +73,7 @@ pub(crate) const OLDEST: Tree = Tree {
         filemap_migrate_folio: func!(filemap_migrate_folio),
         folio_migrate_mapping: func!(folio_migrate_mapping),
         src_lock: SrcLock::WaitIfForced,
-        memalloc_waits: false,
+        may_sleep_on_locks: func!(may_sleep_on_locks),
         flush: TlbFlush::AtUnmap,
         try_to_unmap_flush: func!(try_to_unmap_flush),
         entry_wait: EntryWait::TakesReference,
@@ -86,7 +85,6 @@ pub(crate) const OLDEST: Tree = Tree {
         writeout: Writeout::Writes,
         __unmap_and_move: func!(__unmap_and_move),
     },
-    compaction: Compaction::RELEASED,
     // 4.2: the oldest of movable pages.
     movable: Movable {
         core: &movable::V4_2,

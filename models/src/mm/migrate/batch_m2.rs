@@ -16,8 +16,8 @@ use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use crate::mm::migrate::mapping::MIGRATION_TARGET;
 use crate::mm::migrate::move_folio::{Batch, always, cleanup, move_folios};
 use crate::mm::migrate::unmap::{
-    Prepared, Unmapped, is_under_writeback, may_sleep_on_locks, migrate_folio_prepare,
-    migrate_folio_unmap_ptes, try_split_folio,
+    Prepared, Unmapped, is_under_writeback, migrate_folio_prepare, migrate_folio_unmap_ptes,
+    try_split_folio,
 };
 use crate::mm::migrate::{BatchedWriteback, Errno, Migrator, Mode};
 use crate::mm::page_writeback::folio_wait_writeback;
@@ -138,7 +138,7 @@ fn lock_src(
     if !force || who.mode == Mode::Async {
         return Err(Errno::Again);
     }
-    may_sleep_on_locks(k, who)?;
+    (k.tree.migrate.may_sleep_on_locks)(who)?;
     if avoid_force_lock {
         return Err(Errno::Deadlock);
     }

@@ -40,7 +40,7 @@ pub use mapping::*;
 pub use move_folio::MOVED_AGAIN;
 pub use pages::*;
 pub use prep::*;
-pub use unmap::{FOUND_WRITEBACK, SPLIT};
+pub use unmap::{FOUND_WRITEBACK, SPLIT, may_sleep_on_locks};
 
 decisions! {
     /// What differs between trees.
@@ -56,7 +56,7 @@ decisions! {
         /// What `migrate_folio_unmap()` does about a source that somebody else has locked.
         src_lock: SrcLock,
         /// Whether a task in direct reclaim or compaction (PF_MEMALLOC) may wait for a folio lock.
-        memalloc_waits: bool,
+        may_sleep_on_locks: Func<fn(Migrator) -> Result<(), Errno>>,
         /// When stale TLB entries are flushed.
         flush: TlbFlush,
         /// `try_to_unmap_flush()`

@@ -114,7 +114,7 @@ pub(crate) fn migrate_folio_lock(
     if !may_wait || who.mode == Mode::Async || rule == SrcLock::Never {
         return Err(Errno::Again);
     }
-    may_sleep_on_locks(k, who)?;
+    (k.tree.migrate.may_sleep_on_locks)(who)?;
     if who.mode == Mode::SyncLight {
         match rule {
             SrcLock::WaitIfUptodate if !test_bit(PG_UPTODATE, &src.flags) => {
@@ -135,11 +135,8 @@ pub(crate) fn migrate_folio_lock(
 }
 
 /// PF_MEMALLOC: the folio may be one that this very task has locked for readahead.
-pub(super) fn may_sleep_on_locks(k: &Kernel, who: Migrator) -> Result<(), Errno> {
-    match who.memalloc && !k.tree.migrate.memalloc_waits {
-        true => Err(Errno::Again),
-        false => Ok(()),
-    }
+pub fn may_sleep_on_locks(who: Migrator) -> Result<(), Errno> {
+    if who.memalloc { Err(Errno::Again) } else { Ok(()) }
 }
 
 /// The source is locked: if it is under writeback, only MIGRATE_SYNC waits, and only if forced.
