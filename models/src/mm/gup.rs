@@ -41,8 +41,6 @@ pub enum LongtermDrain {
         /// that of a small folio is [`GUP_PIN_COUNTING_BIAS`].
         pin: i64,
     },
-    /// Never: a mutant.
-    Never,
 }
 
 decisions! {
@@ -148,7 +146,6 @@ fn collect_longterm_unpinnable_folios(k: &Kernel, pinned: &[usize]) -> Collected
                     drained = 2;
                 }
             }
-            LongtermDrain::Never => {}
         }
         reached(CHECKED_FOR_A_PIN);
         if folio_isolate_lru(k, folio, ISOLATION) {

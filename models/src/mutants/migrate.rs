@@ -25,24 +25,33 @@ pub fn compares_without_freezing(
     src: &Folio,
     expected: i64,
 ) -> Result<(), Errno> {
-    let compare = |folio: &Folio, count| atomic_read(&folio.refcount) == count;
-    let drop_one = |folio: &Folio, _| atomic_dec(&folio.refcount);
-    replace(k, dst, src, (expected, compare, drop_one))
+    let compares = Freeze {
+        freeze: |folio, count| atomic_read(&folio.refcount) == count,
+        unfreeze: |folio, _| atomic_dec(&folio.refcount),
+    };
+    replace(k, dst, src, expected, compares)
 }
 
 /// `folio_migrate_mapping()` of 6.1 that unfreezes the source to the count that it had: the
 /// reference of the page cache is left to it.
 pub fn unfreezes_all(k: &Kernel, dst: &Folio, src: &Folio, expected: i64) -> Result<(), Errno> {
-    replace(k, dst, src, (expected, folio_ref_freeze, folio_ref_unfreeze))
+    let freezes = Freeze { freeze: folio_ref_freeze, unfreeze: folio_ref_unfreeze };
+    replace(k, dst, src, expected, freezes)
 }
 
-/// `folio_migrate_mapping()` of 6.1 with another freeze and unfreeze. Both are given the count that
-/// is expected.
+/// Another freeze and unfreeze. Both are given the count that is expected.
+struct Freeze {
+    freeze: fn(&Folio, i64) -> bool,
+    unfreeze: fn(&Folio, i64),
+}
+
+/// `folio_migrate_mapping()` of 6.1.
 fn replace(
     k: &Kernel,
     dst: &Folio,
     src: &Folio,
-    (expected, freeze, unfreeze): (i64, fn(&Folio, i64) -> bool, fn(&Folio, i64)),
+    expected: i64,
+    Freeze { freeze, unfreeze }: Freeze,
 ) -> Result<(), Errno> {
     let _in = enter("folio_migrate_mapping");
     if plain_read(&src.mapping) == 0 {

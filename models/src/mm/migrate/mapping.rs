@@ -167,8 +167,8 @@ pub(super) fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), 
 pub fn filemap_migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
     let expected = folio_expected_ref_count(k, src) + 1;
     (k.tree.migrate.folio_migrate_mapping)(k, dst, src, expected)?;
-    folio_copy(k, dst, src);
     move_private(k, dst, src);
+    folio_copy(k, dst, src);
     folio_migrate_flags(k, dst, src);
     Ok(())
 }
