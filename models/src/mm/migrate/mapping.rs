@@ -124,7 +124,7 @@ pub(crate) fn move_dirty(k: &Kernel, dst: &Folio, src: &Folio) {
     }
 }
 
-/// `folio_mc_copy()`
+/// `folio_copy()`; `folio_mc_copy()` since 6.11.
 fn folio_copy(k: &Kernel, dst: &Folio, src: &Folio) {
     if src.is_large {
         // cond_resched() between two pages.
