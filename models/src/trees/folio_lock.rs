@@ -1,5 +1,7 @@
 //! The folio lock: our fix, and its mutants.
 
+use selvedge_kernel::edits::{Edit, Site};
+
 use super::{V6_1, V6_1_UNFAIRNESS_0};
 use crate::mm::filemap::{Filemap, FolioLockFault, GivingUp};
 use crate::{Commit, Tree};
@@ -27,6 +29,72 @@ const fn mutant(
     let filemap = Filemap { fault, ..V6_1.filemap };
     Tree { name, aliases, about, filemap, ..V6_1.faulty() }
 }
+
+/// 6.1 with these steps changed.
+const fn steps(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    about: &'static str,
+    edits: &'static [Edit],
+) -> Tree {
+    Tree { name, aliases, about, edits, ..V6_1.faulty() }
+}
+
+/// kernel-migrate AM8.
+pub static AM8_RELAXED_TRYLOCK: Tree = steps(
+    "v6.1-trylock-relaxed",
+    &[],
+    "6.1 with folio_trylock() acquiring nothing",
+    &[Edit::relax(Site::of("test_and_set_bit_lock").on("PG_locked"))],
+);
+
+/// kernel-migrate AM8.
+pub static AM8_RELAXED_UNLOCK: Tree = steps(
+    "v6.1-unlock-relaxed",
+    &[],
+    "6.1 with folio_unlock() releasing nothing",
+    &[Edit::relax(Site::of("xor_unlock_is_negative_byte"))],
+);
+
+/// kernel-migrate AM1.
+pub static AM1_NO_WAITERS_BIT: Tree = mutant(
+    "v6.1-no-waiters-bit",
+    &[],
+    "6.1 with a waiter that does not set PG_waiters",
+    FolioLockFault::NoWaitersBit,
+);
+
+/// kernel-migrate AM2.
+pub static AM2_WAITERS_BIT_TOO_LATE: Tree = mutant(
+    "v6.1-waiters-bit-too-late",
+    &[],
+    "6.1 with PG_waiters set after the look at PG_locked",
+    FolioLockFault::WaitersBitTooLate,
+);
+
+/// kernel-migrate AM4.
+pub static AM4_WAITERS_BIT_ALWAYS_CLEARED: Tree = mutant(
+    "v6.1-waiters-bit-always-cleared",
+    &[],
+    "6.1 with folio_wake_bit() clearing PG_waiters whoever still waits",
+    FolioLockFault::WaitersBitAlwaysCleared,
+);
+
+/// kernel-migrate AM12.
+pub static AM12_STATE_TOO_LATE: Tree = mutant(
+    "v6.1-state-too-late",
+    &[],
+    "6.1 with the waiter's state stored after the look at its flags",
+    FolioLockFault::StateTooLate,
+);
+
+/// kernel-migrate A.5, 3.
+pub static A5_NO_BARRIER_AFTER_STATE: Tree = mutant(
+    "v6.1-no-mb-after-state",
+    &[],
+    "6.1 with __set_current_state() in place of set_current_state()",
+    FolioLockFault::NoBarrierAfterState,
+);
 
 /// kernel-migrate AM3.
 pub static AM3_QUEUED_TOO_LATE: Tree = mutant(
