@@ -5,7 +5,10 @@
 //! a merged patch is known, `hash` is `None`.
 
 use crate::fs::buffer::{FindBlock, InstallCheck, RingMove};
-use crate::mm::filemap::{EndWriteback, PageWait};
+use crate::mm::filemap::{
+    EndWriteback, folio_wait_bit_common, wait_and_retry, wait_for_hand_off, wake_and_hand_off,
+    wake_page_function,
+};
 use crate::mm::gup::{GUP_PIN_COUNTING_BIAS, LongtermDrain};
 use crate::mm::memory::EntryWait;
 use crate::mm::memory_hotplug::FailedRemoval;
@@ -126,7 +129,7 @@ pub static COMMITS: &[Commit] = &[
         "a8b169afbf06",
         "Avoid page waitqueue race leaving possible page locker waiting",
         "4.14",
-        &[set!(filemap.wait = PageWait::Retry)],
+        &[set!(filemap.folio_wait_bit_common = func!(wait_and_retry))],
     ),
     merged(
         "77ff465799c6",
@@ -146,7 +149,10 @@ pub static COMMITS: &[Commit] = &[
         "2a9127fcf229",
         "mm: rewrite wait_on_page_bit_common() logic",
         "5.9-rc1",
-        &[set!(filemap.wait = PageWait::HandOff)],
+        &[
+            set!(filemap.folio_wait_bit_common = func!(wait_for_hand_off)),
+            set!(filemap.wake_page_function = func!(wake_and_hand_off)),
+        ],
     ),
     merged(
         "7e0cc01ea181",
@@ -160,7 +166,10 @@ pub static COMMITS: &[Commit] = &[
             "5ef64cc8987a",
             "mm: allow a controlled amount of unfairness in the page lock",
             "5.9",
-            &[set!(filemap.wait = PageWait::Bounded)],
+            &[
+                set!(filemap.folio_wait_bit_common = func!(folio_wait_bit_common)),
+                set!(filemap.wake_page_function = func!(wake_page_function)),
+            ],
         ),
     ),
     // Of tip's locking/core, 2020-09-10.

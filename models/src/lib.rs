@@ -54,6 +54,7 @@ mod kernel;
 mod mutants {
     //! Faults of ours, as functions that a tree names in place of the kernel's.
     pub mod buffer;
+    pub mod folio_lock;
     pub mod lru;
     pub mod migrate;
     pub mod movable;

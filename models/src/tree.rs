@@ -175,7 +175,6 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mm::filemap::PageWait;
     use crate::trees;
 
     #[test]
@@ -187,13 +186,14 @@ mod tests {
         assert_eq!(changed, [lru_claim]);
     }
 
+    fn value_in(tree: &Tree, name: &str) -> String {
+        let decisions = tree.decisions();
+        decisions.iter().find(|d| d.name == name).map(|d| d.value.clone()).expect("a decision")
+    }
+
     /// The two have equal bodies but for a call that is inlined: a linker may merge what is left.
     #[test]
     fn functions_are_told_apart_by_name() {
-        let value_in = |tree: &Tree, name: &str| {
-            let decisions = tree.decisions();
-            decisions.iter().find(|d| d.name == name).map(|d| d.value.clone()).expect("a decision")
-        };
         let disable = |tree| value_in(tree, "lru_cache_disable");
         assert_eq!(disable(&trees::V5_13), "lru_cache_disable_by_work");
         assert_eq!(disable(&trees::V5_18), "lru_cache_disable_by_rcu");
@@ -205,15 +205,15 @@ mod tests {
     /// kernel-migrate 0: 5.9 rewrote the wait.
     #[test]
     fn up_to_5_8_a_waiter_retries() {
-        assert_eq!(trees::V5_6.filemap.wait, PageWait::Retry);
-        assert_eq!(trees::V5_11.filemap.wait, PageWait::Bounded);
+        assert_eq!(value_in(&trees::V5_6, "folio_wait_bit_common"), "wait_and_retry");
+        assert_eq!(value_in(&trees::V5_11, "folio_wait_bit_common"), "folio_wait_bit_common");
     }
 
     /// A kind is not inherited by whoever says `..BASE`.
     #[test]
     fn a_release_is_called_so_and_is_configured_as_usual() {
         for tree in trees::ALL.iter().filter(|tree| tree.kind == Kind::Release) {
-            assert_eq!(tree.filemap.unfairness, Filemap::SINCE_5_9.unfairness, "{}", tree.name);
+            assert_eq!(tree.filemap.unfairness, Filemap::SCALED, "{}", tree.name);
             assert!(!tree.preempt_rt, "{}", tree.name);
         }
     }

@@ -93,25 +93,11 @@ pub fn __clear_bit(bit: Bit, flags: &Flags) {
     flags.0.store(seen & !bit.mask(), Access::relaxed("__clear_bit").plain());
 }
 
-/// `xor_unlock_is_negative_byte(mask, flags)`: releases the lock bit, and in the same step tells
-/// whether `waiters`, a bit of the same byte, is set. Release.
-pub fn xor_unlock_is_negative_byte(bit: Bit, waiters: Bit, flags: &Flags) -> bool {
+/// `xor_unlock_is_negative_byte(mask, flags)`: changes the bits of `mask`, a lock bit that is set with
+/// them, and in the same step tells whether `waiters`, a bit of the same byte, is set. Release.
+pub fn xor_unlock_is_negative_byte(mask: u64, waiters: Bit, flags: &Flags) -> bool {
     let access = Access::relaxed("xor_unlock_is_negative_byte")
-        .bits(bit.mask() | waiters.mask())
+        .bits(mask | waiters.mask())
         .order(Order::Release);
-    flags.0.update(Rmw::And(!bit.mask()), access) & waiters.mask() != 0
-}
-
-/// `xor_unlock_is_negative_byte(mask, flags)` with more bits than the lock's: releases `bit`, which
-/// is set, and in the same step sets `too`, which is clear. True if `waiters` is set. Release.
-pub fn xor_unlock_and_set_is_negative_byte(
-    bit: Bit,
-    too: Bit,
-    waiters: Bit,
-    flags: &Flags,
-) -> bool {
-    let access = Access::relaxed("xor_unlock_is_negative_byte")
-        .bits(bit.mask() | too.mask() | waiters.mask())
-        .order(Order::Release);
-    flags.0.update(Rmw::Xor(bit.mask() | too.mask()), access) & waiters.mask() != 0
+    flags.0.update(Rmw::Xor(mask), access) & waiters.mask() != 0
 }

@@ -94,7 +94,7 @@ fn putback_page(k: &Kernel, page: &Folio) {
 /// A new page, whose one reference is ours. Nobody knows it yet, so that its lock is free.
 fn alloc(k: &Kernel, page: &Folio) {
     let device: &Device = state(k);
-    assert!(folio_trylock(k, page), "nobody else knows the page");
+    assert!(folio_trylock(page), "nobody else knows the page");
     spin_lock(&k.cpus, &device.lock);
     __SetPageMovable(k, page);
     list_add(page, ON_DRIVER_LIST);
@@ -114,7 +114,7 @@ fn free(k: &Kernel, me: usize) {
             return spin_unlock(&k.cpus, &device.lock);
         };
         let page = &k.folios[index];
-        if folio_trylock(k, page) {
+        if folio_trylock(page) {
             release(k, device, page);
             return;
         }

@@ -148,7 +148,7 @@ fn balloon_page_enqueue(k: &Kernel, page: &Folio) {
     let _in = enter("balloon_page_enqueue");
     let balloon: &Balloon = state(k);
     spin_lock_irqsave(&k.cpus, &balloon.pages_lock);
-    kernel_assert(folio_trylock(k, page), "a page that is put into the balloon is locked");
+    kernel_assert(folio_trylock(page), "a page that is put into the balloon is locked");
     balloon_page_insert(k, balloon, page);
     folio_unlock(k, page);
     spin_unlock_irqrestore(&k.cpus, &balloon.pages_lock);
@@ -246,7 +246,7 @@ fn balloon_page_list_dequeue(k: &Kernel) -> Option<usize> {
         // list_for_each_entry_safe(): the next one first.
         let after = balloon.follow(index + 1);
         let page = &k.folios[index];
-        if folio_trylock(k, page) {
+        if folio_trylock(page) {
             balloon.del(page);
             __ClearPageMovable(k, page);
             folio_unlock(k, page);
@@ -268,7 +268,7 @@ fn dequeue_4_2(k: &Kernel) -> Option<usize> {
     while let Some(index) = cursor {
         let after = balloon.follow(index + 1);
         let page = &k.folios[index];
-        if folio_trylock(k, page) {
+        if folio_trylock(page) {
             // Raced with isolation?
             if test_bit(PG_PRIVATE, &page.flags) {
                 spin_lock_irqsave(&k.cpus, &balloon.pages_lock);

@@ -12,7 +12,7 @@ use selvedge_kernel::{
 };
 
 use crate::Kernel;
-use crate::mm::filemap::{folio_put_wait_locked, migration_entry_wait_on_locked};
+use crate::mm::filemap::folio_put_wait_locked;
 use crate::mm::rmap::{MIGRATION_ENTRY, pte_folio};
 use crate::mm::swap::folio_try_get;
 
@@ -38,7 +38,9 @@ pub fn do_swap_page(k: &Kernel, page: usize, me: usize) -> bool {
     reached("a fault found a migration entry");
     let folio = pte_folio(k, entry).expect("a migration entry names a folio");
     match k.tree.migrate.entry_wait {
-        EntryWait::UnderPageTableLock => migration_entry_wait_on_locked(k, folio, &k.ptl, me),
+        EntryWait::UnderPageTableLock => {
+            (k.tree.filemap.migration_entry_wait_on_locked)(k, folio, &k.ptl, me);
+        }
         EntryWait::TakesReference => {
             let holder = Name::new("fault");
             let got = folio_try_get(folio, holder);

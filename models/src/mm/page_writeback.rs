@@ -18,8 +18,7 @@ use selvedge_kernel::{
 
 use crate::kernel::{PG_DIRTY, PG_LOCKED, PG_WAITERS, PG_WRITEBACK};
 use crate::mm::filemap::{
-    EndWriteback, FolioLockFault, filemap_get_entry, folio_lock, folio_unlock, folio_wait_bit,
-    folio_wake_bit, folio_xor_flags_has_waiters,
+    EndWriteback, filemap_get_entry, folio_lock, folio_unlock, folio_wait_bit, folio_wake_bit,
 };
 use crate::mm::swap::{folio_get, folio_put};
 use crate::{Folio, Kernel};
@@ -36,16 +35,11 @@ pub fn folio_start_writeback(folio: &Folio) {
 pub fn folio_end_writeback(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_end_writeback");
     let holder = Name::new("folio_end_writeback");
-    let has_reference = k.tree.filemap.fault != FolioLockFault::EndWritebackWithoutReference;
-    if has_reference {
-        folio_get(folio, holder);
-    }
+    folio_get(folio, holder);
     if __folio_end_writeback(k, folio) {
         folio_wake_bit(k, folio, PG_WRITEBACK);
     }
-    if has_reference {
-        folio_put(k, folio, holder);
-    }
+    folio_put(k, folio, holder);
 }
 
 /// Clears the bit; whether anybody waits for anything of this folio.
@@ -56,7 +50,9 @@ fn __folio_end_writeback(k: &Kernel, folio: &Folio) -> bool {
             smp_mb__after_atomic();
             test_bit(PG_WAITERS, &folio.flags)
         }
-        EndWriteback::OneStep => folio_xor_flags_has_waiters(k, folio, PG_WRITEBACK),
+        EndWriteback::OneStep => {
+            (k.tree.filemap.folio_xor_flags_has_waiters)(k, folio, PG_WRITEBACK.mask())
+        }
     }
 }
 
@@ -66,9 +62,6 @@ pub fn folio_wait_writeback(k: &Kernel, folio: &Folio, me: usize) {
     let _in = enter("folio_wait_writeback");
     while test_bit(PG_WRITEBACK, &folio.flags) {
         folio_wait_bit(k, folio, PG_WRITEBACK, me);
-        if k.tree.filemap.fault == FolioLockFault::WaitWritebackOnce {
-            break;
-        }
     }
 }
 

@@ -60,7 +60,7 @@ fn filemap_alloc_folio(k: &Kernel, page: usize, me: usize) -> &Folio {
 fn filemap_add_folio(k: &Kernel, folio: &Folio, page: usize) {
     let _in = enter("filemap_add_folio");
     // __folio_set_locked(): nobody else knows the folio.
-    assert!(folio_trylock(k, folio), "a new folio is not locked");
+    assert!(folio_trylock(folio), "a new folio is not locked");
     folio_ref_add(folio, 1, PAGE_CACHE);
     plain_write(&folio.mapping, 1);
     spin_lock_irq(&k.cpus, &k.i_pages_lock);

@@ -57,7 +57,7 @@ pub static WITHOUT_FLAG: Driver = Driver {
     },
     putback_page: |_, _| {},
     alloc: |k, page| {
-        assert!(folio_trylock(k, page), "nobody else knows the page");
+        assert!(folio_trylock(page), "nobody else knows the page");
         adopt(k, page);
         folio_unlock(k, page);
     },

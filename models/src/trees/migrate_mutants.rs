@@ -4,8 +4,9 @@
 use selvedge_kernel::edits::{Edit, Site, Until};
 
 use crate::Tree;
-use crate::mm::filemap::{Filemap, Lookup};
+use crate::mm::filemap::Filemap;
 use crate::mm::migrate::Migrate;
+use crate::mutants::folio_lock::trusts_the_slot;
 use crate::mutants::migrate::{
     compares_without_freezing, copies_then_flushes, flushes_nothing, restores_unlocked,
     unfreezes_all,
@@ -16,7 +17,7 @@ use crate::trees::{V6_1, V6_10};
 pub static BM1_LOOKUP_WITHOUT_RELOAD: Tree = Tree {
     name: "v6.1-lookup-without-reload",
     about: "6.1 with filemap_get_entry() not reading the slot again",
-    filemap: Filemap { lookup: Lookup::TrustsTheSlot, ..V6_1.filemap },
+    filemap: Filemap { xas_reload: func!(trusts_the_slot), ..V6_1.filemap },
     ..V6_1.faulty()
 };
 /// kernel-migrate BM2.

@@ -8,7 +8,11 @@ use crate::drivers::minimal;
 use crate::fs::buffer::{
     __invalidate_bh_lrus, Buffer, FindBlock, InstallCheck, RingMove, bh_lru_install,
 };
-use crate::mm::filemap::{EndWriteback, Filemap, FolioLockFault, GivingUp, Lookup, PageWait};
+use crate::mm::filemap::{
+    EndWriteback, Filemap, GivingUp, folio_clear_waiters, folio_set_waiters, folio_trylock_flag,
+    folio_xor_flags_has_waiters, migration_entry_wait_on_locked, wait_signal_first, wake_to_retry,
+    xas_reload,
+};
 use crate::mm::gup::{Gup, LongtermDrain};
 use crate::mm::memory::EntryWait;
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
@@ -95,12 +99,17 @@ pub(crate) const OLDEST: Tree = Tree {
     preempt_rt: false,
     memory_hotplug: MemoryHotplug { failed_removal: FailedRemoval::NothingToUndo },
     filemap: Filemap {
-        wait: PageWait::RetrySignalFirst,
-        unfairness: Filemap::SINCE_5_9.unfairness,
+        folio_wait_bit_common: func!(wait_signal_first),
+        wake_page_function: func!(wake_to_retry),
+        folio_trylock_flag: func!(folio_trylock_flag),
+        migration_entry_wait_on_locked: func!(migration_entry_wait_on_locked),
+        folio_set_waiters: func!(folio_set_waiters),
+        folio_clear_waiters: func!(folio_clear_waiters),
+        folio_xor_flags_has_waiters: func!(folio_xor_flags_has_waiters),
+        unfairness: Filemap::SCALED,
         giving_up: GivingUp::Leaves,
-        lookup: Lookup::Reloads,
+        xas_reload: func!(xas_reload),
         end_writeback: EndWriteback::ClearThenLook,
-        fault: FolioLockFault::None,
     },
 };
 

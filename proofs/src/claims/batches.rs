@@ -67,7 +67,7 @@ static SECOND_IS_LOCKED: Scenario = scenario(
      at some time. Fairness is assumed: it always comes to its unlock.",
     TWO,
     |k| {
-        assert!(folio_trylock(k, &k.folios[1]), "nobody else runs yet");
+        assert!(folio_trylock(&k.folios[1]), "nobody else runs yet");
         let migrator = migrate(k, Mode::Sync, &[0, 1]);
         let holder = k.task(1, "holder", |k| folio_unlock(k, &k.folios[1]));
         join(migrator);

@@ -80,7 +80,7 @@ const BLOCK_DEVICE: Sizes =
 fn ready_to_move(k: &Run) {
     folio_get(&k.folios[0], ISOLATION);
     for folio in &k.folios {
-        assert!(folio_trylock(k, folio), "nobody else runs yet");
+        assert!(folio_trylock(folio), "nobody else runs yet");
     }
 }
 

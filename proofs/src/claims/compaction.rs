@@ -36,7 +36,7 @@ pub(super) fn waits_have_limits(k: &Kernel) -> bool {
 
 /// The folio is locked when the tasks begin.
 pub(super) fn locked(k: &Run) {
-    assert!(folio_trylock(k, &k.folios[0]), "nobody else runs yet");
+    assert!(folio_trylock(&k.folios[0]), "nobody else runs yet");
 }
 
 pub(super) fn unlock(k: &Run) {

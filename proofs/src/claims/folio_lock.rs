@@ -17,7 +17,7 @@ pub(super) const TRYLOCK_FAILED: &str = "a trylock failed";
 
 /// CPU0 has the lock when the others begin.
 pub(super) fn locked(k: &Run) {
-    assert!(folio_trylock(k, &k.folios[0]), "nobody else runs yet");
+    assert!(folio_trylock(&k.folios[0]), "nobody else runs yet");
 }
 
 pub(super) fn unlock(k: &Run) {
@@ -32,7 +32,7 @@ fn add_one(k: &Run) {
 }
 
 fn try_and_add(k: &Run) {
-    if folio_trylock(k, &k.folios[0]) {
+    if folio_trylock(&k.folios[0]) {
         add_one(k);
         unlock(k);
     } else {

@@ -15,7 +15,7 @@ use crate::states::SLEPT;
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 fn steal(k: &Run) {
-    if folio_trylock(k, &k.folios[0]) {
+    if folio_trylock(&k.folios[0]) {
         unlock(k);
     }
 }
@@ -87,7 +87,7 @@ static TWO_FOLIOS: Scenario = Scenario {
     about: "CPU0 unlocks folio 0, then folio 1; CPU1 and CPU2 wait for them in one queue.",
     sizes: Sizes { cpus: 3, folios: 2, sleepers: 2, ..Sizes::TINY },
     setup: |k| {
-        k.folios.iter().for_each(|folio| assert!(folio_trylock(k, folio), "nobody else runs yet"));
+        k.folios.iter().for_each(|folio| assert!(folio_trylock(folio), "nobody else runs yet"));
     },
     tasks: &[
         cpu(0, "holder", unlock_all),

@@ -98,7 +98,7 @@ static SIGNAL_AND_THEFT: Scenario = Scenario {
         cpu(1, "killable", lock_killably),
         cpu(0, "stealer", |k| {
             unlock(k);
-            if folio_trylock(k, &k.folios[0]) {
+            if folio_trylock(&k.folios[0]) {
                 unlock(k);
             }
         }),
@@ -166,9 +166,9 @@ pub(super) fn claims() -> Vec<Answers> {
         ask_of(&SIGNAL_AND_THEFT)
             .under(DPOR)
             .violated_as(MISSED_IN_L0, &[&L0])
+            .violated_as(WOKEN_LEAVES, &[&L2])
             .under(SC_WITHOUT_RANDOM)
             .holds_as(WOKEN_OWNS, &[&L1, &L2_UNFAIRNESS_0])
-            .violated_as(WOKEN_LEAVES, &[&L2])
             .holds_as(WOKEN_TRIES, &[&L2_TRIES_THE_BIT]),
     ]
 }

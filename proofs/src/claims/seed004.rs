@@ -143,7 +143,7 @@ const LOOP_IO: &str = "B is under writeback to a loop device, A the folio of its
 
 fn loop_ends_writeback<const MODE: u8, const A_FIRST: bool>(k: &Run) {
     let b = &k.folios[0];
-    assert!(folio_trylock(k, b), "nobody else runs yet");
+    assert!(folio_trylock(b), "nobody else runs yet");
     folio_start_writeback(b);
     folio_unlock(k, b);
     folio_get(&k.folios[1], Name::new("loop worker"));
@@ -183,7 +183,7 @@ const END_IO: &str = "F is a file's folio under writeback, N the folio of its in
 
 fn ext4_ends_writeback<const A_FIRST: bool>(k: &Run) {
     let f = &k.folios[0];
-    assert!(folio_trylock(k, f), "nobody else runs yet");
+    assert!(folio_trylock(f), "nobody else runs yet");
     folio_start_writeback(f);
     folio_unlock(k, f);
     folio_get(&k.folios[1], Name::new("bdev_getblk"));

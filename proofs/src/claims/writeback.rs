@@ -18,7 +18,7 @@ const STARTED_AGAIN: &str = "writeback started again";
 
 /// The folio is locked, and under writeback, when the tasks begin.
 fn locked_under_writeback(k: &Run) {
-    assert!(folio_trylock(k, &k.folios[0]), "nobody else runs yet");
+    assert!(folio_trylock(&k.folios[0]), "nobody else runs yet");
     folio_start_writeback(&k.folios[0]);
 }
 

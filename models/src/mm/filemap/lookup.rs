@@ -21,13 +21,9 @@ use crate::{Folio, Kernel};
 /// How often a lookup tries.
 const ROUNDS: usize = 2;
 
-/// What a lookup does after it has taken its reference.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lookup {
-    /// It reads the slot again: the folio may have left it meanwhile.
-    Reloads,
-    /// Nothing: kernel-migrate BM1.
-    TrustsTheSlot,
+/// `xas_reload()`: the slot again. The folio may have left it since it was read the first time.
+pub(crate) fn xas_reload(k: &Kernel, page: usize, _slot: u64) -> u64 {
+    rcu_dereference(&k.i_pages[page])
 }
 
 /// `filemap_get_entry()`: the folio of this page with a reference of `holder`, under RCU.
@@ -43,9 +39,7 @@ pub fn filemap_get_entry(k: &Kernel, page: usize, holder: Name) -> Option<&Folio
             reached("a lookup met a frozen or freed folio");
             return None;
         }
-        let is_stale =
-            k.tree.filemap.lookup == Lookup::Reloads && rcu_dereference(&k.i_pages[page]) != slot;
-        if is_stale {
+        if (k.tree.filemap.xas_reload)(k, page, slot) != slot {
             reached("a lookup found that its folio had left the page cache");
             folio_put(k, folio, holder);
             return None;

@@ -1,32 +1,33 @@
-//! `folio_wait_bit_common()`: the waiter's side, in each of its forms.
+//! `folio_wait_bit_common()` since 5.9, and what it has in common with its other forms: the waiter's
+//! side.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use selvedge_kernel::{
-    __set_current_state, Bit, NOBODY_WAITS_FOR_EVER, Name, READ_ONCE, TASK_RUNNING, WRITE_ONCE,
-    awaits, enter, owns, plain_read, plain_write, reached, schedule, schedule_timeout,
+    __set_current_state, Bit, NOBODY_WAITS_FOR_EVER, Name, TASK_RUNNING, TASK_UNINTERRUPTIBLE,
+    WRITE_ONCE, awaits, enter, owns, plain_read, plain_write, reached, schedule, schedule_timeout,
     set_current_state, signal_pending_state, smp_load_acquire, spin_lock_irq, spin_lock_irqsave,
-    spin_unlock_irq, spin_unlock_irqrestore, test_and_set_bit, test_and_set_bit_lock, test_bit,
-    timed_out,
+    spin_unlock, spin_unlock_irq, spin_unlock_irqrestore, test_and_set_bit, test_bit, timed_out,
 };
+use selvedge_kernel::{SpinLock, Task};
 
-use super::{
-    Entry, FolioLockFault, GivingUp, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, PageWait, Sleeper,
-};
-use super::{folio_set_waiters, folio_trylock};
+use super::{Entry, GivingUp, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, Sleeper, folio_trylock};
 use crate::kernel::PG_LOCKED;
 use crate::mm::migrate::Errno;
 use crate::mm::swap::folio_put;
 use crate::{Folio, Kernel};
 
-pub(super) const WQ_FLAG_EXCLUSIVE: u64 = 1;
-pub(super) const WQ_FLAG_WOKEN: u64 = 2;
-pub(super) const WQ_FLAG_CUSTOM: u64 = 4;
-pub(super) const WQ_FLAG_DONE: u64 = 8;
+pub(crate) const WQ_FLAG_EXCLUSIVE: u64 = 1;
+pub(crate) const WQ_FLAG_WOKEN: u64 = 2;
+pub(crate) const WQ_FLAG_CUSTOM: u64 = 4;
+pub(crate) const WQ_FLAG_DONE: u64 = 8;
+
+/// A task found the bit set and queued itself.
+pub(super) const SLEPT: &str = "a task slept on a folio";
 
 /// `enum behavior`
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Behaviour {
+pub enum Behaviour {
     /// Take the bit.
     Exclusive,
     /// See it clear; the caller has a reference.
@@ -35,14 +36,15 @@ pub(super) enum Behaviour {
     Drop(Name),
 }
 
-/// How a task waits.
+/// How a task waits: the parameters `state` and `behavior`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sleep {
+pub struct Sleep {
     /// The state that it sleeps in.
-    pub(super) state: u64,
-    pub(super) behaviour: Behaviour,
+    pub state: u64,
+    /// What it waits for.
+    pub behaviour: Behaviour,
     /// Does it give up when its time is over?
-    pub(super) has_timeout: bool,
+    pub has_timeout: bool,
 }
 
 impl Sleep {
@@ -57,21 +59,11 @@ impl Sleep {
     pub(super) fn dropping(state: u64, holder: Name) -> Sleep {
         Sleep { behaviour: Behaviour::Drop(holder), ..Sleep::to_lock(state) }
     }
-
-    fn is_exclusive(self) -> bool {
-        self.behaviour == Behaviour::Exclusive
-    }
-
-    /// Puts the reference of a DROP waiter.
-    fn drop_reference(self, k: &Kernel, folio: &Folio) {
-        if let Behaviour::Drop(holder) = self.behaviour {
-            folio_put(k, folio, holder);
-        }
-    }
 }
 
-/// `folio_wait_bit_common()`.
-pub(super) fn folio_wait_bit_common(
+/// `folio_wait_bit_common()`: `wait_on_page_bit_common()` until 5.15. Since 5.9 (5ef64cc8987a) the
+/// waiter tries the bit itself, and if it was robbed of it too often demands that it be handed over.
+pub(crate) fn folio_wait_bit_common(
     k: &Kernel,
     folio: &Folio,
     bit: Bit,
@@ -79,99 +71,146 @@ pub(super) fn folio_wait_bit_common(
     me: usize,
 ) -> Result<(), Errno> {
     let _in = enter("folio_wait_bit_common");
-    match k.tree.filemap.wait {
-        PageWait::RetrySignalFirst | PageWait::Retry => wait_and_retry(k, folio, bit, sleep, me),
-        PageWait::HandOff | PageWait::Bounded => wait_to_be_told(k, folio, bit, sleep, me),
-    }
-}
-
-/// Since 5.9.
-fn wait_to_be_told(
-    k: &Kernel,
-    folio: &Folio,
-    bit: Bit,
-    sleep: Sleep,
-    me: usize,
-) -> Result<(), Errno> {
-    let (wait, filemap) = (&k.sleepers[me], &k.tree.filemap);
-    let puts_first = filemap.fault == FolioLockFault::PutBeforeQueueing;
-    let mut unfairness = match filemap.wait {
-        PageWait::HandOff => 0,
-        _ => i64::from(filemap.unfairness),
-    };
-    let mut is_queued = false;
-    loop {
-        unfairness -= 1;
-        let custom = if unfairness < 0 { WQ_FLAG_CUSTOM } else { 0 };
-        let flags = if sleep.is_exclusive() { WQ_FLAG_EXCLUSIVE | custom } else { 0 };
-        if puts_first {
-            sleep.drop_reference(k, folio);
+    let (queue, wait, behaviour) = (&k.folio_waitqueue, &k.sleepers[me], sleep.behaviour);
+    let mut unfairness = i64::from(k.tree.filemap.unfairness);
+    init_wait(wait, folio);
+    'repeat: loop {
+        let mut flags = 0;
+        if behaviour == Behaviour::Exclusive {
+            flags = WQ_FLAG_EXCLUSIVE;
+            unfairness -= 1;
+            if unfairness < 0 {
+                flags |= WQ_FLAG_CUSTOM;
+            }
         }
-        let is_free = if is_queued && filemap.fault == FolioLockFault::NotRequeued {
-            plain_write(&wait.flags, flags);
-            false
-        } else {
-            queue_unless_free(k, folio, bit, flags, me)
-        };
-        is_queued = true;
-        if !puts_first {
-            sleep.drop_reference(k, folio);
-        }
-        if is_free {
-            finish_wait(k, me);
-            return Ok(());
-        }
-        match wait_until_told(k, folio, bit, sleep, me)? {
-            Told::Finished => return Ok(()),
-            Told::TryTheBit => {}
-        }
-        // If the bit was stolen: back to the tail of the queue.
-        if !test_and_set_bit(bit, &folio.flags) {
-            finish_wait(k, me);
-            return Ok(());
-        }
-        wait.robbed.fetch_add(1, Relaxed);
-        reached("the lock was stolen");
-    }
-}
-
-/// Under the queue's lock: marks the folio as waited for, then looks at the bit once more, and queues
-/// the waiter if it is set. True if the bit was clear; an exclusive waiter has set it then.
-pub(super) fn queue_unless_free(
-    k: &Kernel,
-    folio: &Folio,
-    bit: Bit,
-    flags: u64,
-    me: usize,
-) -> bool {
-    let (queue, fault, wait) = (&k.folio_waitqueue, k.tree.filemap.fault, &k.sleepers[me]);
-    plain_write(&wait.folio, folio.index as u64);
-    plain_write(&wait.flags, flags);
-    spin_lock_irq(&k.cpus, &queue.lock);
-    if fault != FolioLockFault::WaitersBitTooLate {
-        folio_set_waiters(k, folio);
-    }
-    // folio_trylock_flag()
-    let is_free = match flags & WQ_FLAG_EXCLUSIVE != 0 {
-        true => !test_and_set_bit(bit, &folio.flags),
-        false => !test_bit(bit, &folio.flags),
-    };
-    if fault == FolioLockFault::WaitersBitTooLate {
-        folio_set_waiters(k, folio);
-    }
-    if fault == FolioLockFault::QueuedTooLate {
-        spin_unlock_irq(&k.cpus, &queue.lock);
+        plain_write(&wait.flags, flags);
+        // The last check whether the bit is free. PG_waiters first, for any waker that was missed.
         spin_lock_irq(&k.cpus, &queue.lock);
+        (k.tree.filemap.folio_set_waiters)(k, folio);
+        if !(k.tree.filemap.folio_trylock_flag)(k, folio, bit, wait, flags) {
+            __add_wait_queue_entry_tail(k, Entry { sleeper: me, bit, is_async: false });
+            note_sleep(folio, bit, wait);
+            reached(SLEPT);
+        }
+        spin_unlock_irq(&k.cpus, &queue.lock);
+        if let Behaviour::Drop(holder) = behaviour {
+            folio_put(k, folio, holder);
+        }
+        loop {
+            set_current_state(&wait.task, sleep.state);
+            let flags = smp_load_acquire(&wait.flags);
+            if flags & WQ_FLAG_WOKEN == 0 {
+                if is_to_give_up(&wait.task, sleep) {
+                    break 'repeat;
+                }
+                io_schedule(k, &wait.task, sleep);
+                continue;
+            }
+            if behaviour != Behaviour::Exclusive || flags & WQ_FLAG_DONE != 0 {
+                break 'repeat;
+            }
+            if test_and_set_bit(bit, &folio.flags) {
+                note_theft(wait);
+                continue 'repeat;
+            }
+            plain_write(&wait.flags, flags | WQ_FLAG_DONE);
+            break 'repeat;
+        }
     }
-    if !is_free {
-        queue_up(k, Entry { sleeper: me, bit, is_async: false });
+    finish_wait(k, me);
+    // Stable only now: a waker may have come between the look for a signal and finish_wait().
+    outcome(k, folio, bit, behaviour, plain_read(&wait.flags))
+}
+
+/// What the wait comes to, by the flags.
+fn outcome(
+    k: &Kernel,
+    folio: &Folio,
+    bit: Bit,
+    behaviour: Behaviour,
+    flags: u64,
+) -> Result<(), Errno> {
+    if behaviour != Behaviour::Exclusive {
+        return if flags & WQ_FLAG_WOKEN != 0 { Ok(()) } else { Err(gives_up()) };
+    }
+    if flags & WQ_FLAG_DONE != 0 {
+        owns(bit, &folio.flags);
+        return Ok(());
+    }
+    if flags & WQ_FLAG_WOKEN != 0 {
+        reached("a task gave up that had been woken to take the bit");
+        if k.tree.filemap.giving_up == GivingUp::TriesTheBit && !test_and_set_bit(bit, &folio.flags)
+        {
+            return Ok(());
+        }
+    }
+    Err(gives_up())
+}
+
+/// `-EINTR`
+pub(super) fn gives_up() -> Errno {
+    reached("a task gave up");
+    Errno::Interrupted
+}
+
+/// `migration_entry_wait_on_locked()`: the caller holds `ptl`, found a migration entry for the
+/// folio under it, and has no reference: the entry keeps the folio alive as long as `ptl` is held.
+pub(crate) fn migration_entry_wait_on_locked(k: &Kernel, folio: &Folio, ptl: &SpinLock, me: usize) {
+    let _in = enter("migration_entry_wait_on_locked");
+    let (queue, wait) = (&k.folio_waitqueue, &k.sleepers[me]);
+    let sleep = Sleep::to_see(TASK_UNINTERRUPTIBLE);
+    init_wait(wait, folio);
+    plain_write(&wait.flags, 0);
+    spin_lock_irq(&k.cpus, &queue.lock);
+    (k.tree.filemap.folio_set_waiters)(k, folio);
+    if !(k.tree.filemap.folio_trylock_flag)(k, folio, PG_LOCKED, wait, 0) {
+        __add_wait_queue_entry_tail(k, Entry { sleeper: me, bit: PG_LOCKED, is_async: false });
+        note_sleep(folio, PG_LOCKED, wait);
+        reached(SLEPT);
     }
     spin_unlock_irq(&k.cpus, &queue.lock);
-    is_free
+    spin_unlock(&k.cpus, ptl);
+    loop {
+        set_current_state(&wait.task, TASK_UNINTERRUPTIBLE);
+        if smp_load_acquire(&wait.flags) & WQ_FLAG_WOKEN != 0 {
+            break;
+        }
+        if is_to_give_up(&wait.task, sleep) {
+            break;
+        }
+        io_schedule(k, &wait.task, sleep);
+    }
+    finish_wait(k, me);
+}
+
+/// `init_wait()`, and the fields of `struct wait_page_queue`; `bit_nr` is kept in the [`Entry`].
+pub(super) fn init_wait(wait: &Sleeper, folio: &Folio) {
+    plain_write(&wait.folio, folio.index as u64);
+}
+
+/// `folio_trylock_flag()`: takes the bit, or sees it clear, under the queue's lock. The waiter has
+/// been told then. `flags` are its flags, which nobody else looks at before it is on the queue: to
+/// read them is no step.
+pub(crate) fn folio_trylock_flag(
+    _k: &Kernel,
+    folio: &Folio,
+    bit: Bit,
+    wait: &Sleeper,
+    flags: u64,
+) -> bool {
+    if flags & WQ_FLAG_EXCLUSIVE != 0 {
+        if test_and_set_bit(bit, &folio.flags) {
+            return false;
+        }
+    } else if test_bit(bit, &folio.flags) {
+        return false;
+    }
+    plain_write(&wait.flags, flags | WQ_FLAG_WOKEN | WQ_FLAG_DONE);
+    true
 }
 
 /// `__add_wait_queue_entry_tail()`
-fn queue_up(k: &Kernel, entry: Entry) {
+pub(super) fn __add_wait_queue_entry_tail(k: &Kernel, entry: Entry) {
     let wait = &k.sleepers[entry.sleeper];
     if k.sizes.lifetimes {
         plain_write(&wait.waits, 1);
@@ -180,16 +219,8 @@ fn queue_up(k: &Kernel, entry: Entry) {
     k.folio_waitqueue.edit(|entries| entries.push(entry));
 }
 
-/// What a waiter does when it has been told.
-pub(super) enum Told {
-    /// It has what it waited for, and is off the queue.
-    Finished,
-    /// It tries to take the bit.
-    TryTheBit,
-}
-
 /// Notes that the task is about to sleep on a bit of the folio, so that a hang can be explained.
-fn note_sleep(folio: &Folio, bit: Bit, wait: &Sleeper) {
+pub(super) fn note_sleep(folio: &Folio, bit: Bit, wait: &Sleeper) {
     let if_forgotten = match bit == PG_LOCKED {
         true => NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
         false => NOBODY_WAITS_FOR_EVER,
@@ -198,93 +229,23 @@ fn note_sleep(folio: &Folio, bit: Bit, wait: &Sleeper) {
     awaits(bit, &folio.flags, told_by, if_forgotten);
 }
 
-/// Sleeps until told, or until a signal or the end of its time makes it give up.
-pub(super) fn wait_until_told(
-    k: &Kernel,
-    folio: &Folio,
-    bit: Bit,
-    sleep: Sleep,
-    me: usize,
-) -> Result<Told, Errno> {
-    let wait = &k.sleepers[me];
-    note_sleep(folio, bit, wait);
-    reached("a task slept on a folio");
-    let Some(flags) = sleep_until_woken(k, wait, sleep) else {
-        finish_wait(k, me);
-        return give_up(k, folio, bit, sleep, me);
-    };
-    if sleep.is_exclusive() && flags & WQ_FLAG_DONE == 0 {
-        return Ok(Told::TryTheBit);
-    }
-    if sleep.is_exclusive() {
-        reached("the lock was handed over");
-        owns(bit, &folio.flags);
-    }
-    finish_wait(k, me);
-    Ok(Told::Finished)
+/// Notes that the task was woken, and found the bit taken by somebody else.
+pub(super) fn note_theft(wait: &Sleeper) {
+    wait.robbed.fetch_add(1, Relaxed);
+    reached("the lock was stolen");
 }
 
-/// The flags, if the waiter was woken; `None` if it is to give up.
-fn sleep_until_woken(k: &Kernel, wait: &Sleeper, sleep: Sleep) -> Option<u64> {
-    let fault = k.tree.filemap.fault;
-    loop {
-        match fault {
-            FolioLockFault::StateTooLate => {}
-            FolioLockFault::NoBarrierAfterState => __set_current_state(&wait.task, sleep.state),
-            _ => set_current_state(&wait.task, sleep.state),
-        }
-        // 5.9-rc asks for a signal first; what it returns is decided by the flags all the same.
-        if k.tree.filemap.wait == PageWait::HandOff && must_give_up(wait, sleep) {
-            return None;
-        }
-        let flags = match fault {
-            FolioLockFault::RelaxedFlags | FolioLockFault::RelaxedFlagsAndEntry => {
-                READ_ONCE(&wait.flags)
-            }
-            _ => smp_load_acquire(&wait.flags),
-        };
-        if flags & WQ_FLAG_WOKEN != 0 {
-            return Some(flags);
-        }
-        if must_give_up(wait, sleep) {
-            return None;
-        }
-        if fault == FolioLockFault::StateTooLate {
-            set_current_state(&wait.task, sleep.state);
-        }
-        io_schedule(k, wait, sleep);
-    }
+/// `signal_pending_state()`; and whether the time of `folio_lock_timeout()` is over.
+pub(super) fn is_to_give_up(task: &Task, sleep: Sleep) -> bool {
+    signal_pending_state(sleep.state, task) || (sleep.has_timeout && timed_out(task))
 }
 
-fn must_give_up(wait: &Sleeper, sleep: Sleep) -> bool {
-    signal_pending_state(sleep.state, &wait.task) || (sleep.has_timeout && timed_out(&wait.task))
-}
-
-fn io_schedule(k: &Kernel, wait: &Sleeper, sleep: Sleep) {
+/// `io_schedule()`, `io_schedule_timeout()`.
+pub(super) fn io_schedule(k: &Kernel, task: &Task, sleep: Sleep) {
     match sleep.has_timeout {
-        true => schedule_timeout(&k.cpus, &wait.task),
-        false => schedule(&k.cpus, &wait.task),
+        true => schedule_timeout(&k.cpus, task),
+        false => schedule(&k.cpus, task),
     }
-}
-
-/// The waiter is off the queue, so that nobody changes its flags any more: was it told after all?
-fn give_up(k: &Kernel, folio: &Folio, bit: Bit, sleep: Sleep, me: usize) -> Result<Told, Errno> {
-    let flags = plain_read(&k.sleepers[me].flags);
-    let was_told = if sleep.is_exclusive() { WQ_FLAG_DONE } else { WQ_FLAG_WOKEN };
-    if flags & was_told != 0 {
-        reached("a task that gave up had been told");
-        owns(bit, &folio.flags);
-        return Ok(Told::Finished);
-    }
-    if flags & WQ_FLAG_WOKEN != 0 {
-        reached("a task gave up that had been woken to take the bit");
-        if k.tree.filemap.giving_up == GivingUp::TriesTheBit && !test_and_set_bit(bit, &folio.flags)
-        {
-            return Ok(Told::Finished);
-        }
-    }
-    reached("a task gave up");
-    Err(Errno::Interrupted)
 }
 
 /// `finish_wait()`: off the queue, if the waker has not done that already.
@@ -292,14 +253,9 @@ pub(super) fn finish_wait(k: &Kernel, me: usize) {
     let (wait, queue) = (&k.sleepers[me], &k.folio_waitqueue);
     __set_current_state(&wait.task, TASK_RUNNING);
     // list_empty_careful()
-    let is_queued = match k.tree.filemap.fault {
-        FolioLockFault::RelaxedFlagsAndEntry => READ_ONCE(&wait.queued),
-        _ => smp_load_acquire(&wait.queued),
-    };
-    if is_queued != 0 {
+    if smp_load_acquire(&wait.queued) != 0 {
         spin_lock_irqsave(&k.cpus, &queue.lock);
-        queue.edit(|entries| entries.retain(|entry| entry.sleeper != me));
-        WRITE_ONCE(&wait.queued, 0);
+        __remove_wait_queue(k, me);
         spin_unlock_irqrestore(&k.cpus, &queue.lock);
     }
     if k.sizes.lifetimes {
@@ -307,63 +263,10 @@ pub(super) fn finish_wait(k: &Kernel, me: usize) {
     }
 }
 
-/// Up to 5.8: `wait_on_page_bit_common()`.
-fn wait_and_retry(
-    k: &Kernel,
-    folio: &Folio,
-    bit: Bit,
-    sleep: Sleep,
-    me: usize,
-) -> Result<(), Errno> {
-    let (wait, is_exclusive) = (&k.sleepers[me], sleep.is_exclusive());
-    plain_write(&wait.folio, folio.index as u64);
-    plain_write(&wait.flags, if is_exclusive { WQ_FLAG_EXCLUSIVE } else { 0 });
-    let result = loop {
-        let bit_is_set = queue_and_look(k, folio, bit, sleep, me);
-        sleep.drop_reference(k, folio);
-        if bit_is_set {
-            reached("a task slept on a folio");
-            io_schedule(k, wait, sleep);
-        }
-        let signal_first = k.tree.filemap.wait == PageWait::RetrySignalFirst;
-        if signal_first && bit_is_set && must_give_up(wait, sleep) {
-            break Err(Errno::Interrupted);
-        }
-        let is_ours = match sleep.behaviour {
-            Behaviour::Exclusive => !test_and_set_bit_lock(bit, &folio.flags),
-            Behaviour::Shared => !test_bit(bit, &folio.flags),
-            Behaviour::Drop(_) => false,
-        };
-        if is_ours {
-            break Ok(());
-        }
-        if !signal_first && must_give_up(wait, sleep) {
-            break Err(Errno::Interrupted);
-        }
-        if matches!(sleep.behaviour, Behaviour::Drop(_)) {
-            break Ok(());
-        }
-        wait.robbed.fetch_add(u32::from(bit_is_set && is_exclusive), Relaxed);
-    };
-    if result.is_err() {
-        reached("a task gave up");
-    }
-    finish_wait(k, me);
-    result
-}
-
-/// Queues the waiter if it is not on the queue, stores its state, and looks at the bit.
-fn queue_and_look(k: &Kernel, folio: &Folio, bit: Bit, sleep: Sleep, me: usize) -> bool {
-    let (wait, queue) = (&k.sleepers[me], &k.folio_waitqueue);
-    spin_lock_irq(&k.cpus, &queue.lock);
-    if READ_ONCE(&wait.queued) == 0 {
-        queue_up(k, Entry { sleeper: me, bit, is_async: false });
-        folio_set_waiters(k, folio);
-    }
-    set_current_state(&wait.task, sleep.state);
-    spin_unlock_irq(&k.cpus, &queue.lock);
-    note_sleep(folio, bit, wait);
-    test_bit(bit, &folio.flags)
+/// `__remove_wait_queue()`
+fn __remove_wait_queue(k: &Kernel, me: usize) {
+    k.folio_waitqueue.edit(|entries| entries.retain(|entry| entry.sleeper != me));
+    WRITE_ONCE(&k.sleepers[me].queued, 0);
 }
 
 /// `__folio_lock_async()`: takes the lock, or leaves an entry behind whose callback says when to try
@@ -377,12 +280,11 @@ pub fn folio_lock_async(k: &Kernel, folio: &Folio, me: usize) -> Result<(), Errn
     plain_write(&wait.folio, folio.index as u64);
     plain_write(&wait.flags, 0);
     spin_lock_irq(&k.cpus, &queue.lock);
-    queue_up(k, Entry { sleeper: me, bit: PG_LOCKED, is_async: true });
-    folio_set_waiters(k, folio);
-    let is_ours = folio_trylock(k, folio);
+    __add_wait_queue_entry_tail(k, Entry { sleeper: me, bit: PG_LOCKED, is_async: true });
+    (k.tree.filemap.folio_set_waiters)(k, folio);
+    let is_ours = folio_trylock(folio);
     if is_ours {
-        queue.edit(|entries| entries.retain(|entry| entry.sleeper != me));
-        WRITE_ONCE(&wait.queued, 0);
+        __remove_wait_queue(k, me);
     }
     spin_unlock_irq(&k.cpus, &queue.lock);
     if is_ours { Ok(()) } else { Err(Errno::Busy) }
@@ -394,9 +296,9 @@ pub fn lock_page_retry(k: &Kernel, folio: &Folio, me: usize) {
     let _in = enter("io_read_retry");
     let wait = &k.sleepers[me];
     note_sleep(folio, PG_LOCKED, wait);
-    reached("a task slept on a folio");
+    reached(SLEPT);
     loop {
-        set_current_state(&wait.task, selvedge_kernel::TASK_UNINTERRUPTIBLE);
+        set_current_state(&wait.task, TASK_UNINTERRUPTIBLE);
         if smp_load_acquire(&wait.flags) & WQ_FLAG_WOKEN != 0 {
             break;
         }

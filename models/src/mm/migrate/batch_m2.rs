@@ -131,7 +131,7 @@ fn lock_src(
     force: bool,
     avoid_force_lock: bool,
 ) -> Result<(), Errno> {
-    if folio_trylock(k, src) {
+    if folio_trylock(src) {
         return Ok(());
     }
     reached("a migration found its source locked");

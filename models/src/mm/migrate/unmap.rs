@@ -106,7 +106,7 @@ pub(crate) fn migrate_folio_lock(
     who: Migrator,
     may_wait: bool,
 ) -> Result<(), Errno> {
-    if folio_trylock(k, src) {
+    if folio_trylock(src) {
         return Ok(());
     }
     reached("a migration found its source locked");
@@ -176,7 +176,7 @@ pub(crate) fn migrate_folio_unmap_ptes(
     dst: &Folio,
 ) -> Result<Target, Errno> {
     // Nobody else knows the target: never waits.
-    assert!(folio_trylock(k, dst), "a new folio is not locked");
+    assert!(folio_trylock(dst), "a new folio is not locked");
     let is_orphan =
         k.sizes.has_private() && plain_read(&src.mapping) == 0 && test_bit(PG_PRIVATE, &src.flags);
     if is_orphan {
@@ -214,7 +214,7 @@ pub(super) fn try_split_folio(k: &Kernel, folio: &Folio, who: Migrator) -> Resul
     let _in = enter("try_split_folio");
     let tries = k.tree.migrate.split_lock == SplitLock::TriesIfAsync && who.mode == Mode::Async;
     match tries {
-        true if !folio_trylock(k, folio) => return Err(Errno::Again),
+        true if !folio_trylock(folio) => return Err(Errno::Again),
         true => {}
         false => folio_lock(k, folio, who.me),
     }

@@ -114,14 +114,14 @@ pub fn unmap_and_move(k: &Kernel, src: &Folio, who: Migrator) -> Result<(), Errn
 /// `__unmap_and_move()`: a source that is locked is let be in MIGRATE_ASYNC, and waited for else.
 fn __unmap_and_move(k: &Kernel, dst: &Folio, src: &Folio, who: Migrator) -> Result<(), Errno> {
     let _in = enter("__unmap_and_move");
-    if !folio_trylock(k, src) {
+    if !folio_trylock(src) {
         reached("a migration found its source locked");
         if who.mode == Mode::Async {
             return Err(Errno::Again);
         }
         folio_lock(k, src, who.me);
     }
-    assert!(folio_trylock(k, dst), "a new page is not locked");
+    assert!(folio_trylock(dst), "a new page is not locked");
     let moved = (k.tree.movable.core.move_to_new_page)(k, dst, src, who);
     folio_unlock(k, dst);
     folio_unlock(k, src);

@@ -137,7 +137,7 @@ fn isolate_movable_page(k: &Kernel, page: &Folio, ops: &Ops) -> bool {
         folio_put(k, page, ISOLATION);
         return false;
     }
-    if !folio_trylock(k, page) {
+    if !folio_trylock(page) {
         reached("an isolation found its page locked");
         folio_put(k, page, ISOLATION);
         return false;

@@ -97,7 +97,7 @@ fn isolate_mobilepage(k: &Kernel, page: &Folio) -> bool {
     if !folio_try_get(page, ISOLATION) {
         return false;
     }
-    if !folio_trylock(k, page) {
+    if !folio_trylock(page) {
         reached("an isolation found its page locked");
         folio_put(k, page, ISOLATION);
         return false;
@@ -173,7 +173,7 @@ fn balloon_page_isolate(k: &Kernel, page: &Folio) -> bool {
     if !folio_try_get(page, ISOLATION) {
         return false;
     }
-    if folio_trylock(k, page) {
+    if folio_trylock(page) {
         if is_balloon(page) && test_bit(PG_PRIVATE, &page.flags) {
             super::call_isolate(k, page);
             folio_unlock(k, page);

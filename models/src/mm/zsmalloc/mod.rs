@@ -219,7 +219,7 @@ fn reset_page(k: &Kernel, pool: &Pool, page: &Folio) {
 fn zs_malloc(k: &Kernel, page: &Folio) {
     let _in = enter("zs_malloc");
     let pool = pool(k);
-    assert!(folio_trylock(k, page), "nobody else knows the page");
+    assert!(folio_trylock(page), "nobody else knows the page");
     let is_first = plain_read(&pool.first_page) == 0;
     let mut chain = if is_first { Vec::new() } else { pages(k, pool) };
     chain.push(page);
@@ -244,7 +244,7 @@ fn obj_free(pool: &Pool) {
 fn trylock_zspage(k: &Kernel, pool: &Pool) -> bool {
     let _in = enter("trylock_zspage");
     let all = pages(k, pool);
-    let taken = all.iter().take_while(|page| folio_trylock(k, page)).count();
+    let taken = all.iter().take_while(|page| folio_trylock(page)).count();
     if taken < all.len() {
         all[..taken].iter().for_each(|page| folio_unlock(k, page));
     }
@@ -327,7 +327,7 @@ fn lock_zspage(k: &Kernel, pool: &Pool, me: usize) {
                 None => break,
             },
         };
-        if folio_trylock(k, page) {
+        if folio_trylock(page) {
             locked = Some(page);
             continue;
         }

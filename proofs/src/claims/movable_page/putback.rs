@@ -108,7 +108,7 @@ static CALLER_HAS_THE_LOCK: Scenario = Scenario {
     sizes: ONE_PAGE,
     before: ISOLATED_BEFORE,
     tasks: &[cpu(0, "compaction", |k| {
-        assert!(folio_trylock(k, &k.folios[0]), "nobody else runs");
+        assert!(folio_trylock(&k.folios[0]), "nobody else runs");
         puts_back(k);
         folio_unlock(k, &k.folios[0]);
     })],
