@@ -1,11 +1,13 @@
 //! The state of the modelled kernel: what C keeps in static and per-CPU variables, and the folios
 //! and buffer heads of a scenario.
 
-use std::sync::{Arc, Weak};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex as Private, Weak};
 
 use selvedge_kernel::edits::{Edit, install};
 use selvedge_kernel::{
-    Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, SpinLock, Var, Work,
+    Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, SpinLock, Var, Work, me,
+    smp_processor_id,
 };
 
 use crate::Tree;
@@ -255,6 +257,8 @@ pub struct BufferHead {
 #[derive(Debug)]
 pub struct Kernel {
     me: Weak<Kernel>,
+    /// Tasks that are not the sleeper of their CPU: by the task's number, the sleeper's.
+    running: Private<BTreeMap<usize, usize>>,
     /// The tree it is built from.
     pub tree: &'static Tree,
     /// The sizes of the scenario.
@@ -287,7 +291,7 @@ pub struct Kernel {
     pub folio_waitqueue: WaitQueue,
     /// kernel/sched/wait_bit.c: the wait queue that all words hash to.
     pub bit_waitqueue: BitWaitQueue,
-    /// The tasks that may sleep, by the number that scenarios give them.
+    /// The tasks that may sleep: see [`Kernel::current`].
     pub sleepers: Vec<Sleeper>,
     /// fs/buffer.c: `bh_lrus`, newest entry first.
     pub bh_lrus: PerCpu<Vec<Var>>,
@@ -356,6 +360,7 @@ impl Kernel {
         let work = |name| move |cpu| Work::new(Name::new(name).on(cpu));
         Arc::new_cyclic(|me| Kernel {
             me: me.clone(),
+            running: Private::default(),
             tree,
             sizes,
             folios: (0..count).map(|index| Folio::new(index, &sizes)).collect(),
@@ -396,6 +401,23 @@ impl Kernel {
     /// The kernel, for a task or a work item that outlives the call.
     pub fn share(&self) -> Arc<Kernel> {
         self.me.upgrade().expect("a kernel that runs is alive")
+    }
+
+    /// The task that runs is this one of the sleepers, and not that of its CPU.
+    pub fn is_sleeper(&self, number: usize) {
+        self.running.lock().expect("not poisoned").insert(me(), number);
+    }
+
+    /// `current`: the task that runs. One task may sleep on each CPU; where there are more, or there
+    /// are fewer sleepers than CPUs, somebody says who is which ([`Kernel::is_sleeper`]).
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn current(&self) -> &Sleeper {
+        let number = self.running.lock().expect("not poisoned").get(&me()).copied();
+        let number = number.unwrap_or_else(smp_processor_id);
+        self.sleepers.get(number).expect("`Sizes::sleepers`: one for each task that may sleep")
     }
 
     /// Starts a task on `cpu` and returns its number.

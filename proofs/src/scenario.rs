@@ -55,17 +55,18 @@ pub struct Task {
     name: &'static str,
     body: fn(&Run),
     is_interrupt: bool,
+    sleeper: Option<usize>,
     exists: fn(&Kernel) -> bool,
 }
 
 /// A task on this CPU.
 pub const fn cpu(cpu: usize, name: &'static str, body: fn(&Run)) -> Task {
-    Task { cpu, name, body, is_interrupt: false, exists: |_| true }
+    Task { cpu, name, body, is_interrupt: false, sleeper: None, exists: |_| true }
 }
 
 /// An interrupt on this CPU, at any step.
 pub const fn irq(cpu: usize, name: &'static str, handler: fn(&Run)) -> Task {
-    Task { cpu, name, body: handler, is_interrupt: true, exists: |_| true }
+    Task { cpu, name, body: handler, is_interrupt: true, sleeper: None, exists: |_| true }
 }
 
 impl Task {
@@ -74,9 +75,20 @@ impl Task {
         Task { exists, ..self }
     }
 
+    /// The task is this one of the sleepers, and not that of its CPU.
+    pub const fn sleeper(self, number: usize) -> Task {
+        Task { sleeper: Some(number), ..self }
+    }
+
     fn start(&self, run: &Run) -> Option<usize> {
+        let (body, sleeper) = (self.body, self.sleeper);
         (self.exists)(run).then(|| match self.is_interrupt {
-            false => run.task(self.cpu, self.name, self.body),
+            false => run.task(self.cpu, self.name, move |run| {
+                if let Some(number) = sleeper {
+                    run.is_sleeper(number);
+                }
+                body(run);
+            }),
             true => {
                 let (shared, handler) = (run.share(), self.body);
                 run.kernel.interrupt(self.cpu, self.name, move |_| handler(&shared))

@@ -53,7 +53,7 @@ fn migration() -> impl Strategy<Value = Call> {
     (mode, any::<bool>()).prop_map(|(mode, reversed)| Call::Migrate(mode, reversed))
 }
 
-fn execute(k: &Kernel, call: Call, me: usize) {
+fn execute(k: &Kernel, call: Call) {
     match call {
         Call::Migrate(mode, reversed) => {
             let mut isolated = isolate_lru_folios(k, ISOLATION);
@@ -68,12 +68,12 @@ fn execute(k: &Kernel, call: Call, me: usize) {
             if reversed {
                 isolated.reverse();
             }
-            let left = migrate_pages(k, &isolated, Migrator { mode, memalloc: false, me });
+            let left = migrate_pages(k, &isolated, Migrator { mode, memalloc: false });
             putback_movable_pages(k, &left);
         }
         Call::Write => {
             let fbatch = filemap_get_folios_tag(k, &[0, 1]);
-            iomap_writepages(k, &fbatch, SyncMode::All, me).into_iter().for_each(join);
+            iomap_writepages(k, &fbatch, SyncMode::All).into_iter().for_each(join);
             folio_batch_release(k, &fbatch);
         }
         Call::LockBuffer(nr) if nr < k.buffer_heads.len() => {
@@ -84,12 +84,12 @@ fn execute(k: &Kernel, call: Call, me: usize) {
         }
         Call::Find(nr) if nr < k.buffer_heads.len() => {
             let finder = Name::new("finder");
-            let found = __find_get_block(k, &k.buffer_heads[nr], finder, Finder::MaySleep(me));
+            let found = __find_get_block(k, &k.buffer_heads[nr], finder, Finder::MaySleep);
             if let Some(bh) = found {
                 put_bh(bh, finder);
             }
         }
-        Call::Truncate(page) => truncate_inode_folio(k, page, me),
+        Call::Truncate(page) => truncate_inode_folio(k, page),
         Call::LockBuffer(_) | Call::Find(_) => {}
     }
 }
@@ -152,7 +152,7 @@ fn verdict(
             set_bit(PG_DIRTY, &folio.flags);
         }
         let tasks: Vec<usize> = (calls.iter().copied().enumerate())
-            .map(|(me, call)| k.task(me, "caller", move |k| execute(k, call, me)))
+            .map(|(cpu, call)| k.task(cpu, "caller", move |k| execute(k, call)))
             .collect();
         tasks.into_iter().for_each(join);
         look(&k);

@@ -55,7 +55,7 @@ pub use refs::*;
 pub use rules::*;
 pub use sched::*;
 pub use selvedge_explore::edits;
-pub use selvedge_explore::{Rmw, choose, enter, enter_waker, fail, fail_about, join, join_all};
+pub use selvedge_explore::{Rmw, choose, enter, enter_waker, fail, fail_about, join, join_all, me};
 pub use selvedge_trace::{Bit, Context, NOBODY_WAITS_FOR_EVER, Name, Order, Rule};
 pub use smp::*;
 pub use workqueue::*;

@@ -106,7 +106,7 @@ fn alloc(k: &Kernel, page: &Folio) {
 
 /// Gives the thing up, and its page. The page may be isolated: then `page->lru` is not ours to
 /// touch.
-fn free(k: &Kernel, me: usize) {
+fn free(k: &Kernel) {
     let device: &Device = state(k);
     loop {
         spin_lock(&k.cpus, &device.lock);
@@ -121,7 +121,7 @@ fn free(k: &Kernel, me: usize) {
         // Somebody moves it or looks at it. The reference keeps it while we wait.
         get_page(page);
         spin_unlock(&k.cpus, &device.lock);
-        folio_wait_locked(k, page, me);
+        folio_wait_locked(k, page);
         put_page(k, page);
     }
 }
@@ -140,7 +140,7 @@ fn release(k: &Kernel, device: &Device, page: &Folio) {
 }
 
 /// Changes the thing, wherever it is.
-fn access(k: &Kernel, _me: usize) {
+fn access(k: &Kernel) {
     let device: &Device = state(k);
     spin_lock(&k.cpus, &device.lock);
     if let Some(index) = (plain_read(&device.page) as usize).checked_sub(1) {

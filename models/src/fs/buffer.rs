@@ -66,8 +66,8 @@ pub enum FindBlock {
 pub enum Finder {
     /// It must not sleep.
     Atomic,
-    /// It may: its number among the sleepers. (`__find_get_block_nonatomic()`, where there is one.)
-    MaySleep(usize),
+    /// It may. (`__find_get_block_nonatomic()`, where there is one.)
+    MaySleep,
 }
 
 /// The place of the check in `bh_lru_install()`.
@@ -228,21 +228,21 @@ pub fn trylock_buffer(bh: &BufferHead) -> bool {
     !test_and_set_bit_lock(BH_LOCK, &bh.b_state)
 }
 
-/// `lock_buffer()`, `__lock_buffer()`: `me` is the number of the calling task among the sleepers.
-pub fn lock_buffer(k: &Kernel, bh: &BufferHead, me: usize) {
+/// `lock_buffer()`, `__lock_buffer()`.
+pub fn lock_buffer(k: &Kernel, bh: &BufferHead) {
     let _in = enter("lock_buffer");
     might_sleep(&k.cpus, "lock_buffer");
     if !trylock_buffer(bh) {
-        wait_on_bit_lock(k, BH_LOCK, &bh.b_state, me);
+        wait_on_bit_lock(k, BH_LOCK, &bh.b_state);
     }
 }
 
 /// `lock_buffer_timeout()`: false if the time is over first. Never merged: after the description of
 /// "migrate: Avoid unbounded blocks in MIGRATE_SYNC_LIGHT" (Douglas Anderson, 2023-04-21).
-pub fn lock_buffer_timeout(k: &Kernel, bh: &BufferHead, me: usize) -> bool {
+pub fn lock_buffer_timeout(k: &Kernel, bh: &BufferHead) -> bool {
     let _in = enter("lock_buffer_timeout");
     might_sleep(&k.cpus, "lock_buffer_timeout");
-    trylock_buffer(bh) || wait_on_bit_lock_timeout(k, BH_LOCK, &bh.b_state, me)
+    trylock_buffer(bh) || wait_on_bit_lock_timeout(k, BH_LOCK, &bh.b_state)
 }
 
 /// `unlock_buffer()`: the full barrier is between the clear and the look at the queue; the waiter
@@ -256,9 +256,9 @@ pub fn unlock_buffer(k: &Kernel, bh: &BufferHead) {
 
 /// `write_dirty_buffer()` of a buffer that is dirty: locked for the I/O, with a reference for it.
 /// `submit` starts the I/O, whose end is [`end_buffer_write_sync`].
-pub fn write_dirty_buffer(k: &Kernel, bh: &BufferHead, me: usize, submit: impl FnOnce(&Kernel)) {
+pub fn write_dirty_buffer(k: &Kernel, bh: &BufferHead, submit: impl FnOnce(&Kernel)) {
     let _in = enter("write_dirty_buffer");
-    lock_buffer(k, bh, me);
+    lock_buffer(k, bh);
     if !test_and_clear_bit(BH_DIRTY, &bh.b_state) {
         unlock_buffer(k, bh);
         return;
@@ -322,8 +322,8 @@ fn __find_get_block_slow(k: &Kernel, wanted: &BufferHead, user: Name, finder: Fi
     // FGP_ACCESSED
     folio_mark_accessed(k, folio);
     let found = match (k.tree.buffer.find, finder) {
-        (FindBlock::FolioLock, Finder::MaySleep(me)) => {
-            folio_lock(k, folio, me);
+        (FindBlock::FolioLock, Finder::MaySleep) => {
+            folio_lock(k, folio);
             let found = get_if_in_ring(wanted, user);
             folio_unlock(k, folio);
             found

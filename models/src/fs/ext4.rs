@@ -16,14 +16,14 @@ use crate::mm::filemap::{folio_lock, folio_unlock};
 use crate::mm::page_writeback::folio_end_writeback;
 
 /// `ext4_end_io_end()` of `folio`, whose inode's block is in the folio `of_block`, which is
-/// referenced; by sleeper `me`.
-pub fn ext4_end_io_end(k: &Kernel, folio: usize, of_block: usize, me: usize) {
+/// referenced.
+pub fn ext4_end_io_end(k: &Kernel, folio: usize, of_block: usize) {
     let _in = enter("ext4_end_io_end");
     // Whoever waits for the I/O waits for this worker from now on.
     owns(PG_WRITEBACK, &k.folios[folio].flags);
     {
         let _in = enter("__find_get_block_slow");
-        folio_lock(k, &k.folios[of_block], me);
+        folio_lock(k, &k.folios[of_block]);
         folio_unlock(k, &k.folios[of_block]);
     }
     folio_end_writeback(k, &k.folios[folio]);

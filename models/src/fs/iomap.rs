@@ -16,18 +16,13 @@ use crate::mm::page_writeback::{
     SyncMode, folio_end_writeback, folio_start_writeback, write_cache_pages,
 };
 
-/// `iomap_writepages()` of these folios, which the caller has references to, by sleeper `me`:
+/// `iomap_writepages()` of these folios, which the caller has references to:
 /// returns when the bio is submitted. The end of its I/O, on the last CPU, as a task.
-pub fn iomap_writepages(
-    k: &Kernel,
-    fbatch: &[usize],
-    sync_mode: SyncMode,
-    me: usize,
-) -> Option<usize> {
+pub fn iomap_writepages(k: &Kernel, fbatch: &[usize], sync_mode: SyncMode) -> Option<usize> {
     let _in = enter("iomap_writepages");
     // wpc->ioend
     let mut ioend = Vec::new();
-    write_cache_pages(k, fbatch, sync_mode, me, |folio| {
+    write_cache_pages(k, fbatch, sync_mode, |folio| {
         let _in = enter("iomap_writepage_map");
         folio_start_writeback(folio);
         ioend.push(folio.index);

@@ -12,8 +12,8 @@ use selvedge_kernel::enter;
 use crate::fs::buffer::write_dirty_buffer;
 use crate::{BufferHead, Kernel};
 
-/// `__flush_batch()` of one buffer by sleeper `me`: `submit` is the block device's `submit_bio()`.
-pub fn __flush_batch(k: &Kernel, bh: &BufferHead, me: usize, submit: impl FnOnce(&Kernel)) {
+/// `__flush_batch()` of one buffer: `submit` is the block device's `submit_bio()`.
+pub fn __flush_batch(k: &Kernel, bh: &BufferHead, submit: impl FnOnce(&Kernel)) {
     let _in = enter("__flush_batch");
-    write_dirty_buffer(k, bh, me, submit);
+    write_dirty_buffer(k, bh, submit);
 }

@@ -35,8 +35,8 @@ pub static V4_8: Driver = Driver {
     migrate_page: virtballoon_migratepage,
     putback_page: balloon_page_putback,
     alloc: balloon_page_enqueue,
-    free: |k, _| leak_balloon(k, balloon_page_list_dequeue),
-    access: |_, _| {},
+    free: |k| leak_balloon(k, balloon_page_list_dequeue),
+    access: |_| {},
 };
 
 /// 4.5 to 4.7 (21ea9fb69e7c): dequeue walks under `pages_lock`.
@@ -45,7 +45,7 @@ pub static V4_5: Driver =
 
 /// The series of 2015, on top of 4.2: PagePrivate says "not isolated", to the balloon itself.
 pub static POSTED_2015: Driver =
-    Driver { name: "balloon mobile-2015", free: |k, _| leak_balloon(k, dequeue_4_2), ..V4_5 };
+    Driver { name: "balloon mobile-2015", free: |k| leak_balloon(k, dequeue_4_2), ..V4_5 };
 
 /// 4.2: the core looks at PagePrivate.
 pub static V4_2: Driver = Driver { name: "balloon v4.2", ..POSTED_2015 };

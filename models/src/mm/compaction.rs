@@ -74,25 +74,25 @@ fn isolate(k: &Kernel, folio: &Folio, cc: CompactControl) -> bool {
 }
 
 /// `kcompactd_do_work()`: MIGRATE_SYNC_LIGHT, by a thread that allocates nothing.
-pub fn kcompactd_do_work(k: &Kernel, me: usize) {
+pub fn kcompactd_do_work(k: &Kernel) {
     let _in = enter("kcompactd_do_work");
-    let who = Migrator { mode: Mode::SyncLight, memalloc: false, me };
+    let who = Migrator { mode: Mode::SyncLight, memalloc: false };
     compact_zone(k, CompactControl { who, may_enter_fs: true });
 }
 
 /// `compact_node()`, for `/proc/sys/vm/compact_memory`: MIGRATE_SYNC. How many folios it isolated and
 /// could not move.
-pub fn compact_node(k: &Kernel, me: usize) -> usize {
+pub fn compact_node(k: &Kernel) -> usize {
     let _in = enter("compact_node");
-    let who = Migrator { mode: Mode::Sync, memalloc: false, me };
+    let who = Migrator { mode: Mode::Sync, memalloc: false };
     compact_zone(k, CompactControl { who, may_enter_fs: true })
 }
 
 /// `try_to_compact_pages()` for the two priorities that `__alloc_pages_slowpath()` goes through if the
 /// first does not help: MIGRATE_ASYNC, then MIGRATE_SYNC_LIGHT; never MIGRATE_SYNC.
-pub(super) fn try_to_compact_pages(k: &Kernel, memalloc: bool, may_enter_fs: bool, me: usize) {
+pub(super) fn try_to_compact_pages(k: &Kernel, memalloc: bool, may_enter_fs: bool) {
     for mode in [Mode::Async, Mode::SyncLight] {
         let _in = enter("try_to_compact_pages");
-        compact_zone(k, CompactControl { who: Migrator { mode, memalloc, me }, may_enter_fs });
+        compact_zone(k, CompactControl { who: Migrator { mode, memalloc }, may_enter_fs });
     }
 }

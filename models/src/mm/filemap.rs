@@ -59,7 +59,7 @@ decisions! {
         /// `folio_trylock_flag()`: the last look at the bit before a waiter queues itself.
         folio_trylock_flag: Func<fn(&Kernel, &Folio, Bit, &Sleeper, u64) -> bool>,
         /// `migration_entry_wait_on_locked()`
-        migration_entry_wait_on_locked: Func<fn(&Kernel, &Folio, &SpinLock, usize)>,
+        migration_entry_wait_on_locked: Func<fn(&Kernel, &Folio, &SpinLock)>,
         /// `folio_set_waiters()`
         folio_set_waiters: Func<fn(&Kernel, &Folio)>,
         /// `folio_clear_waiters()`
@@ -79,7 +79,7 @@ decisions! {
 }
 
 /// `folio_wait_bit_common()`, in each of its forms.
-pub type WaitBitCommon = fn(&Kernel, &Folio, Bit, Sleep, usize) -> Result<(), Errno>;
+pub type WaitBitCommon = fn(&Kernel, &Folio, Bit, Sleep) -> Result<(), Errno>;
 
 /// What an exclusive waiter that leaves because of a signal or a timeout does if it has been woken
 /// since it last looked, and nobody took the bit for it.
@@ -146,6 +146,8 @@ impl WaitQueue {
 /// A task that may sleep, with the `struct wait_page_queue` on its stack.
 #[derive(Debug)]
 pub struct Sleeper {
+    /// Its number among the sleepers.
+    pub(crate) index: usize,
     task: Task,
     /// `wait.flags`
     pub(crate) flags: Var,
@@ -170,6 +172,7 @@ impl Sleeper {
     pub(crate) fn new(index: usize) -> Sleeper {
         let var = |name: &'static str| Var::new(Name::new(name).nth(index), 0);
         Sleeper {
+            index,
             task: Task::new(index),
             flags: var("wait.flags"),
             queued: var("wait.entry"),
@@ -177,6 +180,11 @@ impl Sleeper {
             waits: var("wait frame"),
             robbed: AtomicU32::new(0),
         }
+    }
+
+    /// Its entry in the queue, for a wait for this bit.
+    fn entry(&self, bit: Bit) -> Entry {
+        Entry { sleeper: self.index, bit, is_async: false }
     }
 
     /// How often the task was woken and found the bit stolen: for the task itself.
@@ -190,13 +198,13 @@ pub fn folio_trylock(folio: &Folio) -> bool {
     !test_and_set_bit_lock(PG_LOCKED, &folio.flags)
 }
 
-/// `folio_lock()`: `me` is the number of the calling task among the sleepers.
-pub fn folio_lock(k: &Kernel, folio: &Folio, me: usize) {
+/// `folio_lock()`.
+pub fn folio_lock(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_lock");
     might_sleep(&k.cpus, "folio_lock");
     if !folio_trylock(folio) {
         let sleep = Sleep::to_lock(TASK_UNINTERRUPTIBLE);
-        let got = (k.tree.filemap.folio_wait_bit_common)(k, folio, PG_LOCKED, sleep, me);
+        let got = (k.tree.filemap.folio_wait_bit_common)(k, folio, PG_LOCKED, sleep);
         debug_assert!(got.is_ok(), "nothing but a wake-up ends this wait");
     }
 }
@@ -205,13 +213,13 @@ pub fn folio_lock(k: &Kernel, folio: &Folio, me: usize) {
 ///
 /// # Errors
 /// `-EINTR`: a fatal signal came first.
-pub fn folio_lock_killable(k: &Kernel, folio: &Folio, me: usize) -> Result<(), Errno> {
+pub fn folio_lock_killable(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
     let _in = enter("folio_lock_killable");
     might_sleep(&k.cpus, "folio_lock_killable");
     if folio_trylock(folio) {
         return Ok(());
     }
-    (k.tree.filemap.folio_wait_bit_common)(k, folio, PG_LOCKED, Sleep::to_lock(TASK_KILLABLE), me)
+    (k.tree.filemap.folio_wait_bit_common)(k, folio, PG_LOCKED, Sleep::to_lock(TASK_KILLABLE))
 }
 
 /// `folio_lock_timeout()`: what a lock with a time limit is on top of the same wait. Never merged:
@@ -220,14 +228,14 @@ pub fn folio_lock_killable(k: &Kernel, folio: &Folio, me: usize) -> Result<(), E
 ///
 /// # Errors
 /// `-EINTR`, as from a signal: the time is over.
-pub fn folio_lock_timeout(k: &Kernel, folio: &Folio, me: usize) -> Result<(), Errno> {
+pub fn folio_lock_timeout(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
     let _in = enter("folio_lock_timeout");
     might_sleep(&k.cpus, "folio_lock_timeout");
     if folio_trylock(folio) {
         return Ok(());
     }
     let sleep = Sleep { has_timeout: true, ..Sleep::to_lock(TASK_UNINTERRUPTIBLE) };
-    (k.tree.filemap.folio_wait_bit_common)(k, folio, PG_LOCKED, sleep, me)
+    (k.tree.filemap.folio_wait_bit_common)(k, folio, PG_LOCKED, sleep)
 }
 
 /// `folio_unlock()`: releases the bit and sees PG_waiters in one step.
@@ -248,17 +256,17 @@ pub fn folio_end_read(k: &Kernel, folio: &Folio) {
 }
 
 /// `folio_wait_bit()`: sleeps until the bit has been clear at some time.
-pub fn folio_wait_bit(k: &Kernel, folio: &Folio, bit: Bit, me: usize) {
+pub fn folio_wait_bit(k: &Kernel, folio: &Folio, bit: Bit) {
     let sleep = Sleep::to_see(TASK_UNINTERRUPTIBLE);
-    let seen = (k.tree.filemap.folio_wait_bit_common)(k, folio, bit, sleep, me);
+    let seen = (k.tree.filemap.folio_wait_bit_common)(k, folio, bit, sleep);
     debug_assert!(seen.is_ok(), "nothing but a wake-up ends this wait");
 }
 
 /// `folio_wait_locked()`.
-pub fn folio_wait_locked(k: &Kernel, folio: &Folio, me: usize) {
+pub fn folio_wait_locked(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_wait_locked");
     if test_bit(PG_LOCKED, &folio.flags) {
-        folio_wait_bit(k, folio, PG_LOCKED, me);
+        folio_wait_bit(k, folio, PG_LOCKED);
     }
 }
 
@@ -267,19 +275,13 @@ pub fn folio_wait_locked(k: &Kernel, folio: &Folio, me: usize) {
 ///
 /// # Errors
 /// `-EINTR`: a fatal signal came first.
-pub fn folio_put_wait_locked(
-    k: &Kernel,
-    folio: &Folio,
-    holder: Name,
-    me: usize,
-) -> Result<(), Errno> {
+pub fn folio_put_wait_locked(k: &Kernel, folio: &Folio, holder: Name) -> Result<(), Errno> {
     let _in = enter("folio_put_wait_locked");
     (k.tree.filemap.folio_wait_bit_common)(
         k,
         folio,
         PG_LOCKED,
         Sleep::dropping(TASK_KILLABLE, holder),
-        me,
     )
 }
 

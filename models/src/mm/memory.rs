@@ -26,8 +26,7 @@ pub enum EntryWait {
 }
 
 /// The fault on a migration entry: waits until the migration is over. True if there was one.
-/// `me` is the caller's number among the sleepers.
-pub fn do_swap_page(k: &Kernel, page: usize, me: usize) -> bool {
+pub fn do_swap_page(k: &Kernel, page: usize) -> bool {
     let _in = enter("do_swap_page");
     spin_lock(&k.cpus, &k.ptl);
     let entry = READ_ONCE(&k.ptes[page]);
@@ -39,7 +38,7 @@ pub fn do_swap_page(k: &Kernel, page: usize, me: usize) -> bool {
     let folio = pte_folio(k, entry).expect("a migration entry names a folio");
     match k.tree.migrate.entry_wait {
         EntryWait::UnderPageTableLock => {
-            (k.tree.filemap.migration_entry_wait_on_locked)(k, folio, &k.ptl, me);
+            (k.tree.filemap.migration_entry_wait_on_locked)(k, folio, &k.ptl);
         }
         EntryWait::TakesReference => {
             let holder = Name::new("fault");
@@ -47,7 +46,7 @@ pub fn do_swap_page(k: &Kernel, page: usize, me: usize) -> bool {
             spin_unlock(&k.cpus, &k.ptl);
             if got {
                 // Nobody kills it: the wait ends with a wake-up.
-                let _woken = folio_put_wait_locked(k, folio, holder, me);
+                let _woken = folio_put_wait_locked(k, folio, holder);
             }
         }
     }

@@ -37,7 +37,7 @@ pub fn __alloc_contig_migrate_range(k: &Kernel) -> Result<(), Errno> {
 
 /// `__alloc_pages_direct_compact()`, by a task that found no free memory of the order it wants:
 /// compacts under `memalloc_noreclaim_save()`, which sets PF_MEMALLOC.
-pub(super) fn __alloc_pages_direct_compact(k: &Kernel, may_enter_fs: bool, me: usize) {
+pub(super) fn __alloc_pages_direct_compact(k: &Kernel, may_enter_fs: bool) {
     let _in = enter("__alloc_pages_direct_compact");
-    try_to_compact_pages(k, true, may_enter_fs, me);
+    try_to_compact_pages(k, true, may_enter_fs);
 }

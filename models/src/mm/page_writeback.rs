@@ -58,10 +58,10 @@ fn __folio_end_writeback(k: &Kernel, folio: &Folio) -> bool {
 
 /// `folio_wait_writeback()`: on return the bit has been clear; it still is if the caller holds the
 /// folio lock.
-pub fn folio_wait_writeback(k: &Kernel, folio: &Folio, me: usize) {
+pub fn folio_wait_writeback(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_wait_writeback");
     while test_bit(PG_WRITEBACK, &folio.flags) {
-        folio_wait_bit(k, folio, PG_WRITEBACK, me);
+        folio_wait_bit(k, folio, PG_WRITEBACK);
     }
 }
 
@@ -91,20 +91,19 @@ pub fn folio_batch_release(k: &Kernel, fbatch: &[usize]) {
 const FOLIO_BATCH: Name = Name::new("writeback");
 
 /// `write_cache_pages()` of the folios that it has looked up, which are in the order of the file,
-/// by sleeper `me`. `writepage` gets each folio locked and clean, and unlocks it. The caller
+/// `writepage` gets each folio locked and clean, and unlocks it. The caller
 /// releases the folio batch.
 pub fn write_cache_pages(
     k: &Kernel,
     fbatch: &[usize],
     sync_mode: SyncMode,
-    me: usize,
     mut writepage: impl FnMut(&Folio),
 ) {
     let _in = enter("write_cache_pages");
     for &index in fbatch {
         let folio = &k.folios[index];
-        folio_lock(k, folio, me);
-        if !folio_prepare_writeback(k, folio, sync_mode, me) {
+        folio_lock(k, folio);
+        if !folio_prepare_writeback(k, folio, sync_mode) {
             folio_unlock(k, folio);
             continue;
         }
@@ -114,7 +113,7 @@ pub fn write_cache_pages(
 }
 
 /// `folio_prepare_writeback()`: is the folio, which is locked now, to be written?
-fn folio_prepare_writeback(k: &Kernel, folio: &Folio, sync_mode: SyncMode, me: usize) -> bool {
+fn folio_prepare_writeback(k: &Kernel, folio: &Folio, sync_mode: SyncMode) -> bool {
     if plain_read(&folio.mapping) == 0 || !test_bit(PG_DIRTY, &folio.flags) {
         return false;
     }
@@ -122,7 +121,7 @@ fn folio_prepare_writeback(k: &Kernel, folio: &Folio, sync_mode: SyncMode, me: u
         if sync_mode == SyncMode::None {
             return false;
         }
-        folio_wait_writeback(k, folio, me);
+        folio_wait_writeback(k, folio);
     }
     // folio_clear_dirty_for_io()
     test_and_clear_bit(PG_DIRTY, &folio.flags)

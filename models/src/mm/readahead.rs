@@ -26,9 +26,9 @@ const READAHEAD: Name = Name::new("readahead");
 /// The end of a read.
 pub const A_READ_ENDED: &str = "a read ended";
 
-/// `page_cache_ra_unbounded()` of the first `pages` pages of the file; `me` is the calling task. The
+/// `page_cache_ra_unbounded()` of the first `pages` pages of the file. The
 /// ends of the I/O that it submitted, as tasks.
-pub fn page_cache_ra_unbounded(k: &Kernel, pages: usize, me: usize) -> Vec<usize> {
+pub fn page_cache_ra_unbounded(k: &Kernel, pages: usize) -> Vec<usize> {
     let _in = enter("page_cache_ra_unbounded");
     let (mut batch, mut reads) = (Vec::new(), Vec::new());
     for page in 0..pages {
@@ -37,7 +37,7 @@ pub fn page_cache_ra_unbounded(k: &Kernel, pages: usize, me: usize) -> Vec<usize
             reads.extend(read_pages(k, std::mem::take(&mut batch)));
             continue;
         }
-        let folio = filemap_alloc_folio(k, page, me);
+        let folio = filemap_alloc_folio(k, page);
         filemap_add_folio(k, folio, page);
         batch.push(folio.index);
     }
@@ -46,9 +46,9 @@ pub fn page_cache_ra_unbounded(k: &Kernel, pages: usize, me: usize) -> Vec<usize
 }
 
 /// `filemap_alloc_folio()` under `memalloc_nofs_save()`: without `__GFP_FS`. Folio n is for page n.
-fn filemap_alloc_folio(k: &Kernel, page: usize, me: usize) -> &Folio {
+fn filemap_alloc_folio(k: &Kernel, page: usize) -> &Folio {
     let _in = enter("filemap_alloc_folio");
-    __alloc_pages_direct_compact(k, false, me);
+    __alloc_pages_direct_compact(k, false);
     let folio = &k.folios[page];
     atomic_set(&folio.refcount, 1);
     booked(&folio.refcount, READAHEAD);

@@ -166,20 +166,19 @@ pub fn puts_before_queueing(
     folio: &Folio,
     bit: Bit,
     sleep: Sleep,
-    me: usize,
 ) -> Result<(), Errno> {
     let Behaviour::Drop(holder) = sleep.behaviour else {
-        return folio_wait_bit_common(k, folio, bit, sleep, me);
+        return folio_wait_bit_common(k, folio, bit, sleep);
     };
     folio_put(k, folio, holder);
     let sleep = Sleep { behaviour: Behaviour::Shared, ..sleep };
-    folio_wait_bit_common(k, folio, bit, sleep, me)
+    folio_wait_bit_common(k, folio, bit, sleep)
 }
 
 /// AM20: who waits for a migration entry drops the page-table lock before it queues.
-pub fn drops_ptl_before_queueing(k: &Kernel, folio: &Folio, ptl: &SpinLock, me: usize) {
+pub fn drops_ptl_before_queueing(k: &Kernel, folio: &Folio, ptl: &SpinLock) {
     spin_unlock(&k.cpus, ptl);
-    folio_wait_bit(k, folio, PG_LOCKED, me);
+    folio_wait_bit(k, folio, PG_LOCKED);
 }
 
 /// BM1: a lookup trusts what it read of the slot before it took its reference.

@@ -61,8 +61,8 @@ pub static WITHOUT_FLAG: Driver = Driver {
         adopt(k, page);
         folio_unlock(k, page);
     },
-    free: |_, _| {},
-    access: |_, _| {},
+    free: |_| {},
+    access: |_| {},
 };
 
 /// E12: `isolate_page()` takes a mutex. Not wrong, where the interface lets it sleep.
@@ -80,7 +80,7 @@ pub static SLEEPS: Driver = Driver {
 /// E4: clears the type and puts the page without its lock.
 pub static RELEASES_UNLOCKED: Driver = Driver {
     name: "releases unlocked",
-    free: |k, _| {
+    free: |k| {
         let _in = enter("release");
         let device: &Plain = state(k);
         let Some(index) = (plain_read(&device.page) as usize).checked_sub(1) else { return };
@@ -93,13 +93,13 @@ pub static RELEASES_UNLOCKED: Driver = Driver {
 /// E11: takes the page lock, and waits for it, under its own lock.
 pub static LOCKS_BLOCKING: Driver = Driver {
     name: "locks blocking",
-    free: |k, me| {
+    free: |k| {
         let _in = enter("release");
         let device: &Plain = state(k);
         mutex_lock(&k.cpus, &device.lock);
         if let Some(index) = (plain_read(&device.page) as usize).checked_sub(1) {
             let page = &k.folios[index];
-            folio_lock(k, page, me);
+            folio_lock(k, page);
             plain_write(&device.page, 0);
             __ClearPageMovable(k, page);
             folio_unlock(k, page);
@@ -113,10 +113,10 @@ pub static LOCKS_BLOCKING: Driver = Driver {
 /// E14: a balloon of 4.2 that lets its page go whether it is isolated or not.
 pub static RELEASES_ISOLATED: Driver = Driver {
     name: "balloon v4.2 that releases isolated pages",
-    free: |k, me| {
+    free: |k| {
         let _in = enter("release");
         let (device, page): (&Balloon, _) = (state(k), &k.folios[0]);
-        folio_lock(k, page, me);
+        folio_lock(k, page);
         if test_bit(PG_PRIVATE, &page.flags) {
             spin_lock_irqsave(&k.cpus, &device.pages_lock);
             device.del(page);
@@ -132,7 +132,7 @@ pub static RELEASES_ISOLATED: Driver = Driver {
 /// E10: looks the object up under the pool's lock, and changes it without `zspage->lock`.
 pub static NO_ZSPAGE_LOCK: Driver = Driver {
     name: "zsmalloc without zspage->lock",
-    access: |k, _| {
+    access: |k| {
         let _in = enter("zs_map_object");
         let pool = zsmalloc::pool(k);
         spin_lock(&k.cpus, &pool.lock);

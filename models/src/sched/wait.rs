@@ -35,19 +35,19 @@ impl WaitQueueHead {
     }
 }
 
-/// `wait_event(wq_head, condition)`: `me` is the number of the calling task among the sleepers.
-pub fn wait_event(k: &Kernel, queue: &WaitQueueHead, me: usize, condition: impl Fn() -> bool) {
+/// `wait_event(wq_head, condition)`.
+pub fn wait_event(k: &Kernel, queue: &WaitQueueHead, condition: impl Fn() -> bool) {
     let _in = enter("wait_event");
     if condition() {
         return;
     }
-    let task = k.sleepers[me].task();
+    let (current, task) = (k.current().index, k.current().task());
     loop {
         // prepare_to_wait_event()
         spin_lock_irqsave(&k.cpus, &queue.lock);
         queue.edit(|entries| {
-            if !entries.contains(&me) {
-                entries.push(me);
+            if !entries.contains(&current) {
+                entries.push(current);
             }
         });
         set_current_state(task, TASK_UNINTERRUPTIBLE);
@@ -61,7 +61,7 @@ pub fn wait_event(k: &Kernel, queue: &WaitQueueHead, me: usize, condition: impl 
     // finish_wait()
     __set_current_state(task, TASK_RUNNING);
     spin_lock_irqsave(&k.cpus, &queue.lock);
-    queue.edit(|entries| entries.retain(|&entry| entry != me));
+    queue.edit(|entries| entries.retain(|&entry| entry != current));
     spin_unlock_irqrestore(&k.cpus, &queue.lock);
 }
 

@@ -66,37 +66,37 @@ impl BitWaitQueue {
 
 /// `prepare_to_wait_exclusive()`: queues the caller at the tail, if it is not queued, and stores
 /// its state, with a full barrier after it.
-fn prepare_to_wait_exclusive(k: &Kernel, bit: Bit, word: &Flags, me: usize) {
-    let queue = &k.bit_waitqueue;
+fn prepare_to_wait_exclusive(k: &Kernel, bit: Bit, word: &Flags) {
+    let (queue, wait) = (&k.bit_waitqueue, k.current());
     spin_lock_irqsave(&k.cpus, &queue.lock);
     queue.edit(|entries| {
-        if !entries.iter().any(|entry| entry.sleeper == me) {
-            entries.push(Entry { sleeper: me, word: word.object(), bit: bit.nr });
+        if !entries.iter().any(|entry| entry.sleeper == wait.index) {
+            entries.push(Entry { sleeper: wait.index, word: word.object(), bit: bit.nr });
         }
     });
-    set_current_state(k.sleepers[me].task(), TASK_UNINTERRUPTIBLE);
+    set_current_state(wait.task(), TASK_UNINTERRUPTIBLE);
     spin_unlock_irqrestore(&k.cpus, &queue.lock);
 }
 
 /// `wait_on_bit_lock()`: returns with the bit set by the caller.
-pub fn wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, me: usize) {
-    let got = __wait_on_bit_lock(k, bit, word, me, false);
+pub fn wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags) {
+    let got = __wait_on_bit_lock(k, bit, word, false);
     debug_assert!(got, "nothing but a wake-up ends this wait");
 }
 
 /// `wait_on_bit_lock()` with an action that sleeps for a limited time, as `bit_wait_timeout()`:
 /// false if the time is over and the bit is still set.
-pub fn wait_on_bit_lock_timeout(k: &Kernel, bit: Bit, word: &Flags, me: usize) -> bool {
-    __wait_on_bit_lock(k, bit, word, me, true)
+pub fn wait_on_bit_lock_timeout(k: &Kernel, bit: Bit, word: &Flags) -> bool {
+    __wait_on_bit_lock(k, bit, word, true)
 }
 
 /// `__wait_on_bit_lock()`: who gives up tries the bit once more when it is off the queue, so that
 /// no wake-up is lost with it.
-fn __wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, me: usize, has_timeout: bool) -> bool {
+fn __wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, has_timeout: bool) -> bool {
     let _in = enter("__wait_on_bit_lock");
-    let task = k.sleepers[me].task();
+    let task = k.current().task();
     loop {
-        prepare_to_wait_exclusive(k, bit, word, me);
+        prepare_to_wait_exclusive(k, bit, word);
         let mut gives_up = false;
         if test_bit(bit, word) {
             awaits(bit, word, [task.object(); 2], NOBODY_WAITS_FOR_EVER);
@@ -109,7 +109,7 @@ fn __wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, me: usize, has_timeout
             }
         }
         if gives_up {
-            finish_wait(k, me);
+            finish_wait(k);
         }
         if !test_and_set_bit(bit, word) {
             break;
@@ -118,16 +118,16 @@ fn __wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, me: usize, has_timeout
             return false;
         }
     }
-    finish_wait(k, me);
+    finish_wait(k);
     true
 }
 
 /// `finish_wait()`.
-fn finish_wait(k: &Kernel, me: usize) {
-    let queue = &k.bit_waitqueue;
-    __set_current_state(k.sleepers[me].task(), TASK_RUNNING);
+fn finish_wait(k: &Kernel) {
+    let (queue, wait) = (&k.bit_waitqueue, k.current());
+    __set_current_state(wait.task(), TASK_RUNNING);
     spin_lock_irqsave(&k.cpus, &queue.lock);
-    queue.edit(|entries| entries.retain(|entry| entry.sleeper != me));
+    queue.edit(|entries| entries.retain(|entry| entry.sleeper != wait.index));
     spin_unlock_irqrestore(&k.cpus, &queue.lock);
 }
 

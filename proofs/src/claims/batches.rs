@@ -38,7 +38,7 @@ fn migrate(k: &Run, mode: Mode, list: &'static [usize]) -> usize {
         folio_get(&k.folios[index], ISOLATION);
     }
     k.task(0, "migrator", move |k| {
-        let left = migrate_pages(k, list, Migrator { mode, memalloc: false, me: 0 });
+        let left = migrate_pages(k, list, Migrator { mode, memalloc: false });
         plain_write(&k.outcome, left.len() as u64);
         putback_movable_pages(k, &left);
     })
@@ -88,11 +88,11 @@ static LOCKS_IN_ORDER: Scenario = scenario(
         let first = migrate(k, Mode::Sync, &[1, 0]);
         folio_get(&k.folios[2], ISOLATION);
         let second = k.task(1, "migrator", |k| {
-            migrate_pages(k, &[2], Migrator { me: 1, ..Migrator::SYNC });
+            migrate_pages(k, &[2], Migrator::SYNC);
         });
         let locker = k.task(2, "locker", |k| {
-            folio_lock(k, &k.folios[0], 2);
-            folio_lock(k, &k.folios[1], 2);
+            folio_lock(k, &k.folios[0]);
+            folio_lock(k, &k.folios[1]);
             folio_unlock(k, &k.folios[1]);
             folio_unlock(k, &k.folios[0]);
         });
@@ -113,7 +113,7 @@ static ONE_STAYS: Scenario = scenario(
         let migrator = migrate(k, Mode::Sync, &[0, 1]);
         let locker = k.task(1, "locker", |k| {
             let folio = &k.folios[1];
-            folio_lock(k, folio, 1);
+            folio_lock(k, folio);
             folio_unlock(k, folio);
             folio_put(k, folio, Name::new("locker"));
         });
@@ -159,7 +159,7 @@ static WRITTEN_OUT_MAPPED: Scenario = scenario(
         let user = k.task(1, "user", |k| {
             let stored = user_store(k, 0, 1);
             if !stored {
-                do_swap_page(k, 0, 1);
+                do_swap_page(k, 0);
             }
             if stored || user_store(k, 0, 1) {
                 plain_write(&k.buffer_heads[0].contents, 1);
@@ -191,7 +191,7 @@ fn finds<const SLEEPS: bool>(k: &Run) {
     no_users(k);
     let migrator = migrate(k, Mode::SyncLight, &[0]);
     let finder = k.task(1, "finder", |k| {
-        let finder = if SLEEPS { Finder::MaySleep(1) } else { Finder::Atomic };
+        let finder = if SLEEPS { Finder::MaySleep } else { Finder::Atomic };
         if let Some(bh) = __find_get_block(k, &k.buffer_heads[0], FINDER, finder) {
             if READ_ONCE(&bh.moving) != 0 {
                 let message = "bh0 was found while it moves";

@@ -107,7 +107,8 @@ static FIND_VS_MIGRATE: Scenario = Scenario {
         }),
         cpu(1, "migrator", |k| {
             moves(k);
-        }),
+        })
+        .sleeper(0),
     ],
     ..Scenario::EMPTY
 };
@@ -127,7 +128,8 @@ static REINSTALL_VS_MIGRATE: Scenario = Scenario {
                 let message = "-EAGAIN, and nobody but a bh_lru holds bh0";
                 fail_about(LRU_ONLY_BUFFERS_MIGRATE_AT_ONCE, message, bh.b_count.object());
             }
-        }),
+        })
+        .sleeper(0),
     ],
     ..Scenario::EMPTY
 };
@@ -144,7 +146,8 @@ static REINSTALL_VS_MIGRATE_DISABLED: Scenario = Scenario {
                 let message = "-EAGAIN, and bh0 is in a bh_lru";
                 fail_about(LRU_ONLY_BUFFERS_MIGRATE_AT_ONCE, message, bh.b_count.object());
             }
-        }),
+        })
+        .sleeper(0),
     ],
     ..REINSTALL_VS_MIGRATE
 };
@@ -153,9 +156,9 @@ fn is_in_a_bh_lru(k: &Kernel) -> bool {
     k.cpus.online().any(|cpu| k.bh_lrus.of(cpu).iter().any(|slot| READ_ONCE(slot) != 0))
 }
 
-fn lock_and_add(k: &Run, me: usize) {
+fn lock_and_add(k: &Run) {
     let bh = &k.buffer_heads[0];
-    lock_buffer(k, bh, me);
+    lock_buffer(k, bh);
     let value = plain_read(&bh.contents);
     plain_write(&bh.contents, value + 1);
     unlock_buffer(k, bh);
@@ -165,7 +168,7 @@ static LOCK_BUFFER: Scenario = Scenario {
     name: "two_tasks_lock_a_buffer",
     about: "CPU0 and CPU1 each lock the buffer, change its contents, and unlock it.",
     sizes: Sizes { sleepers: 2, ..Sizes::TINY },
-    tasks: &[cpu(0, "task", |k| lock_and_add(k, 0)), cpu(1, "task", |k| lock_and_add(k, 1))],
+    tasks: &[cpu(0, "task", lock_and_add), cpu(1, "task", lock_and_add)],
     at_end: no_addition_to_a_buffer_is_lost,
     ..Scenario::EMPTY
 };

@@ -44,11 +44,11 @@ pub(super) fn unlock(k: &Run) {
 }
 
 pub(super) fn kcompactd(k: &Run) {
-    kcompactd_do_work(k, 0);
+    kcompactd_do_work(k);
 }
 
 pub(super) fn compact(k: &Run, mode: Mode, memalloc: bool) {
-    let who = Migrator { mode, memalloc, me: 0 };
+    let who = Migrator { mode, memalloc };
     compact_zone(k, CompactControl { who, may_enter_fs: true });
 }
 
@@ -75,12 +75,12 @@ static COMPACTS_PLUGGED: Scenario = Scenario {
     tasks: &[
         cpu(0, "reader", |k| {
             locked(k);
-            let (me, kernel) = (k.sleepers[0].task(), k.share());
-            blk_plug(me, move || {
+            let (current, kernel) = (k.current().task(), k.share());
+            blk_plug(current, move || {
                 submit_read(&kernel, vec![0]);
             });
             compact(k, Mode::SyncLight, false);
-            blk_flush_plug(me);
+            blk_flush_plug(current);
         }),
         timer(1),
     ],
@@ -102,7 +102,7 @@ static COMPACTS_SYNC: Scenario = Scenario {
 };
 
 fn read_two_pages(k: &Run) {
-    page_cache_ra_unbounded(k, 2, 0).into_iter().for_each(join);
+    page_cache_ra_unbounded(k, 2).into_iter().for_each(join);
 }
 
 static READAHEAD: Scenario = Scenario {
@@ -120,7 +120,7 @@ static READAHEAD_AND_KCOMPACTD: Scenario = Scenario {
     about: "The same while CPU1 is kcompactd, in MIGRATE_SYNC_LIGHT, which may wait for a folio \
             whose I/O is not submitted yet. It may have to wait long, but the reader does not wait \
             for it.",
-    tasks: &[cpu(0, "reader", read_two_pages), cpu(1, "kcompactd", kcompactd), timer(1)],
+    tasks: &[cpu(0, "reader", read_two_pages), cpu(1, "kcompactd", kcompactd).sleeper(0), timer(1)],
     ..READAHEAD
 };
 

@@ -30,7 +30,7 @@ static READ_NEVER_ENDS: Scenario = Scenario {
             MIGRATE_SYNC_LIGHT.",
     sizes: COMPACTED,
     before: LOCKED_FOR_A_READ,
-    tasks: &[cpu(1, "compactor", kcompactd), timer(1)],
+    tasks: &[cpu(1, "compactor", kcompactd).sleeper(0), timer(1)],
     ..Scenario::EMPTY
 };
 
@@ -48,14 +48,14 @@ static UPTODATE_LOCK_STAYS: Scenario = Scenario {
 static READ_NEVER_ENDS_SYNC: Scenario = Scenario {
     name: "read_never_ends_sync",
     about: "CPU0 has locked the folio for a read that never ends; CPU1 compacts in MIGRATE_SYNC.",
-    tasks: &[cpu(1, "compactor", |k| compact(k, Mode::Sync, false)), timer(1)],
+    tasks: &[cpu(1, "compactor", |k| compact(k, Mode::Sync, false)).sleeper(0), timer(1)],
     ..READ_NEVER_ENDS
 };
 
 static READ_NEVER_ENDS_ASYNC: Scenario = Scenario {
     name: "read_never_ends_async",
     about: "CPU0 has locked the folio for a read that never ends; CPU1 compacts in MIGRATE_ASYNC.",
-    tasks: &[cpu(1, "compactor", |k| compact(k, Mode::Async, false)), timer(1)],
+    tasks: &[cpu(1, "compactor", |k| compact(k, Mode::Async, false)).sleeper(0), timer(1)],
     ..READ_NEVER_ENDS
 };
 
@@ -63,7 +63,7 @@ static READ_NEVER_ENDS_MEMALLOC: Scenario = Scenario {
     name: "read_never_ends_pf_memalloc",
     about: "CPU0 has locked the folio for a read that never ends; CPU1 compacts with PF_MEMALLOC, \
             in MIGRATE_SYNC, in which every tree but M4r would wait.",
-    tasks: &[cpu(1, "compactor", |k| compact(k, Mode::Sync, true)), timer(1)],
+    tasks: &[cpu(1, "compactor", |k| compact(k, Mode::Sync, true)).sleeper(0), timer(1)],
     ..READ_NEVER_ENDS
 };
 
@@ -85,7 +85,7 @@ static READ_ENDS: Scenario = Scenario {
             end_io(k);
             folio_end_read(k, &k.folios[0]);
         }),
-        cpu(1, "kcompactd", kcompactd),
+        cpu(1, "kcompactd", kcompactd).sleeper(0),
         timer(1),
     ],
     ..Scenario::EMPTY
@@ -106,7 +106,7 @@ static BUFFER_READ: Scenario = Scenario {
             set_bit(BH_UPTODATE, &k.buffer_heads[0].b_state);
             unlock_buffer(k, &k.buffer_heads[0]);
         }),
-        cpu(1, "kcompactd", kcompactd),
+        cpu(1, "kcompactd", kcompactd).sleeper(0),
         timer(1),
     ],
     ..Scenario::EMPTY

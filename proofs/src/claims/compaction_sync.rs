@@ -18,7 +18,7 @@ use crate::states::{MIGRATED, SLEPT, TRIED_AGAIN, WAITED_FOR_SOURCE};
 use crate::{Answers, Run, Scenario, ask, cpu};
 
 fn compact_synchronously(k: &Run) -> bool {
-    let left = compact_node(k, 0);
+    let left = compact_node(k);
     plain_write(&k.outcome, left as u64);
     left == 0
 }
@@ -34,7 +34,8 @@ static HELD_BRIEFLY: Scenario = Scenario {
         cpu(0, "holder", unlock),
         cpu(1, "migrator", |k| {
             compact_synchronously(k);
-        }),
+        })
+        .sleeper(0),
         timer(1),
     ],
     at_end: sync_migration_succeeded,
@@ -51,6 +52,7 @@ static HELD_THEN_TRIED_AGAIN: Scenario = Scenario {
         locked(k);
         let holder = k.task(0, "holder", unlock);
         join(k.task(1, "migrator", move |k| {
+            k.is_sleeper(0);
             let succeeded = compact_synchronously(k);
             join(holder);
             if !succeeded {
@@ -80,11 +82,12 @@ static READER_BEHIND_KCOMPACTD: Scenario = Scenario {
     },
     tasks: &[
         cpu(0, "holder", unlock),
-        cpu(1, "kcompactd", kcompactd),
+        cpu(1, "kcompactd", kcompactd).sleeper(0),
         cpu(2, "reader", |k| {
-            folio_lock(k, &k.folios[0], 1);
+            folio_lock(k, &k.folios[0]);
             unlock(k);
-        }),
+        })
+        .sleeper(1),
         cpu(3, "timer", |k| {
             let task = k.sleepers[0].task();
             if !task_is_running(task) {

@@ -25,7 +25,7 @@ static FAULT: Scenario = Scenario {
     tasks: &[
         cpu(0, "migrator", migrate),
         cpu(1, "user", |k| {
-            if do_swap_page(k, 0, 1) && do_swap_page(k, 0, 1) {
+            if do_swap_page(k, 0) && do_swap_page(k, 0) {
                 let message = "a fault waited for the migration, and found its entry again";
                 fail_about(FAULT_WAITS_ONCE, message, k.ptes[0].object());
             }
@@ -49,7 +49,7 @@ static ONE_FAULT: Scenario = Scenario {
     tasks: &[
         cpu(0, "migrator", migrate_and_tell),
         cpu(1, "user", |k| {
-            do_swap_page(k, 0, 1);
+            do_swap_page(k, 0);
         }),
     ],
     at_end: fault_did_no_harm,

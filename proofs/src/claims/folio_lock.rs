@@ -49,8 +49,8 @@ pub(super) static TRY_ONCE: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
-fn lock_and_add(k: &Run, me: usize) {
-    folio_lock(k, &k.folios[0], me);
+fn lock_and_add(k: &Run) {
+    folio_lock(k, &k.folios[0]);
     add_one(k);
     unlock(k);
 }
@@ -59,7 +59,7 @@ static LOCK_TWO: Scenario = Scenario {
     name: "two_tasks_lock",
     about: "CPU0 and CPU1 each lock the folio, change its contents, and unlock it.",
     sizes: Sizes { sleepers: 2, ..Sizes::TINY },
-    tasks: &[cpu(0, "task", |k| lock_and_add(k, 0)), cpu(1, "task", |k| lock_and_add(k, 1))],
+    tasks: &[cpu(0, "task", lock_and_add), cpu(1, "task", lock_and_add)],
     at_end: |k| each_holder_added_one(k, 2),
     ..Scenario::EMPTY
 };
@@ -79,9 +79,9 @@ static LOCK_THREE: Scenario = Scenario {
             unfairness of 1 a waiter may be robbed once, and is handed the lock then.",
     sizes: Sizes { cpus: 3, sleepers: 3, ..Sizes::TINY },
     tasks: &[
-        cpu(0, "task", |k| lock_and_add(k, 0)),
-        cpu(1, "task", |k| lock_and_add(k, 1)),
-        cpu(2, "task", |k| lock_and_add(k, 2)),
+        cpu(0, "task", lock_and_add),
+        cpu(1, "task", lock_and_add),
+        cpu(2, "task", lock_and_add),
     ],
     at_end: |k| each_holder_added_one(k, 3),
     ..Scenario::EMPTY
@@ -99,12 +99,13 @@ pub(super) static NEW_OWNER: Scenario = Scenario {
             unlock(k);
         }),
         cpu(1, "next", |k| {
-            folio_lock(k, &k.folios[0], 0);
+            folio_lock(k, &k.folios[0]);
             if plain_read(&k.folios[0].contents) != 1 {
                 let message = "the new owner does not see what the one before it wrote";
                 fail_about(CONTENTS_HAVE_ONE_WRITER, message, k.folios[0].contents.object());
             }
-        }),
+        })
+        .sleeper(0),
     ],
     ..Scenario::EMPTY
 };

@@ -25,8 +25,8 @@ fn steal_twice(k: &Run) {
     steal(k);
 }
 
-fn lock_and_unlock(k: &Run, folio: usize, me: usize) {
-    folio_lock(k, &k.folios[folio], me);
+fn lock_and_unlock(k: &Run, folio: usize) {
+    folio_lock(k, &k.folios[folio]);
     folio_unlock(k, &k.folios[folio]);
 }
 
@@ -38,7 +38,7 @@ static STEALER: Scenario = Scenario {
     setup: locked,
     tasks: &[
         cpu(0, "holder", unlock),
-        cpu(1, "waiter", |k| lock_and_unlock(k, 0, 0)),
+        cpu(1, "waiter", |k| lock_and_unlock(k, 0)).sleeper(0),
         cpu(2, "stealer", steal_twice),
     ],
     ..Scenario::EMPTY
@@ -51,14 +51,15 @@ static STEALER_COUNTED: Scenario = Scenario {
     tasks: &[
         cpu(0, "holder", unlock),
         cpu(1, "waiter", |k| {
-            folio_lock(k, &k.folios[0], 0);
+            folio_lock(k, &k.folios[0]);
             let robbed = k.sleepers[0].robbed();
             if robbed > 1 {
                 let message = format!("the waiter was robbed {robbed} times");
                 fail(A_WAITER_IS_ROBBED_AT_MOST_ONCE, message);
             }
             unlock(k);
-        }),
+        })
+        .sleeper(0),
         cpu(2, "stealer", steal_twice),
     ],
     ..STEALER
@@ -71,8 +72,8 @@ static OVERTAKING: Scenario = Scenario {
     setup: locked,
     tasks: &[
         cpu(0, "holder", unlock),
-        cpu(1, "waiter", |k| lock_and_unlock(k, 0, 0)),
-        cpu(2, "waiter", |k| lock_and_unlock(k, 0, 1)),
+        cpu(1, "waiter", |k| lock_and_unlock(k, 0)).sleeper(0),
+        cpu(2, "waiter", |k| lock_and_unlock(k, 0)).sleeper(1),
         cpu(3, "stealer", steal),
     ],
     ..Scenario::EMPTY
@@ -91,14 +92,14 @@ static TWO_FOLIOS: Scenario = Scenario {
     },
     tasks: &[
         cpu(0, "holder", unlock_all),
-        cpu(1, "waiter", |k| lock_and_unlock(k, 0, 0)),
-        cpu(2, "waiter", |k| lock_and_unlock(k, 1, 1)),
+        cpu(1, "waiter", |k| lock_and_unlock(k, 0)).sleeper(0),
+        cpu(2, "waiter", |k| lock_and_unlock(k, 1)).sleeper(1),
     ],
     ..Scenario::EMPTY
 };
 
-fn lock_both(k: &Run, order: [usize; 2], me: usize) {
-    order.into_iter().for_each(|folio| folio_lock(k, &k.folios[folio], me));
+fn lock_both(k: &Run, order: [usize; 2]) {
+    order.into_iter().for_each(|folio| folio_lock(k, &k.folios[folio]));
     unlock_all(k);
 }
 
@@ -108,8 +109,8 @@ static ABBA: Scenario = Scenario {
             is free.",
     sizes: Sizes { cpus: 3, folios: 2, sleepers: 2, ..Sizes::TINY },
     tasks: &[
-        cpu(0, "task", |k| lock_both(k, [0, 1], 0)),
-        cpu(1, "task", |k| lock_both(k, [1, 0], 1)),
+        cpu(0, "task", |k| lock_both(k, [0, 1])),
+        cpu(1, "task", |k| lock_both(k, [1, 0])),
         cpu(2, "stealer", steal),
     ],
     ..Scenario::EMPTY

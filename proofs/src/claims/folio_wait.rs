@@ -24,18 +24,18 @@ use crate::states::{GAVE_UP, SLEPT};
 use crate::{Answers, Run, Scenario, ask, cpu};
 
 pub(super) fn lock_plainly(k: &Run) {
-    folio_lock(k, &k.folios[0], 1);
+    folio_lock(k, &k.folios[0]);
     unlock(k);
 }
 
 fn lock_killably(k: &Run) {
-    if folio_lock_killable(k, &k.folios[0], 0).is_ok() {
+    if folio_lock_killable(k, &k.folios[0]).is_ok() {
         unlock(k);
     }
 }
 
 fn lock_with_limit(k: &Run) {
-    if folio_lock_timeout(k, &k.folios[0], 0).is_ok() {
+    if folio_lock_timeout(k, &k.folios[0]).is_ok() {
         unlock(k);
     }
 }
@@ -51,8 +51,8 @@ static SIGNAL: Scenario = Scenario {
     setup: locked,
     tasks: &[
         cpu(0, "holder", unlock),
-        cpu(1, "killable", lock_killably),
-        cpu(2, "plain", lock_plainly),
+        cpu(1, "killable", lock_killably).sleeper(0),
+        cpu(2, "plain", lock_plainly).sleeper(1),
         cpu(3, "killer", kill),
     ],
     ..Scenario::EMPTY
@@ -64,8 +64,8 @@ static TIMEOUT: Scenario = Scenario {
             timer of CPU1 expires at any moment.",
     tasks: &[
         cpu(0, "holder", unlock),
-        cpu(1, "impatient", lock_with_limit),
-        cpu(2, "plain", lock_plainly),
+        cpu(1, "impatient", lock_with_limit).sleeper(0),
+        cpu(2, "plain", lock_plainly).sleeper(1),
         cpu(3, "timer", |k| process_timeout(&k.cpus, k.sleepers[0].task())),
     ],
     ..SIGNAL
@@ -77,8 +77,8 @@ static SIGNAL_AND_READER: Scenario = Scenario {
             for the end of the read; CPU3 kills CPU1.",
     tasks: &[
         cpu(0, "end of the read", |k| folio_end_read(k, &k.folios[0])),
-        cpu(1, "killable", lock_killably),
-        cpu(2, "reader", |k| folio_wait_locked(k, &k.folios[0], 1)),
+        cpu(1, "killable", lock_killably).sleeper(0),
+        cpu(2, "reader", |k| folio_wait_locked(k, &k.folios[0])).sleeper(1),
         cpu(3, "killer", kill),
     ],
     ..SIGNAL
@@ -94,8 +94,8 @@ static SIGNAL_AND_THEFT: Scenario = Scenario {
         is_killed_already(k.sleepers[0].task());
     },
     tasks: &[
-        cpu(2, "plain", lock_plainly),
-        cpu(1, "killable", lock_killably),
+        cpu(2, "plain", lock_plainly).sleeper(1),
+        cpu(1, "killable", lock_killably).sleeper(0),
         cpu(0, "stealer", |k| {
             unlock(k);
             if folio_trylock(&k.folios[0]) {
@@ -113,7 +113,7 @@ static KILLED: Scenario = Scenario {
     setup: locked,
     tasks: &[
         cpu(0, "killable", |k| {
-            let got = folio_lock_killable(k, &k.folios[0], 0);
+            let got = folio_lock_killable(k, &k.folios[0]);
             assert!(got.is_err(), "nobody unlocks the folio");
         }),
         cpu(1, "killer", kill),

@@ -29,12 +29,13 @@ static READ_ENDS: Scenario = Scenario {
     tasks: &[
         cpu(0, "end of the read", |k| folio_end_read(k, &k.folios[0])),
         cpu(1, "reader", |k| {
-            folio_wait_locked(k, &k.folios[0], 0);
+            folio_wait_locked(k, &k.folios[0]);
             if !test_bit(PG_UPTODATE, &k.folios[0].flags) {
                 fail(WHO_WAITED_FOR_A_READ_SEES_IT, "the reader sees no PG_uptodate");
             }
-        }),
-        cpu(2, "plain", lock_plainly),
+        })
+        .sleeper(0),
+        cpu(2, "plain", lock_plainly).sleeper(1),
     ],
     ..Scenario::EMPTY
 };
@@ -48,12 +49,13 @@ static ASYNC: Scenario = Scenario {
     tasks: &[
         cpu(0, "holder", unlock),
         cpu(1, "io_uring", |k| {
-            while folio_lock_async(k, &k.folios[0], 0).is_err() {
-                lock_page_retry(k, &k.folios[0], 0);
+            while folio_lock_async(k, &k.folios[0]).is_err() {
+                lock_page_retry(k, &k.folios[0]);
             }
             unlock(k);
-        }),
-        cpu(2, "plain", lock_plainly),
+        })
+        .sleeper(0),
+        cpu(2, "plain", lock_plainly).sleeper(1),
     ],
     ..Scenario::EMPTY
 };
@@ -80,9 +82,10 @@ static PUT_AND_WAIT: Scenario = Scenario {
             folio_put(k, &k.folios[0], TRUNCATE);
         }),
         cpu(1, "reader", |k| {
-            let waited = folio_put_wait_locked(k, &k.folios[0], READER, 0);
+            let waited = folio_put_wait_locked(k, &k.folios[0], READER);
             assert!(waited.is_ok(), "nobody sends a signal");
-        }),
+        })
+        .sleeper(0),
     ],
     ..Scenario::EMPTY
 };
@@ -104,8 +107,9 @@ static MIGRATION_ENTRY: Scenario = Scenario {
             folio_put(k, &k.folios[0], PAGE_CACHE);
         }),
         cpu(1, "page fault", |k| {
-            do_swap_page(k, 0, 0);
-        }),
+            do_swap_page(k, 0);
+        })
+        .sleeper(0),
     ],
     ..Scenario::EMPTY
 };

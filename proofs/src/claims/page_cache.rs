@@ -123,7 +123,7 @@ static TRUNCATE: Scenario = Scenario {
             let left = migrate_pages(k, &isolated, Migrator::SYNC);
             putback_movable_pages(k, &left);
         }),
-        cpu(1, "truncator", |k| truncate_inode_folio(k, 0, 1)),
+        cpu(1, "truncator", |k| truncate_inode_folio(k, 0)),
     ],
     at_end: migration_has_one_end_at_rest,
     ..Scenario::EMPTY

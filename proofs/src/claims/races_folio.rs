@@ -25,7 +25,7 @@ const SMALL: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Dfs];
 const CHANGED: &str = "the contents were changed";
 
 fn truncate(k: &Run) {
-    truncate_inode_folio(k, 0, 1);
+    truncate_inode_folio(k, 0);
 }
 
 static MIGRATE_VS_TRUNCATE: Scenario = Scenario {
@@ -40,7 +40,7 @@ static MIGRATE_VS_TRUNCATE: Scenario = Scenario {
 fn write(k: &Run) {
     let writer = Name::new("writer");
     let Some(folio) = filemap_get_entry(k, 0, writer) else { return };
-    folio_lock(k, folio, 1);
+    folio_lock(k, folio);
     plain_write(&folio.contents, 1);
     folio_unlock(k, folio);
     folio_put(k, folio, writer);
@@ -56,7 +56,7 @@ static MIGRATE_VS_WRITE: Scenario = Scenario {
 };
 
 fn compact(k: &Run) {
-    compact_node(k, 0);
+    compact_node(k);
 }
 
 static COMPACT_VS_FREE: Scenario = Scenario {

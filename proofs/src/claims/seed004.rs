@@ -38,7 +38,7 @@ fn migrator(k: &Run, name: &str, mode: Mode, list: [usize; 2]) -> usize {
     }
     k.task(0, name, move |k| {
         let _in = enter("compact_zone");
-        migrate_pages(k, &list, Migrator { mode, memalloc: false, me: 0 });
+        migrate_pages(k, &list, Migrator { mode, memalloc: false });
     })
 }
 
@@ -86,8 +86,8 @@ fn jbd2_writes<const MODE: u8, const A_FIRST: bool>(k: &Run) {
     folio_get(&k.folios[1], Name::new("loop worker"));
     let m = migrator(k, "kcompactd0", mode(MODE), list(A_FIRST));
     let jbd2 = k.task(1, "jbd2", |k| {
-        __flush_batch(k, &k.buffer_heads[0], 1, |k| {
-            loop_queue_work(k, 2, Backing::Folio(1), Completion::EndsBuffer(0), 2);
+        __flush_batch(k, &k.buffer_heads[0], |k| {
+            loop_queue_work(k, 2, Backing::Folio(1), Completion::EndsBuffer(0));
         });
     });
     join(m);
@@ -120,7 +120,7 @@ fn flush_writes<const MODE: u8, const A_FIRST: bool>(k: &Run) {
     }
     let m = migrator(k, "repro", mode(MODE), list(A_FIRST));
     let flush = k.task(1, "flush worker", |k| {
-        iomap_writepages(k, &[0, 1], SyncMode::None, 1).into_iter().for_each(join);
+        iomap_writepages(k, &[0, 1], SyncMode::None).into_iter().for_each(join);
     });
     join(m);
     join(flush);
@@ -149,7 +149,7 @@ fn loop_ends_writeback<const MODE: u8, const A_FIRST: bool>(k: &Run) {
     folio_get(&k.folios[1], Name::new("loop worker"));
     let m = migrator(k, "repro", mode(MODE), list(A_FIRST));
     let worker = k.task(1, "loop worker", |k| {
-        loop_process_work(k, Backing::Folio(1), Completion::EndsWriteback(0), 1);
+        loop_process_work(k, Backing::Folio(1), Completion::EndsWriteback(0));
     });
     join(m);
     join(worker);
@@ -188,7 +188,7 @@ fn ext4_ends_writeback<const A_FIRST: bool>(k: &Run) {
     folio_unlock(k, f);
     folio_get(&k.folios[1], Name::new("bdev_getblk"));
     let m = migrator(k, "migrator", Mode::Sync, list(A_FIRST));
-    let worker = k.task(1, "ext4 end_io", |k| ext4_end_io_end(k, 0, 1, 1));
+    let worker = k.task(1, "ext4 end_io", |k| ext4_end_io_end(k, 0, 1));
     join(m);
     join(worker);
 }
@@ -216,8 +216,8 @@ fn locker_of_both<const MODE: u8, const A_FIRST: bool>(k: &Run) {
     let m = migrator(k, "kcompactd0", mode(MODE), list(A_FIRST));
     let locker = k.task(1, "locker", move |k| {
         let _in = enter("ext4_writepages");
-        folio_lock(k, &k.folios[0], 1);
-        folio_lock(k, &k.folios[1], 1);
+        folio_lock(k, &k.folios[0]);
+        folio_lock(k, &k.folios[1]);
         for folio in k.folios[..2].iter().rev() {
             folio_unlock(k, folio);
             folio_put(k, folio, holder);

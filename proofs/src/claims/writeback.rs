@@ -38,10 +38,11 @@ static TWO_BITS: Scenario = Scenario {
             end_writeback(k);
         }),
         cpu(1, "locker", |k| {
-            folio_lock(k, &k.folios[0], 0);
+            folio_lock(k, &k.folios[0]);
             folio_unlock(k, &k.folios[0]);
-        }),
-        cpu(2, "waiter", |k| folio_wait_writeback(k, &k.folios[0], 1)),
+        })
+        .sleeper(0),
+        cpu(2, "waiter", |k| folio_wait_writeback(k, &k.folios[0])).sleeper(1),
     ],
     ..Scenario::EMPTY
 };
@@ -71,13 +72,14 @@ static NEW_WRITEBACK: Scenario = Scenario {
         cpu(1, "flusher", flush),
         cpu(2, "sync", |k| {
             let folio = &k.folios[0];
-            folio_lock(k, folio, 0);
-            folio_wait_writeback(k, folio, 0);
+            folio_lock(k, folio);
+            folio_wait_writeback(k, folio);
             if test_bit(PG_WRITEBACK, &folio.flags) {
                 fail(WRITEBACK_IS_OVER, "folio0 is under writeback");
             }
             folio_unlock(k, folio);
-        }),
+        })
+        .sleeper(0),
     ],
     ..Scenario::EMPTY
 };
@@ -95,11 +97,12 @@ static TRUNCATE: Scenario = Scenario {
         cpu(0, "end of writeback", end_writeback),
         cpu(1, "truncate", |k| {
             let folio = &k.folios[0];
-            folio_lock(k, folio, 0);
-            folio_wait_writeback(k, folio, 0);
+            folio_lock(k, folio);
+            folio_wait_writeback(k, folio);
             folio_unlock(k, folio);
             folio_put(k, folio, PAGE_CACHE);
-        }),
+        })
+        .sleeper(0),
     ],
     ..Scenario::EMPTY
 };

@@ -40,13 +40,13 @@ pub enum Backing {
     Folio(usize),
 }
 
-/// `loop_queue_work()`: a worker on `cpu`, sleeper `me`, serves the request.
-pub fn loop_queue_work(k: &Kernel, cpu: usize, to: Backing, completion: Completion, me: usize) {
-    k.task(cpu, "loop worker", move |k| loop_process_work(k, to, completion, me));
+/// `loop_queue_work()`: a worker on `cpu` serves the request.
+pub fn loop_queue_work(k: &Kernel, cpu: usize, to: Backing, completion: Completion) {
+    k.task(cpu, "loop worker", move |k| loop_process_work(k, to, completion));
 }
 
 /// `loop_process_work()`, by the worker itself.
-pub fn loop_process_work(k: &Kernel, to: Backing, completion: Completion, me: usize) {
+pub fn loop_process_work(k: &Kernel, to: Backing, completion: Completion) {
     let _in = enter("loop_process_work");
     // Whoever waits for the I/O waits for this worker from now on.
     match completion {
@@ -54,10 +54,10 @@ pub fn loop_process_work(k: &Kernel, to: Backing, completion: Completion, me: us
         Completion::EndsWriteback(folio) => owns(PG_WRITEBACK, &k.folios[folio].flags),
     }
     match to {
-        Backing::Page(page) => shmem_write(k, page, me),
+        Backing::Page(page) => shmem_write(k, page),
         Backing::Folio(index) => {
             let _in = enter("shmem_write_begin");
-            folio_lock(k, &k.folios[index], me);
+            folio_lock(k, &k.folios[index]);
             folio_unlock(k, &k.folios[index]);
         }
     }
@@ -71,11 +71,11 @@ pub fn loop_process_work(k: &Kernel, to: Backing, completion: Completion, me: us
 
 /// `shmem_write_begin()` and `shmem_write_end()`: the folio of this page, locked; if it has left
 /// the page cache meanwhile, the one that is there now.
-fn shmem_write(k: &Kernel, page: usize, me: usize) {
+fn shmem_write(k: &Kernel, page: usize) {
     let _in = enter("shmem_write_begin");
     let holder = Name::new("loop worker");
     while let Some(folio) = filemap_get_entry(k, page, holder) {
-        folio_lock(k, folio, me);
+        folio_lock(k, folio);
         let is_there = plain_read(&folio.mapping) != 0;
         folio_unlock(k, folio);
         folio_put(k, folio, holder);

@@ -27,16 +27,15 @@ pub(crate) fn wait_signal_first(
     folio: &Folio,
     bit: Bit,
     sleep: Sleep,
-    me: usize,
 ) -> Result<(), Errno> {
     let _in = enter("folio_wait_bit_common");
-    let (wait, behaviour) = (&k.sleepers[me], sleep.behaviour);
+    let (wait, behaviour) = (k.current(), sleep.behaviour);
     debug_assert!(!matches!(behaviour, Behaviour::Drop(_)), "not before 4.20");
     init_wait(wait, folio);
     plain_write(&wait.flags, flags_of(behaviour));
     let mut result = Ok(());
     loop {
-        prepare_to_wait(k, folio, bit, sleep, me);
+        prepare_to_wait(k, folio, bit, sleep);
         let bit_is_set = test_bit(bit, &folio.flags);
         if bit_is_set {
             reached(SLEPT);
@@ -57,7 +56,7 @@ pub(crate) fn wait_signal_first(
             break;
         }
     }
-    finish_wait(k, me);
+    finish_wait(k, wait);
     result
 }
 
@@ -68,15 +67,14 @@ pub(crate) fn wait_and_retry(
     folio: &Folio,
     bit: Bit,
     sleep: Sleep,
-    me: usize,
 ) -> Result<(), Errno> {
     let _in = enter("folio_wait_bit_common");
-    let (wait, behaviour) = (&k.sleepers[me], sleep.behaviour);
+    let (wait, behaviour) = (k.current(), sleep.behaviour);
     init_wait(wait, folio);
     plain_write(&wait.flags, flags_of(behaviour));
     let mut result = Ok(());
     loop {
-        prepare_to_wait(k, folio, bit, sleep, me);
+        prepare_to_wait(k, folio, bit, sleep);
         let bit_is_set = test_bit(bit, &folio.flags);
         if let Behaviour::Drop(holder) = behaviour {
             folio_put(k, folio, holder);
@@ -104,7 +102,7 @@ pub(crate) fn wait_and_retry(
             note_theft(wait);
         }
     }
-    finish_wait(k, me);
+    finish_wait(k, wait);
     result
 }
 
@@ -114,12 +112,12 @@ fn flags_of(behaviour: Behaviour) -> u64 {
 
 /// The beginning of a round up to 5.8: queues the waiter if it is not on the queue, and stores its
 /// state.
-fn prepare_to_wait(k: &Kernel, folio: &Folio, bit: Bit, sleep: Sleep, me: usize) {
-    let (wait, queue) = (&k.sleepers[me], &k.folio_waitqueue);
+fn prepare_to_wait(k: &Kernel, folio: &Folio, bit: Bit, sleep: Sleep) {
+    let (wait, queue) = (k.current(), &k.folio_waitqueue);
     spin_lock_irq(&k.cpus, &queue.lock);
     // list_empty()
     if READ_ONCE(&wait.queued) == 0 {
-        __add_wait_queue_entry_tail(k, Entry { sleeper: me, bit, is_async: false });
+        __add_wait_queue_entry_tail(k, wait.entry(bit));
         (k.tree.filemap.folio_set_waiters)(k, folio);
     }
     set_current_state(&wait.task, sleep.state);
@@ -152,17 +150,16 @@ pub(crate) fn wait_for_hand_off(
     folio: &Folio,
     bit: Bit,
     sleep: Sleep,
-    me: usize,
 ) -> Result<(), Errno> {
     let _in = enter("folio_wait_bit_common");
-    let (queue, wait, behaviour) = (&k.folio_waitqueue, &k.sleepers[me], sleep.behaviour);
+    let (queue, wait, behaviour) = (&k.folio_waitqueue, k.current(), sleep.behaviour);
     init_wait(wait, folio);
     let flags = flags_of(behaviour);
     plain_write(&wait.flags, flags);
     spin_lock_irq(&k.cpus, &queue.lock);
     (k.tree.filemap.folio_set_waiters)(k, folio);
     if !trylock_page_bit_common(folio, bit, wait, flags) {
-        __add_wait_queue_entry_tail(k, Entry { sleeper: me, bit, is_async: false });
+        __add_wait_queue_entry_tail(k, wait.entry(bit));
         note_sleep(folio, bit, wait);
         reached(SLEPT);
     }
@@ -180,7 +177,7 @@ pub(crate) fn wait_for_hand_off(
         }
         io_schedule(k, &wait.task, sleep);
     }
-    finish_wait(k, me);
+    finish_wait(k, wait);
     if plain_read(&wait.flags) & WQ_FLAG_WOKEN == 0 {
         return Err(gives_up());
     }

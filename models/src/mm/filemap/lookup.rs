@@ -51,14 +51,14 @@ pub fn filemap_get_entry(k: &Kernel, page: usize, holder: Name) -> Option<&Folio
 }
 
 /// `truncate_inode_folio()` of one page, with the lookup, and the wait for writeback, before it:
-/// removes the folio from the page cache. `me` is the caller's number among the sleepers.
-pub fn truncate_inode_folio(k: &Kernel, page: usize, me: usize) {
+/// removes the folio from the page cache.
+pub fn truncate_inode_folio(k: &Kernel, page: usize) {
     let _in = enter("truncate_inode_folio");
     let holder = Name::new("truncation");
     let Some(folio) = filemap_get_entry(k, page, holder) else { return };
-    folio_lock(k, folio, me);
+    folio_lock(k, folio);
     if k.sizes.writeback {
-        folio_wait_writeback(k, folio, me);
+        folio_wait_writeback(k, folio);
     }
     // Locked: has it left the page cache while we slept?
     if plain_read(&folio.mapping) != 0 {

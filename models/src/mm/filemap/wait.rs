@@ -68,10 +68,9 @@ pub(crate) fn folio_wait_bit_common(
     folio: &Folio,
     bit: Bit,
     sleep: Sleep,
-    me: usize,
 ) -> Result<(), Errno> {
     let _in = enter("folio_wait_bit_common");
-    let (queue, wait, behaviour) = (&k.folio_waitqueue, &k.sleepers[me], sleep.behaviour);
+    let (queue, wait, behaviour) = (&k.folio_waitqueue, k.current(), sleep.behaviour);
     let mut unfairness = i64::from(k.tree.filemap.unfairness);
     init_wait(wait, folio);
     'repeat: loop {
@@ -88,7 +87,7 @@ pub(crate) fn folio_wait_bit_common(
         spin_lock_irq(&k.cpus, &queue.lock);
         (k.tree.filemap.folio_set_waiters)(k, folio);
         if !(k.tree.filemap.folio_trylock_flag)(k, folio, bit, wait, flags) {
-            __add_wait_queue_entry_tail(k, Entry { sleeper: me, bit, is_async: false });
+            __add_wait_queue_entry_tail(k, wait.entry(bit));
             note_sleep(folio, bit, wait);
             reached(SLEPT);
         }
@@ -117,7 +116,7 @@ pub(crate) fn folio_wait_bit_common(
             break 'repeat;
         }
     }
-    finish_wait(k, me);
+    finish_wait(k, wait);
     // Stable only now: a waker may have come between the look for a signal and finish_wait().
     outcome(k, folio, bit, behaviour, plain_read(&wait.flags))
 }
@@ -155,16 +154,16 @@ pub(super) fn gives_up() -> Errno {
 
 /// `migration_entry_wait_on_locked()`: the caller holds `ptl`, found a migration entry for the
 /// folio under it, and has no reference: the entry keeps the folio alive as long as `ptl` is held.
-pub(crate) fn migration_entry_wait_on_locked(k: &Kernel, folio: &Folio, ptl: &SpinLock, me: usize) {
+pub(crate) fn migration_entry_wait_on_locked(k: &Kernel, folio: &Folio, ptl: &SpinLock) {
     let _in = enter("migration_entry_wait_on_locked");
-    let (queue, wait) = (&k.folio_waitqueue, &k.sleepers[me]);
+    let (queue, wait) = (&k.folio_waitqueue, k.current());
     let sleep = Sleep::to_see(TASK_UNINTERRUPTIBLE);
     init_wait(wait, folio);
     plain_write(&wait.flags, 0);
     spin_lock_irq(&k.cpus, &queue.lock);
     (k.tree.filemap.folio_set_waiters)(k, folio);
     if !(k.tree.filemap.folio_trylock_flag)(k, folio, PG_LOCKED, wait, 0) {
-        __add_wait_queue_entry_tail(k, Entry { sleeper: me, bit: PG_LOCKED, is_async: false });
+        __add_wait_queue_entry_tail(k, wait.entry(PG_LOCKED));
         note_sleep(folio, PG_LOCKED, wait);
         reached(SLEPT);
     }
@@ -180,7 +179,7 @@ pub(crate) fn migration_entry_wait_on_locked(k: &Kernel, folio: &Folio, ptl: &Sp
         }
         io_schedule(k, &wait.task, sleep);
     }
-    finish_wait(k, me);
+    finish_wait(k, wait);
 }
 
 /// `init_wait()`, and the fields of `struct wait_page_queue`; `bit_nr` is kept in the [`Entry`].
@@ -249,13 +248,13 @@ pub(super) fn io_schedule(k: &Kernel, task: &Task, sleep: Sleep) {
 }
 
 /// `finish_wait()`: off the queue, if the waker has not done that already.
-pub(super) fn finish_wait(k: &Kernel, me: usize) {
-    let (wait, queue) = (&k.sleepers[me], &k.folio_waitqueue);
+pub(super) fn finish_wait(k: &Kernel, wait: &Sleeper) {
+    let queue = &k.folio_waitqueue;
     __set_current_state(&wait.task, TASK_RUNNING);
     // list_empty_careful()
     if smp_load_acquire(&wait.queued) != 0 {
         spin_lock_irqsave(&k.cpus, &queue.lock);
-        __remove_wait_queue(k, me);
+        __remove_wait_queue(k, wait);
         spin_unlock_irqrestore(&k.cpus, &queue.lock);
     }
     if k.sizes.lifetimes {
@@ -264,9 +263,9 @@ pub(super) fn finish_wait(k: &Kernel, me: usize) {
 }
 
 /// `__remove_wait_queue()`
-fn __remove_wait_queue(k: &Kernel, me: usize) {
-    k.folio_waitqueue.edit(|entries| entries.retain(|entry| entry.sleeper != me));
-    WRITE_ONCE(&k.sleepers[me].queued, 0);
+fn __remove_wait_queue(k: &Kernel, wait: &Sleeper) {
+    k.folio_waitqueue.edit(|entries| entries.retain(|entry| entry.sleeper != wait.index));
+    WRITE_ONCE(&wait.queued, 0);
 }
 
 /// `__folio_lock_async()`: takes the lock, or leaves an entry behind whose callback says when to try
@@ -274,17 +273,17 @@ fn __remove_wait_queue(k: &Kernel, me: usize) {
 ///
 /// # Errors
 /// `-EIOCBQUEUED`, as [`Errno::Busy`]: the entry is on the queue.
-pub fn folio_lock_async(k: &Kernel, folio: &Folio, me: usize) -> Result<(), Errno> {
+pub fn folio_lock_async(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
     let _in = enter("__folio_lock_async");
-    let (wait, queue) = (&k.sleepers[me], &k.folio_waitqueue);
+    let (wait, queue) = (k.current(), &k.folio_waitqueue);
     plain_write(&wait.folio, folio.index as u64);
     plain_write(&wait.flags, 0);
     spin_lock_irq(&k.cpus, &queue.lock);
-    __add_wait_queue_entry_tail(k, Entry { sleeper: me, bit: PG_LOCKED, is_async: true });
+    __add_wait_queue_entry_tail(k, Entry { is_async: true, ..wait.entry(PG_LOCKED) });
     (k.tree.filemap.folio_set_waiters)(k, folio);
     let is_ours = folio_trylock(folio);
     if is_ours {
-        __remove_wait_queue(k, me);
+        __remove_wait_queue(k, wait);
     }
     spin_unlock_irq(&k.cpus, &queue.lock);
     if is_ours { Ok(()) } else { Err(Errno::Busy) }
@@ -292,9 +291,9 @@ pub fn folio_lock_async(k: &Kernel, folio: &Folio, me: usize) -> Result<(), Errn
 
 /// The retry of `io_uring`: waits until the callback of [`folio_lock_async`] has been called.
 /// (`io_async_buf_func()`, which queues task work; here the task waits for nothing else.)
-pub fn lock_page_retry(k: &Kernel, folio: &Folio, me: usize) {
+pub fn lock_page_retry(k: &Kernel, folio: &Folio) {
     let _in = enter("io_read_retry");
-    let wait = &k.sleepers[me];
+    let wait = k.current();
     note_sleep(folio, PG_LOCKED, wait);
     reached(SLEPT);
     loop {

@@ -142,7 +142,7 @@ fn lock_src(
     if avoid_force_lock {
         return Err(Errno::Deadlock);
     }
-    folio_lock(k, src, who.me);
+    folio_lock(k, src);
     reached("a migration waited for its source");
     Ok(())
 }
@@ -167,6 +167,6 @@ fn wait_for_writeback(
     if avoid_force_lock && k.tree.migrate.writeback == BatchedWriteback::Deadlock {
         return Err(Errno::Deadlock);
     }
-    folio_wait_writeback(k, src, who.me);
+    folio_wait_writeback(k, src);
     Ok(())
 }

@@ -188,10 +188,10 @@ fn may_wait_for_buffer(k: &Kernel, bh: &BufferHead, who: Migrator, check_refs: b
             return false;
         }
         (Mode::SyncLight, BufferLock::WaitWithTimeout) => {
-            return lock_buffer_timeout(k, bh, who.me);
+            return lock_buffer_timeout(k, bh);
         }
         _ => {}
     }
-    lock_buffer(k, bh, who.me);
+    lock_buffer(k, bh);
     true
 }

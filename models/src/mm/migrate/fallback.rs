@@ -34,12 +34,12 @@ pub(super) fn fallback_migrate_folio(
     if who.mode != Mode::Sync || k.tree.migrate.writeout == Writeout::Never {
         return Err(Errno::Busy);
     }
-    writeout(k, src, who)
+    writeout(k, src)
 }
 
 /// `writeout()`: the folio is mapped again, unlocked meanwhile, and may be under writeback when it
 /// is locked again. Always an error: `-EAGAIN`.
-fn writeout(k: &Kernel, folio: &Folio, who: Migrator) -> Result<(), Errno> {
+fn writeout(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
     let _in = enter("writeout");
     // folio_clear_dirty_for_io()
     if !test_and_clear_bit(PG_DIRTY, &folio.flags) {
@@ -47,7 +47,7 @@ fn writeout(k: &Kernel, folio: &Folio, who: Migrator) -> Result<(), Errno> {
     }
     remove_migration_ptes(k, folio, folio);
     writepage(k, folio);
-    folio_lock(k, folio, who.me);
+    folio_lock(k, folio);
     reached(WRITTEN_OUT);
     Err(Errno::Again)
 }

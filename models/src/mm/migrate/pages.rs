@@ -25,13 +25,11 @@ pub struct Migrator {
     pub mode: Mode,
     /// `current->flags & PF_MEMALLOC`: it allocates memory, and is in direct compaction.
     pub memalloc: bool,
-    /// Its number among the sleepers, for a folio lock that it waits for.
-    pub me: usize,
 }
 
 impl Migrator {
     /// MIGRATE_SYNC, by a task that allocates nothing.
-    pub const SYNC: Migrator = Migrator { mode: Mode::Sync, memalloc: false, me: 0 };
+    pub const SYNC: Migrator = Migrator { mode: Mode::Sync, memalloc: false };
 
     /// The same task in another mode.
     pub(super) fn in_mode(self, mode: Mode) -> Migrator {

@@ -121,7 +121,7 @@ pub(crate) fn migrate_folio_lock(
                 return Err(Errno::Again);
             }
             SrcLock::WaitWithTimeout => {
-                return folio_lock_timeout(k, src, who.me).map_err(|_| {
+                return folio_lock_timeout(k, src).map_err(|_| {
                     reached("a wait for a folio lock timed out");
                     Errno::Again
                 });
@@ -129,7 +129,7 @@ pub(crate) fn migrate_folio_lock(
             _ => {}
         }
     }
-    folio_lock(k, src, who.me);
+    folio_lock(k, src);
     reached("a migration waited for its source");
     Ok(())
 }
@@ -155,7 +155,7 @@ pub(crate) fn wait_for_writeback(
     if !force {
         return Err(Errno::Again);
     }
-    folio_wait_writeback(k, src, who.me);
+    folio_wait_writeback(k, src);
     Ok(())
 }
 
@@ -216,7 +216,7 @@ pub(super) fn try_split_folio(k: &Kernel, folio: &Folio, who: Migrator) -> Resul
     match tries {
         true if !folio_trylock(folio) => return Err(Errno::Again),
         true => {}
-        false => folio_lock(k, folio, who.me),
+        false => folio_lock(k, folio),
     }
     let split = split_folio_to_list(k, folio);
     folio_unlock(k, folio);

@@ -83,7 +83,7 @@ pub fn isolate_block(k: &Kernel, page: &Folio, lru_locked: bool) -> bool {
 pub fn compact_page(k: &Kernel, page: &Folio, who: Migrator) {
     let _in = enter("compact_zone");
     if isolate_block(k, page, false) && unmap_and_move(k, page, who).is_err() {
-        putback_movable_page(k, page, who.me);
+        putback_movable_page(k, page);
     }
 }
 
@@ -93,7 +93,7 @@ pub fn unmap_and_move(k: &Kernel, src: &Folio, who: Migrator) -> Result<(), Errn
     let core = k.tree.movable.core;
     if atomic_read(&src.refcount) == 1 {
         // Freed under us: the isolation has the last reference.
-        (core.freed_under_us)(k, src, who.me);
+        (core.freed_under_us)(k, src);
         not_isolated(src);
         folio_put(k, src, ISOLATION);
         reached("a page was freed while it was isolated");
@@ -119,7 +119,7 @@ fn __unmap_and_move(k: &Kernel, dst: &Folio, src: &Folio, who: Migrator) -> Resu
         if who.mode == Mode::Async {
             return Err(Errno::Again);
         }
-        folio_lock(k, src, who.me);
+        folio_lock(k, src);
     }
     assert!(folio_trylock(dst), "a new page is not locked");
     let moved = (k.tree.movable.core.move_to_new_page)(k, dst, src, who);
@@ -129,11 +129,11 @@ fn __unmap_and_move(k: &Kernel, dst: &Folio, src: &Folio, who: Migrator) -> Resu
 }
 
 /// `putback_movable_pages()` of one page that was isolated as a driver's.
-pub fn putback_movable_page(k: &Kernel, page: &Folio, me: usize) {
+pub fn putback_movable_page(k: &Kernel, page: &Folio) {
     let _in = enter("putback_movable_pages");
     not_isolated(page);
     if (k.tree.movable.core.is_movable)(page) {
-        (k.tree.movable.core.putback)(k, page, me);
+        (k.tree.movable.core.putback)(k, page);
         reached(PUT_BACK);
         return;
     }

@@ -30,7 +30,7 @@ pub static V4_8: Core = Core {
     clear_movable,
     isolate_non_lru: |k, page, locked| isolate_if_movable(k, page, locked, &OPS_4_8),
     is_movable: __PageMovable,
-    putback: |k, page, me| putback(k, page, me, &OPS_4_8),
+    putback: |k, page| putback(k, page, &OPS_4_8),
     freed_under_us: freed_under_us_5_17,
     move_to_new_page: |k, dst, src, who| move_to_new_page(k, dst, src, who, &OPS_4_8),
 };
@@ -39,8 +39,8 @@ pub static V4_8: Core = Core {
 pub static V5_18: Core = Core {
     name: "v5.18",
     isolate_non_lru: |k, page, locked| isolate_if_movable(k, page, locked, &OPS_5_18),
-    putback: |k, page, me| putback(k, page, me, &OPS_5_18),
-    freed_under_us: |_, _, _| {},
+    putback: |k, page| putback(k, page, &OPS_5_18),
+    freed_under_us: |_, _| {},
     move_to_new_page: |k, dst, src, who| move_to_new_page(k, dst, src, who, &OPS_5_18),
     ..V4_8
 };
@@ -159,10 +159,10 @@ fn isolate_movable_page(k: &Kernel, page: &Folio, ops: &Ops) -> bool {
 }
 
 /// `putback_movable_pages()` of one page. Its type is sticky while the isolation has its reference.
-fn putback(k: &Kernel, page: &Folio, me: usize, ops: &Ops) {
+fn putback(k: &Kernel, page: &Folio, ops: &Ops) {
     let _in = enter("putback_movable_page");
     kernel_assert(test_bit(PG_ISOLATED, &page.flags), "a page is put back that is not isolated");
-    folio_lock(k, page, me);
+    folio_lock(k, page);
     if PageMovable(page) {
         page_movable_ops(page);
         (owner(k).driver.putback_page)(k, page);
@@ -176,9 +176,9 @@ fn putback(k: &Kernel, page: &Folio, me: usize, ops: &Ops) {
 
 /// Up to 5.17: takes the page lock to clear PG_isolated of a page that its driver has released.
 /// Later releases leave that to `free_pages_prepare()`.
-fn freed_under_us_5_17(k: &Kernel, page: &Folio, me: usize) {
+fn freed_under_us_5_17(k: &Kernel, page: &Folio) {
     if __PageMovable(page) {
-        folio_lock(k, page, me);
+        folio_lock(k, page);
         if !PageMovable(page) {
             __clear_bit(PG_ISOLATED, &page.flags);
         }

@@ -110,10 +110,10 @@ pub struct Core {
     pub isolate_non_lru: fn(&Kernel, &Folio, &mut bool) -> bool,
     /// What `putback_movable_pages()` takes for a page of a driver.
     pub is_movable: fn(&Folio) -> bool,
-    /// What it does with one; `me` may sleep.
-    pub putback: fn(&Kernel, &Folio, usize),
+    /// What it does with one; may sleep.
+    pub putback: fn(&Kernel, &Folio),
     /// What `unmap_and_move()` does about an isolated page that has been freed meanwhile.
-    pub freed_under_us: fn(&Kernel, &Folio, usize),
+    pub freed_under_us: fn(&Kernel, &Folio),
     /// `move_to_new_page()` of a movable page, both locked.
     pub move_to_new_page: fn(&Kernel, &Folio, &Folio, Migrator) -> Result<(), Errno>,
 }
@@ -134,9 +134,9 @@ pub struct Driver {
     /// Makes a new page its own. The page has one reference, which is the driver's.
     pub alloc: fn(&Kernel, &Folio),
     /// Gives up what it keeps in its (oldest) page, and with it the page. May sleep.
-    pub free: fn(&Kernel, usize),
+    pub free: fn(&Kernel),
     /// Changes what it keeps there by [`update`]. May sleep.
-    pub access: fn(&Kernel, usize),
+    pub access: fn(&Kernel),
 }
 
 /// The variables of a driver.

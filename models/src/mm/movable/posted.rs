@@ -28,7 +28,7 @@ pub static POSTED_2015: Core = Core {
     isolate_non_lru: isolate_if_mobile,
     is_movable: mobile_page,
     putback: putback_mobilepage,
-    freed_under_us: |_, _, _| {},
+    freed_under_us: |_, _| {},
     move_to_new_page: move_mobile_page,
 };
 
@@ -48,7 +48,7 @@ pub static V4_2: Core = Core {
     isolate_non_lru: isolate_if_balloon,
     is_movable: is_balloon,
     putback: balloon_page_putback,
-    freed_under_us: |_, _, _| {},
+    freed_under_us: |_, _| {},
     move_to_new_page: move_mobile_page,
 };
 
@@ -116,9 +116,9 @@ fn isolate_mobilepage(k: &Kernel, page: &Folio) -> bool {
 }
 
 /// `putback_mobilepage()`.
-fn putback_mobilepage(k: &Kernel, page: &Folio, me: usize) {
+fn putback_mobilepage(k: &Kernel, page: &Folio) {
     let _in = enter("putback_mobilepage");
-    folio_lock(k, page, me);
+    folio_lock(k, page);
     if plain_read(&page.mapping) != NO_MAPPING {
         follow_mapping(page);
         (owner(k).driver.putback_page)(k, page);
@@ -188,9 +188,9 @@ fn balloon_page_isolate(k: &Kernel, page: &Folio) -> bool {
 
 /// 4.2: `balloon_page_putback()`. The reference goes before the lock; and not at all if the page is
 /// no balloon page any more, which is warned of.
-fn balloon_page_putback(k: &Kernel, page: &Folio, me: usize) {
+fn balloon_page_putback(k: &Kernel, page: &Folio) {
     let _in = enter("balloon_page_putback");
-    folio_lock(k, page, me);
+    folio_lock(k, page);
     if is_balloon(page) {
         (owner(k).driver.putback_page)(k, page);
         folio_put(k, page, ISOLATION);

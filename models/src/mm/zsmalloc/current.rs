@@ -38,8 +38,8 @@ pub static V5_17: Driver = Driver {
         count_isolation(k, |pool| &pool.zspage_lock, u64::MAX);
     },
     alloc: zs_malloc,
-    free: |k, _| zs_free(k),
-    access: |k, _| zs_map_object(k),
+    free: |k| zs_free(k),
+    access: |k| zs_map_object(k),
 };
 
 /// 6.1.
@@ -51,7 +51,7 @@ pub static V6_1: Driver = Driver {
     putback_page: |k, _| {
         count_isolation(k, |pool| &pool.lock, u64::MAX);
     },
-    free: |k, _| zs_free_6_1(k),
+    free: |k| zs_free_6_1(k),
     ..V5_17
 };
 

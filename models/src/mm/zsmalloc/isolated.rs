@@ -36,8 +36,8 @@ pub static V4_8: Driver = Driver {
     migrate_page: |k, newpage, page, _| zs_page_migrate(k, newpage, page, &FREES_4_8),
     putback_page: |k, page| zs_page_putback(k, page, &FREES_4_8),
     alloc: zs_malloc,
-    free: |k, _| zs_free(k),
-    access: |_, _| {},
+    free: |k| zs_free(k),
+    access: |_| {},
 };
 
 /// 4.14 to 5.2 (77ff465799c6).
@@ -202,11 +202,11 @@ fn zs_pool_dec_isolated_5_16(k: &Kernel, pool: &Pool) {
 }
 
 /// 5.3 to 5.16: `zs_unregister_migration()`.
-fn zs_unregister_migration(k: &Kernel, pool: &Pool, me: usize) {
+fn zs_unregister_migration(k: &Kernel, pool: &Pool) {
     let _in = enter("zs_unregister_migration");
     plain_write(&pool.destroying, 1);
     smp_mb();
     // wait_for_isolated_drain()
-    wait_event(k, &pool.migration_wait, me, || atomic_read(&pool.isolated_pages) == 0);
+    wait_event(k, &pool.migration_wait, || atomic_read(&pool.isolated_pages) == 0);
     flush_work(&k.cpus, &pool.free_work);
 }

@@ -56,9 +56,9 @@ pub struct Release {
     /// Which lock the lists are under: `class->lock`, or `pool->lock` (6.1).
     pub list_lock: fn(&Pool) -> &SpinLock,
     /// `lock_zspage()`
-    pub lock_zspage: fn(&Kernel, &Pool, usize),
+    pub lock_zspage: fn(&Kernel, &Pool),
     /// What `zs_destroy_pool()` waits for before it frees the pool.
-    pub unregister: fn(&Kernel, &Pool, usize),
+    pub unregister: fn(&Kernel, &Pool),
 }
 
 /// `struct zs_pool`, with its one class and the zspage.
@@ -280,10 +280,12 @@ fn kick_deferred_free(k: &Kernel, pool: &Pool) {
     queue_work_on(&k.cpus, smp_processor_id(), &pool.free_work);
 }
 
-/// `async_free_zspage()`, the work function. The kworker is the last of the scenario's sleepers.
+/// `async_free_zspage()`, the work function. The kworker is the last of the scenario's sleepers: on
+/// its CPU another task may sleep.
 pub fn async_free_zspage(k: &Kernel) {
     let _in = enter("async_free_zspage");
-    let (pool, me) = (pool(k), k.sleepers.len() - 1);
+    k.is_sleeper(k.sleepers.len() - 1);
+    let pool = pool(k);
     spin_lock(&k.cpus, pool.list_lock());
     let is_empty = plain_read(&pool.list) == ZS_EMPTY;
     if is_empty {
@@ -293,7 +295,7 @@ pub fn async_free_zspage(k: &Kernel) {
     if !is_empty {
         return;
     }
-    (pool.release.lock_zspage)(k, pool, me);
+    (pool.release.lock_zspage)(k, pool);
     reached("free_work has locked a zspage");
     spin_lock(&k.cpus, pool.list_lock());
     __free_zspage(k, pool);
@@ -301,11 +303,11 @@ pub fn async_free_zspage(k: &Kernel) {
 }
 
 /// Up to 5.18: `lock_zspage()` locks each page and goes on to the next.
-fn lock_zspage_unguarded(k: &Kernel, pool: &Pool, me: usize) {
+fn lock_zspage_unguarded(k: &Kernel, pool: &Pool) {
     let _in = enter("lock_zspage");
     let mut page = get_first_page(k, pool);
     loop {
-        folio_lock(k, page, me);
+        folio_lock(k, page);
         match get_next_page(k, pool, page) {
             Some(next) => page = next,
             None => return,
@@ -315,7 +317,7 @@ fn lock_zspage_unguarded(k: &Kernel, pool: &Pool, me: usize) {
 
 /// Since 5.19 (2505a981114d): looks at the chain under `zspage->lock`, which migration takes, and
 /// waits for a locked page outside it.
-fn lock_zspage(k: &Kernel, pool: &Pool, me: usize) {
+fn lock_zspage(k: &Kernel, pool: &Pool) {
     let _in = enter("lock_zspage");
     let mut locked: Option<&Folio> = None;
     spin_lock(&k.cpus, &pool.zspage_lock);
@@ -334,7 +336,7 @@ fn lock_zspage(k: &Kernel, pool: &Pool, me: usize) {
         get_page(page);
         spin_unlock(&k.cpus, &pool.zspage_lock);
         reached("lock_zspage() waited for a page");
-        folio_wait_locked(k, page, me);
+        folio_wait_locked(k, page);
         put_page(k, page);
         spin_lock(&k.cpus, &pool.zspage_lock);
     }
@@ -342,15 +344,15 @@ fn lock_zspage(k: &Kernel, pool: &Pool, me: usize) {
 }
 
 /// `zs_destroy_pool()`: all objects have been freed.
-pub fn zs_destroy_pool(k: &Kernel, me: usize) {
+pub fn zs_destroy_pool(k: &Kernel) {
     let _in = enter("zs_destroy_pool");
     let pool = pool(k);
-    (pool.release.unregister)(k, pool, me);
+    (pool.release.unregister)(k, pool);
     plain_write(&pool.freed, 1);
 }
 
 /// `zs_flush_migration()`: what it has always waited for.
-fn zs_flush_migration(k: &Kernel, pool: &Pool, _me: usize) {
+fn zs_flush_migration(k: &Kernel, pool: &Pool) {
     flush_work(&k.cpus, &pool.free_work);
 }
 

@@ -18,7 +18,7 @@ static WALKED: Scenario = Scenario {
     sizes: Sizes { folios: 2, absent: 2, ..BALLOON },
     before: ALLOCATED,
     tasks: &[
-        cpu(0, "leak_balloon", |k| frees(k, 0)),
+        cpu(0, "leak_balloon", frees),
         // The last that was enqueued is the first of the list.
         cpu(1, "compaction", |k| {
             isolate_block(k, &k.folios[1], false);
@@ -32,7 +32,7 @@ static COUNTED: Scenario = Scenario {
     about: "The only page of the balloon is isolated. CPU0 puts it back, while CPU1 dequeues.",
     sizes: BALLOON,
     before: ISOLATED_BEFORE,
-    tasks: &[cpu(0, "compaction", puts_back), cpu(1, "leak_balloon", |k| frees(k, 1))],
+    tasks: &[cpu(0, "compaction", puts_back), cpu(1, "leak_balloon", frees)],
     ..Scenario::EMPTY
 };
 

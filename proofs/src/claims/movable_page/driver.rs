@@ -12,7 +12,7 @@ use selvedge_models::{Sizes, Tree};
 use selvedge_trace::Rule;
 
 use super::{
-    ALLOCATED, COMPLETE, ISOLATED_BEFORE, ONE_PAGE, READER, allocates, compactor, frees, isolates,
+    ALLOCATED, COMPACTOR, COMPLETE, ISOLATED_BEFORE, ONE_PAGE, READER, allocates, frees, isolates,
     moves_or_puts_back, puts_back,
 };
 use crate::rules::{
@@ -21,12 +21,12 @@ use crate::rules::{
 };
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
-fn compacts(k: &Run, cpu: usize) {
-    compact_page(k, &k.folios[0], compactor(cpu));
+fn compacts(k: &Run) {
+    compact_page(k, &k.folios[0], COMPACTOR);
 }
 
-fn accesses(k: &Run, cpu: usize) {
-    (owner(k).driver.access)(k, cpu);
+fn accesses(k: &Run) {
+    (owner(k).driver.access)(k);
 }
 
 static PUT_BACK_ALONE: Scenario = Scenario {
@@ -46,7 +46,7 @@ static ACCESS_VS_MOVE: Scenario = Scenario {
     about: "CPU0 moves the page, while CPU1 changes what is in it.",
     sizes: ONE_PAGE,
     before: ALLOCATED,
-    tasks: &[cpu(0, "compaction", |k| compacts(k, 0)), cpu(1, "user", |k| accesses(k, 1))],
+    tasks: &[cpu(0, "compaction", compacts), cpu(1, "user", accesses)],
     ..Scenario::EMPTY
 };
 
@@ -67,7 +67,7 @@ static FREE_VS_ISOLATION: Scenario = Scenario {
     about: "CPU0 isolates the page, while its driver frees it on CPU1.",
     sizes: ONE_PAGE,
     before: ALLOCATED,
-    tasks: &[cpu(0, "compaction", isolates), cpu(1, "driver", |k| frees(k, 1))],
+    tasks: &[cpu(0, "compaction", isolates), cpu(1, "driver", frees)],
     ..Scenario::EMPTY
 };
 
@@ -77,7 +77,7 @@ static FREE_VS_MOVE: Scenario = Scenario {
             CPU1.",
     sizes: ONE_PAGE,
     before: ISOLATED_BEFORE,
-    tasks: &[cpu(0, "compaction", moves_or_puts_back), cpu(1, "driver", |k| frees(k, 1))],
+    tasks: &[cpu(0, "compaction", moves_or_puts_back), cpu(1, "driver", frees)],
     at_end: all_is_freed,
     ..Scenario::EMPTY
 };
@@ -85,7 +85,7 @@ static FREE_VS_MOVE: Scenario = Scenario {
 static FREE_VS_PUT_BACK: Scenario = Scenario {
     name: "driver_free_vs_putback",
     about: "The page is isolated. CPU0 puts it back, while its driver frees it on CPU1.",
-    tasks: &[cpu(0, "compaction", puts_back), cpu(1, "driver", |k| frees(k, 1))],
+    tasks: &[cpu(0, "compaction", puts_back), cpu(1, "driver", frees)],
     ..FREE_VS_MOVE
 };
 
@@ -94,7 +94,7 @@ static TWO_COMPACTORS: Scenario = Scenario {
     about: "CPU0 and CPU1 each isolate and move the page.",
     sizes: ONE_PAGE,
     before: ALLOCATED,
-    tasks: &[cpu(0, "compaction", |k| compacts(k, 0)), cpu(1, "compaction", |k| compacts(k, 1))],
+    tasks: &[cpu(0, "compaction", compacts), cpu(1, "compaction", compacts)],
     ..Scenario::EMPTY
 };
 
@@ -107,7 +107,7 @@ static ACCESS_BESIDE: Scenario = Scenario {
     tasks: &[
         cpu(0, "compaction", moves_or_puts_back),
         cpu(1, "compaction", isolates),
-        cpu(2, "user", |k| accesses(k, 2)),
+        cpu(2, "user", accesses),
     ],
     at_end: |k| updates_are_kept(k, 1),
     ..Scenario::EMPTY
@@ -119,7 +119,7 @@ static FREE_BESIDE: Scenario = Scenario {
             CPU2; then CPU0 puts it back.",
     sizes: Sizes { cpus: 3, ..ONE_PAGE },
     before: ISOLATED_BEFORE,
-    tasks: &[cpu(1, "compaction", isolates), cpu(2, "driver", |k| frees(k, 2))],
+    tasks: &[cpu(1, "compaction", isolates), cpu(2, "driver", frees)],
     at_end: |k| {
         join(k.task(0, "compaction", puts_back));
         all_is_freed(k);

@@ -61,7 +61,7 @@ static LRU_ISOLATED_TWICE: Scenario = Scenario {
 
 /// CPU1 frees page 0, and `next` has it then.
 fn frees_for(k: &Run, next: fn(&Kernel, &Folio)) {
-    frees(k, 1);
+    frees(k);
     if READ_ONCE(&k.folios[0].freed) != 0 {
         next(k, &k.folios[0]);
     }
@@ -93,7 +93,7 @@ static FREE_VS_ISOLATION: Scenario = Scenario {
     about: "CPU0 isolates the page, while its driver frees it on CPU1.",
     sizes: ONE_PAGE,
     before: ALLOCATED,
-    tasks: &[cpu(0, "compaction", isolates), cpu(1, "driver", |k| frees(k, 1))],
+    tasks: &[cpu(0, "compaction", isolates), cpu(1, "driver", frees)],
     ..Scenario::EMPTY
 };
 

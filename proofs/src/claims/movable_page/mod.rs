@@ -45,10 +45,8 @@ const READER: Name = Name::new("reader");
 /// The proposal is about LRU pages; the page lock and the types of 2015 stay as they are.
 const STAYS: Source = Source::analysis("the proposal leaves driver pages as they were posted");
 
-/// The task of CPU `cpu`, which is its number among the sleepers.
-const fn compactor(cpu: usize) -> Migrator {
-    Migrator { mode: Mode::Async, memalloc: false, me: cpu }
-}
+/// Who compacts.
+const COMPACTOR: Migrator = Migrator { mode: Mode::Async, memalloc: false };
 
 /// The driver of the scenario allocates its pages.
 fn allocates(k: &Run) {
@@ -77,17 +75,17 @@ fn isolates(k: &Run) {
 
 /// Page 0, which is isolated, is put back on CPU0.
 fn puts_back(k: &Run) {
-    putback_movable_page(k, &k.folios[0], 0);
+    putback_movable_page(k, &k.folios[0]);
 }
 
 /// Page 0, which is isolated, is moved on CPU0, or put back if that fails.
 fn moves_or_puts_back(k: &Run) {
-    if unmap_and_move(k, &k.folios[0], compactor(0)).is_err() {
+    if unmap_and_move(k, &k.folios[0], COMPACTOR).is_err() {
         puts_back(k);
     }
 }
 
-/// The driver frees what it has, as the task of that number.
-fn frees(k: &Run, me: usize) {
-    (owner(k).driver.free)(k, me);
+/// The driver frees what it has.
+fn frees(k: &Run) {
+    (owner(k).driver.free)(k);
 }

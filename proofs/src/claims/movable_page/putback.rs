@@ -9,7 +9,7 @@ use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
 
 use super::{
-    COMPLETE, ISOLATED_BEFORE, ONE_PAGE, READER, STAYS, compactor, frees, moves_or_puts_back,
+    COMPACTOR, COMPLETE, ISOLATED_BEFORE, ONE_PAGE, READER, STAYS, frees, moves_or_puts_back,
     puts_back,
 };
 use crate::claims::{ALONE, SC_WITHOUT_RANDOM};
@@ -19,8 +19,7 @@ use crate::rules::{
 use crate::states::SLEPT;
 use crate::{Answers, Run, Scenario, Source, Task, ask, cpu};
 
-const PUT_BACK_AND_RELEASED: &[Task] =
-    &[cpu(0, "compaction", puts_back), cpu(1, "driver", |k| frees(k, 1))];
+const PUT_BACK_AND_RELEASED: &[Task] = &[cpu(0, "compaction", puts_back), cpu(1, "driver", frees)];
 
 static RELEASED_THEN_PUT_BACK: Scenario = Scenario {
     name: "release_vs_putback",
@@ -38,11 +37,11 @@ static RELEASED_THEN_MOVED: Scenario = Scenario {
     sizes: Sizes { lifetimes: true, ..ONE_PAGE },
     tasks: &[
         cpu(0, "compaction", |k| {
-            let who = Migrator { mode: Mode::Sync, ..compactor(0) };
+            let who = Migrator { mode: Mode::Sync, ..COMPACTOR };
             let moved = unmap_and_move(k, &k.folios[0], who);
             assert!(moved.is_ok(), "it waits for the page lock");
         }),
-        cpu(1, "driver", |k| frees(k, 1)),
+        cpu(1, "driver", frees),
     ],
     ..RELEASED_THEN_PUT_BACK
 };
@@ -71,7 +70,7 @@ fn has_a_reader(k: &Run) {
 
 /// The reader locks and unlocks page 0.
 fn reads(k: &Run) {
-    folio_lock(k, &k.folios[0], 1);
+    folio_lock(k, &k.folios[0]);
     folio_unlock(k, &k.folios[0]);
     folio_put(k, &k.folios[0], READER);
 }

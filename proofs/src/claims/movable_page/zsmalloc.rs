@@ -10,7 +10,7 @@ use selvedge_models::mm::zsmalloc::{
 use selvedge_models::trees::*;
 
 use super::{
-    ALLOCATED, COMPLETE, ISOLATED_BEFORE, ONE_PAGE, READER, allocates, compactor, frees,
+    ALLOCATED, COMPACTOR, COMPLETE, ISOLATED_BEFORE, ONE_PAGE, READER, allocates, frees,
     isolates_alone, moves_or_puts_back, puts_back,
 };
 use crate::claims::{SC_WITHOUT_RANDOM, WEAK};
@@ -31,8 +31,8 @@ static POOL_GOES: Scenario = Scenario {
     tasks: &[
         cpu(0, "compaction", puts_back),
         cpu(1, "zram", |k| {
-            frees(k, 1);
-            zs_destroy_pool(k, 1);
+            frees(k);
+            zs_destroy_pool(k);
         }),
     ],
     ..Scenario::EMPTY
@@ -42,7 +42,7 @@ static POOL_GOES: Scenario = Scenario {
 const EMPTY_AND_ISOLATED: &[Task] = &[cpu(0, "zram", |k| {
     allocates(k);
     isolates_alone(k);
-    frees(k, 0);
+    frees(k);
 })];
 
 static EMPTY_POOL_GOES: Scenario = Scenario {
@@ -51,7 +51,7 @@ static EMPTY_POOL_GOES: Scenario = Scenario {
             frees the pool.",
     sizes: ZSPAGE,
     before: EMPTY_AND_ISOLATED,
-    tasks: &[cpu(0, "compaction", puts_back), cpu(1, "zram", |k| zs_destroy_pool(k, 1))],
+    tasks: &[cpu(0, "compaction", puts_back), cpu(1, "zram", |k| zs_destroy_pool(k))],
     ..Scenario::EMPTY
 };
 
@@ -63,7 +63,7 @@ static EMPTY_POOL_GOES_WEAKLY: Scenario = Scenario {
             for loom.",
     tasks: &[
         cpu(0, "compaction", |k| (owner(k).driver.putback_page)(k, &k.folios[0])),
-        cpu(1, "zram", |k| zs_destroy_pool(k, 1)),
+        cpu(1, "zram", |k| zs_destroy_pool(k)),
     ],
     ..EMPTY_POOL_GOES
 };
@@ -82,7 +82,7 @@ static EMPTIED: Scenario = Scenario {
             object. When we look, free_work has run if it was queued.",
     sizes: ZSPAGE,
     before: ISOLATED_BEFORE,
-    tasks: &[cpu(0, "compaction", moves_or_puts_back), cpu(1, "zram", |k| frees(k, 1))],
+    tasks: &[cpu(0, "compaction", moves_or_puts_back), cpu(1, "zram", frees)],
     at_end: empty_zspage_is_freed,
     ..Scenario::EMPTY
 };
@@ -101,7 +101,7 @@ static WALKED: Scenario = Scenario {
     tasks: &[
         cpu(0, "compaction", |k| {
             // If not, it stays isolated.
-            let _ = unmap_and_move(k, &k.folios[0], compactor(0));
+            let _ = unmap_and_move(k, &k.folios[0], COMPACTOR);
         }),
         cpu(1, "kworker", |k| async_free_zspage(k)),
     ],
@@ -114,8 +114,8 @@ static ACCESSED: Scenario = Scenario {
     sizes: ZSPAGE,
     before: ALLOCATED,
     tasks: &[
-        cpu(0, "compaction", |k| compact_page(k, &k.folios[0], compactor(0))),
-        cpu(1, "zram", |k| (owner(k).driver.access)(k, 1)),
+        cpu(0, "compaction", |k| compact_page(k, &k.folios[0], COMPACTOR)),
+        cpu(1, "zram", |k| (owner(k).driver.access)(k)),
     ],
     ..Scenario::EMPTY
 };
