@@ -27,6 +27,7 @@ const GATE: &[Step] = &[
     Step { name: "lints", run: |_| lints() },
     Step { name: "docs", run: |_| docs() },
     Step { name: "check", run: check },
+    Step { name: "drift", run: |_| drift() },
     // The proofs under all engines, the golden counterexamples and the README's tables are tests.
     Step { name: "tests", run: |_| cargo(&["test", "--workspace"]) },
 ];
@@ -55,6 +56,25 @@ fn check(args: &Args) -> Result<(), String> {
         command.args(["--max-time", seconds]);
     }
     succeed(command)
+}
+
+/// Kernel trees to hold the models beside, as in PATH.
+const KERNEL: &str = "SELVEDGE_KERNEL";
+
+/// Whether a modelled function has changed, if there is a kernel to look at.
+fn drift() -> Result<(), String> {
+    let Some(kernels) = std::env::var_os(KERNEL).filter(|kernels| !kernels.is_empty()) else {
+        println!("not run: {KERNEL} names no kernel tree");
+        return Ok(());
+    };
+    let each = std::env::split_paths(&kernels).map(|kernel| {
+        let mut command = Command::new("cargo");
+        command.args(["run", "--quiet", "--package", "selvedge", "--", "drift", "--kernel"]);
+        command.arg(kernel);
+        succeed(command)
+    });
+    let failures: Vec<String> = each.filter_map(Result::err).collect();
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
 }
 
 fn cargo(args: &[&str]) -> Result<(), String> {

@@ -229,7 +229,7 @@ const NO_FUNCTION: &[&str] = &[
 
 /// The name of the function that a line begins to define. A definition of a system call has the
 /// name `sys_…`.
-fn name_of_definition(code: &str) -> Option<String> {
+pub(crate) fn name_of_definition(code: &str) -> Option<String> {
     let code = code.trim();
     let first = code.chars().next()?;
     if !(first.is_ascii_alphabetic() || matches!(first, '_' | '*')) || code.ends_with(';') {
@@ -272,7 +272,8 @@ fn function_name(name: &str, after: &str) -> Option<String> {
         return Some(name.into());
     }
     // `SYSCALL_DEFINE6(move_pages, …)`. Other names in capitals declare variables.
-    let call = after.split(|c: char| !is_word(c)).next().filter(|call| !call.is_empty())?;
+    let call =
+        after.trim_start().split(|c: char| !is_word(c)).next().filter(|call| !call.is_empty())?;
     let prefix = match name.trim_end_matches(|c: char| c.is_ascii_digit()) {
         "SYSCALL_DEFINE" => "sys_",
         "COMPAT_SYSCALL_DEFINE" => "compat_sys_",

@@ -39,6 +39,8 @@ pub enum Command {
     Litmus(LitmusArgs),
     /// What differs between two trees: functions, decisions, verdicts.
     Diff(DiffArgs),
+    /// Which of the modelled functions a kernel tree has otherwise than they were modelled.
+    Drift(DriftArgs),
     /// Begin a driver of movable pages: a file to fill in, which every rule is then run against.
     New(NewArgs),
     /// Which modelled functions a patch touches, and which claims exercise them.
@@ -117,6 +119,35 @@ pub struct DiffArgs {
     #[arg(long, value_name = "N", value_parser = whole_number)]
     pub max_executions: Option<u64>,
 }
+
+/// `selvedge drift`
+#[derive(clap::Args, Debug)]
+#[command(after_help = DRIFT_EXIT_CODES)]
+pub struct DriftArgs {
+    /// The kernel tree.
+    #[arg(long, value_name = "DIR")]
+    pub kernel: PathBuf,
+    /// Write the fingerprints of this tree in place of those of its release line.
+    #[arg(long, conflicts_with = "against")]
+    pub record: bool,
+    /// Compare with this recorded release, as `6.12`, instead of the tree's own.
+    #[arg(long, value_name = "RELEASE")]
+    pub against: Option<String>,
+    /// The fingerprints; models/fingerprints.tsv of the checkout around the current directory, else
+    /// those that the command was built with, if not given.
+    #[arg(long, value_name = "FILE")]
+    pub fingerprints: Option<PathBuf>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+const DRIFT_EXIT_CODES: &str = "\
+Exit codes:
+  0  nothing has drifted
+  2  bad input: no kernel tree, or fingerprints that cannot be read or written
+  3  nothing is known to have drifted, but some functions have no fingerprint
+  4  drift: a function has changed, moved, gone, or come";
 
 /// `selvedge patch`
 #[derive(clap::Args, Debug)]

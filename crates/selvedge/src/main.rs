@@ -1,11 +1,12 @@
 //! The command. With `ci` the only part that prints or touches files.
 //!
 //! Exit codes: 0 all as expected, 1 a violation or an unexpected verdict, 2 usage or bad input,
-//! 3 undecided.
+//! 3 undecided, 4 drift.
 
 mod args;
 mod check;
 mod diff;
+mod drift;
 mod error;
 mod format;
 mod interrupt;
@@ -47,6 +48,7 @@ fn run(command: Option<Command>) -> Outcome {
         None => check::run(&CheckArgs::default()),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
+        Some(Command::Drift(args)) => drift::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Litmus(args)) => litmus::run(&args),
         Some(Command::New(args)) => new::run(&args),
@@ -105,6 +107,7 @@ enum Status {
     Unexpected = 1,
     BadInput = 2,
     Undecided = 3,
+    Drift = 4,
 }
 
 /// What every command returns.

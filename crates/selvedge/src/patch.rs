@@ -1,9 +1,9 @@
 //! `selvedge patch`: which modelled functions a patch touches, which claims exercise them, and what
 //! is touched that nothing here judges.
 
-mod reach;
+pub mod reach;
 mod survey;
-mod view;
+pub mod view;
 
 use std::io::Read;
 use std::path::Path;
@@ -46,12 +46,7 @@ impl Report {
 
 /// Reads the files and prints what the patches in them touch.
 pub fn run(args: &PatchArgs) -> Outcome {
-    if let Some(dir) = &args.kernel
-        && !dir.join("mm").is_dir()
-    {
-        let dir = dir.display();
-        return Err(Failure::new(format!("{dir}: no kernel tree: it has no directory mm/")));
-    }
+    args.kernel.as_deref().map_or(Ok(()), expect_kernel_tree)?;
     let report = report(args)?;
     let rows = match args.check {
         false => None,
@@ -66,6 +61,12 @@ pub fn run(args: &PatchArgs) -> Outcome {
     };
     output::print(&text)?;
     Ok(rows.map_or(Status::AsExpected, |rows| status(&rows)))
+}
+
+/// Whoever names another directory is told so, rather than that nothing was found in it.
+pub fn expect_kernel_tree(dir: &Path) -> Result<(), Failure> {
+    let says = || format!("{}: no kernel tree: it has no directory mm/", dir.display());
+    if dir.join("mm").is_dir() { Ok(()) } else { Err(Failure::new(says())) }
 }
 
 fn report(args: &PatchArgs) -> Result<Report, Failure> {
@@ -110,7 +111,7 @@ fn exercise(report: &mut Report) {
     if entered.is_empty() {
         return;
     }
-    let reach = Reach::explore();
+    let reach = Reach::explore(|_| true);
     let all: Vec<&str> = entered.iter().flat_map(|(_, names)| names.iter().copied()).collect();
     report.claims = reach::claims(&reach, &all);
     let each = entered.into_iter().map(|(name, names)| (name, reach::claims(&reach, &names)));

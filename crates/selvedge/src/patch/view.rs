@@ -47,7 +47,7 @@ pub fn text(report: &Report, rows: Option<&[Row]>) -> String {
 
 /// A paragraph at this indentation; its later lines are indented by two more. Writing to a string
 /// cannot fail; so below.
-fn paragraph(out: &mut String, indent: usize, text: &str) {
+pub fn paragraph(out: &mut String, indent: usize, text: &str) {
     let mut line = " ".repeat(indent);
     let mut is_empty = true;
     for word in text.split_whitespace() {
@@ -177,7 +177,8 @@ fn not_modelled(out: &mut String, function: &FunctionSurvey) {
     }
 }
 
-fn by_subsystem(claims: &[&Claim]) -> String {
+/// `longterm_pin 27, races 6`: how many of these claims are of which subsystem.
+pub fn by_subsystem(claims: &[&Claim]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for claim in claims {
         *counts.entry(claim.subsystem).or_default() += 1;
@@ -185,7 +186,8 @@ fn by_subsystem(claims: &[&Claim]) -> String {
     counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
 }
 
-fn plural(count: usize, what: &str) -> String {
+/// `1 claim`, `2 claims`.
+pub fn plural(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
