@@ -51,6 +51,7 @@ pub mod sched {
 }
 pub mod functions;
 mod kernel;
+pub mod replaced;
 mod mutants {
     //! Faults of ours, as functions that a tree names in place of the kernel's.
     pub mod buffer;

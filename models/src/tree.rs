@@ -13,6 +13,7 @@ use crate::mm::mlock::Mlock;
 use crate::mm::movable::{Movable, MovableChange};
 use crate::mm::swap::{Swap, SwapChange};
 use crate::mm::vmscan::{Vmscan, VmscanChange};
+use crate::replaced::{Replaced, ReplacedChange};
 use crate::{Commit, Decision, Version, trees};
 
 /// What a tree stands for.
@@ -76,6 +77,8 @@ kernel_files! {
         memory_hotplug: MemoryHotplug, set by MemoryHotplugChange;
         /// Pages that drivers have made movable.
         movable: Movable, set by MovableChange;
+        /// What is called in place of functions that all other trees share.
+        replaced: Replaced, set by ReplacedChange;
     }
     alone {
         /// mm/mlock.c
@@ -151,6 +154,15 @@ impl Tree {
     /// A tree based on this one, the same in all but name and kind.
     const fn derived(&self, kind: Kind) -> Tree {
         Tree { name: "", aliases: &[], kind, base: self.name, about: "", patches: &[], ..*self }
+    }
+
+    /// The tree that it was derived from, the one that this was derived from, and so on to a release.
+    pub fn bases(&self) -> impl Iterator<Item = &'static Tree> {
+        let base_of = |tree: &Tree| match tree.kind {
+            Kind::Release => None,
+            _ => Some(trees::by_name(tree.base).expect("a tree has a base")),
+        };
+        std::iter::successors(base_of(self), move |tree| base_of(tree))
     }
 
     /// Its name, then its aliases.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use selvedge_explore::Engine;
-use selvedge_models::Tree;
+use selvedge_models::{Tree, trees};
 use selvedge_trace::Rule;
 
 use crate::{Scenario, Source, claims, rules};
@@ -154,15 +154,88 @@ impl Answers {
     }
 }
 
+/// What is asked of a tree of yours besides what its own claims ask: each question that is asked of
+/// its base, of that tree's base, and so on. Expected is what is known of the nearest of them: a
+/// difference is what the tree changes.
+fn inherited(known: &[Claim], tree: &'static Tree) -> Vec<Claim> {
+    let of = |name: &'static str| known.iter().filter(move |claim| claim.tree.name == name);
+    let mut all: Vec<Claim> = of(tree.name).copied().collect();
+    let own = all.len();
+    for base in tree.bases() {
+        for claim in of(base.name) {
+            let is_answered = all.iter().any(|nearer| {
+                nearer.rule == claim.rule
+                    && nearer.scenario.name == claim.scenario.name
+                    && nearer.engines.iter().any(|engine| claim.engines.contains(engine))
+            });
+            if !is_answered {
+                all.push(Claim { tree, source: Source::Base(base.name), ..*claim });
+            }
+        }
+    }
+    all.split_off(own)
+}
+
 static CLAIMS: LazyLock<Vec<Claim>> = LazyLock::new(|| {
     let of_group = |&(subsystem, answers): &claims::Group| {
         let claims = answers().into_iter().flat_map(|answers| answers.claims);
         claims.map(move |claim| Claim { subsystem, ..claim })
     };
-    claims::ALL.iter().flat_map(of_group).collect()
+    let mut all: Vec<Claim> = claims::ALL.iter().flat_map(of_group).collect();
+    let of_yours: Vec<Claim> =
+        trees::YOURS.iter().flat_map(|&tree| inherited(&all, tree)).collect();
+    all.extend(of_yours);
+    all
 });
 
-/// Every row: each claim under each of its engines, in the order of [`claims::ALL`].
+/// Every row: each claim under each of its engines, in the order of [`claims::ALL`]; then those that
+/// trees of yours inherit.
 pub fn rows() -> impl Iterator<Item = (&'static Claim, Engine)> {
     CLAIMS.iter().flat_map(|claim| claim.engines.iter().map(move |&engine| (claim, engine)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn questions(claims: &[Claim]) -> Vec<(&str, &str, &str)> {
+        claims.iter().map(|c| (c.rule.0, c.scenario.name, c.engines[0].name())).collect()
+    }
+
+    /// A tree of yours, as far as claims go: any tree that has none of its own.
+    #[test]
+    fn a_tree_is_asked_what_its_bases_are_asked() {
+        let base = trees::by_name("rfc-migrate-pending").expect("a tree");
+        let tree: &'static Tree = Box::leak(Box::new(Tree { name: "mine", ..base.patched(&[]) }));
+        let of = |name: &str| -> Vec<Claim> {
+            CLAIMS.iter().filter(|claim| claim.tree.name == name).copied().collect()
+        };
+        let asked = inherited(&CLAIMS, tree);
+        let (nearest, release) = (of(base.name), of("v5.11"));
+        assert!(!nearest.is_empty() && !release.is_empty());
+        assert_eq!(questions(&asked[..nearest.len()]), questions(&nearest));
+        for (mine, base) in asked.iter().zip(&nearest) {
+            assert_eq!((mine.tree.name, mine.expected), ("mine", base.expected));
+            assert_eq!(mine.source, Source::Base("rfc-migrate-pending"));
+        }
+        // What the RFC answers is not asked of 5.11 again; all else is.
+        let further = questions(&asked[nearest.len()..]);
+        let answered = questions(&nearest);
+        assert!(further.iter().all(|question| !answered.contains(question)));
+        let unanswered = questions(&release).into_iter().filter(|q| !answered.contains(q));
+        assert_eq!(further, unanswered.collect::<Vec<_>>());
+        assert!(asked[nearest.len()..].iter().all(|claim| claim.source == Source::Base("v5.11")));
+    }
+
+    #[test]
+    fn a_claim_of_its_own_is_the_answer() {
+        let base = trees::by_name("rfc-migrate-pending").expect("a tree");
+        let tree: &'static Tree = Box::leak(Box::new(Tree { name: "mine", ..base.patched(&[]) }));
+        let mut known = CLAIMS.to_vec();
+        let first = *known.iter().find(|claim| claim.tree.name == base.name).expect("a claim");
+        known.push(Claim { tree, expected: Expected::Holds, ..first });
+        let all = inherited(&CLAIMS, tree).len();
+        let asked = inherited(&known, tree);
+        assert_eq!(asked.len(), all - 1);
+    }
 }

@@ -33,6 +33,8 @@ pub enum Source {
         /// What it says.
         says: &'static str,
     },
+    /// What is known of the tree that a tree of yours was derived from.
+    Base(&'static str),
     /// No source but an argument of our own, which is this.
     Analysis(&'static str),
 }
@@ -74,6 +76,7 @@ impl fmt::Display for Source {
             Source::Mail(what) => write!(f, "mail: {what}"),
             Source::Report(what) => write!(f, "report: {what}"),
             Source::Comment { file, says } => write!(f, "{file}: {says}"),
+            Source::Base(tree) => write!(f, "as in {tree}"),
             Source::Analysis(argument) => write!(f, "analysis: {argument}"),
         }
     }

@@ -41,7 +41,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Which of the modelled functions a kernel tree has otherwise than they were modelled.
     Drift(DriftArgs),
-    /// Begin a driver of movable pages: a file to fill in, which every rule is then run against.
+    /// Begin a tree of yours, or a driver of movable pages: a file to fill in, which is then asked
+    /// what there is to ask.
     New(NewArgs),
     /// Which modelled functions a patch touches, and which claims exercise them.
     Patch(PatchArgs),
@@ -180,9 +181,21 @@ pub struct ListArgs {
 /// `selvedge new`
 #[derive(clap::Args, Debug)]
 pub struct NewArgs {
-    /// The driver's name: that of its file in models/src/drivers, and of its tree.
+    /// The tree's name; that of its file in models/src/trees with `_` for `-`.
+    #[arg(required_unless_present = "driver", conflicts_with = "driver", requires = "base")]
+    pub name: Option<String>,
+    /// The tree that it is on top of: `selvedge list trees` names them.
+    #[arg(long, value_name = "TREE", requires = "name")]
+    pub base: Option<String>,
+    /// A patch: the functions that it touches, as far as they are modelled, are copied to edit.
+    #[arg(long, value_name = "FILE", requires = "name")]
+    pub from: Option<PathBuf>,
+    /// Find the functions in the C text of this kernel tree, rather than from the hunks alone.
+    #[arg(long, value_name = "DIR", requires = "from")]
+    pub kernel: Option<PathBuf>,
+    /// Begin a driver instead, of this name: that of its file in models/src/drivers, and of its tree.
     #[arg(long, value_name = "NAME")]
-    pub driver: String,
+    pub driver: Option<String>,
 }
 
 /// `selvedge show`

@@ -39,11 +39,14 @@ pub fn run(args: &DiffArgs) -> Outcome {
     Ok(if undecided { Status::Undecided } else { Status::AsExpected })
 }
 
-/// Each rule and scenario that some claim has of one of the trees, under its complete engines.
+/// Each rule and scenario that some claim has of one of the trees or of what it was derived from,
+/// under its complete engines.
 fn questions(pair: [&'static Tree; 2]) -> Vec<(&'static Claim, Engine)> {
     let mut asked: Vec<(&'static Claim, Engine)> = Vec::new();
+    let with_bases = |tree: &'static Tree| std::iter::once(tree).chain(tree.bases());
+    let trees: Vec<&str> = pair.into_iter().flat_map(with_bases).map(|tree| tree.name).collect();
     for (claim, engine) in rows() {
-        let is_of_pair = pair.iter().any(|tree| tree.name == claim.tree.name);
+        let is_of_pair = trees.contains(&claim.tree.name);
         let is_known = asked.iter().any(|(known, by)| {
             known.rule == claim.rule && known.scenario.name == claim.scenario.name && *by == engine
         });

@@ -8,8 +8,8 @@ mod view;
 
 use std::collections::BTreeSet;
 
+use selvedge_models::Tree;
 use selvedge_models::functions::FUNCTIONS;
-use selvedge_models::{Kind, Tree, trees};
 use selvedge_proofs::Claim;
 
 use crate::args::{DriftArgs, Format};
@@ -106,12 +106,8 @@ fn exercise(functions: &mut [Drift], line: &str) {
 
 /// Is it a release of this line, or derived from one?
 fn is_of_line(tree: &Tree, line: &str) -> bool {
-    let mut tree = tree;
-    while tree.kind != Kind::Release {
-        let Some(base) = trees::by_name(tree.base) else { return false };
-        tree = base;
-    }
-    let version = tree.name.trim_start_matches('v');
+    let release = tree.bases().last().unwrap_or(tree);
+    let version = release.name.trim_start_matches('v');
     let rest = version.strip_prefix(line);
     rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
@@ -125,6 +121,8 @@ impl Drift {
 
 #[cfg(test)]
 mod tests {
+    use selvedge_models::trees;
+
     use super::*;
 
     #[test]

@@ -52,7 +52,7 @@ fn plain(items: &[Value]) -> String {
 }
 
 fn of_trees(is_meant: impl Fn(Kind) -> bool) -> Vec<Value> {
-    let meant = trees::ALL.iter().filter(|tree| is_meant(tree.kind));
+    let meant = trees::every().filter(|tree| is_meant(tree.kind));
     meant
         .map(|tree| {
             let commits: Vec<Value> = tree.commits().into_iter().map(commit_json).collect();

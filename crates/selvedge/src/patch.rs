@@ -2,7 +2,7 @@
 //! is touched that nothing here judges.
 
 pub mod reach;
-mod survey;
+pub mod survey;
 pub mod view;
 
 use std::io::Read;
@@ -119,7 +119,7 @@ fn exercise(report: &mut Report) {
 }
 
 /// The text of a file, or of stdin for `-`. Mails have all kinds of bytes.
-fn contents(path: &Path) -> Result<String, Failure> {
+pub fn contents(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let done = match path.as_os_str() == "-" {
         true => std::io::stdin().read_to_end(&mut bytes).map(drop),

@@ -113,7 +113,7 @@ fn nothing_is_meant(trees: &[&Tree], filters: &[Filter]) -> Failure {
 /// The tree that has this name or alias.
 pub fn tree(name: &str) -> Result<&'static Tree, Failure> {
     trees::by_name(name).ok_or_else(|| {
-        let names = trees::ALL.iter().flat_map(|tree| tree.names());
+        let names = trees::every().flat_map(|tree| tree.names());
         let known: Vec<String> = names.map(String::from).collect();
         Failure::unknown("tree", name, &known)
     })

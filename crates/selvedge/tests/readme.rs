@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use selvedge_explore::Engine;
+use selvedge_models::trees;
 use selvedge_proofs::expected::{self, Line};
 use selvedge_proofs::{Claim, rows};
 
@@ -50,7 +51,7 @@ const HEAD: &str =
 fn matrix(reviewed: &[Line]) -> String {
     let mut questions: Vec<(&str, &str)> = Vec::new();
     let mut trees: BTreeMap<(&str, &str), Vec<&Claim>> = BTreeMap::new();
-    for (claim, engine) in rows() {
+    for (claim, engine) in rows().filter(|(claim, _)| !trees::is_yours(claim.tree)) {
         let question = (claim.rule.0, claim.scenario.name);
         if !questions.contains(&question) {
             questions.push(question);

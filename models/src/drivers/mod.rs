@@ -27,6 +27,14 @@ drivers! {
     minimal,
 }
 
+/// The drivers of the repository.
+const OURS: &[&str] = &["minimal"];
+
+/// Is it the tree of a driver of yours?
+pub(crate) fn is_yours(tree: &Tree) -> bool {
+    TREES.iter().any(|known| known.name == tree.name) && !OURS.contains(&tree.name)
+}
+
 const fn with(driver: &'static Driver) -> Tree {
     Tree {
         name: driver.name,

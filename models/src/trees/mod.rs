@@ -1,4 +1,5 @@
-//! The trees. A user's own patch is one more file here, named in [`ALL`].
+//! The trees. A patch of the repository is one more file here, named in [`ALL`]; yours is one that
+//! `selvedge new NAME --base TREE` writes, and names in [`YOURS`].
 
 mod batches;
 mod buffer_mutants;
@@ -187,12 +188,33 @@ pub static ALL: &[&Tree] = &[
     &E15_COUNTS_UNLOCKED,
 ];
 
-/// The tree that has this name, or had it once; that of a driver too.
+/// Declares the module of each tree of yours, and collects them.
+macro_rules! yours {
+    ($($name:ident,)*) => {
+        $(pub mod $name;)*
+
+        /// Trees of yours, which nothing of the repository speaks of: they are asked what is asked
+        /// of their bases.
+        pub static YOURS: &[&Tree] = &[$(&$name::TREE),*];
+    };
+}
+
+yours! {}
+
+/// Every tree: of the repository, yours, and of drivers.
+pub fn every() -> impl Iterator<Item = &'static Tree> {
+    ALL.iter().copied().chain(YOURS.iter().copied()).chain(crate::drivers::TREES.iter())
+}
+
+/// The tree that has this name, or had it once.
 pub fn by_name(name: &str) -> Option<&'static Tree> {
-    ALL.iter()
-        .copied()
-        .chain(crate::drivers::TREES.iter())
-        .find(|tree| tree.names().any(|known| known == name))
+    every().find(|tree| tree.names().any(|known| known == name))
+}
+
+/// Is it yours: written by `selvedge new`, or about a driver that was? What is found in it is in no
+/// golden file of the repository.
+pub fn is_yours(tree: &Tree) -> bool {
+    YOURS.iter().any(|known| known.name == tree.name) || crate::drivers::is_yours(tree)
 }
 
 #[cfg(test)]
@@ -203,7 +225,7 @@ mod tests {
     #[test]
     fn a_name_means_one_tree() {
         let mut trees_of = BTreeMap::new();
-        for (tree, name) in ALL.iter().flat_map(|tree| tree.names().map(move |name| (tree, name))) {
+        for (tree, name) in every().flat_map(|tree| tree.names().map(move |name| (tree, name))) {
             assert!(!name.is_empty(), "{}", tree.about);
             let other = trees_of.insert(name, tree.name);
             assert_eq!(other, None, "{name} is {} too", tree.name);
@@ -212,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_base_is_named_by_its_name() {
-        for tree in ALL {
+        for tree in every() {
             let base = by_name(tree.base).unwrap_or_else(|| panic!("base of {}", tree.name));
             assert_eq!(base.name, tree.base, "{}", tree.name);
             assert_eq!(base.name == tree.name, tree.kind == crate::Kind::Release, "{}", tree.name);

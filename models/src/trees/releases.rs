@@ -30,6 +30,7 @@ use crate::mm::swap::{
 };
 use crate::mm::vmscan::Vmscan;
 use crate::mm::{balloon_compaction as balloon, zsmalloc};
+use crate::replaced::Replaced;
 use crate::tree::Kind;
 use crate::{Tree, Version};
 
@@ -97,6 +98,7 @@ pub(crate) const OLDEST: Tree = Tree {
         module: &minimal::DRIVER,
     },
     preempt_rt: false,
+    replaced: Replaced::NOTHING,
     memory_hotplug: MemoryHotplug { failed_removal: FailedRemoval::NothingToUndo },
     filemap: Filemap {
         folio_wait_bit_common: func!(wait_signal_first),

@@ -146,7 +146,7 @@ fn parse(text: &str) -> Result<BTreeMap<(Release, String), Option<Place>>, Strin
         let place = match (file, fingerprint) {
             (NOWHERE, NOWHERE) => None,
             _ => match u64::from_str_radix(fingerprint, 16) {
-                Ok(number) if fingerprint.len() == 16 => {
+                Ok(number) if fingerprint == format!("{number:016x}") => {
                     Some(Place { file: file.into(), fingerprint: number })
                 }
                 _ => return wrong("not a fingerprint of 16 hexadecimal digits"),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use selvedge_explore::Verdict;
-use selvedge_proofs::{Outcome, Row};
+use selvedge_proofs::{Outcome, Row, Source};
 use selvedge_trace::table;
 
 /// How many rows came out how.
@@ -72,8 +72,13 @@ pub fn found(row: &Row) -> String {
     }
 }
 
-/// `expected holds (kernel-lru:B4), found violated: no folio ...`
+/// `expected holds (kernel-lru:B4), found violated: no folio ...`; of a tree of yours
+/// `changed verdict: v6.1 holds, mine violated: no folio ...`.
 pub fn expectation(row: &Row) -> String {
+    if let (Source::Base(base), Outcome::Unexpected(_)) = (row.claim.source, &row.outcome) {
+        let (expected, mine) = (row.claim.expected.name(), row.claim.tree.name);
+        return format!("changed verdict: {base} {expected}, {mine} {}", found(row));
+    }
     let (expected, source) = (row.claim.expected.name(), &row.claim.source);
     format!("expected {expected} ({source}), found {}", found(row))
 }

@@ -152,11 +152,11 @@ fn trees_about(subject: &str) -> Vec<&'static Tree> {
         subject = rest.trim_start();
     }
     let subject = subject.to_ascii_lowercase();
-    let is_it = |tree: &&&Tree| {
+    let is_it = |tree: &&Tree| {
         tree.kind == Kind::Patch && tree.about.to_ascii_lowercase().contains(&subject)
     };
     match subject.len() >= SUBJECT_MIN {
-        true => trees::ALL.iter().filter(is_it).copied().collect(),
+        true => trees::every().filter(is_it).collect(),
         false => Vec::new(),
     }
 }

@@ -1,0 +1,214 @@
+//! `selvedge new NAME --base TREE`: all files or none, and a tree that can be edited and checked at once.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace")
+}
+
+/// Copies a directory, with the times of its files: a build that has seen them need not again.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory").flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let copied = to.join(&name);
+        if path.is_dir() {
+            copy(&path, &copied);
+        } else if fs::read(&path).ok() != fs::read(&copied).ok() {
+            fs::copy(&path, &copied).expect("copied");
+            let changed = path.metadata().and_then(|known| known.modified()).expect("a time");
+            File::options()
+                .append(true)
+                .open(&copied)
+                .and_then(|file| file.set_modified(changed))
+                .expect("its time");
+        }
+    }
+}
+
+/// A checkout as far as the command looks at it: the models.
+fn models(name: &str) -> PathBuf {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("new_tree_{name}"));
+    let _ = fs::remove_dir_all(&dir);
+    copy(&root().join("models"), &dir.join("models"));
+    dir
+}
+
+fn new(dir: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+    command.current_dir(dir).arg("new").args(args).output().expect("it runs")
+}
+
+/// The patch, in words of ours, as a file in the checkout.
+fn patch(dir: &Path, file: &str, function: &str) -> String {
+    let text = format!(
+        "Subject: [PATCH] mm: words\n\n--- a/{file}\n+++ b/{file}\n@@ -9,2 +9,3 @@ void {function}(void)\n \
+         \tx();\n+\ty();\n \tz();\n"
+    );
+    let path = dir.join(format!("{function}.patch"));
+    fs::write(&path, text).expect("written");
+    path.display().to_string()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn read(dir: &Path, file: &str) -> String {
+    fs::read_to_string(dir.join(file)).expect(file)
+}
+
+/// Every file below, with its text.
+fn all(dir: &Path) -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    let mut dirs = vec![dir.to_path_buf()];
+    while let Some(dir) = dirs.pop() {
+        for path in fs::read_dir(dir).expect("a directory").flatten().map(|entry| entry.path()) {
+            match path.is_dir() {
+                true => dirs.push(path),
+                false => files.push((path.clone(), fs::read_to_string(&path).expect("text"))),
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn a_tree_is_a_file_and_a_line() {
+    let dir = models("plain");
+    let before = read(&dir, "models/src/trees/mod.rs");
+    let said = stdout(&new(&dir, &["my-patch", "--base", "M0"]));
+    assert!(said.contains("check --tree my-patch"), "{said}");
+    let code = read(&dir, "models/src/trees/my_patch.rs");
+    assert!(code.contains("name: \"my-patch\"") && code.contains("..V6_1.patched("), "{code}");
+    let after = read(&dir, "models/src/trees/mod.rs");
+    assert_eq!(after.replace("yours! {\n    my_patch,\n}", "yours! {}"), before);
+}
+
+#[test]
+fn what_is_called_by_a_decision_is_set() {
+    let dir = models("decision");
+    let patch = patch(&dir, "mm/swap.c", "lru_cache_disable");
+    let said = stdout(&new(&dir, &["mine", "--base", "v5.18", "--from", &patch]));
+    assert!(said.contains("in place of lru_cache_disable_by_rcu() (models/src/mm/swap/"), "{said}");
+    let code = read(&dir, "models/src/trees/mine.rs");
+    for says in ["set!(swap.lru_cache_disable = func!(lru_cache_disable))", "synchronize_rcu(&k"] {
+        assert!(code.contains(says), "{says}\n{code}");
+    }
+    assert!(read(&dir, "models/src/replaced.rs").contains("replaced! {}"), "nothing else to do");
+}
+
+#[test]
+fn what_is_called_directly_looks_first_whether_the_tree_has_another() {
+    let dir = models("hook");
+    let patch = patch(&dir, "mm/swap.c", "folio_activate");
+    for name in ["one", "two"] {
+        stdout(&new(&dir, &[name, "--base", "v6.12.117", "--from", &patch]));
+        let code = read(&dir, &format!("models/src/trees/{name}.rs"));
+        assert!(code.contains("set!(replaced.folio_activate = func!(folio_activate))"), "{code}");
+    }
+    // The second tree finds what the first has made.
+    let list = read(&dir, "models/src/replaced.rs");
+    assert_eq!(list.matches("folio_activate:").count(), 1, "{list}");
+    let add = read(&dir, "models/src/mm/swap/add.rs");
+    assert_eq!(add.matches("k.tree.replaced.folio_activate").count(), 1);
+}
+
+#[test]
+fn what_cannot_be_copied_is_named_with_its_place() {
+    let dir = models("not");
+    let before = read(&dir, "models/src/mm/swap/release.rs");
+    let no_kernel = patch(&dir, "include/linux/mm.h", "folio_get");
+    let said = stdout(&new(&dir, &["one", "--base", "v6.1", "--from", &no_kernel]));
+    assert!(said.contains("folio_get(): NOT copied: it does not know of which tree"), "{said}");
+    assert!(said.contains("by hand: models/src/mm/swap/release.rs:"), "{said}");
+    let several = patch(&dir, "mm/migrate.c", "migrate_pages_batch");
+    let said = stdout(&new(&dir, &["two", "--base", "v6.6", "--from", &several]));
+    assert!(said.contains("migrate_pages_batch(): NOT copied: it has several models"), "{said}");
+    let unknown = patch(&dir, "mm/swap.c", "no_such_function");
+    let said = stdout(&new(&dir, &["three", "--base", "v6.6", "--from", &unknown]));
+    assert!(said.contains("no_such_function(): NOT MODELLED"), "{said}");
+    assert_eq!(read(&dir, "models/src/mm/swap/release.rs"), before);
+}
+
+#[test]
+fn bad_input_changes_nothing() {
+    let dir = models("bad");
+    let no_patch = dir.join("letter");
+    fs::write(&no_patch, "Subject: words\n\nWords.\n").expect("written");
+    let no_patch = no_patch.display().to_string();
+    let before = all(&dir);
+    for (args, says) in [
+        (&["v6.1", "--base", "v6.1"][..], "the tree's name `v6.1` must be"),
+        (&["v5-11", "--base", "v5.12"], "unknown tree `v5.12`: did you mean"),
+        (&["rfc-migrate-pending", "--base", "v6.1"], "there is a tree `rfc-migrate-pending`"),
+        (&["races", "--base", "v6.1"], "races.rs already"),
+        (&["fn", "--base", "v6.1"], "a word of Rust"),
+        (&["../mine", "--base", "v6.1"], "must be lower-case"),
+        (&["mine", "--base", "minimal"], "the tree of a driver"),
+        (&["mine", "--base", "v6.1", "--from", &no_patch], "no patch"),
+        (&["mine", "--base", "v6.1", "--from", "/nonexistent"], "cannot read /nonexistent"),
+        (&["mine"], "--base"),
+        (&[], "required"),
+        (&["mine", "--driver", "other"], "cannot be used with"),
+    ] {
+        let refused = new(&dir, args);
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{args:?}: {error}");
+        assert!(error.contains(says), "{args:?}: {error}");
+    }
+    assert_eq!(all(&dir), before);
+}
+
+/// A step of cargo in the copy. The libraries are those of this build.
+fn cargo(dir: &Path, args: &[&str]) -> Output {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(dir).env("CARGO_TARGET_DIR", target).env_remove("SELVEDGE_BLESS");
+    command.args(args).output().expect("cargo runs")
+}
+
+/// In a copy of the repository, which is built once: two patches, one of which breaks a lock.
+#[test]
+fn a_patch_is_copied_edited_and_judged() {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("new_tree_checkout");
+    for part in ["ci", "crates", "models", "proofs"] {
+        copy(&root().join(part), &dir.join(part));
+    }
+    for file in ["Cargo.toml", "Cargo.lock", "rustfmt.toml"] {
+        fs::copy(root().join(file), dir.join(file)).expect("copied");
+    }
+    for tree in ["no_wait", "again"] {
+        let _ = fs::remove_file(dir.join(format!("models/src/trees/{tree}.rs")));
+    }
+    let disable = patch(&dir, "mm/swap.c", "lru_cache_disable");
+    stdout(&new(&dir, &["no-wait", "--base", "v6.12.117", "--from", &disable]));
+    let drain = patch(&dir, "mm/swap.c", "__lru_add_drain_all");
+    stdout(&new(&dir, &["again", "--base", "v6.12.117", "--from", &drain]));
+    let file = dir.join("models/src/trees/no_wait.rs");
+    let code = fs::read_to_string(&file).expect("written");
+    let call = "    synchronize_rcu_expedited(&k.cpus);\n";
+    assert!(code.contains(call), "{code}");
+    let changed = code.replace(call, "").replace(", synchronize_rcu_expedited", "");
+    fs::write(&file, changed).expect("edited");
+
+    let check = |tree: &str| {
+        let args = ["run", "-q", "-p", "selvedge", "--", "check", "install_vs_prep"];
+        cargo(&dir, &[&args[..], &["--engine", "dpor", "--tree", tree]].concat())
+    };
+    let broken = check("no-wait");
+    let (said, errors) =
+        (String::from_utf8_lossy(&broken.stdout), String::from_utf8_lossy(&broken.stderr));
+    assert_eq!(broken.status.code(), Some(1), "{said}\n{errors}");
+    assert!(said.contains("changed verdict: v6.12.117 holds, no-wait violated"), "{said}");
+    assert!(said.contains("CPU0 installer"), "its table\n{said}");
+    // It compiles, the function is called through it, and nothing is different.
+    let same = check("again");
+    let said = stdout(&same);
+    assert!(said.contains("1 row: 1 as expected") && said.contains("as in v6.12.117"), "{said}");
+    assert!(!errors.contains("warning"), "{errors}");
+}
