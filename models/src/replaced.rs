@@ -1,6 +1,6 @@
-//! Functions that only trees of yours have otherwise. `selvedge new NAME --base TREE --from PATCH` adds
-//! a line here for each function that the patch changes and that the models call directly, and lets
-//! the function itself look here first. In the repository there are none.
+//! Functions that only trees of yours have otherwise. `selvedge new NAME --base TREE --from PATCH`
+//! adds a line here for each function that the patch changes and that the models call directly, and
+//! lets the function itself look here first. In the repository there are none.
 
 /// Declares what may be replaced: `"mm/swap.c", folio_activate: fn(&Kernel, &Folio);`.
 macro_rules! replaced {
@@ -17,7 +17,8 @@ macro_rules! replaced {
         }
 
         /// One function, and what a tree has in its place.
-        #[allow(non_camel_case_types, reason = "a variant is named as the function that it replaces")]
+        #[allow(non_camel_case_types, reason = "a variant is named as the function that it \
+            replaces")]
         #[allow(private_interfaces, reason = "types that the models keep to themselves")]
         #[derive(Clone, Copy, Debug)]
         pub enum ReplacedChange {
@@ -46,7 +47,8 @@ macro_rules! replaced {
                 vec![$( $crate::Decision {
                     file: $path,
                     name: concat!(stringify!($name), "()"),
-                    value: self.$name.map_or("as modelled".into(), |function| format!("{function:?}")),
+                    value: self.$name.map_or("as \
+                        modelled".into(), |function| format!("{function:?}")),
                 }, )*]
             }
         }

@@ -156,7 +156,8 @@ impl Tree {
         Tree { name: "", aliases: &[], kind, base: self.name, about: "", patches: &[], ..*self }
     }
 
-    /// The tree that it was derived from, the one that this was derived from, and so on to a release.
+    /// The tree that it was derived from, the one that this was derived from, and so on to a
+    /// release.
     pub fn bases(&self) -> impl Iterator<Item = &'static Tree> {
         let base_of = |tree: &Tree| match tree.kind {
             Kind::Release => None,

@@ -188,8 +188,8 @@ static CLAIMS: LazyLock<Vec<Claim>> = LazyLock::new(|| {
     all
 });
 
-/// Every row: each claim under each of its engines, in the order of [`claims::ALL`]; then those that
-/// trees of yours inherit.
+/// Every row: each claim under each of its engines, in the order of [`claims::ALL`]; then those
+/// that trees of yours inherit.
 pub fn rows() -> impl Iterator<Item = (&'static Claim, Engine)> {
     CLAIMS.iter().flat_map(|claim| claim.engines.iter().map(move |&engine| (claim, engine)))
 }

@@ -8,8 +8,8 @@
 //! [`read`] takes `git format-patch`, a plain unified diff, an mbox of several patches, a mail that
 //! quotes a diff or has it indented, and archives of mails that have lost the blanks at the start of
 //! each line, or all line breaks. [`touched`] says which functions a hunk touches: from the text of
-//! the file if there is one, else from the hunk's header and lines. [`definitions`] says what a C file
-//! defines, with a fingerprint of each.
+//! the file if there is one, else from the hunk's header and lines. [`definitions`] says what a C
+//! file defines, with a fingerprint of each.
 //!
 //! **Invariant:** nothing here knows of models, reads a file, or panics, whatever the input.
 

@@ -193,7 +193,8 @@ pub struct NewArgs {
     /// Find the functions in the C text of this kernel tree, rather than from the hunks alone.
     #[arg(long, value_name = "DIR", requires = "from")]
     pub kernel: Option<PathBuf>,
-    /// Begin a driver instead, of this name: that of its file in models/src/drivers, and of its tree.
+    /// Begin a driver instead, of this name: that of its file in models/src/drivers, and of its
+    /// tree.
     #[arg(long, value_name = "NAME")]
     pub driver: Option<String>,
 }

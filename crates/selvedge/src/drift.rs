@@ -68,7 +68,8 @@ fn record(tree: &KernelTree, mut known: Fingerprints) -> Outcome {
     let file = known.write()?;
     let release = tree.release();
     output::print(&format!(
-        "{}: {release}: {defined} of {} modelled functions are defined there; the others are of other \
+        "{}: {release}: {defined} of {} modelled functions are defined there; the others are of \
+            other \
          releases, or made by macros\n",
         file.display(),
         names.len()

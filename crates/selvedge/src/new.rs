@@ -1,4 +1,5 @@
-//! `selvedge new`: files of yours to begin with, registered in the checkout that the command is run in.
+//! `selvedge new`: files of yours to begin with, registered in the checkout that the command is run
+//! in.
 
 mod checkout;
 mod copy;

@@ -12,7 +12,8 @@ struct Tree {
     fingerprints: PathBuf,
 }
 
-const SWAP: &str = "static void lru_add(int x)\n{\n\tadd(x);\n}\n\nvoid lru_cache_disable(void)\n{\n\
+const SWAP: &str = "static void lru_add(int x)\n{\n\tadd(x);\n}\n\nvoid \
+    lru_cache_disable(void)\n{\n\
                     \tcount(1);\n}\n\nvoid folio_activate(int x)\n{\n\tput(x);\n}\n";
 const BUFFER: &str = "void __brelse(int *bh)\n{\n\tdrop(bh);\n}\n";
 const HEADER: &str = "static inline int lru_cache_disabled(void)\n{\n\treturn 0;\n}\n#define \

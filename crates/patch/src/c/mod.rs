@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use crate::functions::name_of_definition;
 use lex::{Token, tokens};
 
-/// A function or a macro that a C file defines; all of its definitions, if each configuration has one
-/// of its own.
+/// A function or a macro that a C file defines; all of its definitions, if each configuration has
+/// one of its own.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Definition {
     /// Its name; `sys_move_pages` for `SYSCALL_DEFINE6(move_pages, …)`.
@@ -53,7 +53,8 @@ pub fn definitions(text: &str) -> Vec<Definition> {
             let end = end_of_block(&tokens, at);
             begins += uses_of_macros(&tokens[begins..at]);
             let name = function_of(&tokens[begins..at]);
-            // What is neither a function nor followed by the rest of a declaration is a macro's use.
+            // What is neither a function nor followed by the rest of a declaration is a macro's
+            // use.
             let is_over = name.is_some() || tokens.get(end).is_none_or(|next| next.at_margin);
             if let Some(name) = name {
                 add(name, &tokens[begins..end]);
@@ -164,11 +165,15 @@ mod tests {
 
     #[test]
     fn functions_and_macros_are_found() {
-        let text = "#define TWICE(x) \\\n\t((x) * 2)\n#ifdef CONFIG_A\nstruct a { int x; } one = { 1 };\n\
-                    #endif\nstatic inline struct a *find(int (*how)(int)) __must_hold(lock)\n{\n\tif (x) \
-                    {\n\t}\n\treturn y;\n}\nint declared(void);\nSYSCALL_DEFINE1(move, int, x)\n{\n}\n\
+        let text = "#define TWICE(x) \\\n\t((x) * 2)\n#ifdef CONFIG_A\n\
+                    struct a { int x; } one = { 1 };\n\
+                    #endif\nstatic inline struct a *find(int (*how)(int)) \
+                    __must_hold(lock)\n{\n\tif (x) \
+                    {\n\t}\n\treturn y;\n}\nint declared(void);\nSYSCALL_DEFINE1(move, int, \
+                    x)\n{\n}\n\
                     DEFINE_TIMER(t, find);\nPAGEFLAG(A, a, (B))\n__CLEAR(A, a)\n\
-                    static int third(int x)\n{\n}\nBPF_CALL_1(bpf, int, x)\n{\n}\nvoid last(void) { }\n";
+                    static int third(int x)\n{\n}\nBPF_CALL_1(bpf, int, x)\n{\n}\nvoid last(void) \
+                    { }\n";
         assert_eq!(names(text), ["TWICE", "find", "last", "sys_move", "third"]);
     }
 

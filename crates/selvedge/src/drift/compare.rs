@@ -135,9 +135,9 @@ pub fn defined(tree: &KernelTree, names: &BTreeSet<&'static str>) -> BTreeMap<&'
     places.filter_map(|(name, places)| Some((name, home(name, &places)?.clone()))).collect()
 }
 
-/// Of the places where a function of this name is defined, the one that the models are about: a file
-/// that its models name; else a file of the same directory, a header, or a file that other models
-/// are about, if it is the only one of these.
+/// Of the places where a function of this name is defined, the one that the models are about: a
+/// file that its models name; else a file of the same directory, a header, or a file that other
+/// models are about, if it is the only one of these.
 fn home<'a>(name: &str, places: &'a [Place]) -> Option<&'a Place> {
     let mut named: Vec<&str> = models(name).map(|model| model.notes().c_file).collect();
     named.extend(models(name).flat_map(|model| model.notes().c_files).copied());

@@ -1,5 +1,5 @@
-//! `models/fingerprints.tsv`: for each recorded release, where each modelled function is defined, and
-//! a fingerprint of its text. Of a function that is not defined there, a line that says so.
+//! `models/fingerprints.tsv`: for each recorded release, where each modelled function is defined,
+//! and a fingerprint of its text. Of a function that is not defined there, a line that says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -92,7 +92,8 @@ impl Fingerprints {
     /// Writes the file, and says which it is.
     pub fn write(&self) -> Result<&Path, Failure> {
         let file = self.file.as_deref().ok_or_else(|| {
-            let says = "no checkout of selvedge around the current directory to record in: name a file \
+            let says = "no checkout of selvedge around the current directory to record in: name a \
+                file \
                         with `--fingerprints FILE`";
             Failure::new(says)
         })?;

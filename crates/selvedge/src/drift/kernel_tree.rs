@@ -92,8 +92,8 @@ impl KernelTree {
         &self.release
     }
 
-    /// Where the functions and macros of these names are defined, in the files of the tree or in all
-    /// that it searches, in the order of their paths.
+    /// Where the functions and macros of these names are defined, in the files of the tree or in
+    /// all that it searches, in the order of their paths.
     pub fn places(&self, names: &BTreeSet<&'static str>) -> BTreeMap<&'static str, Vec<Place>> {
         let mut files = Vec::new();
         for dir in SEARCHED {

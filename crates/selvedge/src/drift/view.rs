@@ -20,7 +20,8 @@ pub fn text(report: &Report) -> String {
         Some(against) => writeln!(out, "Linux {release}, against the fingerprints of {against}\n"),
         None => writeln!(
             out,
-            "Linux {release}: no release of {} is recorded. `--against RELEASE` compares with another \
+            "Linux {release}: no release of {} is recorded. `--against RELEASE` compares with \
+                another \
              one, `--record` records this one.\n",
             release.line
         ),
@@ -31,7 +32,8 @@ pub fn text(report: &Report) -> String {
     if report.functions.iter().any(|f| f.status.is_drift()) {
         let line = report.against.as_ref().map_or("", |against| against.line.as_str());
         let says = format!(
-            "Claims: those about trees of {line}, found by the first {EXECUTIONS} executions of each \
+            "Claims: those about trees of {line}, found by the first {EXECUTIONS} executions of \
+                each \
              scenario; others may enter a function in a rarer interleaving.\n"
         );
         paragraph(&mut out, 0, &says);

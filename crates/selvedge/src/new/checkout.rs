@@ -105,7 +105,8 @@ pub fn module_name<'a>(name: &'a str, what: &str) -> Result<&'a str, Failure> {
     let begins_well = name.starts_with(|c: char| c.is_ascii_lowercase());
     let is_plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if !begins_well || !is_plain || name.len() > 40 {
-        let message = "must be lower-case letters, digits and `_`, begin with a letter, and have at \
+        let message = "must be lower-case letters, digits and `_`, begin with a letter, and have \
+            at \
                        most 40 characters";
         return Err(Failure::new(format!("the {what}'s name `{name}` {message}")));
     }

@@ -145,7 +145,8 @@ fn with_whole_paths(
     Ok(whole)
 }
 
-/// The kernel's name for what models it alone; for a function that models it among others, that one's.
+/// The kernel's name for what models it alone; for a function that models it among others, that
+/// one's.
 fn name_of_copy(name: &str, from: &Function) -> String {
     if from.how == How::Function { name.into() } else { from.rust.into() }
 }
@@ -197,7 +198,8 @@ fn hook(
     let kind = pointer(checkout, from, original)?;
     let line = format!("\"{path}\", {field}:\n        {kind};");
     let hook = format!(
-        "    if let Some(replaced) = {kernel}.tree.replaced.{field} {{\n        return replaced({});\n    }}\n",
+        "    if let Some(replaced) = {kernel}.tree.replaced.{field} {{\n        return \
+            replaced({});\n    }}\n",
         original.parameters.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
     );
     let text = checkout.read(from.file).map_err(|failure| failure.to_string())?;
@@ -285,7 +287,8 @@ fn glob(text: &str, module: &[String], word: &str, checkout: &Checkout) -> Optio
         .then(|| format!("crate::{}::{word}", module.join("::")))
 }
 
-/// The imports that a copy of this text needs. What it names and only neighbours see is made visible.
+/// The imports that a copy of this text needs. What it names and only neighbours see is made
+/// visible.
 fn needs(
     checkout: &mut Checkout,
     from: &'static Function,

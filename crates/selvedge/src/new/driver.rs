@@ -35,7 +35,8 @@ pub fn run(name: &str) -> Outcome {
     checkout.set(&file, driver(name));
     checkout.write()?;
     output::print(&format!(
-        "wrote {}, and its line in {}\nfill it in, then: cargo run --release -q -- check --tree {name}\n",
+        "wrote {}, and its line in {}\nfill it in, then: cargo run --release -q -- check --tree \
+            {name}\n",
         checkout.path(&file).display(),
         checkout.path(&list).display()
     ))?;
@@ -47,7 +48,8 @@ fn driver(name: &str) -> String {
     let (_, code) = TEMPLATE.split_once("\n\nuse ").expect("the template's own text");
     let code = code.replace(TEMPLATE_NAME, &format!("name: \"{name}\""));
     format!(
-        "//! The driver `{name}`: make each function do what yours does, under your locks. As it is, it \
+        "//! The driver `{name}`: make each function do what yours does, under your locks. As it \
+            is, it \
          keeps one\n//! thing in one page, and every rule (docs/movable-driver.md).\n//!\n\
          //! The page lock is taken by the core around each of the three callbacks.\n\nuse {code}"
     )

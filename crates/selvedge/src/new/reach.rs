@@ -67,8 +67,8 @@ fn items_of_kind(text: &str, kind: &str) -> Vec<String> {
     names.map(|rest| rest.trim_end_matches(';').trim_start_matches("r#").to_string()).collect()
 }
 
-/// The path of a module; a module that its parent hides is left out, if the parent passes on all that
-/// is in it, else shown.
+/// The path of a module; a module that its parent hides is left out, if the parent passes on all
+/// that is in it, else shown.
 fn reach_module(checkout: &mut Checkout, module: &[String]) -> Result<Vec<String>, String> {
     // Those of the crate's root, and the files in them, are public.
     let mut whole: Vec<String> = module.iter().take(2).cloned().collect();
@@ -101,8 +101,8 @@ fn reach_module(checkout: &mut Checkout, module: &[String]) -> Result<Vec<String
     Ok(whole)
 }
 
-/// Makes the item in this line visible in the crate; and the types that a function's first lines name,
-/// since they would be hidden otherwise.
+/// Makes the item in this line visible in the crate; and the types that a function's first lines
+/// name, since they would be hidden otherwise.
 fn publish(checkout: &mut Checkout, file: &str, at: usize) -> Result<(), String> {
     let text = checkout.read(file).map_err(|failure| failure.to_string())?;
     let mut lines: Vec<String> = text.lines().map(String::from).collect();
@@ -147,8 +147,8 @@ pub struct Members {
     pub made: BTreeSet<String>,
 }
 
-/// Makes the members visible in the crate, as far as they are visible to the function in `file` only
-/// because that is their neighbour; and the types that they are of.
+/// Makes the members visible in the crate, as far as they are visible to the function in `file`
+/// only because that is their neighbour; and the types that they are of.
 pub fn publish_members(
     checkout: &mut Checkout,
     file: &str,

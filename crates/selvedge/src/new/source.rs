@@ -1,5 +1,5 @@
-//! Rust text of the models, as far as copying a function out of it needs: which functions it has, what
-//! it imports, what it defines. It reads the layout that rustfmt gives.
+//! Rust text of the models, as far as copying a function out of it needs: which functions it has,
+//! what it imports, what it defines. It reads the layout that rustfmt gives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,8 +18,8 @@ pub struct Function {
     pub returns: String,
 }
 
-/// The function of this name, if it is one that can be called with what a tree knows: a free function
-/// with plain parameters. Else why not.
+/// The function of this name, if it is one that can be called with what a tree knows: a free
+/// function with plain parameters. Else why not.
 pub fn function(text: &str, name: &str) -> Result<Function, String> {
     let lines: Vec<&str> = text.lines().collect();
     let start = lines.iter().position(|line| {
@@ -204,8 +204,8 @@ pub fn items(text: &str) -> BTreeMap<String, usize> {
     all
 }
 
-/// The line's `pub(super) ` or the like, and the rest. A line that is indented has its blanks in the
-/// first.
+/// The line's `pub(super) ` or the like, and the rest. A line that is indented has its blanks in
+/// the first.
 pub fn without_visibility(line: &str) -> (&str, &str) {
     let bare = line.trim_start();
     let mut at = line.len() - bare.len();
@@ -222,8 +222,8 @@ pub fn without_visibility(line: &str) -> (&str, &str) {
     if line.starts_with(' ') { (line, "") } else { line.split_at(at) }
 }
 
-/// The words of code, without comments and strings: those that stand alone or begin a path, and those
-/// that follow a `.` or a `::`.
+/// The words of code, without comments and strings: those that stand alone or begin a path, and
+/// those that follow a `.` or a `::`.
 pub fn words(code: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut roots, mut members) = (BTreeSet::new(), BTreeSet::new());
     for line in code.lines() {
@@ -255,13 +255,18 @@ pub fn is_word(c: char) -> bool {
 mod tests {
     use super::*;
 
-    const FILE: &str = "//! A file.\n\nuse super::{Batch, wait::Entry};\nuse selvedge_kernel::{\n    \
+    const FILE: &str = "//! A file.\n\nuse super::{Batch, wait::Entry};\nuse selvedge_kernel::{\n \
+           \
                         enter, smp_mb,\n};\nuse crate::mm::movable::{self, Owner as Who};\npub use \
-                        add::*;\n\nuse add::one;\nmod add;\n\n/// `put()`.\npub(super) fn put<'k>(\n    k: &'k \
-                        Kernel,\n    how: &dyn Fn(usize, bool) -> bool,\n) -> Option<&'k Folio> {\n    \
+                        add::*;\n\nuse add::one;\nmod add;\n\n/// `put()`.\npub(super) fn \
+                        put<'k>(\n    k: &'k \
+                        Kernel,\n    how: &dyn Fn(usize, bool) -> bool,\n) -> Option<&'k Folio> \
+                        {\n    \
                         let _in = enter(\"put\");\n    // not(here)\n    take(k.all.count(), \
-                        Batch::new(..SIZE))\n}\n\nfn take(_: &Kernel) {}\n\nfn any<T>(k: &Kernel, t: \
-                        T) {\n    t\n}\n\nimpl Batch {\n    fn count(&self) -> usize {\n        1\n    \
+                        Batch::new(..SIZE))\n}\n\nfn take(_: &Kernel) {}\n\nfn any<T>(k: &Kernel, \
+                        t: \
+                        T) {\n    t\n}\n\nimpl Batch {\n    fn count(&self) -> usize {\n        \
+                        1\n    \
                         }\n}\n";
 
     fn module() -> Vec<String> {

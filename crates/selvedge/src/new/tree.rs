@@ -21,6 +21,8 @@ use crate::{Outcome, Status, output};
 
 /// Where trees are.
 const TREES: &str = "models/src/trees";
+/// How the command is called in a checkout.
+const RUN: &str = "cargo run --release -q --";
 /// The list of yours in `mod.rs`.
 const REGISTER: &str = "yours! {";
 
@@ -121,12 +123,17 @@ fn static_of(text: &str, tree: &str) -> Option<String> {
 /// The tree's file.
 fn text(name: &str, base: &Tree, path: &str, copies: &Copies) -> String {
     let base = base.name;
-    let mut out = format!(
-        "//! `{name}`: what it does, in a line. On top of {base}.\n//!\n//! A commit sets functions and \
-         decisions: `set!(swap.lru_claim = LruClaim::AtAdd)`. Which there are, and\n//! what they mean, is \
-         in `models/src/`, in the `decisions!` of each file of the kernel;\n//! `selvedge diff` names them. \
-         `selvedge check --tree {name}` asks what is asked of {base}.\n\n"
-    );
+    let mut out = [
+        format!("//! `{name}`: what it does, in a line. On top of {base}."),
+        "//!".into(),
+        "//! A commit sets functions and decisions: `set!(swap.lru_claim = LruClaim::AtAdd)`."
+            .into(),
+        "//! Which there are, and what they mean, is in the `decisions!` of each file in".into(),
+        "//! `models/src/`; `selvedge diff` names them.".into(),
+        format!("//! `selvedge check --tree {name}` asks what is asked of {base}."),
+        "\n".into(),
+    ]
+    .join("\n");
     let mut imports = copies.imports.clone();
     // What is copied, the copies call.
     imports.retain(|path| {
@@ -156,7 +163,8 @@ fn text(name: &str, base: &Tree, path: &str, copies: &Copies) -> String {
     let _ = writeln!(out, "    ],\n);\n");
     let _ = writeln!(
         out,
-        "/// {base} with it.\npub static TREE: Tree =\n    Tree {{ name: \"{name}\", about: PATCH.title, \
+        "/// {base} with it.\npub static TREE: Tree =\n    Tree {{ name: \"{name}\", about: \
+            PATCH.title, \
          ..{path}.patched(&[&PATCH]) }};"
     );
     for copied in &copies.copied {
@@ -256,13 +264,13 @@ fn report(said: &Said<'_>) -> String {
     }
     let _ = writeln!(
         out,
-        "edit the file, then:\n  cargo run --release -q -- check --tree {name}\n  cargo run --release -q -- diff \
-         {base} {name}"
+        "edit the file, then:\n  {RUN} check --tree {name}\n  {RUN} diff {base} {name}"
     );
     out
 }
 
-/// For each model, the claims about the base, and about what that was derived from, that exercise it.
+/// For each model, the claims about the base, and about what that was derived from, that exercise
+/// it.
 fn judged(
     said: &Said<'_>,
 ) -> impl Fn(&selvedge_models::functions::Function) -> Vec<&'static Claim> {
