@@ -79,6 +79,19 @@ pub fn explore_edited(
     exploration
 }
 
+impl Row {
+    /// A row for what was explored elsewhere.
+    pub fn of(claim: &'static Claim, mut exploration: Exploration) -> Row {
+        let engine = exploration.engine;
+        if let Some(counterexample) = &mut exploration.counterexample {
+            counterexample.claim = claim.name(engine);
+            counterexample.tree = claim.tree.name.into();
+        }
+        let outcome = judge(claim, &exploration);
+        Row { claim, engine, exploration, outcome }
+    }
+}
+
 fn judge(claim: &Claim, seen: &Exploration) -> Outcome {
     match (&seen.verdict, claim.expected) {
         (Verdict::Undecided(why), _) => Outcome::Undecided(why.clone()),

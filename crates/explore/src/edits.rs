@@ -288,6 +288,7 @@ fn edited(how: How, step: &Step) -> Result<Took, Took> {
     };
     let is_lock = matches!(step.does, Does::Lock { .. });
     match (how, step.does) {
+        (_, Does::Foreign(_)) => refuse("foreign code does what it does"),
         (How::Drop { .. }, Does::Lock { .. } | Does::Unlock { .. }) => {
             refuse("a lock is left out together with its release")
         }

@@ -25,6 +25,7 @@
 mod bounds;
 mod determinism;
 pub mod edits;
+mod foreign;
 mod gate;
 mod lock;
 mod machine;
@@ -41,13 +42,15 @@ mod violations;
 mod word;
 
 pub use bounds::{Bounds, Engine, MemoryModel, Progress, ProgressFn};
+pub use dpor::Commutes;
+pub use foreign::{Begun, Effect, FOREIGN, ForeignWord};
 pub use lock::{Lock, Token};
 pub use machine::{Abilities, Interrupts, WorkItems};
 pub use sites::{Passed, Sites};
 pub use state::{States, at_rest, shared_state};
 pub use step::{Does, If, Intent, NO_OBJECT, Rmw, Step, Took};
 pub use task::{
-    Enter, Place, abilities, choose, current_context, current_cpu, enter, enter_waker, fail,
+    Enter, Place, abilities, at, choose, current_context, current_cpu, enter, enter_waker, fail,
     fail_about, join, join_all, made_up, me, note, put_off, spawn, unable, under,
 };
 pub use verdict::{Exploration, Verdict};

@@ -7,7 +7,7 @@ use crate::machine::New;
 use crate::step::{Does, Step};
 use crate::task::me;
 use crate::word::make;
-use crate::{gate, record};
+use crate::{foreign, gate, record};
 
 /// A lock. A task that wants a held one waits; taking it twice is a deadlock.
 #[derive(Debug)]
@@ -27,6 +27,12 @@ impl Lock {
     /// The same, of another class: what excludes tasks, or interrupts too, on one CPU.
     pub fn of_class(name: Name, class: Class) -> Lock {
         Lock { object: make(name, New::Lock), name, class, orders_others: false }
+    }
+
+    /// A lock of foreign code, by its number (see [`crate::ForeignWord::new`]): it is the same lock
+    /// whenever it is made.
+    pub fn foreign(nth: u32, name: Name) -> Lock {
+        Lock { object: foreign::object(nth), name, class: Class::Lock, orders_others: true }
     }
 
     /// The same, for a kernel lock, which also gives LKMM's `po-unlock-lock-po`: stores before an
@@ -90,6 +96,11 @@ impl Token {
     /// A token that is not set. To be made while the scenario is set up.
     pub fn new(name: Name) -> Token {
         Token { object: make(name, New::Token), name }
+    }
+
+    /// A token of foreign code, by its number.
+    pub fn foreign(nth: u32, name: Name) -> Token {
+        Token { object: foreign::object(nth), name }
     }
 
     /// Its number.

@@ -138,6 +138,11 @@ impl Record {
         self.objects - 1
     }
 
+    /// How many objects were made.
+    pub(crate) fn objects(&self) -> u32 {
+        self.objects
+    }
+
     /// The number of the task that runs.
     pub(crate) fn current(&self) -> usize {
         self.current
@@ -220,10 +225,28 @@ impl Record {
             new: took.new,
             stale: took.stale,
             racy: step.intent == Intent::Racy,
+            at: me.at,
             in_waker: me.in_waker,
         });
         self.steps += 1;
         self.trace();
+    }
+
+    /// What the step that was taken last found. Returns the place of its event.
+    pub(crate) fn looked(&mut self, old: u64) -> usize {
+        let last = self.events.len() - 1;
+        let event = &mut self.events[last];
+        (event.old, event.new) = (old, old);
+        last
+    }
+
+    /// What it left. An update that left what was there did not happen.
+    pub(crate) fn settled(&mut self, event: usize, new: u64, left_alone: bool) {
+        let event = &mut self.events[event];
+        event.new = new;
+        if left_alone && event.action == Action::Update {
+            event.action = Action::UpdateFailed;
+        }
     }
 
     /// Shows the last event to who reads along (`--log`).
@@ -264,6 +287,7 @@ impl Record {
             new: 0,
             stale: false,
             racy: false,
+            at: me.at,
             in_waker: me.in_waker,
         };
         if let Some(shared) = &mut self.shared {

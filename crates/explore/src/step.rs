@@ -5,6 +5,8 @@
 
 use selvedge_trace::{Action, Bit, Class, Name, Order};
 
+use crate::{Commutes, Effect};
+
 /// A step that a task is about to take.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
@@ -53,6 +55,8 @@ pub enum Does {
         /// How the value changes if it is met.
         change: Rmw,
     },
+    /// Foreign code accesses memory of its own, as soon as the step is taken.
+    Foreign(Effect),
     /// A memory barrier.
     Fence,
     /// Takes a lock, once it is free.
@@ -197,6 +201,13 @@ impl Step {
             (Does::Store(_), _) => Action::Write,
             (Does::UpdateIf { .. }, _) if took.failed => Action::UpdateFailed,
             (Does::Update { .. } | Does::UpdateIf { .. }, _) => Action::Update,
+            (Does::Foreign(effect), intent) => match (effect.reads, effect.writes, intent) {
+                (_, false, Intent::Plain) => Action::PlainRead,
+                (_, false, _) => Action::Read,
+                (false, true, Intent::Plain) => Action::PlainWrite,
+                (false, true, _) if effect.commutes == Commutes::No => Action::Write,
+                (_, true, _) => Action::Update,
+            },
             (Does::Fence, _) => Action::Fence,
             (Does::Lock { .. }, _) => Action::Lock,
             (Does::Unlock { .. }, _) => Action::Unlock,

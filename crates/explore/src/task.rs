@@ -124,6 +124,12 @@ pub fn note(action: Action, object: u32, name: Name) {
     record::with(|record| record.note(action, object, name));
 }
 
+/// The current task executes this line from now on, `mm/swap.c:214`: for code that has a source of its
+/// own, which a reader wants to look up.
+pub fn at(line: &'static str) {
+    record::with(|record| record.me_mut().at = line);
+}
+
 /// Enters a function; it is left when the guard is dropped.
 #[must_use = "the function is left when the guard is dropped"]
 pub fn enter(function: &'static str) -> Enter {

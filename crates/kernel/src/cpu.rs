@@ -123,7 +123,8 @@ impl Cpus {
         self.place(cpu, Context::Task)
     }
 
-    pub(crate) fn place(&self, cpu: usize, context: Context) -> Place {
+    /// Where something runs on `cpu`, in this context.
+    pub fn place(&self, cpu: usize, context: Context) -> Place {
         let passes = match context {
             // A handler holds the CPU; there is nobody whom it could have to wait for once it runs.
             Context::Irq | Context::Softirq => [None, None],

@@ -33,6 +33,8 @@ Exit codes:
 pub enum Command {
     /// Check claims and compare the verdicts with what is expected.
     Check(CheckArgs),
+    /// Run the kernel's own C, compiled from a kernel tree, with and without patches.
+    C(crate::c::CArgs),
     /// Name what there is.
     List(ListArgs),
     /// Run litmus tests in the kernel's C dialect on our primitives.
@@ -100,7 +102,7 @@ fn workers(text: &str) -> Result<NonZeroUsize, String> {
     })
 }
 
-fn whole_number(text: &str) -> Result<u64, String> {
+pub fn whole_number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "expected a whole number; leave it out for no limit".into())
 }
 

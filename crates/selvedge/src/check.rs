@@ -145,7 +145,7 @@ fn undecided(mut row: Row, why: &str) -> Row {
 }
 
 /// Writes what shows that the row is violated; if nothing does, what an earlier check wrote is removed.
-fn write_counterexample(dir: &Path, row: &Row) -> Result<(), Failure> {
+pub fn write_counterexample(dir: &Path, row: &Row) -> Result<(), Failure> {
     let stem = row.name().replace("::", ".");
     let (json, text) = (dir.join(format!("{stem}.json")), dir.join(format!("{stem}.txt")));
     match &row.exploration.counterexample {

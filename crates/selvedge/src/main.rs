@@ -4,6 +4,7 @@
 //! 3 undecided, 4 drift.
 
 mod args;
+mod c;
 mod check;
 mod diff;
 mod drift;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
 fn run(command: Option<Command>) -> Outcome {
     match command {
         None => check::run(&CheckArgs::default()),
+        Some(Command::C(args)) => c::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Drift(args)) => drift::run(&args),

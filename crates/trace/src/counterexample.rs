@@ -84,6 +84,9 @@ pub struct Record {
     /// The value read was not the newest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
+    /// The line of the source that the task executed, `mm/swap.c:214`, if that is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub at: String,
     /// Who holds the reference (`get`, `put`), from whom to whom (`hand`), which state (`mark`),
     /// which bit is waited for (`awaits`), or is the task's own (`owns`, a mask).
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -171,6 +174,7 @@ impl Record {
             old: event.old,
             new: event.new,
             stale: event.stale,
+            at: event.at.into(),
             detail: match event.action {
                 Action::Get(holder) | Action::Put(holder) => holder.to_string(),
                 Action::Hand(from, to) => format!("{from} to {to}"),

@@ -306,6 +306,8 @@ pub struct Event {
     pub stale: bool,
     /// The access is meant to race, and marked so: `data_race()`.
     pub racy: bool,
+    /// The line of the source that the task executed, `mm/swap.c:214`; empty if nobody said.
+    pub at: &'static str,
     /// The task is in a function that walks a wait queue and wakes who sleeps there.
     pub in_waker: bool,
 }

@@ -114,6 +114,7 @@ mod tests {
             old: 0,
             new: 0,
             stale: true,
+            at: "mm/swap.c:214".into(),
             detail: String::new(),
         };
         let column = |name: &str, cpu| Column { name: name.into(), cpu, context: Context::Task };

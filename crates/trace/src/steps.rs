@@ -27,9 +27,10 @@ pub fn steps(cx: &Counterexample) -> String {
         };
         let path = step.path.join(" > ");
         let path = if path.is_empty() { path } else { format!(" in {path}") };
+        let at = if step.at.is_empty() { String::new() } else { format!(" at {}", step.at) };
         let fatal = if cx.fatal == Some(number) { "  <== fatal" } else { "" };
         let who = text::who(cx, step.task);
-        out.push_str(&format!("{number:4} {who}: {what}{order}{path}{fatal}\n"));
+        out.push_str(&format!("{number:4} {who}: {what}{order}{path}{at}{fatal}\n"));
     }
     out.push_str(&format!("\nBroken: {}\n{}\n", cx.rule, cx.message));
     if let Some(references) = text::references(cx) {

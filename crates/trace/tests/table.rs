@@ -19,6 +19,7 @@ fn step(task: u8, path: &[&str], primitive: &str) -> Record {
         old: 0,
         new: 1,
         stale: false,
+        at: String::new(),
         detail: String::new(),
     }
 }

@@ -28,6 +28,9 @@ pub struct Abilities {
     /// Whether a conditional update reads and writes in one step; if not, it is a load and an
     /// exchange that is tried again when another task came between.
     pub updates_if_in_one_step: bool,
+    /// Whether foreign code may access memory of its own ([`crate::ForeignWord`]): there is one value
+    /// of each word, and it is the one in memory.
+    pub foreign: bool,
     /// How many tasks an execution may have, the scenario's main included.
     pub tasks_max: usize,
 }
@@ -94,6 +97,8 @@ pub(crate) trait Machine: Sync {
     fn take(&self, by: &By, step: &Step) -> Took;
     /// Starts a task. Other tasks run in here.
     fn start(&self, by: &By, task: Start) -> Took;
+    /// The foreign access that was just taken left these bits as they were.
+    fn only_read(&self, bits: u64);
     /// The newest value of a word: no step.
     fn newest(&self, object: u32) -> u64;
     /// The task that holds a lock: no step.

@@ -22,7 +22,7 @@ use crate::step::{Does, Rmw, Step, Took};
 use crate::tally::{Monitors, Seen};
 use crate::task::Stop;
 use crate::verdict::Cut;
-use crate::{Body, Bounds, Engine, MemoryModel, Progress, States};
+use crate::{Body, Bounds, Effect, Engine, MemoryModel, Progress, States};
 use crate::{panics, split, state};
 
 /// The machine of the sequentially consistent engines.
@@ -46,6 +46,7 @@ impl Machine for Shuttle {
             interrupts: Interrupts::AtAnyStep,
             work: WorkItems::AsTasks,
             updates_if_in_one_step: true,
+            foreign: true,
             tasks_max: TASKS_MAX,
         }
     }
@@ -101,6 +102,10 @@ impl Machine for Shuttle {
                 change(step.object, |old| rmw.apply(old));
                 Took::wrote(old, rmw.apply(old))
             }
+            Does::Foreign(Effect { reads, writes, commutes }) => {
+                let of = |does| if does { step.bits } else { 0 };
+                announce(Kind::Access(Footprint { reads: of(reads), writes: of(writes), commutes }))
+            }
             Does::Fence => Took::default(),
             Does::Lock { .. } => announce(Kind::Lock),
             Does::Unlock { .. } => announce(Kind::Unlock),
@@ -122,6 +127,10 @@ impl Machine for Shuttle {
         let task = record::with(|record| record.add_task(info, passes, by.task));
         assert_eq!(number, task, "tasks are numbered in the order in which they are started");
         Took::gave(number as u64)
+    }
+
+    fn only_read(&self, bits: u64) {
+        dpor::refine(Outcome::Footprint(Footprint { reads: bits, ..NOTHING }));
     }
 
     fn newest(&self, object: u32) -> u64 {

@@ -22,6 +22,8 @@ pub(crate) struct TaskRecord {
     pub(crate) passes: [Option<u32>; 2],
     /// The number of the call of the innermost function.
     pub(super) call: u32,
+    /// The line of the source that it executes, if it says so ([`crate::at`]).
+    pub(crate) at: &'static str,
     /// Is it in a function that wakes who sleeps in a queue?
     pub(crate) in_waker: bool,
     /// What it announced last.
@@ -65,6 +67,7 @@ impl Record {
             path: PathId::ROOT,
             call: 0,
             passes,
+            at: "",
             in_waker: false,
             pending: None,
             finished: false,

@@ -28,6 +28,7 @@ pub fn event(task: u8, action: Action, object: u32) -> Event {
         new: 0,
         stale: false,
         racy: false,
+        at: "",
         in_waker: false,
     }
 }

@@ -117,6 +117,7 @@ impl Machine for Loom {
             interrupts: Interrupts::None,
             work: WorkItems::AtFlush,
             updates_if_in_one_step: false,
+            foreign: false,
             tasks_max: THREADS_MAX,
         }
     }
@@ -149,6 +150,7 @@ impl Machine for Loom {
             Does::UpdateIf { condition, change } => {
                 word(step).update_if(me, condition, change, step.order)
             }
+            Does::Foreign(_) => unreachable!("loom has no foreign memory, and says so"),
             Does::Fence => words::fence(step.order),
             Does::Lock { orders_others } => lock(step.object).lock(me, orders_others),
             Does::Unlock { orders_others } => lock(step.object).unlock(me, orders_others),
@@ -162,6 +164,10 @@ impl Machine for Loom {
 
     fn start(&self, by: &By, task: Start) -> Took {
         tasks::start(by.task, task)
+    }
+
+    fn only_read(&self, _bits: u64) {
+        unreachable!("loom has no foreign memory, and says so");
     }
 
     fn newest(&self, number: u32) -> u64 {

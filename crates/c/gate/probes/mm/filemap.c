@@ -1,0 +1,30 @@
+/* Selvedge: the file, and ways to what is static in it. */
+#include <linux/pagemap.h>
+#include <linux/wait.h>
+
+/* Says which bit the task is about to queue itself for, so that a hang can be explained. No step. */
+extern void selvedge_awaits(const void *flags, int bit, const void *wait_flags);
+
+static __no_kcsan void sv_queues(struct wait_queue_entry *entry, const char *function)
+{
+	struct wait_page_queue *wait = container_of(entry, struct wait_page_queue, wait);
+
+	/* Others queue an entry that is not part of a wait_page_queue. */
+	if (!__builtin_strcmp(function, "folio_wait_bit_common"))
+		selvedge_awaits(&wait->folio->flags, wait->bit_nr, &entry->flags);
+}
+
+#define __add_wait_queue_entry_tail(queue, entry)			\
+	(sv_queues(entry, __func__), (__add_wait_queue_entry_tail)(queue, entry))
+
+#include "mm/filemap.c"
+
+/* What pagecache_init() does, and the sysctl. */
+__no_kcsan void sv_filemap_init(int unfairness)
+{
+	int i;
+
+	for (i = 0; i < PAGE_WAIT_TABLE_SIZE; i++)
+		init_waitqueue_head(&folio_wait_table[i]);
+	sysctl_page_lock_unfairness = unfairness;
+}

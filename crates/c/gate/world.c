@@ -1,0 +1,70 @@
+/* Selvedge: what a kernel has besides the files under test, as its boot would have left it. Not instrumented. */
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/buffer_head.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/cpumask.h>
+#include <linux/percpu.h>
+#include <linux/workqueue.h>
+#include <linux/swap.h>
+#include <linux/pagemap.h>
+
+#define SV_TASKS 24
+#define SV_FOLIOS 8
+#define SV_BHS 4
+
+unsigned long __per_cpu_offset[NR_CPUS];
+struct cpumask __cpu_possible_mask, __cpu_online_mask, __cpu_present_mask, __cpu_active_mask;
+unsigned int nr_cpu_ids;
+struct pglist_data contig_page_data;
+/* Only ever handed to queue_work_on(), which does not look. */
+struct workqueue_struct *mm_percpu_wq = (void *)8;
+
+/* The names of these say in tables what is theirs: task2->__state. */
+struct task_struct sv_tasks[SV_TASKS];
+struct folio sv_folios[SV_FOLIOS];
+struct buffer_head sv_bhs[SV_BHS];
+
+struct task_struct *sv_task(int i) { return i < SV_TASKS ? &sv_tasks[i] : NULL; }
+struct folio *sv_folio(int i) { return i < SV_FOLIOS ? &sv_folios[i] : NULL; }
+struct buffer_head *sv_bh(int i) { return i < SV_BHS ? &sv_bhs[i] : NULL; }
+
+/* Where schedule() and try_to_wake_up() look. */
+void *sv_task_state(struct task_struct *t) { return &t->__state; }
+void *sv_task_pi_lock(struct task_struct *t) { return &t->pi_lock; }
+void *sv_wait_task(struct wait_queue_entry *w) { return &w->private; }
+void *sv_work_func(struct work_struct *w) { return &w->func; }
+void *sv_work_data(struct work_struct *w) { return &w->data; }
+
+/* For set-ups and for checks at the end. */
+int sv_bh_count(struct buffer_head *bh) { return atomic_read(&bh->b_count); }
+int sv_folio_refs(struct folio *folio) { return folio_ref_count(folio); }
+int sv_folio_is_locked(struct folio *folio) { return folio_test_locked(folio); }
+int sv_folio_is_on_lru(struct folio *folio) { return folio_test_lru(folio); }
+void sv_folio_set_locked(struct folio *folio) { folio->flags |= 1UL << PG_locked; }
+
+void sv_init(int cpus, unsigned long percpu_size)
+{
+	struct lruvec *lruvec = &contig_page_data.__lruvec;
+	unsigned long mask = (1UL << cpus) - 1;
+	int i;
+
+	nr_cpu_ids = cpus;
+	cpumask_bits(&__cpu_possible_mask)[0] = mask;
+	cpumask_bits(&__cpu_online_mask)[0] = mask;
+	cpumask_bits(&__cpu_present_mask)[0] = mask;
+	cpumask_bits(&__cpu_active_mask)[0] = mask;
+	for (i = 0; i < cpus; i++)
+		__per_cpu_offset[i] = (i + 1) * percpu_size;
+	spin_lock_init(&lruvec->lru_lock);
+	for_each_lru(i)
+		INIT_LIST_HEAD(&lruvec->lists[i]);
+	for (i = 0; i < SV_FOLIOS; i++) {
+		atomic_set(&sv_folios[i]._refcount, 1);
+		atomic_set(&sv_folios[i]._mapcount, -1);
+		INIT_LIST_HEAD(&sv_folios[i].lru);
+	}
+	for (i = 0; i < SV_BHS; i++)
+		atomic_set(&sv_bhs[i].b_count, 1);
+}

@@ -1,0 +1,119 @@
+//! Is every access of an image announced at the gate? Looked at instruction by instruction, for each
+//! function of the kernel's that was linked. An access that is not would make `holds` a lie, so that
+//! such an image is not run.
+//!
+//! What is looked for:
+//! - a locked instruction without a call to the gate right before it;
+//! - a function that touches memory other than its stack and never calls the gate;
+//! - what has no meaning outside of a kernel: privileged instructions, `gs:` and `fs:`, `ud2`.
+#![allow(unsafe_code, reason = "the instructions are read where they are loaded")]
+
+use std::collections::HashSet;
+
+use iced_x86::{Code, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, OpAccess, Register};
+
+use crate::native::image::{Image, Symbol};
+
+/// What was found in an image.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Audit {
+    /// How many functions were looked at.
+    pub functions: usize,
+    /// How many locked instructions they have.
+    pub locked: usize,
+    /// What is wrong, a sentence each.
+    pub faults: Vec<String>,
+}
+
+/// How many instructions may be between a call to the gate and the access that it announces.
+const NEAR: usize = 16;
+
+/// The calls that announce an access.
+const GATES: [&str; 4] = ["__tsan_read", "__tsan_write", "selvedge_instrument", "__kcsan_check_access"];
+/// The same, for plain accesses to memory.
+fn is_gate(name: &str) -> bool {
+    GATES.iter().any(|gate| name.starts_with(gate))
+        || name.starts_with("__tsan_unaligned_")
+        || name.starts_with("__tsan_volatile_")
+}
+
+/// Looks at all functions of the kernel's.
+pub fn audit(image: &Image) -> Audit {
+    let mut audit = Audit::default();
+    let gates: HashSet<u64> = (image.functions())
+        .filter(|symbol| is_gate(&symbol.name))
+        .map(|symbol| symbol.at)
+        .collect();
+    for function in image.functions() {
+        let is_stub = is_gate(&function.name) || crate::native::models::is_modelled(&function.name);
+        if is_stub || function.name.starts_with("__tsan_") {
+            continue;
+        }
+        audit.functions += 1;
+        look(image, function, &gates, &mut audit);
+    }
+    audit
+}
+
+fn look(image: &Image, function: &Symbol, gates: &HashSet<u64>, audit: &mut Audit) {
+    let code = instructions(function);
+    let name = &function.name;
+    let mut factory = InstructionInfoFactory::new();
+    let (mut last_gate, mut calls, mut touches) = (None, false, None);
+    for (number, instruction) in code.iter().enumerate() {
+        if instruction.is_call_near() && gates.contains(&instruction.near_branch_target()) {
+            (last_gate, calls) = (Some(number), true);
+            continue;
+        }
+        let place = || format!("{name}+{:#x}", instruction.ip() - function.at);
+        if is_of_kernel(instruction) {
+            audit.faults.push(format!("{}: an instruction that only a kernel can execute", place()));
+        }
+        let memory = accessed(image, &mut factory, instruction);
+        if memory {
+            touches.get_or_insert_with(place);
+        }
+        let swaps = matches!(instruction.mnemonic(), iced_x86::Mnemonic::Xchg);
+        if memory && (instruction.has_lock_prefix() || swaps) {
+            audit.locked += 1;
+            if last_gate.is_none_or(|gate| number - gate > NEAR) {
+                audit.faults.push(format!("{}: a locked instruction without a gate before it", place()));
+            }
+        }
+    }
+    // What is ours looks at the world before and after a scenario, not instrumented.
+    let is_own = name.starts_with("sv_");
+    if let (Some(place), false, false) = (touches, calls, is_own) {
+        audit.faults.push(format!("{place}: memory is accessed, and {name}() is not instrumented"));
+    }
+}
+
+fn instructions(function: &Symbol) -> Vec<Instruction> {
+    // SAFETY: a function of a loaded image, which is mapped and which nobody writes to.
+    let bytes =
+        unsafe { std::slice::from_raw_parts(function.at as *const u8, function.size as usize) };
+    Decoder::with_ip(64, bytes, function.at, DecoderOptions::NONE).into_iter().collect()
+}
+
+fn is_of_kernel(instruction: &Instruction) -> bool {
+    let by_segment = matches!(instruction.segment_prefix(), Register::GS | Register::FS);
+    let is_nop = instruction.mnemonic() == iced_x86::Mnemonic::Nop;
+    (by_segment && !is_nop) || instruction.is_privileged() || instruction.code() == Code::Ud2
+}
+
+/// Does it access memory that tasks may share: not its stack, and not what is constant?
+fn accessed(
+    image: &Image,
+    factory: &mut InstructionInfoFactory,
+    instruction: &Instruction,
+) -> bool {
+    let info = factory.info(instruction);
+    info.used_memory().iter().any(|memory| {
+        let accesses = !matches!(memory.access(), OpAccess::None | OpAccess::NoMemAccess);
+        let is_stack = memory.base() == Register::RSP;
+        let is_fixed = matches!(memory.base(), Register::None | Register::RIP)
+            && memory.index() == Register::None;
+        let is_constant = is_fixed && memory.displacement() < image.data.from;
+        accesses && !is_stack && !is_constant
+    })
+}

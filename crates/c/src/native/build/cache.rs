@@ -1,0 +1,114 @@
+//! The directory of the cache in which everything of one tree lies.
+
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// Our side of the image: headers that come before the kernel's, probes, tasks, the world around.
+const GATE: &[(&str, &str)] = &[
+    ("asm/barrier.h", include_str!("../../../gate/asm/barrier.h")),
+    ("asm/bug.h", include_str!("../../../gate/asm/bug.h")),
+    ("asm/current.h", include_str!("../../../gate/asm/current.h")),
+    ("asm/irqflags.h", include_str!("../../../gate/asm/irqflags.h")),
+    ("asm/percpu.h", include_str!("../../../gate/asm/percpu.h")),
+    ("asm/preempt.h", include_str!("../../../gate/asm/preempt.h")),
+    ("asm/smp.h", include_str!("../../../gate/asm/smp.h")),
+    ("linux/instrumented.h", include_str!("../../../gate/linux/instrumented.h")),
+    ("probes/fs/buffer.c", include_str!("../../../gate/probes/fs/buffer.c")),
+    ("probes/mm/filemap.c", include_str!("../../../gate/probes/mm/filemap.c")),
+    ("probes/mm/swap.c", include_str!("../../../gate/probes/mm/swap.c")),
+    ("tasks.c", include_str!("../../../gate/tasks.c")),
+    ("world.c", include_str!("../../../gate/world.c")),
+    ("cc", include_str!("../../../gate/cc")),
+];
+
+/// The kernel configuration: tinyconfig, and this.
+pub const CONFIG: &str = include_str!("../../../gate/kernel.config");
+
+/// A directory of our own, held against other processes.
+#[derive(Debug)]
+pub struct Cache {
+    /// The directory.
+    pub dir: PathBuf,
+    /// Locked as long as it is open.
+    _lock: File,
+}
+
+impl Cache {
+    /// The directory of what these words identify, made if there is none. Waits while another
+    /// process uses it.
+    pub fn open(identity: &[&str]) -> Result<Cache> {
+        let dir = root()?.join(format!("{:016x}", hash(identity)));
+        fs::create_dir_all(&dir).map_err(|error| Error::io("make", &dir, &error))?;
+        let path = dir.join("lock");
+        let lock = File::create(&path).map_err(|error| Error::io("make", &path, &error))?;
+        lock_file(&lock);
+        Ok(Cache { dir, _lock: lock })
+    }
+
+    /// Our side of the image, written out; `cc` is the compiler. Its name says which version it is.
+    pub fn gate(&self, cc: &str) -> Result<PathBuf> {
+        let texts: Vec<&str> = GATE.iter().flat_map(|&(name, text)| [name, text]).collect();
+        let dir = self.dir.join(format!("gate-{:016x}", hash(&[&texts[..], &[cc]].concat())));
+        if dir.join("cc").is_file() {
+            return Ok(dir);
+        }
+        // The compiler comes last: where it is, all is.
+        for (name, text) in GATE {
+            let text = text.replace("@GATE@", &dir.display().to_string()).replace("@CC@", cc);
+            write(&dir.join(name), &text)?;
+        }
+        make_executable(&dir.join("cc"))?;
+        Ok(dir)
+    }
+}
+
+#[expect(unsafe_code, reason = "flock(2), of a file that is open")]
+fn lock_file(file: &File) {
+    // SAFETY: the descriptor is open. A file system without locks is used without.
+    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) };
+}
+
+/// `$XDG_CACHE_HOME/selvedge/c`, or as the standard says where that is not set.
+fn root() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    let none = "neither XDG_CACHE_HOME nor HOME is set: there is no place for what is compiled";
+    Ok(cache.ok_or_else(|| Error::new(none))?.join("selvedge/c"))
+}
+
+/// Writes a file whole or not at all, and the directories above it.
+pub fn write(path: &Path, text: &str) -> Result<()> {
+    let failure = |error| Error::io("write", path, &error);
+    let partial = PathBuf::from(format!("{}.partial", path.display()));
+    fs::create_dir_all(path.parent().unwrap_or(path)).map_err(failure)?;
+    fs::write(&partial, text).map_err(failure)?;
+    fs::rename(&partial, path).map_err(failure)
+}
+
+fn make_executable(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .map_err(|error| Error::io("make executable", path, &error))
+}
+
+/// FNV-1a: the same in every version of Rust, unlike the library's own.
+pub fn hash(words: &[&str]) -> u64 {
+    let bytes = words.iter().flat_map(|word| word.bytes().chain([0xff]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_told_apart() {
+        assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
+        assert_eq!(hash(&["a"]), hash(&["a"]));
+    }
+}

@@ -1,0 +1,206 @@
+//! The tree's own kbuild, out of place: configured once, then the files under test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::cache::{CONFIG, Cache};
+use super::tree::Tree;
+use crate::error::{Error, Result};
+
+/// The files under test, and the kernel's own helpers that they call: whole, unmodified translation
+/// units. What a release does not have is left out.
+const FILES: [&str; 12] = [
+    "fs/buffer.c",
+    "mm/swap.c",
+    "mm/filemap.c",
+    "mm/mlock.c",
+    "mm/migrate.c",
+    "mm/util.c",
+    "mm/folio-compat.c",
+    "lib/xarray.c",
+    "lib/find_bit.c",
+    "lib/list_debug.c",
+    "kernel/sched/build_utility.c",
+    "kernel/sched/wait.c",
+];
+
+/// A tree that is configured, and its files compiled.
+#[derive(Debug)]
+pub struct Build<'a> {
+    /// The tree.
+    pub tree: &'a Tree,
+    /// kbuild's own directory (`O=`).
+    pub dir: PathBuf,
+    /// Our side of the image.
+    pub gate: PathBuf,
+    /// The compiler.
+    pub cc: String,
+    /// The files under test that this release has.
+    pub files: Vec<&'static str>,
+}
+
+/// The programs that a kernel build needs, and their packages in Debian.
+const TOOLS: [(&str, &str); 5] =
+    [("make", "make"), ("ld", "binutils"), ("flex", "flex"), ("bison", "bison"), ("bc", "bc")];
+
+/// Are the compiler and the rest there? Answers with the first line of the compiler's version.
+pub fn tools(cc: &str) -> Result<String> {
+    let version = |tool: &str| Command::new(tool).arg("--version").output().ok();
+    let mut missing: Vec<(&str, &str)> =
+        TOOLS.into_iter().filter(|(tool, _)| version(tool).is_none()).collect();
+    let compiler = version(cc);
+    if compiler.is_none() {
+        missing.insert(0, (cc, cc));
+    }
+    if !missing.is_empty() {
+        let names: Vec<&str> = missing.iter().map(|(tool, _)| *tool).collect();
+        let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+        return Err(Error::new(format!(
+            "no {} here, which it takes to compile a kernel's files: apt-get install {} (or your \
+             distribution's packages of these)",
+            names.join(", no "),
+            packages.join(" ")
+        )));
+    }
+    let text = compiler.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    Ok(text.unwrap_or_default().lines().next().unwrap_or_default().to_string())
+}
+
+impl<'a> Build<'a> {
+    /// Configures the tree, if that has not been done, and compiles what has changed.
+    pub fn make(tree: &'a Tree, cache: &Cache, cc: &str, say: &dyn Fn(&str)) -> Result<Build<'a>> {
+        let files = FILES.into_iter().filter(|file| tree.has(file)).collect::<Vec<_>>();
+        // Since 5.17 the wait queues are compiled as a part of another file.
+        let is_wait_alone = !files.contains(&"kernel/sched/build_utility.c");
+        let files = files.into_iter().filter(|file| is_wait_alone || *file != "kernel/sched/wait.c");
+        let gate = cache.gate(cc)?;
+        let (dir, files) = (cache.dir.join("build"), files.collect());
+        let build = Build { tree, dir, gate, cc: cc.into(), files };
+        build.configure(say)?;
+        build.compile()?;
+        Ok(build)
+    }
+
+    fn configure(&self, say: &dyn Fn(&str)) -> Result<()> {
+        let done = self.dir.join("selvedge.configured");
+        if done.is_file() {
+            return Ok(());
+        }
+        say(&format!(
+            "configuring {} in {}, once for this tree (about a minute)",
+            self.tree.version,
+            self.dir.display()
+        ));
+        let _ = fs::remove_dir_all(&self.dir);
+        fs::create_dir_all(&self.dir).map_err(|error| Error::io("make", &self.dir, &error))?;
+        self.kbuild(&["tinyconfig"])?;
+        let config = self.dir.join(".config");
+        let tiny = fs::read_to_string(&config).map_err(|e| Error::io("read", &config, &e))?;
+        // What comes later counts.
+        super::cache::write(&config, &(tiny + CONFIG))?;
+        self.kbuild(&["olddefconfig"])?;
+        self.has_its_options(&config)?;
+        self.kbuild(&["prepare", "objtool=true"])?;
+        super::cache::write(&done, "")
+    }
+
+    /// An option that this compiler or release does not have is silently dropped by kconfig.
+    fn has_its_options(&self, config: &Path) -> Result<()> {
+        const NEEDED: [&str; 5] =
+            ["CONFIG_SMP", "CONFIG_PREEMPT", "CONFIG_DEBUG_PREEMPT", "CONFIG_KCSAN", "CONFIG_BLOCK"];
+        let text = fs::read_to_string(config).map_err(|e| Error::io("read", config, &e))?;
+        let is_set = |option: &&str| text.lines().any(|line| line == format!("{option}=y"));
+        match NEEDED.iter().find(|option| !is_set(option)) {
+            None => Ok(()),
+            Some(option) => Err(Error::new(format!(
+                "{} cannot be configured with {option} here: KCSAN, by which C is instrumented, wants \
+                 gcc 11 or clang 14 at least, and Linux 5.17 is the first with all of its barriers",
+                self.tree.version
+            ))),
+        }
+    }
+
+    /// Compiles what is not up to date.
+    fn compile(&self) -> Result<()> {
+        let objects: Vec<String> = self.files.iter().map(|file| object_of(file)).collect();
+        let mut words: Vec<&str> = vec!["objtool=true", "KCSAN_SANITIZE=y"];
+        let cc = format!("CC={}", self.gate.join("cc").display());
+        words.push(&cc);
+        words.extend(objects.iter().map(String::as_str));
+        self.kbuild(&words)
+    }
+
+    fn kbuild(&self, words: &[&str]) -> Result<()> {
+        let mut command = Command::new("make");
+        let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+        command.arg("-s").arg(format!("-j{jobs}")).arg("-C").arg(&self.tree.dir);
+        command.arg(format!("O={}", self.dir.display())).arg("ARCH=x86_64");
+        if !words.iter().any(|word| word.starts_with("CC=")) {
+            command.arg(format!("CC={}", self.cc));
+        }
+        command.args(words).env("SELVEDGE_SRC", &self.tree.dir).env("LC_ALL", "C");
+        command.env_remove("SELVEDGE_OVERLAY").env_remove("MAKEFLAGS").env_remove("KBUILD_OUTPUT");
+        let output = run(&mut command)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let what = words.first().copied().unwrap_or_default();
+        let what = if what.contains('=') { "its files" } else { what };
+        Err(Error::new(format!(
+            "{} does not compile ({what}):\n{}",
+            self.tree.version,
+            complaint(&output)
+        )))
+    }
+
+    /// Compiles one file with the command line that kbuild used for another, or for the same.
+    ///
+    /// # Errors
+    /// If it does not compile: the compiler's own lines.
+    pub fn recompile(&self, like: &str, file: &Path, to: &Path, overlay: &Path) -> Result<()> {
+        let args = self.dir.join(format!("{}.args", object_of(like)));
+        let text = fs::read_to_string(&args).map_err(|error| Error::io("read", &args, &error))?;
+        let mut words: Vec<&str> = text.lines().collect();
+        words.retain(|word| !word.starts_with("-Wp,-MMD"));
+        // `-o OBJECT FILE` comes last.
+        let kept = words.iter().position(|word| *word == "-o").unwrap_or(words.len());
+        let mut command = Command::new(self.gate.join("cc"));
+        command.args(&words[..kept]);
+        if like != "" && file.starts_with(&self.gate) && file.ends_with("world.c") {
+            command.arg("-fno-sanitize=thread");
+        }
+        command.arg("-o").arg(to).arg(file).current_dir(&self.dir);
+        command.env("SELVEDGE_SRC", &self.tree.dir).env("SELVEDGE_OVERLAY", overlay);
+        command.env("LC_ALL", "C");
+        if let Some(dir) = to.parent() {
+            fs::create_dir_all(dir).map_err(|error| Error::io("make", dir, &error))?;
+        }
+        let output = run(&mut command)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Error::new(complaint(&output)))
+    }
+}
+
+/// `mm/swap.o`
+pub fn object_of(file: &str) -> String {
+    format!("{}.o", file.strip_suffix(".c").unwrap_or(file))
+}
+
+/// Runs it; that it cannot even be started is an error.
+pub fn run(command: &mut Command) -> Result<Output> {
+    command.output().map_err(|error| {
+        let program = command.get_program().to_string_lossy().into_owned();
+        Error::new(format!("cannot run {program}: {error}"))
+    })
+}
+
+/// What a compiler said, without what make has to say about that.
+fn complaint(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_of_compiler = |line: &&str| !line.starts_with("make");
+    let lines: Vec<&str> = said.lines().filter(is_of_compiler).take(30).collect();
+    if lines.is_empty() { said.trim().to_string() } else { lines.join("\n") }
+}

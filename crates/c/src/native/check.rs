@@ -1,0 +1,144 @@
+//! A whole check: a tree, patches on it, the scenarios that these reach, before and after.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::native::audit::audit;
+use crate::native::build::cache::{CONFIG, Cache};
+use crate::native::build::kbuild::{Build, tools};
+use crate::native::build::link::{Linked, link};
+use crate::native::build::overlay::Patched;
+use crate::native::build::tree::Tree;
+use crate::error::{Error, Result};
+use crate::native::image::Image;
+use crate::request::{Checked, Ran, Request};
+use crate::scenario::Scenario;
+use crate::native::run;
+use crate::scenarios;
+
+/// Builds, audits and explores. `say` is told what takes long.
+pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
+    let wanted = wanted(&request.filters)?;
+    let tree = Tree::open(&request.kernel)?;
+    let patched = Patched::read(&tree.dir, &tree.version, &request.patches)?;
+    let compiler = tools(&request.cc)?;
+    let place = tree.dir.display().to_string();
+    let cache = Cache::open(&[&place, &tree.version, &compiler, CONFIG])?;
+    let build = Build::make(&tree, &cache, &request.cc, say)?;
+    let mut checked = Checked { version: tree.version.clone(), ..Checked::default() };
+    checked.remarks.extend(tree.remark());
+    let plain = image_of(&build, &cache.dir, &Patched::default())?;
+    let prefixes = vec![place];
+    if patched.files.is_empty() {
+        let scenarios = checked.applicable(&wanted, &[&plain]);
+        checked.before = explore_all(&plain, &prefixes, &scenarios, request, say)?;
+        return Ok(checked);
+    }
+    checked.patches = patched.name.clone();
+    let new = image_of(&build, &cache.dir, &patched)?;
+    let changed = plain.objects.differ(&new.objects);
+    checked.changed = changed.iter().map(|(_, name)| name.clone()).collect();
+    checked.remarks.extend(not_compiled(&build, &patched));
+    let mut scenarios = checked.applicable(&wanted, &[&plain, &new]);
+    if request.filters.is_empty() {
+        scenarios.retain(|scenario| {
+            let reaches = [&plain, &new].iter().any(|linked| {
+                let reached = linked.objects.reached(scenario.roots());
+                changed.iter().any(|changed| reached.names.contains(changed))
+            });
+            if !reaches {
+                checked.not_reached.push(scenario);
+            }
+            reaches
+        });
+    }
+    checked.before = explore_all(&plain, &prefixes, &scenarios, request, say)?;
+    let overlaid = [patched.dir(&build, &cache.dir).join("tree").display().to_string()];
+    let prefixes = [&overlaid[..], &prefixes].concat();
+    checked.after = explore_all(&new, &prefixes, &scenarios, request, say)?;
+    Ok(checked)
+}
+
+/// The scenarios that are meant, in their order.
+fn wanted(filters: &[String]) -> Result<Vec<&'static Scenario>> {
+    let names = |scenario: &&Scenario, filter: &String| scenario.name.contains(filter.as_str());
+    if let Some(filter) = filters.iter().find(|f| !scenarios::ALL.iter().any(|s| names(&s, f))) {
+        let known: Vec<&str> = scenarios::ALL.iter().map(|scenario| scenario.name).collect();
+        return Err(Error::new(format!(
+            "no scenario on C has `{filter}` in its name; there are {}",
+            known.join(", ")
+        )));
+    }
+    let is_meant = |scenario: &&Scenario| {
+        filters.is_empty() || filters.iter().any(|filter| names(scenario, filter))
+    };
+    Ok(scenarios::ALL.iter().filter(is_meant).collect())
+}
+
+/// Compiles what is not up to date, links it, and looks whether all is at the gate.
+fn image_of(build: &Build<'_>, cache: &Path, patched: &Patched) -> Result<Linked> {
+    let dir = patched.dir(build, cache);
+    let (objects, _) = patched.compile(build, &dir)?;
+    let roots: Vec<&str> = scenarios::ALL.iter().flat_map(Scenario::roots).collect();
+    let linked = link(build, &objects, &dir, &dir.join("tree"), &roots)?;
+    let found = audit(&Image::load(&linked)?);
+    if let Some(first) = found.faults.first() {
+        let more = found.faults.len() - 1;
+        let and = if more > 0 { format!("\n(and {more} more)") } else { String::new() };
+        return Err(Error::new(format!(
+            "the image of {} cannot be explored, since not every access is announced:\n{first}{and}",
+            build.tree.version
+        )));
+    }
+    Ok(linked)
+}
+
+impl Checked {
+    /// Those of the scenarios whose functions all images have; the others are noted.
+    fn applicable(
+        &mut self,
+        wanted: &[&'static Scenario],
+        images: &[&Linked],
+    ) -> Vec<&'static Scenario> {
+        let mut applicable = Vec::new();
+        for scenario in wanted {
+            let lacks = |root: &&str| images.iter().any(|linked| !linked.objects.defines(root));
+            match scenario.roots().find(lacks) {
+                Some(root) => self.not_applicable.push((scenario, root)),
+                None => applicable.push(*scenario),
+            }
+        }
+        applicable
+    }
+}
+
+/// Files that patches touch and that no compiled file depends on.
+fn not_compiled(build: &Build<'_>, patched: &Patched) -> Option<String> {
+    let files = patched.not_compiled(build);
+    (!files.is_empty()).then(|| {
+        format!(
+            "not compiled, and so nothing of it is checked: {} (compiled are {} and what they include)",
+            files.join(", "),
+            build.files.join(", ")
+        )
+    })
+}
+
+fn explore_all(
+    linked: &Linked,
+    prefixes: &[String],
+    scenarios: &[&'static Scenario],
+    request: &Request,
+    say: &dyn Fn(&str),
+) -> Result<Vec<Ran>> {
+    let image = Arc::new(Image::load(linked)?);
+    let fresh = image.snapshot();
+    let ran = scenarios.iter().map(|scenario| {
+        say(&format!("exploring {}", scenario.name));
+        let exploration = run::run(&image, &fresh, prefixes, scenario, &request.bounds);
+        Ran { scenario, exploration }
+    });
+    let ran = ran.collect();
+    crate::native::world::with(|world| world.image = None);
+    Ok(ran)
+}

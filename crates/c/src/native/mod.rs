@@ -1,0 +1,14 @@
+//! What executes C: Linux on x86-64 only.
+
+mod audit;
+mod build;
+mod check;
+mod fault;
+mod gate;
+mod image;
+mod models;
+mod run;
+mod source;
+mod world;
+
+pub use check::check;

@@ -1,0 +1,61 @@
+//! The rest: the kernel's own assertions, copies of memory, and what is nothing to us.
+
+use std::ffi::c_char;
+
+use selvedge_kernel as kernel;
+
+use super::is_step;
+use crate::native::gate::{assertion, parts, sv_access};
+use crate::native::world::is_idle;
+
+/// Nothing.
+pub extern "C" fn nothing() -> u64 {
+    0
+}
+
+pub extern "C" fn selvedge_bug(file: *const c_char, line: i32) -> ! {
+    is_step();
+    assertion("BUG", file, line)
+}
+
+pub extern "C" fn selvedge_warn(file: *const c_char, line: i32) {
+    if !is_idle() {
+        is_step();
+        assertion("WARNING", file, line)
+    }
+}
+
+/// The page allocator gets a page back.
+pub extern "C" fn freed() {
+    if is_step() {
+        kernel::reached(crate::scenarios::FREED);
+    }
+}
+
+/// Word by word, each announced before it is written.
+pub extern "C" fn memset(to: u64, value: i32, size: u64) -> u64 {
+    for part in parts(to, size) {
+        announce(part, true);
+        for at in part.0..part.0 + part.1 {
+            // SAFETY: the bytes were announced, and hence checked.
+            unsafe { (at as *mut u8).write_volatile(value as u8) };
+        }
+    }
+    to
+}
+
+pub extern "C" fn memcpy(to: u64, from: u64, size: u64) -> u64 {
+    for offset in 0..size {
+        announce((from + offset, 1), false);
+        // SAFETY: as above.
+        let byte = unsafe { ((from + offset) as *const u8).read_volatile() };
+        announce((to + offset, 1), true);
+        // SAFETY: as above.
+        unsafe { ((to + offset) as *mut u8).write_volatile(byte) };
+    }
+    to
+}
+
+fn announce((at, size): (u64, u64), writes: bool) {
+    sv_access(at, 0, size as u32 | if writes { 0x100 } else { 0 });
+}

@@ -1,0 +1,360 @@
+//! What the explorer knows of the image while a search runs: which word, lock or sleeper has which
+//! number and name, where each task is, which access has been announced and not yet settled.
+//!
+//! One thread explores (an image has one address), and all tasks are coroutines of it, so that this is
+//! a thread-local. It is borrowed for an instant only, never across a step or a failure: who leaves an
+//! execution does not come back to give it up.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::{Arc, Mutex};
+
+use selvedge_explore::{Begun, Enter, ForeignWord, Lock, Token, me};
+use selvedge_kernel::Cpus;
+use selvedge_trace::Name;
+
+use crate::native::gate::Primitive;
+use crate::native::image::{Image, Range};
+
+/// Addresses are spread well enough by a multiplication.
+#[derive(Default, Clone, Copy)]
+pub struct Fast(u64);
+
+impl Hasher for Fast {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
+
+type Map<V> = HashMap<u64, V, BuildHasherDefault<Fast>>;
+
+/// An access that has been announced, and that the C code makes before its task's next step.
+pub struct Pending {
+    pub begun: Begun,
+    pub at: u64,
+    pub size: u64,
+    pub reads: bool,
+}
+
+/// Where a task is.
+#[derive(Default)]
+pub struct Frame {
+    /// The address on its stack at which C begins; 0 if it has not begun.
+    pub entry: u64,
+    /// The functions that it is in.
+    pub path: Vec<Enter>,
+    /// How many `data_race()` it is in.
+    pub racy: u32,
+    /// The order that its next marked access carries.
+    pub next_order: Option<Primitive>,
+    /// How often it has preemption off.
+    pub preempt: i32,
+    /// How many RCU read-side sections it is in.
+    pub rcu: u32,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct World {
+    /// Which search this is.
+    search: u64,
+    pub image: Option<Arc<Image>>,
+    /// Does a scenario run? Before and after it accesses are no steps.
+    pub live: bool,
+    pub cpus: Option<Arc<Cpus>>,
+    pub tasks: Vec<Frame>,
+    pub pending: Option<Pending>,
+    /// The task that executes each queued work item, by the item's address.
+    pub workers: Map<usize>,
+    /// Data that the boot has set and nobody changes.
+    pub constant: Vec<Range>,
+    numbers: Map<(u32, Name)>,
+    names: Map<Name>,
+    functions: Map<&'static str>,
+    lines: Map<&'static str>,
+    pub primitives: Map<Primitive>,
+    bits: HashMap<&'static str, HashMap<u64, &'static str>>,
+    /// What source files' names begin with.
+    pub prefixes: Vec<String>,
+    /// How many accesses were announced.
+    pub steps: u64,
+}
+
+thread_local! {
+    static WORLD: RefCell<World> = RefCell::default();
+}
+
+/// Borrows the world for an instant.
+pub fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
+    WORLD.with_borrow_mut(f)
+}
+
+/// The loaded image.
+pub fn image() -> Arc<Image> {
+    with(|world| world.image.clone()).expect("an image is loaded while C runs")
+}
+
+/// The CPUs of the execution.
+pub fn cpus() -> Arc<Cpus> {
+    with(|world| world.cpus.clone()).expect("an execution has CPUs")
+}
+
+/// Is what happens now no step of the scenario's: its set-up, its check at the end?
+pub fn is_idle() -> bool {
+    !with(|world| world.live) || me() == 0
+}
+
+/// A text that lives as long as the process. There are as many as the image has names and lines.
+pub fn intern(text: &str) -> &'static str {
+    static TEXTS: Mutex<Option<std::collections::HashSet<&'static str>>> = Mutex::new(None);
+    let mut texts = TEXTS.lock().expect("nobody panics with it");
+    let texts = texts.get_or_insert_default();
+    if let Some(known) = texts.get(text) {
+        return known;
+    }
+    let kept: &'static str = Box::leak(text.to_string().into_boxed_str());
+    texts.insert(kept);
+    kept
+}
+
+/// How much of a stack C may use: explore's stacks are that large.
+const STACK: u64 = 0x2_0000;
+
+/// What an address is as an object: memory, the lock that lies there, whoever sleeps there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum As {
+    /// Eight bytes of memory.
+    Word = 0,
+    /// A lock.
+    Lock = 1,
+    /// The lock of a work item's pool.
+    Pool = 2,
+    /// What wakes a task.
+    Token = 3,
+    /// The RCU read-side section of a task.
+    Reader = 4,
+}
+
+impl World {
+    /// The task in whose stack the address is, and how far below its beginning.
+    pub fn on_stack(&self, at: u64) -> Option<(usize, u64)> {
+        let holds = |frame: &Frame| at < frame.entry && frame.entry - at < STACK;
+        let task = self.tasks.iter().rposition(holds)?;
+        Some((task, self.tasks[task].entry - at))
+    }
+
+    /// What identifies an address in every execution: of stacks, the task and how deep.
+    fn key(&self, at: u64) -> u64 {
+        match self.on_stack(at) {
+            Some((task, depth)) => 1 << 63 | (task as u64) << 32 | depth,
+            None => at,
+        }
+    }
+
+    /// A value as it is shown: an address on a stack is a task and a depth, as in every execution.
+    pub fn shown(&self, value: u64) -> u64 {
+        match self.on_stack(value) {
+            Some((task, depth)) => 0x5_7000_0000_0000 | (task as u64) << 32 | depth,
+            None => value,
+        }
+    }
+
+    /// May C access these bytes?
+    pub fn is_there(&self, at: u64, size: u64, writes: bool) -> bool {
+        let Some(image) = &self.image else { return false };
+        let range = if writes { image.data } else { image.all };
+        range.has(at, size) || self.on_stack(at).is_some()
+    }
+
+    fn number(&mut self, at: u64, kind: As) -> (u32, Name) {
+        let key = self.key(at) | (kind as u64) << 56;
+        if let Some(&known) = self.numbers.get(&key) {
+            return known;
+        }
+        let name = self.name(at);
+        let number = self.numbers.len() as u32;
+        self.numbers.insert(key, (number, name));
+        (number, name)
+    }
+
+    /// What lies at the address is called this.
+    pub fn name(&mut self, at: u64) -> Name {
+        let key = self.key(at);
+        if let Some(&known) = self.names.get(&key) {
+            return known;
+        }
+        let name = match self.on_stack(at) {
+            Some((task, depth)) => Name::new(intern(&format!("stack-{depth:#x}"))).nth(task),
+            None => self.image.as_ref().map_or(Name::new("?"), |image| global(image, at)),
+        };
+        self.names.insert(key, name);
+        name
+    }
+
+    /// The function at an address of the code.
+    pub fn function(&mut self, at: u64) -> &'static str {
+        let World { functions, image, .. } = self;
+        functions.entry(at).or_insert_with(|| {
+            let symbol = image.as_ref().and_then(|image| image.symbol(at));
+            // `.constprop.0`, `.isra.0`: a copy that the compiler made.
+            let name = symbol.map_or("?", |(symbol, _)| symbol.name.as_str());
+            intern(name.split('.').next().unwrap_or(name))
+        })
+    }
+
+    /// The line of the source at an address of the code, `mm/swap.c:214`; empty if that is not known.
+    pub fn line(&mut self, at: u64) -> &'static str {
+        if let Some(known) = self.lines.get(&at) {
+            return known;
+        }
+        let found = self.image.as_ref().and_then(|image| image.source.line(at.saturating_sub(1)));
+        let line = found.map(|(file, line)| format!("{}:{line}", self.short(&file)));
+        let line = intern(&line.unwrap_or_default());
+        self.lines.insert(at, line);
+        line
+    }
+
+    /// The name of a file in the tree.
+    pub fn short<'a>(&self, file: &'a str) -> &'a str {
+        let mut prefixes = self.prefixes.iter();
+        let rest = prefixes.find_map(|prefix| file.strip_prefix(prefix.as_str()));
+        rest.map_or(file, |rest| rest.trim_start_matches('/'))
+    }
+
+    /// The kernel's name of a bit of a word.
+    pub fn bit(&mut self, word: &'static str, nr: u64) -> &'static str {
+        let World { bits, image, .. } = self;
+        let enumeration = match word {
+            "folio->flags" => "pageflags",
+            "bh->b_state" => "bh_state_bits",
+            _ => "",
+        };
+        let names = bits.entry(enumeration).or_insert_with(|| {
+            let mut names = HashMap::new();
+            let values = image.as_ref().map(|image| image.source.enumeration(enumeration));
+            for (value, name) in values.unwrap_or_default() {
+                names.entry(value).or_insert(intern(&name));
+            }
+            names
+        });
+        names.get(&nr).copied().unwrap_or_else(|| intern(&format!("bit {nr}")))
+    }
+
+    /// The task that runs.
+    pub fn frame(&mut self) -> &mut Frame {
+        let me = me();
+        while self.tasks.len() <= me {
+            self.tasks.push(Frame::default());
+        }
+        &mut self.tasks[me]
+    }
+
+    /// A new execution begins.
+    pub fn begin_execution(&mut self, cpus: Cpus) {
+        // Guards of an execution that was given up would leave functions of this one.
+        for frame in self.tasks.drain(..) {
+            frame.path.into_iter().for_each(std::mem::forget);
+        }
+        self.workers.clear();
+        self.pending = None;
+        self.cpus = Some(Arc::new(cpus));
+        self.live = true;
+        self.tasks.push(Frame::default());
+    }
+
+    /// Another search, unless it is the one of the last execution: what was numbered for the last one
+    /// means nothing.
+    pub fn begin_search(&mut self, search: u64, image: &Arc<Image>, prefixes: &[String]) {
+        if self.search != search {
+            let (image, prefixes) = (Some(image.clone()), prefixes.to_vec());
+            *self = World { search, image, prefixes, ..World::default() };
+            self.constant = constant(self.image.as_ref());
+        }
+    }
+}
+
+/// Data that the boot has set and that nobody changes: that is not looked at step by step.
+fn constant(image: Option<&Arc<Image>>) -> Vec<Range> {
+    const NAMES: [&str; 7] = [
+        "__per_cpu_offset",
+        "nr_cpu_ids",
+        "__cpu_possible_mask",
+        "__cpu_online_mask",
+        "__cpu_present_mask",
+        "mm_percpu_wq",
+        "sysctl_page_lock_unfairness",
+    ];
+    let range = |name: &&str| {
+        let image = image?;
+        let (symbol, _) = image.symbol(image.at(name)?)?;
+        Some(Range { from: symbol.at, to: symbol.at + symbol.size })
+    };
+    NAMES.iter().filter_map(range).collect()
+}
+
+/// A variable or field of the image, with its CPU and index.
+fn global(image: &Image, at: u64) -> Name {
+    let (at, cpu) = image.without_cpu(at);
+    let Some((symbol, offset)) = image.symbol(at) else {
+        return Name::new(intern(&format!("{at:#x}")));
+    };
+    let field = image.source.field(symbol.at, offset);
+    let base = symbol.name.split('.').next().unwrap_or(&symbol.name);
+    let name = match (&field, offset) {
+        (Some(field), _) => format!("{base}{field}"),
+        (None, 0) => base.to_string(),
+        (None, offset) => format!("{base}+{offset:#x}"),
+    };
+    // Ours: the first dimension is the number of the folio, bh or task.
+    for (prefix, kind) in [("sv_folios[", "folio"), ("sv_bhs[", "bh"), ("sv_tasks[", "task")] {
+        let Some((index, field)) = name.strip_prefix(prefix).and_then(|rest| rest.split_once(']')) else {
+            continue;
+        };
+        let field = field.trim_start_matches('.');
+        let text = if field.is_empty() { kind.to_string() } else { format!("{kind}->{field}") };
+        return Name::new(intern(&text)).nth(index.parse().unwrap_or(255));
+    }
+    let name = Name::new(intern(&name));
+    cpu.map_or(name, |cpu| name.on(cpu))
+}
+
+/// The word that these bytes are in.
+pub fn word(at: u64) -> (u32, Name) {
+    with(|world| {
+        let (number, _) = world.number(at & !7, As::Word);
+        // The name is that of the variable, which shares the word with others.
+        (number, world.name(at))
+    })
+}
+
+/// The same as a handle.
+pub fn foreign_word(at: u64) -> ForeignWord {
+    let (number, name) = word(at);
+    ForeignWord::new(number, name)
+}
+
+/// The lock at an address.
+pub fn lock(at: u64, kind: As) -> Lock {
+    let (number, name) = with(|world| world.number(at, kind));
+    let name = match kind {
+        As::Pool => Name { text: "pool->lock", ..name },
+        As::Reader => Name { text: "rcu_read_lock of task", ..name },
+        As::Word | As::Lock | As::Token => name,
+    };
+    Lock::foreign(number, name)
+}
+
+/// What wakes the task whose `task_struct` is at the address.
+pub fn token(at: u64) -> Token {
+    let (number, name) = with(|world| world.number(at, As::Token));
+    Token::foreign(number, Name { text: "task", ..name })
+}

@@ -1,0 +1,191 @@
+//! `selvedge c`: the kernel's own C under the explorer, before and after a patch.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use selvedge_c::{Checked, Expected as ExpectedOfC, Ran, Request};
+use selvedge_explore::{Bounds, Engine, Verdict};
+use selvedge_models::{Tree, trees};
+use selvedge_proofs::{Claim, Expected, Row, Scenario, Source};
+
+use crate::args::whole_number;
+use crate::check::{status, write_counterexample};
+use crate::error::Failure;
+use crate::format::CheckFormat;
+use crate::interrupt::Interrupt;
+use crate::{Outcome, Status, output};
+
+/// `selvedge c`
+#[derive(clap::Args, Debug)]
+pub struct CArgs {
+    /// Parts of names of scenarios. Without any: all, or those that the patches reach.
+    pub filters: Vec<String>,
+    /// The kernel tree. It is not written to: what is made lies in $XDG_CACHE_HOME/selvedge/c.
+    #[arg(long, value_name = "DIR")]
+    pub kernel: PathBuf,
+    /// A patch on top of it; may be given several times, in their order.
+    #[arg(long = "patch", value_name = "FILE")]
+    pub patches: Vec<PathBuf>,
+    /// The compiler.
+    #[arg(long, value_name = "CC", default_value = "gcc")]
+    pub cc: String,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: CheckFormat,
+    /// Write every counterexample to this directory, as JSON and as a table.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Give a row up (undecided) after so many executions.
+    #[arg(long, value_name = "N", value_parser = whole_number)]
+    pub max_executions: Option<u64>,
+    /// Give a row up (undecided) after so many seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = whole_number)]
+    pub max_seconds: Option<u64>,
+    /// Run each scenario's Rust model too, and say which is how fast.
+    #[arg(long)]
+    pub compare: bool,
+}
+
+/// Builds, audits, explores and prints.
+pub fn run(args: &CArgs) -> Outcome {
+    if let Some(dir) = &args.out {
+        output::prepare_dir(dir)?;
+    }
+    let interrupt = Interrupt::catch()?;
+    let bounds = Bounds {
+        executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
+        time_max: args.max_seconds.map(Duration::from_secs),
+        interrupted: Some(interrupt.flag()),
+        ..Bounds::PROOF
+    };
+    let request = Request {
+        kernel: args.kernel.clone(),
+        patches: args.patches.clone(),
+        filters: args.filters.clone(),
+        cc: args.cc.clone(),
+        bounds,
+    };
+    let say = |text: &str| output::tell(&format!("selvedge: {text}"));
+    let checked = selvedge_c::check(&request, &say).map_err(|e| Failure::new(e.to_string()))?;
+    for remark in &checked.remarks {
+        output::tell(&format!("note: {remark}"));
+    }
+    for (scenario, function) in &checked.not_applicable {
+        output::tell(&format!("not applicable: {}: no {function}() here", scenario.name));
+    }
+    let summary = if args.patches.is_empty() { String::new() } else { summary(&checked) };
+    let rows = rows(checked);
+    let written = match &args.out {
+        Some(dir) => rows.iter().try_for_each(|row| write_counterexample(dir, row)),
+        None => Ok(()),
+    };
+    if args.format == CheckFormat::Text {
+        output::print(&summary)?;
+    }
+    output::print(&args.format.render(&rows))?;
+    written?;
+    // That nothing was asked is no answer.
+    Ok(if rows.is_empty() { Status::Undecided } else { status(&rows) })
+}
+
+/// What the patches change, and what that changes.
+fn summary(checked: &Checked) -> String {
+    let mut text = format!("{} on {}", checked.patches, checked.version);
+    // Writing to a string cannot fail; so below.
+    let _ = match checked.changed.as_slice() {
+        [] => writeln!(text, " changes nothing that is compiled here."),
+        changed => writeln!(text, " changes {}.", changed.join(", ")),
+    };
+    for (before, after) in checked.before.iter().zip(&checked.after) {
+        let (was, is) = (&before.exploration.verdict, &after.exploration.verdict);
+        let change = match was.name() == is.name() {
+            true => format!("still {}", name(is)),
+            false => format!("{} -> {}", name(was), name(is)),
+        };
+        let _ = writeln!(text, "  {:48} {change}", before.scenario.name);
+    }
+    if !checked.not_reached.is_empty() {
+        let names: Vec<&str> = checked.not_reached.iter().map(|s| s.name).collect();
+        let _ = writeln!(text, "  not run, since nothing of it is changed: {}", names.join(", "));
+    }
+    text.push('\n');
+    text
+}
+
+fn name(verdict: &Verdict) -> &str {
+    match verdict {
+        Verdict::HoldsWithin(_) => "holds within bounds",
+        other => other.name(),
+    }
+}
+
+/// The rows, each tree's after the other's of the same scenario.
+fn rows(checked: Checked) -> Vec<Row> {
+    let version = checked.version;
+    let plain = tree(format!("c:{version}"));
+    let patched = tree(format!("c:{version}+{}", checked.patches));
+    let mut after = checked.after.into_iter();
+    let mut rows = Vec::new();
+    for before in checked.before {
+        let scenario = before.scenario;
+        let (expected, source) = scenario.expected;
+        let was = before.exploration.verdict.clone();
+        rows.push(row(before, plain, of_c(expected), source));
+        if let Some(after) = after.next() {
+            // A patch is not to break what held; that it mends what did not is welcome.
+            let expected = match (&was, &after.exploration.verdict) {
+                (Verdict::Violated, Verdict::Violated) => Expected::Violated,
+                _ => Expected::Holds,
+            };
+            rows.push(row(after, patched, expected, "what the tree without the patch does"));
+        }
+    }
+    rows
+}
+
+fn of_c(expected: ExpectedOfC) -> Expected {
+    match expected {
+        ExpectedOfC::Holds => Expected::Holds,
+        ExpectedOfC::Violated => Expected::Violated,
+    }
+}
+
+/// Rows and claims live as long as the process; there are as many as scenarios are run.
+fn tree(name: String) -> &'static Tree {
+    Box::leak(Box::new(Tree { name: name.leak(), aliases: &[], ..trees::V6_12_117 }))
+}
+
+fn row(ran: Ran, tree: &'static Tree, expected: Expected, source: &'static str) -> Row {
+    const ENGINES: &[Engine] = &[Engine::Dpor];
+    let of = ran.scenario;
+    let scenario = Scenario { name: of.name, about: of.about, ..Scenario::EMPTY };
+    let source = match source.split_once(':') {
+        Some((page @ "kernel-lru", row)) => Source::Sheet { page, row, part: "" },
+        _ => Source::analysis(source),
+    };
+    let claim = Claim {
+        subsystem: of.subsystem,
+        rule: of.rule,
+        scenario: Box::leak(Box::new(scenario)),
+        tree,
+        engines: ENGINES,
+        expected,
+        source,
+        reached: of.reached,
+    };
+    Row::of(Box::leak(Box::new(claim)), ran.exploration)
+}
+
+#[cfg(test)]
+mod tests {
+    use selvedge_proofs::rules;
+
+    /// The rules of C are rules of the proofs, and have their short names.
+    #[test]
+    fn rules_of_c_have_names() {
+        for scenario in selvedge_c::SCENARIOS {
+            assert!(!rules::id(scenario.rule).is_empty());
+        }
+    }
+}
