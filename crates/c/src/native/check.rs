@@ -138,7 +138,5 @@ fn explore_all(
         let exploration = run::run(&image, &fresh, prefixes, scenario, &request.bounds);
         Ran { scenario, exploration }
     });
-    let ran = ran.collect();
-    crate::native::world::with(|world| world.image = None);
-    Ok(ran)
+    Ok(ran.collect())
 }

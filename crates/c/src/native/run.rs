@@ -12,7 +12,7 @@ use crate::native::fault;
 use crate::native::image::{Image, Snapshot};
 use crate::native::models::{as_task, call, call_at, try_call};
 use crate::scenario::{Arg, Call, Scenario, Task};
-use crate::native::world::{cpus, image, with};
+use crate::native::world::{World, cpus, image, with};
 
 /// More than a kernel function of these scenarios ever takes.
 const STEPS_MAX: usize = 20_000;
@@ -51,7 +51,7 @@ pub fn run(
     // An image has one address: one thread explores.
     let bounds = Bounds { workers: 1, stateful: false, steps_max: STEPS_MAX, ..bounds.clone() };
     let mut seen = explore(Engine::Dpor, &bounds, for_rule(scenario.rule), body);
-    with(|world| world.live = false);
+    with(World::end_search);
     if let Some(found) = &mut seen.counterexample {
         found.scenario = scenario.name.into();
         leave_out_private_steps(found);

@@ -260,10 +260,7 @@ impl World {
 
     /// A new execution begins.
     pub fn begin_execution(&mut self, cpus: Cpus) {
-        // Guards of an execution that was given up would leave functions of this one.
-        for frame in self.tasks.drain(..) {
-            frame.path.into_iter().for_each(std::mem::forget);
-        }
+        self.forget_tasks();
         self.workers.clear();
         self.pending = None;
         self.cpus = Some(Arc::new(cpus));
@@ -271,10 +268,24 @@ impl World {
         self.tasks.push(Frame::default());
     }
 
+    /// Guards of an execution that was given up would leave functions of another one, or of none.
+    fn forget_tasks(&mut self) {
+        for frame in self.tasks.drain(..) {
+            frame.path.into_iter().for_each(std::mem::forget);
+        }
+    }
+
+    /// Nothing runs any more.
+    pub fn end_search(&mut self) {
+        self.forget_tasks();
+        *self = World::default();
+    }
+
     /// Another search, unless it is the one of the last execution: what was numbered for the last one
     /// means nothing.
     pub fn begin_search(&mut self, search: u64, image: &Arc<Image>, prefixes: &[String]) {
         if self.search != search {
+            self.forget_tasks();
             let (image, prefixes) = (Some(image.clone()), prefixes.to_vec());
             *self = World { search, image, prefixes, ..World::default() };
             self.constant = constant(self.image.as_ref());

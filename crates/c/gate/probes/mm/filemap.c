@@ -7,10 +7,13 @@ extern void selvedge_awaits(const void *flags, int bit, const void *wait_flags);
 
 static __no_kcsan void sv_queues(struct wait_queue_entry *entry, const char *function)
 {
+	const char *common = "folio_wait_bit_common";
 	struct wait_page_queue *wait = container_of(entry, struct wait_page_queue, wait);
 
 	/* Others queue an entry that is not part of a wait_page_queue. */
-	if (!__builtin_strcmp(function, "folio_wait_bit_common"))
+	while (*common && *function == *common)
+		function++, common++;
+	if (!*function && !*common)
 		selvedge_awaits(&wait->folio->flags, wait->bit_nr, &entry->flags);
 }
 
