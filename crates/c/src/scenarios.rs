@@ -101,7 +101,10 @@ pub static ALL: &[Scenario] = &[
         subsystem: "folio_lock",
         name: "unlock_and_waiter",
         about: "A folio is locked. CPU0 unlocks it; CPU1 wants the lock.",
-        expected: (Expected::Holds, "the order of PG_waiters, the trylock under the queue's lock and the wake-up"),
+        expected: (
+            Expected::Holds,
+            "the order of PG_waiters, the trylock under the queue's lock and the wake-up",
+        ),
         set_up: HELD,
         tasks: &[HOLDER, cpu(1, "plain", PLAIN)],
         reached: &[SLEPT],
@@ -111,7 +114,10 @@ pub static ALL: &[Scenario] = &[
         subsystem: "folio_lock",
         name: "unlock_and_two_waiters",
         about: "A folio is locked. CPU0 unlocks it; CPU1 and CPU2 want the lock.",
-        expected: (Expected::Holds, "the order of PG_waiters, the trylock under the queue's lock and the wake-up"),
+        expected: (
+            Expected::Holds,
+            "the order of PG_waiters, the trylock under the queue's lock and the wake-up",
+        ),
         cpus: 3,
         set_up: HELD,
         tasks: &[HOLDER, cpu(1, "a", PLAIN), cpu(2, "b", PLAIN)],
@@ -134,7 +140,8 @@ fn no_bh_stays(look: &Look) {
             let bh = look("sv_bh", &[0]);
             if look("sv_bh_lru_slot", &[cpu, slot]) == bh {
                 let count = look("sv_bh_count", &[bh]) as i32;
-                let message = format!("bh0 stays in the bh_lru of CPU{cpu}, its b_count is {count}");
+                let message =
+                    format!("bh0 stays in the bh_lru of CPU{cpu}, its b_count is {count}");
                 fail(NO_BH_STAYS_WHILE_PENDING, message);
             }
         }
@@ -149,8 +156,9 @@ fn no_folio_rests(look: &Look) {
     for cpu in 0..2 {
         if look("sv_lru_add_nr", &[cpu]) as i32 != 0 {
             let refs = look("sv_folio_refs", &[folio]) as i32;
-            let message =
-                format!("folio0 rests in the lru_add batch of CPU{cpu}, its reference count is {refs}");
+            let message = format!(
+                "folio0 rests in the lru_add batch of CPU{cpu}, its reference count is {refs}"
+            );
             fail(NO_FOLIO_RESTS_WHILE_PENDING, message);
         }
     }

@@ -78,7 +78,17 @@ impl ForeignWord {
         let Access { primitive, order, bits, bit, intent } = access;
         let (object, name) = (self.object, self.name);
         let does = Does::Foreign(effect);
-        gate::take(&Step { primitive, object, name, class: Class::Word, does, order, bits, bit, intent });
+        gate::take(&Step {
+            primitive,
+            object,
+            name,
+            class: Class::Word,
+            does,
+            order,
+            bits,
+            bit,
+            intent,
+        });
         let old = look();
         state::observe(old.unwrap_or_default());
         let event = record::with(|record| record.looked(old.unwrap_or_default()));
@@ -117,7 +127,9 @@ impl Begun {
 /// The number of a foreign object.
 pub(crate) fn object(nth: u32) -> u32 {
     if !abilities().foreign {
-        unable("foreign code, whose memory is not this engine's: only dpor, dfs, random and pct run it");
+        unable(
+            "foreign code, whose memory is not this engine's: only dpor, dfs, random and pct run it",
+        );
     }
     let own = record::with(|record| record.objects());
     assert!(own <= FOREIGN, "a scenario with foreign code makes at most {FOREIGN} objects itself");

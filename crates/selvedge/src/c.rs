@@ -42,9 +42,6 @@ pub struct CArgs {
     /// Give a row up (undecided) after so many seconds.
     #[arg(long, value_name = "SECONDS", value_parser = whole_number)]
     pub max_seconds: Option<u64>,
-    /// Run each scenario's Rust model too, and say which is how fast.
-    #[arg(long)]
-    pub compare: bool,
 }
 
 /// Builds, audits, explores and prints.

@@ -10,7 +10,9 @@
 
 use std::collections::HashSet;
 
-use iced_x86::{Code, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, OpAccess, Register};
+use iced_x86::{
+    Code, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, OpAccess, Register,
+};
 
 use crate::native::image::{Image, Symbol};
 
@@ -29,7 +31,8 @@ pub struct Audit {
 const NEAR: usize = 16;
 
 /// The calls that announce an access.
-const GATES: [&str; 4] = ["__tsan_read", "__tsan_write", "selvedge_instrument", "__kcsan_check_access"];
+const GATES: [&str; 4] =
+    ["__tsan_read", "__tsan_write", "selvedge_instrument", "__kcsan_check_access"];
 /// The same, for plain accesses to memory.
 fn is_gate(name: &str) -> bool {
     GATES.iter().any(|gate| name.starts_with(gate))
@@ -67,7 +70,9 @@ fn look(image: &Image, function: &Symbol, gates: &HashSet<u64>, audit: &mut Audi
         }
         let place = || format!("{name}+{:#x}", instruction.ip() - function.at);
         if is_of_kernel(instruction) {
-            audit.faults.push(format!("{}: an instruction that only a kernel can execute", place()));
+            audit
+                .faults
+                .push(format!("{}: an instruction that only a kernel can execute", place()));
         }
         let memory = accessed(image, &mut factory, instruction);
         if memory {
@@ -77,7 +82,9 @@ fn look(image: &Image, function: &Symbol, gates: &HashSet<u64>, audit: &mut Audi
         if memory && (instruction.has_lock_prefix() || swaps) {
             audit.locked += 1;
             if last_gate.is_none_or(|gate| number - gate > NEAR) {
-                audit.faults.push(format!("{}: a locked instruction without a gate before it", place()));
+                audit
+                    .faults
+                    .push(format!("{}: a locked instruction without a gate before it", place()));
             }
         }
     }

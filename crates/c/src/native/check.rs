@@ -3,17 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::error::{Error, Result};
 use crate::native::audit::audit;
 use crate::native::build::cache::{CONFIG, Cache};
 use crate::native::build::kbuild::{Build, tools};
 use crate::native::build::link::{Linked, link};
 use crate::native::build::overlay::Patched;
 use crate::native::build::tree::Tree;
-use crate::error::{Error, Result};
 use crate::native::image::Image;
+use crate::native::run;
 use crate::request::{Checked, Ran, Request};
 use crate::scenario::Scenario;
-use crate::native::run;
 use crate::scenarios;
 
 /// Builds, audits and explores. `say` is told what takes long.

@@ -24,7 +24,7 @@ pub fn place(at: u64) -> String {
 }
 
 /// `lru_add() at mm/swap.c:214`
-fn where_in_source(at: u64) -> String {
+pub fn where_in_source(at: u64) -> String {
     let function = with(|world| world.function(at));
     match with(|world| world.line(at)) {
         "" => place(at),

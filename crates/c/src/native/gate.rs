@@ -17,13 +17,15 @@
 
 use std::ffi::{CStr, c_char};
 
-use selvedge_explore::{Access, Commutes, Effect, at as now_at, enter, enter_waker, fail, me, note};
 use selvedge_explore::unable;
+use selvedge_explore::{
+    Access, Commutes, Effect, at as now_at, enter, enter_waker, fail, me, note,
+};
 use selvedge_trace::{Action, Bit, BitWait, Order, Rule};
 
 use crate::native::fault::{self, bad_access};
-use crate::scenarios::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
 use crate::native::world::{self, Pending, is_idle, with};
+use crate::scenarios::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
 
 /// An access that a wrapper of the kernel's announces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +61,9 @@ impl Primitive {
             () if returns || !is_known => Commutes::No,
             () if has("atomic") && is_sum => Commutes::Add,
             () if name == "set_bit" || ends("_or") => Commutes::Or,
-            () if name == "clear_bit" || name == "clear_bit_unlock" || ends("_and") => Commutes::And,
+            () if name == "clear_bit" || name == "clear_bit_unlock" || ends("_and") => {
+                Commutes::And
+            }
             () => Commutes::No,
         };
         let is_store = ["atomic_set", "atomic64_set", "atomic_long_set"].into_iter().any(ends)
@@ -102,12 +106,15 @@ unsafe fn read(at: u64, size: u64) -> u64 {
     }
 }
 
-fn is_no_step(at: u64) -> bool {
-    is_idle() || with(|world| {
-        let image = world.image.as_ref();
-        let is_constant = image.is_some_and(|image| image.all.has(at, 1) && at < image.data.from);
-        is_constant || world.constant.iter().any(|range| range.has(at, 1))
-    })
+/// Is an access there nothing that tasks could do to each other?
+fn is_no_step(at: u64, writes: bool) -> bool {
+    is_idle()
+        || with(|world| {
+            let image = world.image.as_ref();
+            let is_constant =
+                image.is_some_and(|image| image.all.has(at, 1) && at < image.data.from);
+            !writes && is_constant || world.constant.iter().any(|range| range.has(at, 1))
+        })
 }
 
 fn step(announced: Announced) {
@@ -135,15 +142,17 @@ fn step(announced: Announced) {
         (effect.reads || !is_stack).then(|| with(|world| world.shown(value)))
     };
     let begun = word.begin(effect, access, look);
-    with(|world| world.pending = Some(Pending { begun, at, size, reads: effect.reads && !effect.writes }));
+    with(|world| {
+        world.pending = Some(Pending { begun, at, size, reads: effect.reads && !effect.writes })
+    });
 }
 
 /// `__tsan_read4(at)` and its like: `kind` is the size, 0x100 for a write, 0x200 for a volatile one.
 pub extern "C" fn sv_access(at: u64, from: u64, kind: u32) {
-    if is_no_step(at) {
+    let (size, writes, marked) = (u64::from(kind & 0xff), kind & 0x100 != 0, kind & 0x200 != 0);
+    if is_no_step(at, writes) {
         return;
     }
-    let (size, writes, marked) = (u64::from(kind & 0xff), kind & 0x100 != 0, kind & 0x200 != 0);
     // atomic_read() is announced as itself and, within, as the volatile read that it is.
     let is_twice = with(|world| {
         let pending = world.pending.as_ref();
@@ -186,7 +195,7 @@ pub fn parts(at: u64, size: u64) -> impl Iterator<Item = (u64, u64)> {
 /// `__tsan_read_range(at, size)`: a structure. C accesses it when all of it has been announced, so that
 /// more than a word is one step only where no other task looks meanwhile: on the task's own stack.
 pub extern "C" fn sv_range(at: u64, size: u64, from: u64, kind: u32) {
-    if is_no_step(at) {
+    if is_no_step(at, kind & 0x100 != 0) {
         return;
     }
     let is_own = with(|world| world.on_stack(at)).is_some_and(|(task, _)| task == me());
@@ -211,7 +220,7 @@ pub extern "C" fn selvedge_instrument(
     bit: i64,
     from: u64,
 ) {
-    if is_no_step(at) {
+    if is_no_step(at, kind & 1 != 0) {
         return;
     }
     let (writes, compound, atomic) = (kind & 1 != 0, kind & 2 != 0, kind & 4 != 0);
@@ -283,7 +292,7 @@ pub extern "C" fn sv_enter(from: u64) {
     }
     let name = with(|world| world.function(from));
     let entered = if name == "folio_wake_bit" { enter_waker(name) } else { enter(name) };
-    with(|world| world.frame().path.push(entered));
+    with(|world| world.frame().path.push((name, entered)));
 }
 
 /// It returns.
@@ -294,6 +303,15 @@ pub extern "C" fn sv_leave() {
     settle();
     // Leaving is noted by the explorer, which must not find the world borrowed.
     drop(with(|world| world.frame().path.pop()));
+}
+
+/// What lies at this address of the task's stack is called so, as long as the task is in the function.
+pub extern "C" fn selvedge_name(at: u64, name: *const c_char) {
+    if !is_idle() {
+        // SAFETY: a string of the image.
+        let name = unsafe { CStr::from_ptr(name) }.to_str().unwrap_or("?");
+        with(|world| world.name_on_stack(at, world::intern(name)));
+    }
 }
 
 /// KCSAN's barriers, by the memory order that it passes.
@@ -377,7 +395,10 @@ pub fn store(at: u64, size: u64, value: u64, primitive: &'static str) {
     access(at, size, Effect::WRITE, Access::relaxed(primitive));
     // SAFETY: as above; the size is four or eight.
     unsafe {
-        if size == 4 { *(at as *mut u32) = value as u32 } else { *(at as *mut u64) = value }
+        match size {
+            4 => (at as *mut u32).write_unaligned(value as u32),
+            _ => (at as *mut u64).write_unaligned(value),
+        }
     }
 }
 
@@ -386,8 +407,8 @@ pub fn update(at: u64, primitive: &'static str, order: Order, change: impl Fn(u6
     access(at, 8, Effect::UPDATE, Access::relaxed(primitive).order(order));
     // SAFETY: as above.
     unsafe {
-        let old = *(at as *const u64);
-        *(at as *mut u64) = change(old);
+        let old = (at as *const u64).read_unaligned();
+        (at as *mut u64).write_unaligned(change(old));
         old
     }
 }
@@ -397,11 +418,9 @@ fn access(at: u64, size: u64, effect: Effect, access: Access) {
 }
 
 /// A BUG or a WARN of the kernel's.
-pub fn assertion(what: &str, file: *const c_char, line: i32) -> ! {
-    // SAFETY: `__FILE__`, a string of the image.
-    let file = unsafe { CStr::from_ptr(file) }.to_string_lossy().into_owned();
-    let place = with(|world| format!("{}:{line}", world.short(&file)));
-    fail(selvedge_kernel::KERNEL_ASSERTIONS_HOLD, format!("{what} at {place}"))
+pub fn assertion(what: &str, from: u64) -> ! {
+    let place = fault::where_in_source(from);
+    fail(selvedge_kernel::KERNEL_ASSERTIONS_HOLD, format!("{what} in {place}"))
 }
 
 #[cfg(test)]

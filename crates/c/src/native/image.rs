@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::sync::Mutex;
 
 use object::read::elf::ElfFile64;
 use object::{Object as _, ObjectSegment as _, ObjectSymbol as _, SymbolKind};
 
-use crate::native::build::link::{BASE, Linked, TRAPS, TRAPS_MAX};
 use crate::error::{Error, Result};
+use crate::native::build::link::{BASE, Linked, TRAPS, TRAPS_MAX};
 use crate::native::models;
 use crate::native::source::Source;
 
@@ -78,18 +79,26 @@ impl Image {
         if file.segments().any(|segment| segment.address() < BASE) || all.to > TRAPS {
             return Err(refused(format!("it does not lie between {BASE:#x} and {TRAPS:#x}")));
         }
-        let readable = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
-        map(all, readable)?;
-        let traps = Range { from: TRAPS, to: TRAPS + PAGE * TRAPS_MAX as u64 };
-        if let Err(error) = map(traps, libc::PROT_NONE) {
-            unmap(all);
-            return Err(error);
+        let mut mapped =
+            MAPPED.lock().map_err(|_| refused("another image failed to load".into()))?;
+        match mapped.take() {
+            Some(last) => unmap(last),
+            None => {
+                map(Range { from: TRAPS, to: TRAPS + PAGE * TRAPS_MAX as u64 }, libc::PROT_NONE)?
+            }
         }
+        map(all, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)?;
+        *mapped = Some(all);
+        drop(mapped);
         for segment in file.segments() {
             let data = segment.data().unwrap_or_default();
             // SAFETY: `map` has just made this memory, for nobody else, and the segment is within.
             unsafe {
-                std::ptr::copy_nonoverlapping(data.as_ptr(), segment.address() as *mut u8, data.len());
+                std::ptr::copy_nonoverlapping(
+                    data.as_ptr(),
+                    segment.address() as *mut u8,
+                    data.len(),
+                );
             }
         }
         let (at, sorted) = symbols(&file);
@@ -191,12 +200,9 @@ impl Image {
     }
 }
 
-impl Drop for Image {
-    fn drop(&mut self) {
-        unmap(self.all);
-        unmap(Range { from: TRAPS, to: TRAPS + PAGE * TRAPS_MAX as u64 });
-    }
-}
+/// What is mapped of the last image. It is not given back when the image is dropped: tasks of an
+/// execution that was given up keep hold of it for ever, and never run again.
+static MAPPED: Mutex<Option<Range>> = Mutex::new(None);
 
 fn map(range: Range, protection: i32) -> Result<()> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
@@ -209,7 +215,10 @@ fn map(range: Range, protection: i32) -> Result<()> {
         return Ok(());
     }
     let error = std::io::Error::last_os_error();
-    Err(Error::new(format!("cannot map memory at {:#x} for the kernel's code: {error}", range.from)))
+    Err(Error::new(format!(
+        "cannot map memory at {:#x} for the kernel's code: {error}",
+        range.from
+    )))
 }
 
 fn unmap(range: Range) {

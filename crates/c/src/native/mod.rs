@@ -9,6 +9,8 @@ mod image;
 mod models;
 mod run;
 mod source;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub use check::check;

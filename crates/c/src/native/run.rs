@@ -11,8 +11,8 @@ use selvedge_trace::{ActionKind, Counterexample};
 use crate::native::fault;
 use crate::native::image::{Image, Snapshot};
 use crate::native::models::{as_task, call, call_at, try_call};
-use crate::scenario::{Arg, Call, Scenario, Task};
 use crate::native::world::{World, cpus, image, with};
+use crate::scenario::{Arg, Call, Scenario, Task};
 
 /// More than a kernel function of these scenarios ever takes.
 const STEPS_MAX: usize = 20_000;

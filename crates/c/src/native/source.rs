@@ -65,7 +65,11 @@ impl Source {
     }
 
     /// The type of a variable; one that is declared elsewhere says it there.
-    fn type_of(&self, unit: &Unit<Reader>, entry: &DebuggingInformationEntry<'_, '_, Reader, usize>) -> Option<UnitOffset> {
+    fn type_of(
+        &self,
+        unit: &Unit<Reader>,
+        entry: &DebuggingInformationEntry<'_, '_, Reader, usize>,
+    ) -> Option<UnitOffset> {
         if let Some(of) = reference(entry.attr(gimli::DW_AT_type).ok()?) {
             return Some(of);
         }
@@ -100,7 +104,13 @@ impl Source {
         Some(path)
     }
 
-    fn walk(&self, unit: &Unit<Reader>, of: UnitOffset, offset: u64, path: &mut String) -> Option<()> {
+    fn walk(
+        &self,
+        unit: &Unit<Reader>,
+        of: UnitOffset,
+        offset: u64,
+        path: &mut String,
+    ) -> Option<()> {
         let entry = unit.entry(of).ok()?;
         let inner = || reference(entry.attr(gimli::DW_AT_type).ok()?);
         match entry.tag() {
@@ -160,7 +170,9 @@ impl Source {
 
     fn size(&self, unit: &Unit<Reader>, of: UnitOffset) -> Option<u64> {
         let entry = unit.entry(of).ok()?;
-        if let Some(size) = entry.attr_value(gimli::DW_AT_byte_size).ok()?.and_then(|v| v.udata_value()) {
+        if let Some(size) =
+            entry.attr_value(gimli::DW_AT_byte_size).ok()?.and_then(|v| v.udata_value())
+        {
             return Some(size);
         }
         let inner = reference(entry.attr(gimli::DW_AT_type).ok()?);
@@ -206,7 +218,11 @@ impl Source {
         found
     }
 
-    fn name(&self, unit: &Unit<Reader>, entry: &DebuggingInformationEntry<'_, '_, Reader, usize>) -> String {
+    fn name(
+        &self,
+        unit: &Unit<Reader>,
+        entry: &DebuggingInformationEntry<'_, '_, Reader, usize>,
+    ) -> String {
         let name = entry.attr_value(gimli::DW_AT_name).ok().flatten();
         let name = name.and_then(|name| self.dwarf.attr_string(unit, name).ok());
         name.map(spell).unwrap_or_default()
@@ -217,7 +233,10 @@ impl Source {
 const NAMELESS: [&str; 6] = ["", "counter", "rlock", "raw_lock", "val", "page"];
 
 /// The address of a variable that has a fixed one.
-fn address(unit: &Unit<Reader>, entry: &DebuggingInformationEntry<'_, '_, Reader, usize>) -> Option<u64> {
+fn address(
+    unit: &Unit<Reader>,
+    entry: &DebuggingInformationEntry<'_, '_, Reader, usize>,
+) -> Option<u64> {
     let AttributeValue::Exprloc(expression) = entry.attr_value(gimli::DW_AT_location).ok()?? else {
         return None;
     };

@@ -51,7 +51,7 @@ pub struct Frame {
     /// The address on its stack at which C begins; 0 if it has not begun.
     pub entry: u64,
     /// The functions that it is in.
-    pub path: Vec<Enter>,
+    pub path: Vec<(&'static str, Enter)>,
     /// How many `data_race()` it is in.
     pub racy: u32,
     /// The order that its next marked access carries.
@@ -79,6 +79,8 @@ pub struct World {
     pub constant: Vec<Range>,
     numbers: Map<(u32, Name)>,
     names: Map<Name>,
+    /// Names on stacks: by key, which, and within which function of the task's nest.
+    on_stacks: Map<(Name, usize, &'static str)>,
     functions: Map<&'static str>,
     lines: Map<&'static str>,
     pub primitives: Map<Primitive>,
@@ -180,7 +182,7 @@ impl World {
         if let Some(&known) = self.numbers.get(&key) {
             return known;
         }
-        let name = self.name(at);
+        let name = if kind == As::Word { Name::new("") } else { self.name(at) };
         let number = self.numbers.len() as u32;
         self.numbers.insert(key, (number, name));
         (number, name)
@@ -189,6 +191,12 @@ impl World {
     /// What lies at the address is called this.
     pub fn name(&mut self, at: u64) -> Name {
         let key = self.key(at);
+        if let Some(&(name, depth, function)) = self.on_stacks.get(&key)
+            && let Some((task, _)) = self.on_stack(at)
+            && self.tasks[task].path.get(depth).is_some_and(|(name, _)| *name == function)
+        {
+            return name;
+        }
         if let Some(&known) = self.names.get(&key) {
             return known;
         }
@@ -198,6 +206,15 @@ impl World {
         };
         self.names.insert(key, name);
         name
+    }
+
+    /// What lies at this address of the current task's stack is called so in the function that it is in.
+    pub fn name_on_stack(&mut self, at: u64, text: &'static str) {
+        let key = self.key(at);
+        let Some((task, _)) = self.on_stack(at) else { return };
+        let path = &self.tasks[task].path;
+        let Some((function, _)) = path.last() else { return };
+        self.on_stacks.insert(key, (Name::new(text).nth(task), path.len() - 1, function));
     }
 
     /// The function at an address of the code.
@@ -271,7 +288,7 @@ impl World {
     /// Guards of an execution that was given up would leave functions of another one, or of none.
     fn forget_tasks(&mut self) {
         for frame in self.tasks.drain(..) {
-            frame.path.into_iter().for_each(std::mem::forget);
+            frame.path.into_iter().for_each(|(_, entered)| std::mem::forget(entered));
         }
     }
 
@@ -327,7 +344,8 @@ fn global(image: &Image, at: u64) -> Name {
     };
     // Ours: the first dimension is the number of the folio, bh or task.
     for (prefix, kind) in [("sv_folios[", "folio"), ("sv_bhs[", "bh"), ("sv_tasks[", "task")] {
-        let Some((index, field)) = name.strip_prefix(prefix).and_then(|rest| rest.split_once(']')) else {
+        let Some((index, field)) = name.strip_prefix(prefix).and_then(|rest| rest.split_once(']'))
+        else {
             continue;
         };
         let field = field.trim_start_matches('.');

@@ -4,6 +4,8 @@
 
 /* Says which bit the task is about to queue itself for, so that a hang can be explained. No step. */
 extern void selvedge_awaits(const void *flags, int bit, const void *wait_flags);
+/* What is on the task's stack is called this in tables. No step. */
+extern void selvedge_name(const void *at, const char *name);
 
 static __no_kcsan void sv_queues(struct wait_queue_entry *entry, const char *function)
 {
@@ -13,8 +15,16 @@ static __no_kcsan void sv_queues(struct wait_queue_entry *entry, const char *fun
 	/* Others queue an entry that is not part of a wait_page_queue. */
 	while (*common && *function == *common)
 		function++, common++;
-	if (!*function && !*common)
-		selvedge_awaits(&wait->folio->flags, wait->bit_nr, &entry->flags);
+	if (*function || *common)
+		return;
+	selvedge_awaits(&wait->folio->flags, wait->bit_nr, &entry->flags);
+	selvedge_name(&wait->folio, "wait->folio");
+	selvedge_name(&wait->bit_nr, "wait->bit_nr");
+	selvedge_name(&entry->flags, "wait->flags");
+	selvedge_name(&entry->private, "wait->private");
+	selvedge_name(&entry->func, "wait->func");
+	selvedge_name(&entry->entry.next, "wait->entry.next");
+	selvedge_name(&entry->entry.prev, "wait->entry.prev");
 }
 
 #define __add_wait_queue_entry_tail(queue, entry)			\

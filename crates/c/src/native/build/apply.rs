@@ -30,7 +30,9 @@ pub fn apply(text: &str, diff: &FileDiff) -> Result<String, Refused> {
         let wanted = wanted(hunk, &old).saturating_add_signed(shift);
         let Some(at) = place(&lines, &old, wanted) else {
             let first = old.first().map_or("", |line| line.trim());
-            return Err(refused(format!("nowhere are there its lines, the first of which is `{first}`")));
+            return Err(refused(format!(
+                "nowhere are there its lines, the first of which is `{first}`"
+            )));
         };
         shift = at as isize - wanted as isize + shift + new.len() as isize - old.len() as isize;
         lines.splice(at..at + old.len(), new);

@@ -73,7 +73,8 @@ fn lock_file(file: &File) {
 
 /// `$XDG_CACHE_HOME/selvedge/c`, or as the standard says where that is not set.
 fn root() -> Result<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let set =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
     let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
     let none = "neither XDG_CACHE_HOME nor HOME is set: there is no place for what is compiled";
     Ok(cache.ok_or_else(|| Error::new(none))?.join("selvedge/c"))

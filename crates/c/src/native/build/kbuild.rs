@@ -73,7 +73,8 @@ impl<'a> Build<'a> {
         let files = FILES.into_iter().filter(|file| tree.has(file)).collect::<Vec<_>>();
         // Since 5.17 the wait queues are compiled as a part of another file.
         let is_wait_alone = !files.contains(&"kernel/sched/build_utility.c");
-        let files = files.into_iter().filter(|file| is_wait_alone || *file != "kernel/sched/wait.c");
+        let files =
+            files.into_iter().filter(|file| is_wait_alone || *file != "kernel/sched/wait.c");
         let gate = cache.gate(cc)?;
         let (dir, files) = (cache.dir.join("build"), files.collect());
         let build = Build { tree, dir, gate, cc: cc.into(), files };
@@ -107,8 +108,13 @@ impl<'a> Build<'a> {
 
     /// An option that this compiler or release does not have is silently dropped by kconfig.
     fn has_its_options(&self, config: &Path) -> Result<()> {
-        const NEEDED: [&str; 5] =
-            ["CONFIG_SMP", "CONFIG_PREEMPT", "CONFIG_DEBUG_PREEMPT", "CONFIG_KCSAN", "CONFIG_BLOCK"];
+        const NEEDED: [&str; 5] = [
+            "CONFIG_SMP",
+            "CONFIG_PREEMPT",
+            "CONFIG_DEBUG_PREEMPT",
+            "CONFIG_KCSAN",
+            "CONFIG_BLOCK",
+        ];
         let text = fs::read_to_string(config).map_err(|e| Error::io("read", config, &e))?;
         let is_set = |option: &&str| text.lines().any(|line| line == format!("{option}=y"));
         match NEEDED.iter().find(|option| !is_set(option)) {
@@ -167,7 +173,8 @@ impl<'a> Build<'a> {
         let kept = words.iter().position(|word| *word == "-o").unwrap_or(words.len());
         let mut command = Command::new(self.gate.join("cc"));
         command.args(&words[..kept]);
-        if like != "" && file.starts_with(&self.gate) && file.ends_with("world.c") {
+        // The world around is set up before the tasks begin: none of that is a step.
+        if file.ends_with("world.c") {
             command.arg("-fno-sanitize=thread");
         }
         command.arg("-o").arg(to).arg(file).current_dir(&self.dir);
@@ -180,7 +187,9 @@ impl<'a> Build<'a> {
         if output.status.success() {
             return Ok(());
         }
-        Err(Error::new(complaint(&output)))
+        // As the user knows the files.
+        let said = complaint(&output).replace(&format!("{}/", overlay.display()), "");
+        Err(Error::new(said.replace(&format!("{}/", self.tree.dir.display()), "")))
     }
 }
 
@@ -202,5 +211,12 @@ fn complaint(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     let is_of_compiler = |line: &&str| !line.starts_with("make");
     let lines: Vec<&str> = said.lines().filter(is_of_compiler).take(30).collect();
-    if lines.is_empty() { said.trim().to_string() } else { lines.join("\n") }
+    let hint = match () {
+        () if said.contains("gelf.h") || said.contains("libelf") => {
+            "\n(apt-get install libelf-dev)"
+        }
+        () if said.contains("openssl/") => "\n(apt-get install libssl-dev)",
+        () => "",
+    };
+    if lines.is_empty() { said.trim().to_string() } else { lines.join("\n") + hint }
 }

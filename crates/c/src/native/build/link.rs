@@ -69,7 +69,9 @@ pub fn link_files(cc: &str, paths: &[PathBuf], out: &Path, roots: &[&str]) -> Re
     ld.arg("-T").arg(&script).arg("-o").arg(&partial);
     ld.args(all_roots.iter().flat_map(|root| ["-u", root]));
     let at = |nth: usize| TRAPS + 4096 * nth as u64;
-    ld.args(traps.iter().enumerate().map(|(n, trap)| format!("--defsym={}={:#x}", trap.name, at(n))));
+    ld.args(
+        traps.iter().enumerate().map(|(n, trap)| format!("--defsym={}={:#x}", trap.name, at(n))),
+    );
     ld.args(paths).arg(&object);
     succeed(&mut ld)?;
     fs::rename(&partial, &path).map_err(|error| Error::io("write", &path, &error))?;
@@ -97,7 +99,10 @@ fn stubs(undefined: &[Undefined]) -> (String, Vec<Undefined>) {
     for name in undefined {
         if let Some((_, body)) = INLINE.iter().find(|(known, _)| *known == name.name) {
             let symbol = &name.name;
-            let _ = writeln!(text, ".section .text.stub.{symbol},\"ax\"\n.globl {symbol}\n{symbol}:\n\t{body}\n\tret");
+            let _ = writeln!(
+                text,
+                ".section .text.stub.{symbol},\"ax\"\n.globl {symbol}\n{symbol}:\n\t{body}\n\tret"
+            );
             continue;
         }
         match thunk(&name.name) {
@@ -117,7 +122,7 @@ fn stubs(undefined: &[Undefined]) -> (String, Vec<Undefined>) {
             None => {}
         }
     }
-    text.push_str(".section .svtable,\"aw\"\n");
+    text.push_str(".section .svtable,\"aw\"\n.balign 8\n");
     for slot in slots {
         let _ = writeln!(text, ".globl __sv_slot_{slot}\n__sv_slot_{slot}: .quad 0");
     }
@@ -153,6 +158,9 @@ fn thunk(name: &str) -> Option<(String, String)> {
             "func_exit" => return of("sv_leave", String::new()),
             _ => {}
         }
+    }
+    if name == "selvedge_bug" || name == "selvedge_warn" {
+        return of(name, "\tmovq (%rsp),%rdi".into());
     }
     if name == "selvedge_instrument" {
         return of(name, "\tmovq (%rsp),%r9".into());

@@ -79,13 +79,17 @@ impl Objects {
                 numbers.insert(section.index(), self.sections.len());
                 let name = section.name().unwrap_or_default().to_string();
                 let data = section.data().unwrap_or_default();
-                let digest = data.iter().fold(section.size(), |hash, byte| mix(hash, u64::from(*byte)));
-                let section = Section { name, object: number, to: Vec::new(), digest, is_static: true };
+                let digest =
+                    data.iter().fold(section.size(), |hash, byte| mix(hash, u64::from(*byte)));
+                let section =
+                    Section { name, object: number, to: Vec::new(), digest, is_static: true };
                 self.sections.push(section);
             }
         }
         for symbol in file.symbols() {
-            let Some(at) = symbol.section_index().and_then(|index| numbers.get(&index)) else { continue };
+            let Some(at) = symbol.section_index().and_then(|index| numbers.get(&index)) else {
+                continue;
+            };
             let Ok(name) = symbol.name() else { continue };
             if name.is_empty() || symbol.kind() == object::SymbolKind::Section {
                 continue;
@@ -103,11 +107,7 @@ impl Objects {
         Ok(())
     }
 
-    fn add_edges(
-        &mut self,
-        file: &ElfFile64,
-        numbers: &HashMap<object::SectionIndex, usize>,
-    ) {
+    fn add_edges(&mut self, file: &ElfFile64, numbers: &HashMap<object::SectionIndex, usize>) {
         for section in file.sections() {
             let Some(&from) = numbers.get(&section.index()) else { continue };
             for (offset, relocation) in section.relocations() {

@@ -33,7 +33,8 @@ impl Patched {
                 return Err(Error::new(format!("{place}: {}", remark.text)));
             }
             for diff in input.patches.iter().flat_map(|patch| &patch.files) {
-                let text = patched.text_of(tree, diff.renamed_from.as_deref().unwrap_or(&diff.path))?;
+                let text =
+                    patched.text_of(tree, diff.renamed_from.as_deref().unwrap_or(&diff.path))?;
                 let text = apply(&text, diff).map_err(|refused| {
                     Error::new(format!(
                         "{}: hunk {} of {} does not apply to {} ({version}): {}",
@@ -55,7 +56,8 @@ impl Patched {
 
     /// The file as the patches so far have left it; empty if there is none yet.
     fn text_of(&self, tree: &Path, file: &str) -> Result<String> {
-        if Path::new(file).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
+        if Path::new(file).components().any(|part| !matches!(part, std::path::Component::Normal(_)))
+        {
             return Err(Error::new(format!("{file}: a patch is about files in the tree")));
         }
         if let Some(text) = self.files.get(file) {
@@ -139,7 +141,10 @@ fn depends(build: &Build<'_>, file: &str, touched: &BTreeMap<String, String>) ->
     let path = build.dir.join(dir).join(format!(".{name}.cmd"));
     let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
     let is_touched = |word: &str| {
-        touched.keys().any(|file| word.strip_suffix(file.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('/')))
+        touched.keys().any(|file| {
+            word.strip_suffix(file.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        })
     };
     Ok(touched.contains_key(file) || text.split_whitespace().any(is_touched))
 }

@@ -94,7 +94,10 @@ mod tests {
         let text = "# SPDX\nVERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 117\nEXTRAVERSION =\n";
         assert_eq!(version(text).as_deref(), Some("6.12.117"));
         assert_eq!(version("all:\n\techo VERSION = 6\n"), None);
-        assert_eq!(version("VERSION = 7\nPATCHLEVEL = 0\nEXTRAVERSION = -rc2\n").unwrap(), "7.0-rc2");
+        assert_eq!(
+            version("VERSION = 7\nPATCHLEVEL = 0\nEXTRAVERSION = -rc2\n").unwrap(),
+            "7.0-rc2"
+        );
     }
 
     #[test]

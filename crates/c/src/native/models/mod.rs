@@ -31,6 +31,7 @@ const TABLE: &[(&str, *const ())] = &[
     ("selvedge_acquire", gate::selvedge_acquire as *const ()),
     ("selvedge_release", gate::selvedge_release as *const ()),
     ("selvedge_awaits", gate::selvedge_awaits as *const ()),
+    ("selvedge_name", gate::selvedge_name as *const ()),
     ("selvedge_cpu", cpu::selvedge_cpu as *const ()),
     ("debug_smp_processor_id", cpu::selvedge_cpu as *const ()),
     ("selvedge_current", cpu::selvedge_current as *const ()),

@@ -1,7 +1,5 @@
 //! The rest: the kernel's own assertions, copies of memory, and what is nothing to us.
 
-use std::ffi::c_char;
-
 use selvedge_kernel as kernel;
 
 use super::is_step;
@@ -13,15 +11,15 @@ pub extern "C" fn nothing() -> u64 {
     0
 }
 
-pub extern "C" fn selvedge_bug(file: *const c_char, line: i32) -> ! {
+pub extern "C" fn selvedge_bug(from: u64) -> ! {
     is_step();
-    assertion("BUG", file, line)
+    assertion("BUG", from)
 }
 
-pub extern "C" fn selvedge_warn(file: *const c_char, line: i32) {
+pub extern "C" fn selvedge_warn(from: u64) {
     if !is_idle() {
         is_step();
-        assertion("WARNING", file, line)
+        assertion("WARNING", from)
     }
 }
 

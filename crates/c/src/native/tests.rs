@@ -1,0 +1,173 @@
+//! An image of our own, compiled by the system's gcc: loaded, audited, explored. No kernel is needed;
+//! without gcc these tests say so and pass.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use selvedge_explore::{Bounds, Exploration, Verdict, fail};
+use selvedge_trace::Rule;
+
+use super::audit::{Audit, audit};
+use super::build::link::{Linked, link_files};
+use super::image::Image;
+use super::run;
+use crate::scenario::{Call, Expected, Scenario, Task, call, cpu};
+
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/image.c");
+const NOTHING_IS_LOST: Rule = Rule("no addition is lost");
+
+/// There is one image at a time in a process.
+static ONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The linked image. `None`, with a notice, without a compiler.
+fn linked(name: &str, roots: &[&str], flags: &[&str]) -> Option<Linked> {
+    if Command::new("gcc").arg("--version").output().is_err() {
+        eprintln!("skipped: no gcc here");
+        return None;
+    }
+    let dir = std::env::temp_dir().join(format!("selvedge-c-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("made");
+    let object = dir.join("image.o");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-O2", "-g", "-c", "-ffreestanding", "-fno-pic", "-fno-stack-protector", "-mno-sse"]);
+    gcc.args([
+        "-fsanitize=thread",
+        "--param",
+        "tsan-distinguish-volatile=1",
+        "-fcf-protection=none",
+    ]);
+    gcc.args(["-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"]);
+    gcc.args(["-fno-delete-null-pointer-checks", "-fno-optimize-sibling-calls", "-fno-inline"]);
+    let done = gcc.args(flags).arg(SOURCE).arg("-o").arg(&object).output().expect("gcc runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let objects: Vec<PathBuf> = vec![object];
+    Some(link_files("gcc", &objects, &dir, roots).expect("links"))
+}
+
+fn audited(roots: &[&str]) -> Option<Audit> {
+    let _alone = alone();
+    let linked = linked("audit", roots, &["-DUNGATED"])?;
+    Some(audit(&Image::load(&linked).expect("loads")))
+}
+
+/// Explores tasks that each make one of these calls, on a CPU of their own.
+fn explored(name: &str, calls: &'static [&'static [Call]]) -> Option<Exploration> {
+    let _alone = alone();
+    let roots: Vec<&str> = calls.iter().flat_map(|calls| *calls).map(|c| c.function).collect();
+    let linked = linked(name, &roots, &[])?;
+    assert_eq!(audit(&Image::load(&linked).expect("loads")).faults, Vec::<String>::new());
+    let image = Arc::new(Image::load(&linked).expect("loads"));
+    let fresh = image.snapshot();
+    let tasks: Vec<Task> =
+        calls.iter().enumerate().map(|(n, calls)| cpu(n, "task", calls)).collect();
+    let scenario = Box::leak(Box::new(Scenario {
+        subsystem: "test",
+        name: "test",
+        about: "",
+        rule: NOTHING_IS_LOST,
+        expected: (Expected::Holds, "by hand"),
+        cpus: calls.len(),
+        unfairness: 0,
+        set_up: &[],
+        tasks: tasks.leak(),
+        at_end: |look| {
+            assert_eq!(look("sv_untouched", &[]) as i32, 7);
+            let counter = look("sv_counter", &[]) as i32;
+            if counter == 1 {
+                fail(NOTHING_IS_LOST, "the counter is 1");
+            }
+        },
+        reached: &[],
+    }));
+    Some(run::run(&image, &fresh, &[], scenario, &Bounds::PROOF))
+}
+
+const PLAIN: &[Call] = &[call("add_plainly", &[])];
+const LOCKED: &[Call] = &[call("add_locked", &[])];
+
+#[test]
+fn additions_are_lost_without_a_lock_and_not_with_one() {
+    let Some(seen) = explored("plain", &[PLAIN, PLAIN]) else { return };
+    assert_eq!(seen.verdict, Verdict::Violated);
+    let found = seen.counterexample.expect("shown");
+    assert_eq!(found.rule, NOTHING_IS_LOST.0);
+    let add = found.steps.iter().find(|step| step.object == "counter").expect("a step");
+    assert_eq!(add.path, ["add_plainly"]);
+    assert!(add.at.contains("image.c:"), "{}", add.at);
+    let seen = explored("locked", &[LOCKED, LOCKED]).expect("gcc is there");
+    // Who is first: two executions, and what the counter was before is put back each time.
+    assert_eq!((seen.verdict, seen.executions), (Verdict::Holds, 2));
+}
+
+/// A store that leaves what is there is a read: reads are in no order.
+#[test]
+fn a_store_of_the_same_conflicts_with_no_read() {
+    const SAME: &[Call] = &[call("store_the_same", &[])];
+    let Some(seen) = explored("same", &[SAME, SAME]) else { return };
+    assert_eq!((seen.verdict, seen.executions), (Verdict::Holds, 1));
+}
+
+#[test]
+fn a_lock_that_is_never_given_back_is_waited_for() {
+    const KEEPS: &[Call] = &[call("forget_to_unlock", &[])];
+    let Some(seen) = explored("keeps", &[KEEPS, LOCKED]) else { return };
+    assert_eq!(seen.verdict, Verdict::Violated);
+    let found = seen.counterexample.expect("shown");
+    assert!(found.message.contains("waits for lock, held by"), "{}", found.message);
+}
+
+#[test]
+fn bad_pointers_are_violations_that_name_their_line() {
+    const CASES: [(&str, &[&[Call]], &str); 3] = [
+        ("null", &[&[call("follow_null", &[])]], "follow_null() at"),
+        ("call", &[&[call("call_null", &[])]], "call_null() at"),
+        ("code", &[&[call("write_to_code", &[])]], "write_to_code() at"),
+    ];
+    for (name, calls, place) in CASES {
+        let Some(seen) = explored(name, calls) else { return };
+        assert_eq!(seen.verdict, Verdict::Violated, "{name}");
+        let found = seen.counterexample.expect("shown");
+        assert_eq!(found.rule, super::fault::ACCESSES_ARE_TO_MEMORY.0);
+        assert!(found.message.starts_with(place), "{}", found.message);
+        assert!(found.message.contains("image.c:"), "{}", found.message);
+    }
+}
+
+#[test]
+fn what_is_not_modelled_is_undecided_by_name() {
+    const CALLS: &[&[Call]] = &[&[call("call_what_nobody_models", &[])]];
+    const READS: &[&[Call]] = &[&[call("read_what_is_nowhere", &[])]];
+    let why = |seen: Exploration| match seen.verdict {
+        Verdict::Undecided(why) => why,
+        other => panic!("{other}"),
+    };
+    let Some(seen) = explored("unmodelled", CALLS) else { return };
+    let text = why(seen);
+    assert!(text.starts_with("call_what_nobody_models() at"), "{text}");
+    assert!(text.ends_with("calls nobody_models_this(), which is not modelled"), "{text}");
+    let text = why(explored("nowhere", READS).expect("gcc is there"));
+    assert!(
+        text.contains("accesses data_that_is_nowhere+0x0, data that is not modelled"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_not_at_the_gate_is_found() {
+    let Some(clean) = audited(&["add_locked"]) else { return };
+    assert_eq!(clean.faults, Vec::<String>::new());
+    assert!(clean.functions > 0);
+    for (root, what) in [
+        ("not_instrumented", "not_instrumented() is not instrumented"),
+        ("locked_without_a_gate", "a locked instruction without a gate before it"),
+        ("of_a_kernel", "an instruction that only a kernel can execute"),
+    ] {
+        let faults = audited(&[root]).expect("gcc is there").faults;
+        assert!(faults.iter().any(|fault| fault.contains(what)), "{root}: {faults:?}");
+    }
+}

@@ -1,0 +1,52 @@
+/* An image of the tests' own, small enough to know all that can happen in it. No kernel. */
+typedef unsigned long u64;
+
+extern void _raw_spin_lock(void *lock);
+extern void _raw_spin_unlock(void *lock);
+extern void schedule(void);
+extern void nobody_models_this(int *at);
+extern int data_that_is_nowhere;
+
+struct task { u64 state, pi_lock; };
+
+struct task sv_tasks[24];
+int counter, other, lock, untouched = 7;
+int *nowhere;
+
+/* What models look for. */
+struct task *sv_task(int i) { return &sv_tasks[i]; }
+void *sv_task_state(struct task *t) { return &t->state; }
+void *sv_task_pi_lock(struct task *t) { return &t->pi_lock; }
+int sv_signal_pending_state(unsigned int state, struct task *t) { return 0; }
+int sv_counter(void) { return counter; }
+int sv_untouched(void) { return untouched; }
+
+void add_plainly(void) { counter++; }
+
+void add_locked(void)
+{
+	_raw_spin_lock(&lock);
+	counter++;
+	_raw_spin_unlock(&lock);
+}
+
+/* A store of what is there already. */
+void store_the_same(void) { *(volatile int *)&other = 0; }
+
+void forget_to_unlock(void) { _raw_spin_lock(&lock); }
+
+void follow_null(void) { *nowhere = 1; }
+
+void call_null(void) { ((void (*)(void))nowhere)(); }
+
+void call_what_nobody_models(void) { nobody_models_this(&counter); }
+
+void read_what_is_nowhere(void) { counter = data_that_is_nowhere; }
+
+void write_to_code(void) { *(volatile char *)add_plainly = 1; }
+
+#ifdef UNGATED
+__attribute__((no_sanitize("thread"))) void not_instrumented(int *at) { *at = 1; }
+void locked_without_a_gate(int *at) { asm volatile("lock incl %0" : "+m"(*at)); }
+void of_a_kernel(void) { asm volatile("cli"); }
+#endif

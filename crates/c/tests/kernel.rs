@@ -1,0 +1,88 @@
+//! The scenarios on real kernel trees: those that the variable SELVEDGE_KERNEL names, separated by colons.
+//! Without it this says so and passes.
+
+use std::path::{Path, PathBuf};
+
+use selvedge_c::{Checked, Expected, Ran, Request, check};
+use selvedge_explore::{Bounds, Verdict};
+
+fn trees() -> Vec<PathBuf> {
+    let trees = std::env::var("SELVEDGE_KERNEL").unwrap_or_default();
+    let trees: Vec<PathBuf> =
+        trees.split(':').filter(|t| !t.is_empty()).map(PathBuf::from).collect();
+    if trees.is_empty() {
+        eprintln!("skipped: SELVEDGE_KERNEL names no kernel tree");
+    }
+    trees
+}
+
+fn checked(kernel: &Path, patches: Vec<PathBuf>, filters: &[&str]) -> Checked {
+    let filters = filters.iter().map(ToString::to_string).collect();
+    let (kernel, cc) = (kernel.to_path_buf(), "gcc".into());
+    let request = Request { kernel, patches, filters, cc, bounds: Bounds::PROOF };
+    check(&request, &|text| eprintln!("{text}")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn verdict<'a>(ran: &'a [Ran], name: &str) -> &'a Verdict {
+    let of = ran.iter().find(|ran| ran.scenario.name == name);
+    &of.unwrap_or_else(|| panic!("{name} was not run")).exploration.verdict
+}
+
+/// One test: an image has one address, and a tree one directory in the cache.
+#[test]
+fn verdicts_on_real_trees() {
+    for tree in trees() {
+        unpatched(&tree);
+        patched(&tree);
+    }
+}
+
+/// Every scenario has the verdict that is expected, and has reached what it is about.
+fn unpatched(tree: &Path) {
+    let checked = checked(tree, Vec::new(), &[]);
+    assert!(checked.not_applicable.is_empty(), "{:?}", checked.not_applicable);
+    assert!(!checked.before.is_empty());
+    for Ran { scenario, exploration } in &checked.before {
+        let name = format!("{} on {}", scenario.name, checked.version);
+        match scenario.expected.0 {
+            Expected::Holds => {
+                assert_eq!(exploration.verdict, Verdict::Holds, "{name}");
+                let missed = scenario.reached.iter().find(|s| !exploration.reached.contains(*s));
+                assert_eq!(missed, None, "{name} did not reach this");
+            }
+            Expected::Violated => {
+                assert_eq!(exploration.verdict, Verdict::Violated, "{name}");
+                let found = exploration.counterexample.as_ref().expect("shown");
+                assert_eq!(found.rule, scenario.rule.0, "{name}");
+                let has_line = |step: &selvedge_trace::Record| step.at.starts_with("mm/filemap.c:");
+                assert!(found.steps.iter().any(has_line), "{name} has no lines");
+            }
+        }
+    }
+}
+
+/// Our patches, which fit one release each, do what they say.
+fn patched(tree: &Path) {
+    const KILLED: &str = "killed_waiter_before_plain_waiter";
+    let release = |version: &str| version.split('.').take(2).collect::<Vec<_>>().join(".");
+    let version = checked(tree, Vec::new(), &["install_vs_prep"]).version;
+    let patch = |name: &str| {
+        let file = format!("{name}-{}.patch", release(&version));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("patches").join(file);
+        path.is_file().then_some(path)
+    };
+    let cases = [
+        ("no-synchronize-rcu", "install_vs_prep", Verdict::Holds, Verdict::Violated),
+        ("no-waiters-bit", "unlock_and_waiter", Verdict::Holds, Verdict::Violated),
+        ("tries-the-bit", KILLED, Verdict::Violated, Verdict::Holds),
+    ];
+    for (name, scenario, before, after) in cases {
+        let Some(path) = patch(name) else {
+            eprintln!("skipped: no {name} for {version}");
+            continue;
+        };
+        let checked = checked(tree, vec![path], &[scenario]);
+        assert_eq!(verdict(&checked.before, scenario), &before, "{name} on {version}");
+        assert_eq!(verdict(&checked.after, scenario), &after, "{name} on {version}");
+    }
+}
