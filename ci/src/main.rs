@@ -5,6 +5,7 @@
 
 mod args;
 mod index;
+mod kernel;
 mod tidy;
 
 use std::fs;
@@ -31,6 +32,9 @@ const GATE: &[Step] = &[
     // The proofs under all engines, the golden counterexamples and the README's tables are tests.
     Step { name: "tests", run: |_| cargo(&["test", "--workspace"]) },
 ];
+
+/// Not run unless they are asked for: they want more than a Rust toolchain, and minutes.
+const ON_REQUEST: &[Step] = &[Step { name: "c", run: kernel::run }];
 
 fn lints() -> Result<(), String> {
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
@@ -89,7 +93,7 @@ fn succeed(mut command: Command) -> Result<(), String> {
 }
 
 fn main() -> ExitCode {
-    let names: Vec<&str> = GATE.iter().map(|step| step.name).collect();
+    let names: Vec<&str> = GATE.iter().chain(ON_REQUEST).map(|step| step.name).collect();
     let args = match Args::parse(std::env::args().skip(1), &names) {
         Ok(args) => args,
         Err(why) => {
@@ -103,9 +107,10 @@ fn main() -> ExitCode {
         eprintln!("gate: cannot make {}: {error}", args.artefacts.display());
         return ExitCode::from(2);
     }
-    let is_meant =
-        |step: &&Step| args.steps.is_empty() || args.steps.iter().any(|s| s == step.name);
-    let done: Vec<Done> = GATE.iter().filter(is_meant).map(|step| run(step, &args)).collect();
+    let is_named = |step: &&Step| args.steps.iter().any(|s| s == step.name);
+    let gate = GATE.iter().filter(|step| args.steps.is_empty() || is_named(step));
+    let steps = gate.chain(ON_REQUEST.iter().filter(is_named));
+    let done: Vec<Done> = steps.map(|step| run(step, &args)).collect();
     let page = args.artefacts.join("index.md");
     if let Err(error) = fs::write(&page, index::page(&done, &args.artefacts)) {
         eprintln!("gate: cannot write {}: {error}", page.display());

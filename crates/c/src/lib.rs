@@ -1,18 +1,19 @@
 //! The kernel's own C under the explorer.
 //!
-//! Whole, unmodified files of a user's kernel tree are compiled by the tree's own kbuild with KCSAN, whose
-//! hooks announce every access, with a few headers of ours in front for what only a kernel can do
-//! (per-CPU data, `current`, interrupts, BUG). They are linked at a fixed address, mapped into this
-//! process, and run on the explorer's coroutines, step by step through the same gate as the Rust models.
-//! The scheduler, locks, RCU, work queues and interrupts are `selvedge-kernel`'s.
+//! Whole, unmodified files of a user's kernel tree are compiled by the tree's own kbuild with
+//! KCSAN, whose hooks announce every access, with a few headers of ours in front for what only a
+//! kernel can do (per-CPU data, `current`, interrupts, BUG). They are linked at a fixed address,
+//! mapped into this process, and run on the explorer's coroutines, step by step through the same
+//! gate as the Rust models. The scheduler, locks, RCU, work queues and interrupts are
+//! `selvedge-kernel`'s.
 //!
 //! ```text
 //! build/    a tree -> objects -> patched objects -> an image
-//! audit.rs  is every access of the image announced?
-//! image.rs  loaded, and put back before each execution;  source.rs  lines and fields
-//! gate.rs   hooks -> steps;  models/  what the image calls;  fault.rs  what it must not do
-//! world.rs  numbers and names of words, locks, tasks
-//! run.rs    a scenario (scenario.rs, scenarios.rs) under dpor;  check.rs  all of it, before and after a patch
+//! audit.rs  is every access of the image announced? image.rs  loaded, and put back before each
+//! execution;  source.rs  lines and fields gate.rs   hooks -> steps;  models/  what the image
+//! calls;  fault.rs  what it must not do world.rs  numbers and names of words, locks, tasks run.rs
+//!   a scenario (scenario.rs, scenarios.rs) under dpor;  check.rs  all of it, before and after a
+//! patch
 //! ```
 //!
 //! Only Linux on x86-64: the code is what this machine executes. Elsewhere [`check`] says so.

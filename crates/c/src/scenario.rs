@@ -21,8 +21,8 @@ pub struct Scenario {
     pub unfairness: u64,
     /// What is so when the tasks begin.
     pub set_up: &'static [Call],
-    /// The tasks, which run at the same time. Their numbers, from 1, are in this order as long as none of
-    /// them starts another.
+    /// The tasks, which run at the same time. Their numbers, from 1, are in this order as long as
+    /// none of them starts another.
     pub tasks: &'static [Task],
     /// Looks at the outcome, and calls `fail` if a rule is broken.
     pub at_end: fn(&Look),

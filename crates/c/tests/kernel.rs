@@ -1,5 +1,5 @@
-//! The scenarios on real kernel trees: those that the variable SELVEDGE_KERNEL names, separated by colons.
-//! Without it this says so and passes.
+//! The scenarios on real kernel trees: those that the variable SELVEDGE_KERNEL names, separated by
+//! colons. Without it this says so and passes.
 
 use std::path::{Path, PathBuf};
 

@@ -1,11 +1,11 @@
-//! Memory of foreign code: native code that accesses its memory by itself, and whose compiler makes it
-//! say so before each access.
+//! Memory of foreign code: native code that accesses its memory by itself, and whose compiler makes
+//! it say so before each access.
 //!
-//! An access is a step in two halves. [`ForeignWord::begin`] announces it, and returns when it is the
-//! task's turn; then the foreign code does what it said; [`Begun::settle`] says what it left, before
-//! the task's next step. From the one to the other the task runs alone, so that the access is one step.
-//! A store that left what was there has only read: whether it came before or after somebody's look
-//! makes no difference.
+//! An access is a step in two halves. [`ForeignWord::begin`] announces it, and returns when it is
+//! the task's turn; then the foreign code does what it said; [`Begun::settle`] says what it left,
+//! before the task's next step. From the one to the other the task runs alone, so that the access
+//! is one step. A store that left what was there has only read: whether it came before or after
+//! somebody's look makes no difference.
 //!
 //! What is announced has to be at least what is done. Foreign memory is not part of a state
 //! ([`crate::Bounds::stateful`]), and an engine that keeps values of its own cannot have any
@@ -55,9 +55,9 @@ pub struct ForeignWord {
 }
 
 impl ForeignWord {
-    /// The caller's number `nth`, from 0, says which it is; it has to be the same in every execution.
-    /// Foreign words, locks and tokens are numbered together. Ends the search, undecided, under an
-    /// engine without foreign memory.
+    /// The caller's number `nth`, from 0, says which it is; it has to be the same in every
+    /// execution. Foreign words, locks and tokens are numbered together. Ends the search,
+    /// undecided, under an engine without foreign memory.
     pub fn new(nth: u32, name: Name) -> ForeignWord {
         ForeignWord { object: object(nth), name }
     }

@@ -1,5 +1,5 @@
-//! Tasks: starting them, waiting for their end, choosing, failing; and where a task is: its CPU, its
-//! context, the functions that it is in.
+//! Tasks: starting them, waiting for their end, choosing, failing; and where a task is: its CPU,
+//! its context, the functions that it is in.
 
 use selvedge_trace::{Action, Context, Name, Rule, TaskInfo};
 
@@ -124,8 +124,8 @@ pub fn note(action: Action, object: u32, name: Name) {
     record::with(|record| record.note(action, object, name));
 }
 
-/// The current task executes this line from now on, `mm/swap.c:214`: for code that has a source of its
-/// own, which a reader wants to look up.
+/// The current task executes this line from now on, `mm/swap.c:214`: for code that has a source of
+/// its own, which a reader wants to look up.
 pub fn at(line: &'static str) {
     record::with(|record| record.me_mut().at = line);
 }

@@ -1,6 +1,6 @@
-//! Is every access of an image announced at the gate? Looked at instruction by instruction, for each
-//! function of the kernel's that was linked. An access that is not would make `holds` a lie, so that
-//! such an image is not run.
+//! Is every access of an image announced at the gate? Looked at instruction by instruction, for
+//! each function of the kernel's that was linked. An access that is not would make `holds` a lie,
+//! so that such an image is not run.
 //!
 //! What is looked for:
 //! - a locked instruction without a call to the gate right before it;

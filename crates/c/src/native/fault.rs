@@ -1,7 +1,8 @@
 //! What C does that it must not: an access where nothing is, a call of what nobody models.
 //!
-//! Most accesses are looked at when they are announced. What is not announced (a call, an instruction
-//! in assembly) ends in a signal: its handler lets the task go on here, on its own stack.
+//! Most accesses are looked at when they are announced. What is not announced (a call, an
+//! instruction in assembly) ends in a signal: its handler lets the task go on here, on its own
+//! stack.
 #![allow(unsafe_code, reason = "a signal handler that looks at registers: see the comments")]
 
 use std::sync::OnceLock;
@@ -32,8 +33,8 @@ pub fn where_in_source(at: u64) -> String {
     }
 }
 
-/// The code at `from` accesses what is not there, or calls it: then `caller` does. What nobody models
-/// makes the search undecided; a bad pointer is a violation.
+/// The code at `from` accesses what is not there, or calls it: then `caller` does. What nobody
+/// models makes the search undecided; a bad pointer is a violation.
 pub fn bad_access(at: u64, from: u64, caller: u64) -> ! {
     let image = image();
     let trap = image.trap(at).map(|(name, offset)| (name.to_string(), offset));

@@ -24,53 +24,9 @@ use selvedge_explore::{
 use selvedge_trace::{Action, Bit, BitWait, Order, Rule};
 
 use crate::native::fault::{self, bad_access};
+use crate::native::primitive::Primitive;
 use crate::native::world::{self, Pending, is_idle, with};
 use crate::scenarios::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
-
-/// An access that a wrapper of the kernel's announces.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Primitive {
-    /// As the kernel spells it.
-    pub name: &'static str,
-    /// The ordering that its name stands for.
-    pub order: Order,
-    /// Which of its like it commutes with, if it returns nothing.
-    pub commutes: Commutes,
-    /// Whether it stores without a look.
-    pub is_store: bool,
-}
-
-impl Primitive {
-    /// What is known by the name, without the underscores in front.
-    fn named(name: &'static str) -> Primitive {
-        let has = |part: &str| name.contains(part);
-        let ends = |part: &str| name.ends_with(part);
-        let returns = ["_return", "fetch_", "_test", "test_and_", "xchg", "unless", "not_zero"];
-        let returns = returns.into_iter().chain(["if_positive", "negative", "_read"]).any(has);
-        let is_known = has("atomic") || has("bit");
-        let order = match () {
-            () if ends("_relaxed") => Order::Relaxed,
-            () if ends("_acquire") || has("test_and_set_bit_lock") => Order::Acquire,
-            () if ends("_release") || has("_unlock") => Order::Release,
-            () if has("_read") || name == "test_bit" => Order::Relaxed,
-            () if returns || !is_known => Order::Full,
-            () => Order::Relaxed,
-        };
-        let is_sum = ["_inc", "_dec", "_add", "_sub"].into_iter().any(has);
-        let commutes = match () {
-            () if returns || !is_known => Commutes::No,
-            () if has("atomic") && is_sum => Commutes::Add,
-            () if name == "set_bit" || ends("_or") => Commutes::Or,
-            () if name == "clear_bit" || name == "clear_bit_unlock" || ends("_and") => {
-                Commutes::And
-            }
-            () => Commutes::No,
-        };
-        let is_store = ["atomic_set", "atomic64_set", "atomic_long_set"].into_iter().any(ends)
-            || has("_set_release");
-        Primitive { name, order, commutes, is_store }
-    }
-}
 
 /// One access, as it was announced.
 struct Announced {
@@ -224,14 +180,14 @@ pub extern "C" fn selvedge_instrument(
         return;
     }
     let (writes, compound, atomic) = (kind & 1 != 0, kind & 2 != 0, kind & 4 != 0);
-    // The `old` of a try_cmpxchg(): between the announcement of the exchange and the exchange itself
-    // nothing may come, and nobody else looks there.
+    // The `old` of a try_cmpxchg(): between the announcement of the exchange and the exchange
+    // itself nothing may come, and nobody else looks there.
     if !atomic && with(|world| world.on_stack(at)).is_some_and(|(task, _)| task == me()) {
         return;
     }
     let primitive = primitive(name, from);
-    // KCSAN calls set_bit() and xor_unlock_is_negative_byte() writes: what is not known to be a store is
-    // an update.
+    // KCSAN calls set_bit() and xor_unlock_is_negative_byte() writes: what is not known to be a
+    // store is an update.
     let updates = compound || (writes && atomic && !primitive.is_store);
     let is_void = writes && primitive.commutes != Commutes::No;
     let effect = match (writes, updates) {
@@ -305,7 +261,8 @@ pub extern "C" fn sv_leave() {
     drop(with(|world| world.frame().path.pop()));
 }
 
-/// What lies at this address of the task's stack is called so, as long as the task is in the function.
+/// What lies at this address of the task's stack is called so, as long as the task is in the
+/// function.
 pub extern "C" fn selvedge_name(at: u64, name: *const c_char) {
     if !is_idle() {
         // SAFETY: a string of the image.
@@ -432,20 +389,5 @@ mod tests {
         assert_eq!(parts(0x1006, 12).collect::<Vec<_>>(), [(0x1006, 2), (0x1008, 8), (0x1010, 2)]);
         assert_eq!(parts(0x1000, 8).count(), 1);
         assert_eq!(parts(0x1000, 0).count(), 0);
-    }
-
-    #[test]
-    fn a_primitive_is_known_by_its_name() {
-        let of = |name| Primitive::named(name);
-        assert_eq!(of("atomic_inc").commutes, Commutes::Add);
-        assert_eq!(of("atomic_inc").order, Order::Relaxed);
-        assert_eq!(of("atomic_dec_and_test").commutes, Commutes::No);
-        assert_eq!(of("atomic_dec_and_test").order, Order::Full);
-        assert_eq!(of("test_and_set_bit_lock").order, Order::Acquire);
-        assert_eq!(of("xor_unlock_is_negative_byte").order, Order::Release);
-        assert_eq!(of("set_bit").commutes, Commutes::Or);
-        assert_eq!(of("atomic_read").order, Order::Relaxed);
-        assert!(of("atomic_set").is_store && !of("set_bit").is_store);
-        assert_eq!((of("xchg").order, of("xchg").commutes), (Order::Full, Commutes::No));
     }
 }

@@ -128,8 +128,8 @@ impl Image {
             let mut code = vec![0x48, 0xb8];
             code.extend(model.to_le_bytes());
             code.extend([0xff, 0xe0]);
-            // SAFETY: a function of the image is longer than twelve bytes, since it is instrumented, and
-            // nobody executes it yet.
+            // SAFETY: a function of the image is longer than twelve bytes, since it is
+            // instrumented, and nobody executes it yet.
             unsafe { std::ptr::copy_nonoverlapping(code.as_ptr(), *at as *mut u8, code.len()) };
         }
     }

@@ -7,6 +7,7 @@ mod fault;
 mod gate;
 mod image;
 mod models;
+mod primitive;
 mod run;
 mod source;
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Runs a scenario on a loaded image: sets up the world once, and puts it back before each execution.
+//! Runs a scenario on a loaded image: sets up the world once, and puts it back before each
+//! execution.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,8 +21,8 @@ const STEPS_MAX: usize = 20_000;
 /// Numbers searches, so that what one has numbered is not taken for another's.
 static SEARCHES: AtomicU64 = AtomicU64::new(1);
 
-/// Explores the scenario. `fresh` is the image's data as it was loaded; `prefixes` are what names of
-/// source files begin with.
+/// Explores the scenario. `fresh` is the image's data as it was loaded; `prefixes` are what names
+/// of source files begin with.
 pub fn run(
     image: &Arc<Image>,
     fresh: &Snapshot,
@@ -95,8 +96,8 @@ fn do_call(call: &Call) {
     call_at(at.expect("a function that was looked for"), &args);
 }
 
-/// A reader of the table looks for what tasks do to each other. What only one task ever touches in this
-/// execution (its stack, list pointers) is left out, unless it is the fatal step.
+/// A reader of the table looks for what tasks do to each other. What only one task ever touches in
+/// this execution (its stack, list pointers) is left out, unless it is the fatal step.
 fn leave_out_private_steps(found: &mut Counterexample) {
     use ActionKind::{PlainRead, PlainWrite, Read, Update, UpdateFailed, Write};
     let touched_by_others = |task: u8, object: &str| {

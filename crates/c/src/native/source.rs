@@ -95,8 +95,8 @@ impl Source {
         found
     }
 
-    /// The path of the field at this offset of the variable at that address: `.bhs[3]`. Of the members
-    /// of a union the first one names it.
+    /// The path of the field at this offset of the variable at that address: `.bhs[3]`. Of the
+    /// members of a union the first one names it.
     pub fn field(&self, variable: u64, offset: u64) -> Option<String> {
         let &(unit, of) = self.variables.get(&variable)?;
         let mut path = String::new();

@@ -1,5 +1,5 @@
-//! An image of our own, compiled by the system's gcc: loaded, audited, explored. No kernel is needed;
-//! without gcc these tests say so and pass.
+//! An image of our own, compiled by the system's gcc: loaded, audited, explored. No kernel is
+//! needed; without gcc these tests say so and pass.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,9 +1,9 @@
 //! What the explorer knows of the image while a search runs: which word, lock or sleeper has which
 //! number and name, where each task is, which access has been announced and not yet settled.
 //!
-//! One thread explores (an image has one address), and all tasks are coroutines of it, so that this is
-//! a thread-local. It is borrowed for an instant only, never across a step or a failure: who leaves an
-//! execution does not come back to give it up.
+//! One thread explores (an image has one address), and all tasks are coroutines of it, so that this
+//! is a thread-local. It is borrowed for an instant only, never across a step or a failure: who
+//! leaves an execution does not come back to give it up.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,8 +14,8 @@ use selvedge_explore::{Begun, Enter, ForeignWord, Lock, Token, me};
 use selvedge_kernel::Cpus;
 use selvedge_trace::Name;
 
-use crate::native::gate::Primitive;
 use crate::native::image::{Image, Range};
+use crate::native::primitive::Primitive;
 
 /// Addresses are spread well enough by a multiplication.
 #[derive(Default, Clone, Copy)]
@@ -208,7 +208,8 @@ impl World {
         name
     }
 
-    /// What lies at this address of the current task's stack is called so in the function that it is in.
+    /// What lies at this address of the current task's stack is called so in the function that it
+    /// is in.
     pub fn name_on_stack(&mut self, at: u64, text: &'static str) {
         let key = self.key(at);
         let Some((task, _)) = self.on_stack(at) else { return };
@@ -228,7 +229,8 @@ impl World {
         })
     }
 
-    /// The line of the source at an address of the code, `mm/swap.c:214`; empty if that is not known.
+    /// The line of the source at an address of the code, `mm/swap.c:214`; empty if that is not
+    /// known.
     pub fn line(&mut self, at: u64) -> &'static str {
         if let Some(known) = self.lines.get(&at) {
             return known;
@@ -298,8 +300,8 @@ impl World {
         *self = World::default();
     }
 
-    /// Another search, unless it is the one of the last execution: what was numbered for the last one
-    /// means nothing.
+    /// Another search, unless it is the one of the last execution: what was numbered for the last
+    /// one means nothing.
     pub fn begin_search(&mut self, search: u64, image: &Arc<Image>, prefixes: &[String]) {
         if self.search != search {
             self.forget_tasks();

@@ -17,9 +17,9 @@ use crate::{Engine, MemoryModel};
 pub struct Abilities {
     /// The memory model that its words obey.
     pub memory: MemoryModel,
-    /// Whether a step waits until the locks of its task's [`crate::Place::passes`] are free: whether
-    /// a task with preemption off, or an interrupt handler, keeps other tasks of its CPU from
-    /// taking any step.
+    /// Whether a step waits until the locks of its task's [`crate::Place::passes`] are free:
+    /// whether a task with preemption off, or an interrupt handler, keeps other tasks of its CPU
+    /// from taking any step.
     pub steps_pass_locks: bool,
     /// How interrupts are run.
     pub interrupts: Interrupts,
@@ -28,8 +28,8 @@ pub struct Abilities {
     /// Whether a conditional update reads and writes in one step; if not, it is a load and an
     /// exchange that is tried again when another task came between.
     pub updates_if_in_one_step: bool,
-    /// Whether foreign code may access memory of its own ([`crate::ForeignWord`]): there is one value
-    /// of each word, and it is the one in memory.
+    /// Whether foreign code may access memory of its own ([`crate::ForeignWord`]): there is one
+    /// value of each word, and it is the one in memory.
     pub foreign: bool,
     /// How many tasks an execution may have, the scenario's main included.
     pub tasks_max: usize,

@@ -1,5 +1,5 @@
-//! Applies a hunk to the text of a file: at its line, or at the nearest place that has the same lines.
-//! There is no fuzz: a context that is not there is no context.
+//! Applies a hunk to the text of a file: at its line, or at the nearest place that has the same
+//! lines. There is no fuzz: a context that is not there is no context.
 
 use selvedge_patch::{FileDiff, Form, Hunk, Mark};
 
@@ -46,7 +46,8 @@ fn wanted(hunk: &Hunk, old: &[&str]) -> usize {
     if old.is_empty() { hunk.old_start } else { hunk.old_start.saturating_sub(1) }
 }
 
-/// The place nearest to the wanted one that has these lines. Without any lines only the wanted one is.
+/// The place nearest to the wanted one that has these lines. Without any lines only the wanted one
+/// is.
 fn place(lines: &[&str], old: &[&str], wanted: usize) -> Option<usize> {
     if old.is_empty() {
         return (wanted <= lines.len()).then_some(wanted);

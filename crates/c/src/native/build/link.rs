@@ -1,5 +1,6 @@
-//! Links the files at a fixed low address. What they call and Selvedge models is a jump through a table
-//! that the loader fills; what nobody models has an address in a region where every access faults.
+//! Links the files at a fixed low address. What they call and Selvedge models is a jump through a
+//! table that the loader fills; what nobody models has an address in a region where every access
+//! faults.
 
 use std::fmt::Write;
 use std::fs;
@@ -130,7 +131,8 @@ fn stubs(undefined: &[Undefined]) -> (String, Vec<Undefined>) {
     (text, traps)
 }
 
-/// Of a modelled name: which model it is, and what the model is told besides the caller's arguments.
+/// Of a modelled name: which model it is, and what the model is told besides the caller's
+/// arguments.
 fn thunk(name: &str) -> Option<(String, String)> {
     let of = |slot: &str, setup: String| Some((slot.to_string(), setup));
     // Who calls is known by the return address, which is on top of the stack.

@@ -1,5 +1,5 @@
-//! From a kernel tree to an image: configured and compiled out of the tree by its own kbuild, with our
-//! headers in front, patched in copies, linked with what Selvedge models.
+//! From a kernel tree to an image: configured and compiled out of the tree by its own kbuild, with
+//! our headers in front, patched in copies, linked with what Selvedge models.
 //!
 //! ```text
 //! tree.rs -> kbuild.rs -> overlay.rs -> objects.rs -> link.rs

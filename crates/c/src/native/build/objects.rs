@@ -1,7 +1,7 @@
 //! What the compiled files define, what calls what, and what that leaves undefined.
 //!
-//! Functions and data have sections of their own (`-ffunction-sections`), so that a section is a node
-//! and a relocation an edge. What the linker keeps is what can be reached from the roots.
+//! Functions and data have sections of their own (`-ffunction-sections`), so that a section is a
+//! node and a relocation an edge. What the linker keeps is what can be reached from the roots.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -166,8 +166,8 @@ impl Objects {
         reached
     }
 
-    /// The functions and variables that are not made of the same as in `other`, by file and name. The
-    /// files of both are in the same order.
+    /// The functions and variables that are not made of the same as in `other`, by file and name.
+    /// The files of both are in the same order.
     pub fn differ(&self, other: &Objects) -> BTreeSet<(usize, String)> {
         let digests = |of: &Objects| {
             let mut all: BTreeMap<(usize, String), Vec<u64>> = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! A patched tree: copies of the files that patches touch, in front of the user's tree, which stays as
-//! it is; and the objects that depend on them, compiled anew.
+//! A patched tree: copies of the files that patches touch, in front of the user's tree, which stays
+//! as it is; and the objects that depend on them, compiled anew.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -80,8 +80,8 @@ impl Patched {
         cache.join(format!("{kind}-{:016x}", hash(&words)))
     }
 
-    /// The objects of the tree with these patches: those of the build, but for what depends on a patched
-    /// file. Says what that is.
+    /// The objects of the tree with these patches: those of the build, but for what depends on a
+    /// patched file. Says what that is.
     pub fn compile(&self, build: &Build<'_>, dir: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
         let overlay = dir.join("tree");
         for (file, text) in &self.files {
@@ -95,7 +95,8 @@ impl Patched {
             }
             anew.push((*file).to_string());
             objects.push(dir.join("objects").join(object_of(file)));
-            // A file includes what lies beside it before all else: it has to lie beside what is patched.
+            // A file includes what lies beside it before all else: it has to lie beside what is
+            // patched.
             if !self.files.contains_key(*file) {
                 let path = build.tree.dir.join(file);
                 let text = fs::read(&path).map_err(|error| Error::io("read", &path, &error))?;

@@ -90,7 +90,8 @@ const TABLE: &[(&str, *const ())] = &[
     ("try_to_unmap_flush", other::nothing as *const ()),
 ];
 
-/// Functions of the files under test that are about more than what is explored: the contents of pages.
+/// Functions of the files under test that are about more than what is explored: the contents of
+/// pages.
 const OVERRIDES: [&str; 2] = ["folio_copy", "folio_mc_copy"];
 
 /// Is this name modelled?
@@ -126,8 +127,8 @@ pub fn call(name: &str, args: &[u64]) -> u64 {
 pub fn call_at(at: u64, args: &[u64]) -> u64 {
     let arg = |nth: usize| args.get(nth).copied().unwrap_or(0);
     type Function = extern "C" fn(u64, u64, u64, u64, u64, u64) -> u64;
-    // SAFETY: the address of a function of the image, or one at which a fault is explained. A function
-    // with fewer arguments does not look at the others.
+    // SAFETY: the address of a function of the image, or one at which a fault is explained. A
+    // function with fewer arguments does not look at the others.
     let function = unsafe { std::mem::transmute::<u64, Function>(at) };
     function(arg(0), arg(1), arg(2), arg(3), arg(4), arg(5))
 }
@@ -148,7 +149,8 @@ pub fn as_task(body: impl FnOnce()) {
     with(|world| debug_assert!(world.pending.is_none()));
 }
 
-/// What a model does first: what was announced has happened. False: this is no step of the scenario's.
+/// What a model does first: what was announced has happened. False: this is no step of the
+/// scenario's.
 fn is_step() -> bool {
     if is_idle() {
         return false;

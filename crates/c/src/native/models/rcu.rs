@@ -1,5 +1,6 @@
-//! RCU, as a preemptible kernel has it: a reader may be preempted, so that each task's section is a lock
-//! of its own; regions with preemption or interrupts off are sections too (`selvedge-kernel`'s).
+//! RCU, as a preemptible kernel has it: a reader may be preempted, so that each task's section is a
+//! lock of its own; regions with preemption or interrupts off are sections too
+//! (`selvedge-kernel`'s).
 
 use selvedge_explore::{fence, me};
 use selvedge_kernel as kernel;
@@ -9,8 +10,8 @@ use super::locks::{give, take};
 use super::{call, cpus, is_step};
 use crate::native::world::{As, with};
 
-/// Who waits for readers waits for so many tasks. Which there are yet must not decide which steps are
-/// taken, since nobody has announced that.
+/// Who waits for readers waits for so many tasks. Which there are yet must not decide which steps
+/// are taken, since nobody has announced that.
 const READERS: usize = 8;
 
 fn section_of(task: usize) -> u64 {

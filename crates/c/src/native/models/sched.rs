@@ -18,9 +18,9 @@ pub extern "C" fn io_schedule() {
     sleep("io_schedule");
 }
 
-/// Returns when the state of the task is RUNNING. Who has a signal pending that ends such a sleep does
-/// not sleep; a token that is left over from an earlier wake-up is used up, and the state looked at
-/// again.
+/// Returns when the state of the task is RUNNING. Who has a signal pending that ends such a sleep
+/// does not sleep; a token that is left over from an earlier wake-up is used up, and the state
+/// looked at again.
 fn sleep(function: &'static str) {
     if !is_step() {
         return;
