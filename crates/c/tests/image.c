@@ -3,7 +3,7 @@ typedef unsigned long u64;
 
 extern void _raw_spin_lock(void *lock);
 extern void _raw_spin_unlock(void *lock);
-extern void schedule(void);
+extern void selvedge_instrument(const volatile void *at, u64 size, int type, const char *name, long bit);
 extern void nobody_models_this(int *at);
 extern int data_that_is_nowhere;
 
@@ -32,6 +32,30 @@ void add_locked(void)
 
 /* A store of what is there already. */
 void store_the_same(void) { *(volatile int *)&other = 0; }
+
+/* As arch_atomic_add_unless() is: announced as one update, a look, a compare-and-exchange. */
+void add_by_exchange(void)
+{
+	int old, seen;
+
+	selvedge_instrument(&counter, sizeof(counter), 7, "atomic_add_unless", -1);
+	old = *(volatile int *)&counter;
+	for (;;) {
+		seen = old;
+		asm volatile("lock cmpxchgl %2, %1" : "+a"(seen), "+m"(counter) : "r"(old + 1) : "memory");
+		if (seen == old)
+			break;
+		old = seen;
+	}
+}
+
+void look_twice(void)
+{
+	(void)*(volatile int *)&counter;
+	(void)*(volatile int *)&counter;
+}
+
+void store_two(void) { *(volatile int *)&counter = 2; }
 
 void forget_to_unlock(void) { _raw_spin_lock(&lock); }
 

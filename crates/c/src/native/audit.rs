@@ -8,7 +8,7 @@
 //! - what has no meaning outside of a kernel: privileged instructions, `gs:` and `fs:`, `ud2`.
 #![allow(unsafe_code, reason = "the instructions are read where they are loaded")]
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use iced_x86::{
     Code, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, OpAccess, Register,
@@ -27,25 +27,30 @@ pub struct Audit {
     pub faults: Vec<String>,
 }
 
-/// How many instructions may be between a call to the gate and the access that it announces.
-const NEAR: usize = 16;
+/// How many instructions may be between the announcement of an atomic access and the access.
+const NEAR: usize = 24;
 
-/// The calls that announce an access.
-const GATES: [&str; 4] =
-    ["__tsan_read", "__tsan_write", "selvedge_instrument", "__kcsan_check_access"];
-/// The same, for plain accesses to memory.
+/// Calls that announce an atomic access: no other step may come between, or that would be what the
+/// access is taken for.
+const ATOMIC: [&str; 2] = ["selvedge_instrument", "__kcsan_check_access"];
+/// Calls that announce any other. An atomic access may begin with a volatile look.
+const OTHERS: [&str; 3] = ["__tsan_read", "__tsan_write", "__tsan_unaligned_"];
+const VOLATILE: &str = "__tsan_volatile_";
+
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|known| name.starts_with(known))
+}
+
 fn is_gate(name: &str) -> bool {
-    GATES.iter().any(|gate| name.starts_with(gate))
-        || name.starts_with("__tsan_unaligned_")
-        || name.starts_with("__tsan_volatile_")
+    is_one_of(&ATOMIC, name) || is_one_of(&OTHERS, name) || name.starts_with(VOLATILE)
 }
 
 /// Looks at all functions of the kernel's.
 pub fn audit(image: &Image) -> Audit {
     let mut audit = Audit::default();
-    let gates: HashSet<u64> = (image.functions())
+    let gates: HashMap<u64, &str> = (image.functions())
         .filter(|symbol| is_gate(&symbol.name))
-        .map(|symbol| symbol.at)
+        .map(|symbol| (symbol.at, symbol.name.as_str()))
         .collect();
     for function in image.functions() {
         let is_stub = is_gate(&function.name) || crate::native::models::is_modelled(&function.name);
@@ -58,14 +63,18 @@ pub fn audit(image: &Image) -> Audit {
     audit
 }
 
-fn look(image: &Image, function: &Symbol, gates: &HashSet<u64>, audit: &mut Audit) {
+fn look(image: &Image, function: &Symbol, gates: &HashMap<u64, &str>, audit: &mut Audit) {
     let code = instructions(function);
     let name = &function.name;
     let mut factory = InstructionInfoFactory::new();
     let (mut last_gate, mut calls, mut touches) = (None, false, None);
     for (number, instruction) in code.iter().enumerate() {
-        if instruction.is_call_near() && gates.contains(&instruction.near_branch_target()) {
-            (last_gate, calls) = (Some(number), true);
+        let target = instruction.is_call_near().then(|| instruction.near_branch_target());
+        if let Some(gate) = target.and_then(|target| gates.get(&target)) {
+            calls = true;
+            if !gate.starts_with(VOLATILE) {
+                last_gate = is_one_of(&ATOMIC, gate).then_some(number);
+            }
             continue;
         }
         let place = || format!("{name}+{:#x}", instruction.ip() - function.at);

@@ -38,6 +38,8 @@ struct Announced {
     access: Access,
     /// The bits of the word, if not all of those that are accessed.
     bits: Option<u64>,
+    /// Whether it comes with a volatile access that is announced too.
+    repeats: bool,
 }
 
 /// The access that was announced last has happened: what did it leave?
@@ -74,7 +76,7 @@ fn is_no_step(at: u64, writes: bool) -> bool {
 }
 
 fn step(announced: Announced) {
-    let Announced { at, size, from, effect, access, bits } = announced;
+    let Announced { at, size, from, effect, access, bits, repeats } = announced;
     settle();
     if !with(|world| world.is_there(at, size, effect.writes)) {
         bad_access(at, from, 0);
@@ -98,9 +100,8 @@ fn step(announced: Announced) {
         (effect.reads || !is_stack).then(|| with(|world| world.shown(value)))
     };
     let begun = word.begin(effect, access, look);
-    with(|world| {
-        world.pending = Some(Pending { begun, at, size, reads: effect.reads && !effect.writes })
-    });
+    let repeats = repeats.then_some(from);
+    with(|world| world.pending = Some(Pending { begun, at, size, repeats }));
 }
 
 /// `__tsan_read4(at)` and its like: `kind` is the size, 0x100 for a write, 0x200 for a volatile one.
@@ -109,12 +110,7 @@ pub extern "C" fn sv_access(at: u64, from: u64, kind: u32) {
     if is_no_step(at, writes) {
         return;
     }
-    // atomic_read() is announced as itself and, within, as the volatile read that it is.
-    let is_twice = with(|world| {
-        let pending = world.pending.as_ref();
-        pending.is_some_and(|p| p.at == at && p.size == size && p.reads && !writes)
-    });
-    if marked && is_twice {
+    if marked && is_repeated(at, size, from) {
         return;
     }
     let (racy, next_order) = with(|world| {
@@ -129,11 +125,27 @@ pub extern "C" fn sv_access(at: u64, from: u64, kind: u32) {
         (None, false, _) => Access::relaxed("").plain(),
     };
     let effect = if writes { Effect::WRITE } else { Effect::READ };
-    let announce = |at, size| step(Announced { at, size, from, effect, access, bits: None });
     match size {
         16 => sv_range(at, 16, from, kind & 0x100),
-        size => announce(at, size),
+        _ => step(Announced { at, size, from, effect, access, bits: None, repeats: false }),
     }
+}
+
+/// How far behind its announcement a primitive's own volatile access may be, in bytes of code.
+const REPEATS_WITHIN: u64 = 128;
+
+/// atomic_read() is announced as itself and, within, as the volatile read that it is; so are
+/// atomic_set(), and the first look of atomic_add_unless() and its like.
+fn is_repeated(at: u64, size: u64, from: u64) -> bool {
+    with(|world| {
+        let Some(pending) = &mut world.pending else { return false };
+        let near = |announced: u64| from.wrapping_sub(announced) < REPEATS_WITHIN;
+        let is_same = pending.at == at && pending.size == size && pending.repeats.is_some_and(near);
+        if is_same {
+            pending.repeats = None;
+        }
+        is_same
+    })
 }
 
 /// A range, cut where words and their aligned parts begin: address and size of each.
@@ -185,7 +197,7 @@ pub extern "C" fn selvedge_instrument(
     if !atomic && with(|world| world.on_stack(at)).is_some_and(|(task, _)| task == me()) {
         return;
     }
-    let primitive = primitive(name, from);
+    let primitive = primitive(name, from, atomic);
     // KCSAN calls set_bit() and xor_unlock_is_negative_byte() writes: what is not known to be a
     // store is an update.
     let updates = compound || (writes && atomic && !primitive.is_store);
@@ -212,10 +224,11 @@ pub extern "C" fn selvedge_instrument(
         });
         access.bit = Some(Bit { nr: nr as u32, name });
     }
-    step(Announced { at, size, from, effect, access, bits });
+    let repeats = atomic && primitive.begins_with_a_look();
+    step(Announced { at, size, from, effect, access, bits, repeats });
 }
 
-fn primitive(name: *const c_char, from: u64) -> Primitive {
+fn primitive(name: *const c_char, from: u64, atomic: bool) -> Primitive {
     let key = name as u64;
     if let Some(known) = with(|world| world.primitives.get(&key).copied()) {
         return known;
@@ -227,7 +240,10 @@ fn primitive(name: *const c_char, from: u64) -> Primitive {
     let is_macro = text == function || !(text.contains("atomic") || text.contains("bit"));
     let is_macro = is_macro && !text.contains("negative_byte");
     let text = if is_macro { "xchg" } else { text.trim_start_matches('_') };
-    let found = Primitive::named(world::intern(text.strip_prefix("arch_").unwrap_or(text)));
+    let mut found = Primitive::named(world::intern(text.strip_prefix("arch_").unwrap_or(text)));
+    if !atomic {
+        found.name = world::intern(&format!("__{}", found.name));
+    }
     with(|world| world.primitives.insert(key, found));
     found
 }
@@ -371,7 +387,7 @@ pub fn update(at: u64, primitive: &'static str, order: Order, change: impl Fn(u6
 }
 
 fn access(at: u64, size: u64, effect: Effect, access: Access) {
-    step(Announced { at, size, from: 0, effect, access, bits: None });
+    step(Announced { at, size, from: 0, effect, access, bits: None, repeats: false });
 }
 
 /// A BUG or a WARN of the kernel's.

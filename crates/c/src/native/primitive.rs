@@ -18,6 +18,17 @@ pub struct Primitive {
 }
 
 impl Primitive {
+    /// Does it come with a volatile access, on x86-64? A load and a store are one; what x86 has no
+    /// instruction for is a look and a compare-and-exchange; so is `test_bit()` of a constant bit.
+    pub fn begins_with_a_look(&self) -> bool {
+        let parts = ["_read", "unless", "not_zero", "if_positive"];
+        let fetches = ["fetch_and", "fetch_or", "fetch_xor"];
+        let has = |part: &&str| self.name.contains(*part);
+        self.is_store
+            || self.name == "test_bit"
+            || parts.iter().chain(&fetches).any(|part| has(part))
+    }
+
     /// What is known by the name, without the underscores in front.
     pub fn named(name: &'static str) -> Primitive {
         let has = |part: &str| name.contains(part);
@@ -64,6 +75,8 @@ mod tests {
         assert_eq!(of("xor_unlock_is_negative_byte").order, Order::Release);
         assert_eq!(of("set_bit").commutes, Commutes::Or);
         assert_eq!(of("atomic_read").order, Order::Relaxed);
+        assert!(of("atomic_inc_not_zero").begins_with_a_look());
+        assert!(!of("atomic_dec_and_test").begins_with_a_look());
         assert!(of("atomic_set").is_store && !of("set_bit").is_store);
         assert_eq!((of("xchg").order, of("xchg").commutes), (Order::Full, Commutes::No));
     }

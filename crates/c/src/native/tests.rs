@@ -112,6 +112,23 @@ fn a_store_of_the_same_conflicts_with_no_read() {
     assert_eq!((seen.verdict, seen.executions), (Verdict::Holds, 1));
 }
 
+/// What an atomic operation does within is no step of its own, and changes what it says it changes.
+#[test]
+fn an_update_with_a_look_is_one_step() {
+    const ADD: &[Call] = &[call("add_by_exchange", &[])];
+    let Some(seen) = explored("exchange", &[ADD, ADD]) else { return };
+    assert_eq!((seen.verdict, seen.executions), (Verdict::Holds, 2));
+}
+
+/// Before, between and after.
+#[test]
+fn two_looks_are_two_steps() {
+    const LOOKS: &[Call] = &[call("look_twice", &[])];
+    const STORES: &[Call] = &[call("store_two", &[])];
+    let Some(seen) = explored("looks", &[LOOKS, STORES]) else { return };
+    assert_eq!((seen.verdict, seen.executions), (Verdict::Holds, 3));
+}
+
 #[test]
 fn a_lock_that_is_never_given_back_is_waited_for() {
     const KEEPS: &[Call] = &[call("forget_to_unlock", &[])];

@@ -42,7 +42,9 @@ pub struct Pending {
     pub begun: Begun,
     pub at: u64,
     pub size: u64,
-    pub reads: bool,
+    /// Where in the code it was announced, if what it does comes with a volatile access of its own,
+    /// which is the same step.
+    pub repeats: Option<u64>,
 }
 
 /// Where a task is.
