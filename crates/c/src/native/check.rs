@@ -59,9 +59,13 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     Ok(checked)
 }
 
-/// The scenarios that are meant, in their order.
+/// The scenarios that are meant, in their order. A whole name means that one, and not those that it is
+/// a part of.
 fn wanted(filters: &[String]) -> Result<Vec<&'static Scenario>> {
-    let names = |scenario: &&Scenario, filter: &String| scenario.name.contains(filter.as_str());
+    let names = |scenario: &&Scenario, filter: &String| {
+        let is_whole = scenarios::ALL.iter().any(|other| other.name == filter.as_str());
+        if is_whole { scenario.name == *filter } else { scenario.name.contains(filter.as_str()) }
+    };
     if let Some(filter) = filters.iter().find(|f| !scenarios::ALL.iter().any(|s| names(&s, f))) {
         let known: Vec<&str> = scenarios::ALL.iter().map(|scenario| scenario.name).collect();
         return Err(Error::new(format!(
@@ -139,4 +143,18 @@ fn explore_all(
         Ran { scenario, exploration }
     });
     Ok(ran.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_name_means_one_scenario() {
+        let of = |filter: &str| wanted(&[filter.into()]).map(|found| found.len());
+        assert_eq!(of("killed_waiter_before_plain_waiter"), Ok(1));
+        assert_eq!(of("killed"), Ok(3));
+        let why = of("nothing").expect_err("no such").to_string();
+        assert!(why.contains("there are install_vs_prep, add_vs_prep"), "{why}");
+    }
 }

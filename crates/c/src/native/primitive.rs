@@ -24,9 +24,7 @@ impl Primitive {
         let parts = ["_read", "unless", "not_zero", "if_positive"];
         let fetches = ["fetch_and", "fetch_or", "fetch_xor"];
         let has = |part: &&str| self.name.contains(*part);
-        self.is_store
-            || self.name == "test_bit"
-            || parts.iter().chain(&fetches).any(|part| has(part))
+        self.is_store || self.name == "test_bit" || parts.iter().chain(&fetches).any(has)
     }
 
     /// What is known by the name, without the underscores in front.
