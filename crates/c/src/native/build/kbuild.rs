@@ -121,7 +121,7 @@ impl<'a> Build<'a> {
             None => Ok(()),
             Some(option) => Err(Error::new(format!(
                 "{} cannot be configured with {option} here: KCSAN, by which C is instrumented, wants \
-                 gcc 11 or clang 14 at least, and Linux 5.17 is the first with all of its barriers",
+                 gcc 11 at least, and Linux 5.17 is the first with all of its barriers",
                 self.tree.version
             ))),
         }
