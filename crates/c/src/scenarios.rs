@@ -13,6 +13,9 @@ pub const NO_BH_STAYS_WHILE_PENDING: Rule =
 pub const NO_FOLIO_RESTS_WHILE_PENDING: Rule =
     Rule("no folio rests in an LRU batch while a migration is pending");
 /// As in the proofs.
+pub const OWN_ADDITIONS_ARE_DRAINED: Rule =
+    Rule("lru_add_drain_all() drains what its caller added before");
+/// As in the proofs.
 pub const NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO: Rule =
     Rule("no task sleeps on a folio that is unlocked and that nobody owes a wake-up for");
 
@@ -98,6 +101,20 @@ pub static ALL: &[Scenario] = &[
         ..EMPTY
     },
     Scenario {
+        subsystem: "batches",
+        name: "add_and_drain_vs_drain",
+        about: "CPU0 adds a folio to its LRU batch and drains all; CPU1 drains all.",
+        rule: OWN_ADDITIONS_ARE_DRAINED,
+        expected: (Expected::Holds, "kernel-lru:A1"),
+        tasks: &[
+            cpu(0, "adder", &[call("sv_add_and_drain", FOLIO)]),
+            cpu(1, "drainer", &[call("lru_add_drain_all", &[])]),
+        ],
+        at_end: own_additions_are_drained,
+        reached: &[WORK_RAN, ON_LRU],
+        ..EMPTY
+    },
+    Scenario {
         subsystem: "folio_lock",
         name: "unlock_and_waiter",
         about: "A folio is locked. CPU0 unlocks it; CPU1 wants the lock.",
@@ -145,6 +162,18 @@ fn no_bh_stays(look: &Look) {
                 fail(NO_BH_STAYS_WHILE_PENDING, message);
             }
         }
+    }
+}
+
+fn own_additions_are_drained(look: &Look) {
+    let folio = look("sv_folio", &[0]);
+    if look("sv_folio_is_on_lru", &[folio]) as i32 != 0 {
+        reached(ON_LRU);
+    }
+    let left = look("sv_left_behind", &[]) as i32;
+    if left != 0 {
+        let message = format!("{left} folio rests in the lru_add batch of CPU0 when it returns");
+        fail(OWN_ADDITIONS_ARE_DRAINED, message);
     }
 }
 

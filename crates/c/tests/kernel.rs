@@ -73,6 +73,7 @@ fn patched(tree: &Path) {
     };
     let cases = [
         ("no-synchronize-rcu", "install_vs_prep", Verdict::Holds, Verdict::Violated),
+        ("drains-nothing", "add_and_drain_vs_drain", Verdict::Holds, Verdict::Violated),
         ("no-waiters-bit", "unlock_and_waiter", Verdict::Holds, Verdict::Violated),
         ("tries-the-bit", KILLED, Verdict::Violated, Verdict::Holds),
     ];
