@@ -43,7 +43,7 @@ impl Tree {
         if let Some(left) = LEFT_BEHIND.iter().find(|left| dir.join(left).exists()) {
             return is(format!(
                 "has been built in place (there is {left}), and a kernel is then not built elsewhere: give a \
-                 clean one, as `git worktree add ../clean` makes, or run `make mrproper` in it"
+                 clean one, as `git clone --shared` makes, or run `make mrproper` in it"
             ));
         }
         let dir = dir.canonicalize().map_err(|error| Error::io("open", dir, &error))?;
