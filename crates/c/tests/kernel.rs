@@ -7,12 +7,20 @@ use selvedge_c::{Checked, Expected, Ran, Request, check};
 use selvedge_explore::{Bounds, Verdict};
 
 fn trees() -> Vec<PathBuf> {
-    let trees = std::env::var("SELVEDGE_KERNEL").unwrap_or_default();
-    let trees: Vec<PathBuf> =
-        trees.split(':').filter(|t| !t.is_empty()).map(PathBuf::from).collect();
+    let named = std::env::var_os("SELVEDGE_KERNEL").unwrap_or_default();
+    let mut trees: Vec<PathBuf> = std::env::split_paths(&named).collect();
+    trees.retain(|tree| !tree.as_os_str().is_empty());
     if trees.is_empty() {
         eprintln!("skipped: SELVEDGE_KERNEL names no kernel tree");
     }
+    // Sources are enough for others who ask for this variable, but not to compile them.
+    trees.retain(|tree| {
+        let is_whole = tree.join("scripts/Makefile.build").is_file();
+        if !is_whole {
+            eprintln!("skipped: {} is not the whole tree of a kernel", tree.display());
+        }
+        is_whole
+    });
     trees
 }
 
