@@ -9,7 +9,7 @@ mod kernel;
 mod tidy;
 
 use std::fs;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::args::Args;
@@ -30,6 +30,7 @@ const GATE: &[Step] = &[
     Step { name: "check", run: check },
     Step { name: "drift", run: |_| drift() },
     // The proofs under all engines, the golden counterexamples and the README's tables are tests.
+    Step { name: "mutants", run: |_| mutants() },
     Step { name: "tests", run: |_| cargo(&["test", "--workspace"]) },
 ];
 
@@ -79,6 +80,29 @@ fn drift() -> Result<(), String> {
     });
     let failures: Vec<String> = each.filter_map(Result::err).collect();
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
+}
+
+/// The page of the docs that says what each step of a release is needed for.
+const MUTANTS: &str = "docs/mutants-v6.12.117.md";
+
+/// Every mutant of a release is killed, or it is said why not; and the page is current.
+/// `SELVEDGE_BLESS=1` writes it anew.
+fn mutants() -> Result<(), String> {
+    let mut command = Command::new("cargo");
+    command.args(["run", "--quiet", "--package", "selvedge", "--", "mutate", "--report"]);
+    let run = command.stderr(Stdio::inherit()).output();
+    let output = run.map_err(|error| format!("cannot run {command:?}: {error}"))?;
+    let page = String::from_utf8_lossy(&output.stdout);
+    if std::env::var_os("SELVEDGE_BLESS").is_some() {
+        fs::write(MUTANTS, &*page).map_err(|error| format!("cannot write {MUTANTS}: {error}"))?;
+    }
+    if !output.status.success() {
+        return Err(format!("{command:?} failed: {}; `mutate` says which", output.status));
+    }
+    match fs::read_to_string(MUTANTS) {
+        Ok(known) if known == page => Ok(()),
+        _ => Err(format!("{MUTANTS} is not current: run with SELVEDGE_BLESS=1")),
+    }
 }
 
 fn cargo(args: &[&str]) -> Result<(), String> {

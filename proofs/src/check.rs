@@ -6,7 +6,7 @@ use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore};
 use selvedge_kernel::edits::Edit;
 use selvedge_models::{Kernel, Tree};
 use selvedge_monitors::for_rule;
-use selvedge_trace::Counterexample;
+use selvedge_trace::{Counterexample, Monitor};
 
 use crate::{Claim, Expected, Run};
 
@@ -63,15 +63,28 @@ pub fn explore_in(
 
 /// The same, with edits of the tree's steps.
 pub fn explore_edited(
-    (tree, edits): (&'static Tree, &'static [Edit]),
+    edited: (&'static Tree, &'static [Edit]),
     claim: &Claim,
     engine: Engine,
     bounds: &Bounds,
 ) -> Exploration {
+    explore_watched(edited, claim, engine, bounds, Vec::new())
+}
+
+/// The same, with more monitors.
+pub(crate) fn explore_watched(
+    (tree, edits): (&'static Tree, &'static [Edit]),
+    claim: &Claim,
+    engine: Engine,
+    bounds: &Bounds,
+    more: Vec<Box<dyn Monitor>>,
+) -> Exploration {
+    let mut monitors = for_rule(claim.rule);
+    monitors.extend(more);
     let scenario = claim.scenario;
     let body =
         Arc::new(move || scenario.play(&Run::new(Kernel::edited(tree, scenario.sizes, edits))));
-    let mut exploration = explore(engine, bounds, for_rule(claim.rule), body);
+    let mut exploration = explore(engine, bounds, monitors, body);
     if let Some(counterexample) = &mut exploration.counterexample {
         counterexample.tree = tree.name.into();
         counterexample.scenario = scenario.name.into();

@@ -11,6 +11,7 @@
 //! | read what is claimed of a subsystem | `claims/`: scenarios, then a matrix of verdicts |
 //! | know what a rule says, and how it is checked | [`rules`] |
 //! | write a scenario | [`Scenario`], [`Run`] |
+//! | know which step is needed by which claim | [`mutation`], `docs/mutants.md` |
 //! | know where an expectation comes from | [`Source`], `docs/facts/` |
 //!
 //! **Invariant:** no kernel logic in here. A scenario calls kernel functions of `selvedge_models`
@@ -20,6 +21,7 @@ mod check;
 mod claim;
 pub mod claims;
 pub mod expected;
+pub mod mutation;
 pub mod rules;
 mod scenario;
 mod source;

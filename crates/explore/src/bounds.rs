@@ -137,6 +137,8 @@ pub struct Bounds {
     /// on preemptions and without `stateful`. The verdict, the counts and the counterexample do not
     /// depend on it. A small search is not split.
     pub workers: usize,
+    /// The counterexample is the one that was found first: none that is easier to read is looked for.
+    pub as_found: bool,
     /// Set from outside to stop (Ctrl-C).
     pub interrupted: Option<Arc<AtomicBool>>,
     /// Told every thousand executions or so.
@@ -158,6 +160,7 @@ impl Bounds {
         keep_going: false,
         stateful: false,
         workers: 1,
+        as_found: false,
         interrupted: None,
         progress: None,
     };
@@ -186,6 +189,7 @@ impl fmt::Debug for Bounds {
             .field("keep_going", &self.keep_going)
             .field("stateful", &self.stateful)
             .field("workers", &self.workers)
+            .field("as_found", &self.as_found)
             .finish_non_exhaustive()
     }
 }

@@ -46,7 +46,7 @@ pub use dpor::Commutes;
 pub use foreign::{Begun, Effect, FOREIGN, ForeignWord};
 pub use lock::{Lock, Token};
 pub use machine::{Abilities, Interrupts, WorkItems};
-pub use sites::{Passed, Sites};
+pub use sites::{Next, Passed, Sites};
 pub use state::{States, at_rest, shared_state};
 pub use step::{Does, If, Intent, NO_OBJECT, Rmw, Step, Took};
 pub use task::{
@@ -88,6 +88,7 @@ pub fn explore(
     let seen = search(engine, bounds, monitors, &body);
     let mut exploration = verdict::conclude(engine, bounds, seen, started.elapsed());
     if engine == Engine::Dpor
+        && !bounds.as_found
         && let Some(found) = &exploration.counterexample
         && let Some(simpler) = with_fewer_preemptions(bounds, &kinds, &body, &found.rule)
         && size(&simpler) < size(found)

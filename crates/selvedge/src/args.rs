@@ -43,6 +43,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Which of the modelled functions a kernel tree has otherwise than they were modelled.
     Drift(DriftArgs),
+    /// Make a fault at each step of the models, one at a time: which claim notices it.
+    Mutate(MutateArgs),
     /// Begin a tree of yours, or a driver of movable pages: a file to fill in, which is then asked
     /// what there is to ask.
     New(NewArgs),
@@ -178,6 +180,30 @@ pub struct ListArgs {
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// `selvedge mutate`
+#[derive(clap::Args, Debug)]
+#[command(after_help = crate::mutate::EXIT_CODES)]
+pub struct MutateArgs {
+    /// Which mutants: any text in their names `tree::function::primitive(object)#nth::fault`, where the
+    /// fault is drop, later, empty, split or relax (docs/mutants.md). All, if not given.
+    pub filters: Vec<String>,
+    /// Of this tree: its claims that hold are asked.
+    #[arg(long, value_name = "TREE", default_value = "v6.12.117")]
+    pub tree: String,
+    /// Ask the largest claims too, of mutants that no other claim notices.
+    #[arg(long)]
+    pub all: bool,
+    /// Print a page for the docs: by function and step, which claim needs it, or why none does.
+    #[arg(long, conflicts_with = "format")]
+    pub report: bool,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// So many mutants at a time, 1 to 1024; all cores if not given.
+    #[arg(long, value_name = "N", value_parser = workers)]
+    pub workers: Option<NonZeroUsize>,
 }
 
 /// `selvedge new`

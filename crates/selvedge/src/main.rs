@@ -14,6 +14,7 @@ mod interrupt;
 mod kernel_file;
 mod list;
 mod litmus;
+mod mutate;
 mod new;
 mod output;
 mod patch;
@@ -53,6 +54,7 @@ fn run(command: Option<Command>) -> Outcome {
         Some(Command::Drift(args)) => drift::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Litmus(args)) => litmus::run(&args),
+        Some(Command::Mutate(args)) => mutate::run(&args),
         Some(Command::New(args)) => new::run(&args),
         Some(Command::Patch(args)) => patch::run(&args),
         Some(Command::Show(args)) => show::run(&args),

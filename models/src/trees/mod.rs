@@ -4,6 +4,7 @@
 mod batches;
 mod buffer_mutants;
 mod folio_lock;
+mod late_mutants;
 mod lru_batch_flag;
 mod lru_mutants;
 mod migrate_mutants;
@@ -18,6 +19,7 @@ mod swap_mutants;
 pub use batches::*;
 pub use buffer_mutants::*;
 pub use folio_lock::*;
+pub use late_mutants::*;
 pub use lru_batch_flag::*;
 pub use lru_mutants::*;
 pub use migrate_mutants::*;
@@ -186,6 +188,11 @@ pub static ALL: &[&Tree] = &[
     &E10_NO_ZSPAGE_LOCK,
     &E11_LOCKS_BLOCKING,
     &E15_COUNTS_UNLOCKED,
+    &LRU_LOCK_IRQS_ON,
+    &QUEUE_LOCK_IRQS_ON,
+    &MIGRATE_NO_FLAGS,
+    &ACTIVATE_NO_FLAG,
+    &FINISH_WAIT_NO_STATE,
 ];
 
 /// Declares the module of each tree of yours, and collects them.

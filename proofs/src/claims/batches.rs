@@ -308,7 +308,7 @@ pub(super) fn claims() -> Vec<Answers> {
                 .holds(&[&M2]),
             ask(SYNC_SUCCEEDS_ONCE_UNLOCKED, &SECOND_IS_LOCKED, sheet("C-S4"), &[MIGRATED])
                 .under(DPOR)
-                .holds(&[&M0, &M2, &M2_W_H, &M3, &M4, &M5, &M7])
+                .holds(&[&M0, &M2, &M2_W_H, &M3, &M4, &M5, &M6S, &M7])
                 .violated(&[&M4R])
                 .violated_as(
                     Analysis("the adjusted mode refuses what it would have waited for"),
@@ -330,7 +330,7 @@ pub(super) fn claims() -> Vec<Answers> {
                 .holds(&[&M7]),
             ask(MIGRATION_HAS_ONE_END, &ONE_STAYS, sheet("C-S7"), &[MIGRATED])
                 .under(DPOR)
-                .holds(&[&M0, &M3, &M4, &M7, &HUGH_ADJUSTED_MODE]),
+                .holds(&[&M0, &M3, &M4, &M6S, &M7, &HUGH_ADJUSTED_MODE]),
             ask(MIGRATION_HAS_ONE_END, &ONE_STAYS, sheet("C-S7"), &[MIGRATED, MOVED_AGAIN])
                 .under(DPOR)
                 .holds(&[&M2]),
@@ -351,7 +351,7 @@ fn claims_about_buffers() -> Vec<Answers> {
             .holds(&[&M6S, &M7A, &M7]),
         ask(NOBODY_WAITS_FOR_EVER, &PLAIN_DISK, sheet("D-S5"), &[FOUND_A_LOCKED_BUFFER, MIGRATED])
             .under(DPOR)
-            .holds(&[&M0, &M2, &M4, &M7]),
+            .holds(&[&M0, &M2, &M4, &M6S, &M7]),
         ask(
             MIGRATION_HAS_ONE_END,
             &SECOND_BUFFER_IS_LOCKED,
@@ -359,16 +359,16 @@ fn claims_about_buffers() -> Vec<Answers> {
             &[FOUND_A_LOCKED_BUFFER],
         )
         .under(DPOR)
-        .holds(&[&M0, &M4, &M7]),
+        .holds(&[&M0, &M4, &M6S, &M7]),
         ask(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, &LARGE_BLOCK_DEVICE, sheet("D-S7"), &[MIGRATED])
             .under(ALONE)
             .violated_as(Source::migrate_part("D-S7", "6.15-rc1 is 6.14 with such folios"), &[&M6])
             .holds(&[&M7A, &M7]),
         ask(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, &SMALL_BLOCK_DEVICE, sheet("D-S7"), &[MIGRATED])
             .under(ALONE)
-            .holds(&[&M6]),
+            .holds(&[&M6, &M6S]),
         ask(AN_IDLE_FOLIO_MIGRATES, &ONLY_THE_LRU, sheet("D-S8"), &[MIGRATED])
             .under(DPOR)
-            .holds(&[&M0, &M4, &M7]),
+            .holds(&[&M0, &M4, &M6S, &M7]),
     ]
 }

@@ -12,7 +12,7 @@ use selvedge_models::mm::swap::folio_get;
 use selvedge_models::trees::*;
 use selvedge_models::{BufferHead, Kernel, Sizes};
 
-use super::{EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
+use super::{DPOR, EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
 use crate::Source::{self, Analysis};
 use crate::rules::*;
 use crate::states::{
@@ -169,7 +169,20 @@ static LOCK_BUFFER: Scenario = Scenario {
     about: "CPU0 and CPU1 each lock the buffer, change its contents, and unlock it.",
     sizes: Sizes { sleepers: 2, ..Sizes::TINY },
     tasks: &[cpu(0, "task", lock_and_add), cpu(1, "task", lock_and_add)],
-    at_end: no_addition_to_a_buffer_is_lost,
+    at_end: |k| no_addition_to_a_buffer_is_lost(k, 2),
+    ..Scenario::EMPTY
+};
+
+static LOCK_BUFFER_THREE: Scenario = Scenario {
+    name: "three_tasks_lock_a_buffer",
+    about: "CPU0, CPU1 and CPU2 each lock the buffer, change its contents, and unlock it.",
+    sizes: Sizes { cpus: 3, sleepers: 3, ..Sizes::TINY },
+    tasks: &[
+        cpu(0, "task", lock_and_add),
+        cpu(1, "task", lock_and_add),
+        cpu(2, "task", lock_and_add),
+    ],
+    at_end: |k| no_addition_to_a_buffer_is_lost(k, 3),
     ..Scenario::EMPTY
 };
 
@@ -181,13 +194,13 @@ pub(super) fn claims() -> Vec<Answers> {
     vec![
         ask(REFERENCES_BALANCE, &INSTALL_VS_INVALIDATE, lru("C1"), &[INSTALLED])
             .under(EVERY)
-            .holds(&[&V5_11, &V6_1])
+            .holds(&[&V5_11, &V6_1, &V6_12_117])
             // Under loom a handler does not nest in a preempt-off region.
             .under(SC)
             .violated(&[&C1_PREEMPT_OFF_ONLY]),
         ask(A_FREED_BH_IS_NOT_FOUND, &LOOKUP_VS_FREE, lru("C2"), &[LOOKUP_HIT, BUFFERS_FREED])
             .under(EVERY)
-            .holds(&[&V5_11, &V6_1])
+            .holds(&[&V5_11, &V6_1, &V6_12_117])
             .violated(&[&C2_SLOT_WITHOUT_REFERENCE]),
         ask(
             NOBODY_HAS_A_MOVING_BH,
@@ -196,16 +209,22 @@ pub(super) fn claims() -> Vec<Answers> {
             &[LOOKUP_HIT, BUFFERS_MOVED, BUFFERS_BUSY],
         )
         .under(SC)
-        .holds(&[&V5_11, &V6_1])
+        .holds(&[&V5_11, &V6_1, &V6_12_117])
         // The window is two steps wide: 20,000 random schedules do not hit it.
         .under(SC_WITHOUT_RANDOM)
         .violated(&[&C3_MOVE_UNLOCKED]),
         at_once(&REINSTALL_VS_MIGRATE, &[]).under(SC).violated(&[&V5_11, &V6_1]),
-        at_once(&REINSTALL_VS_MIGRATE_DISABLED, &[BUFFERS_MOVED]).under(SC).holds(&[&V5_18, &V6_1]),
+        at_once(&REINSTALL_VS_MIGRATE_DISABLED, &[BUFFERS_MOVED])
+            .under(SC)
+            .holds(&[&V5_18, &V6_1, &V6_12_117]),
+        ask(NOBODY_WAITS_FOR_EVER, &LOCK_BUFFER_THREE, barriers, &[SLEPT_ON_A_BIT])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
         ask(NOBODY_WAITS_FOR_EVER, &LOCK_BUFFER, barriers, &[SLEPT_ON_A_BIT])
             .under(EVERY)
             .holds(&[&V6_1])
             .under(SC)
+            .holds(&[&V6_12_117])
             .holds_as(Analysis("reordering is what it takes"), &[&UNLOCK_BUFFER_NO_BARRIER])
             .under(WEAK)
             .violated_as(Analysis("store buffering"), &[&UNLOCK_BUFFER_NO_BARRIER]),

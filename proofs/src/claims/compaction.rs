@@ -138,7 +138,7 @@ pub(super) fn claims() -> Vec<Answers> {
     let passed_over: &[&str] = &[PASSED_OVER_A_FILE, A_READ_ENDED];
     vec![
         // What a task sleeps for is not in its own plug.
-        hang(&COMPACTS_PLUGGED, FLUSHED, found).under(SC).holds(&[&M0, &M4, &M4R, &M5]),
+        hang(&COMPACTS_PLUGGED, FLUSHED, found).under(SC).holds(&[&M0, &M4, &M4R, &M5, &M6S]),
         hang(&COMPACTS_LIGHTLY, sheet("F-S1"), found)
             .under(ALONE)
             .violated(&[&M0, &M4])
@@ -146,7 +146,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC)
             .holds_as(TIMEOUT_ENDS_IT, &[&M4T])
             .under(ALONE)
-            .holds(&[&M5]),
+            .holds(&[&M5, &M6S]),
         hang(&COMPACTS_DIRECTLY, sheet("F-S1"), found)
             .under(ALONE)
             .holds(&[&M0, &M4, &M4R])
@@ -168,6 +168,7 @@ pub(super) fn claims() -> Vec<Answers> {
             &M4,
             &M4R,
             &M5,
+            &M6S,
             &M4_MEMALLOC_WAITS,
         ]),
         hang(&READAHEAD, sheet("F-S3"), found)
@@ -178,6 +179,6 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds_as(part("F.1", "(3)"), &[&M5_UNPROTECTED]),
         hang(&READAHEAD_AND_KCOMPACTD, KCOMPACTD_BLOCKS, found)
             .under(SC_WITHOUT_RANDOM)
-            .holds(&[&M0, &M4, &M4R, &M5]),
+            .holds(&[&M0, &M4, &M4R, &M5, &M6S]),
     ]
 }

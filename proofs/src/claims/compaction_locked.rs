@@ -160,7 +160,7 @@ fn of_locks_that_stay() -> Vec<Answers> {
             .under(SC)
             .holds(&[&M4T])
             .under(ALONE)
-            .holds(&[&M5]),
+            .holds(&[&M5, &M6S]),
         hang(&READ_NEVER_ENDS_MEMALLOC, part("F.3", "PF_MEMALLOC"))
             .under(ALONE)
             .holds(&[&M0, &M4, &M4R])
@@ -188,7 +188,7 @@ fn of_io_that_ends() -> Vec<Answers> {
         .violated(&[&M0, &M4])
         .holds(&[&M4R])
         .violated(&[&M4T])
-        .holds(&[&M5]),
+        .holds(&[&M5, &M6S]),
         no_io(&BUFFER_READ, part("F.2", "M5"))
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&M4])

@@ -117,7 +117,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated_as(sheet("BM10"), &[&BM10_RESTORE_AFTER_UNLOCK]),
         ask(FAULT_LEAVES_MIGRATION_ALONE, &ONE_FAULT, sheet("B-S3"), entry)
             .under(SC)
-            .holds(&[&V6_1])
+            .holds(&[&V6_1, &V6_12_117])
             .violated(&[&V5_15]),
         ask(NO_STORE_IS_LOST, &STORE, sheet("B-S6"), &[MIGRATED])
             .under(SC)
@@ -133,6 +133,6 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&V6_6])
             .under(SC)
-            .holds(&[&V6_10]),
+            .holds(&[&V6_10, &V6_12_117]),
     ]
 }

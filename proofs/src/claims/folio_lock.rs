@@ -2,7 +2,7 @@
 
 use selvedge_kernel::{atomic_inc, fail_about, plain_read, plain_write, reached};
 use selvedge_models::Sizes;
-use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
+use selvedge_models::mm::filemap::{folio_lock, folio_lock_killable, folio_trylock, folio_unlock};
 use selvedge_models::trees::*;
 
 use super::{DPOR, EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
@@ -64,6 +64,21 @@ static LOCK_TWO: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+/// Nobody is killed.
+static LOCK_TWO_KILLABLY: Scenario = Scenario {
+    name: "two_tasks_lock_killably",
+    about: "CPU0 and CPU1 each lock the folio killably, change its contents, and unlock it; no \
+            signal comes.",
+    tasks: &[cpu(0, "task", lock_killably_and_add), cpu(1, "task", lock_killably_and_add)],
+    ..LOCK_TWO
+};
+
+fn lock_killably_and_add(k: &Run) {
+    assert!(folio_lock_killable(k, &k.folios[0]).is_ok(), "nobody is killed");
+    add_one(k);
+    unlock(k);
+}
+
 /// [`LOCK_TWO`], with an eye on the waiters' stacks.
 pub(super) static LOCK_TWO_STACKS: Scenario = Scenario {
     name: "two_tasks_lock_and_leave",
@@ -118,16 +133,17 @@ pub(super) fn claims() -> Vec<Answers> {
     vec![
         ask(CONTENTS_HAVE_ONE_WRITER, &TRY_ONCE, sheet("A.5-1"), &[TRYLOCK_FAILED])
             .under(EVERY)
-            .holds(&[&V6_1])
+            .holds(&[&V6_1, &V6_12_117])
             .under(SC)
             .holds(&relaxed)
             .under(WEAK)
             .violated(&relaxed),
+        asleep(&LOCK_TWO_KILLABLY, sheet("A.2")).under(DPOR).holds(&[&V6_12_117]),
         asleep(&LOCK_TWO, sheet("A.2"))
             .under(SC)
-            .holds(&[&V6_1])
+            .holds(&[&V6_1, &V6_12_117])
             .under(WEAK)
-            .holds_as(sheet("A.5"), &[&V6_1])
+            .holds_as(sheet("A.5"), &[&V6_1, &V6_12_117])
             .violated_as(sheet("A.5-3"), &[&A5_NO_BARRIER_AFTER_STATE])
             .under(SC)
             .holds(&[&UNFAIRNESS_0])
@@ -161,7 +177,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds_as(sheet("AM18"), &[&AM18_WAKES_ALL]),
         ask(A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS, &LOCK_TWO_STACKS, sheet("AM10"), &[SLEPT])
             .under(SC)
-            .holds(&[&L2])
+            .holds(&[&L2, &V6_12_117])
             .under(DPOR)
             .violated(&[&AM10_UNLINKED_BEFORE_WOKEN, &AM10_UNLINKED_BEFORE_WAKE_UP])
             .violated_as(sheet("AM11"), &[&AM11_READ_AFTER_UNLINK]),

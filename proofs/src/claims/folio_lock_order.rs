@@ -122,12 +122,12 @@ pub(super) fn claims() -> Vec<Answers> {
     vec![
         ask(A_WAITER_IS_ROBBED_AT_MOST_ONCE, &STEALER_COUNTED, sheet("A-S2"), &[SLEPT])
             .under(SC)
-            .holds(&[&L2, &L1, &L2_UNFAIRNESS_0])
+            .holds(&[&L2, &V6_12_117, &L1, &L2_UNFAIRNESS_0])
             .under(DPOR)
             .violated(&[&L2_UNFAIRNESS_INF, &L0]),
         ask(NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, &STEALER, sheet("A-S2"), &[SLEPT])
             .under(SC)
-            .holds(&[&L2, &L2_UNFAIRNESS_INF, &L1, &L0])
+            .holds(&[&L2, &V6_12_117, &L2_UNFAIRNESS_INF, &L1, &L0])
             .holds_as(sheet("AM18"), &[&AM18_WAKES_ALL]),
         // The most expensive scenario of all: complete or not at all.
         ask(A_DEMANDED_LOCK_GOES_IN_ORDER, &OVERTAKING, sheet("AM19"), &[SLEPT])
@@ -136,7 +136,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated(&[&AM19_PASSES_OVER]),
         ask(NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, &TWO_FOLIOS, sheet("A-S3"), &[SLEPT])
             .under(SC)
-            .holds(&[&L0, &L1, &L2]),
+            .holds(&[&L0, &L1, &L2, &V6_12_117]),
         ask(NOBODY_WAITS_FOR_EVER, &ABBA, sheet("A-S7"), &[]).under(DPOR).violated(&[
             &L0,
             &L1,

@@ -120,23 +120,23 @@ pub(super) fn claims() -> Vec<Answers> {
     let not_touched =
         |scenario, row| ask(A_FREED_FOLIO_IS_NOT_TOUCHED, scenario, sheet(row), &[SLEPT]);
     vec![
-        read(NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO).under(SC).holds(&[&L0, &L1, &L2]),
+        read(NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO).under(SC).holds(&[&L0, &L1, &L2, &V6_12_117]),
         read(WHO_WAITED_FOR_A_READ_SEES_IT)
             .under(SC)
-            .holds(&[&L2])
+            .holds(&[&L2, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&UPTODATE_TOO_LATE]),
         ask(NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, &ASYNC, sheet("A.2"), &[SLEPT])
             .under(SC)
-            .holds(&[&L2]),
+            .holds(&[&L2, &V6_12_117]),
         not_touched(&PUT_AND_WAIT, "AM17")
             .under(SC)
-            .holds(&[&L0, &L2])
+            .holds(&[&L0, &L2, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&AM17_PUT_BEFORE_QUEUEING]),
         not_touched(&MIGRATION_ENTRY, "AM20")
             .under(SC)
-            .holds(&[&L2])
+            .holds(&[&L2, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&AM20_PTL_DROPPED_FIRST]),
     ]

@@ -11,7 +11,7 @@ use selvedge_models::trees::*;
 use selvedge_models::{PAGE_CACHE, PG_MLOCKED, Sizes};
 
 use super::lru_flag::{activate_and_drain, isolate};
-use super::{EVERY, INTERRUPT, SC, WEAK};
+use super::{DPOR, EVERY, INTERRUPT, SC, WEAK};
 use crate::Source::{self, Analysis};
 use crate::rules::*;
 use crate::states::{
@@ -126,7 +126,7 @@ pub(super) fn claims() -> Vec<Answers> {
     vec![
         drained(&[RESTED, DRAIN_LEFT_TO_ANOTHER])
             .under(EVERY)
-            .holds(&[&V5_11, &V6_1])
+            .holds(&[&V5_11, &V6_1, &V6_12_117])
             .under(SC)
             .holds_as(lru("A.6"), &[&V6_1_RT])
             .holds(&weakly_ordered)
@@ -138,7 +138,7 @@ pub(super) fn claims() -> Vec<Answers> {
         drained(&[RESTED]).under(EVERY).holds(&[&A1E_READ_UNDER_MUTEX]),
         ask(NO_BATCH_ENTRY_IS_LOST, &ROTATE_INTERRUPTS_DRAIN, lru("A3"), &[])
             .under(INTERRUPT)
-            .holds(&[&V6_1, &V6_1_RT])
+            .holds(&[&V6_1, &V6_1_RT, &V6_12_117])
             .violated(&[&A3_ROTATE_DRAIN_IRQS_ON]),
         ask(KERNEL_ASSERTIONS_HOLD, &DRAIN_VS_ISOLATE, lru("A4"), &[ISOLATED, SKIPPED])
             .under(EVERY)
@@ -151,7 +151,7 @@ pub(super) fn claims() -> Vec<Answers> {
             &[RECLAIM_FREED, RECLAIM_PUT_BACK],
         )
         .under(EVERY)
-        .holds(&[&V6_1])
+        .holds(&[&V6_1, &V6_12_117])
         .violated(&[&A5_PUT_BEFORE_SET_LRU]),
         ask(
             EVICTABLE_FOLIO_IS_NOT_STRANDED,
@@ -168,7 +168,9 @@ pub(super) fn claims() -> Vec<Answers> {
         .violated(&[&A6_MLOCKED_READ_FIRST]),
         ask(NO_BATCH_ENTRY_IS_LOST, &TWO_ROTATIONS, lru("A7"), &[SKIPPED])
             .under(EVERY)
-            .holds(&[&V5_11, &V6_1]),
+            .holds(&[&V5_11, &V6_1])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
         ask(REFERENCES_BALANCE, &PUT_WITHOUT_GET, Analysis("nobody holds it"), &[])
             .under(EVERY)
             .violated(&[&V6_1]),

@@ -161,7 +161,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated(&[&A4_MOVE_WITHOUT_CLAIM]),
         ask(NO_FREED_FOLIO_IS_LINKED, &ACTIVATE_VS_LAST_PUT, lru("D7"), &[FREED, RESTED])
             .under(SC)
-            .holds(&[&SEED_002_V4, &V6_11])
+            .holds(&[&SEED_002_V4, &V6_11, &V6_12_117])
             // The sheet has it violated, for a caller without a reference: see the scenario.
             .holds_as(
                 Analysis("harmless, since every caller has a reference"),

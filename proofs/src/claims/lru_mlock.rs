@@ -130,7 +130,7 @@ pub(super) fn claims_of_flag() -> Vec<Answers> {
         // In 5.10 and before a batch left PG_lru set while it moved a folio; that is not modelled.
         ask(MLOCKED_FOLIO_IS_UNEVICTABLE, &MLOCKED_WHILE_ADDED, added, &[RESTED])
             .under(ALONE)
-            .holds(&[&V5_11, &V6_1]),
+            .holds(&[&V5_11, &V6_1, &V6_12_117]),
     ]
 }
 
@@ -146,7 +146,7 @@ pub(super) fn claims_of_operations() -> Vec<Answers> {
     vec![
         ask(KERNEL_ASSERTIONS_HOLD, &MLOCK_VS_ISOLATE, lru("A.5"), off_the_lru)
             .under(SC_WITHOUT_RANDOM)
-            .holds(&[&V6_10])
+            .holds(&[&V6_10, &V6_12_117])
             .under(SC)
             .violated_as(own, &[&MLOCK_NO_CLAIM]),
         ask(EVICTABLE_FOLIO_IS_NOT_STRANDED, &ADD_VS_MUNLOCK, unlocked, stranded)

@@ -146,37 +146,38 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated_as(own, &[&MOVE_NO_PUT]),
         ask(REFERENCES_BALANCE, &BOTH_MOVE, lru("O1"), &[RESTED])
             .under(SC)
-            .holds(&[&V6_10])
+            .holds(&[&V6_10, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
             .violated_as(own, &[&BATCH_NO_GET]),
         ask(LINKED_AT_REST_HAS_PG_LRU, &BOTH_MOVE_FLAG, lru("D.1"), &[RESTED])
             .under(SC)
-            .holds(&[&V6_10, &SEED_002_V4])
+            .holds(&[&V6_10, &SEED_002_V4, &V6_12_117])
             .violated_as(own, &[&MOVE_NO_SET_LRU]),
         ask(LRU_SIZE_IS_LINKED_FOLIOS, &MOVE_VS_ISOLATE, lru("O2"), isolated)
             .under(SC)
-            .holds(&[&V6_10, &V6_12_117_RT])
+            .holds(&[&V6_10, &V6_12_117, &V6_12_117_RT])
             .violated_as(own, &[&MOVE_NO_LRU_LOCK, &ISOLATE_NO_LRU_LOCK]),
         ask(LRU_SIZE_IS_LINKED_FOLIOS, &MLOCK_VS_FREE, lru("O2"), &[FREED])
             .under(SC_WITHOUT_RANDOM)
-            .holds(&[&V6_10])
+            .holds(&[&V6_10, &V6_12_117])
             .under(SC)
             .violated_as(own, &[&FREE_NO_LRU_LOCK, &MLOCK_NO_LRU_LOCK]),
         ask(NO_BATCH_ENTRY_IS_LOST, &ADD_UNDER_DRAIN, lru("0.2"), &[DRAIN_WORKED])
             .under(SC)
-            .holds(&[&V6_10, &SEED_002_V4, &V6_12_117_RT])
+            .holds(&[&V6_10, &SEED_002_V4, &V6_12_117, &V6_12_117_RT])
             .under(SC_WITHOUT_RANDOM)
             .violated_as(own, &[&BATCH_NO_LOCAL_LOCK]),
         ask(OWN_ADDITIONS_ARE_DRAINED, &DRAIN_VS_DRAIN_ALL, lru("A.3"), &[DRAIN_WORKED])
             .under(SC)
-            .holds(&[&V6_10, &V6_12_117_RT])
+            .holds(&[&V6_10, &V6_12_117, &V6_12_117_RT])
             .violated_as(own, &[&MOVE_COUNT_ZEROED_FIRST]),
         ask(KERNEL_ASSERTIONS_HOLD, &ISOLATE_TWICE, lru("O2"), isolated)
             .under(SC)
-            .holds(&[&V6_10, &SEED_002_V4])
+            .holds(&[&V6_10, &SEED_002_V4, &V6_12_117])
             .violated_as(own, &[&ISOLATE_TEST_THEN_CLEAR]),
         ask(NO_BATCH_ENTRY_IS_LOST, &ISOLATE_TWICE, lru("O1"), isolated)
             .under(SC)
+            .holds(&[&V6_12_117])
             .violated_as(own, &[&ISOLATE_NO_GET]),
         ask(NO_BATCH_ENTRY_IS_LOST, &GIVE_UP, lru("D.1"), &[ADDER_GAVE_UP])
             .under(SC)

@@ -126,12 +126,12 @@ pub(super) fn claims() -> Vec<Answers> {
             &[FREED, RECLAIM_MET_A_FREED_FOLIO],
         )
         .under(EVERY)
-        .holds(&[&V6_1])
+        .holds(&[&V6_1, &V6_12_117])
         .under(SC_WITHOUT_RANDOM)
         .violated(&[&ISOLATE_CLEAR_THEN_GET]),
         ask(LARGE_FOLIO_RESTS_NOWHERE, &LARGE_FOLIO, lru("A.2"), &[])
             .under(ALONE)
-            .holds(&[&V6_1, &SEED_002_V4])
+            .holds(&[&V6_1, &SEED_002_V4, &V6_12_117])
             .violated_as(Analysis("what the step is there for"), &[&BATCH_LARGE_FOLIO]),
     ]
 }

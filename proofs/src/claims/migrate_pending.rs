@@ -160,13 +160,13 @@ pub(super) fn claims() -> Vec<Answers> {
         folio_rests(),
         ask(NO_BH_STAYS_WHILE_PENDING, &INSTALL_VS_NESTED, lru("B5"), &[DISABLED])
             .under(SC)
-            .holds(&[&V5_18, &V6_1]),
+            .holds(&[&V5_18, &V6_1, &V6_12_117]),
         ask(NO_FOLIO_RESTS_WHILE_PENDING, &ADD_VS_NESTED, lru("B5"), &[DISABLED])
             .under(SC)
             .holds(&[&V5_18, &V6_1]),
         ask(EXTRA_REFERENCE_IS_TRANSIENT, &RETRY_AFTER_ADD, lru("B8"), BATCHED)
             .under(EVERY)
-            .holds(&[&V5_18, &V6_1])
+            .holds(&[&V5_18, &V6_1, &V6_12_117])
             .under(SC)
             .holds(&[&RFC_MIGRATE_PENDING])
             .under(WEAK)

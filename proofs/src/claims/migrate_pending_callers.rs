@@ -80,23 +80,23 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(EVERY)
             .holds(&[&RFC_MIGRATE_PENDING])
             .violated(&[&RFC_MIGRATE_PENDING_BOOL])
-            .holds(&[&V6_1]),
+            .holds(&[&V6_1, &V6_12_117]),
         ask(COUNTER_IS_CALLERS_INSIDE, &EVERY_CALLER_ONCE, lru("B6"), &[ALL_RETURNED])
             .under(ALONE)
-            .holds(&[&RFC_MIGRATE_PENDING, &V6_1]),
+            .holds(&[&RFC_MIGRATE_PENDING, &V6_1, &V6_12_117]),
         ask(COUNTER_IS_CALLERS_INSIDE, &OFFLINE_FAILS, lru("A9"), &[OFFLINE_FAILED])
             .under(ALONE)
             .violated(&[&V5_13])
-            .holds(&[&V5_15, &V6_1]),
+            .holds(&[&V5_15, &V6_1, &V6_12_117]),
         // Under loom a work item runs where it is flushed: it cannot be slow there.
         ask(NO_QUEUED_WORK_IS_REINITIALISED, &FINISH_THEN_PREP, lru("B7"), &[DISABLED])
             .under(SC)
             .violated(&[&RFC_2021_02_16])
             .under(ALONE)
-            .holds_as(Analysis("the flush before the return"), &[&V6_1]),
+            .holds_as(Analysis("the flush before the return"), &[&V6_1, &V6_12_117]),
         ask(NO_QUEUED_WORK_IS_REINITIALISED, &TWO_MIGRATORS, lru("B7"), &[DISABLED])
             .under(SC)
             .violated(&[&RFC_2021_02_16])
-            .holds_as(Analysis("the mutex and the flush"), &[&V6_1]),
+            .holds_as(Analysis("the mutex and the flush"), &[&V6_1, &V6_12_117]),
     ]
 }

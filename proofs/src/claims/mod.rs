@@ -11,19 +11,24 @@ mod folio_lock;
 mod folio_lock_order;
 mod folio_wait;
 mod folio_wait_read;
+mod interrupts;
 mod longterm_pin;
+mod lru_alone;
 mod lru_batches;
 mod lru_flag;
+mod lru_locks;
 mod lru_mlock;
 mod lru_operations;
 mod lru_reclaim;
 mod migrate_pending;
 mod migrate_pending_callers;
+mod migrated;
 mod movable_page;
 mod page_cache;
 mod races;
 mod races_folio;
 mod seed004;
+mod waits;
 mod writeback;
 
 use selvedge_explore::Engine;
@@ -48,15 +53,20 @@ pub const ALL: &[Group] = &[
     ("lru_flag", lru_mlock::claims_of_flag),
     ("lru_operations", lru_operations::claims),
     ("lru_operations", lru_mlock::claims_of_operations),
+    ("lru_operations", lru_alone::claims),
+    ("lru_operations", lru_locks::claims),
     ("bh_lru", bh_lru::claims),
     ("lru_batches", lru_batches::claims),
     ("references", page_cache::claims),
     ("references", fault_and_walk::claims),
+    ("references", migrated::claims),
     ("folio_lock", folio_lock::claims),
     ("folio_lock", folio_lock_order::claims),
     ("folio_wait", folio_wait::claims),
     ("folio_wait", folio_wait_read::claims),
+    ("folio_wait", waits::claims),
     ("writeback", writeback::claims),
+    ("interrupts", interrupts::claims),
     ("races", races::claims),
     ("races", races_folio::claims),
     ("movable_page", movable_page::isolation),

@@ -194,6 +194,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(EVERY)
             .holds(&[&V6_1])
             .under(SC)
+            .holds(&[&V6_12_117])
             .holds_as(sheet("BM4"), &[&BM4_UNFREEZE_RELAXED])
             .under(WEAK)
             .violated_as(sheet("BM4"), &[&BM4_UNFREEZE_RELAXED]),
@@ -212,7 +213,7 @@ pub(super) fn claims() -> Vec<Answers> {
         one_end(&TRUNCATE, "B-S4", &[MIGRATED, TRUNCATED]).under(SC).holds(&[&V6_1, &V6_12_117]),
         ask(A_DIRTY_PAGE_STAYS_DIRTY, &DIRTY, sheet("B-S5"), &[MIGRATED])
             .under(SC)
-            .holds(&[&V6_1])
+            .holds(&[&V6_1, &V6_12_117])
             .violated_as(sheet("BM8"), &[&BM8_DIRTY_AFTER_SLOT])
             .violated_as(sheet("BM7"), &[&BM7_NO_PAGES_LOCK]),
         // A writer that ignores PG_uptodate too would write to the new folio before the copy in

@@ -187,14 +187,14 @@ fn of_buffers_and_lists() -> Vec<Answers> {
             .violated_as(lru("C1"), &[&ANNOTATED_PREEMPT_OFF_ONLY]),
         race(&ONE_CPU, lru("0.2"), &[RESTED])
             .under(COMPLETE)
-            .holds(&[&V6_10])
+            .holds(&[&V6_10, &V6_12_117])
             .under(DPOR)
             .holds(&[&V6_12_117_RT])
             .under(COMPLETE)
             .violated_as(own, &[&BATCH_NO_LOCAL_LOCK]),
         race(&ROTATE_INTERRUPTS_DRAIN, lru("A3"), &[RESTED])
             .under(DPOR)
-            .holds(&[&V6_1])
+            .holds(&[&V6_1, &V6_12_117])
             .violated(&[&A3_ROTATE_DRAIN_IRQS_ON]),
         race(
             &TWO_MLOCKS,
@@ -206,7 +206,7 @@ fn of_buffers_and_lists() -> Vec<Answers> {
         .violated_as(own, &[&MLOCK_NO_LRU_LOCK]),
         race(&MOVE_VS_ISOLATE, lru("O2"), &[ISOLATED, RESTED])
             .under(COMPLETE)
-            .holds(&[&V6_10])
+            .holds(&[&V6_10, &V6_12_117])
             .violated_as(own, &[&MOVE_NO_LRU_LOCK, &ISOLATE_NO_LRU_LOCK]),
     ]
 }

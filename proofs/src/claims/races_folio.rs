@@ -84,7 +84,7 @@ pub(super) fn claims() -> Vec<Answers> {
     vec![
         race(&TRY_ONCE, sheet("A.5-1"), &[TRYLOCK_FAILED])
             .under(SMALL)
-            .holds(&[&V6_1])
+            .holds(&[&V6_1, &V6_12_117])
             .under(DPOR)
             .violated(&[&AM8_RELAXED_TRYLOCK, &AM8_RELAXED_UNLOCK]),
         race(&NEW_OWNER, sheet("A.5-5"), &[HANDED_OVER])
@@ -93,7 +93,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated(&[&A5_RELAXED_FLAGS_AND_ENTRY]),
         race(&LOCK_TWO_STACKS, sheet("AM10"), &[SLEPT])
             .under(DPOR)
-            .holds(&[&L2])
+            .holds(&[&L2, &V6_12_117])
             .violated(&[&AM10_UNLINKED_BEFORE_WOKEN, &AM10_UNLINKED_BEFORE_WAKE_UP])
             .violated(&[&AM11_READ_AFTER_UNLINK]),
         race(&MIGRATE_VS_TRUNCATE, locked_mapping, &[MIGRATED, TRUNCATED])

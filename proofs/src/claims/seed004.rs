@@ -285,7 +285,7 @@ fn jbd2() -> Vec<Answers> {
     vec![
         hang(&D_S1[IN_ASYNC + BA], Source::migrate("D-S1"), LOCKED_BUFFER)
             .under(DPOR)
-            .holds(&[&M0, &M2, &M4, &M7]),
+            .holds(&[&M0, &M2, &M4, &M6S, &M7]),
         hang(&D_S1[IN_ASYNC + AB], Source::migrate("D-S1"), LOCKED_BUFFER)
             .under(DPOR)
             .holds(&[&M0, &M2, &M4, &M7]),
@@ -316,10 +316,10 @@ fn flush() -> Vec<Answers> {
     vec![
         hang(&E_S1[IN_ASYNC + BA], Source::migrate("E-S1"), WRITEBACK)
             .under(DPOR)
-            .holds(&[&M0, &M2, &M4, &M7]),
+            .holds(&[&M0, &M2, &M4, &M6S, &M7]),
         hang(&E_S1[IN_ASYNC + AB], Source::migrate("E-S1"), WRITEBACK)
             .under(DPOR)
-            .holds(&[&M0, &M2, &M4, &M7]),
+            .holds(&[&M0, &M2, &M4, &M6S, &M7]),
         hang(&E_S1[IN_LIGHT + BA], Source::migrate("E-S1"), WRITEBACK)
             .under(DPOR)
             .holds(&[&M0, &M2, &M4, &M7]),
@@ -345,16 +345,16 @@ fn loop_io() -> Vec<Answers> {
     vec![
         hang(&E_S2[IN_ASYNC + BA], Source::migrate("E-S2"), LOOP_WRITEBACK)
             .under(DPOR)
-            .holds(&[&M0, &M2, &M4, &M7]),
+            .holds(&[&M0, &M2, &M4, &M6S, &M7]),
         hang(&E_S2[IN_ASYNC + AB], Source::migrate("E-S2"), LOOP_WRITEBACK)
             .under(DPOR)
-            .holds(&[&M0, &M2, &M4, &M7]),
+            .holds(&[&M0, &M2, &M4, &M6S, &M7]),
         hang(&E_S2[IN_LIGHT + BA], Source::migrate("E-S2"), LOOP_WRITEBACK)
             .under(DPOR)
-            .holds(&[&M0, &M2, &M4, &M7]),
+            .holds(&[&M0, &M2, &M4, &M6S, &M7]),
         hang(&E_S2[IN_LIGHT + AB], Source::migrate("E-S2"), LOOP_WRITEBACK)
             .under(DPOR)
-            .holds(&[&M0, &M2, &M4, &M7]),
+            .holds(&[&M0, &M2, &M4, &M6S, &M7]),
         hang(&E_S2[IN_SYNC + BA], Source::migrate("E-S2"), LOOP_WRITEBACK)
             .under(DPOR)
             .holds(&[&M0, &M2_W, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
@@ -374,7 +374,7 @@ fn splits() -> Vec<Answers> {
     vec![
         hang(&SPLIT_VS_LOCKER[IN_ASYNC + BA], SPLIT_WAITS, &[SPLIT])
             .under(DPOR)
-            .holds(&[&M0, &M2, &M3, &M4, &M7]),
+            .holds(&[&M0, &M2, &M3, &M4, &M6S, &M7]),
         hang(&SPLIT_VS_LOCKER[IN_ASYNC + AB], SPLIT_WAITS, &[SPLIT])
             .under(DPOR)
             .holds(&[&M0, &M6, &M6S, &M7A, &M7])
@@ -388,7 +388,7 @@ fn splits() -> Vec<Answers> {
             .violated(&[&M2, &M2_W, &M2_H, &M2_W_H, &HUGH_ADJUSTED_MODE, &M4, &M5]),
         hang(&SPLIT_VS_LOCKER[IN_SYNC + BA], SPLIT_WAITS, &[SPLIT])
             .under(DPOR)
-            .holds(&[&M0, &M2, &M3, &M4, &M7]),
+            .holds(&[&M0, &M2, &M3, &M4, &M6S, &M7]),
         hang(&SPLIT_VS_LOCKER[IN_SYNC + AB], SPLIT_WAITS, &[SPLIT])
             .under(DPOR)
             .holds(&[&M0, &M3, &M6, &M6S, &M7A, &M7])
@@ -400,7 +400,7 @@ fn ext4() -> Vec<Answers> {
     vec![
         hang(&E_S4[BA], Source::migrate("E-S4"), &[FOUND_WRITEBACK])
             .under(DPOR)
-            .holds(&[&M0, &M2_W, &M4, &M7])
+            .holds(&[&M0, &M2_W, &M4, &M6S, &M7])
             .violated(&[&M2, &M2_H]),
         hang(&E_S4[AB], Source::migrate("E-S4"), &[FOUND_WRITEBACK])
             .under(DPOR)

@@ -112,7 +112,7 @@ pub(super) fn claims() -> Vec<Answers> {
     vec![
         ask(NOBODY_WAITS_FOR_EVER, &TWO_BITS, sheet("A-S3"), &[SLEPT])
             .under(SC)
-            .holds(&[&L0, &L1, &L2])
+            .holds(&[&L0, &L1, &L2, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
             .violated_as(sheet("AM6"), &[&AM6_MATCH_BY_BIT]),
         ask(WRITEBACK_IS_OVER, &NEW_WRITEBACK, sheet("A-S5"), &[SLEPT, STARTED_AGAIN])
@@ -122,7 +122,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated(&[&AM16_WAIT_WRITEBACK_ONCE]),
         ask(A_FREED_FOLIO_IS_NOT_TOUCHED, &TRUNCATE, sheet("A-S6"), &[SLEPT, FREED])
             .under(SC)
-            .holds(&[&L0, &L1, &L2])
+            .holds(&[&L0, &L1, &L2, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&AM15_END_WRITEBACK_WITHOUT_REFERENCE]),
     ]

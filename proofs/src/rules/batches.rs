@@ -1,6 +1,6 @@
 //! The per-CPU batches: their references, and their drains.
 
-use selvedge_kernel::{READ_ONCE, fail_about};
+use selvedge_kernel::{READ_ONCE, Var, fail_about};
 use selvedge_models::mm::mlock::MlockEntry;
 use selvedge_models::{Folio, Kernel};
 use selvedge_trace::Rule;
@@ -47,12 +47,10 @@ pub fn is_batched(k: &Kernel, folio: &Folio) -> bool {
 pub fn entries_own_references(k: &Run) {
     for cpu in k.cpus.online() {
         for batch in k.cpu_fbatches.of(cpu).all() {
-            let (nr, entries) = (batch.nr.peek(), batch.entries().len());
-            if nr as usize != entries {
-                let message = format!("{} is {nr}, entries: {entries}", batch.nr.name());
-                fail_about(NO_BATCH_ENTRY_IS_LOST, message, batch.nr.object());
-            }
+            entries_are_counted(&batch.nr, batch.entries().len());
         }
+        let mlock = k.mlock_fbatch.of(cpu);
+        entries_are_counted(&mlock.nr, mlock.entries().len());
     }
     for folio in &k.folios {
         let entries = lru_entries(k, folio) + mlock_entries(k, folio);
@@ -61,6 +59,13 @@ pub fn entries_own_references(k: &Run) {
             let message = format!("{} is {count}, should be {expected}", folio.refcount.name());
             fail_about(NO_BATCH_ENTRY_IS_LOST, message, folio.refcount.object());
         }
+    }
+}
+
+fn entries_are_counted(nr: &Var, entries: usize) {
+    if nr.peek() as usize != entries {
+        let message = format!("{} is {}, entries: {entries}", nr.name(), nr.peek());
+        fail_about(NO_BATCH_ENTRY_IS_LOST, message, nr.object());
     }
 }
 

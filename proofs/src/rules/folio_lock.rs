@@ -1,6 +1,6 @@
 //! The folio lock, the buffer lock, and the writeback bit.
 
-use selvedge_kernel::{Var, fail_about};
+use selvedge_kernel::{Var, fail_about, task_is_running};
 use selvedge_models::PG_LOCKED;
 use selvedge_trace::Rule;
 
@@ -18,12 +18,15 @@ pub const WRITEBACK_IS_OVER: Rule =
 /// What `folio_end_read()` says with the bit that it sets as it unlocks.
 pub const WHO_WAITED_FOR_A_READ_SEES_IT: Rule =
     Rule("who has waited for the lock of a read sees PG_uptodate");
+/// What `finish_wait()` says first: whoever is not waiting any more and is preempted goes on.
+pub const WHO_HAS_WAITED_RUNS: Rule = Rule("a task whose wait is over is running");
 
 pub(super) const IDS_OF_FOLIO_LOCK: Ids = &[
     ("one-writer", CONTENTS_HAVE_ONE_WRITER),
     ("robbed-once", A_WAITER_IS_ROBBED_AT_MOST_ONCE),
     ("writeback-over", WRITEBACK_IS_OVER),
     ("read-seen", WHO_WAITED_FOR_A_READ_SEES_IT),
+    ("runs", WHO_HAS_WAITED_RUNS),
 ];
 
 /// [`CONTENTS_HAVE_ONE_WRITER`]: nothing is lost if each holder saw what the one before it left.
@@ -39,10 +42,19 @@ pub fn each_holder_added_one(k: &Run, holders: u64) {
     }
 }
 
-/// [`CONTENTS_HAVE_ONE_WRITER`], of the contents of bh0, to which two holders added 1 each.
-pub fn no_addition_to_a_buffer_is_lost(k: &Run) {
+/// [`CONTENTS_HAVE_ONE_WRITER`], of the contents of bh0, to which each holder added 1.
+pub fn no_addition_to_a_buffer_is_lost(k: &Run, holders: u64) {
     let contents: &Var = &k.buffer_heads[0].contents;
-    if contents.peek() != 2 {
+    if contents.peek() != holders {
         fail_about(CONTENTS_HAVE_ONE_WRITER, "an addition was lost", contents.object());
+    }
+}
+
+/// [`WHO_HAS_WAITED_RUNS`], of the first sleeper, asked by itself.
+pub fn who_has_waited_runs(k: &Run) {
+    let task = k.sleepers[0].task();
+    if !task_is_running(task) {
+        let message = "the wait is over, and the state is still that of a sleeper";
+        fail_about(WHO_HAS_WAITED_RUNS, message, task.object());
     }
 }

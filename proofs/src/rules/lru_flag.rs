@@ -1,7 +1,7 @@
 //! PG_lru, the LRU lists, and isolation.
 
-use selvedge_kernel::{KERNEL_ASSERTIONS_HOLD, fail, fail_about};
-use selvedge_models::{Kernel, NOT_LINKED, PG_LRU};
+use selvedge_kernel::{Bit, KERNEL_ASSERTIONS_HOLD, fail, fail_about};
+use selvedge_models::{Kernel, NOT_LINKED, PG_ACTIVE, PG_LRU, PG_MLOCKED, PG_UNEVICTABLE};
 use selvedge_trace::Rule;
 
 use super::Ids;
@@ -36,6 +36,10 @@ pub const LRU_SIZE_IS_LINKED_FOLIOS: Rule =
 /// PG_lru comes back when an operation is over.
 pub const LINKED_AT_REST_HAS_PG_LRU: Rule = Rule("a linked folio that no batch holds has PG_lru");
 
+/// What each operation on a list is for.
+pub const A_DRAINED_FOLIO_IS_WHERE_IT_SHOULD_BE: Rule =
+    Rule("a drained folio is on the list, and with the flags, that its last operation is for");
+
 pub(super) const IDS_OF_LRU_FLAG: Ids = &[
     ("drained-isolates", DRAINED_FOLIO_CAN_BE_ISOLATED),
     ("freed-linked", NO_FREED_FOLIO_IS_LINKED),
@@ -49,6 +53,7 @@ pub(super) const IDS_OF_LRU_FLAG: Ids = &[
     ("isolated-not-moved", I3),
     ("lru-size", LRU_SIZE_IS_LINKED_FOLIOS),
     ("flag-comes-back", LINKED_AT_REST_HAS_PG_LRU),
+    ("where-it-should-be", A_DRAINED_FOLIO_IS_WHERE_IT_SHOULD_BE),
 ];
 
 /// How many batches that move a folio hold folio0: all but lru_add.
@@ -141,6 +146,23 @@ pub fn linked_folios_have_the_flag(k: &Run) {
         if is_linked && !folio.flags.peek(PG_LRU) && !is_batched(k, folio) {
             let message = format!("folio{} is linked with PG_lru clear", folio.index);
             fail_about(LINKED_AT_REST_HAS_PG_LRU, message, folio.flags.object());
+        }
+    }
+}
+
+/// [`A_DRAINED_FOLIO_IS_WHERE_IT_SHOULD_BE`]: folio0 is on this list, and of the flags that are about
+/// lists it has these.
+pub fn is_with(k: &Run, list: u64, flags: &[Bit]) {
+    let folio = &k.folios[0];
+    if folio.linked.peek() != list {
+        let message = format!("folio0 is on list {}, should be on {list}", folio.linked.peek());
+        fail_about(A_DRAINED_FOLIO_IS_WHERE_IT_SHOULD_BE, message, folio.linked.object());
+    }
+    for bit in [PG_LRU, PG_ACTIVE, PG_UNEVICTABLE, PG_MLOCKED] {
+        if folio.flags.peek(bit) != flags.contains(&bit) {
+            let is = if folio.flags.peek(bit) { "set" } else { "clear" };
+            let message = format!("{} of folio0 is {is}", bit.name);
+            fail_about(A_DRAINED_FOLIO_IS_WHERE_IT_SHOULD_BE, message, folio.flags.object());
         }
     }
 }

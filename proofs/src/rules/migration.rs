@@ -1,7 +1,7 @@
 //! Migration: its two folios, their references, the page cache, and who waits for what.
 
-use selvedge_kernel::fail_about;
-use selvedge_models::{Folio, Kernel, PG_LOCKED, PG_PRIVATE};
+use selvedge_kernel::{Bit, fail_about};
+use selvedge_models::{BufferHead, Folio, Kernel, PG_LOCKED, PG_PRIVATE};
 use selvedge_trace::Rule;
 
 use super::Ids;
@@ -34,6 +34,11 @@ pub const SYNC_LIGHT_WAITS_FOR_NO_IO: Rule = Rule("MIGRATE_SYNC_LIGHT never wait
 /// kernel-migrate BM12: references that are expected stop nobody.
 pub const AN_IDLE_FOLIO_MIGRATES: Rule = Rule("a folio that nobody else uses is migrated");
 
+/// What `folio_migrate_mapping()`, `folio_copy()`, `folio_migrate_flags()` and `folio_set_bh()` are
+/// for.
+pub const A_MIGRATED_FOLIO_IS_WHOLE: Rule =
+    Rule("a migrated folio has what the old one had, and the old one keeps nothing");
+
 pub(super) const IDS_OF_MIGRATION: Ids = &[
     ("lookup", LOOKUP_IS_OF_THE_CACHED_FOLIO),
     ("one-end", MIGRATION_HAS_ONE_END),
@@ -45,6 +50,7 @@ pub(super) const IDS_OF_MIGRATION: Ids = &[
     ("sync-succeeds", SYNC_SUCCEEDS_ONCE_UNLOCKED),
     ("sync-light-no-io", SYNC_LIGHT_WAITS_FOR_NO_IO),
     ("idle-migrates", AN_IDLE_FOLIO_MIGRATES),
+    ("whole", A_MIGRATED_FOLIO_IS_WHOLE),
 ];
 
 /// References of a folio that is somewhere: the page cache, its page-table entry, batches.
@@ -86,6 +92,34 @@ pub fn idle_folio_was_migrated(k: &Run) {
     if k.folios[0].freed.peek() != 1 || !k.folios[1].flags.peek(PG_PRIVATE) {
         let message = "the old folio was not freed, or the private data did not move";
         fail_about(AN_IDLE_FOLIO_MIGRATES, message, k.folios[0].freed.object());
+    }
+}
+
+/// What is in the folio that [`migrated_folio_is_whole`] is about.
+pub const CONTENTS: u64 = 7;
+
+/// [`A_MIGRATED_FOLIO_IS_WHOLE`], of folio0, which had these flags and [`CONTENTS`].
+pub fn migrated_folio_is_whole(k: &Run, flags: &[Bit]) {
+    let (old, new) = (&k.folios[0], &k.folios[1]);
+    let broken = |message: String, object| fail_about(A_MIGRATED_FOLIO_IS_WHOLE, message, object);
+    if new.contents.peek() != CONTENTS {
+        broken("the contents were not copied".into(), new.contents.object());
+    }
+    if (old.mapping.peek(), new.mapping.peek() == 0) != (0, false) {
+        broken("the mapping is not the new folio's alone".into(), new.mapping.object());
+    }
+    for &bit in flags {
+        if !new.flags.peek(bit) {
+            broken(format!("{} was not carried over", bit.name), new.flags.object());
+        }
+        if old.flags.peek(bit) {
+            broken(format!("the old folio is freed with {}", bit.name), old.flags.object());
+        }
+    }
+    let is_buffer_of_old = |bh: &&BufferHead| bh.b_folio.peek() != new.index as u64;
+    let has_buffers = !k.sizes.aops.is_empty();
+    if let Some(bh) = k.buffer_heads.iter().find(is_buffer_of_old).filter(|_| has_buffers) {
+        broken(format!("buffer{} is still the old folio's", bh.index), bh.b_folio.object());
     }
 }
 

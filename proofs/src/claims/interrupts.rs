@@ -1,0 +1,184 @@
+//! Locks that interrupt handlers take too: who takes one with interrupts on, and is interrupted on
+//! that CPU by such a handler, waits for itself.
+
+use selvedge_kernel::is_killed_already;
+use selvedge_models::fs::buffer::{lock_buffer, trylock_buffer, unlock_buffer};
+use selvedge_models::mm::filemap::{folio_end_read, folio_lock, folio_lock_killable, folio_unlock};
+use selvedge_models::mm::migrate::ISOLATION;
+use selvedge_models::mm::mlock::{mlock_folio, munlock_folio};
+use selvedge_models::mm::page_writeback::{folio_end_writeback, folio_start_writeback};
+use selvedge_models::mm::swap::{folio_activate, folio_put, folio_rotate_reclaimable};
+use selvedge_models::mm::vmscan::{folio_isolate_lru, isolate_lru_folios, move_folios_to_lru};
+use selvedge_models::trees::*;
+use selvedge_models::{PAGE_CACHE, Sizes};
+
+use super::DPOR;
+use super::folio_lock::{locked, unlock};
+use super::lru_flag::LISTED;
+use crate::Source::{Analysis, Comment};
+use crate::rules::NOBODY_WAITS_FOR_EVER;
+use crate::{Answers, Run, Scenario, ask, cpu, irq};
+
+/// `folio_end_writeback()` of a folio that is to be rotated: with batches of one it takes lru_lock.
+fn rotate(k: &Run) {
+    folio_rotate_reclaimable(k, &k.folios[1]);
+}
+
+static LRU_LOCK: Scenario = Scenario {
+    name: "rotation_interrupts_lists",
+    about: "CPU0 activates folio0, isolates it, isolates what reclaim would, and puts it all back; \
+            an interrupt on CPU0 rotates folio1 at any step. Batches of one, which are moved at \
+            once.",
+    sizes: Sizes { cpus: 1, folios: 2, batch: 1, ..LISTED },
+    tasks: &[
+        cpu(0, "reclaim", |k| {
+            folio_activate(k, &k.folios[0]);
+            if folio_isolate_lru(k, &k.folios[0], ISOLATION) {
+                move_folios_to_lru(k, &k.folios[0], ISOLATION);
+            }
+            for index in isolate_lru_folios(k, ISOLATION) {
+                move_folios_to_lru(k, &k.folios[index], ISOLATION);
+            }
+        }),
+        irq(0, "end of writeback", rotate),
+    ],
+    ..Scenario::EMPTY
+};
+
+static LRU_LOCK_OF_MLOCK: Scenario = Scenario {
+    name: "rotation_interrupts_mlock",
+    about: "CPU0 mlocks folio0, munlocks it, and drops its last reference; an interrupt on CPU0 \
+            rotates folio1 at any step. Batches of one, which are moved at once.",
+    sizes: Sizes { cpus: 1, folios: 2, batch: 1, mlock: true, ..LISTED },
+    tasks: &[
+        cpu(0, "mlocker", |k| {
+            mlock_folio(k, &k.folios[0]);
+            munlock_folio(k, &k.folios[0]);
+            folio_put(k, &k.folios[0], PAGE_CACHE);
+        }),
+        irq(0, "end of writeback", rotate),
+    ],
+    ..Scenario::EMPTY
+};
+
+/// A read and a write are on their way: the folio is locked, and under writeback.
+fn under_io(k: &Run) {
+    locked(k);
+    folio_start_writeback(&k.folios[0]);
+}
+
+fn end_writeback(k: &Run) {
+    folio_end_writeback(k, &k.folios[0]);
+}
+
+static QUEUE_LOCK_OF_WAITER: Scenario = Scenario {
+    name: "io_ends_under_the_waiter",
+    about: "CPU0 waits for the folio lock; interrupts on CPU0 end the read that has it, and a \
+            writeback of the folio, which wakes from the same queue.",
+    sizes: Sizes { cpus: 1, sleepers: 1, ..Sizes::TINY },
+    setup: under_io,
+    tasks: &[
+        cpu(0, "waiter", |k| {
+            folio_lock(k, &k.folios[0]);
+            unlock(k);
+        }),
+        irq(0, "end of read", |k| folio_end_read(k, &k.folios[0])),
+        irq(0, "end of writeback", end_writeback),
+    ],
+    ..Scenario::EMPTY
+};
+
+static QUEUE_LOCK_OF_WAKER: Scenario = Scenario {
+    name: "io_ends_under_the_waker",
+    about: "CPU0 unlocks the folio, for which CPU1 waits; an interrupt on CPU0 ends a writeback of \
+            the folio, which wakes from the same queue.",
+    sizes: Sizes { sleepers: 1, ..Sizes::TINY },
+    setup: under_io,
+    tasks: &[
+        cpu(0, "holder", |k| folio_unlock(k, &k.folios[0])),
+        irq(0, "end of writeback", end_writeback),
+        cpu(1, "waiter", |k| {
+            folio_lock(k, &k.folios[0]);
+            unlock(k);
+        })
+        .sleeper(0),
+    ],
+    ..Scenario::EMPTY
+};
+
+static QUEUE_LOCK_OF_KILLED: Scenario = Scenario {
+    name: "io_ends_under_the_killed_waiter",
+    about: "CPU0, which has been killed, waits for the folio lock killably, and gives up; interrupts \
+            on CPU0 end the read that has it, and a writeback of the folio.",
+    setup: |k| {
+        under_io(k);
+        is_killed_already(k.sleepers[0].task());
+    },
+    tasks: &[
+        cpu(0, "waiter", |k| {
+            if folio_lock_killable(k, &k.folios[0]).is_ok() {
+                unlock(k);
+            }
+        }),
+        irq(0, "end of read", |k| folio_end_read(k, &k.folios[0])),
+        irq(0, "end of writeback", end_writeback),
+    ],
+    ..QUEUE_LOCK_OF_WAITER
+};
+
+/// Both buffers are read.
+fn buffers_under_io(k: &Run) {
+    assert!(k.buffer_heads.iter().all(trylock_buffer), "nobody else runs yet");
+}
+
+static BIT_QUEUE_LOCK: Scenario = Scenario {
+    name: "reads_of_buffers_end_under_the_waiter",
+    about: "CPU0 waits for buffer0, which is read, and unlocks it; interrupts on CPU0 end the reads \
+            of buffer0 and of buffer1, whose waiters have the same queue.",
+    sizes: Sizes { cpus: 1, buffer_heads: 2, sleepers: 1, ..Sizes::TINY },
+    setup: buffers_under_io,
+    tasks: &[
+        cpu(0, "waiter", |k| {
+            lock_buffer(k, &k.buffer_heads[0]);
+            unlock_buffer(k, &k.buffer_heads[0]);
+        }),
+        irq(0, "end of read", |k| unlock_buffer(k, &k.buffer_heads[0])),
+        irq(0, "end of read", |k| unlock_buffer(k, &k.buffer_heads[1])),
+    ],
+    ..Scenario::EMPTY
+};
+
+static BIT_QUEUE_LOCK_OF_WAKER: Scenario = Scenario {
+    name: "read_of_a_buffer_ends_under_the_waker",
+    about: "CPU0 unlocks buffer0, for which CPU1 waits; an interrupt on CPU0 ends the read of \
+            buffer1, whose waiters have the same queue.",
+    sizes: Sizes { buffer_heads: 2, sleepers: 1, ..Sizes::TINY },
+    setup: buffers_under_io,
+    tasks: &[
+        cpu(0, "holder", |k| unlock_buffer(k, &k.buffer_heads[0])),
+        irq(0, "end of read", |k| unlock_buffer(k, &k.buffer_heads[1])),
+        cpu(1, "waiter", |k| {
+            lock_buffer(k, &k.buffer_heads[0]);
+            unlock_buffer(k, &k.buffer_heads[0]);
+        })
+        .sleeper(0),
+    ],
+    ..Scenario::EMPTY
+};
+
+pub(super) fn claims() -> Vec<Answers> {
+    let lru_lock = Analysis("the end of a writeback rotates, and moves a full batch");
+    let queue_lock = Comment { file: "mm/filemap.c", says: "folio_unlock() from any context" };
+    let hang = |scenario, source| ask(NOBODY_WAITS_FOR_EVER, scenario, source, &[]).under(DPOR);
+    vec![
+        hang(&LRU_LOCK, lru_lock).holds(&[&V6_12_117]).violated(&[&LRU_LOCK_IRQS_ON]),
+        hang(&LRU_LOCK_OF_MLOCK, lru_lock).holds(&[&V6_12_117]),
+        hang(&QUEUE_LOCK_OF_WAITER, queue_lock)
+            .holds(&[&V6_12_117])
+            .violated(&[&QUEUE_LOCK_IRQS_ON]),
+        hang(&QUEUE_LOCK_OF_KILLED, queue_lock).holds(&[&V6_12_117]),
+        hang(&QUEUE_LOCK_OF_WAKER, queue_lock).holds(&[&V6_12_117]),
+        hang(&BIT_QUEUE_LOCK, queue_lock).holds(&[&V6_12_117]),
+        hang(&BIT_QUEUE_LOCK_OF_WAKER, queue_lock).holds(&[&V6_12_117]),
+    ]
+}

@@ -1,0 +1,228 @@
+//! What each operation on an LRU list does if nobody disturbs it: with nobody else about, each step
+//! that does it can be missed.
+
+use selvedge_kernel::{Bit, set_bit};
+use selvedge_models::mm::mlock::{mlock_folio, mlock_new_folio, munlock_folio};
+use selvedge_models::mm::swap::{
+    folio_activate, folio_add_lru, folio_deactivate, folio_put, folio_rotate_reclaimable,
+    lru_add_drain,
+};
+use selvedge_models::trees::*;
+use selvedge_models::{
+    EVICTABLE, NOT_LINKED, PAGE_CACHE, PG_ACTIVE, PG_LRU, PG_MLOCKED, PG_UNEVICTABLE, Sizes,
+    UNEVICTABLE,
+};
+
+use super::DPOR;
+use super::lru_flag::LISTED;
+use crate::Source::Comment;
+use crate::rules::*;
+use crate::states::RESTED;
+use crate::{Answers, Run, Scenario, ask, cpu};
+
+const ONE_CPU: Sizes = Sizes { cpus: 1, mlock: true, ..LISTED };
+
+/// The operation, and then a drain.
+fn drained(k: &Run, operation: fn(&Run)) {
+    operation(k);
+    lru_add_drain(k);
+}
+
+fn activate(k: &Run) {
+    folio_activate(k, &k.folios[0]);
+}
+
+fn mlock(k: &Run) {
+    mlock_folio(k, &k.folios[0]);
+}
+
+fn munlock(k: &Run) {
+    munlock_folio(k, &k.folios[0]);
+}
+
+fn is_as_it_should_be(k: &Run, list: u64, flags: &[Bit]) {
+    is_with(k, list, flags);
+    entries_own_references(k);
+}
+
+static ADDED: Scenario = Scenario {
+    name: "added_alone",
+    about: "CPU0 adds a folio and drains. Nobody else does anything.",
+    sizes: Sizes { listed: false, ..ONE_CPU },
+    tasks: &[cpu(0, "user", |k| drained(k, |k| folio_add_lru(k, &k.folios[0])))],
+    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
+    ..Scenario::EMPTY
+};
+
+static ACTIVATED: Scenario = Scenario {
+    name: "activated_alone",
+    about: "CPU0 activates a folio and drains, twice. Nobody else does anything.",
+    sizes: ONE_CPU,
+    tasks: &[cpu(0, "user", |k| {
+        drained(k, activate);
+        drained(k, activate);
+    })],
+    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU, PG_ACTIVE]),
+    ..Scenario::EMPTY
+};
+
+static DEACTIVATED: Scenario = Scenario {
+    name: "deactivated_alone",
+    about: "CPU0 activates a folio, drains, deactivates it, and drains.",
+    tasks: &[cpu(0, "user", |k| {
+        drained(k, activate);
+        drained(k, |k| folio_deactivate(k, &k.folios[0]));
+    })],
+    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
+    ..ACTIVATED
+};
+
+static MLOCKED: Scenario = Scenario {
+    name: "mlocked_alone",
+    about: "CPU0 activates a folio, drains, mlocks it, and drains.",
+    tasks: &[cpu(0, "user", |k| {
+        drained(k, activate);
+        drained(k, mlock);
+    })],
+    at_end: |k| is_as_it_should_be(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE]),
+    ..ACTIVATED
+};
+
+static MLOCKED_NEW: Scenario = Scenario {
+    name: "new_folio_mlocked_alone",
+    about: "CPU0 mlocks a folio that is on no list yet, and drains.",
+    sizes: Sizes { listed: false, ..ONE_CPU },
+    tasks: &[cpu(0, "user", |k| drained(k, |k| mlock_new_folio(k, &k.folios[0])))],
+    at_end: |k| is_as_it_should_be(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE]),
+    ..Scenario::EMPTY
+};
+
+static MUNLOCKED: Scenario = Scenario {
+    name: "munlocked_alone",
+    about: "CPU0 mlocks a folio, drains, munlocks it, and drains.",
+    tasks: &[cpu(0, "user", |k| {
+        drained(k, mlock);
+        drained(k, munlock);
+    })],
+    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
+    ..ACTIVATED
+};
+
+static MLOCKED_TWICE: Scenario = Scenario {
+    name: "mlocked_twice_munlocked_once",
+    about: "CPU0 mlocks a folio twice, as two VMAs do, and munlocks it once, with drains.",
+    tasks: &[cpu(0, "user", |k| {
+        drained(k, mlock);
+        drained(k, mlock);
+        drained(k, munlock);
+    })],
+    at_end: |k| is_as_it_should_be(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE]),
+    ..ACTIVATED
+};
+
+static MUNLOCKED_TWICE: Scenario = Scenario {
+    name: "mlocked_twice_munlocked_twice",
+    about: "CPU0 mlocks a folio twice, as two VMAs do, and munlocks it twice, with drains.",
+    tasks: &[cpu(0, "user", |k| {
+        drained(k, mlock);
+        drained(k, mlock);
+        drained(k, munlock);
+        drained(k, munlock);
+    })],
+    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
+    ..ACTIVATED
+};
+
+static MLOCKED_WHEN_ADDED: Scenario = Scenario {
+    name: "mlocked_folio_added_alone",
+    about: "CPU0 adds a folio that is mlocked already, and drains.",
+    sizes: Sizes { listed: false, ..ONE_CPU },
+    setup: |k| set_bit(PG_MLOCKED, &k.folios[0].flags),
+    tasks: &[cpu(0, "user", |k| drained(k, |k| folio_add_lru(k, &k.folios[0])))],
+    at_end: |k| is_with(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE]),
+    ..Scenario::EMPTY
+};
+
+static FREED_ALONE: Scenario = Scenario {
+    name: "freed_alone",
+    about: "CPU0 drops the last reference of a folio. No page is freed with PG_lru set.",
+    tasks: &[cpu(0, "user", |k| folio_put(k, &k.folios[0], PAGE_CACHE))],
+    at_end: |k| is_with(k, NOT_LINKED, &[]),
+    ..ACTIVATED
+};
+
+static TWO_ADDED: Scenario = Scenario {
+    name: "two_folios_rest_where_they_were_added",
+    about: "CPU0 adds two folios to its lru_add batch, and mlocks two others that are new.",
+    sizes: Sizes { listed: false, folios: 4, ..ONE_CPU },
+    tasks: &[cpu(0, "user", |k| {
+        folio_add_lru(k, &k.folios[0]);
+        folio_add_lru(k, &k.folios[1]);
+        mlock_new_folio(k, &k.folios[2]);
+        mlock_new_folio(k, &k.folios[3]);
+    })],
+    at_end: entries_own_references,
+    ..Scenario::EMPTY
+};
+
+static TWO_MOVED: Scenario = Scenario {
+    name: "two_folios_rest_in_each_batch",
+    about: "Two folios are active. CPU0 deactivates, rotates, and mlocks them: each rests in three \
+            batches.",
+    sizes: Sizes { folios: 2, ..ONE_CPU },
+    before: &[cpu(0, "user", |k| {
+        k.folios.iter().for_each(|folio| folio_activate(k, folio));
+        lru_add_drain(k);
+    })],
+    tasks: &[cpu(0, "user", |k| {
+        for folio in &k.folios {
+            folio_deactivate(k, folio);
+            folio_rotate_reclaimable(k, folio);
+            mlock_folio(k, folio);
+        }
+    })],
+    at_end: entries_own_references,
+    ..Scenario::EMPTY
+};
+
+static TWO_ACTIVATED: Scenario = Scenario {
+    name: "two_folios_rest_in_the_activate_batch",
+    about: "CPU0 activates two folios.",
+    tasks: &[cpu(0, "user", |k| k.folios.iter().for_each(|folio| folio_activate(k, folio)))],
+    before: &[],
+    ..TWO_MOVED
+};
+
+pub(super) fn claims() -> Vec<Answers> {
+    let lists = Comment {
+        file: "include/linux/mm_inline.h",
+        says: "folio_lru_list(): the list that a folio should be on, by its flags",
+    };
+    let mlock = Comment { file: "mm/mlock.c", says: "mlock_count is of the VMAs that mlock it" };
+    let question =
+        |scenario, source| ask(A_DRAINED_FOLIO_IS_WHERE_IT_SHOULD_BE, scenario, source, &[]);
+    let holds = |scenario, source| question(scenario, source).under(DPOR).holds(&[&V6_12_117]);
+    let free = Comment {
+        file: "include/linux/page-flags.h",
+        says: "PAGE_FLAGS_CHECK_AT_FREE: no page is freed with these",
+    };
+    let count = Comment { file: "include/linux/pagevec.h", says: "folio_batch_count()" };
+    let rest = |scenario| {
+        ask(NO_BATCH_ENTRY_IS_LOST, scenario, count, &[RESTED]).under(DPOR).holds(&[&V6_12_117])
+    };
+    vec![
+        holds(&ADDED, lists),
+        holds(&ACTIVATED, lists).violated(&[&ACTIVATE_NO_FLAG]),
+        holds(&DEACTIVATED, lists),
+        holds(&MLOCKED, mlock),
+        holds(&MLOCKED_NEW, mlock),
+        holds(&MUNLOCKED, mlock),
+        holds(&MLOCKED_TWICE, mlock),
+        holds(&MUNLOCKED_TWICE, mlock),
+        holds(&MLOCKED_WHEN_ADDED, mlock),
+        holds(&FREED_ALONE, free),
+        rest(&TWO_ADDED),
+        rest(&TWO_MOVED),
+        rest(&TWO_ACTIVATED),
+    ]
+}

@@ -1,0 +1,128 @@
+//! The locks of the mlock batch and of the LRU lists, one function at a time against a move of another
+//! folio: without one of them an entry, or the size of a list, is lost.
+
+use selvedge_kernel::{clear_bit, plain_write};
+use selvedge_models::mm::migrate::ISOLATION;
+use selvedge_models::mm::mlock::{mlock_folio, mlock_new_folio, munlock_folio};
+use selvedge_models::mm::swap::{lru_add_drain, lru_add_drain_all};
+use selvedge_models::mm::vmscan::{isolate_lru_folios, scan_folios};
+use selvedge_models::trees::*;
+use selvedge_models::{NOT_LINKED, PG_LRU, Sizes};
+
+use super::DPOR;
+use super::lru_flag::{LISTED, activate_and_drain};
+use crate::Source::{self, Comment};
+use crate::rules::*;
+use crate::states::DRAIN_WORKED;
+use crate::{Answers, Run, Scenario, Task, ask, cpu};
+
+const MLOCKING: Sizes = Sizes { folios: 2, mlock: true, ..LISTED };
+
+fn mlock_other(k: &Run) {
+    mlock_folio(k, &k.folios[1]);
+}
+
+/// folio1 rests in the mlock batch of CPU0.
+const ONE_RESTS: &[Task] = &[cpu(0, "user", mlock_other)];
+
+fn drain_all(k: &Run) {
+    lru_add_drain_all(k);
+}
+
+static MLOCK: Scenario = Scenario {
+    name: "mlock_under_the_drain",
+    about: "folio1 rests in CPU0's mlock batch. CPU0 mlocks folio0 while CPU1 drains every CPU: a \
+            kworker of CPU0 empties the batch.",
+    sizes: MLOCKING,
+    before: ONE_RESTS,
+    tasks: &[cpu(0, "user", |k| mlock_folio(k, &k.folios[0])), cpu(1, "drainer", drain_all)],
+    at_end: entries_own_references,
+    ..Scenario::EMPTY
+};
+
+static MUNLOCK: Scenario = Scenario {
+    name: "munlock_under_the_drain",
+    about: "The same, of a munlock.",
+    tasks: &[cpu(0, "user", |k| munlock_folio(k, &k.folios[0])), cpu(1, "drainer", drain_all)],
+    ..MLOCK
+};
+
+/// folio0 is new: on no list.
+fn new_folio(k: &Run) {
+    clear_bit(PG_LRU, &k.folios[0].flags);
+    plain_write(&k.folios[0].linked, NOT_LINKED);
+    plain_write(&k.lru_size, 1);
+}
+
+static MLOCK_NEW: Scenario = Scenario {
+    name: "mlock_of_a_new_folio_under_the_drain",
+    about: "The same, of a new folio.",
+    sizes: Sizes { lru_size: true, ..MLOCKING },
+    setup: new_folio,
+    tasks: &[cpu(0, "user", |k| mlock_new_folio(k, &k.folios[0])), cpu(1, "drainer", drain_all)],
+    ..MLOCK
+};
+
+static SIZE_AND_MLOCK_NEW: Scenario = Scenario {
+    name: "mlock_new_folio0_munlock_folio1",
+    about: "folio1 is mlocked. CPU0 mlocks folio0, which is new, and drains; CPU1 munlocks folio1 \
+            and drains.",
+    sizes: MLOCK_NEW.sizes,
+    setup: new_folio,
+    before: &[cpu(1, "user", |k| {
+        mlock_other(k);
+        lru_add_drain(k);
+    })],
+    tasks: &[
+        cpu(0, "user", |k| {
+            mlock_new_folio(k, &k.folios[0]);
+            lru_add_drain(k);
+        }),
+        cpu(1, "user", |k| {
+            munlock_folio(k, &k.folios[1]);
+            lru_add_drain(k);
+        }),
+    ],
+    at_end: size_is_linked_folios,
+};
+
+static SIZE_AND_RECLAIM: Scenario = Scenario {
+    name: "activate_folio0_reclaim",
+    about: "CPU0 activates folio0 and drains; CPU1 isolates what reclaim would.",
+    sizes: Sizes { folios: 2, lru_size: true, ..LISTED },
+    tasks: &[
+        cpu(0, "activator", activate_and_drain),
+        cpu(1, "reclaim", |k| {
+            isolate_lru_folios(k, ISOLATION);
+        }),
+    ],
+    at_end: size_is_linked_folios,
+    ..Scenario::EMPTY
+};
+
+static SIZE_AND_AGING: Scenario = Scenario {
+    name: "activate_folio0_age",
+    about: "CPU0 activates folio0 and drains; CPU1 isolates what the oldest generation has.",
+    tasks: &[
+        cpu(0, "activator", activate_and_drain),
+        cpu(1, "reclaim", |k| {
+            scan_folios(k, ISOLATION);
+        }),
+    ],
+    ..SIZE_AND_RECLAIM
+};
+
+pub(super) fn claims() -> Vec<Answers> {
+    let batch = Comment { file: "mm/mlock.c", says: "mlock_fbatch.lock" };
+    let lost = |scenario| ask(NO_BATCH_ENTRY_IS_LOST, scenario, batch, &[DRAIN_WORKED]).under(DPOR);
+    let size =
+        |scenario| ask(LRU_SIZE_IS_LINKED_FOLIOS, scenario, Source::lru("O2"), &[]).under(DPOR);
+    vec![
+        lost(&MLOCK).holds(&[&V6_12_117]),
+        lost(&MUNLOCK).holds(&[&V6_12_117]),
+        lost(&MLOCK_NEW).holds(&[&V6_12_117]),
+        size(&SIZE_AND_MLOCK_NEW).holds(&[&V6_12_117]),
+        size(&SIZE_AND_RECLAIM).holds(&[&V6_12_117]),
+        size(&SIZE_AND_AGING).holds(&[&V6_12_117]),
+    ]
+}

@@ -1,0 +1,97 @@
+//! What a migration carries over from the old folio to the new one: with nobody else about, each
+//! step that does so can be missed.
+
+use selvedge_kernel::{Name, plain_write, set_bit};
+use selvedge_models::fs::buffer::brelse;
+use selvedge_models::mm::migrate::{Aops, ISOLATION, Migrator, migrate_pages};
+use selvedge_models::mm::swap::folio_get;
+use selvedge_models::trees::*;
+use selvedge_models::{PG_ACTIVE, PG_DIRTY, PG_PRIVATE, PG_UNEVICTABLE, Sizes};
+
+use super::ALONE;
+use crate::Source::Comment;
+use crate::rules::{A_MIGRATED_FOLIO_IS_WHOLE, CONTENTS, migrated_folio_is_whole};
+use crate::states::MIGRATED;
+use crate::{Answers, Run, Scenario, ask, cpu};
+
+/// A file folio with contents, active and dirty.
+fn full(k: &Run) {
+    let folio = &k.folios[0];
+    plain_write(&folio.contents, CONTENTS);
+    set_bit(PG_ACTIVE, &folio.flags);
+    set_bit(PG_DIRTY, &folio.flags);
+    folio_get(folio, ISOLATION);
+}
+
+/// The same, with buffers that nobody uses.
+fn full_of_idle_buffers(k: &Run) {
+    full(k);
+    brelse(Some(&k.buffer_heads[0]), Name::new("user of the bh"));
+}
+
+const SIZES: Sizes = Sizes {
+    cpus: 1,
+    spares: true,
+    sleepers: 1,
+    passes: 1,
+    batch: 3,
+    operations: true,
+    dirty: true,
+    ..Sizes::TINY
+};
+
+static PLAIN: Scenario = Scenario {
+    name: "active_dirty_folio_is_migrated",
+    about: "CPU0 migrates an active, dirty folio with private data. Nobody else does anything.",
+    sizes: Sizes { private: true, ..SIZES },
+    setup: full,
+    tasks: &[cpu(0, "migrator", |k| {
+        migrate_pages(k, &[0], Migrator::SYNC);
+    })],
+    at_end: |k| migrated_folio_is_whole(k, &[PG_ACTIVE, PG_DIRTY, PG_PRIVATE]),
+    ..Scenario::EMPTY
+};
+
+static UNEVICTABLE: Scenario = Scenario {
+    name: "unevictable_folio_is_migrated",
+    about: "CPU0 migrates an unevictable folio with private data. Nobody else does anything.",
+    sizes: Sizes { mlock: true, ..PLAIN.sizes },
+    setup: |k| {
+        plain_write(&k.folios[0].contents, CONTENTS);
+        set_bit(PG_UNEVICTABLE, &k.folios[0].flags);
+        folio_get(&k.folios[0], ISOLATION);
+    },
+    at_end: |k| migrated_folio_is_whole(k, &[PG_UNEVICTABLE, PG_PRIVATE]),
+    ..PLAIN
+};
+
+static BUFFERS: Scenario = Scenario {
+    name: "active_dirty_folio_with_buffers_is_migrated",
+    about: "CPU0 migrates an active, dirty folio with a buffer. Nobody else does anything.",
+    sizes: Sizes { aops: &[Aops::Buffers], ..SIZES },
+    setup: full_of_idle_buffers,
+    ..PLAIN
+};
+
+static NOREFS: Scenario = Scenario {
+    name: "active_dirty_folio_of_a_block_device_is_migrated",
+    about: "CPU0 migrates an active, dirty folio of a block device, with a buffer. Nobody else does \
+            anything.",
+    sizes: Sizes { aops: &[Aops::BuffersNorefs], ..SIZES },
+    ..BUFFERS
+};
+
+pub(super) fn claims() -> Vec<Answers> {
+    let flags = Comment {
+        file: "include/linux/page-flags.h",
+        says: "PAGE_FLAGS_CHECK_AT_FREE: no page is freed with these",
+    };
+    let whole =
+        |scenario| ask(A_MIGRATED_FOLIO_IS_WHOLE, scenario, flags, &[MIGRATED]).under(ALONE);
+    vec![
+        whole(&PLAIN).holds(&[&V6_12_117]).violated(&[&MIGRATE_NO_FLAGS]),
+        whole(&UNEVICTABLE).holds(&[&V6_12_117]),
+        whole(&BUFFERS).holds(&[&V6_12_117]),
+        whole(&NOREFS).holds(&[&V6_12_117]),
+    ]
+}
