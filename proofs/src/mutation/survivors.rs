@@ -119,6 +119,6 @@ fn fault(text: &str, all: &[Mutant], judged: &[(&Mutant, Fate)]) -> Option<Strin
     let fates: Vec<&Fate> =
         judged.iter().filter(|(mutant, _)| pattern.means(mutant)).map(|(_, fate)| fate).collect();
     let survives = |fate: &&Fate| !matches!(fate, Fate::Killed(_) | Fate::NotJudged | Fate::Idle);
-    let is_left_over = fates.len() == meant && !fates.iter().any(|fate| survives(fate));
+    let is_left_over = fates.len() == meant && !fates.iter().any(survives);
     is_left_over.then(|| format!("`{text}`: a claim kills it"))
 }
