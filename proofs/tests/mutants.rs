@@ -1,5 +1,5 @@
-//! A sample of the mutants that the gate judges: each kind of fault does what it says, and each fate
-//! is told from the others.
+//! A sample of the mutants that the gate judges: each kind of fault does what it says, and each
+//! fate is told from the others.
 
 use selvedge_models::trees;
 use selvedge_proofs::mutation::judge::{Asked, What, judge};
@@ -36,12 +36,12 @@ fn each_fault_is_noticed_by_the_claim_that_it_is_about() {
         (
             "folio_isolate_lru::test_and_clear_bit(PG_lru)#0::split",
             "isolated_by_two",
-            "the reference count is what its holders hold",
+            "the kernel's own assertions hold",
         ),
         (
-            "folio_trylock::test_and_set_bit_lock(PG_locked)#0::relax",
+            "folio_unlock::xor_unlock_is_negative_byte(folio->flags)#0::relax",
             "two_cpus_try_once",
-            "the contents of a locked folio have one writer",
+            "plain accesses do not race",
         ),
     ] {
         let Fate::Killed(kills) = fate(&survey, name) else { panic!("{name} survives") };
@@ -60,7 +60,7 @@ fn each_fault_is_noticed_by_the_claim_that_it_is_about() {
 fn what_cannot_be_noticed_is_told_from_what_is_not() {
     let survey = survey();
     // Nobody else has the word meanwhile.
-    let name = "folio_isolate_lru::atomic_inc(folio->_refcount)#0::split";
+    let name = "folio_activate::write(lru_activate.nr)#0::later";
     assert_eq!(fate(&survey, name), Fate::Idle, "{name}");
 }
 

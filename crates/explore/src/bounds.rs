@@ -137,7 +137,8 @@ pub struct Bounds {
     /// on preemptions and without `stateful`. The verdict, the counts and the counterexample do not
     /// depend on it. A small search is not split.
     pub workers: usize,
-    /// The counterexample is the one that was found first: none that is easier to read is looked for.
+    /// The counterexample is the one that was found first: none that is easier to read is looked
+    /// for.
     pub as_found: bool,
     /// Set from outside to stop (Ctrl-C).
     pub interrupted: Option<Arc<AtomicBool>>,

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use selvedge_trace::ActionKind::{self, Choice, Join, Spawn};
 use selvedge_trace::{Class, Event, Execution, Finding, Monitor, Order, Site};
 
-/// A monitor that lists the sites of all steps on objects, of barriers, and of waits for another task's
-/// end within a function. Keep a clone, and ask it when the exploration is over.
+/// A monitor that lists the sites of all steps on objects, of barriers, and of waits for another
+/// task's end within a function. Keep a clone, and ask it when the exploration is over.
 #[derive(Clone, Debug, Default)]
 pub struct Sites(Arc<Mutex<BTreeMap<Site, Passed>>>);
 

@@ -58,8 +58,9 @@ pub enum Command {
 #[derive(clap::Args, Debug, Default)]
 #[command(after_help = EXIT_CODES)]
 pub struct CheckArgs {
-    /// Which rows: whole parts of their names `subsystem::rule::scenario::tree::engine`, as a scenario
-    /// or a rule; if no row has such a part, any text in the name or in the rule's sentence.
+    /// Which rows: whole parts of their names `subsystem::rule::scenario::tree::engine`, as a
+    /// scenario or a rule; if no row has such a part, any text in the name or in the rule's
+    /// sentence.
     pub filters: Vec<String>,
     /// Only this tree.
     #[arg(long = "tree", value_name = "TREE")]
@@ -186,8 +187,9 @@ pub struct ListArgs {
 #[derive(clap::Args, Debug)]
 #[command(after_help = crate::mutate::EXIT_CODES)]
 pub struct MutateArgs {
-    /// Which mutants: any text in their names `tree::function::primitive(object)#nth::fault`, where the
-    /// fault is drop, later, empty, split or relax (docs/mutants.md). All, if not given.
+    /// Which mutants: any text in their names `tree::function::primitive(object)#nth::fault`,
+    /// where the fault is drop, later, empty, split or relax (docs/mutants.md). All, if not
+    /// given.
     pub filters: Vec<String>,
     /// Of this tree: its claims that hold are asked.
     #[arg(long, value_name = "TREE", default_value = "v6.12.117")]

@@ -108,8 +108,8 @@ static QUEUE_LOCK_OF_WAKER: Scenario = Scenario {
 
 static QUEUE_LOCK_OF_KILLED: Scenario = Scenario {
     name: "io_ends_under_the_killed_waiter",
-    about: "CPU0, which has been killed, waits for the folio lock killably, and gives up; interrupts \
-            on CPU0 end the read that has it, and a writeback of the folio.",
+    about: "CPU0, which has been killed, waits for the folio lock killably, and gives up; \
+            interrupts on CPU0 end the read that has it, and a writeback of the folio.",
     setup: |k| {
         under_io(k);
         is_killed_already(k.sleepers[0].task());
@@ -133,8 +133,8 @@ fn buffers_under_io(k: &Run) {
 
 static BIT_QUEUE_LOCK: Scenario = Scenario {
     name: "reads_of_buffers_end_under_the_waiter",
-    about: "CPU0 waits for buffer0, which is read, and unlocks it; interrupts on CPU0 end the reads \
-            of buffer0 and of buffer1, whose waiters have the same queue.",
+    about: "CPU0 waits for buffer0, which is read, and unlocks it; interrupts on CPU0 end the \
+            reads of buffer0 and of buffer1, whose waiters have the same queue.",
     sizes: Sizes { cpus: 1, buffer_heads: 2, sleepers: 1, ..Sizes::TINY },
     setup: buffers_under_io,
     tasks: &[

@@ -1,5 +1,5 @@
-//! The locks of the mlock batch and of the LRU lists, one function at a time against a move of another
-//! folio: without one of them an entry, or the size of a list, is lost.
+//! The locks of the mlock batch and of the LRU lists, one function at a time against a move of
+//! another folio: without one of them an entry, or the size of a list, is lost.
 
 use selvedge_kernel::{clear_bit, plain_write};
 use selvedge_models::mm::migrate::ISOLATION;

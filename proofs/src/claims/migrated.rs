@@ -75,8 +75,8 @@ static BUFFERS: Scenario = Scenario {
 
 static NOREFS: Scenario = Scenario {
     name: "active_dirty_folio_of_a_block_device_is_migrated",
-    about: "CPU0 migrates an active, dirty folio of a block device, with a buffer. Nobody else does \
-            anything.",
+    about: "CPU0 migrates an active, dirty folio of a block device, with a buffer. Nobody else \
+            does anything.",
     sizes: Sizes { aops: &[Aops::BuffersNorefs], ..SIZES },
     ..BUFFERS
 };

@@ -1,10 +1,11 @@
 //! Faults that change nothing in any execution of the scenarios: no claim can notice them.
 //!
 //! - A look that never finds anything, and is told so. A store of what was there.
-//! - A store that comes later, or an update in two steps, and no execution in which somebody else has
-//!   a step on the word meanwhile (of an update: writes it). The store can then be moved back to where it was without anybody's
-//!   steps changing, so that each execution has its equal in the tree without the fault. Dpor runs an
-//!   execution of every class of equals, so that one of those would show.
+//! - A store that comes later, or an update in two steps, and no execution in which somebody else
+//!   has a step on the word meanwhile (of an update: writes it). The store can then be moved back
+//!   to where it was without anybody's steps changing, so that each execution has its equal in
+//!   the tree without the fault. Dpor runs an execution of every class of equals, so that one of
+//!   those would show.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -7,8 +7,8 @@ use super::effect::{self, Effect};
 use super::{Judge, Mutant, Survey};
 use crate::check::explore_watched;
 
-/// After the first kill only claims of at most so many executions are still asked, so that the report
-/// can say who else needs the step.
+/// After the first kill only claims of at most so many executions are still asked, so that the
+/// report can say who else needs the step.
 const SMALL: u64 = 200;
 
 /// A claim of more executions is asked only on demand ([`Asked::All`]).
@@ -41,7 +41,8 @@ pub enum Fate {
         /// The second one.
         not_asked: usize,
     },
-    /// It has no effect in any execution: nothing is ever there, or nobody looks or writes meanwhile.
+    /// It has no effect in any execution: nothing is ever there, or nobody looks or writes
+    /// meanwhile.
     Idle,
     /// It is about ordering, and no claim under weak memory passes the site.
     NotJudged,

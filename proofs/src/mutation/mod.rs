@@ -1,5 +1,5 @@
-//! Mutation testing of the models: a fault at each step of each modelled function, one at a time, and
-//! which claim notices it.
+//! Mutation testing of the models: a fault at each step of each modelled function, one at a time,
+//! and which claim notices it.
 //!
 //! A check that cannot fail proves nothing; and a step that no claim needs is either not needed, or
 //! a claim is missing. Which it is, is said of each in `proofs/survivors.toml`.
@@ -11,8 +11,8 @@
 //! | judge a mutant | [`judge`] |
 //! | read the reasons | [`survivors`] |
 //!
-//! A claim judges if it is about the tree and holds there, under a complete engine. That a claim that
-//! is violated becomes one that holds does not count: a fault may hide a fault.
+//! A claim judges if it is about the tree and holds there, under a complete engine. That a claim
+//! that is violated becomes one that holds does not count: a fault may hide a fault.
 
 mod effect;
 pub mod judge;
@@ -33,8 +33,8 @@ use crate::{Claim, Expected, rows};
 pub use judge::{Fate, Kill, judge};
 pub use operators::Operator;
 
-/// Executions of a claim from which the sites are listed. Others than the first pass other branches,
-/// but few new ones after so many.
+/// Executions of a claim from which the sites are listed. Others than the first pass other
+/// branches, but few new ones after so many.
 const LISTED: u64 = 2_000;
 /// The same under loom.
 const LISTED_UNDER_LOOM: u64 = 6_001;
@@ -62,7 +62,8 @@ impl Judge {
         }
     }
 
-    /// Its name: scenario and rule tell it from others, the engine only where it is not the usual one.
+    /// Its name: scenario and rule tell it from others, the engine only where it is not the usual
+    /// one.
     pub fn name(&self) -> String {
         let engine = if self.engine == Engine::Dpor { "" } else { ", loom" };
         format!("{} ({}{engine})", self.claim.scenario.name, crate::rules::id(self.claim.rule))
@@ -82,7 +83,8 @@ pub struct Mutant {
     pub edits: &'static [Edit],
     /// What was seen there, unedited.
     pub passed: Passed,
-    /// Those whose scenarios pass the site and who can see the fault, by number, the smallest first.
+    /// Those whose scenarios pass the site and who can see the fault, by number, the smallest
+    /// first.
     pub judges: Vec<usize>,
 }
 

@@ -1,21 +1,25 @@
 //! Which faults are made where: by what a step does, and how the kernel spells it.
 //!
-//! | step                                   | fault                         | in names   | judged under |
-//! |----------------------------------------|-------------------------------|------------|--------------|
-//! | store, void update                     | it does not happen            | `drop`     | SC           |
-//! | store, void update, before a look, an unlock or a wake-up | it happens after that | `later` | SC |
-//! | load, update whose outcome is used     | it finds nothing there (0), and changes nothing | `empty` | SC |
-//! | any update                             | it is a load and a store      | `split`    | SC           |
-//! | lock, section with preemption or interrupts off | neither it nor its end happens | `drop` | SC    |
-//! | wait for a completion, wake-up         | it does not happen            | `drop`     | SC           |
-//! | `flush_work()`, `synchronize_rcu()`, `try_to_wake_up()`, `queue_work_on()` | the whole call does nothing | `drop` | SC |
-//! | barrier                                | it does not happen            | `drop`     | weak memory  |
-//! | acquire, release, full barrier of a step | it orders nothing           | `relax`    | weak memory  |
+//! | step                                  | fault                          | in names |
+//! |---------------------------------------|--------------------------------|----------|
+//! | store, void update                    | it does not happen             | `drop`   |
+//! | store before a look, unlock, wake-up  | it happens after that          | `later`  |
+//! | load, update whose outcome is used    | it finds 0, changes nothing    | `empty`  |
+//! | any update                            | it is a load and a store       | `split`  |
+//! | lock, preemption or interrupts off    | neither it nor its end happens | `drop`   |
+//! | wait for a completion, wake-up        | it does not happen             | `drop`   |
+//! | `flush_work()`, `synchronize_rcu()`   | the whole call does nothing    | `drop`   |
+//! | `try_to_wake_up()`, `queue_work_on()` | the whole call does nothing    | `drop`   |
+//! | barrier                               | it does not happen             | `drop`   |
+//! | step with acquire, release, or both   | it orders nothing              | `relax`  |
 //!
-//! Not offered: words of ours by which a rule is checked (`folio->freed`); one CPU of `for_each_online_cpu()` left out (a site does not tell CPUs apart; the looks
-//! of `cpu_needs_drain()` and `has_bh_in_lru()`, answered with 0, leave all of them out); a spinlock
-//! that leaves preemption on, which nobody writes; steps inside of a primitive of `crates/kernel`, but
-//! for the whole calls above, which is then each call of it.
+//! The last two are judged under weak memory, the others under SC.
+//!
+//! Not offered: words of ours by which a rule is checked (`folio->freed`); one CPU of
+//! `for_each_online_cpu()` left out (a site does not tell CPUs apart; the looks of
+//! `cpu_needs_drain()` and `has_bh_in_lru()`, answered with 0, leave all of them out); a spinlock
+//! that leaves preemption on, which nobody writes; steps inside of a primitive of
+//! `crates/kernel`, but for the whole calls above, which is then each call of it.
 
 use std::fmt;
 
@@ -148,8 +152,9 @@ pub fn faults(site: &Site, passed: &Passed) -> Vec<Fault> {
     faults
 }
 
-/// Until when a store is put off, if somebody could see it: past a look (who stores and then looks wants
-/// to be seen by whoever does the same), out of a section, past a wake-up or a store that publishes.
+/// Until when a store is put off, if somebody could see it: past a look (who stores and then
+/// looks wants to be seen by whoever does the same), out of a section, past a wake-up or a store
+/// that publishes.
 fn until(next: Next) -> Option<Until> {
     use ActionKind::{PlainRead, PlainWrite, Read, Unlock, Update, UpdateFailed, Wake, Write};
     let is_void = matches!(next.action, Write | PlainWrite) || VOID.contains(&next.site.primitive);
@@ -169,7 +174,7 @@ fn is_part_of_a_lock(site: &Site, passed: &Passed) -> bool {
     // The word by which `spin_is_locked()` sees it.
     let is_word_of_a_lock = matches!(site.primitive, "WRITE_ONCE" | "smp_store_release")
         && site.object.is_some_and(|object| object.ends_with("_lock"));
-    // With interrupts on it is another kernel function, which somebody may write; not so preemption.
+    // With interrupts on it is another kernel function, which somebody may write.
     let is_preemption = site.primitive == "preempt_disable"
         && passed.next.is_some_and(|next| next.site.primitive == "spin_lock");
     // The load of an update of two steps: to find nothing there is to lose the other bits.
@@ -178,8 +183,8 @@ fn is_part_of_a_lock(site: &Site, passed: &Passed) -> bool {
     is_word_of_a_lock || is_preemption || is_load_of_two
 }
 
-/// The edits by which a call of this function of `crates/kernel` does nothing, offered at one of its
-/// steps.
+/// The edits by which a call of this function of `crates/kernel` does nothing, offered at one of
+/// its steps.
 fn whole_call(function: &'static str, site: &Site) -> Option<Vec<Edit>> {
     let within = |primitive| Site::of(primitive).within(function);
     let is_first = site.nth == Some(0);

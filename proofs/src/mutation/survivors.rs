@@ -1,5 +1,5 @@
-//! `proofs/survivors.toml`: why a mutant that no claim notices is no hole in what is proven, or which
-//! claim is wanted.
+//! `proofs/survivors.toml`: why a mutant that no claim notices is no hole in what is proven, or
+//! which claim is wanted.
 
 use std::path::PathBuf;
 
@@ -48,8 +48,8 @@ pub enum Explained<'a> {
     Open(&'a str),
 }
 
-/// `function::primitive(object)#nth::operator`; of the three parts the last ones may be left out, `*`
-/// is any, and so are `#nth` and the object if they are left out.
+/// `function::primitive(object)#nth::operator`; of the three parts the last ones may be left out,
+/// `*` is any, and so are `#nth` and the object if they are left out.
 #[derive(Clone, Copy, Debug)]
 pub struct Pattern<'a>(&'a str);
 
@@ -101,8 +101,8 @@ impl Survivors {
         equivalent.or_else(|| open().map(|entry| Explained::Open(&entry.wanted)))
     }
 
-    /// Entries that are wrong: they name no site of `all`, or, of those that were judged, only mutants
-    /// that some claim kills.
+    /// Entries that are wrong: they name no site of `all`, or, of those that were judged, only
+    /// mutants that some claim kills.
     pub fn faults(&self, all: &[Mutant], judged: &[(&Mutant, Fate)]) -> Vec<String> {
         let patterns = (self.equivalent.iter().flat_map(|entry| &entry.mutants))
             .chain(self.open.iter().flat_map(|entry| &entry.mutants));

@@ -150,8 +150,8 @@ pub fn linked_folios_have_the_flag(k: &Run) {
     }
 }
 
-/// [`A_DRAINED_FOLIO_IS_WHERE_IT_SHOULD_BE`]: folio0 is on this list, and of the flags that are about
-/// lists it has these.
+/// [`A_DRAINED_FOLIO_IS_WHERE_IT_SHOULD_BE`]: folio0 is on this list, and of the flags that are
+/// about lists it has these.
 pub fn is_with(k: &Run, list: u64, flags: &[Bit]) {
     let folio = &k.folios[0];
     if folio.linked.peek() != list {

@@ -30,8 +30,8 @@ pub fn totals_line(found: &Found<'_>) -> String {
     let number = |name: &str| totals[name].as_u64().unwrap_or_default();
     format!(
         "{} mutants: {} killed ({} of them by nothing but an execution without end or an \
-         assertion of the model), {} equivalent, {} open, {} unexplained, {} undecided, {} without effect, {} not \
-         judged under SC.",
+         assertion of the model), {} equivalent, {} open, {} unexplained, {} undecided, {} \
+         without effect, {} not judged under SC.",
         number("mutants"),
         number("killed"),
         number("killed_without_a_rule"),
