@@ -8,7 +8,7 @@
 //! |---|---|
 //! | know which faults there are | [`operators`] |
 //! | find the sites of a tree | [`Survey`] |
-//! | judge a mutant | [`judge`] |
+//! | judge a mutant | [`mod@judge`] |
 //! | read the reasons | [`survivors`] |
 //!
 //! A claim judges if it is about the tree and holds there, under a complete engine. That a claim
