@@ -17,7 +17,7 @@ use crate::mm::migrate::{
     Pages, SplitLock, SrcLock, TlbFlush, Writeout,
 };
 use crate::mm::mlock::Mlock;
-use crate::mm::movable;
+use crate::mm::movable::{self, SlabLayout};
 use crate::mm::swap::{
     __lru_add_drain_all, BhLruDrain, DeactivateFile, ForcedDrain, LruAdd, LruClaim, RemoteLook,
     lru_cache_disable_by_rcu, lru_cache_disable_by_rcu_expedited, lru_cache_disable_by_work,
@@ -269,18 +269,39 @@ pub static COMMITS: &[Commit] = &[
         "5.19",
         &[set!(swap.lru_cache_disable = func!(lru_cache_disable_by_rcu_expedited))],
     ),
-    // Of 5.19 (2505a981114d) what guards the walk of lock_zspage(), and the one pool->lock: both as
-    // read in 6.1.192. No release between 5.18 and 6.1 is modelled; the title is ours.
-    unnamed(
-        "zsmalloc: lock_zspage() walks guarded, one pool->lock",
-        "6.1",
-        &[set!(movable.zsmalloc = &zsmalloc::V6_1)],
+    merged(
+        "2505a981114d",
+        "zsmalloc: fix races between asynchronous zspage free and page migration",
+        "5.19",
+        &[set!(movable.zsmalloc = &zsmalloc::V5_19)],
+    ),
+    merged(
+        "160088b3b6d7",
+        "mm/migration: remove unneeded lock page and PageMovable check",
+        "6.0",
+        &[set!(movable.core = &movable::V6_0)],
     ),
     merged(
         "8b8817630ae8",
         "mm/migrate: make isolate_movable_page() skip slab pages",
         "6.2",
         &[set!(movable.core = &movable::V6_2)],
+    ),
+    merged(
+        "130d4df57390",
+        "mm/sl[au]b: rearrange struct slab fields to allow larger rcu_head",
+        "6.2",
+        &[set!(movable.slab = SlabLayout::ListAtMapping)],
+    ),
+    // To 6.1 as what the fix of 6.5 needs.
+    also_in(
+        &["6.1.47"],
+        merged(
+            "c0547d0b6a4b",
+            "zsmalloc: consolidate zs_pool's migrate_lock and size_class's locks",
+            "6.2",
+            &[set!(movable.zsmalloc = &zsmalloc::V6_2)],
+        ),
     ),
     merged(
         "5dfab109d519",
@@ -309,6 +330,15 @@ pub static COMMITS: &[Commit] = &[
             set!(migrate.src_lock = SrcLock::WaitIfUptodate),
             set!(migrate.buffer_lock = BufferLock::WaitIfUptodate),
         ],
+    ),
+    also_in(
+        &["6.1.47"],
+        merged(
+            "4b5d1e47b694",
+            "zsmalloc: fix races between modifications of fullness and isolated",
+            "6.5",
+            &[set!(movable.zsmalloc = &zsmalloc::V6_5)],
+        ),
     ),
     merged(
         "2580d554585c",

@@ -1,10 +1,10 @@
 //! Pages that drivers have made movable: kernel-lru E. What was posted in 2015, releases with one
 //! commit of a later one on top, and drivers with a fault.
 
-use crate::mm::balloon_compaction as balloon;
 use crate::mm::movable::{self, Movable};
+use crate::mm::{balloon_compaction as balloon, zsmalloc};
 use crate::mutants::movable as mutants;
-use crate::trees::{V4_2, V4_8, V4_14, V5_3, V5_16, V6_12_117};
+use crate::trees::{V4_2, V4_8, V4_14, V5_3, V5_16, V6_1, V6_12_117};
 use crate::{Commit, Tree};
 
 static ENABLE_MOBILE: Commit = Commit::posted(
@@ -29,7 +29,8 @@ pub static LRU_AS_MOBILE: Tree = Tree {
 };
 
 /// 356ea3865687 of 5.18 on top of an older release, so that the wake-up that is lost without
-/// (kernel-lru E9) does not hide what else there is.
+/// (kernel-lru E9) does not hide what else there is. (4.8 loses none: its page lock has no
+/// PG_waiters. The one that stands for it here, of 4.13, has.)
 static ATOMIC_ISOLATED: Commit = Commit::posted(
     "356ea3865687 of 5.18, on an older release: PG_isolated is changed by atomic operations",
     &[set!(movable.core = &movable::V5_18)],
@@ -61,6 +62,36 @@ pub static V5_16_ATOMIC: Tree = Tree {
     name: "v5.16+356ea3865687",
     about: "Linux 5.16 with PG_isolated atomic",
     ..V5_16.patched(&[&ATOMIC_ISOLATED])
+};
+
+/// 4b5d1e47b694 of 6.5 on 6.1 as it was released, so that the update that is lost without
+/// (kernel-lru E16) does not hide what else there is.
+static COUNTS_LOCKED: Commit = Commit::posted(
+    "4b5d1e47b694 of 6.5, on 6.1: isolated pages are counted under the lock of the lists",
+    &[set!(movable.zsmalloc = &zsmalloc::V5_19_COUNTS_LOCKED)],
+);
+
+/// 6.1 with isolated pages counted under the lock of the lists.
+pub static V6_1_COUNTS_LOCKED: Tree = Tree {
+    name: "v6.1+4b5d1e47b694",
+    about: "Linux 6.1 with isolated pages of a zspage counted under class->lock",
+    ..V6_1.patched(&[&COUNTS_LOCKED])
+};
+
+/// kernel-lru E2: what 8b8817630ae8 is for.
+pub static E2_NO_LOOK_AT_SLAB: Tree = Tree {
+    name: "E2-no-look-at-slab",
+    about: "6.12.117 with isolate_movable_page() of 6.1, which does not pass over slab pages",
+    movable: Movable { core: &movable::V6_0, ..V6_12_117.movable },
+    ..V6_12_117.faulty()
+};
+
+/// kernel-lru E5: what is left to wait for since 5.17.
+pub static E5_NO_FLUSH_WORK: Tree = Tree {
+    name: "E5-no-flush-work",
+    about: "6.12.117 with zs_destroy_pool() not waiting for free_work",
+    movable: Movable { zsmalloc: &zsmalloc::V6_12_NO_FLUSH, ..V6_12_117.movable },
+    ..V6_12_117.faulty()
 };
 
 /// kernel-lru E1.

@@ -22,7 +22,7 @@ use crate::mm::migrate::{
     may_sleep_on_locks, migrate_prep, never_pending, no_migrate_finish,
 };
 use crate::mm::mlock::Mlock;
-use crate::mm::movable::{self, Movable};
+use crate::mm::movable::{self, Movable, SlabLayout};
 use crate::mm::rmap::try_to_unmap_flush;
 use crate::mm::swap::{
     BhLruDrain, DeactivateFile, ForcedDrain, LruAdd, LruClaim, RemoteLook, Swap,
@@ -35,8 +35,9 @@ use crate::tree::Kind;
 use crate::{Tree, Version};
 
 /// Before the first commit of the list. The drains are those of 5.5 (eef1a429f234): older ones are
-/// not modelled, so that 4.13 is what it was in mm/filemap.c, and 5.5 elsewhere. `forced_drain` is
-/// asked by nobody before 5.13.
+/// not modelled, so that 4.13 is what it was in mm/filemap.c, and 5.5 elsewhere. The page lock of
+/// releases before 4.13 is that of 4.13 too, which has PG_waiters (62906027091f, 4.10).
+/// `forced_drain` is asked by nobody before 5.13.
 pub(crate) const OLDEST: Tree = Tree {
     name: "",
     aliases: &[],
@@ -96,6 +97,7 @@ pub(crate) const OLDEST: Tree = Tree {
         balloon: &balloon::V4_2,
         zsmalloc: &zsmalloc::V4_8,
         module: &minimal::DRIVER,
+        slab: SlabLayout::CacheAtMapping,
     },
     preempt_rt: false,
     replaced: Replaced::NOTHING,
@@ -147,11 +149,13 @@ macro_rules! releases {
 
 releases! {
     V4_2 = "v4.2",
-        "Linux 4.2, of movable pages only: balloon_page_isolate()";
+        "Linux 4.2, of movable pages only: balloon_page_isolate(); its page lock is that of 4.13";
     V4_5 = "v4.5",
-        "Linux 4.5, of movable pages only: the balloon dequeues under pages_lock (21ea9fb69e7c)";
+        "Linux 4.5, of movable pages only: the balloon dequeues under pages_lock (21ea9fb69e7c); \
+         its page lock is that of 4.13";
     V4_8 = "v4.8",
-        "Linux 4.8, of movable pages only: isolate_movable_page() (bda807d44454)";
+        "Linux 4.8, of movable pages only: isolate_movable_page() (bda807d44454); its page lock is \
+         that of 4.13";
     V4_13 = "v4.13" ("L0-signal-first"),
         "Linux 4.13, of which mm/filemap.c: a waiter looks for a signal before it tries the bit";
     V4_14 = "v4.14",

@@ -5,7 +5,7 @@
 //! `lru_lock` dropped first; the type that is sticky; what is atomic in which release; the two
 //! looks at PG_slab of 6.2.
 //! Source: mm/migrate.c `isolate_movable_page()`, `putback_movable_pages()`, `move_to_new_page()`,
-//! of 6.1.192 and 6.12.117 and, after kernel-lru E.3, 4.9 and 5.17; mm/compaction.c
+//! of 6.1.192 and 6.12.117 and, after kernel-lru E.3, 4.9 and 5.17; 160088b3b6d7; mm/compaction.c
 //! `PageMovable()`.
 
 use selvedge_kernel::{
@@ -31,25 +31,29 @@ pub static V4_8: Core = Core {
     isolate_non_lru: |k, page, locked| isolate_if_movable(k, page, locked, &OPS_4_8),
     is_movable: __PageMovable,
     putback: |k, page| putback(k, page, &OPS_4_8),
-    freed_under_us: freed_under_us_5_17,
+    freed_under_us: |k, page| freed_under_us(k, page, &OPS_4_8),
     move_to_new_page: |k, dst, src, who| move_to_new_page(k, dst, src, who, &OPS_4_8),
 };
 
-/// 5.18 to 6.1 (356ea3865687): those are atomic.
+/// 5.18 and 5.19 (356ea3865687): those are atomic.
 pub static V5_18: Core = Core {
     name: "v5.18",
     isolate_non_lru: |k, page, locked| isolate_if_movable(k, page, locked, &OPS_5_18),
     putback: |k, page| putback(k, page, &OPS_5_18),
-    freed_under_us: |_, _| {},
+    freed_under_us: |k, page| freed_under_us(k, page, &OPS_5_18),
     move_to_new_page: |k, dst, src, who| move_to_new_page(k, dst, src, who, &OPS_5_18),
     ..V4_8
 };
+
+/// 6.0 and 6.1 (160088b3b6d7): what was freed while it was isolated is left to
+/// `free_pages_prepare()`.
+pub static V6_0: Core = Core { name: "v6.0", freed_under_us: |_, _| {}, ..V5_18 };
 
 /// Since 6.2 (8b8817630ae8): slab pages are passed over.
 pub static V6_2: Core = Core {
     name: "v6.2",
     isolate_non_lru: |k, page, locked| isolate_if_movable(k, page, locked, &OPS_6_2),
-    ..V5_18
+    ..V6_0
 };
 
 /// The words in which the releases differ.
@@ -174,13 +178,13 @@ fn putback(k: &Kernel, page: &Folio, ops: &Ops) {
     folio_put(k, page, ISOLATION);
 }
 
-/// Up to 5.17: takes the page lock to clear PG_isolated of a page that its driver has released.
-/// Later releases leave that to `free_pages_prepare()`.
-fn freed_under_us_5_17(k: &Kernel, page: &Folio) {
+/// Up to 5.19: `unmap_and_move()` takes the page lock to clear PG_isolated of a page that its driver
+/// has released.
+fn freed_under_us(k: &Kernel, page: &Folio, ops: &Ops) {
     if __PageMovable(page) {
         folio_lock(k, page);
         if !PageMovable(page) {
-            __clear_bit(PG_ISOLATED, &page.flags);
+            (ops.clear_isolated)(page);
         }
         folio_unlock(k, page);
     }

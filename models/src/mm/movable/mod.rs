@@ -46,7 +46,8 @@ pub use rules::*;
 
 /// `PG_isolated`, an alias of `PG_reclaim`: a movable page that compaction has taken.
 pub const PG_ISOLATED: Bit = Bit { nr: 18, name: "PG_isolated" };
-/// `PG_slab`
+/// `PG_slab`. In 6.12 it is a value of `page->page_type`, not a bit of `page->flags`; the order in
+/// which it and `mapping` are written and read is the same.
 pub const PG_SLAB: Bit = Bit { nr: 9, name: "PG_slab" };
 
 /// `page->mapping` of a page that is nobody's.
@@ -65,7 +66,7 @@ pub const PAGE_BALLOON: i64 = -256;
 
 /// `page->lru` is on a list of its driver.
 pub const ON_DRIVER_LIST: u64 = 3;
-/// `page->lru` is on the list of a compactor, `cc->migratepages`.
+/// `page->lru` is on the list of a COMPACTOR, `cc->migratepages`.
 pub const ON_MIGRATE_LIST: u64 = 4;
 
 /// Who holds the reference of a movable page that its driver has.
@@ -82,7 +83,19 @@ decisions! {
         zsmalloc: &'static Driver,
         /// A driver that is in no kernel.
         module: &'static Driver,
+        /// mm/slab.h
+        slab: SlabLayout,
     }
+}
+
+/// Which field of `struct slab` is where a page has its `mapping`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SlabLayout {
+    /// `slab_cache`, a pointer: nobody takes it for the mapping of a movable page.
+    CacheAtMapping,
+    /// `slab_list.prev` (130d4df57390, 6.2), which is `LIST_POISON2` when the slab is on no list:
+    /// its bit 1 is set, as in the mapping of a movable page.
+    ListAtMapping,
 }
 
 /// Which of the tree's drivers a scenario is about.

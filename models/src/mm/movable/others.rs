@@ -3,13 +3,13 @@
 //!
 //! Source: mm/filemap.c `__filemap_add_folio()` callers (`__SetPageLocked()` of a new page);
 //! mm/slub.c `alloc_slab_page()` of 6.12.117, for its order of PG_slab and the fields that overlay
-//! `mapping`.
+//! `mapping`; mm/slab.h and include/linux/mm_types.h of 6.1.192 and 6.12.117 for what these are.
 
 use selvedge_kernel::{
     __set_bit, Name, enter, fail_about, plain_write, reached, smp_wmb, test_bit,
 };
 
-use super::{FRESH_FLAGS_ARE_THE_OWNERS, PAGE_MAPPING_MOVABLE, PG_SLAB, alloc_page};
+use super::{FRESH_FLAGS_ARE_THE_OWNERS, PG_SLAB, SlabLayout, alloc_page};
 use crate::kernel::{PAGE_CACHE, PG_LOCKED};
 use crate::mm::filemap::folio_unlock;
 use crate::{Folio, Kernel};
@@ -31,15 +31,24 @@ pub fn add_to_page_cache(k: &Kernel, page: &Folio) {
     folio_unlock(k, page);
 }
 
+/// `slab->slab_cache`, a pointer.
+const SLAB_CACHE: u64 = 64;
+/// `LIST_POISON2`
+const LIST_POISON2: u64 = 0x122;
+
 /// A new page of slab. What is in the place of `mapping` is slab's, and may look like the type of a
-/// movable page; whether a release has a field there that can is not modelled.
-pub fn alloc_slab_page(page: &Folio) {
+/// movable page: [`SlabLayout`].
+pub fn alloc_slab_page(k: &Kernel, page: &Folio) {
     let _in = enter("alloc_slab_page");
     alloc_page(page, Name::new("slab"));
     reached(REUSED);
     __set_bit(PG_SLAB, &page.flags);
     smp_wmb();
-    plain_write(&page.mapping, 64 | PAGE_MAPPING_MOVABLE);
+    let overlaid = match k.tree.movable.slab {
+        SlabLayout::CacheAtMapping => SLAB_CACHE,
+        SlabLayout::ListAtMapping => LIST_POISON2,
+    };
+    plain_write(&page.mapping, overlaid);
     if test_bit(PG_LOCKED, &page.flags) {
         let message = format!("page{} is slab's, and somebody has locked it", page.index);
         fail_about(FRESH_FLAGS_ARE_THE_OWNERS, message, page.flags.object());

@@ -4,6 +4,9 @@
 //! 5.3 (701d678599d0) lets `zs_destroy_pool()` wait for isolated pages by a counter and a flag;
 //! 5.16 (afe8605ca454, and stable) puts a barrier between the two. 4.14 (77ff465799c6) lets an
 //! empty zspage migrate, 5.3 (1a87aa03597e) frees it then.
+//!
+//! Left out: that a migration gives up (-EAGAIN) while an object's pin bit is held, as `zs_free()`
+//! holds it. It is what a putback is for, and what comes of a putback is asked.
 
 use selvedge_kernel::{
     atomic_dec, atomic_inc, atomic_read, enter, flush_work, kernel_assert, plain_read, plain_write,
@@ -11,8 +14,9 @@ use selvedge_kernel::{
 };
 
 use super::{
-    ON_NO_LIST, Pool, Release, ZS_EMPTY, ZS_FULL, class_lock, create_pool, free_zspage,
-    kick_deferred_free, lock_zspage_unguarded, obj_free, pool, replace_sub_page, reset_page,
+    ON_NO_LIST, Pool, Release, ZS_EMPTY, ZS_FULL, class_lock, create_pool, dec_zspage_isolation,
+    free_zspage, get_zspage, inc_zspage_isolation, isolated, kick_deferred_free,
+    lock_zspage_unguarded, obj_free, pool, replace_sub_page, reset_page, set_fullness,
     zs_flush_migration, zs_malloc,
 };
 use crate::mm::migrate::Errno;
@@ -85,14 +89,16 @@ static FREES_5_16: Frees = Frees { dec_isolated: zs_pool_dec_isolated_5_16, ..FR
 fn zs_free(k: &Kernel) {
     let _in = enter("zs_free");
     let pool = pool(k);
+    pool.alive();
     spin_lock(&k.cpus, &pool.zspage_lock);
     spin_lock(&k.cpus, &pool.class_lock);
     obj_free(pool);
-    let is_isolated = plain_read(&pool.isolated) != 0;
     // fix_fullness_group(): what is isolated is on no list.
+    let is_isolated = isolated(pool) != 0;
     if !is_isolated {
         plain_write(&pool.list, ZS_EMPTY);
     }
+    set_fullness(pool, ZS_EMPTY);
     spin_unlock(&k.cpus, &pool.zspage_lock);
     if is_isolated {
         reached("an isolated zspage became empty");
@@ -103,12 +109,13 @@ fn zs_free(k: &Kernel) {
 }
 
 /// `zs_page_isolate()`: page locked. An empty zspage is let be.
-fn zs_page_isolate(k: &Kernel, _page: &Folio, count: fn(&Pool)) -> bool {
+fn zs_page_isolate(k: &Kernel, page: &Folio, count: fn(&Pool)) -> bool {
     let _in = enter("zs_page_isolate");
     let pool = pool(k);
     pool.alive();
+    get_zspage(pool, page);
     spin_lock(&k.cpus, &pool.class_lock);
-    let isolated = plain_read(&pool.isolated);
+    let isolated = isolated(pool);
     let is_listed = plain_read(&pool.list) != ON_NO_LIST;
     let may = plain_read(&pool.inuse) != 0 && (is_listed || isolated != 0);
     if may {
@@ -117,7 +124,7 @@ fn zs_page_isolate(k: &Kernel, _page: &Folio, count: fn(&Pool)) -> bool {
             // remove_zspage()
             plain_write(&pool.list, ON_NO_LIST);
         }
-        plain_write(&pool.isolated, isolated + 1);
+        inc_zspage_isolation(pool);
     }
     spin_unlock(&k.cpus, &pool.class_lock);
     may
@@ -128,6 +135,7 @@ fn zs_page_migrate(k: &Kernel, newpage: &Folio, page: &Folio, frees: &Frees) -> 
     let _in = enter("zs_page_migrate");
     let pool = pool(k);
     pool.alive();
+    get_zspage(pool, page);
     spin_lock(&k.cpus, &pool.zspage_lock);
     spin_lock(&k.cpus, &pool.class_lock);
     let moves = frees.empty_moves || plain_read(&pool.inuse) != 0;
@@ -148,10 +156,11 @@ fn zs_page_migrate(k: &Kernel, newpage: &Folio, page: &Folio, frees: &Frees) -> 
 }
 
 /// `zs_page_putback()`: page locked.
-fn zs_page_putback(k: &Kernel, _page: &Folio, frees: &Frees) {
+fn zs_page_putback(k: &Kernel, page: &Folio, frees: &Frees) {
     let _in = enter("zs_page_putback");
     let pool = pool(k);
     pool.alive();
+    get_zspage(pool, page);
     spin_lock(&k.cpus, &pool.class_lock);
     if dec_zspage_isolation(pool) {
         // The page is locked, so that it cannot be freed here.
@@ -162,17 +171,12 @@ fn zs_page_putback(k: &Kernel, _page: &Folio, frees: &Frees) {
     spin_unlock(&k.cpus, &pool.class_lock);
 }
 
-/// `dec_zspage_isolation()`: was that the last isolated page?
-fn dec_zspage_isolation(pool: &Pool) -> bool {
-    let isolated = plain_read(&pool.isolated);
-    plain_write(&pool.isolated, isolated - 1);
-    isolated == 1
-}
-
 /// `putback_zspage()`; `putback_zspage_deferred()` if `free_work` is told.
 fn putback_zspage(k: &Kernel, pool: &Pool, tells: bool) {
     let is_empty = plain_read(&pool.inuse) == 0;
-    plain_write(&pool.list, if is_empty { ZS_EMPTY } else { ZS_FULL });
+    let fullness = if is_empty { ZS_EMPTY } else { ZS_FULL };
+    plain_write(&pool.list, fullness);
+    set_fullness(pool, fullness);
     if is_empty && tells {
         kick_deferred_free(k, pool);
     }

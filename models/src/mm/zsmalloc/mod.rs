@@ -4,20 +4,23 @@
 //! |---------------|--------------------------------------------------------------------------|
 //! | `mod.rs`      | the pool; freeing a zspage, at once or by `free_work`; what differs       |
 //! | `isolated.rs` | 4.8 to 5.16: a zspage with isolated pages is on no list; `zs_destroy_pool()` |
-//! | `current.rs`  | 5.17 to 6.12: PG_isolated is enough; the locks of 5.17, 6.1 and 6.12      |
+//! | `current.rs`  | 5.17 to 6.12: PG_isolated is enough; the locks of 5.17, 6.2 and 6.12      |
 //!
-//! Kept: one zspage with all its pages, its list, the count of objects and of isolated pages; which
-//! lock protects what, in their order; what is freed when; the walks of the chain.
+//! Kept: one zspage with all its pages, its list, the count of objects; its fullness and the count of
+//! its isolated pages, which are bit-fields of one word; which lock protects what, in their order;
+//! what is freed when; the walks of the chain.
 //! Scaled: one class, one zspage, one object, in the first page. The reader-writer locks are
 //! spinlocks: readers never meet in the scenarios but for `lock_zspage()`, which then waits for an
 //! accessor.
 //! Left out: the handle's pin bit of 4.8 to 5.16, and with it accesses there; statistics; shrinker.
 //! Source: mm/zsmalloc.c of 6.1.192 and 6.12.117; 4.9.y with 701d678599d0 for the older ones; the
-//! postings of 77ff465799c6, 1a87aa03597e, 701d678599d0, afe8605ca454, c4549b871102, 2505a981114d.
+//! postings of 77ff465799c6, 1a87aa03597e, 701d678599d0, afe8605ca454, c4549b871102, 2505a981114d,
+//! 4b5d1e47b694.
 
 use selvedge_kernel::{
-    Atomic, INIT_WORK, Name, Rule, SpinLock, Var, Work, enter, fail_about, flush_work, plain_read,
-    plain_write, queue_work_on, reached, smp_processor_id, spin_lock, spin_unlock,
+    Atomic, INIT_WORK, Name, Rule, SpinLock, Var, Work, enter, fail_about, flush_work,
+    kernel_assert, plain_read, plain_write, queue_work_on, reached, smp_processor_id, spin_lock,
+    spin_unlock,
 };
 
 use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock, folio_wait_locked};
@@ -43,17 +46,22 @@ pub const A_WALK_STAYS_IN_ITS_ZSPAGE: Rule =
 
 /// `zspage->list` is empty.
 pub const ON_NO_LIST: u64 = 0;
-/// It is on the list of full zspages.
+/// Full: of `zspage->fullness`, and of the list that the zspage is on.
 pub const ZS_FULL: u64 = 1;
-/// It is on the list of empty zspages.
+/// Empty, likewise.
 pub const ZS_EMPTY: u64 = 2;
+
+/// The bits of `zspage->fullness` in the word that it shares with `zspage->isolated`.
+const FULLNESS: u64 = 3;
+/// One isolated page, in that word.
+const ONE_ISOLATED: u64 = 4;
 
 /// Pages that a scenario may have, spares and all.
 const PAGES: usize = 4;
 
 /// The words in which the releases differ, but for the callbacks.
 pub struct Release {
-    /// Which lock the lists are under: `class->lock`, or `pool->lock` (6.1).
+    /// Which lock the lists are under: `class->lock`, or `pool->lock` (6.2 to 6.11).
     pub list_lock: fn(&Pool) -> &SpinLock,
     /// `lock_zspage()`
     pub lock_zspage: fn(&Kernel, &Pool),
@@ -64,7 +72,7 @@ pub struct Release {
 /// `struct zs_pool`, with its one class and the zspage.
 pub struct Pool {
     release: &'static Release,
-    /// `pool->migrate_lock` of 5.17 and 6.12, `pool->lock` of 6.1
+    /// `pool->migrate_lock` of 5.17 and 6.12, `pool->lock` of 6.2
     pub lock: SpinLock,
     /// `class->lock`
     pub class_lock: SpinLock,
@@ -74,8 +82,9 @@ pub struct Pool {
     freed: Var,
     /// `zspage->inuse`: its objects.
     pub inuse: Var,
-    /// `zspage->isolated`: its isolated pages.
-    pub isolated: Var,
+    /// The word of `zspage->fullness` and `zspage->isolated`. Who changes one of them reads and
+    /// writes both.
+    bits: Var,
     /// The list that the zspage is on.
     pub list: Var,
     /// `zspage->first_page`, plus 1.
@@ -116,7 +125,7 @@ fn create_pool(release: &'static Release) -> Box<dyn State> {
         zspage_lock: lock("zspage->lock"),
         freed: var("pool->freed"),
         inuse: var("zspage->inuse"),
-        isolated: var("zspage->isolated"),
+        bits: var("zspage->fullness, isolated"),
         list: var("zspage->list"),
         first_page: var("zspage->first_page"),
         next: each("page->index"),
@@ -154,6 +163,37 @@ fn get_zspage(pool: &Pool, page: &Folio) {
         let message = format!("page{} belongs to no zspage: a stale page->private", page.index);
         fail_about(A_WALK_STAYS_IN_ITS_ZSPAGE, message, pool.private[page.index].object());
     }
+}
+
+/// `zspage->fullness`
+fn fullness(pool: &Pool) -> u64 {
+    plain_read(&pool.bits) & FULLNESS
+}
+
+/// `set_zspage_mapping()`: a store to a bit-field.
+fn set_fullness(pool: &Pool, fullness: u64) {
+    let bits = plain_read(&pool.bits);
+    plain_write(&pool.bits, bits & !FULLNESS | fullness);
+}
+
+/// `zspage->isolated`
+fn isolated(pool: &Pool) -> u64 {
+    plain_read(&pool.bits) / ONE_ISOLATED
+}
+
+/// `inc_zspage_isolation()`
+fn inc_zspage_isolation(pool: &Pool) {
+    let bits = plain_read(&pool.bits);
+    plain_write(&pool.bits, bits + ONE_ISOLATED);
+}
+
+/// `dec_zspage_isolation()`: was that the last isolated page?
+fn dec_zspage_isolation(pool: &Pool) -> bool {
+    let bits = plain_read(&pool.bits);
+    kernel_assert(bits >= ONE_ISOLATED, "zspage->isolated is 0, and a page of it was isolated");
+    let bits = bits - ONE_ISOLATED;
+    plain_write(&pool.bits, bits);
+    bits < ONE_ISOLATED
 }
 
 fn page_of<'k>(k: &'k Kernel, link: &Var) -> Option<&'k Folio> {
@@ -228,6 +268,7 @@ fn zs_malloc(k: &Kernel, page: &Folio) {
         INIT_WORK(&pool.free_work, k.work_fn(async_free_zspage));
         plain_write(&pool.handle, page.index as u64 + 1);
         plain_write(&pool.inuse, 1);
+        set_fullness(pool, ZS_FULL);
         plain_write(&pool.list, ZS_FULL);
     }
     __SetPageMovable(k, page);
@@ -266,6 +307,8 @@ fn free_zspage(k: &Kernel, pool: &Pool) {
 /// `__free_zspage()`: its pages are locked, and the lock of the lists is held.
 fn __free_zspage(k: &Kernel, pool: &Pool) {
     let _in = enter("__free_zspage");
+    pool.alive();
+    kernel_assert(fullness(pool) == ZS_EMPTY, "a zspage is freed whose fullness is not ZS_EMPTY");
     for page in pages(k, pool) {
         reset_page(k, pool, page);
         folio_unlock(k, page);
@@ -286,6 +329,7 @@ pub fn async_free_zspage(k: &Kernel) {
     let _in = enter("async_free_zspage");
     k.is_sleeper(k.sleepers.len() - 1);
     let pool = pool(k);
+    pool.alive();
     spin_lock(&k.cpus, pool.list_lock());
     let is_empty = plain_read(&pool.list) == ZS_EMPTY;
     if is_empty {
@@ -361,6 +405,7 @@ fn zs_flush_migration(k: &Kernel, pool: &Pool) {
 pub fn left_to_free_work(k: &Kernel) {
     let pool = pool(k);
     obj_free(pool);
+    set_fullness(pool, ZS_EMPTY);
     plain_write(&pool.list, ZS_EMPTY);
 }
 

@@ -7,7 +7,7 @@
 //! | `isolation.rs` | E1, E2, E4, E11, E12, M10: isolating a page                               |
 //! | `putback.rs`   | E3, E9, E13, E14: moving it or putting it back                           |
 //! | `balloon.rs`   | E8, E15: the balloon's list and its count                               |
-//! | `zsmalloc.rs`  | E5, E6, E7, E10, and the end of a pool, 5.3 to 5.16                       |
+//! | `zsmalloc.rs`  | E5, E6, E7, E10, E16, and the end of a pool, 5.3 to 5.16                  |
 //! | `driver.rs`    | every rule against each driver of models/src/drivers                    |
 
 use selvedge_explore::Engine;

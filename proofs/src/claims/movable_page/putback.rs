@@ -133,7 +133,7 @@ fn waiters() -> Vec<Answers> {
             .holds_as(LOCK_BITS_ONLY, &[&MOBILE_2015])
             .holds_as(STAYS, &[&LRU_AS_MOBILE])
             .under(SC_WITHOUT_RANDOM)
-            .violated(&[&V4_8, &V5_17])
+            .violated(&[&V4_13, &V5_17])
             .under(COMPLETE)
             .holds(&[&V5_18, &V6_1, &V6_12_117]),
         ask(M4, &LOCKED_WHILE_MOVED, lru("E9"), &[SLEPT, MOVED])
