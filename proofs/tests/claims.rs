@@ -49,6 +49,11 @@ const SHOWN: &[(&str, &str)] = &[
 /// Mutants that break no rule, and why: of each it is claimed that some rule holds in it.
 const SURVIVORS: &[(&str, &str)] = &[
     ("v6.12.117-driver-without-flag", "PG_isolated, which is the core's, marks what is isolated"),
+    (
+        "lru-as-mobile-driver-fails",
+        "what cannot be moved is put back by its callback: no mistake of the driver's",
+    ),
+    ("v6.12.117-driver-fails", "what cannot be moved is put back: no mistake of the driver's"),
     ("v6.12.117-driver-sleeps", "lru_lock is dropped before the callback, which may sleep"),
     (
         "v6.4-compaction-ignores-nofs",

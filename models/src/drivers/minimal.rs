@@ -30,13 +30,13 @@ pub static DRIVER: Driver = Driver {
 };
 
 /// Its variables.
-struct Device {
+pub(crate) struct Device {
     /// The driver's lock: everything below.
-    lock: SpinLock,
+    pub(crate) lock: SpinLock,
     /// Where the thing is: the page's index plus 1, or 0 if it is nowhere.
-    page: Var,
+    pub(crate) page: Var,
     /// Is the page on the driver's list?
-    listed: Var,
+    pub(crate) listed: Var,
 }
 
 impl State for Device {

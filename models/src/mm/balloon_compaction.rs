@@ -2,9 +2,12 @@
 //!
 //! Kept: `pages_lock` inside the page lock; the walk of dequeue, which takes the page lock by
 //! trylock inside `pages_lock`; the count of isolated pages, changed together with the list; the
-//! look that ends in BUG; PagePrivate as "not isolated" up to 2015; the balloon's own mutex, taken
-//! by trylock.
-//! Left out: the host (nobody accesses a page in the balloon), the lists of several pages.
+//! look that ends in BUG; PagePrivate as "not isolated" up to 2015.
+//! Left out: the host (nobody accesses a page in the balloon), the lists of several pages; the
+//! balloon's own mutex, which `leak_balloon()` holds throughout and a migration takes by trylock: no
+//! scenario has the two together.
+//! A page that is dequeued in 4.2 loses its type and PagePrivate inside `pages_lock`, here after it: its
+//! page lock is held over both.
 //! Source: mm/balloon_compaction.c, drivers/virtio/virtio_balloon.c `virtballoon_migratepage()` of
 //! 6.1.192; 4.2, 4.5 and the posting of 2015-07-13 after kernel-lru E.1, E.4, E8.
 
@@ -43,9 +46,24 @@ pub static V4_8: Driver = Driver {
 pub static V4_5: Driver =
     Driver { name: "balloon v4.5", isolate_page: balloon_page_isolate_2015, ..V4_8 };
 
-/// The series of 2015, on top of 4.2: PagePrivate says "not isolated", to the balloon itself.
+/// The series of 2015 (posted on 4.1): PagePrivate says "not isolated", to the balloon itself.
 pub static POSTED_2015: Driver =
     Driver { name: "balloon mobile-2015", free: |k| leak_balloon(k, dequeue_4_2), ..V4_5 };
+
+/// For Mel Gorman's proposal: takes the page lock itself where it isolates. (Putting a page back needs
+/// none: the balloon of 2015 keeps a page that is isolated, and its list has a lock.)
+pub static LRU_AS_MOBILE: Driver = Driver {
+    name: "balloon lru-as-mobile",
+    isolate_page: |k, page| {
+        if !folio_trylock(page) {
+            return false;
+        }
+        let is_ours = balloon_page_isolate_2015(k, page);
+        folio_unlock(k, page);
+        is_ours
+    },
+    ..POSTED_2015
+};
 
 /// 4.2: the core looks at PagePrivate.
 pub static V4_2: Driver = Driver { name: "balloon v4.2", ..POSTED_2015 };
@@ -135,8 +153,8 @@ pub fn count_isolated(balloon: &Balloon, by: u64) {
     plain_write(&balloon.isolated_pages, count.wrapping_add(by));
 }
 
-/// `balloon_page_insert()`: page locked, `pages_lock` held. PagePrivate is left out where nobody
-/// looks.
+/// `balloon_page_insert()`: page locked, `pages_lock` held. Since 4.8 nobody looks at PagePrivate,
+/// which is not set there; here it is in all releases.
 fn balloon_page_insert(k: &Kernel, balloon: &Balloon, page: &Folio) {
     __SetPageMovable(k, page);
     set_bit(PG_PRIVATE, &page.flags);

@@ -5,12 +5,14 @@ use selvedge_kernel::{
     spin_lock_irqsave, spin_unlock, spin_unlock_irqrestore, test_bit,
 };
 
+use crate::drivers::minimal;
 use crate::kernel::PG_PRIVATE;
 use crate::mm::balloon_compaction::{self as balloon, Balloon, count_isolated};
 use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
+use crate::mm::migrate::Errno;
 use crate::mm::movable::{
-    __ClearPageMovable, __SetPageMovable, Driver, State, copy_page, get_page, put_page, state,
-    update,
+    __ClearPageMovable, __SetPageMovable, Driver, OWN_LOCKS, State, copy_page, get_page, put_page,
+    state, update,
 };
 use crate::mm::zsmalloc;
 use crate::{Folio, Kernel};
@@ -46,11 +48,9 @@ pub static WITHOUT_FLAG: Driver = Driver {
     new: plain,
     isolate_page: |_, _| true,
     migrate_page: |k, new, old, _| {
-        let device: &Plain = state(k);
         copy_page(new, old);
         get_page(new);
         adopt(k, new);
-        plain_write(&device.page, new.index as u64 + 1);
         __ClearPageMovable(k, old);
         put_page(k, old);
         Ok(())
@@ -63,6 +63,20 @@ pub static WITHOUT_FLAG: Driver = Driver {
     },
     free: |_| {},
     access: |_| {},
+};
+
+/// Its page cannot be moved: a permanent error, as zsmalloc 4.8 has of an empty zspage.
+pub static FAILS_FOR_GOOD: Driver = Driver {
+    name: "fails for good",
+    migrate_page: |_, _, _, _| Err(Errno::Busy),
+    ..minimal::DRIVER
+};
+
+/// The same, with locks of its own.
+pub static FAILS_FOR_GOOD_OWN_LOCKS: Driver = Driver {
+    name: "fails for good, own locks",
+    migrate_page: FAILS_FOR_GOOD.migrate_page,
+    ..OWN_LOCKS
 };
 
 /// E12: `isolate_page()` takes a mutex. Not wrong, where the interface lets it sleep.

@@ -8,17 +8,23 @@ use crate::trees::{V4_2, V4_8, V4_14, V5_3, V5_16, V6_1, V6_12_117};
 use crate::{Commit, Tree};
 
 static ENABLE_MOBILE: Commit = Commit::posted(
-    "[PATCH] mm/compaction: enable mobile-page migration (Gioh Kim, 2015-07-13)",
+    "[PATCH 2/4] mm/compaction: enable mobile-page migration, with [PATCH 3/4] (Gioh Kim, \
+     2015-07-13)",
     &[set!(movable.core = &movable::POSTED_2015), set!(movable.balloon = &balloon::POSTED_2015)],
 );
 
-/// Seed 003.
+/// Posted on 4.1, which is as 4.2 in what is modelled.
 pub static MOBILE_2015: Tree =
     Tree { name: "mobile-2015", about: ENABLE_MOBILE.title, ..V4_2.patched(&[&ENABLE_MOBILE]) };
 
 static LRU_BEHIND_CALLBACKS: Commit = Commit::posted(
-    "LRU pages behind the same callbacks, as Mel Gorman proposed in answer to mobile-2015",
-    &[set!(movable.core = &movable::LRU_AS_MOBILE)],
+    "LRU pages behind the same callbacks, which lock what they need (Mel Gorman, in answer to \
+     mobile-2015)",
+    &[
+        set!(movable.core = &movable::LRU_AS_MOBILE),
+        set!(movable.balloon = &balloon::LRU_AS_MOBILE),
+        set!(movable.module = &movable::OWN_LOCKS),
+    ],
 );
 
 /// What Mel Gorman proposed in answer to it.
@@ -140,6 +146,30 @@ pub static LRU_AS_MOBILE_WITHOUT_FLAG: Tree = Tree {
     about: "lru-as-mobile with a driver that does not mark what is isolated",
     movable: Movable { module: &mutants::WITHOUT_FLAG, ..LRU_AS_MOBILE.movable },
     ..LRU_AS_MOBILE.faulty()
+};
+
+/// A driver whose page cannot be moved, where that is no mistake of the driver's.
+pub static MOBILE_2015_FAILS: Tree = Tree {
+    name: "mobile-2015-driver-fails",
+    about: "mobile-2015 with a driver whose page cannot be moved",
+    movable: Movable { module: &mutants::FAILS_FOR_GOOD, ..MOBILE_2015.movable },
+    ..MOBILE_2015.faulty()
+};
+
+/// The same driver in the proposal.
+pub static LRU_AS_MOBILE_FAILS: Tree = Tree {
+    name: "lru-as-mobile-driver-fails",
+    about: "lru-as-mobile with a driver whose page cannot be moved",
+    movable: Movable { module: &mutants::FAILS_FOR_GOOD_OWN_LOCKS, ..LRU_AS_MOBILE.movable },
+    ..LRU_AS_MOBILE.faulty()
+};
+
+/// The same driver in 6.12.117.
+pub static V6_12_117_FAILS: Tree = Tree {
+    name: "v6.12.117-driver-fails",
+    about: "6.12.117 with a driver whose page cannot be moved",
+    movable: Movable { module: &mutants::FAILS_FOR_GOOD, ..V6_12_117.movable },
+    ..V6_12_117.faulty()
 };
 
 /// kernel-lru E4.

@@ -15,7 +15,7 @@ use selvedge_kernel::{
 
 use super::{
     Core, DRIVER_OPS, M2, PAGE_MAPPING_FLAGS, PAGE_MAPPING_MOVABLE, PG_ISOLATED, PG_SLAB,
-    drop_lru_lock, isolated, owner,
+    after_move, drop_lru_lock, isolated, let_go, owner,
 };
 use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use crate::mm::migrate::{Errno, ISOLATION, Migrator};
@@ -32,6 +32,7 @@ pub static V4_8: Core = Core {
     is_movable: __PageMovable,
     putback: |k, page| putback(k, page, &OPS_4_8),
     freed_under_us: |k, page| freed_under_us(k, page, &OPS_4_8),
+    after_move,
     move_to_new_page: |k, dst, src, who| move_to_new_page(k, dst, src, who, &OPS_4_8),
 };
 
@@ -47,7 +48,7 @@ pub static V5_18: Core = Core {
 
 /// 6.0 and 6.1 (160088b3b6d7): what was freed while it was isolated is left to
 /// `free_pages_prepare()`.
-pub static V6_0: Core = Core { name: "v6.0", freed_under_us: |_, _| {}, ..V5_18 };
+pub static V6_0: Core = Core { name: "v6.0", freed_under_us: |k, page| let_go(k, page), ..V5_18 };
 
 /// Since 6.2 (8b8817630ae8): slab pages are passed over.
 pub static V6_2: Core = Core {
@@ -188,6 +189,7 @@ fn freed_under_us(k: &Kernel, page: &Folio, ops: &Ops) {
         }
         folio_unlock(k, page);
     }
+    let_go(k, page);
 }
 
 /// `move_to_new_page()`; `migrate_movable_ops_page()` of 6.12.117. A page that has been released is

@@ -7,6 +7,7 @@
 //! | `mod.rs`     | what differs between trees; what a driver is; `page->lru`, allocation       |
 //! | `rules.rs`   | Mel Gorman's objections of 2015, as rules                                  |
 //! | `posted.rs`  | 4.2, where only balloon pages moved; the series of July 2015               |
+//! | `proposed.rs`| what Mel Gorman proposed in answer to it                                   |
 //! | `merged.rs`  | 4.8 to 6.12                                                                |
 //! | `compact.rs` | the caller: compaction, and the part of migration that is about such pages |
 //! | `others.rs`  | who may have the page next                                                 |
@@ -36,12 +37,14 @@ mod compact;
 mod merged;
 mod others;
 mod posted;
+mod proposed;
 mod rules;
 
 pub use compact::*;
 pub use merged::*;
 pub use others::*;
 pub use posted::*;
+pub use proposed::*;
 pub use rules::*;
 
 /// `PG_isolated`, an alias of `PG_reclaim`: a movable page that compaction has taken.
@@ -125,8 +128,11 @@ pub struct Core {
     pub is_movable: fn(&Folio) -> bool,
     /// What it does with one; may sleep.
     pub putback: fn(&Kernel, &Folio),
-    /// What `unmap_and_move()` does about an isolated page that has been freed meanwhile.
+    /// What `unmap_and_move()` does with an isolated page that has been freed meanwhile.
     pub freed_under_us: fn(&Kernel, &Folio),
+    /// What `unmap_and_move()` does with the new page and the old one after the move, successful or
+    /// not: told the new one first.
+    pub after_move: fn(&Kernel, &Folio, &Folio, Result<(), Errno>),
     /// `move_to_new_page()` of a movable page, both locked.
     pub move_to_new_page: fn(&Kernel, &Folio, &Folio, Migrator) -> Result<(), Errno>,
 }
@@ -138,11 +144,11 @@ pub struct Driver {
     pub name: &'static str,
     /// Its variables, before it has any page.
     pub new: fn(&Cpus) -> Box<dyn State>,
-    /// `isolate_page()`, page locked: the core may have `page->lru`.
+    /// `isolate_page()`, page locked (but for [`LRU_AS_MOBILE`]): the core may have `page->lru`.
     pub isolate_page: fn(&Kernel, &Folio) -> bool,
     /// `migrate_page(newpage, page, mode)`, both locked, `page` isolated.
     pub migrate_page: fn(&Kernel, &Folio, &Folio, Migrator) -> Result<(), Errno>,
-    /// `putback_page()`, page locked: the driver has `page->lru` again.
+    /// `putback_page()`, page locked (but for [`LRU_AS_MOBILE`]): the driver has `page->lru` again.
     pub putback_page: fn(&Kernel, &Folio),
     /// Makes a new page its own. The page has one reference, which is the driver's.
     pub alloc: fn(&Kernel, &Folio),

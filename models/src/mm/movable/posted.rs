@@ -4,23 +4,28 @@
 //! Kept: the order of reference, page lock, look and callback; what is looked at without the lock;
 //! that `lru_lock` may still be held.
 //! Left out: the type's second value in the series (balloon pages keep their own; both count).
-//! Source: Gioh Kim's posting of 2015-07-13 as quoted in Mel Gorman's review,
-//! `isolate_mobilepage()`, `putback_mobilepage()`; mm/balloon_compaction.c and mm/migrate.c of 4.2
-//! after kernel-lru E.1.
+//! Source: Gioh Kim's posting of 2015-07-13, on 4.1: 2/4, which Mel Gorman reviewed,
+//! `isolate_mobilepage()`, `putback_mobilepage()`; 3/4, the balloon, and the hooks in mm/compaction.c
+//! and mm/migrate.c. mm/balloon_compaction.c and mm/migrate.c of 4.2 after kernel-lru E.1, and of
+//! 3.18 for what `unmap_and_move()` does at its end.
 
 use selvedge_kernel::{
     atomic_read, atomic_set, enter, fail_about, plain_read, plain_write, reached, test_bit,
 };
 
-use super::{Core, DRIVER_OPS, M2, NO_MAPPING, PAGE_BALLOON, PAGE_MOBILE, isolated, owner};
-use crate::kernel::{PG_LRU, PG_PRIVATE};
+use super::{
+    Core, DRIVER_OPS, M2, NEW_PAGE, NO_MAPPING, PAGE_BALLOON, PAGE_MOBILE, isolated,
+    not_as_isolated, not_isolated, owner,
+};
+use crate::kernel::PG_PRIVATE;
 use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use crate::mm::migrate::{Errno, ISOLATION, Migrator};
 use crate::mm::swap::{folio_put, folio_try_get};
-use crate::mm::vmscan::folio_isolate_lru;
+use crate::mm::vmscan::folio_putback_lru;
 use crate::{Folio, Kernel};
 
-/// The series as posted, version 3.
+/// The series as posted on 2015-07-13, up to 3/4. 4/4 takes the branch for mobile pages out of
+/// `__unmap_and_move()`, and makes the same choice in `move_to_new_page()`, under the same locks.
 pub static POSTED_2015: Core = Core {
     name: "mobile-2015",
     set_movable: set_mobile,
@@ -28,16 +33,9 @@ pub static POSTED_2015: Core = Core {
     isolate_non_lru: isolate_if_mobile,
     is_movable: mobile_page,
     putback: putback_mobilepage,
-    freed_under_us: |_, _| {},
+    freed_under_us,
+    after_move,
     move_to_new_page: move_mobile_page,
-};
-
-/// Mel Gorman's proposal: a pseudo `address_space` with the callbacks of LRU pages.
-pub static LRU_AS_MOBILE: Core = Core {
-    name: "lru-as-mobile",
-    isolate_non_lru: isolate_if_mobile_or_lru,
-    is_movable: mobile_page,
-    ..POSTED_2015
 };
 
 /// 4.2: balloon pages only.
@@ -48,7 +46,8 @@ pub static V4_2: Core = Core {
     isolate_non_lru: isolate_if_balloon,
     is_movable: is_balloon,
     putback: balloon_page_putback,
-    freed_under_us: |_, _| {},
+    freed_under_us,
+    after_move,
     move_to_new_page: move_mobile_page,
 };
 
@@ -69,7 +68,7 @@ fn clear_mobile(page: &Folio) {
 }
 
 /// `mobile_page()`: no lock. ("What's the locking rule to test mobile_page?", Minchan Kim.)
-fn mobile_page(page: &Folio) -> bool {
+pub(super) fn mobile_page(page: &Folio) -> bool {
     plain_read(&page.mapping) != NO_MAPPING && atomic_read(&page.mapcount) == PAGE_MOBILE
 }
 
@@ -129,37 +128,48 @@ fn putback_mobilepage(k: &Kernel, page: &Folio) {
 
 /// `__unmap_and_move()`: `a_ops->migratepage` of a page that is mobile; one that is not goes the
 /// way of an LRU page without a mapping, `migrate_page()`, which takes its contents for anonymous
-/// memory.
-fn move_mobile_page(k: &Kernel, dst: &Folio, src: &Folio, who: Migrator) -> Result<(), Errno> {
+/// memory, and gives up while anybody else has a reference (`migrate_page_move_mapping()`).
+pub(super) fn move_mobile_page(
+    k: &Kernel,
+    dst: &Folio,
+    src: &Folio,
+    who: Migrator,
+) -> Result<(), Errno> {
     let _in = enter("move_to_new_page");
     if (k.tree.movable.core.is_movable)(src) {
         follow_mapping(src);
         return (owner(k).driver.migrate_page)(k, dst, src, who);
     }
     reached("a page was released before it moved");
+    if atomic_read(&src.refcount) != 1 {
+        return Err(Errno::Again);
+    }
     super::copy_page(dst, src);
     Ok(())
 }
 
-/// The hook of Mel's proposal: an LRU page is mobile too, and its callback locks what it needs; the
-/// core takes no page lock for it.
-fn isolate_if_mobile_or_lru(k: &Kernel, page: &Folio, lru_locked: &mut bool) -> bool {
-    if mobile_page(page) {
-        // The callback is responsible for its locks, so that none of the caller's is imposed on it.
-        super::drop_lru_lock(k, lru_locked);
-        return isolate_mobilepage(k, page);
+/// The end of `unmap_and_move()`: whatever is not to be tried again goes to `putback_lru_page()`,
+/// which is how an LRU page that has moved is freed (when its batch drains), and where a page of a
+/// driver that cannot be moved ends up too.
+fn after_move(k: &Kernel, dst: &Folio, src: &Folio, moved: Result<(), Errno>) {
+    if moved != Err(Errno::Again) {
+        not_isolated(src);
+        folio_putback_lru(k, src, ISOLATION);
+        if moved.is_err() {
+            not_as_isolated(src);
+        }
     }
-    let _in = enter("lru_isolatepage");
-    if !test_bit(PG_LRU, &page.flags) {
-        return false;
+    if moved.is_ok() && !(k.tree.movable.core.is_movable)(dst) {
+        folio_putback_lru(k, dst, NEW_PAGE);
+    } else {
+        folio_put(k, dst, NEW_PAGE);
     }
-    super::drop_lru_lock(k, lru_locked);
-    if !folio_try_get(page, super::COMPACTION) {
-        return false;
-    }
-    let is_ours = folio_isolate_lru(k, page, ISOLATION);
-    folio_put(k, page, super::COMPACTION);
-    is_ours
+}
+
+/// The same end, at once.
+fn freed_under_us(k: &Kernel, page: &Folio) {
+    not_isolated(page);
+    folio_putback_lru(k, page, ISOLATION);
 }
 
 /// 4.2: `balloon_page_movable()`, without a lock: not isolated is PagePrivate.

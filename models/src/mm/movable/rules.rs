@@ -9,13 +9,16 @@ use selvedge_kernel::Rule;
 pub const M1: Rule = Rule("M1: no update of an isolated page's data is lost");
 /// "prevent parallel frees"
 pub const M2: Rule = Rule("M2: a page that its driver has freed is not handed to the driver");
-/// "halt attempted accesses until migration is complete"
+/// "halt attempted accesses until migration is complete". Looked at: that the page is not free. Of
+/// an old page that somebody keeps from being freed, a stale write is found by M1, a stale read is not.
 pub const M3: Rule = Rule("M3: who accesses a page that migrates finds the page that it is then");
 /// "It assumes that any users of this interface can prevent parallel compaction attempts via the
 /// page lock."
 pub const M6: Rule = Rule("M6: a page is isolated by one compactor at a time");
-/// "We should not expand the role of the page->lock in the general case"; `zone->lru_lock` is the
-/// other lock of the core's that a callback of 2015 may find held.
+/// "We should not expand the role of the page->lock in the general case" asks for more: no lock of
+/// the core's at all, as her proposal has it ([`crate::mm::movable::LRU_AS_MOBILE`]). The rule
+/// excepts the page lock, which every other tree takes; what is left is `zone->lru_lock`, which a
+/// callback of 2015 may find held.
 pub const M8: Rule = Rule("M8: a callback is called with no lock of the core's but the page lock");
 /// "there is a disconnect between movable and mobile pages"; "a single view on what a movable page
 /// is"

@@ -41,7 +41,7 @@ static PUT_BACK_ALONE: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
-static ACCESS_VS_MOVE: Scenario = Scenario {
+pub(super) static ACCESS_VS_MOVE: Scenario = Scenario {
     name: "driver_access_vs_move",
     about: "CPU0 moves the page, while CPU1 changes what is in it.",
     sizes: ONE_PAGE,
@@ -50,7 +50,7 @@ static ACCESS_VS_MOVE: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
-static UPDATE_VS_MOVE: Scenario = Scenario {
+pub(super) static UPDATE_VS_MOVE: Scenario = Scenario {
     name: "driver_update_vs_move",
     about: "CPU0 moves the page, while CPU1 changes what is in it; somebody who came across the \
             old page keeps it from being freed.",

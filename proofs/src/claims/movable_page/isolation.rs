@@ -7,7 +7,7 @@ use selvedge_models::mm::movable::{
 use selvedge_models::trees::*;
 use selvedge_models::{Folio, Kernel, Sizes};
 
-use super::{ALLOCATED, COMPLETE, ONE_PAGE, STAYS, frees, isolates};
+use super::{ALLOCATED, COMPLETE, ONE_PAGE, OWN_LOCKS, frees, isolates};
 use crate::claims::{ALONE, EVERY, SC, SC_WITHOUT_RANDOM};
 use crate::rules::{
     FRESH_FLAGS_ARE_THE_OWNERS, M2, M5, M6, M8, M10, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT,
@@ -17,7 +17,7 @@ use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 const BALLOON: Sizes = Sizes { driver: Some(Role::Balloon), ..ONE_PAGE };
 
-static ISOLATED_TWICE: Scenario = Scenario {
+pub(super) static ISOLATED_TWICE: Scenario = Scenario {
     name: "two_compactors",
     about: "CPU0 and CPU1 each isolate the same page of a driver.",
     sizes: ONE_PAGE,
@@ -41,10 +41,10 @@ static ZSPAGE_ISOLATED_TWICE: Scenario = Scenario {
 };
 
 /// A folio on the LRU, and nothing else.
-const ON_LRU: Sizes = Sizes { listed: true, driver: Some(Role::Module), ..Sizes::TINY };
+pub(super) const ON_LRU: Sizes = Sizes { listed: true, driver: Some(Role::Module), ..Sizes::TINY };
 
 /// With lru_lock held from the page before it.
-fn isolates_under_lru_lock(k: &Run) {
+pub(super) fn isolates_under_lru_lock(k: &Run) {
     isolate_block(k, &k.folios[0], true);
 }
 
@@ -138,8 +138,6 @@ const A_POINTER: Source = Source::Commit {
 const NEEDS_ISOLATED: Source =
     Source::analysis("kernel-lru:E1 of zsmalloc, which needs PG_isolated");
 const LRU_FLAG: Source = Source::analysis("kernel-lru:E.2 M10: PG_lru is the flag of LRU pages");
-const OWN_LOCKS: Source =
-    Source::analysis("the proposal makes callbacks responsible for their locks");
 const M10_OF_THE_SHEET: Source = Source::analysis("kernel-lru:E.2 M10");
 
 fn one_owner() -> Vec<Answers> {
@@ -148,7 +146,7 @@ fn one_owner() -> Vec<Answers> {
         ask(M6, &ISOLATED_TWICE, lru("E1"), &[ISOLATED])
             .under(SC)
             .violated(&[&MOBILE_2015_WITHOUT_FLAG])
-            .violated_as(STAYS, &[&LRU_AS_MOBILE_WITHOUT_FLAG])
+            .violated_as(OWN_LOCKS, &[&LRU_AS_MOBILE_WITHOUT_FLAG])
             .under(EVERY)
             .holds(&[&MOBILE_2015])
             .under(COMPLETE)
@@ -168,7 +166,8 @@ fn one_owner() -> Vec<Answers> {
             .holds(&[&LRU_AS_MOBILE]),
         ask(FRESH_FLAGS_ARE_THE_OWNERS, &REUSED_BY_PAGE_CACHE, lru("E2"), &[REUSED])
             .under(COMPLETE)
-            .violated(&[&MOBILE_2015, &LRU_AS_MOBILE])
+            .violated(&[&MOBILE_2015])
+            .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE])
             .holds(&[&V4_8_ATOMIC, &V5_18, &V6_1, &V6_12_117]),
         ask(FRESH_FLAGS_ARE_THE_OWNERS, &REUSED_BY_SLAB, lru("E2"), &[REUSED])
             .under(COMPLETE)
@@ -184,14 +183,16 @@ fn locks() -> Vec<Answers> {
     vec![
         ask(M2, &FREE_VS_ISOLATION, lru("E4"), &[ISOLATED])
             .under(COMPLETE)
-            .holds(&[&MOBILE_2015, &LRU_AS_MOBILE, &V4_8_ATOMIC, &V5_18, &V6_12_117])
+            .holds(&[&MOBILE_2015, &V4_8_ATOMIC, &V5_18, &V6_12_117])
+            .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE])
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&E4_RELEASES_UNLOCKED]),
         ask(M5, &FREE_VS_ISOLATION, lru("E11"), &[ISOLATED])
             .under(SC)
             .violated(&[&E11_LOCKS_BLOCKING])
             .under(COMPLETE)
-            .holds(&[&LRU_AS_MOBILE, &V6_12_117]),
+            .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE])
+            .holds(&[&V6_12_117]),
         ask(M5, &LEAK_VS_ISOLATION, lru("E11"), &[ISOLATED])
             .under(COMPLETE)
             .holds(&[&V4_5, &V6_12_117]),

@@ -6,6 +6,7 @@
 //! | `mod.rs`       | what the scenarios share                                                |
 //! | `isolation.rs` | E1, E2, E4, E11, E12, M10: isolating a page                               |
 //! | `putback.rs`   | E3, E9, E13, E14: moving it or putting it back                           |
+//! | `proposal.rs`  | what Mel Gorman proposed, by the rules M1 to M10                        |
 //! | `balloon.rs`   | E8, E15: the balloon's list and its count                               |
 //! | `zsmalloc.rs`  | E5, E6, E7, E10, E16, and the end of a pool, 5.3 to 5.16                  |
 //! | `driver.rs`    | every rule against each driver of models/src/drivers                    |
@@ -15,21 +16,21 @@ use selvedge_kernel::Name;
 use selvedge_models::Sizes;
 use selvedge_models::mm::migrate::{Migrator, Mode};
 use selvedge_models::mm::movable::{
-    DRIVER, Role, alloc_page, isolate_block, owner, putback_movable_page, unmap_and_move,
+    DRIVER, Role, alloc_page, isolate_block, move_or_put_back, owner, putback_movable_page,
 };
 
-use crate::{Run, Source, Task, cpu};
+use crate::{Answers, Run, Source, Task, cpu};
 
 mod balloon;
 mod driver;
 mod isolation;
+mod proposal;
 mod putback;
 mod zsmalloc;
 
 pub(super) use balloon::claims as balloon;
 pub(super) use driver::claims as drivers;
 pub(super) use isolation::claims as isolation;
-pub(super) use putback::claims as putback;
 pub(super) use zsmalloc::claims as zsmalloc;
 
 /// For what holds: samples would add nothing, and take long.
@@ -42,8 +43,14 @@ const ONE_PAGE: Sizes =
 /// Who has a reference because it came across the page.
 const READER: Name = Name::new("reader");
 
-/// The proposal is about LRU pages; the page lock and the types of 2015 stay as they are.
-const STAYS: Source = Source::analysis("the proposal leaves driver pages as they were posted");
+/// What is put back or moved, and what is asked of the proposal.
+pub(super) fn putback() -> Vec<Answers> {
+    putback::claims().into_iter().chain(proposal::claims()).collect()
+}
+
+/// The proposal's own words, as far as a verdict follows from them.
+const OWN_LOCKS: Source =
+    Source::analysis("the proposal makes callbacks responsible for their locks, and takes none");
 
 /// Who compacts.
 const COMPACTOR: Migrator = Migrator { mode: Mode::Async, memalloc: false };
@@ -80,9 +87,7 @@ fn puts_back(k: &Run) {
 
 /// Page 0, which is isolated, is moved on CPU0, or put back if that fails.
 fn moves_or_puts_back(k: &Run) {
-    if unmap_and_move(k, &k.folios[0], COMPACTOR).is_err() {
-        puts_back(k);
-    }
+    move_or_put_back(k, &k.folios[0], COMPACTOR);
 }
 
 /// The driver frees what it has.

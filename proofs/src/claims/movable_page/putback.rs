@@ -1,15 +1,16 @@
 //! Moving an isolated page, or putting it back, while its driver releases it and others wait for
 //! its lock.
 
+use selvedge_kernel::join;
 use selvedge_models::Sizes;
 use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::mm::migrate::{Migrator, Mode};
-use selvedge_models::mm::movable::{MOVED, PUT_BACK, Role, unmap_and_move};
-use selvedge_models::mm::swap::{folio_get, folio_put};
+use selvedge_models::mm::movable::{MOVED, PUT_BACK, Role, move_or_put_back};
+use selvedge_models::mm::swap::{folio_get, folio_put, lru_add_drain};
 use selvedge_models::trees::*;
 
 use super::{
-    COMPACTOR, COMPLETE, ISOLATED_BEFORE, ONE_PAGE, READER, STAYS, frees, moves_or_puts_back,
+    COMPACTOR, COMPLETE, ISOLATED_BEFORE, ONE_PAGE, OWN_LOCKS, READER, frees, moves_or_puts_back,
     puts_back,
 };
 use crate::claims::{ALONE, SC_WITHOUT_RANDOM};
@@ -33,17 +34,31 @@ static RELEASED_THEN_PUT_BACK: Scenario = Scenario {
 
 static RELEASED_THEN_MOVED: Scenario = Scenario {
     name: "release_vs_move",
-    about: "The page is isolated. CPU0 moves it, while its driver releases it on CPU1.",
+    about: "The page is isolated. CPU0 moves it, or puts it back if that fails, while its driver \
+            releases it on CPU1.",
     sizes: Sizes { lifetimes: true, ..ONE_PAGE },
     tasks: &[
         cpu(0, "compaction", |k| {
             let who = Migrator { mode: Mode::Sync, ..COMPACTOR };
-            let moved = unmap_and_move(k, &k.folios[0], who);
-            assert!(moved.is_ok(), "it waits for the page lock");
+            move_or_put_back(k, &k.folios[0], who);
         }),
         cpu(1, "driver", frees),
     ],
+    // Up to 4.4 a page that has moved is freed when the batch drains that it is in.
+    at_end: |k| {
+        join(k.task(0, "drain", |k| lru_add_drain(k)));
+        all_is_freed(k);
+    },
     ..RELEASED_THEN_PUT_BACK
+};
+
+static MOVE_FAILS: Scenario = Scenario {
+    name: "move_fails",
+    about: "The page is isolated, and its driver cannot move it: a permanent error. It is put back.",
+    sizes: ONE_PAGE,
+    before: ISOLATED_BEFORE,
+    tasks: &[cpu(0, "compaction", moves_or_puts_back)],
+    ..Scenario::EMPTY
 };
 
 static BALLOON_RELEASED: Scenario = Scenario {
@@ -121,6 +136,15 @@ static NOBODY_HAS_THE_LOCK: Scenario = Scenario {
     ..CALLER_HAS_THE_LOCK
 };
 
+/// E3 through `unmap_and_move()`: the page counts as no driver's, and cannot be moved while the
+/// driver has its reference.
+const AS_E3: Source = Source::analysis("kernel-lru:E3; migrate_page_move_mapping() of 4.1");
+const LRU_BY_DEFAULT: Source =
+    Source::analysis("\"LRU pages without an aops can directly call the necessary helpers\"");
+const NOT_AGAIN: Source = Source::analysis(
+    "unmap_and_move() up to 4.4: what is not -EAGAIN ends in putback_lru_page(); since 4.8 the \
+     type decides",
+);
 const RELEASED_FIRST: &str = "a page was released before it was put back";
 
 const LOCK_BITS_ONLY: Source = Source::analysis("nothing but PG_locked and PG_waiters is changed");
@@ -131,7 +155,6 @@ fn waiters() -> Vec<Answers> {
         ask(M4, &LOCKED_WHILE_PUT_BACK, lru("E9"), &[SLEPT, PUT_BACK])
             .under(COMPLETE)
             .holds_as(LOCK_BITS_ONLY, &[&MOBILE_2015])
-            .holds_as(STAYS, &[&LRU_AS_MOBILE])
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&V4_13, &V5_17])
             .under(COMPLETE)
@@ -140,11 +163,12 @@ fn waiters() -> Vec<Answers> {
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&V5_17])
             .under(COMPLETE)
-            .holds(&[&V5_18, &V6_12_117]),
+            .holds(&[&V5_18, &V6_12_117])
+            .holds_as(LOCK_BITS_ONLY, &[&MOBILE_2015, &LRU_AS_MOBILE]),
         ask(M7, &CALLER_HAS_THE_LOCK, lru("E13"), &[])
             .under(ALONE)
             .violated(&[&MOBILE_2015])
-            .violated_as(STAYS, &[&LRU_AS_MOBILE])
+            .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE])
             .violated(&[&V6_12_117]),
         ask(M7, &NOBODY_HAS_THE_LOCK, lru("E13"), &[PUT_BACK])
             .under(ALONE)
@@ -160,20 +184,27 @@ fn releases() -> Vec<Answers> {
         ask(M9, &RELEASED_THEN_PUT_BACK, lru("E3"), &[RELEASED_FIRST, PUT_BACK])
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&MOBILE_2015])
-            .violated_as(STAYS, &[&LRU_AS_MOBILE])
+            .violated_as(LRU_BY_DEFAULT, &[&LRU_AS_MOBILE])
             .under(COMPLETE)
             .holds(&[&V4_8_ATOMIC, &V5_18, &V6_1, &V6_12_117]),
+        ask(M9, &RELEASED_THEN_MOVED, AS_E3, &[MOVED])
+            .under(SC_WITHOUT_RANDOM)
+            .violated(&[&MOBILE_2015])
+            .under(COMPLETE)
+            .holds(&[&V6_12_117]),
+        ask(M9, &MOVE_FAILS, NOT_AGAIN, &[])
+            .under(ALONE)
+            .violated(&[&MOBILE_2015_FAILS])
+            .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE_FAILS])
+            .holds(&[&V6_12_117_FAILS]),
         ask(released, &RELEASED_THEN_MOVED, lru("E14"), &[MOVED]).under(COMPLETE).holds(&[
-            &MOBILE_2015,
             &V4_8_ATOMIC,
             &V5_18,
             &V6_12_117,
         ]),
-        ask(touched, &RELEASED_THEN_MOVED, lru("E14"), &[MOVED]).under(COMPLETE).holds(&[
-            &MOBILE_2015,
-            &V4_8_ATOMIC,
-            &V6_12_117,
-        ]),
+        ask(touched, &RELEASED_THEN_MOVED, lru("E14"), &[MOVED])
+            .under(COMPLETE)
+            .holds(&[&V4_8_ATOMIC, &V6_12_117]),
         ask(released, &BALLOON_RELEASED, lru("E14"), &[PUT_BACK])
             .under(COMPLETE)
             .violated(&[&V4_2_RELEASES]),
