@@ -59,6 +59,7 @@ mod mutants {
     pub mod lru;
     pub mod migrate;
     pub mod movable;
+    pub mod movable_driver;
 }
 mod tree;
 pub mod trees;

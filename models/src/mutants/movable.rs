@@ -121,6 +121,13 @@ pub static LOCKS_BLOCKING: Driver = Driver {
         }
         mutex_unlock(&device.lock);
     },
+    migrate_page: |k, new, old, who| {
+        let device: &Plain = state(k);
+        mutex_lock(&k.cpus, &device.lock);
+        let moved = (WITHOUT_FLAG.migrate_page)(k, new, old, who);
+        mutex_unlock(&device.lock);
+        moved
+    },
     ..SLEEPS
 };
 

@@ -1,9 +1,9 @@
 //! Pages that drivers have made movable: kernel-lru E. What was posted in 2015, releases with one
 //! commit of a later one on top, and drivers with a fault.
 
-use crate::mm::movable::{self, Movable};
+use crate::mm::movable::{self, Driver, Movable};
 use crate::mm::{balloon_compaction as balloon, zsmalloc};
-use crate::mutants::movable as mutants;
+use crate::mutants::{movable as mutants, movable_driver as mistakes};
 use crate::trees::{V4_2, V4_8, V4_14, V5_3, V5_16, V6_1, V6_12_117};
 use crate::{Commit, Tree};
 
@@ -171,6 +171,62 @@ pub static V6_12_117_FAILS: Tree = Tree {
     movable: Movable { module: &mutants::FAILS_FOR_GOOD, ..V6_12_117.movable },
     ..V6_12_117.faulty()
 };
+
+/// 6.12.117 with this driver, which is the one to be copied but for one mistake.
+const fn mistaken(name: &'static str, about: &'static str, module: &'static Driver) -> Tree {
+    let movable = Movable { module, ..V6_12_117.movable };
+    Tree { name, about, movable, ..V6_12_117.faulty() }
+}
+
+/// The example of docs/movable-driver.md.
+pub static DRIVER_ACCESSES_UNLOCKED: Tree = mistaken(
+    "driver-accesses-unlocked",
+    "a driver that changes what it keeps without its lock",
+    &mistakes::ACCESSES_UNLOCKED,
+);
+
+/// A list of the driver's that the page stays on.
+pub static DRIVER_STAYS_LISTED: Tree = mistaken(
+    "driver-stays-listed",
+    "a driver that leaves a page on its list that is isolated",
+    &mistakes::STAYS_LISTED,
+);
+
+/// M7.
+pub static DRIVER_LOCKS_IN_CALLBACK: Tree = mistaken(
+    "driver-locks-in-callback",
+    "a driver that takes the page lock in putback_page()",
+    &mistakes::LOCKS_IN_CALLBACK,
+);
+
+/// M4.
+pub static DRIVER_PLAIN_FLAGS: Tree = mistaken(
+    "driver-plain-flags",
+    "a driver that changes page->flags without an atomic operation",
+    &mistakes::PLAIN_FLAGS,
+);
+
+/// M9.
+pub static DRIVER_CLEARS_TYPE: Tree = mistaken(
+    "driver-clears-type",
+    "a driver that stores NULL in page->mapping when it frees its page",
+    &mistakes::CLEARS_TYPE,
+);
+
+/// A reference too many.
+pub static DRIVER_LEAKS: Tree =
+    mistaken("driver-leaks", "a driver that never puts its page", &mistakes::LEAKS);
+
+/// A reference too few.
+pub static DRIVER_PUTS_TWICE: Tree =
+    mistaken("driver-puts-twice", "a driver that puts its page twice", &mistakes::PUTS_TWICE);
+
+/// kernel-lru E14.
+pub static DRIVER_PUTS_FIRST: Tree = mistaken(
+    "driver-puts-first",
+    "a driver that puts its page before it unlocks it",
+    &mistakes::PUTS_FIRST,
+);
 
 /// kernel-lru E4.
 pub static E4_RELEASES_UNLOCKED: Tree = Tree {
