@@ -53,6 +53,14 @@ const SURVIVORS: &[(&str, &str)] = &[
         "lru-as-mobile-driver-fails",
         "what cannot be moved is put back by its callback: no mistake of the driver's",
     ),
+    (
+        "E2-no-first-look",
+        "slab clears mapping before PG_slab, so that the second look finds what the first would",
+    ),
+    (
+        "E5-no-mb-after-destroying",
+        "set_current_state() in wait_event() is a barrier before the count is looked at again",
+    ),
     ("v6.12.117-driver-fails", "what cannot be moved is put back: no mistake of the driver's"),
     ("v6.12.117-driver-sleeps", "lru_lock is dropped before the callback, which may sleep"),
     (

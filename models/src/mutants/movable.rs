@@ -11,8 +11,8 @@ use crate::mm::balloon_compaction::{self as balloon, Balloon, count_isolated};
 use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use crate::mm::migrate::Errno;
 use crate::mm::movable::{
-    __ClearPageMovable, __SetPageMovable, Driver, OWN_LOCKS, State, copy_page, get_page, put_page,
-    state, update,
+    __ClearPageMovable, __SetPageMovable, Core, Driver, OWN_LOCKS, State, V6_2, copy_page,
+    get_page, put_page, state, update,
 };
 use crate::mm::zsmalloc;
 use crate::{Folio, Kernel};
@@ -129,6 +129,13 @@ pub static LOCKS_BLOCKING: Driver = Driver {
         moved
     },
     ..SLEEPS
+};
+
+/// E12: `lru_lock` stays held, if it is, as up to 4.7.
+pub static KEEPS_LRU_LOCK: Core = Core {
+    name: "keeps lru_lock",
+    isolate_non_lru: |k, page, _| (V6_2.isolate_non_lru)(k, page, &mut false),
+    ..V6_2
 };
 
 /// E14: a balloon of 4.2 that lets its page go whether it is isolated or not.

@@ -11,6 +11,7 @@ mod migrate_mutants;
 mod migrate_page_lock;
 mod migrate_pending;
 mod movable;
+mod movable_mutants;
 mod races;
 pub(crate) mod releases;
 mod settings;
@@ -26,6 +27,7 @@ pub use migrate_mutants::*;
 pub use migrate_page_lock::*;
 pub use migrate_pending::*;
 pub use movable::*;
+pub use movable_mutants::*;
 pub use races::*;
 pub use releases::*;
 pub use settings::*;
@@ -188,7 +190,13 @@ pub static ALL: &[&Tree] = &[
     &MOBILE_2015_FAILS,
     &LRU_AS_MOBILE_FAILS,
     &V6_12_117_FAILS,
+    &E1_NOT_MARKED,
+    &E1_LRU_SPLIT,
     &E2_NO_LOOK_AT_SLAB,
+    &E2_NO_FIRST_LOOK,
+    &E2_NO_SECOND_LOOK,
+    &E2_NO_SMP_RMB,
+    &E2_NO_SMP_WMB,
     &DRIVER_ACCESSES_UNLOCKED,
     &DRIVER_STAYS_LISTED,
     &DRIVER_LOCKS_IN_CALLBACK,
@@ -199,8 +207,15 @@ pub static ALL: &[&Tree] = &[
     &DRIVER_PUTS_FIRST,
     &E4_RELEASES_UNLOCKED,
     &E5_NO_FLUSH_WORK,
+    &E5_NO_WAKE_UP,
+    &E5_NO_BARRIER_AFTER_DEC,
+    &E5_NO_BARRIER_AFTER_DESTROYING,
+    &E6_NOT_KICKED,
+    &E6_NOT_KICKED_5_3,
+    &E7_NO_ZSPAGE_LOCK,
     &E10_NO_ZSPAGE_LOCK,
     &E11_LOCKS_BLOCKING,
+    &E12_LRU_LOCK_KEPT,
     &E15_COUNTS_UNLOCKED,
     &LRU_LOCK_IRQS_ON,
     &QUEUE_LOCK_IRQS_ON,

@@ -10,7 +10,8 @@ use selvedge_models::{Folio, Kernel, Sizes};
 use super::{ALLOCATED, COMPLETE, ONE_PAGE, OWN_LOCKS, frees, isolates};
 use crate::claims::{ALONE, EVERY, SC, SC_WITHOUT_RANDOM};
 use crate::rules::{
-    FRESH_FLAGS_ARE_THE_OWNERS, M2, M5, M6, M8, M10, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT,
+    FRESH_FLAGS_ARE_THE_OWNERS, KERNEL_ASSERTIONS_HOLD, M2, M5, M6, M8, M10,
+    NOBODY_SLEEPS_IN_ATOMIC_CONTEXT,
 };
 use crate::states::ISOLATED as FOLIO_ISOLATED;
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
@@ -135,6 +136,10 @@ const A_POINTER: Source = Source::Commit {
     id: "130d4df57390",
     remark: "6.2: until then page->mapping is slab->slab_cache, a pointer whose low bits are 0",
 };
+const LISTED_TWICE: Source = Source::analysis("kernel-lru:E1: each of the two takes it off a list");
+const NOT_REACHABLE: Source = Source::analysis(
+    "6.2 clears mapping before PG_slab, so that the second look finds what the first would",
+);
 const NEEDS_ISOLATED: Source =
     Source::analysis("kernel-lru:E1 of zsmalloc, which needs PG_isolated");
 const LRU_FLAG: Source = Source::analysis("kernel-lru:E.2 M10: PG_lru is the flag of LRU pages");
@@ -158,9 +163,19 @@ fn one_owner() -> Vec<Answers> {
             &V5_18,
             &V6_12_117,
         ]),
+        // What two owners of a page of the balloon, or of a folio on the LRU, come to first.
+        ask(KERNEL_ASSERTIONS_HOLD, &BALLOON_ISOLATED_TWICE, LISTED_TWICE, &[ISOLATED])
+            .under(COMPLETE)
+            .holds(&[&V6_12_117])
+            .violated(&[&E1_NOT_MARKED]),
+        ask(KERNEL_ASSERTIONS_HOLD, &LRU_ISOLATED_TWICE, LISTED_TWICE, &[FOLIO_ISOLATED])
+            .under(COMPLETE)
+            .holds(&[&LRU_AS_MOBILE])
+            .violated(&[&E1_LRU_SPLIT]),
         ask(M6, &ZSPAGE_ISOLATED_TWICE, NEEDS_ISOLATED, &[ISOLATED])
             .under(COMPLETE)
-            .holds(&[&V5_17, &V6_12_117]),
+            .holds(&[&V5_17, &V6_12_117])
+            .violated(&[&E1_NOT_MARKED]),
         ask(M6, &LRU_ISOLATED_TWICE, LRU_FLAG, &[FOLIO_ISOLATED])
             .under(COMPLETE)
             .holds(&[&LRU_AS_MOBILE]),
@@ -173,8 +188,8 @@ fn one_owner() -> Vec<Answers> {
             .under(COMPLETE)
             .holds_as(A_POINTER, &[&V4_8_ATOMIC, &V6_1])
             .holds(&[&V6_6, &V6_12_117])
-            .under(SC_WITHOUT_RANDOM)
-            .violated(&[&E2_NO_LOOK_AT_SLAB]),
+            .holds_as(NOT_REACHABLE, &[&E2_NO_FIRST_LOOK])
+            .violated(&[&E2_NO_LOOK_AT_SLAB, &E2_NO_SECOND_LOOK]),
     ]
 }
 
@@ -204,7 +219,8 @@ fn locks() -> Vec<Answers> {
             .under(ALONE)
             .violated(&[&V4_2, &MOBILE_2015])
             .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE])
-            .holds(&[&V4_8, &V6_12_117]),
+            .holds(&[&V4_8, &V6_12_117])
+            .violated(&[&E12_LRU_LOCK_KEPT]),
         ask(M10, &LRU_PAGE, M10_OF_THE_SHEET, &[FOLIO_ISOLATED])
             .under(ALONE)
             .violated(&[&MOBILE_2015])

@@ -5,7 +5,7 @@ use selvedge_kernel::join;
 use selvedge_models::Sizes;
 use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::mm::migrate::{Migrator, Mode};
-use selvedge_models::mm::movable::{MOVED, PUT_BACK, Role, move_or_put_back};
+use selvedge_models::mm::movable::{ISOLATED, MOVED, PUT_BACK, Role, move_or_put_back};
 use selvedge_models::mm::swap::{folio_get, folio_put, lru_add_drain};
 use selvedge_models::trees::*;
 
@@ -108,6 +108,17 @@ const READ_AND_ISOLATED: &[Task] = &[
     }),
 ];
 
+static LOCKED_WHILE_ISOLATED: Scenario = Scenario {
+    name: "lock_vs_isolation",
+    about: "CPU0 isolates the page; CPU1, which has a reference, locks and unlocks it.",
+    before: &[cpu(0, "driver", |k| {
+        super::allocates(k);
+        has_a_reader(k);
+    })],
+    tasks: &[cpu(0, "compaction", super::isolates), cpu(1, "reader", reads)],
+    ..LOCKED_WHILE_PUT_BACK
+};
+
 static LOCKED_WHILE_MOVED: Scenario = Scenario {
     name: "lock_vs_move",
     about: "The page is isolated. CPU0 moves it; CPU1, which has a reference, locks and unlocks \
@@ -159,6 +170,11 @@ fn waiters() -> Vec<Answers> {
             .violated(&[&V4_13, &V5_17])
             .under(COMPLETE)
             .holds(&[&V5_18, &V6_1, &V6_12_117]),
+        ask(M4, &LOCKED_WHILE_ISOLATED, lru("E9"), &[SLEPT, ISOLATED])
+            .under(COMPLETE)
+            .holds(&[&V5_18, &V6_12_117])
+            .under(SC_WITHOUT_RANDOM)
+            .violated(&[&V5_17]),
         ask(M4, &LOCKED_WHILE_MOVED, lru("E9"), &[SLEPT, MOVED])
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&V5_17])
@@ -202,6 +218,12 @@ fn releases() -> Vec<Answers> {
             &V5_18,
             &V6_12_117,
         ]),
+        ask(released, &RELEASED_THEN_MOVED, lru("E14"), &[])
+            .under(COMPLETE)
+            .violated(&[&DRIVER_LEAKS]),
+        ask(touched, &RELEASED_THEN_MOVED, lru("E14"), &[])
+            .under(COMPLETE)
+            .violated(&[&DRIVER_PUTS_FIRST]),
         ask(touched, &RELEASED_THEN_MOVED, lru("E14"), &[MOVED])
             .under(COMPLETE)
             .holds(&[&V4_8_ATOMIC, &V6_12_117]),

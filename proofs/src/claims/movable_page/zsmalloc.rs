@@ -178,6 +178,9 @@ const MIGRATION_FAILS: Source = Source::analysis(
 );
 /// What the sheet gives no verdict for.
 const UNNAMED: Source = Source::analysis("kernel-lru:E.4, zsmalloc 5.3");
+const WAIT_HAS_ONE: Source = Source::analysis(
+    "set_current_state() in wait_event() is a barrier before the count is looked at again",
+);
 const READ_TOO_EARLY: Source = Source::Commit {
     id: "afe8605ca454",
     remark: "5.16: destroying is read before the decrement is seen",
@@ -208,20 +211,23 @@ fn ends() -> Vec<Answers> {
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&V4_14_ATOMIC])
             .under(COMPLETE)
-            .holds(&[&V5_3_ATOMIC, &V5_16_ATOMIC, &V6_1_COUNTS_LOCKED, &V6_1_192, &V6_12_117]),
+            .holds(&[&V5_3_ATOMIC, &V5_16_ATOMIC, &V6_1_COUNTS_LOCKED, &V6_1_192, &V6_12_117])
+            .violated(&[&E6_NOT_KICKED, &E6_NOT_KICKED_5_3]),
         ask(A_WALK_STAYS_IN_ITS_ZSPAGE, &WALKED, lru("E7"), &[FREE_WORK_LOCKED, MOVED])
             .under(SC_WITHOUT_RANDOM)
-            .violated(&[&V5_17, &V5_18])
+            .violated(&[&V5_17, &V5_18, &E7_NO_ZSPAGE_LOCK])
             .under(COMPLETE)
             .holds(&[&V6_1, &V6_1_192, &V6_12_117]),
         // What the wait for isolated pages must do: zs_destroy_pool() terminates.
         ask(NOBODY_WAITS_FOR_EVER, &EMPTY_POOL_GOES, UNNAMED, &[PUT_BACK, SLEPT_IN_WAIT_EVENT])
             .under(COMPLETE)
-            .holds(&[&V5_3_ATOMIC, &V5_16_ATOMIC]),
+            .holds(&[&V5_3_ATOMIC, &V5_16_ATOMIC])
+            .violated(&[&E5_NO_WAKE_UP]),
         ask(NOBODY_WAITS_FOR_EVER, &EMPTY_POOL_GOES_WEAKLY, READ_TOO_EARLY, &[SLEPT_IN_WAIT_EVENT])
             .under(WEAK)
-            .violated(&[&V5_3_ATOMIC])
-            .holds(&[&V5_16_ATOMIC]),
+            .violated(&[&V5_3_ATOMIC, &E5_NO_BARRIER_AFTER_DEC])
+            .holds(&[&V5_16_ATOMIC])
+            .holds_as(WAIT_HAS_ONE, &[&E5_NO_BARRIER_AFTER_DESTROYING]),
     ]
 }
 
