@@ -57,6 +57,7 @@ const SURVIVORS: &[(&str, &str)] = &[
         "E2-no-first-look",
         "slab clears mapping before PG_slab, so that the second look finds what the first would",
     ),
+    ("E2-no-first-smp-rmb", "the page lock acquires, and mapping is looked at again under it"),
     (
         "E5-no-mb-after-destroying",
         "set_current_state() in wait_event() is a barrier before the count is looked at again",

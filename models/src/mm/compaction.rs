@@ -5,7 +5,9 @@
 //! just added; which folios are passed over; the order PG_lru, reference, rules, PG_lru; the modes of
 //! the callers.
 //! Left out: zones, page blocks, the free scanner (the target is the source's spare), throttling,
-//! dirty folios and those under writeback, movable pages that are no folios.
+//! dirty folios and those under writeback, movable pages that are no folios; pinned anonymous folios
+//! and unevictable ones, which are passed over; the second look at PG_lru under `lru_lock`; that
+//! `lru_lock` is kept from one folio to the next.
 //! Source: mm/compaction.c `compact_zone()`, `isolate_migratepages_block()`, `compact_zone_order()`,
 //! `kcompactd_do_work()`, `compact_node()` of 6.1.192 and 6.12.117, the same in all that is kept.
 

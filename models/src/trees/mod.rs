@@ -195,6 +195,8 @@ pub static ALL: &[&Tree] = &[
     &E2_NO_LOOK_AT_SLAB,
     &E2_NO_FIRST_LOOK,
     &E2_NO_SECOND_LOOK,
+    &E2_NO_FIRST_SMP_RMB,
+    &E2_NO_SMP_WMB_IN_FREE,
     &E2_NO_SMP_RMB,
     &E2_NO_SMP_WMB,
     &DRIVER_ACCESSES_UNLOCKED,

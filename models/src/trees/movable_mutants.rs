@@ -43,6 +43,20 @@ pub static E2_NO_SECOND_LOOK: Tree = steps(
     &[Edit::drop(Site::of("test_bit").on("PG_slab").within("isolate_movable_page").nth(1))],
 );
 
+/// kernel-lru E2: the barrier that the first look needs.
+pub static E2_NO_FIRST_SMP_RMB: Tree = steps(
+    "E2-no-first-smp-rmb",
+    "6.12.117 without the smp_rmb() between the first look at PG_slab and the type",
+    &[Edit::drop(Site::of("smp_rmb").within("isolate_movable_page").nth(0))],
+);
+
+/// kernel-lru E2: its other half.
+pub static E2_NO_SMP_WMB_IN_FREE: Tree = steps(
+    "E2-no-smp-wmb-in-free",
+    "6.12.117 without the smp_wmb() of __free_slab()",
+    &[Edit::drop(Site::of("smp_wmb").within("__free_slab"))],
+);
+
 /// kernel-lru E2: the barrier that the second look needs.
 pub static E2_NO_SMP_RMB: Tree = steps(
     "E2-no-smp-rmb",

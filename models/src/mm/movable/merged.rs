@@ -14,8 +14,8 @@ use selvedge_kernel::{
 };
 
 use super::{
-    Core, DRIVER_OPS, M2, PAGE_MAPPING_FLAGS, PAGE_MAPPING_MOVABLE, PG_ISOLATED, PG_SLAB,
-    after_move, drop_lru_lock, isolated, let_go, owner,
+    Core, DRIVER_OPS, FRESH_FLAGS_ARE_THE_OWNERS, M2, PAGE_MAPPING_FLAGS, PAGE_MAPPING_MOVABLE,
+    PG_ISOLATED, PG_SLAB, after_move, drop_lru_lock, isolated, let_go, owner,
 };
 use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use crate::mm::migrate::{Errno, ISOLATION, Migrator};
@@ -116,7 +116,12 @@ fn is_movable_and_no_slab(page: &Folio) -> bool {
 
 /// `page_movable_ops()`, page locked and movable a moment ago.
 fn page_movable_ops(page: &Folio) {
-    if plain_read(&page.mapping) & !PAGE_MAPPING_FLAGS == 0 {
+    let ops = plain_read(&page.mapping) & !PAGE_MAPPING_FLAGS;
+    if ops != DRIVER_OPS && ops != 0 {
+        let message = format!("page{} is locked by compaction, and is no driver's", page.index);
+        fail_about(FRESH_FLAGS_ARE_THE_OWNERS, message, page.mapping.object());
+    }
+    if ops == 0 {
         let message = format!("page{}'s operations: its driver has let it go", page.index);
         fail_about(M2, message, page.mapping.object());
     }
@@ -129,6 +134,12 @@ fn isolate_if_movable(k: &Kernel, page: &Folio, lru_locked: &mut bool, ops: &Ops
     }
     drop_lru_lock(k, lru_locked);
     isolate_movable_page(k, page, ops)
+}
+
+/// `isolate_movable_page()` since 6.2, for scenarios in which the look without a lock came before, at
+/// what the page was then.
+pub fn isolate_movable_page_since_6_2(k: &Kernel, page: &Folio) -> bool {
+    isolate_movable_page(k, page, &OPS_6_2)
 }
 
 /// `isolate_movable_page()`.

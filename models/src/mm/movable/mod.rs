@@ -231,6 +231,7 @@ pub fn state<S: State>(k: &Kernel) -> &S {
 
 /// `alloc_page()` of a page that is free: one reference, of this holder, and no trace of who had it
 /// before (`free_pages_prepare()` and `prep_new_page()`; nobody can reach the page in between).
+/// Its flags are left as they are: no page that is allocated anew had any set.
 pub fn alloc_page(page: &Folio, holder: Name) {
     let _in = enter("alloc_page");
     kernel_assert(plain_read(&page.freed) == 1, "a page is allocated twice");

@@ -6,12 +6,13 @@
 //! `mapping`; mm/slab.h and include/linux/mm_types.h of 6.1.192 and 6.12.117 for what these are.
 
 use selvedge_kernel::{
-    __set_bit, Name, enter, fail_about, plain_write, reached, smp_wmb, test_bit,
+    __clear_bit, __set_bit, Name, enter, fail_about, plain_write, reached, smp_wmb, test_bit,
 };
 
-use super::{FRESH_FLAGS_ARE_THE_OWNERS, PG_SLAB, SlabLayout, alloc_page};
+use super::{FRESH_FLAGS_ARE_THE_OWNERS, NO_MAPPING, PG_SLAB, SlabLayout, alloc_page};
 use crate::kernel::{PAGE_CACHE, PG_LOCKED};
 use crate::mm::filemap::folio_unlock;
+use crate::mm::swap::folio_put;
 use crate::{Folio, Kernel};
 
 /// The page has a new owner.
@@ -36,11 +37,14 @@ const SLAB_CACHE: u64 = 64;
 /// `LIST_POISON2`
 const LIST_POISON2: u64 = 0x122;
 
+/// Who holds a page of slab.
+const SLAB: Name = Name::new("slab");
+
 /// A new page of slab. What is in the place of `mapping` is slab's, and may look like the type of a
 /// movable page: [`SlabLayout`].
 pub fn alloc_slab_page(k: &Kernel, page: &Folio) {
     let _in = enter("alloc_slab_page");
-    alloc_page(page, Name::new("slab"));
+    alloc_page(page, SLAB);
     reached(REUSED);
     __set_bit(PG_SLAB, &page.flags);
     smp_wmb();
@@ -53,4 +57,13 @@ pub fn alloc_slab_page(k: &Kernel, page: &Folio) {
         let message = format!("page{} is slab's, and somebody has locked it", page.index);
         fail_about(FRESH_FLAGS_ARE_THE_OWNERS, message, page.flags.object());
     }
+}
+
+/// `__free_slab()`
+pub fn free_slab_page(k: &Kernel, page: &Folio) {
+    let _in = enter("__free_slab");
+    plain_write(&page.mapping, NO_MAPPING);
+    smp_wmb();
+    __clear_bit(PG_SLAB, &page.flags);
+    folio_put(k, page, SLAB);
 }

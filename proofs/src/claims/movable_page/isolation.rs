@@ -2,13 +2,14 @@
 
 use selvedge_kernel::{READ_ONCE, fail_about};
 use selvedge_models::mm::movable::{
-    ISOLATED, REUSED, Role, add_to_page_cache, alloc_slab_page, isolate_block,
+    ISOLATED, REUSED, Role, add_to_page_cache, alloc_slab_page, free_slab_page, isolate_block,
+    isolate_movable_page_since_6_2,
 };
 use selvedge_models::trees::*;
 use selvedge_models::{Folio, Kernel, Sizes};
 
 use super::{ALLOCATED, COMPLETE, ONE_PAGE, OWN_LOCKS, frees, isolates};
-use crate::claims::{ALONE, EVERY, SC, SC_WITHOUT_RANDOM};
+use crate::claims::{ALONE, EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
 use crate::rules::{
     FRESH_FLAGS_ARE_THE_OWNERS, KERNEL_ASSERTIONS_HOLD, M2, M5, M6, M8, M10,
     NOBODY_SLEEPS_IN_ATOMIC_CONTEXT,
@@ -86,6 +87,34 @@ static REUSED_BY_SLAB: Scenario = Scenario {
     ..REUSED_BY_PAGE_CACHE
 };
 
+fn isolates_what_it_saw(k: &Run) {
+    isolate_movable_page_since_6_2(k, &k.folios[0]);
+}
+
+static ALLOCATED_BY_SLAB: Scenario = Scenario {
+    name: "allocated_by_slab",
+    about: "CPU0 has seen a movable page, which is free now, and isolates it if it can; CPU1 \
+            allocates it for slab. (How it was freed is left out: too much for loom.)",
+    sizes: ONE_PAGE,
+    tasks: &[
+        cpu(0, "compaction", isolates_what_it_saw),
+        cpu(1, "slab", |k| alloc_slab_page(k, &k.folios[0])),
+    ],
+    ..Scenario::EMPTY
+};
+
+static FREED_BY_SLAB: Scenario = Scenario {
+    name: "freed_by_slab",
+    about: "CPU0 has seen a movable page, which is slab's now, and isolates it if it can; CPU1 frees \
+            it.",
+    before: &[cpu(0, "slab", |k| alloc_slab_page(k, &k.folios[0]))],
+    tasks: &[
+        cpu(0, "compaction", isolates_what_it_saw),
+        cpu(1, "slab", |k| free_slab_page(k, &k.folios[0])),
+    ],
+    ..ALLOCATED_BY_SLAB
+};
+
 static FREE_VS_ISOLATION: Scenario = Scenario {
     name: "free_vs_isolation",
     about: "CPU0 isolates the page, while its driver frees it on CPU1.",
@@ -140,6 +169,9 @@ const LISTED_TWICE: Source = Source::analysis("kernel-lru:E1: each of the two ta
 const NOT_REACHABLE: Source = Source::analysis(
     "6.2 clears mapping before PG_slab, so that the second look finds what the first would",
 );
+const LOCK_ACQUIRES: Source = Source::analysis(
+    "whoever sees PG_slab clear twice and takes the page lock sees mapping as slab left it",
+);
 const NEEDS_ISOLATED: Source =
     Source::analysis("kernel-lru:E1 of zsmalloc, which needs PG_isolated");
 const LRU_FLAG: Source = Source::analysis("kernel-lru:E.2 M10: PG_lru is the flag of LRU pages");
@@ -190,6 +222,15 @@ fn one_owner() -> Vec<Answers> {
             .holds(&[&V6_6, &V6_12_117])
             .holds_as(NOT_REACHABLE, &[&E2_NO_FIRST_LOOK])
             .violated(&[&E2_NO_LOOK_AT_SLAB, &E2_NO_SECOND_LOOK]),
+        ask(FRESH_FLAGS_ARE_THE_OWNERS, &ALLOCATED_BY_SLAB, lru("E2"), &[REUSED])
+            .under(WEAK)
+            .holds(&[&V6_12_117])
+            .violated(&[&E2_NO_SMP_RMB, &E2_NO_SMP_WMB]),
+        ask(FRESH_FLAGS_ARE_THE_OWNERS, &FREED_BY_SLAB, lru("E2"), &[])
+            .under(WEAK)
+            .holds(&[&V6_12_117])
+            .holds_as(LOCK_ACQUIRES, &[&E2_NO_FIRST_SMP_RMB])
+            .violated(&[&E2_NO_SMP_WMB_IN_FREE]),
     ]
 }
 
