@@ -1,19 +1,13 @@
 //! Isolating a page: who may, what is looked at and touched on the way, and under which locks.
 
-use selvedge_kernel::{READ_ONCE, fail_about};
-use selvedge_models::mm::movable::{
-    ISOLATED, REUSED, Role, add_to_page_cache, alloc_slab_page, free_slab_page, isolate_block,
-    isolate_movable_page_since_6_2,
-};
+use selvedge_kernel::fail_about;
+use selvedge_models::Sizes;
+use selvedge_models::mm::movable::{ISOLATED, Role, isolate_block};
 use selvedge_models::trees::*;
-use selvedge_models::{Folio, Kernel, Sizes};
 
 use super::{ALLOCATED, COMPLETE, ONE_PAGE, OWN_LOCKS, frees, isolates};
-use crate::claims::{ALONE, EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
-use crate::rules::{
-    FRESH_FLAGS_ARE_THE_OWNERS, KERNEL_ASSERTIONS_HOLD, M2, M5, M6, M8, M10,
-    NOBODY_SLEEPS_IN_ATOMIC_CONTEXT,
-};
+use crate::claims::{ALONE, EVERY, SC, SC_WITHOUT_RANDOM};
+use crate::rules::{KERNEL_ASSERTIONS_HOLD, M2, M5, M6, M8, M10, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT};
 use crate::states::ISOLATED as FOLIO_ISOLATED;
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
@@ -61,60 +55,6 @@ static LRU_ISOLATED_TWICE: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
-/// CPU1 frees page 0, and `next` has it then.
-fn frees_for(k: &Run, next: fn(&Kernel, &Folio)) {
-    frees(k);
-    if READ_ONCE(&k.folios[0].freed) != 0 {
-        next(k, &k.folios[0]);
-    }
-}
-
-static REUSED_BY_PAGE_CACHE: Scenario = Scenario {
-    name: "freed_and_reused_by_the_page_cache",
-    about: "CPU0 isolates the page; CPU1 frees it first, and allocates it for the page cache, \
-            where a new page is locked without an atomic operation.",
-    sizes: ONE_PAGE,
-    before: ALLOCATED,
-    tasks: &[cpu(0, "compaction", isolates), cpu(1, "owner", |k| frees_for(k, add_to_page_cache))],
-    ..Scenario::EMPTY
-};
-
-static REUSED_BY_SLAB: Scenario = Scenario {
-    name: "freed_and_reused_by_slab",
-    about: "CPU0 isolates the page; CPU1 frees it first, and it is slab's then, with a field of \
-            struct slab in the place of page->mapping.",
-    tasks: &[cpu(0, "compaction", isolates), cpu(1, "owner", |k| frees_for(k, alloc_slab_page))],
-    ..REUSED_BY_PAGE_CACHE
-};
-
-fn isolates_what_it_saw(k: &Run) {
-    isolate_movable_page_since_6_2(k, &k.folios[0]);
-}
-
-static ALLOCATED_BY_SLAB: Scenario = Scenario {
-    name: "allocated_by_slab",
-    about: "CPU0 has seen a movable page, which is free now, and isolates it if it can; CPU1 \
-            allocates it for slab. (How it was freed is left out: too much for loom.)",
-    sizes: ONE_PAGE,
-    tasks: &[
-        cpu(0, "compaction", isolates_what_it_saw),
-        cpu(1, "slab", |k| alloc_slab_page(k, &k.folios[0])),
-    ],
-    ..Scenario::EMPTY
-};
-
-static FREED_BY_SLAB: Scenario = Scenario {
-    name: "freed_by_slab",
-    about: "CPU0 has seen a movable page, which is slab's now, and isolates it if it can; CPU1 frees \
-            it.",
-    before: &[cpu(0, "slab", |k| alloc_slab_page(k, &k.folios[0]))],
-    tasks: &[
-        cpu(0, "compaction", isolates_what_it_saw),
-        cpu(1, "slab", |k| free_slab_page(k, &k.folios[0])),
-    ],
-    ..ALLOCATED_BY_SLAB
-};
-
 static FREE_VS_ISOLATION: Scenario = Scenario {
     name: "free_vs_isolation",
     about: "CPU0 isolates the page, while its driver frees it on CPU1.",
@@ -160,18 +100,7 @@ static LRU_PAGE: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
-/// Of 4.8 no mm_types.h was read: the posting of 8b8817630ae8 has the layout change.
-const A_POINTER: Source = Source::Commit {
-    id: "130d4df57390",
-    remark: "6.2: until then page->mapping is slab->slab_cache, a pointer whose low bits are 0",
-};
 const LISTED_TWICE: Source = Source::analysis("kernel-lru:E1: each of the two takes it off a list");
-const NOT_REACHABLE: Source = Source::analysis(
-    "6.2 clears mapping before PG_slab, so that the second look finds what the first would",
-);
-const LOCK_ACQUIRES: Source = Source::analysis(
-    "whoever sees PG_slab clear twice and takes the page lock sees mapping as slab left it",
-);
 const NEEDS_ISOLATED: Source =
     Source::analysis("kernel-lru:E1 of zsmalloc, which needs PG_isolated");
 const LRU_FLAG: Source = Source::analysis("kernel-lru:E.2 M10: PG_lru is the flag of LRU pages");
@@ -211,26 +140,6 @@ fn one_owner() -> Vec<Answers> {
         ask(M6, &LRU_ISOLATED_TWICE, LRU_FLAG, &[FOLIO_ISOLATED])
             .under(COMPLETE)
             .holds(&[&LRU_AS_MOBILE]),
-        ask(FRESH_FLAGS_ARE_THE_OWNERS, &REUSED_BY_PAGE_CACHE, lru("E2"), &[REUSED])
-            .under(COMPLETE)
-            .violated(&[&MOBILE_2015])
-            .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE])
-            .holds(&[&V4_8_ATOMIC, &V5_18, &V6_1, &V6_12_117]),
-        ask(FRESH_FLAGS_ARE_THE_OWNERS, &REUSED_BY_SLAB, lru("E2"), &[REUSED])
-            .under(COMPLETE)
-            .holds_as(A_POINTER, &[&V4_8_ATOMIC, &V6_1])
-            .holds(&[&V6_6, &V6_12_117])
-            .holds_as(NOT_REACHABLE, &[&E2_NO_FIRST_LOOK])
-            .violated(&[&E2_NO_LOOK_AT_SLAB, &E2_NO_SECOND_LOOK]),
-        ask(FRESH_FLAGS_ARE_THE_OWNERS, &ALLOCATED_BY_SLAB, lru("E2"), &[REUSED])
-            .under(WEAK)
-            .holds(&[&V6_12_117])
-            .violated(&[&E2_NO_SMP_RMB, &E2_NO_SMP_WMB]),
-        ask(FRESH_FLAGS_ARE_THE_OWNERS, &FREED_BY_SLAB, lru("E2"), &[])
-            .under(WEAK)
-            .holds(&[&V6_12_117])
-            .holds_as(LOCK_ACQUIRES, &[&E2_NO_FIRST_SMP_RMB])
-            .violated(&[&E2_NO_SMP_WMB_IN_FREE]),
     ]
 }
 
@@ -271,5 +180,5 @@ fn locks() -> Vec<Answers> {
 }
 
 pub(in crate::claims) fn claims() -> Vec<Answers> {
-    one_owner().into_iter().chain(locks()).collect()
+    one_owner().into_iter().chain(super::reuse::claims()).chain(locks()).collect()
 }

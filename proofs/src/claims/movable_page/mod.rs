@@ -4,7 +4,8 @@
 //! | file           | what                                                                    |
 //! |----------------|-------------------------------------------------------------------------|
 //! | `mod.rs`       | what the scenarios share                                                |
-//! | `isolation.rs` | E1, E2, E4, E11, E12, M10: isolating a page                               |
+//! | `isolation.rs` | E1, E4, E11, E12, M10: isolating a page                                   |
+//! | `reuse.rs`     | E2: a page that is somebody else's by then                               |
 //! | `putback.rs`   | E3, E9, E13, E14: moving it or putting it back                           |
 //! | `proposal.rs`  | what Mel Gorman proposed, by the rules M1 to M10                        |
 //! | `balloon.rs`   | E8, E15: the balloon's list and its count                               |
@@ -26,6 +27,7 @@ mod driver;
 mod isolation;
 mod proposal;
 mod putback;
+mod reuse;
 mod zsmalloc;
 
 pub(super) use balloon::claims as balloon;
