@@ -17,8 +17,7 @@ macro_rules! replaced {
         }
 
         /// One function, and what a tree has in its place.
-        #[allow(non_camel_case_types, reason = "a variant is named as the function that it \
-            replaces")]
+        #[allow(non_camel_case_types, reason = "a variant is named as the function")]
         #[allow(private_interfaces, reason = "types that the models keep to themselves")]
         #[derive(Clone, Copy, Debug)]
         pub enum ReplacedChange {
@@ -47,8 +46,10 @@ macro_rules! replaced {
                 vec![$( $crate::Decision {
                     file: $path,
                     name: concat!(stringify!($name), "()"),
-                    value: self.$name.map_or("as \
-                        modelled".into(), |function| format!("{function:?}")),
+                    value: match self.$name {
+                        Some(function) => format!("{function:?}"),
+                        None => "as modelled".into(),
+                    },
                 }, )*]
             }
         }
