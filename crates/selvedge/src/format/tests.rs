@@ -1,7 +1,7 @@
 //! Every format, of rows that came out in every way there is, read as its readers read it.
 
 use selvedge_explore::{Bounds, Engine, Verdict};
-use selvedge_proofs::{Claim, Expected, Outcome, Row, check, rows};
+use selvedge_proofs::{Claim, Expected, Outcome, Row, Source, check, rows};
 use serde_json::Value;
 
 use super::CheckFormat::{Github, Json, Junit, Ktap, Markdown, Sarif, Text};
@@ -51,6 +51,17 @@ fn the_rows_are_what_they_are_called() {
         ),
         "{outcomes:?}"
     );
+}
+
+#[test]
+fn what_a_tree_of_yours_changes_is_a_changed_verdict() {
+    let mut changed = row("install_vs_prep", BROKEN, Expected::Holds);
+    let claim = Claim { source: Source::Base("v5.11"), ..*changed.claim };
+    changed.claim = Box::leak(Box::new(claim));
+    let text = Text.render(&[changed]);
+    let says =
+        "changed verdict: v5.11 holds, rfc-migrate-pending violated: no bh stays in a bh_lru";
+    assert!(text.contains(says) && text.contains(OF_TABLE), "{text}");
 }
 
 #[test]
