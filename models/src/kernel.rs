@@ -11,10 +11,11 @@ use selvedge_kernel::{
 };
 
 use crate::Tree;
+use crate::machine::{Initial, Machine, Modelled, Sizes};
 use crate::mm::filemap::{Sleeper, WaitQueue};
 use crate::mm::migrate::Aops;
 use crate::mm::mlock::MlockEntry;
-use crate::mm::movable::{Owner, Role};
+use crate::mm::movable::Owner;
 use crate::mm::swap::{Batch, Batches, Locks};
 use crate::sched::wait_bit::BitWaitQueue;
 
@@ -50,142 +51,6 @@ pub const PG_SWAPBACKED: Bit = Bit { nr: 19, name: "PG_swapbacked" };
 pub const PG_UNEVICTABLE: Bit = Bit { nr: 20, name: "PG_unevictable" };
 /// `PG_mlocked`. In the same word as [`PG_LRU`], which matters: one word, one order.
 pub const PG_MLOCKED: Bit = Bit { nr: 21, name: "PG_mlocked" };
-
-/// The machine of a scenario: how large it is, what is so when the scenario begins, and which parts of
-/// the kernel's state are modelled at all. Scaled down where two of a thing show what fifteen do: a
-/// batch needs one slot that waits and one that fills it, a bh_lru one slot that stays and one that
-/// evicts.
-#[derive(Clone, Copy, Debug)]
-pub struct Sizes {
-    // How large it is.
-    /// CPUs, all online.
-    pub cpus: usize,
-    /// Folios, each with one reference of the page cache.
-    pub folios: usize,
-    /// Buffer heads, each with one reference of its user.
-    pub buffer_heads: usize,
-    /// `PAGEVEC_SIZE`: 15 up to 6.6, 31 later.
-    pub batch: usize,
-    /// `BH_LRU_SIZE`: 16.
-    pub bh_lru: usize,
-    /// Tasks that may sleep on a folio.
-    pub sleepers: usize,
-    /// How many passes `migrate_pages()` makes.
-    pub passes: usize,
-
-    // What is so when the scenario begins.
-    /// Whether the folios are on an LRU list.
-    pub listed: bool,
-    /// Whether the folios are large: no batch keeps those.
-    pub large: bool,
-    /// Whether each folio is mapped by the one process, which is a reference more, and has a spare
-    /// one to be migrated to.
-    pub mapped: bool,
-    /// Whether folios have spare ones to be migrated to although nobody maps them.
-    pub spares: bool,
-    /// Whether the folios are anonymous: not in the page cache. Only with [`Sizes::mapped`].
-    pub anon: bool,
-    /// Whether the folios have PG_private set, for which somebody has a reference.
-    pub private: bool,
-    /// The driver whose pages the scenario is about, if it is about any.
-    pub driver: Option<Role>,
-    /// How the folios migrate, by index; those that are not named, as [`Aops::Plain`]. Folios whose
-    /// `a_ops` are about buffers have some.
-    pub aops: &'static [Aops],
-    /// How many buffers each folio has: folio n those from `ring * n` on.
-    pub ring: usize,
-    /// The folios that are large for migration, and for which there is no target as large. The
-    /// other folios' size is that of [`Sizes::large`].
-    pub without_target: &'static [usize],
-    /// How many pages of the file, from the first, have no folio in the page cache: their folios are
-    /// free. Not together with [`Sizes::mapped`].
-    pub absent: usize,
-
-    // What is modelled. Where it is not, each step that would touch it is left out: that is sound
-    // in a scenario that does not change it, in which every such step would read the same value.
-    /// Batches other than `lru_add` and `lru_rotate`; else drains do not look at their counts, which
-    /// would be 0.
-    pub operations: bool,
-    /// PG_unevictable and the mlock batch; else the scenario does not mlock.
-    pub mlock: bool,
-    /// The size of the LRU lists, which nobody looks at elsewhere.
-    pub lru_size: bool,
-    /// PG_uptodate of migrated folios.
-    pub uptodate: bool,
-    /// The TLBs of the CPUs.
-    pub tlb: bool,
-    /// PG_dirty.
-    pub dirty: bool,
-    /// PG_writeback of migrated folios.
-    pub writeback: bool,
-    /// The lives of folios and of waiters' stacks, where the folio lock touches them: a step more at
-    /// each such place.
-    pub lifetimes: bool,
-}
-
-impl Sizes {
-    /// Two CPUs, one folio, one buffer head, batches of two, a bh_lru of one.
-    pub const TINY: Sizes = Sizes {
-        cpus: 2,
-        folios: 1,
-        buffer_heads: 1,
-        batch: 2,
-        bh_lru: 1,
-        sleepers: 0,
-        passes: 2,
-        listed: false,
-        large: false,
-        mapped: false,
-        spares: false,
-        anon: false,
-        private: false,
-        aops: &[],
-        ring: 1,
-        without_target: &[],
-        absent: 0,
-        operations: false,
-        mlock: false,
-        lru_size: false,
-        uptodate: false,
-        tlb: false,
-        dirty: false,
-        writeback: false,
-        lifetimes: false,
-        driver: None,
-    };
-
-    /// Why there is no such machine, if there is none.
-    pub const fn contradiction(&self) -> Option<&'static str> {
-        let Sizes { cpus, folios, batch, bh_lru, .. } = *self;
-        if cpus == 0 || folios == 0 || batch == 0 || bh_lru == 0 {
-            Some("there is at least one CPU, one folio, and one slot in each cache")
-        } else if self.absent > folios {
-            Some("`absent`: there are not so many folios")
-        } else if self.absent > 0 && self.mapped {
-            Some("`absent` with `mapped`: a page without a folio cannot be mapped")
-        } else if self.anon && !self.mapped {
-            Some("`anon` without `mapped`: nobody has a reference to such a folio")
-        } else if self.tlb && !self.mapped {
-            Some("`tlb` without `mapped`: there is nothing to be in a TLB")
-        } else if self.buffer_heads < self.ring * self.aops.len() {
-            Some("`aops`: there are fewer buffer heads than folios have")
-        } else {
-            None
-        }
-    }
-}
-
-impl Sizes {
-    /// Whether any folio has private data.
-    pub fn has_private(&self) -> bool {
-        self.private || !self.aops.is_empty()
-    }
-
-    /// How the folio of this page of the file migrates.
-    fn aops_of(&self, page: usize) -> Aops {
-        self.aops.get(page).copied().unwrap_or(Aops::Plain)
-    }
-}
 
 /// `struct folio` (a `struct page` until 5.16).
 #[derive(Debug)]
@@ -261,8 +126,12 @@ pub struct Kernel {
     running: Private<BTreeMap<usize, usize>>,
     /// The tree it is built from.
     pub tree: &'static Tree,
-    /// The sizes of the scenario.
+    /// How large the machine is.
     pub sizes: Sizes,
+    /// What was so when the scenario began.
+    pub initial: Initial,
+    /// What is modelled.
+    pub modelled: Modelled,
     /// The CPUs.
     pub cpus: Cpus,
     /// The folios.
@@ -322,13 +191,13 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// A kernel of this tree and these sizes, idle.
+    /// A kernel of this tree on this machine, idle.
     ///
     /// # Panics
     ///
-    /// If the sizes contradict each other ([`Sizes::contradiction`]).
-    pub fn new(tree: &'static Tree, sizes: Sizes) -> Arc<Kernel> {
-        Kernel::edited(tree, sizes, &[])
+    /// If there cannot be such a machine ([`Machine::contradiction`]).
+    pub fn new(tree: &'static Tree, machine: Machine) -> Arc<Kernel> {
+        Kernel::edited(tree, machine, &[])
     }
 
     /// The same, with steps changed by these edits.
@@ -336,12 +205,13 @@ impl Kernel {
     /// # Panics
     ///
     /// The same, and if the tree has edits of its own.
-    pub fn edited(tree: &'static Tree, sizes: Sizes, edits: &'static [Edit]) -> Arc<Kernel> {
+    pub fn edited(tree: &'static Tree, machine: Machine, edits: &'static [Edit]) -> Arc<Kernel> {
         assert!(edits.is_empty() || tree.edits.is_empty(), "a mutant is not mutated again");
         install(if edits.is_empty() { tree.edits } else { edits });
-        if let Some(why) = sizes.contradiction() {
+        if let Some(why) = machine.contradiction() {
             panic!("no such machine: {why}");
         }
+        let Machine { sizes, initial, modelled } = machine;
         let cpus = Cpus::new(sizes.cpus, tree.preempt_rt);
         let bh_lru = |cpu| {
             let slot = |i| Var::new(Name::new("bhs").on(cpu).nth(i), 0);
@@ -349,9 +219,9 @@ impl Kernel {
         };
         let mlock = |cpu| Batch::new("mlock batch", "mlock_fbatch.nr", cpu);
         // The second half are spares: what the first is migrated to.
-        let count = if sizes.mapped || sizes.spares { 2 * sizes.folios } else { sizes.folios };
+        let count = if initial.mapped || initial.spares { 2 * sizes.folios } else { sizes.folios };
         let page = |name: &'static str, present: bool| {
-            let is_present = move |i| present && i >= sizes.absent;
+            let is_present = move |i| present && i >= initial.absent;
             let page = move |i| {
                 Var::new(Name::new(name).nth(i), (i as u64 + 1) * u64::from(is_present(i)))
             };
@@ -363,18 +233,20 @@ impl Kernel {
             running: Private::default(),
             tree,
             sizes,
-            folios: (0..count).map(|index| Folio::new(index, &sizes)).collect(),
+            initial,
+            modelled,
+            folios: (0..count).map(|index| Folio::new(index, &sizes, &initial)).collect(),
             buffer_heads: (0..sizes.buffer_heads)
-                .map(|nr| BufferHead::new(nr, sizes.ring))
+                .map(|nr| BufferHead::new(nr, initial.ring))
                 .collect(),
             cpu_fbatches: PerCpu::new(&cpus, Batches::new),
             fbatch_locks: Locks::new(&cpus),
             mlock_fbatch: PerCpu::new(&cpus, mlock),
             mlock_lock: PerCpu::new(&cpus, |cpu| LocalLock::new(&cpus, "mlock_fbatch.lock", cpu)),
-            i_pages: page("i_pages", !sizes.anon),
+            i_pages: page("i_pages", !initial.anon),
             tlb: PerCpu::new(&cpus, |cpu| Var::new(Name::new("tlb").on(cpu), 0)),
             i_pages_lock: SpinLock::new(Name::new("i_pages lock")),
-            ptes: page("pte", sizes.mapped),
+            ptes: page("pte", initial.mapped),
             ptl: SpinLock::new(Name::new("ptl")),
             folio_waitqueue: WaitQueue::new(),
             bit_waitqueue: BitWaitQueue::new(),
@@ -384,7 +256,7 @@ impl Kernel {
             lru_lock: SpinLock::new(Name::new("lruvec->lru_lock")),
             lru_size: Var::new(
                 Name::new("lru_size"),
-                if sizes.listed { sizes.folios as u64 } else { 0 },
+                if initial.listed { sizes.folios as u64 } else { 0 },
             ),
             lru_drain_gen: Var::new(Name::new("lru_drain_gen"), 0),
             lru_drain_lock: Mutex::new(Name::new("lru_add_drain_all lock")),
@@ -392,7 +264,7 @@ impl Kernel {
             pending_count: Atomic::new(Name::new(tree.pending_name), 0),
             pending_plain: Var::new(Name::new(tree.pending_name), 0),
             migrate_pending_lock: SpinLock::new(Name::new("migrate_pending_lock")),
-            owner: sizes.driver.map(|role| Owner::new(tree, &cpus, role)),
+            owner: initial.driver.map(|role| Owner::new(tree, &cpus, role)),
             migrate_pending_work: PerCpu::new(&cpus, work("migrate_pending_work")),
             cpus,
         })
@@ -455,17 +327,17 @@ impl Kernel {
 }
 
 impl Folio {
-    fn new(index: usize, sizes: &Sizes) -> Folio {
-        let is_free = index >= sizes.folios || index < sizes.absent;
-        let is_mapped = sizes.mapped && !is_free;
-        let is_listed = sizes.listed && !is_free;
+    fn new(index: usize, sizes: &Sizes, initial: &Initial) -> Folio {
+        let is_free = index >= sizes.folios || index < initial.absent;
+        let is_mapped = initial.mapped && !is_free;
+        let is_listed = initial.listed && !is_free;
         let var = |name: &'static str, value| Var::new(Name::new(name).nth(index), value);
         let counter = |name: &'static str, value| Atomic::new(Name::new(name).nth(index), value);
-        let is_cached = !is_free && !sizes.anon;
-        let aops = sizes.aops_of(index % sizes.folios);
+        let is_cached = !is_free && !initial.anon;
+        let aops = initial.aops_of(index % sizes.folios);
         let has_buffers = matches!(aops, Aops::Buffers | Aops::BuffersNorefs);
-        let has_private = (sizes.private || has_buffers) && !is_free;
-        let is_whole = sizes.without_target.contains(&index);
+        let has_private = (initial.private || has_buffers) && !is_free;
+        let is_whole = initial.without_target.contains(&index);
         let count = i64::from(is_cached) + i64::from(is_mapped) + i64::from(has_private);
         let refcount = counter("folio->_refcount", count);
         if is_cached {
@@ -490,7 +362,7 @@ impl Folio {
             mapcount: counter("folio->_mapcount", i64::from(is_mapped)),
             mlock_count: var("folio->mlock_count", 0),
             generation: var("folio->gen", 0),
-            is_large: sizes.large,
+            is_large: initial.large,
             page_index: index % sizes.folios,
             aops,
             is_whole: var("folio_test_large(folio)", u64::from(is_whole)),
@@ -508,29 +380,5 @@ impl BufferHead {
         let contents = Var::new(Name::new("bh->contents").nth(index), 0);
         let b_folio = Var::new(Name::new("bh->b_folio").nth(index), (index / ring) as u64);
         BufferHead { index, b_count, b_state, contents, freed, moving, b_folio }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn contradictions_are_refused_by_name() {
-        let tiny = Sizes::TINY;
-        assert_eq!(tiny.contradiction(), None);
-        let impossible = [
-            ("at least one CPU", Sizes { cpus: 0, ..tiny }),
-            ("at least one CPU", Sizes { folios: 0, ..tiny }),
-            ("`absent`: there", Sizes { absent: 2, ..tiny }),
-            ("`absent` with `mapped`", Sizes { absent: 1, mapped: true, ..tiny }),
-            ("`anon` without `mapped`", Sizes { anon: true, ..tiny }),
-            ("`tlb` without `mapped`", Sizes { tlb: true, ..tiny }),
-            ("`aops`", Sizes { folios: 2, aops: &[Aops::Buffers, Aops::Buffers], ..tiny }),
-        ];
-        for (named, sizes) in impossible {
-            let why = sizes.contradiction().expect("a contradiction");
-            assert!(why.contains(named), "{why}");
-        }
     }
 }

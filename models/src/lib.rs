@@ -51,6 +51,7 @@ pub mod sched {
 }
 pub mod functions;
 mod kernel;
+mod machine;
 pub mod replaced;
 mod mutants {
     //! Faults of ours, as functions that a tree names in place of the kernel's.
@@ -71,8 +72,9 @@ pub use func::Func;
 pub use kernel::{
     BH_DIRTY, BH_LOCK, BH_MIGRATE, BH_UPTODATE, BufferHead, EVICTABLE, Folio, Kernel, NOT_LINKED,
     PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_LOCKED, PG_LRU, PG_MLOCKED, PG_PRIVATE, PG_REFERENCED,
-    PG_SWAPBACKED, PG_UNEVICTABLE, PG_UPTODATE, PG_WAITERS, PG_WRITEBACK, Sizes, UNEVICTABLE,
+    PG_SWAPBACKED, PG_UNEVICTABLE, PG_UPTODATE, PG_WAITERS, PG_WRITEBACK, UNEVICTABLE,
 };
+pub use machine::{Initial, Machine, Modelled, Sizes};
 #[doc(hidden)]
 pub use tree::changes;
 pub use tree::{Change, Kind, Tree};

@@ -6,7 +6,7 @@ use selvedge_explore::{Bounds, Engine, Verdict, explore};
 use selvedge_kernel::{join, kernel_assert};
 use selvedge_models::mm::mlock::mlock_folio;
 use selvedge_models::mm::swap::lru_add_drain_all;
-use selvedge_models::{Kernel, Sizes, Tree, trees};
+use selvedge_models::{Kernel, Machine, Tree, trees};
 
 /// In every tree that has an mlock batch, whatever is wrong with mm/mlock.c: the look at other
 /// CPUs' batches sees that of mlock. (One mutant of mm/swap.c does without work items.)
@@ -18,8 +18,8 @@ fn lru_add_drain_all_drains_the_mlock_batch_of_another_cpu() {
     assert_eq!(with_batch.iter().filter(is_of_mlock).count(), 3);
     for tree in with_batch {
         let body = move || {
-            let sizes = Sizes { listed: true, mlock: true, ..Sizes::TINY };
-            let kernel = Kernel::new(tree, sizes);
+            let machine = Machine::TINY.listed().mlock();
+            let kernel = Kernel::new(tree, machine);
             join(kernel.task(0, "user", |k| mlock_folio(k, &k.folios[0])));
             join(kernel.task(1, "drainer", lru_add_drain_all));
             let left = kernel.mlock_fbatch.of(0).entries();

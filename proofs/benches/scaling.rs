@@ -7,7 +7,7 @@ use std::time::Duration;
 use selvedge_explore::{Bounds, Engine, explore};
 use selvedge_kernel::join;
 use selvedge_models::trees::V6_1;
-use selvedge_models::{Kernel, Sizes};
+use selvedge_models::{Kernel, Machine};
 use selvedge_monitors::standard;
 
 /// How long an engine may take for one line.
@@ -26,9 +26,9 @@ fn main() {
 }
 
 fn line(cpus: usize, engine: Engine) {
-    let sizes = Sizes { cpus: cpus + 1, buffer_heads: cpus, ..Sizes::TINY };
+    let machine = Machine::TINY.cpus(cpus + 1).buffer_heads(cpus);
     let body = Arc::new(move || {
-        let k = Kernel::new(&V6_1, sizes);
+        let k = Kernel::new(&V6_1, machine);
         let mut tasks: Vec<usize> = (0..cpus)
             .map(|cpu| {
                 k.task(cpu, "installer", move |k| {

@@ -83,7 +83,7 @@ pub(crate) fn explore_watched(
     monitors.extend(more);
     let scenario = claim.scenario;
     let body =
-        Arc::new(move || scenario.play(&Run::new(Kernel::edited(tree, scenario.sizes, edits))));
+        Arc::new(move || scenario.play(&Run::new(Kernel::edited(tree, scenario.machine, edits))));
     let mut exploration = explore(engine, bounds, monitors, body);
     if let Some(counterexample) = &mut exploration.counterexample {
         counterexample.tree = tree.name.into();

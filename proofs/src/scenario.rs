@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
 use selvedge_kernel::{Atomic, Name, Var, join, join_all};
-use selvedge_models::{Kernel, Sizes};
+use selvedge_models::{Kernel, Machine};
 
 /// CPUs, the tasks on them, the kernel functions that they call.
 #[derive(Debug)]
@@ -13,8 +13,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// Who does what on which CPU, and what is scaled down or run in place, in a sentence or two.
     pub about: &'static str,
-    /// The sizes.
-    pub sizes: Sizes,
+    /// Its machine.
+    pub machine: Machine,
     /// What is so when the tasks begin: what the main task of the scenario does by itself.
     pub setup: fn(&Run),
     /// Tasks that run one after the other, each to its end, before the others begin.
@@ -30,7 +30,7 @@ impl Scenario {
     pub const EMPTY: Scenario = Scenario {
         name: "",
         about: "",
-        sizes: Sizes::TINY,
+        machine: Machine::TINY,
         setup: |_| {},
         before: &[],
         tasks: &[],
@@ -151,8 +151,8 @@ mod tests {
     /// A machine that cannot be is refused, and nothing is said to hold in it.
     #[test]
     fn an_impossible_machine_is_undecided() {
-        let sizes = Sizes { absent: 1, mapped: true, ..Sizes::TINY };
-        let body = Arc::new(move || Scenario::EMPTY.play(&Run::new(Kernel::new(&V6_1, sizes))));
+        let machine = Machine::TINY.absent(1).mapped();
+        let body = Arc::new(move || Scenario::EMPTY.play(&Run::new(Kernel::new(&V6_1, machine))));
         for engine in [Engine::Dpor, Engine::Loom] {
             let seen = selvedge_explore::explore(engine, &Bounds::PROOF, standard(), body.clone());
             let Verdict::Undecided(why) = &seen.verdict else { panic!("{}", seen.verdict) };
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn every_scenario_has_a_machine() {
         for (claim, _) in crate::rows() {
-            let why = claim.scenario.sizes.contradiction();
+            let why = claim.scenario.machine.contradiction();
             assert_eq!(why, None, "{}", claim.scenario.name);
         }
     }

@@ -21,7 +21,7 @@ use selvedge_models::mm::migrate::{
 use selvedge_models::mm::page_writeback::{SyncMode, filemap_get_folios_tag, folio_batch_release};
 use selvedge_models::mm::vmscan::{folio_putback_lru, isolate_lru_folios};
 use selvedge_models::trees::{M0, M2, M4, M6S, M7, M7A};
-use selvedge_models::{BH_LOCK, Folio, Kernel, PG_DIRTY, PG_LOCKED, PG_PRIVATE, Sizes, Tree};
+use selvedge_models::{BH_LOCK, Folio, Kernel, Machine, PG_DIRTY, PG_LOCKED, PG_PRIVATE, Tree};
 use selvedge_monitors::standard;
 use selvedge_proofs::rules::MIGRATION_HAS_ONE_END;
 use selvedge_trace::table;
@@ -130,21 +130,19 @@ fn verdict(
     executions_max: u64,
 ) -> (Verdict, String) {
     let calls = program.to_vec();
-    let sizes = Sizes {
-        cpus: program.len(),
-        sleepers: program.len(),
-        folios: 2,
-        buffer_heads: 2,
-        aops: if has_buffers { &[Aops::BuffersNorefs, Aops::Buffers] } else { &[] },
-        listed: true,
-        spares: true,
-        writeback: true,
-        dirty: true,
-        batch: 3,
-        ..Sizes::TINY
-    };
+    let machine = Machine::TINY
+        .cpus(program.len())
+        .sleepers(program.len())
+        .folios(2)
+        .buffer_heads(2)
+        .aops(if has_buffers { &[Aops::BuffersNorefs, Aops::Buffers] } else { &[] })
+        .listed()
+        .spares()
+        .writeback()
+        .dirty()
+        .batch(3);
     let body = Arc::new(move || {
-        let k = Kernel::new(tree, sizes);
+        let k = Kernel::new(tree, machine);
         for bh in &k.buffer_heads {
             put_bh(bh, Name::new("user of the bh"));
         }

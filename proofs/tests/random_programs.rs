@@ -24,7 +24,7 @@ use selvedge_models::trees::{
     A4_MOVE_WITHOUT_CLAIM, C1_PREEMPT_OFF_ONLY, ISOLATE_TEST_THEN_CLEAR, MOVE_NO_PUT,
     RFC_MIGRATE_PENDING, SEED_002_V4, V5_11, V6_1, V6_10, V6_12_117, V6_12_117_RT,
 };
-use selvedge_models::{Kernel, Sizes, Tree};
+use selvedge_models::{Kernel, Machine, Tree};
 use selvedge_monitors::standard;
 use selvedge_proofs::Run;
 use selvedge_proofs::rules::{
@@ -149,18 +149,16 @@ fn add_new(k: &Kernel, first: First) {
 /// The verdict on the program, one list of calls for each CPU. Folio 0 is new, and is added first.
 fn verdict(tree: &'static Tree, first: First, program: &[Vec<Call>]) -> (Verdict, String) {
     let tasks = program.to_vec();
-    let sizes = Sizes {
-        cpus: program.len(),
-        folios: 2,
-        listed: true,
-        operations: true,
-        mlock: true,
-        lru_size: true,
-        batch: 2,
-        ..Sizes::TINY
-    };
+    let machine = Machine::TINY
+        .cpus(program.len())
+        .folios(2)
+        .listed()
+        .operations()
+        .mlock()
+        .lru_size()
+        .batch(2);
     let body = Arc::new(move || {
-        let k = Run::new(Kernel::new(tree, sizes));
+        let k = Run::new(Kernel::new(tree, machine));
         unlist(&k, &k.folios[0]);
         let started: Vec<usize> = (tasks.iter().cloned().enumerate())
             .map(|(cpu, calls)| {
@@ -251,7 +249,7 @@ fn mutants_are_found() {
 #[test]
 fn an_unbalanced_put_is_found() {
     let body = Arc::new(|| {
-        let k = Kernel::new(&V6_1, Sizes { cpus: 1, ..Sizes::TINY });
+        let k = Kernel::new(&V6_1, Machine::TINY.cpus(1));
         join(k.task(0, "putter", |k| folio_put(k, &k.folios[0], Name::new("nobody"))));
     });
     let seen = explore(Engine::Dpor, &Bounds::PROOF, standard(), body);

@@ -3,7 +3,7 @@
 //! Kept: every step on `bhs[]` and `b_count`, the place of the "disabled" check per release, the
 //! interrupt-off region, the unlocked look from other CPUs.
 //! Left out: the search by block number (a buffer head is named by its index), `BH_LRU_SIZE` of 16
-//! (scaled, see `Sizes`), CPU isolation (6.12).
+//! (scaled, see `Machine`), CPU isolation (6.12).
 //! Source: fs/buffer.c of 5.11, 5.14, 5.17, 6.1.
 
 use selvedge_kernel::{
@@ -281,7 +281,7 @@ pub fn end_buffer_write_sync(k: &Kernel, bh: &BufferHead) {
 
 /// `folio_buffers()`, with the ring that it is the head of: of a folio that has buffers.
 pub fn folio_buffers<'k>(k: &'k Kernel, folio: &Folio) -> &'k [BufferHead] {
-    &k.buffer_heads[folio.page_index * k.sizes.ring..][..k.sizes.ring]
+    &k.buffer_heads[folio.page_index * k.initial.ring..][..k.initial.ring]
 }
 
 /// `__find_get_block()`: the LRU, else the page cache; either way the folio is marked accessed.
@@ -306,7 +306,7 @@ pub fn __find_get_block<'a>(
 
 /// `touch_buffer()`
 fn touch_buffer(k: &Kernel, bh: &BufferHead) {
-    if k.sizes.operations {
+    if k.modelled.operations {
         folio_mark_accessed(k, &k.folios[READ_ONCE(&bh.b_folio) as usize]);
     }
 }
@@ -316,7 +316,7 @@ fn touch_buffer(k: &Kernel, bh: &BufferHead) {
 fn __find_get_block_slow(k: &Kernel, wanted: &BufferHead, user: Name, finder: Finder) -> bool {
     let _in = enter("__find_get_block_slow");
     let holder = Name::new("__find_get_block_slow");
-    let Some(folio) = filemap_get_entry(k, wanted.index / k.sizes.ring, holder) else {
+    let Some(folio) = filemap_get_entry(k, wanted.index / k.initial.ring, holder) else {
         return false;
     };
     // FGP_ACCESSED
@@ -369,7 +369,7 @@ pub fn try_to_free_buffers(k: &Kernel, folio: &Folio) -> bool {
         for bh in ring {
             WRITE_ONCE(&bh.freed, 1);
         }
-        if k.sizes.has_private() {
+        if k.initial.has_private() {
             // folio_detach_private()
             clear_bit(PG_PRIVATE, &folio.flags);
             folio_put(k, folio, PRIVATE_DATA);

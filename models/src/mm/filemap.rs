@@ -306,7 +306,7 @@ pub(crate) fn folio_clear_waiters(k: &Kernel, folio: &Folio) {
 
 /// Where lifetimes are watched: `folio` is about to be written to.
 pub(crate) fn touch(k: &Kernel, folio: &Folio) {
-    if k.sizes.lifetimes && plain_read(&folio.freed) != 0 {
+    if k.modelled.lifetimes && plain_read(&folio.freed) != 0 {
         let message = format!("folio{} is about to be written to, and has been freed", folio.index);
         fail_about(A_FREED_FOLIO_IS_NOT_TOUCHED, message, folio.freed.object());
     }
@@ -314,7 +314,7 @@ pub(crate) fn touch(k: &Kernel, folio: &Folio) {
 
 /// Where lifetimes are watched: the entry on the stack of `wait`, or its task, is about to be used.
 pub(crate) fn touch_waiter(k: &Kernel, wait: &Sleeper, what: &str) {
-    if k.sizes.lifetimes && plain_read(&wait.waits) == 0 {
+    if k.modelled.lifetimes && plain_read(&wait.waits) == 0 {
         let message = format!("the waker uses {what} of {}: its task has left", wait.flags.name());
         fail(A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS, message);
     }

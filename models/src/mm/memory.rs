@@ -77,7 +77,7 @@ pub fn user_store(k: &Kernel, page: usize, value: u64) -> bool {
 
 /// `try_to_unmap_flush()`, `flush_tlb_page()`: every CPU forgets its entry; returns when all have.
 pub(crate) fn flush_tlb(k: &Kernel) {
-    if !k.sizes.tlb {
+    if !k.modelled.tlb {
         return;
     }
     let _in = enter("flush_tlb");

@@ -94,7 +94,7 @@ pub fn munlock_folio(k: &Kernel, folio: &Folio) {
 }
 
 fn batch(k: &Kernel, entry: MlockEntry) {
-    kernel_assert(k.sizes.mlock, "the scenario says that it does not mlock");
+    kernel_assert(k.modelled.mlock, "the scenario says that it does not mlock");
     let fbatch = k.mlock_fbatch.of(smp_processor_id());
     let folio = entry.folio(k);
     folio_get(folio, fbatch.holder);
@@ -207,7 +207,7 @@ fn __munlock_folio(k: &Kernel, folio: &Folio) {
 
 /// `mlock_drain_local()`.
 pub fn mlock_drain_local(k: &Kernel) {
-    if !k.sizes.mlock || !k.tree.mlock.has_batch() {
+    if !k.modelled.mlock || !k.tree.mlock.has_batch() {
         return;
     }
     let _in = enter("mlock_drain_local");
@@ -221,7 +221,7 @@ pub fn mlock_drain_local(k: &Kernel) {
 /// `need_mlock_drain()`: reads another CPU's count without a lock, and in `data_race()` or not.
 pub fn need_mlock_drain(k: &Kernel, cpu: usize, is_marked: bool) -> bool {
     // In a scenario that does not mlock the count is always 0.
-    k.sizes.mlock
+    k.modelled.mlock
         && k.tree.mlock.has_batch()
         && k.mlock_fbatch.of(cpu).count_remotely(is_marked) != 0
 }

@@ -15,7 +15,7 @@ use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
 // The rules M1 to M11 are about movable pages.
 use selvedge_models::trees::{M2, M3, M4, M5, M6, M7};
-use selvedge_models::{BH_LOCK, Kernel, PG_DIRTY, Sizes};
+use selvedge_models::{BH_LOCK, Kernel, Machine, PG_DIRTY};
 
 use super::{ALONE, DPOR};
 use crate::Source::{self, Analysis};
@@ -24,9 +24,9 @@ use crate::states::{MIGRATED, SOURCE_WAS_LOCKED};
 use crate::{Answers, Run, Scenario, ask};
 
 /// One folio that migrates, and its target.
-const ONE: Sizes = Sizes { spares: true, sleepers: 2, ..Sizes::TINY };
+const ONE: Machine = Machine::TINY.spares().sleepers(2);
 /// Two.
-const TWO: Sizes = Sizes { folios: 2, ..ONE };
+const TWO: Machine = ONE.folios(2);
 
 const USER: Name = Name::new("user of the bh");
 const FINDER: Name = Name::new("finder");
@@ -47,11 +47,11 @@ fn migrate(k: &Run, mode: Mode, list: &'static [usize]) -> usize {
 const fn scenario(
     name: &'static str,
     about: &'static str,
-    sizes: Sizes,
+    machine: Machine,
     setup: fn(&Run),
     at_end: fn(&Run),
 ) -> Scenario {
-    Scenario { name, about, sizes, setup, at_end, ..Scenario::EMPTY }
+    Scenario { name, about, machine, setup, at_end, ..Scenario::EMPTY }
 }
 
 fn all_migrated(k: &Run) {
@@ -80,7 +80,7 @@ static LOCKS_IN_ORDER: Scenario = scenario(
     "two_migrators_vs_locker",
     "CPU0 migrates two folios, the second one first, and CPU1 a third one, both in \
      MIGRATE_SYNC; CPU2 locks the first, and then the second.",
-    Sizes { folios: 3, cpus: 3, sleepers: 3, ..ONE },
+    ONE.folios(3).cpus(3).sleepers(3),
     |k| {
         for folio in &k.folios[..2] {
             folio_get(folio, Name::new("locker"));
@@ -105,7 +105,7 @@ static ONE_STAYS: Scenario = scenario(
     "one_folio_of_a_batch_stays",
     "CPU0 migrates two mapped folios in MIGRATE_SYNC, of which somebody keeps the first; CPU1 \
      locks the second for a moment.",
-    Sizes { mapped: true, batch: 3, ..TWO },
+    TWO.mapped().batch(3),
     |k| {
         let keeper = Name::new("keeper");
         folio_get(&k.folios[0], keeper);
@@ -134,7 +134,7 @@ static WRITTEN_OUT_ASYNC: Scenario = scenario(
     "writepage_starts_writeback",
     "CPU0 migrates a dirty folio in MIGRATE_SYNC, for which ->writepage() starts a writeback \
      that ends on CPU1.",
-    Sizes { aops: &[Aops::WritepageAsync], writeback: true, dirty: true, passes: 4, ..ONE },
+    ONE.aops(&[Aops::WritepageAsync]).writeback().dirty().passes(4),
     writes_out,
     |_| {},
 );
@@ -144,15 +144,7 @@ static WRITTEN_OUT_MAPPED: Scenario = scenario(
     "CPU0 migrates a dirty, mapped folio in MIGRATE_SYNC, which ->writepage() has written when \
      it returns; CPU1 stores to the page, and if it faults, once more when the migration lets \
      it.",
-    Sizes {
-        aops: &[Aops::WritepageSync],
-        writeback: true,
-        dirty: true,
-        mapped: true,
-        tlb: true,
-        passes: 4,
-        ..ONE
-    },
+    ONE.aops(&[Aops::WritepageSync]).writeback().dirty().mapped().tlb().passes(4),
     |k| {
         set_bit(PG_DIRTY, &k.folios[0].flags);
         let migrator = migrate(k, Mode::Sync, &[0]);
@@ -178,7 +170,7 @@ static WRITTEN_OUT_MAPPED: Scenario = scenario(
 
 // Buffers.
 
-const BLOCK_DEVICE: Sizes = Sizes { aops: &[Aops::BuffersNorefs], ..ONE };
+const BLOCK_DEVICE: Machine = ONE.aops(&[Aops::BuffersNorefs]);
 
 /// Nobody has a reference to a buffer.
 fn no_users(k: &Kernel) {
@@ -212,7 +204,7 @@ static FIND_ATOMICALLY: Scenario =
 static FIND_SLEEPING: Scenario =
     scenario("find_sleeping_vs_migrate_pages", FIND, BLOCK_DEVICE, finds::<true>, |_| {});
 
-const TWO_BLOCKS: Sizes = Sizes { ring: 2, buffer_heads: 2, ..BLOCK_DEVICE };
+const TWO_BLOCKS: Machine = BLOCK_DEVICE.ring(2).buffer_heads(2);
 
 static SECOND_BUFFER_IS_LOCKED: Scenario = scenario(
     "second_buffer_is_locked",
@@ -265,13 +257,16 @@ fn alone(k: &Run) {
 static LARGE_BLOCK_DEVICE: Scenario = scenario(
     "large_folio_of_a_block_device",
     "CPU0 migrates a large folio of a block device. Nobody else does anything.",
-    Sizes { large: true, ..BLOCK_DEVICE },
+    BLOCK_DEVICE.large(),
     alone,
     |_| {},
 );
 
-static SMALL_BLOCK_DEVICE: Scenario =
-    Scenario { name: "small_folio_of_a_block_device", sizes: BLOCK_DEVICE, ..LARGE_BLOCK_DEVICE_ };
+static SMALL_BLOCK_DEVICE: Scenario = Scenario {
+    name: "small_folio_of_a_block_device",
+    machine: BLOCK_DEVICE,
+    ..LARGE_BLOCK_DEVICE_
+};
 const LARGE_BLOCK_DEVICE_: Scenario = scenario(
     "large_folio_of_a_block_device",
     "CPU0 migrates a folio of a block device, of one page. Nobody else does anything.",

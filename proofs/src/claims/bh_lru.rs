@@ -10,7 +10,7 @@ use selvedge_models::mm::filemap::folio_trylock;
 use selvedge_models::mm::migrate::{Aops, ISOLATION, Migrator, buffer_migrate_folio_norefs};
 use selvedge_models::mm::swap::folio_get;
 use selvedge_models::trees::*;
-use selvedge_models::{BufferHead, Kernel, Sizes};
+use selvedge_models::{BufferHead, Kernel, Machine};
 
 use super::{DPOR, EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
 use crate::Source::{self, Analysis};
@@ -73,8 +73,7 @@ fn find_and_put(k: &Run, look: fn(&BufferHead)) {
 }
 
 /// A folio of a block device, and the one that it migrates to.
-const BLOCK_DEVICE: Sizes =
-    Sizes { aops: &[Aops::BuffersNorefs], spares: true, sleepers: 1, ..Sizes::TINY };
+const BLOCK_DEVICE: Machine = Machine::TINY.aops(&[Aops::BuffersNorefs]).spares().sleepers(1);
 
 /// The folio is isolated and locked, and so is the one that it is to migrate to.
 fn ready_to_move(k: &Run) {
@@ -93,7 +92,7 @@ static FIND_VS_MIGRATE: Scenario = Scenario {
     name: "find_vs_migrate",
     about: "Only CPU0's bh_lru holds the bh. CPU0 finds it, looks, and lets it go; CPU1 migrates \
             the buffers' folio.",
-    sizes: BLOCK_DEVICE,
+    machine: BLOCK_DEVICE,
     setup: ready_to_move,
     before: ONLY_THE_LRU_HOLDS_IT,
     tasks: &[
@@ -117,7 +116,7 @@ static REINSTALL_VS_MIGRATE: Scenario = Scenario {
     name: "reinstall_vs_migrate",
     about: "Only bh_lrus hold the bh. CPU0 uses it once more and lets it go before CPU1 looks a \
             second time; CPU1 migrates the buffers' folio.",
-    sizes: BLOCK_DEVICE,
+    machine: BLOCK_DEVICE,
     setup: ready_to_move,
     before: ONLY_THE_LRU_HOLDS_IT,
     tasks: &[
@@ -167,7 +166,7 @@ fn lock_and_add(k: &Run) {
 static LOCK_BUFFER: Scenario = Scenario {
     name: "two_tasks_lock_a_buffer",
     about: "CPU0 and CPU1 each lock the buffer, change its contents, and unlock it.",
-    sizes: Sizes { sleepers: 2, ..Sizes::TINY },
+    machine: Machine::TINY.sleepers(2),
     tasks: &[cpu(0, "task", lock_and_add), cpu(1, "task", lock_and_add)],
     at_end: |k| no_addition_to_a_buffer_is_lost(k, 2),
     ..Scenario::EMPTY
@@ -176,7 +175,7 @@ static LOCK_BUFFER: Scenario = Scenario {
 static LOCK_BUFFER_THREE: Scenario = Scenario {
     name: "three_tasks_lock_a_buffer",
     about: "CPU0, CPU1 and CPU2 each lock the buffer, change its contents, and unlock it.",
-    sizes: Sizes { cpus: 3, sleepers: 3, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(3).sleepers(3),
     tasks: &[
         cpu(0, "task", lock_and_add),
         cpu(1, "task", lock_and_add),

@@ -12,7 +12,7 @@ use selvedge_models::mm::filemap::{folio_trylock, folio_unlock};
 use selvedge_models::mm::migrate::{Migrator, Mode, SrcLock};
 use selvedge_models::mm::readahead::{A_READ_ENDED, page_cache_ra_unbounded, submit_read};
 use selvedge_models::trees::*;
-use selvedge_models::{Kernel, Sizes};
+use selvedge_models::{Kernel, Machine};
 
 use super::{ALONE, SC, SC_WITHOUT_RANDOM};
 use crate::Source::{self, Analysis};
@@ -21,8 +21,7 @@ use crate::states::SOURCE_WAS_LOCKED;
 use crate::{Answers, Run, Scenario, Task, ask, cpu};
 
 /// One folio of a file on the LRU, and a spare one to be migrated to; one task that may sleep.
-pub(super) const COMPACTED: Sizes =
-    Sizes { listed: true, spares: true, sleepers: 1, ..Sizes::TINY };
+pub(super) const COMPACTED: Machine = Machine::TINY.listed().spares().sleepers(1);
 
 /// The timer of sleeper 0, in a tree in which it has one. It may expire before the task sleeps,
 /// which leaves it no time.
@@ -63,7 +62,7 @@ static COMPACTS_LIGHTLY: Scenario = Scenario {
     name: "reader_compacts_sync_light",
     about: "CPU0 has locked a folio to read it, compacts in MIGRATE_SYNC_LIGHT without \
             PF_MEMALLOC, and submits the read afterwards; it ends on CPU1.",
-    sizes: COMPACTED,
+    machine: COMPACTED,
     tasks: &[cpu(0, "reader", |k| lock_compact_submit(k, Mode::SyncLight, false)), timer(1)],
     ..Scenario::EMPTY
 };
@@ -110,7 +109,7 @@ static READAHEAD: Scenario = Scenario {
     about: "CPU0 reads two pages ahead. Each allocation compacts directly, first in MIGRATE_ASYNC, \
             then in MIGRATE_SYNC_LIGHT; at the second, the first folio is locked, and its I/O not \
             submitted.",
-    sizes: Sizes { listed: false, folios: 2, absent: 2, ..COMPACTED },
+    machine: COMPACTED.unlisted().folios(2).absent(2),
     tasks: &[cpu(0, "reader", read_two_pages), timer(1)],
     ..Scenario::EMPTY
 };

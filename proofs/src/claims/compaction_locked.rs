@@ -9,7 +9,7 @@ use selvedge_models::fs::buffer::{trylock_buffer, unlock_buffer};
 use selvedge_models::mm::filemap::folio_end_read;
 use selvedge_models::mm::migrate::{Aops, FOUND_A_LOCKED_BUFFER, Mode};
 use selvedge_models::trees::*;
-use selvedge_models::{BH_UPTODATE, PG_UPTODATE, Sizes};
+use selvedge_models::{BH_UPTODATE, PG_UPTODATE};
 
 use super::compaction::{COMPACTED, TIMEOUT_ENDS_IT, compact, kcompactd, locked, timer};
 use super::{ALONE, SC, SC_WITHOUT_RANDOM};
@@ -28,7 +28,7 @@ static READ_NEVER_ENDS: Scenario = Scenario {
     name: "read_never_ends",
     about: "CPU0 has locked the folio for a read that never ends; CPU1 is kcompactd: \
             MIGRATE_SYNC_LIGHT.",
-    sizes: COMPACTED,
+    machine: COMPACTED,
     before: LOCKED_FOR_A_READ,
     tasks: &[cpu(1, "compactor", kcompactd).sleeper(0), timer(1)],
     ..Scenario::EMPTY
@@ -78,7 +78,7 @@ static READ_ENDS: Scenario = Scenario {
     name: "read_of_a_folio",
     about: "A folio is locked for a read, which ends on CPU0; CPU1 is kcompactd: \
             MIGRATE_SYNC_LIGHT.",
-    sizes: COMPACTED,
+    machine: COMPACTED,
     setup: locked,
     tasks: &[
         cpu(0, "end of read", |k| {
@@ -98,7 +98,7 @@ fn locked_buffer(k: &Run) {
 static BUFFER_READ: Scenario = Scenario {
     name: "read_of_a_buffer",
     about: "The same while the buffer is read.",
-    sizes: Sizes { aops: &[Aops::Buffers], ..COMPACTED },
+    machine: COMPACTED.aops(&[Aops::Buffers]),
     setup: locked_buffer,
     tasks: &[
         cpu(0, "end of I/O", |k| {

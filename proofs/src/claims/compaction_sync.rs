@@ -2,11 +2,11 @@
 //! time achieves, and what one that gives up leaves behind.
 
 use selvedge_kernel::{Name, join, plain_write, process_timeout, set_bit, task_is_running};
+use selvedge_models::PG_UPTODATE;
 use selvedge_models::mm::compaction::compact_node;
 use selvedge_models::mm::filemap::folio_lock;
 use selvedge_models::mm::swap::folio_get;
 use selvedge_models::trees::*;
-use selvedge_models::{PG_UPTODATE, Sizes};
 
 use super::SC_WITHOUT_RANDOM;
 use super::compaction::{COMPACTED, kcompactd, locked, timer, unlock, waits_have_limits};
@@ -28,7 +28,7 @@ static HELD_BRIEFLY: Scenario = Scenario {
     about: "CPU0 has the folio locked, and unlocks it at some time; CPU1 migrates it in \
             MIGRATE_SYNC. Fairness is assumed: the holder always comes to its unlock, and takes \
             the lock no second time.",
-    sizes: COMPACTED,
+    machine: COMPACTED,
     setup: locked,
     tasks: &[
         cpu(0, "holder", unlock),
@@ -46,7 +46,7 @@ static HELD_THEN_TRIED_AGAIN: Scenario = Scenario {
     name: "lock_held_briefly_then_tried_again",
     about: "The same; a migrator that failed calls again when the holder has returned. More is \
             assumed: the lock is free before the last pass.",
-    sizes: COMPACTED,
+    machine: COMPACTED,
     // The migrator waits for the holder, so that the tasks are not in a list.
     setup: |k| {
         locked(k);
@@ -74,7 +74,7 @@ static READER_BEHIND_KCOMPACTD: Scenario = Scenario {
             folio too. In a tree with a time limit, that of kcompactd may expire while it sleeps. \
             This is its last pass: after an earlier one, the next would lock and unlock the folio, \
             which wakes the reader.",
-    sizes: Sizes { cpus: 4, sleepers: 2, ..COMPACTED },
+    machine: COMPACTED.cpus(4).sleepers(2),
     setup: |k| {
         set_bit(PG_UPTODATE, &k.folios[0].flags);
         folio_get(&k.folios[0], READER);

@@ -2,7 +2,6 @@
 //! page frames, while a folio migrates.
 
 use selvedge_kernel::{fail_about, plain_write};
-use selvedge_models::Sizes;
 use selvedge_models::mm::filemap::pfn_walker;
 use selvedge_models::mm::memory::{do_swap_page, user_store};
 use selvedge_models::mm::migrate::{
@@ -21,7 +20,7 @@ static FAULT: Scenario = Scenario {
     name: "migrate_vs_fault",
     about: "CPU0 migrates the folio; CPU1 faults on its page. A fault that has waited for the \
             migration finds the page mapped.",
-    sizes: Sizes { sleepers: 2, ..MIGRATABLE },
+    machine: MIGRATABLE.sleepers(2),
     tasks: &[
         cpu(0, "migrator", migrate),
         cpu(1, "user", |k| {
@@ -45,7 +44,7 @@ fn migrate_and_tell(k: &Run) {
 static ONE_FAULT: Scenario = Scenario {
     name: "migrate_vs_one_fault",
     about: "CPU0 migrates the folio; CPU1 faults on its page once. Nobody else has a reference.",
-    sizes: Sizes { sleepers: 2, ..MIGRATABLE },
+    machine: MIGRATABLE.sleepers(2),
     tasks: &[
         cpu(0, "migrator", migrate_and_tell),
         cpu(1, "user", |k| {
@@ -59,7 +58,7 @@ static ONE_FAULT: Scenario = Scenario {
 static STORE: Scenario = Scenario {
     name: "migrate_vs_store_through_tlb",
     about: "CPU1 has the page in its TLB and stores twice, while CPU0 migrates the folio.",
-    sizes: Sizes { tlb: true, ..MIGRATABLE },
+    machine: MIGRATABLE.tlb(),
     before: &[cpu(1, "user", |k| {
         user_store(k, 0, 1);
     })],
@@ -79,7 +78,7 @@ static WALKER: Scenario = Scenario {
     name: "migrate_anon_vs_pfn_walker",
     about: "The folio is anonymous. CPU0 isolates and migrates it; CPU1 walks page frames and \
             takes and drops a reference to it.",
-    sizes: Sizes { anon: true, ..MIGRATABLE },
+    machine: MIGRATABLE.anon(),
     tasks: &[
         cpu(0, "migrator", migrate),
         cpu(1, "walker", |k| {
@@ -93,7 +92,7 @@ static WALKER: Scenario = Scenario {
 static WALKER_OF_TARGET: Scenario = Scenario {
     name: "migrate_vs_pfn_walker_of_target",
     about: "CPU0 migrates the folio; CPU1 walks page frames, and looks at the new folio.",
-    sizes: MIGRATABLE,
+    machine: MIGRATABLE,
     tasks: &[
         cpu(0, "migrator", migrate),
         cpu(1, "walker", |k| {

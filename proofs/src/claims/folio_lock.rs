@@ -1,7 +1,7 @@
 //! kernel-migrate section A: the folio lock. Who holds it is alone, and who waits for it is woken.
 
 use selvedge_kernel::{atomic_inc, fail_about, plain_read, plain_write, reached};
-use selvedge_models::Sizes;
+use selvedge_models::Machine;
 use selvedge_models::mm::filemap::{folio_lock, folio_lock_killable, folio_trylock, folio_unlock};
 use selvedge_models::trees::*;
 
@@ -58,7 +58,7 @@ fn lock_and_add(k: &Run) {
 static LOCK_TWO: Scenario = Scenario {
     name: "two_tasks_lock",
     about: "CPU0 and CPU1 each lock the folio, change its contents, and unlock it.",
-    sizes: Sizes { sleepers: 2, ..Sizes::TINY },
+    machine: Machine::TINY.sleepers(2),
     tasks: &[cpu(0, "task", lock_and_add), cpu(1, "task", lock_and_add)],
     at_end: |k| each_holder_added_one(k, 2),
     ..Scenario::EMPTY
@@ -82,7 +82,7 @@ fn lock_killably_and_add(k: &Run) {
 /// [`LOCK_TWO`], with an eye on the waiters' stacks.
 pub(super) static LOCK_TWO_STACKS: Scenario = Scenario {
     name: "two_tasks_lock_and_leave",
-    sizes: Sizes { lifetimes: true, ..LOCK_TWO.sizes },
+    machine: LOCK_TWO.machine.lifetimes(),
     about: "CPU0 and CPU1 each lock the folio, change its contents, and unlock it; a waiter's \
             stack and task are gone when its wait is over.",
     ..LOCK_TWO
@@ -92,7 +92,7 @@ static LOCK_THREE: Scenario = Scenario {
     name: "three_tasks_lock",
     about: "CPU0, CPU1 and CPU2 each lock the folio, change its contents, and unlock it: with an \
             unfairness of 1 a waiter may be robbed once, and is handed the lock then.",
-    sizes: Sizes { cpus: 3, sleepers: 3, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(3).sleepers(3),
     tasks: &[
         cpu(0, "task", lock_and_add),
         cpu(1, "task", lock_and_add),
@@ -106,7 +106,7 @@ pub(super) static NEW_OWNER: Scenario = Scenario {
     name: "new_owner_looks_at_contents",
     about: "CPU0 has the folio lock, changes the contents and unlocks; CPU1 locks, and looks at \
             them.",
-    sizes: Sizes { sleepers: 1, ..Sizes::TINY },
+    machine: Machine::TINY.sleepers(1),
     setup: locked,
     tasks: &[
         cpu(0, "holder", |k| {

@@ -1,7 +1,7 @@
 //! kernel-migrate section A: stealing the folio lock, the order of waiters, and two folios.
 
 use selvedge_kernel::fail;
-use selvedge_models::Sizes;
+use selvedge_models::Machine;
 use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::trees::*;
 
@@ -34,7 +34,7 @@ static STEALER: Scenario = Scenario {
     name: "waiter_vs_stealer",
     about: "CPU0 unlocks the folio that CPU1 waits for; CPU2 takes the lock whenever it is free, \
             twice.",
-    sizes: Sizes { cpus: 3, sleepers: 1, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(3).sleepers(1),
     setup: locked,
     tasks: &[
         cpu(0, "holder", unlock),
@@ -68,7 +68,7 @@ static STEALER_COUNTED: Scenario = Scenario {
 static OVERTAKING: Scenario = Scenario {
     name: "two_waiters_vs_unlock_and_stealer",
     about: "CPU0 unlocks the folio that CPU1 and CPU2 wait for; CPU3 takes the lock if it is free.",
-    sizes: Sizes { cpus: 4, sleepers: 2, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(4).sleepers(2),
     setup: locked,
     tasks: &[
         cpu(0, "holder", unlock),
@@ -86,7 +86,7 @@ fn unlock_all(k: &Run) {
 static TWO_FOLIOS: Scenario = Scenario {
     name: "waiters_on_two_folios",
     about: "CPU0 unlocks folio 0, then folio 1; CPU1 and CPU2 wait for them in one queue.",
-    sizes: Sizes { cpus: 3, folios: 2, sleepers: 2, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(3).folios(2).sleepers(2),
     setup: |k| {
         k.folios.iter().for_each(|folio| assert!(folio_trylock(folio), "nobody else runs yet"));
     },
@@ -107,7 +107,7 @@ static ABBA: Scenario = Scenario {
     name: "two_folios_in_two_orders",
     about: "CPU0 locks folio 0, then folio 1; CPU1 the other way round; CPU2 takes folio 0 if it \
             is free.",
-    sizes: Sizes { cpus: 3, folios: 2, sleepers: 2, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(3).folios(2).sleepers(2),
     tasks: &[
         cpu(0, "task", |k| lock_both(k, [0, 1])),
         cpu(1, "task", |k| lock_both(k, [1, 0])),

@@ -9,7 +9,7 @@
 //! lock and unlock the folio.
 
 use selvedge_kernel::{is_killed_already, process_timeout, send_sigkill};
-use selvedge_models::Sizes;
+use selvedge_models::Machine;
 use selvedge_models::mm::filemap::{
     folio_end_read, folio_lock, folio_lock_killable, folio_lock_timeout, folio_trylock,
     folio_wait_locked,
@@ -47,7 +47,7 @@ fn kill(k: &Run) {
 static SIGNAL: Scenario = Scenario {
     name: "killed_waiter_before_plain_waiter",
     about: "CPU0 unlocks the folio; CPU1 waits for it killably, and CPU2 plainly; CPU3 kills CPU1.",
-    sizes: Sizes { cpus: 4, sleepers: 2, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(4).sleepers(2),
     setup: locked,
     tasks: &[
         cpu(0, "holder", unlock),
@@ -88,7 +88,7 @@ static SIGNAL_AND_THEFT: Scenario = Scenario {
     name: "killed_waiter_and_stealer",
     about: "CPU0 unlocks the folio, and takes it again if it is free; CPU1, which has been killed \
             already, waits for it killably, and CPU2 plainly.",
-    sizes: Sizes { cpus: 3, sleepers: 2, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(3).sleepers(2),
     setup: |k| {
         locked(k);
         is_killed_already(k.sleepers[0].task());
@@ -109,7 +109,7 @@ static SIGNAL_AND_THEFT: Scenario = Scenario {
 static KILLED: Scenario = Scenario {
     name: "killed_waiter_of_a_lock_that_stays",
     about: "Nobody unlocks the folio; CPU0 waits for it killably, CPU1 kills CPU0.",
-    sizes: Sizes { sleepers: 1, ..Sizes::TINY },
+    machine: Machine::TINY.sleepers(1),
     setup: locked,
     tasks: &[
         cpu(0, "killable", |k| {

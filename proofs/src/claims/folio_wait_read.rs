@@ -9,7 +9,7 @@ use selvedge_models::mm::memory::do_swap_page;
 use selvedge_models::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
-use selvedge_models::{PAGE_CACHE, PG_UPTODATE, Sizes};
+use selvedge_models::{Machine, PAGE_CACHE, PG_UPTODATE};
 
 use super::folio_lock::{locked, unlock};
 use super::folio_wait::lock_plainly;
@@ -24,7 +24,7 @@ static READ_ENDS: Scenario = Scenario {
     name: "read_ends",
     about: "CPU0 ends the read that holds the folio lock; CPU1 waits for its end, CPU2 for the \
             lock.",
-    sizes: Sizes { cpus: 3, sleepers: 2, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(3).sleepers(2),
     setup: locked,
     tasks: &[
         cpu(0, "end of the read", |k| folio_end_read(k, &k.folios[0])),
@@ -44,7 +44,7 @@ static ASYNC: Scenario = Scenario {
     name: "async_waiter_and_plain_waiter",
     about: "CPU0 unlocks the folio; CPU1 asks for the lock asynchronously, again whenever it is \
             called back; CPU2 waits for it.",
-    sizes: Sizes { cpus: 3, sleepers: 2, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(3).sleepers(2),
     setup: locked,
     tasks: &[
         cpu(0, "holder", unlock),
@@ -69,7 +69,7 @@ static PUT_AND_WAIT: Scenario = Scenario {
     name: "put_and_wait_vs_free",
     about: "CPU0 holds the folio lock and takes the folio out of the page cache; CPU1 gives up its \
             reference and waits for the lock.",
-    sizes: Sizes { sleepers: 1, lifetimes: true, ..Sizes::TINY },
+    machine: Machine::TINY.sleepers(1).lifetimes(),
     setup: |k| {
         locked(k);
         folio_get(&k.folios[0], READER);
@@ -95,7 +95,7 @@ static MIGRATION_ENTRY: Scenario = Scenario {
     about: "CPU0 has unmapped the folio for migration; it maps the new one in its place, unlocks \
             the old one, and frees it. CPU1 faults on the migration entry and waits, without a \
             reference.",
-    sizes: Sizes { sleepers: 1, lifetimes: true, mapped: true, ..Sizes::TINY },
+    machine: Machine::TINY.sleepers(1).lifetimes().mapped(),
     before: &[cpu(0, "migrator", |k| {
         locked(k);
         try_to_migrate(k, &k.folios[0]);

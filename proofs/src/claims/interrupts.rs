@@ -10,7 +10,7 @@ use selvedge_models::mm::page_writeback::{folio_end_writeback, folio_start_write
 use selvedge_models::mm::swap::{folio_activate, folio_put, folio_rotate_reclaimable};
 use selvedge_models::mm::vmscan::{folio_isolate_lru, isolate_lru_folios, move_folios_to_lru};
 use selvedge_models::trees::*;
-use selvedge_models::{PAGE_CACHE, Sizes};
+use selvedge_models::{Machine, PAGE_CACHE};
 
 use super::DPOR;
 use super::folio_lock::{locked, unlock};
@@ -29,7 +29,7 @@ static LRU_LOCK: Scenario = Scenario {
     about: "CPU0 activates folio0, isolates it, isolates what reclaim would, and puts it all back; \
             an interrupt on CPU0 rotates folio1 at any step. Batches of one, which are moved at \
             once.",
-    sizes: Sizes { cpus: 1, folios: 2, batch: 1, ..LISTED },
+    machine: LISTED.cpus(1).folios(2).batch(1),
     tasks: &[
         cpu(0, "reclaim", |k| {
             folio_activate(k, &k.folios[0]);
@@ -49,7 +49,7 @@ static LRU_LOCK_OF_MLOCK: Scenario = Scenario {
     name: "rotation_interrupts_mlock",
     about: "CPU0 mlocks folio0, munlocks it, and drops its last reference; an interrupt on CPU0 \
             rotates folio1 at any step. Batches of one, which are moved at once.",
-    sizes: Sizes { cpus: 1, folios: 2, batch: 1, mlock: true, ..LISTED },
+    machine: LISTED.cpus(1).folios(2).batch(1).mlock(),
     tasks: &[
         cpu(0, "mlocker", |k| {
             mlock_folio(k, &k.folios[0]);
@@ -75,7 +75,7 @@ static QUEUE_LOCK_OF_WAITER: Scenario = Scenario {
     name: "io_ends_under_the_waiter",
     about: "CPU0 waits for the folio lock; interrupts on CPU0 end the read that has it, and a \
             writeback of the folio, which wakes from the same queue.",
-    sizes: Sizes { cpus: 1, sleepers: 1, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(1).sleepers(1),
     setup: under_io,
     tasks: &[
         cpu(0, "waiter", |k| {
@@ -92,7 +92,7 @@ static QUEUE_LOCK_OF_WAKER: Scenario = Scenario {
     name: "io_ends_under_the_waker",
     about: "CPU0 unlocks the folio, for which CPU1 waits; an interrupt on CPU0 ends a writeback of \
             the folio, which wakes from the same queue.",
-    sizes: Sizes { sleepers: 1, ..Sizes::TINY },
+    machine: Machine::TINY.sleepers(1),
     setup: under_io,
     tasks: &[
         cpu(0, "holder", |k| folio_unlock(k, &k.folios[0])),
@@ -135,7 +135,7 @@ static BIT_QUEUE_LOCK: Scenario = Scenario {
     name: "reads_of_buffers_end_under_the_waiter",
     about: "CPU0 waits for buffer0, which is read, and unlocks it; interrupts on CPU0 end the \
             reads of buffer0 and of buffer1, whose waiters have the same queue.",
-    sizes: Sizes { cpus: 1, buffer_heads: 2, sleepers: 1, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(1).buffer_heads(2).sleepers(1),
     setup: buffers_under_io,
     tasks: &[
         cpu(0, "waiter", |k| {
@@ -152,7 +152,7 @@ static BIT_QUEUE_LOCK_OF_WAKER: Scenario = Scenario {
     name: "read_of_a_buffer_ends_under_the_waker",
     about: "CPU0 unlocks buffer0, for which CPU1 waits; an interrupt on CPU0 ends the read of \
             buffer1, whose waiters have the same queue.",
-    sizes: Sizes { buffer_heads: 2, sleepers: 1, ..Sizes::TINY },
+    machine: Machine::TINY.buffer_heads(2).sleepers(1),
     setup: buffers_under_io,
     tasks: &[
         cpu(0, "holder", |k| unlock_buffer(k, &k.buffer_heads[0])),

@@ -3,7 +3,7 @@
 //! reference that an LRU batch holds makes that fail.
 
 use selvedge_kernel::{join, plain_read, plain_write};
-use selvedge_models::Sizes;
+use selvedge_models::Machine;
 use selvedge_models::mm::gup::{
     CHECKED_FOR_A_PIN, DRAINED_FOR_A_PIN, follow_page_pte, madvise_cold, pin_user_pages_longterm,
 };
@@ -17,8 +17,7 @@ use crate::states::MIGRATED;
 use crate::{Answers, Run, Scenario, ask, cpu};
 
 /// A folio on the LRU, mapped, and a spare one to be migrated to; batches of three.
-const PINNABLE: Sizes =
-    Sizes { listed: true, mapped: true, operations: true, batch: 3, ..Sizes::TINY };
+const PINNABLE: Machine = Machine::TINY.listed().mapped().operations().batch(3);
 
 fn pin(k: &Run, pages: usize, rounds: usize) {
     plain_write(&k.outcome, outcome_of_pin(pin_user_pages_longterm(k, pages, rounds)));
@@ -33,7 +32,7 @@ static ACTIVATED_THEN_PINNED: Scenario = Scenario {
     name: "activated_then_pinned",
     about: "CPU0 has put the folio in its activate batch, where it rests. Then CPU1 pins it for \
             long, so that it has to be migrated.",
-    sizes: Sizes { passes: 1, ..PINNABLE },
+    machine: PINNABLE.passes(1),
     before: &[cpu(0, "user", |k| follow_page_pte(k, 0))],
     tasks: &[cpu(1, "pinner", |k| pin(k, 1, 3))],
     at_end: pin_did_not_fail_for_a_batch,
@@ -44,7 +43,7 @@ static MLOCKED_THEN_PINNED: Scenario = Scenario {
     name: "mlocked_then_pinned",
     about: "CPU0 has mlocked the folio, which rests in its mlock batch. Then CPU1 pins it for \
             long.",
-    sizes: Sizes { mlock: true, passes: 1, ..PINNABLE },
+    machine: PINNABLE.mlock().passes(1),
     before: &[cpu(0, "user", |k| mlock_folio(k, &k.folios[0]))],
     tasks: &[cpu(1, "pinner", |k| pin(k, 1, 3))],
     at_end: pin_did_not_fail_for_a_batch,
@@ -55,7 +54,7 @@ static ACTIVATED_WHILE_PINNED: Scenario = Scenario {
     name: "activated_while_pinned",
     about: "CPU0 puts the folio in its activate batch while CPU1 pins it for long. A pin that \
             fails for a reference of CPU0 that is in no batch afterwards does not count.",
-    sizes: PINNABLE,
+    machine: PINNABLE,
     tasks: &[cpu(0, "user", |k| follow_page_pte(k, 0)), cpu(1, "pinner", |k| pin(k, 1, 2))],
     at_end: pin_did_not_fail_for_a_batch,
     ..Scenario::EMPTY
@@ -65,7 +64,7 @@ static MOVED_AGAIN_AND_AGAIN: Scenario = Scenario {
     name: "moved_again_and_again",
     about: "CPU0 activates the folio, then deactivates it, while CPU1 pins it for long, and gives \
             up after two rounds.",
-    sizes: PINNABLE,
+    machine: PINNABLE,
     tasks: &[cpu(0, "user", touch_then_cold), cpu(1, "pinner", |k| pin(k, 1, 2))],
     at_end: pin_has_ended,
     ..Scenario::EMPTY
@@ -75,7 +74,7 @@ static MOVED_THEN_AT_REST: Scenario = Scenario {
     name: "moved_then_at_rest",
     about: "The same; then CPU0 is at rest and CPU1 pins again. Fairness is assumed: whoever adds \
             the folio to batches stops at some time.",
-    sizes: PINNABLE,
+    machine: PINNABLE,
     // The pinner waits for the user, so that the tasks are not in a list.
     setup: |k| {
         let user = k.task(0, "user", touch_then_cold);
@@ -94,7 +93,7 @@ static MOVED_THEN_AT_REST: Scenario = Scenario {
 static PINNED_ALONE: Scenario = Scenario {
     name: "pinned_alone",
     about: "CPU1 pins a folio that no batch holds.",
-    sizes: PINNABLE,
+    machine: PINNABLE,
     tasks: &[cpu(1, "pinner", |k| pin(k, 1, 1))],
     at_end: nobody_drained,
     ..Scenario::EMPTY
@@ -104,7 +103,7 @@ static SECOND_FOLIO_ACTIVATED_LATER: Scenario = Scenario {
     name: "second_folio_activated_later",
     about: "folio0 rests in CPU0's activate batch. CPU1 pins folio0 and folio1 for long, in one \
             call, while CPU0 activates folio1: the drain for folio0 is the only one.",
-    sizes: Sizes { folios: 2, ..PINNABLE },
+    machine: PINNABLE.folios(2),
     before: &[cpu(0, "user", |k| follow_page_pte(k, 0))],
     tasks: &[cpu(0, "user", |k| follow_page_pte(k, 1)), cpu(1, "pinner", |k| pin(k, 2, 1))],
     at_end: drained_for_the_second_folio,

@@ -9,7 +9,7 @@ use selvedge_models::mm::swap::{
 };
 use selvedge_models::trees::*;
 use selvedge_models::{
-    EVICTABLE, NOT_LINKED, PAGE_CACHE, PG_ACTIVE, PG_LRU, PG_MLOCKED, PG_UNEVICTABLE, Sizes,
+    EVICTABLE, Machine, NOT_LINKED, PAGE_CACHE, PG_ACTIVE, PG_LRU, PG_MLOCKED, PG_UNEVICTABLE,
     UNEVICTABLE,
 };
 
@@ -20,7 +20,7 @@ use crate::rules::*;
 use crate::states::RESTED;
 use crate::{Answers, Run, Scenario, ask, cpu};
 
-const ONE_CPU: Sizes = Sizes { cpus: 1, mlock: true, ..LISTED };
+const ONE_CPU: Machine = LISTED.cpus(1).mlock();
 
 /// The operation, and then a drain.
 fn drained(k: &Run, operation: fn(&Run)) {
@@ -48,7 +48,7 @@ fn is_as_it_should_be(k: &Run, list: u64, flags: &[Bit]) {
 static ADDED: Scenario = Scenario {
     name: "added_alone",
     about: "CPU0 adds a folio and drains. Nobody else does anything.",
-    sizes: Sizes { listed: false, ..ONE_CPU },
+    machine: ONE_CPU.unlisted(),
     tasks: &[cpu(0, "user", |k| drained(k, |k| folio_add_lru(k, &k.folios[0])))],
     at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
     ..Scenario::EMPTY
@@ -57,7 +57,7 @@ static ADDED: Scenario = Scenario {
 static ACTIVATED: Scenario = Scenario {
     name: "activated_alone",
     about: "CPU0 activates a folio and drains, twice. Nobody else does anything.",
-    sizes: ONE_CPU,
+    machine: ONE_CPU,
     tasks: &[cpu(0, "user", |k| {
         drained(k, activate);
         drained(k, activate);
@@ -91,7 +91,7 @@ static MLOCKED: Scenario = Scenario {
 static MLOCKED_NEW: Scenario = Scenario {
     name: "new_folio_mlocked_alone",
     about: "CPU0 mlocks a folio that is on no list yet, and drains.",
-    sizes: Sizes { listed: false, ..ONE_CPU },
+    machine: ONE_CPU.unlisted(),
     tasks: &[cpu(0, "user", |k| drained(k, |k| mlock_new_folio(k, &k.folios[0])))],
     at_end: |k| is_as_it_should_be(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE]),
     ..Scenario::EMPTY
@@ -136,7 +136,7 @@ static MUNLOCKED_TWICE: Scenario = Scenario {
 static MLOCKED_WHEN_ADDED: Scenario = Scenario {
     name: "mlocked_folio_added_alone",
     about: "CPU0 adds a folio that is mlocked already, and drains.",
-    sizes: Sizes { listed: false, ..ONE_CPU },
+    machine: ONE_CPU.unlisted(),
     setup: |k| set_bit(PG_MLOCKED, &k.folios[0].flags),
     tasks: &[cpu(0, "user", |k| drained(k, |k| folio_add_lru(k, &k.folios[0])))],
     at_end: |k| is_with(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE]),
@@ -154,7 +154,7 @@ static FREED_ALONE: Scenario = Scenario {
 static TWO_ADDED: Scenario = Scenario {
     name: "two_folios_rest_where_they_were_added",
     about: "CPU0 adds two folios to its lru_add batch, and mlocks two others that are new.",
-    sizes: Sizes { listed: false, folios: 4, ..ONE_CPU },
+    machine: ONE_CPU.unlisted().folios(4),
     tasks: &[cpu(0, "user", |k| {
         folio_add_lru(k, &k.folios[0]);
         folio_add_lru(k, &k.folios[1]);
@@ -169,7 +169,7 @@ static TWO_MOVED: Scenario = Scenario {
     name: "two_folios_rest_in_each_batch",
     about: "Two folios are active. CPU0 deactivates, rotates, and mlocks them: each rests in three \
             batches.",
-    sizes: Sizes { folios: 2, ..ONE_CPU },
+    machine: ONE_CPU.folios(2),
     before: &[cpu(0, "user", |k| {
         k.folios.iter().for_each(|folio| folio_activate(k, folio));
         lru_add_drain(k);

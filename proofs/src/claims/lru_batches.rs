@@ -8,7 +8,7 @@ use selvedge_models::mm::swap::{
 };
 use selvedge_models::mm::vmscan::move_folios_to_lru;
 use selvedge_models::trees::*;
-use selvedge_models::{PAGE_CACHE, PG_MLOCKED, Sizes};
+use selvedge_models::{Machine, PAGE_CACHE, PG_MLOCKED};
 
 use super::lru_flag::{activate_and_drain, isolate};
 use super::{DPOR, EVERY, INTERRUPT, SC, WEAK};
@@ -44,7 +44,7 @@ pub(super) static ROTATE_INTERRUPTS_DRAIN: Scenario = Scenario {
     name: "rotate_interrupts_drain",
     about: "CPU0 has folio0 in its rotate batch and drains; an interrupt on CPU0 rotates folio1 at \
             any step. Batches of three, so that nothing is flushed for being full.",
-    sizes: Sizes { cpus: 1, folios: 2, batch: 3, listed: true, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(1).folios(2).batch(3).listed(),
     tasks: &[
         cpu(0, "drainer", rotate_and_drain),
         irq(0, "irq", |k| folio_rotate_reclaimable(k, &k.folios[1])),
@@ -56,7 +56,7 @@ pub(super) static ROTATE_INTERRUPTS_DRAIN: Scenario = Scenario {
 static DRAIN_VS_ISOLATE: Scenario = Scenario {
     name: "drain_vs_isolate",
     about: "CPU0 has the folio in its activate batch and drains it; CPU1 isolates the folio.",
-    sizes: Sizes { listed: true, operations: true, ..Sizes::TINY },
+    machine: Machine::TINY.listed().operations(),
     tasks: &[cpu(0, "drainer", activate_and_drain), cpu(1, "isolator", isolate)],
     ..Scenario::EMPTY
 };
@@ -101,7 +101,7 @@ static ADD_VS_MUNLOCK: Scenario = Scenario {
 static TWO_ROTATIONS: Scenario = Scenario {
     name: "two_operations_on_one_folio",
     about: "CPU0 and CPU1 each put the folio in their rotate batch and drain it.",
-    sizes: Sizes { listed: true, ..Sizes::TINY },
+    machine: Machine::TINY.listed(),
     tasks: &[cpu(0, "rotator", rotate_and_drain), cpu(1, "rotator", rotate_and_drain)],
     at_end: entries_own_references,
     ..Scenario::EMPTY
@@ -110,7 +110,7 @@ static TWO_ROTATIONS: Scenario = Scenario {
 static PUT_WITHOUT_GET: Scenario = Scenario {
     name: "put_without_get",
     about: "One task gives up a reference that nobody holds: what the ledger is there to notice.",
-    sizes: Sizes { cpus: 1, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(1),
     tasks: &[cpu(0, "putter", |k| {
         unbooked(&k.folios[0].refcount, Name::new("nobody"));
         atomic_dec(&k.folios[0].refcount);

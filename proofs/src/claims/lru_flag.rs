@@ -9,7 +9,7 @@ use selvedge_models::mm::swap::{
 };
 use selvedge_models::mm::vmscan::folio_isolate_lru;
 use selvedge_models::trees::*;
-use selvedge_models::{PAGE_CACHE, Sizes};
+use selvedge_models::{Machine, PAGE_CACHE};
 
 use super::{ALONE, SC};
 use crate::Source::{self, Analysis};
@@ -18,7 +18,7 @@ use crate::states::{FREED, ISOLATED, RESTED};
 use crate::{Answers, Run, Scenario, ask, cpu};
 
 /// A folio on the LRU; batches of three, so that two entries rest.
-pub(super) const LISTED: Sizes = Sizes { listed: true, operations: true, batch: 3, ..Sizes::TINY };
+pub(super) const LISTED: Machine = Machine::TINY.listed().operations().batch(3);
 
 pub(super) fn activate(k: &Run) {
     folio_activate(k, &k.folios[0]);
@@ -47,7 +47,7 @@ static ADD_THEN_ISOLATE: Scenario = Scenario {
     name: "activate_vs_drain_and_isolate",
     about: "CPU0 activates the folio; CPU1 drains every CPU and isolates the folio, of which it \
             has a reference.",
-    sizes: LISTED,
+    machine: LISTED,
     tasks: &[
         cpu(0, "user", activate),
         cpu(1, "isolator", |k| {
@@ -64,7 +64,7 @@ static ADD_THEN_ISOLATE: Scenario = Scenario {
 static TWO_BATCHES_AND_ISOLATE: Scenario = Scenario {
     name: "two_activate_batches_and_isolate",
     about: "CPU0 and CPU1 each activate the folio and drain their batches; CPU2 isolates it.",
-    sizes: Sizes { cpus: 3, ..LISTED },
+    machine: LISTED.cpus(3),
     tasks: &[
         cpu(0, "user", activate_and_drain),
         cpu(1, "user", activate_and_drain),
@@ -81,7 +81,7 @@ static ACTIVATE_VS_LAST_PUT: Scenario = Scenario {
     about: "CPU0 has a reference, activates the folio, drops the reference and drains; CPU1 drops \
             the page cache's. (Without a reference of its own CPU0 would use a freed folio in any \
             tree.)",
-    sizes: LISTED,
+    machine: LISTED,
     setup: |k| folio_get(&k.folios[0], USER),
     tasks: &[
         cpu(0, "user", |k| {
@@ -98,7 +98,7 @@ static ACTIVATE_VS_LAST_PUT: Scenario = Scenario {
 static ACTIVATE_VS_ROTATE: Scenario = Scenario {
     name: "activate_vs_rotate",
     about: "CPU0 activates the folio, CPU1 rotates it. The callers have references of their own.",
-    sizes: LISTED,
+    machine: LISTED,
     tasks: &[cpu(0, "user", activate), cpu(1, "writeback", rotate)],
     at_end: batched_folio_has_flag_clear,
     ..Scenario::EMPTY
@@ -108,7 +108,7 @@ static ACTIVATE_ROTATE_ISOLATE: Scenario = Scenario {
     name: "activate_rotate_isolate",
     about: "CPU0 activates the folio, CPU1 rotates it, CPU2 isolates it. The callers have \
             references of their own.",
-    sizes: Sizes { cpus: 3, ..LISTED },
+    machine: LISTED.cpus(3),
     tasks: &[
         cpu(0, "user", activate),
         cpu(1, "writeback", rotate),
@@ -131,7 +131,7 @@ fn deactivate(k: &Run) {
 static DEACTIVATE_ISOLATED: Scenario = Scenario {
     name: "deactivate_after_isolate",
     about: "CPU1 has isolated the folio. Then CPU0 calls deactivate_file_folio().",
-    sizes: LISTED,
+    machine: LISTED,
     before: &[cpu(1, "isolator", isolate)],
     tasks: &[cpu(0, "user", deactivate)],
     at_end: folio_gained_no_batch,
@@ -141,7 +141,7 @@ static DEACTIVATE_ISOLATED: Scenario = Scenario {
 static DEACTIVATE_VS_ISOLATE: Scenario = Scenario {
     name: "deactivate_vs_isolate",
     about: "CPU1 isolates the folio while CPU0 calls deactivate_file_folio().",
-    sizes: LISTED,
+    machine: LISTED,
     tasks: &[cpu(1, "isolator", isolate_and_tell), cpu(0, "user", deactivate)],
     at_end: isolated_folio_gained_no_batch,
     ..Scenario::EMPTY

@@ -7,7 +7,7 @@ use selvedge_models::mm::mlock::{mlock_folio, mlock_new_folio, munlock_folio};
 use selvedge_models::mm::swap::{lru_add_drain, lru_add_drain_all};
 use selvedge_models::mm::vmscan::{isolate_lru_folios, scan_folios};
 use selvedge_models::trees::*;
-use selvedge_models::{NOT_LINKED, PG_LRU, Sizes};
+use selvedge_models::{Machine, NOT_LINKED, PG_LRU};
 
 use super::DPOR;
 use super::lru_flag::{LISTED, activate_and_drain};
@@ -16,7 +16,7 @@ use crate::rules::*;
 use crate::states::DRAIN_WORKED;
 use crate::{Answers, Run, Scenario, Task, ask, cpu};
 
-const MLOCKING: Sizes = Sizes { folios: 2, mlock: true, ..LISTED };
+const MLOCKING: Machine = LISTED.folios(2).mlock();
 
 fn mlock_other(k: &Run) {
     mlock_folio(k, &k.folios[1]);
@@ -33,7 +33,7 @@ static MLOCK: Scenario = Scenario {
     name: "mlock_under_the_drain",
     about: "folio1 rests in CPU0's mlock batch. CPU0 mlocks folio0 while CPU1 drains every CPU: a \
             kworker of CPU0 empties the batch.",
-    sizes: MLOCKING,
+    machine: MLOCKING,
     before: ONE_RESTS,
     tasks: &[cpu(0, "user", |k| mlock_folio(k, &k.folios[0])), cpu(1, "drainer", drain_all)],
     at_end: entries_own_references,
@@ -57,7 +57,7 @@ fn new_folio(k: &Run) {
 static MLOCK_NEW: Scenario = Scenario {
     name: "mlock_of_a_new_folio_under_the_drain",
     about: "The same, of a new folio.",
-    sizes: Sizes { lru_size: true, ..MLOCKING },
+    machine: MLOCKING.lru_size(),
     setup: new_folio,
     tasks: &[cpu(0, "user", |k| mlock_new_folio(k, &k.folios[0])), cpu(1, "drainer", drain_all)],
     ..MLOCK
@@ -67,7 +67,7 @@ static SIZE_AND_MLOCK_NEW: Scenario = Scenario {
     name: "mlock_new_folio0_munlock_folio1",
     about: "folio1 is mlocked. CPU0 mlocks folio0, which is new, and drains; CPU1 munlocks folio1 \
             and drains.",
-    sizes: MLOCK_NEW.sizes,
+    machine: MLOCK_NEW.machine,
     setup: new_folio,
     before: &[cpu(1, "user", |k| {
         mlock_other(k);
@@ -89,7 +89,7 @@ static SIZE_AND_MLOCK_NEW: Scenario = Scenario {
 static SIZE_AND_RECLAIM: Scenario = Scenario {
     name: "activate_folio0_reclaim",
     about: "CPU0 activates folio0 and drains; CPU1 isolates what reclaim would.",
-    sizes: Sizes { folios: 2, lru_size: true, ..LISTED },
+    machine: LISTED.folios(2).lru_size(),
     tasks: &[
         cpu(0, "activator", activate_and_drain),
         cpu(1, "reclaim", |k| {

@@ -4,7 +4,7 @@ use selvedge_kernel::set_bit;
 use selvedge_models::mm::mlock::{mlock_drain_local, mlock_folio, mlock_new_folio, munlock_folio};
 use selvedge_models::mm::swap::{folio_add_lru, lru_add_drain, lru_add_drain_all};
 use selvedge_models::trees::*;
-use selvedge_models::{PG_MLOCKED, Sizes};
+use selvedge_models::{Machine, PG_MLOCKED};
 
 use super::lru_flag::{LISTED, activate, activate_and_drain, isolate};
 use super::{ALONE, SC, SC_WITHOUT_RANDOM};
@@ -25,7 +25,7 @@ static ACTIVATE_MLOCK_DRAIN: Scenario = Scenario {
     name: "activate_then_mlock_and_drain",
     about: "One CPU: the folio is activated, and rests in a batch; it is mlocked and the mlock \
             batch drained; then all batches are drained.",
-    sizes: Sizes { cpus: 1, mlock: true, ..LISTED },
+    machine: LISTED.cpus(1).mlock(),
     tasks: &[cpu(0, "user", |k| {
         activate(k);
         mlock_folio(k, &k.folios[0]);
@@ -40,7 +40,7 @@ static ACTIVATE_VS_MLOCK: Scenario = Scenario {
     name: "activate_and_drain_vs_mlock_and_drain",
     about: "CPU0 activates the folio and drains its batches while CPU1 mlocks it and drains its \
             own.",
-    sizes: Sizes { mlock: true, ..LISTED },
+    machine: LISTED.mlock(),
     tasks: &[cpu(0, "user", activate_and_drain), cpu(1, "mlocker", mlock_and_drain)],
     at_end: mlocked_folio_is_unevictable,
     ..Scenario::EMPTY
@@ -49,7 +49,7 @@ static ACTIVATE_VS_MLOCK: Scenario = Scenario {
 static MLOCKED_WHILE_ADDED: Scenario = Scenario {
     name: "mlock_while_in_lru_add_batch",
     about: "A folio that is mlocked while it is in the lru_add batch: the drain finds PG_mlocked.",
-    sizes: Sizes { cpus: 1, ..NEW },
+    machine: NEW.cpus(1),
     tasks: &[cpu(0, "user", |k| {
         folio_add_lru(k, &k.folios[0]);
         set_bit(PG_MLOCKED, &k.folios[0].flags);
@@ -62,19 +62,19 @@ static MLOCKED_WHILE_ADDED: Scenario = Scenario {
 static MLOCK_VS_ISOLATE: Scenario = Scenario {
     name: "mlock_vs_isolate",
     about: "CPU0 mlocks the folio and drains; CPU1 isolates it.",
-    sizes: Sizes { mlock: true, ..LISTED },
+    machine: LISTED.mlock(),
     tasks: &[cpu(0, "mlocker", mlock_and_drain), cpu(1, "isolator", isolate)],
     ..Scenario::EMPTY
 };
 
 /// New folios in batches of three, so that nothing is flushed for being full.
-const NEW: Sizes = Sizes { batch: 3, mlock: true, ..Sizes::TINY };
+const NEW: Machine = Machine::TINY.batch(3).mlock();
 
 static ADD_VS_MUNLOCK: Scenario = Scenario {
     name: "lru_add_drain_vs_mlock_and_munlock",
     about: "A new folio rests in CPU0's lru_add batch. CPU0 drains its batches; CPU1 mlocks the \
             folio, munlocks it, and drains its own.",
-    sizes: NEW,
+    machine: NEW,
     before: &[cpu(0, "adder", |k| folio_add_lru(k, &k.folios[0]))],
     tasks: &[
         cpu(0, "drainer", |k| lru_add_drain(k)),

@@ -10,7 +10,7 @@ use selvedge_models::mm::swap::{
 };
 use selvedge_models::mm::vmscan::{folio_isolate_lru, folio_putback_lru};
 use selvedge_models::trees::*;
-use selvedge_models::{PAGE_CACHE, Sizes};
+use selvedge_models::{Machine, PAGE_CACHE};
 
 use super::lru_flag::{LISTED, activate, activate_and_drain};
 use super::{SC, SC_WITHOUT_RANDOM};
@@ -22,7 +22,7 @@ use crate::{Answers, Run, Scenario, ask, cpu};
 static BOTH_MOVE: Scenario = Scenario {
     name: "activate_and_rotate_then_drain",
     about: "CPU0 activates the folio, CPU1 rotates it; each drains its batches.",
-    sizes: LISTED,
+    machine: LISTED,
     tasks: &[
         cpu(0, "activator", activate_and_drain),
         cpu(1, "rotator", |k| {
@@ -39,7 +39,7 @@ static BOTH_MOVE_FLAG: Scenario = Scenario { at_end: linked_folios_have_the_flag
 pub(super) static MOVE_VS_ISOLATE: Scenario = Scenario {
     name: "activate_folio0_isolate_folio1",
     about: "CPU0 activates folio0 and drains; CPU1 isolates folio1.",
-    sizes: Sizes { folios: 2, lru_size: true, ..LISTED },
+    machine: LISTED.folios(2).lru_size(),
     tasks: &[
         cpu(0, "activator", activate_and_drain),
         cpu(1, "isolator", |k| {
@@ -53,7 +53,7 @@ pub(super) static MOVE_VS_ISOLATE: Scenario = Scenario {
 static MLOCK_VS_FREE: Scenario = Scenario {
     name: "mlock_folio0_free_folio1",
     about: "CPU0 mlocks folio0 and drains; CPU1 drops the last reference of folio1.",
-    sizes: Sizes { folios: 2, lru_size: true, mlock: true, ..LISTED },
+    machine: LISTED.folios(2).lru_size().mlock(),
     tasks: &[
         cpu(0, "mlocker", |k| {
             mlock_folio(k, &k.folios[0]);
@@ -69,7 +69,7 @@ static ADD_UNDER_DRAIN: Scenario = Scenario {
     name: "activate_under_the_drain",
     about: "folio1 rests in CPU0's activate batch. CPU0 activates folio0 while CPU1 drains every \
             CPU: a kworker of CPU0 empties the batch.",
-    sizes: Sizes { folios: 2, ..LISTED },
+    machine: LISTED.folios(2),
     before: &[cpu(0, "user", |k| folio_activate(k, &k.folios[1]))],
     tasks: &[cpu(0, "user", activate), cpu(1, "drainer", |k| lru_add_drain_all(k))],
     at_end: entries_own_references,
@@ -80,7 +80,7 @@ static DRAIN_VS_DRAIN_ALL: Scenario = Scenario {
     name: "drain_vs_drain_all",
     about: "The folio rests in CPU0's activate batch. CPU0 drains its batches while CPU1 drains \
             every CPU and then looks.",
-    sizes: LISTED,
+    machine: LISTED,
     before: &[cpu(0, "user", activate)],
     tasks: &[
         cpu(0, "drainer", |k| lru_add_drain(k)),
@@ -106,7 +106,7 @@ fn isolate_and_put_back(k: &Run) {
 static ISOLATE_TWICE: Scenario = Scenario {
     name: "isolated_by_two",
     about: "CPU0 and CPU1 each isolate the folio, and put it back if they can.",
-    sizes: LISTED,
+    machine: LISTED,
     tasks: &[cpu(0, "isolator", isolate_and_put_back), cpu(1, "isolator", isolate_and_put_back)],
     at_end: entries_own_references,
     ..Scenario::EMPTY
@@ -115,7 +115,7 @@ static ISOLATE_TWICE: Scenario = Scenario {
 static GIVE_UP: Scenario = Scenario {
     name: "activate_vs_isolate_and_putback",
     about: "CPU0 activates the folio; CPU1 isolates it and puts it back.",
-    sizes: LISTED,
+    machine: LISTED,
     tasks: &[cpu(0, "user", activate), cpu(1, "isolator", isolate_and_put_back)],
     at_end: entries_own_references,
     ..Scenario::EMPTY
@@ -125,7 +125,7 @@ static THREE_CALLERS: Scenario = Scenario {
     name: "add_vs_drain_all_vs_disable",
     about: "CPU0 adds a folio to its batch, CPU1 calls lru_add_drain_all(), CPU2 disables caching. \
             The migration is pending when we look.",
-    sizes: Sizes { cpus: 3, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(3),
     tasks: &[
         cpu(0, "adder", |k| folio_add_lru(k, &k.folios[0])),
         cpu(1, "drainer", |k| lru_add_drain_all(k)),

@@ -7,7 +7,7 @@ use selvedge_models::mm::mlock::mlock_folio;
 use selvedge_models::mm::swap::{folio_add_lru, folio_put};
 use selvedge_models::mm::vmscan::{isolate_lru_folios, pageout, scan_folios};
 use selvedge_models::trees::*;
-use selvedge_models::{PAGE_CACHE, Sizes};
+use selvedge_models::{Machine, PAGE_CACHE};
 
 use super::lru_flag::{LISTED, activate};
 use super::{ALONE, EVERY, SC_WITHOUT_RANDOM};
@@ -19,7 +19,7 @@ use crate::{Answers, Scenario, ask, cpu};
 static RECLAIM_AND_RESTING_FOLIO: Scenario = Scenario {
     name: "reclaim_after_activate",
     about: "The only folio of the list rests in CPU0's activate batch. Then CPU1 reclaims.",
-    sizes: LISTED,
+    machine: LISTED,
     before: &[cpu(0, "user", activate)],
     tasks: &[cpu(1, "reclaim", |k| {
         if isolate_lru_folios(k, ISOLATION).is_empty() {
@@ -60,7 +60,7 @@ static PAGEOUT_OF_BATCHED_FOLIO: Scenario = Scenario {
 static ACTIVATED_AT_REST: Scenario = Scenario {
     name: "activated_at_rest",
     about: "CPU0 activates the folio, which rests in its batch.",
-    sizes: Sizes { cpus: 1, ..LISTED },
+    machine: LISTED.cpus(1),
     tasks: &[cpu(0, "user", activate)],
     at_end: flag_clear_means_on_no_list,
     ..Scenario::EMPTY
@@ -69,7 +69,7 @@ static ACTIVATED_AT_REST: Scenario = Scenario {
 static RECLAIM_VS_LAST_PUT: Scenario = Scenario {
     name: "reclaim_vs_last_put",
     about: "CPU0 drops the last reference of a folio on the list; CPU1 reclaims.",
-    sizes: Sizes { listed: true, ..Sizes::TINY },
+    machine: Machine::TINY.listed(),
     tasks: &[
         cpu(0, "putter", |k| folio_put(k, &k.folios[0], PAGE_CACHE)),
         cpu(1, "reclaim", |k| {
@@ -85,7 +85,7 @@ static RECLAIM_VS_LAST_PUT: Scenario = Scenario {
 static LARGE_FOLIO: Scenario = Scenario {
     name: "large_folio_is_added_and_activated",
     about: "A large folio is added, activated and mlocked, on one CPU.",
-    sizes: Sizes { cpus: 1, large: true, operations: true, mlock: true, batch: 3, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(1).large().operations().mlock().batch(3),
     tasks: &[cpu(0, "user", |k| {
         folio_add_lru(k, &k.folios[0]);
         activate(k);

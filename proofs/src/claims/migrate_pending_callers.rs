@@ -1,7 +1,7 @@
 //! kernel-lru A8, A9, B6 and B7: callers that disable caching, and enable it again.
 
 use selvedge_kernel::reached;
-use selvedge_models::Sizes;
+use selvedge_models::Machine;
 use selvedge_models::mm::memory_hotplug::offline_pages;
 use selvedge_models::mm::mempolicy::{do_mbind, do_migrate_pages};
 use selvedge_models::mm::migrate::do_pages_move;
@@ -35,7 +35,7 @@ static EVERY_CALLER_ONCE: Scenario = Scenario {
     name: "every_caller_once",
     about: "One task calls do_migrate_pages(), do_mbind() with and without MPOL_MF_MOVE, \
             do_pages_move() and __alloc_contig_migrate_range(), and takes every way out of each.",
-    sizes: Sizes { cpus: 1, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(1),
     tasks: &[cpu(0, "caller", |k| {
         // What they return is not the point; what they leave behind is.
         let _ = do_migrate_pages(k);
@@ -52,7 +52,7 @@ static EVERY_CALLER_ONCE: Scenario = Scenario {
 static OFFLINE_FAILS: Scenario = Scenario {
     name: "offline_pages_may_fail",
     about: "One task calls offline_pages(), which may fail before or after it disabled caching.",
-    sizes: Sizes { cpus: 1, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(1),
     tasks: &[cpu(0, "offline", |k| {
         if offline_pages(k).is_err() {
             reached(OFFLINE_FAILED);

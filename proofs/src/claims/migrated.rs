@@ -6,7 +6,7 @@ use selvedge_models::fs::buffer::brelse;
 use selvedge_models::mm::migrate::{Aops, ISOLATION, Migrator, migrate_pages};
 use selvedge_models::mm::swap::folio_get;
 use selvedge_models::trees::*;
-use selvedge_models::{PG_ACTIVE, PG_DIRTY, PG_PRIVATE, PG_UNEVICTABLE, Sizes};
+use selvedge_models::{Machine, PG_ACTIVE, PG_DIRTY, PG_PRIVATE, PG_UNEVICTABLE};
 
 use super::ALONE;
 use crate::Source::Comment;
@@ -29,21 +29,13 @@ fn full_of_idle_buffers(k: &Run) {
     brelse(Some(&k.buffer_heads[0]), Name::new("user of the bh"));
 }
 
-const SIZES: Sizes = Sizes {
-    cpus: 1,
-    spares: true,
-    sleepers: 1,
-    passes: 1,
-    batch: 3,
-    operations: true,
-    dirty: true,
-    ..Sizes::TINY
-};
+const SIZES: Machine =
+    Machine::TINY.cpus(1).spares().sleepers(1).passes(1).batch(3).operations().dirty();
 
 static PLAIN: Scenario = Scenario {
     name: "active_dirty_folio_is_migrated",
     about: "CPU0 migrates an active, dirty folio with private data. Nobody else does anything.",
-    sizes: Sizes { private: true, ..SIZES },
+    machine: SIZES.private(),
     setup: full,
     tasks: &[cpu(0, "migrator", |k| {
         migrate_pages(k, &[0], Migrator::SYNC);
@@ -55,7 +47,7 @@ static PLAIN: Scenario = Scenario {
 static UNEVICTABLE: Scenario = Scenario {
     name: "unevictable_folio_is_migrated",
     about: "CPU0 migrates an unevictable folio with private data. Nobody else does anything.",
-    sizes: Sizes { mlock: true, ..PLAIN.sizes },
+    machine: PLAIN.machine.mlock(),
     setup: |k| {
         plain_write(&k.folios[0].contents, CONTENTS);
         set_bit(PG_UNEVICTABLE, &k.folios[0].flags);
@@ -68,7 +60,7 @@ static UNEVICTABLE: Scenario = Scenario {
 static BUFFERS: Scenario = Scenario {
     name: "active_dirty_folio_with_buffers_is_migrated",
     about: "CPU0 migrates an active, dirty folio with a buffer. Nobody else does anything.",
-    sizes: Sizes { aops: &[Aops::Buffers], ..SIZES },
+    machine: SIZES.aops(&[Aops::Buffers]),
     setup: full_of_idle_buffers,
     ..PLAIN
 };
@@ -77,7 +69,7 @@ static NOREFS: Scenario = Scenario {
     name: "active_dirty_folio_of_a_block_device_is_migrated",
     about: "CPU0 migrates an active, dirty folio of a block device, with a buffer. Nobody else \
             does anything.",
-    sizes: Sizes { aops: &[Aops::BuffersNorefs], ..SIZES },
+    machine: SIZES.aops(&[Aops::BuffersNorefs]),
     ..BUFFERS
 };
 

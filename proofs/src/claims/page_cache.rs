@@ -9,7 +9,7 @@ use selvedge_models::mm::migrate::{
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::mm::vmscan::{folio_isolate_lru, isolate_lru_folios};
 use selvedge_models::trees::*;
-use selvedge_models::{PG_DIRTY, PG_UPTODATE, Sizes};
+use selvedge_models::{Machine, PG_DIRTY, PG_UPTODATE};
 
 use super::{ALONE, EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
 use crate::rules::*;
@@ -17,11 +17,10 @@ use crate::states::{LOOKUP_MET_A_FROZEN_FOLIO, MIGRATED, TRUNCATED};
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 /// A folio on the LRU and in the page cache, mapped, with a spare one to be migrated to.
-pub(super) const MIGRATABLE: Sizes =
-    Sizes { listed: true, mapped: true, passes: 1, batch: 3, ..Sizes::TINY };
+pub(super) const MIGRATABLE: Machine = Machine::TINY.listed().mapped().passes(1).batch(3);
 
 /// Smaller, for loom: a folio that is mapped nowhere, and a spare one.
-const UNMAPPED: Sizes = Sizes { spares: true, batch: 3, passes: 1, ..Sizes::TINY };
+const UNMAPPED: Machine = Machine::TINY.spares().batch(3).passes(1);
 
 /// Isolates the folio and migrates it; what could not be migrated is put back.
 pub(super) fn migrate(k: &Run) {
@@ -62,7 +61,7 @@ fn lookup(k: &Run) {
 static MIGRATE_VS_LOOKUP: Scenario = Scenario {
     name: "migrate_vs_lookup",
     about: "CPU0 migrates the folio, CPU1 looks its page up.",
-    sizes: MIGRATABLE,
+    machine: MIGRATABLE,
     tasks: &[cpu(0, "migrator", migrate), cpu(1, "reader", lookup)],
     ..Scenario::EMPTY
 };
@@ -73,7 +72,7 @@ static MIGRATE_VS_LOOKUP_END: Scenario =
 static MIGRATE_ISOLATED_VS_LOOKUP: Scenario = Scenario {
     name: "migrate_isolated_vs_lookup",
     about: "The folio is isolated, and mapped nowhere. CPU0 migrates it, CPU1 looks its page up.",
-    sizes: UNMAPPED,
+    machine: UNMAPPED,
     setup: isolated,
     tasks: &[cpu(0, "migrator", migrate_isolated), cpu(1, "reader", lookup)],
     ..Scenario::EMPTY
@@ -83,7 +82,7 @@ static TWO_LOOKUPS: Scenario = Scenario {
     name: "migrate_isolated_vs_two_lookups",
     about: "The folio is isolated, and mapped nowhere. CPU0 migrates it, CPU1 and CPU2 look its \
             page up.",
-    sizes: Sizes { cpus: 3, ..UNMAPPED },
+    machine: UNMAPPED.cpus(3),
     setup: isolated,
     tasks: &[
         cpu(0, "migrator", migrate_or_put_back),
@@ -97,7 +96,7 @@ static TWO_LOOKUPS: Scenario = Scenario {
 static LOOKUP_HOLDS: Scenario = Scenario {
     name: "lookup_holds_its_reference",
     about: "CPU1 looks the page up and keeps its reference; CPU0 migrates. Then CPU1 drops it.",
-    sizes: Sizes { passes: 2, ..MIGRATABLE },
+    machine: MIGRATABLE.passes(2),
     setup: |k| folio_get(&k.folios[0], LOOKUP),
     before: &[cpu(0, "migrator", migrate)],
     tasks: &[cpu(1, "reader", |k| folio_put(k, &k.folios[0], LOOKUP))],
@@ -107,7 +106,7 @@ static LOOKUP_HOLDS: Scenario = Scenario {
 static ALONE_WITH_PRIVATE: Scenario = Scenario {
     name: "migrate_folio_with_private_data",
     about: "CPU0 migrates a folio with private data. Nobody else does anything.",
-    sizes: Sizes { private: true, ..MIGRATABLE },
+    machine: MIGRATABLE.private(),
     tasks: &[cpu(0, "migrator", migrate)],
     at_end: idle_folio_was_migrated,
     ..Scenario::EMPTY
@@ -116,7 +115,7 @@ static ALONE_WITH_PRIVATE: Scenario = Scenario {
 static TRUNCATE: Scenario = Scenario {
     name: "migrate_vs_truncate",
     about: "The folio is mapped nowhere. CPU0 isolates and migrates it, CPU1 truncates its page.",
-    sizes: Sizes { listed: true, sleepers: 2, ..UNMAPPED },
+    machine: UNMAPPED.listed().sleepers(2),
     tasks: &[
         cpu(0, "migrator", |k| {
             let isolated = isolate_lru_folios(k, ISOLATION);
@@ -133,7 +132,7 @@ static DIRTY: Scenario = Scenario {
     name: "migrate_dirty_vs_writeback",
     about: "The folio is isolated, dirty, and mapped nowhere. CPU0 migrates it, CPU1 looks for \
             dirty pages.",
-    sizes: Sizes { dirty: true, ..UNMAPPED },
+    machine: UNMAPPED.dirty(),
     setup: |k| {
         set_bit(PG_DIRTY, &k.folios[0].flags);
         isolated(k);
@@ -166,7 +165,7 @@ static UNLOCKED_WRITER: Scenario = Scenario {
     about: "The folio is isolated, and mapped nowhere. CPU0 migrates it; CPU1 looks its page up, \
             writes if the folio is uptodate, without the folio lock, and drops its reference. No \
             kernel code is claimed to do so.",
-    sizes: Sizes { uptodate: true, ..UNMAPPED },
+    machine: UNMAPPED.uptodate(),
     setup: |k| {
         set_bit(PG_UPTODATE, &k.folios[0].flags);
         isolated(k);

@@ -10,7 +10,7 @@
 //! one that the adder was too late for. What is claimed is whether they are there.
 
 use selvedge_kernel::reached;
-use selvedge_models::Sizes;
+use selvedge_models::Machine;
 use selvedge_models::fs::buffer::invalidate_bh_lrus;
 use selvedge_models::mm::mlock::{mlock_folio, munlock_folio};
 use selvedge_models::mm::swap::{
@@ -59,7 +59,7 @@ static ADD_VS_DRAIN_ALL: Scenario = Scenario {
 static ROTATE_VS_DRAIN_ALL: Scenario = Scenario {
     name: "rotate_vs_drain_all",
     about: "CPU0 adds a folio to its rotate batch; CPU1 drains every CPU that seems to need it.",
-    sizes: Sizes { listed: true, ..Sizes::TINY },
+    machine: Machine::TINY.listed(),
     tasks: &[
         cpu(0, "rotator", |k| folio_rotate_reclaimable(k, &k.folios[0])),
         cpu(1, "drainer", drain_all),
@@ -70,7 +70,7 @@ static ROTATE_VS_DRAIN_ALL: Scenario = Scenario {
 static MUNLOCK_VS_DRAIN_ALL: Scenario = Scenario {
     name: "munlock_vs_drain_all",
     about: "CPU0 adds a folio to its mlock batch; CPU1 drains every CPU that seems to need it.",
-    sizes: Sizes { listed: true, mlock: true, ..Sizes::TINY },
+    machine: Machine::TINY.listed().mlock(),
     tasks: &[cpu(0, "munlocker", |k| munlock_folio(k, &k.folios[0])), cpu(1, "drainer", drain_all)],
     ..Scenario::EMPTY
 };
@@ -90,7 +90,7 @@ static INSTALL_VS_INVALIDATE: Scenario = Scenario {
     name: "install_vs_invalidate",
     about: "CPU0 installs one bh after the other in its bh_lru of one; CPU1 sends an IPI to every \
             CPU that seems to have one.",
-    sizes: Sizes { buffer_heads: 2, ..Sizes::TINY },
+    machine: Machine::TINY.buffer_heads(2),
     tasks: &[cpu(0, "installer", install_each), cpu(1, "invalidator", |k| invalidate_bh_lrus(k))],
     ..Scenario::EMPTY
 };
@@ -98,7 +98,7 @@ static INSTALL_VS_INVALIDATE: Scenario = Scenario {
 static ONE_CPU: Scenario = Scenario {
     name: "activate_and_drain_on_one_cpu",
     about: "Of two tasks on CPU0 one activates the folio, the other drains the batches of its CPU.",
-    sizes: Sizes { cpus: 1, batch: 3, listed: true, operations: true, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(1).batch(3).listed().operations(),
     tasks: &[
         cpu(0, "user", |k| folio_activate(k, &k.folios[0])),
         cpu(0, "drainer", |k| lru_add_drain(k)),
@@ -114,7 +114,7 @@ fn mlock_and_drain(k: &Run) {
 static TWO_MLOCKS: Scenario = Scenario {
     name: "two_mlocks_of_one_folio",
     about: "CPU0 and CPU1 each mlock the folio and drain their batches.",
-    sizes: Sizes { listed: true, mlock: true, ..Sizes::TINY },
+    machine: Machine::TINY.listed().mlock(),
     tasks: &[cpu(0, "mlocker", mlock_and_drain), cpu(1, "mlocker", mlock_and_drain)],
     ..Scenario::EMPTY
 };

@@ -2,7 +2,7 @@
 
 use selvedge_explore::Engine;
 use selvedge_kernel::{Name, plain_write, reached};
-use selvedge_models::Sizes;
+use selvedge_models::Machine;
 use selvedge_models::mm::compaction::compact_node;
 use selvedge_models::mm::filemap::{
     filemap_get_entry, folio_lock, folio_unlock, truncate_inode_folio,
@@ -31,7 +31,7 @@ fn truncate(k: &Run) {
 static MIGRATE_VS_TRUNCATE: Scenario = Scenario {
     name: "migrate_isolated_vs_truncate",
     about: "The folio is isolated, and mapped nowhere. CPU0 migrates it, CPU1 truncates the file.",
-    sizes: Sizes { spares: true, batch: 3, passes: 1, sleepers: 2, ..Sizes::TINY },
+    machine: Machine::TINY.spares().batch(3).passes(1).sleepers(2),
     setup: isolated,
     tasks: &[cpu(0, "migrator", migrate_or_put_back), cpu(1, "truncate", truncate)],
     ..Scenario::EMPTY
@@ -63,7 +63,7 @@ static COMPACT_VS_FREE: Scenario = Scenario {
     name: "compact_vs_truncate_and_free",
     about: "CPU0 compacts memory, CPU1 truncates the file, and drops the last reference of its \
             folio.",
-    sizes: Sizes { listed: true, ..MIGRATE_VS_TRUNCATE.sizes },
+    machine: MIGRATE_VS_TRUNCATE.machine.listed(),
     tasks: &[cpu(0, "compaction", compact), cpu(1, "truncate", truncate)],
     ..Scenario::EMPTY
 };

@@ -20,7 +20,7 @@ use selvedge_models::mm::migrate::{
 use selvedge_models::mm::page_writeback::{SyncMode, folio_start_writeback};
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
-use selvedge_models::{BH_DIRTY, PG_DIRTY, PG_UPTODATE, Sizes};
+use selvedge_models::{BH_DIRTY, Machine, PG_DIRTY, PG_UPTODATE};
 use selvedge_trace::Name;
 
 use super::DPOR;
@@ -29,7 +29,7 @@ use crate::rules::{NOBODY_WAITS_FOR_EVER, WAITING_MIGRATION_HOLDS_ITS_PAIR};
 use crate::{Answers, Question, Run, Scenario, ask};
 
 /// Two folios that migrate, each with a target; three CPUs.
-const TWO: Sizes = Sizes { cpus: 3, folios: 2, spares: true, sleepers: 3, ..Sizes::TINY };
+const TWO: Machine = Machine::TINY.cpus(3).folios(2).spares().sleepers(3);
 
 /// Sleeper 0 isolates both folios and migrates them in this mode, in this order.
 fn migrator(k: &Run, name: &str, mode: Mode, list: [usize; 2]) -> usize {
@@ -62,15 +62,15 @@ const fn mode(mode: u8) -> Mode {
 const fn of_two(
     name: &'static str,
     about: &'static str,
-    sizes: Sizes,
+    machine: Machine,
     setup: fn(&Run),
 ) -> Scenario {
-    Scenario { name, about, sizes, setup, ..Scenario::EMPTY }
+    Scenario { name, about, machine, setup, ..Scenario::EMPTY }
 }
 
 // D-S1.
 
-const ON_LOOP: Sizes = Sizes { aops: &[Aops::BuffersNorefs], ..TWO };
+const ON_LOOP: Machine = TWO.aops(&[Aops::BuffersNorefs]);
 
 const JBD2: &str = "B is metadata on a loop device, A the folio of its backing file. CPU0 \
                     migrates both; on CPU1 jbd2 writes the buffer of B; on CPU2 the loop \
@@ -105,7 +105,7 @@ static D_S1: [Scenario; 6] = [
 
 // E-S1.
 
-const WRITTEN: Sizes = Sizes { writeback: true, dirty: true, ..TWO };
+const WRITTEN: Machine = TWO.writeback().dirty();
 
 const FLUSH: &str = "B and A are folios of one file, B before A, both looked up by the flush \
                      worker as dirty; A has been written by somebody else since. On CPU1 the \
@@ -200,7 +200,7 @@ static E_S4: [Scenario; 2] = [
 
 // A split in a batch.
 
-const B_IS_LARGE: Sizes = Sizes { cpus: 2, without_target: &[0], ..TWO };
+const B_IS_LARGE: Machine = TWO.cpus(2).without_target(&[0]);
 
 const SPLITS: &str = "B is large, and there is no target of its size. CPU0 migrates A and B; \
                       CPU1 has B locked and then locks A.";

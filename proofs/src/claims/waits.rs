@@ -1,6 +1,6 @@
 //! What a wait leaves behind: the task is running again.
 
-use selvedge_models::Sizes;
+use selvedge_models::Machine;
 use selvedge_models::fs::buffer::{lock_buffer, trylock_buffer, unlock_buffer};
 use selvedge_models::mm::filemap::folio_lock;
 use selvedge_models::mm::memory::do_swap_page;
@@ -19,7 +19,7 @@ use crate::{Answers, Scenario, ask, cpu};
 static FOLIO: Scenario = Scenario {
     name: "locker_goes_on",
     about: "CPU0 unlocks the folio; CPU1 waits for the lock, and looks at its own state.",
-    sizes: Sizes { sleepers: 1, ..Sizes::TINY },
+    machine: Machine::TINY.sleepers(1),
     setup: locked,
     tasks: &[
         cpu(0, "holder", unlock),
@@ -71,7 +71,7 @@ static FAULT: Scenario = Scenario {
     about: "CPU0 has unmapped the folio for migration; it maps the new one in its place, and \
             unlocks the old one. CPU1 faults on the migration entry, waits, and looks at its own \
             state.",
-    sizes: Sizes { mapped: true, ..FOLIO.sizes },
+    machine: FOLIO.machine.mapped(),
     setup: |_| {},
     before: &[cpu(0, "migrator", |k| {
         locked(k);

@@ -7,7 +7,7 @@ use selvedge_models::mm::page_writeback::{
 };
 use selvedge_models::mm::swap::folio_put;
 use selvedge_models::trees::*;
-use selvedge_models::{PAGE_CACHE, PG_WRITEBACK, Sizes};
+use selvedge_models::{Machine, PAGE_CACHE, PG_WRITEBACK};
 
 use super::{SC, SC_WITHOUT_RANDOM};
 use crate::rules::{A_FREED_FOLIO_IS_NOT_TOUCHED, NOBODY_WAITS_FOR_EVER, WRITEBACK_IS_OVER};
@@ -30,7 +30,7 @@ static TWO_BITS: Scenario = Scenario {
     name: "waiters_on_two_bits",
     about: "CPU0 unlocks the folio, then ends its writeback; CPU1 waits for the lock, CPU2 for the \
             end of the writeback.",
-    sizes: Sizes { cpus: 3, sleepers: 2, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(3).sleepers(2),
     setup: locked_under_writeback,
     tasks: &[
         cpu(0, "writer", |k| {
@@ -65,7 +65,7 @@ static NEW_WRITEBACK: Scenario = Scenario {
     name: "writeback_starts_again",
     about: "CPU0 ends a writeback; CPU1, which has the folio lock, starts and ends the next one if \
             it comes in time; CPU2 takes the lock and waits until no writeback is left.",
-    sizes: Sizes { cpus: 3, sleepers: 1, ..Sizes::TINY },
+    machine: Machine::TINY.cpus(3).sleepers(1),
     setup: locked_under_writeback,
     tasks: &[
         cpu(0, "end of writeback", end_writeback),
@@ -88,7 +88,7 @@ static TRUNCATE: Scenario = Scenario {
     name: "end_writeback_vs_truncate",
     about: "CPU0 ends the writeback of a folio; CPU1 waits for that, takes the folio out of the \
             page cache, and frees it.",
-    sizes: Sizes { sleepers: 1, lifetimes: true, ..Sizes::TINY },
+    machine: Machine::TINY.sleepers(1).lifetimes(),
     setup: |k| {
         locked_under_writeback(k);
         folio_unlock(k, &k.folios[0]);

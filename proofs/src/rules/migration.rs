@@ -117,7 +117,7 @@ pub fn migrated_folio_is_whole(k: &Run, flags: &[Bit]) {
         }
     }
     let is_buffer_of_old = |bh: &&BufferHead| bh.b_folio.peek() != new.index as u64;
-    let has_buffers = !k.sizes.aops.is_empty();
+    let has_buffers = !k.initial.aops.is_empty();
     if let Some(bh) = k.buffer_heads.iter().find(is_buffer_of_old).filter(|_| has_buffers) {
         broken(format!("buffer{} is still the old folio's", bh.index), bh.b_folio.object());
     }

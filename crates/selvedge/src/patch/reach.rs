@@ -50,7 +50,7 @@ fn entered(scenario: &'static Scenario, tree: &'static Tree) -> BTreeSet<&'stati
     let bounds = Bounds { executions_max: EXECUTIONS, keep_going: true, ..Bounds::PROOF };
     let monitor = Entered::default();
     let found = monitor.functions.clone();
-    let body = Arc::new(move || scenario.play(&Run::new(Kernel::new(tree, scenario.sizes))));
+    let body = Arc::new(move || scenario.play(&Run::new(Kernel::new(tree, scenario.machine))));
     explore(Engine::Dpor, &bounds, vec![Box::new(monitor)], body);
     let found = found.lock().expect("not poisoned");
     found.clone()

@@ -57,7 +57,7 @@ pub fn truncate_inode_folio(k: &Kernel, page: usize) {
     let holder = Name::new("truncation");
     let Some(folio) = filemap_get_entry(k, page, holder) else { return };
     folio_lock(k, folio);
-    if k.sizes.writeback {
+    if k.modelled.writeback {
         folio_wait_writeback(k, folio);
     }
     // Locked: has it left the page cache while we slept?

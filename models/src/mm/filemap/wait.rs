@@ -211,7 +211,7 @@ pub(crate) fn folio_trylock_flag(
 /// `__add_wait_queue_entry_tail()`
 pub(super) fn __add_wait_queue_entry_tail(k: &Kernel, entry: Entry) {
     let wait = &k.sleepers[entry.sleeper];
-    if k.sizes.lifetimes {
+    if k.modelled.lifetimes {
         plain_write(&wait.waits, 1);
     }
     WRITE_ONCE(&wait.queued, 1);
@@ -257,7 +257,7 @@ pub(super) fn finish_wait(k: &Kernel, wait: &Sleeper) {
         __remove_wait_queue(k, wait);
         spin_unlock_irqrestore(&k.cpus, &queue.lock);
     }
-    if k.sizes.lifetimes {
+    if k.modelled.lifetimes {
         plain_write(&wait.waits, 0);
     }
 }

@@ -27,7 +27,7 @@ use crate::{Folio, Kernel};
 pub fn folio_expected_ref_count(k: &Kernel, folio: &Folio) -> i64 {
     let _in = enter("folio_expected_ref_count");
     let mut of_page_cache = i64::from(plain_read(&folio.mapping) != 0);
-    if k.sizes.has_private() {
+    if k.initial.has_private() {
         of_page_cache += i64::from(test_bit(PG_PRIVATE, &folio.flags));
     }
     match k.tree.migrate.expected {
@@ -118,7 +118,7 @@ pub const FREEZE_FAILED: &str = "a migration met references that it did not expe
 
 /// PG_dirty moves while the source is frozen and the new folio not yet visible.
 pub(crate) fn move_dirty(k: &Kernel, dst: &Folio, src: &Folio) {
-    if k.sizes.dirty && test_bit(PG_DIRTY, &src.flags) {
+    if k.modelled.dirty && test_bit(PG_DIRTY, &src.flags) {
         clear_bit(PG_DIRTY, &src.flags);
         set_bit(PG_DIRTY, &dst.flags);
     }
@@ -136,13 +136,13 @@ fn folio_copy(k: &Kernel, dst: &Folio, src: &Folio) {
 /// `folio_migrate_flags()`, as far as these scenarios look at them. The source leaves the page
 /// cache.
 fn folio_migrate_flags(k: &Kernel, dst: &Folio, src: &Folio) {
-    if k.sizes.uptodate && test_bit(PG_UPTODATE, &src.flags) {
+    if k.modelled.uptodate && test_bit(PG_UPTODATE, &src.flags) {
         // folio_mark_uptodate(): the contents first.
         smp_wmb();
         set_bit(PG_UPTODATE, &dst.flags);
     }
     for bit in [PG_ACTIVE, PG_UNEVICTABLE] {
-        if (k.sizes.operations || k.sizes.mlock) && test_bit(bit, &src.flags) {
+        if (k.modelled.operations || k.modelled.mlock) && test_bit(bit, &src.flags) {
             clear_bit(bit, &src.flags);
             set_bit(bit, &dst.flags);
         }
@@ -153,7 +153,7 @@ fn folio_migrate_flags(k: &Kernel, dst: &Folio, src: &Folio) {
 /// `migrate_folio()`: `-EAGAIN` if somebody unexpected holds a reference.
 pub(super) fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
     let _in = enter("migrate_folio");
-    if k.sizes.writeback {
+    if k.modelled.writeback {
         kernel_assert(
             !test_bit(PG_WRITEBACK, &src.flags),
             "BUG_ON(folio_test_writeback(src)) in migrate_folio()",
@@ -190,7 +190,7 @@ pub fn __migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno
 
 /// `folio_attach_private(dst, folio_detach_private(src))`
 fn move_private(k: &Kernel, dst: &Folio, src: &Folio) {
-    if k.sizes.has_private() && test_bit(PG_PRIVATE, &src.flags) {
+    if k.initial.has_private() && test_bit(PG_PRIVATE, &src.flags) {
         clear_bit(PG_PRIVATE, &src.flags);
         folio_put(k, src, PRIVATE_DATA);
         folio_get(dst, PRIVATE_DATA);

@@ -128,7 +128,7 @@ fn migrate_folio_move(
 pub(crate) fn drain_after_move(k: &Kernel, src: &Folio, was_mapped: bool) {
     let drains = match k.tree.migrate.drain {
         DrainAfterMove::IfMapped => was_mapped,
-        DrainAfterMove::IfMlocked => k.sizes.mlock && test_bit(PG_MLOCKED, &src.flags),
+        DrainAfterMove::IfMlocked => k.modelled.mlock && test_bit(PG_MLOCKED, &src.flags),
     };
     if drains {
         lru_add_drain(k);

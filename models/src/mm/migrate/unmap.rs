@@ -95,7 +95,7 @@ pub(super) fn migrate_folio_prepare<'k>(k: &'k Kernel, src: &Folio) -> Result<Pr
 
 /// `folio_test_large()`, of a folio that the task has isolated.
 fn is_large(k: &Kernel, folio: &Folio) -> bool {
-    k.sizes.without_target.contains(&folio.index) && plain_read(&folio.is_whole) != 0
+    k.initial.without_target.contains(&folio.index) && plain_read(&folio.is_whole) != 0
 }
 
 /// The source's lock, where only the mode decides whether to wait for it. `may_wait` is false if
@@ -161,7 +161,7 @@ pub(crate) fn wait_for_writeback(
 
 /// `folio_test_writeback()`
 pub(super) fn is_under_writeback(k: &Kernel, src: &Folio) -> bool {
-    let is = k.sizes.writeback && test_bit(PG_WRITEBACK, &src.flags);
+    let is = k.modelled.writeback && test_bit(PG_WRITEBACK, &src.flags);
     if is {
         reached(FOUND_WRITEBACK);
     }
@@ -177,8 +177,9 @@ pub(crate) fn migrate_folio_unmap_ptes(
 ) -> Result<Target, Errno> {
     // Nobody else knows the target: never waits.
     assert!(folio_trylock(dst), "a new folio is not locked");
-    let is_orphan =
-        k.sizes.has_private() && plain_read(&src.mapping) == 0 && test_bit(PG_PRIVATE, &src.flags);
+    let is_orphan = k.initial.has_private()
+        && plain_read(&src.mapping) == 0
+        && test_bit(PG_PRIVATE, &src.flags);
     if is_orphan {
         try_to_free_buffers(k, src);
         folio_unlock(k, dst);

@@ -13,7 +13,7 @@
 //! | `others.rs`  | who may have the page next                                                 |
 //!
 //! A page is a [`Folio`] of the kernel that nobody else uses: it begins free
-//! ([`crate::Sizes::absent`]), and its driver allocates it. `page->mapping` is [`NO_MAPPING`], or
+//! ([`crate::Initial::absent`]), and its driver allocates it. `page->mapping` is [`NO_MAPPING`], or
 //! [`DRIVER_OPS`] with a type in its low two bits; the type of a page without a mapping of its own
 //! was a magic value of `_mapcount` until 4.7.
 //! Left out: zones, the free scanner (the target is the spare page), statistics, large folios.
@@ -217,7 +217,7 @@ impl Owner {
 /// # Panics
 /// If the scenario has none: a scenario's mistake.
 pub fn owner(k: &Kernel) -> &Owner {
-    k.owner.as_ref().expect("the scenario names a driver: Sizes::driver")
+    k.owner.as_ref().expect("the scenario names a driver: Machine::driver")
 }
 
 /// The variables of the scenario's driver, which is the one that they were made by.

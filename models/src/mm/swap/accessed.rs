@@ -14,7 +14,7 @@ use crate::{Folio, Kernel};
 
 /// `folio_mark_accessed()`
 pub fn folio_mark_accessed(k: &Kernel, folio: &Folio) {
-    if !k.sizes.operations {
+    if !k.modelled.operations {
         return;
     }
     let _in = enter("folio_mark_accessed");

@@ -104,7 +104,7 @@ fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name) -> bool {
 
 /// Adds a folio to a batch that `cpu_fbatches.lock` protects.
 fn batch_folio(k: &Kernel, which: fn(&Batches) -> &Batch, folio: &Folio, move_fn: MoveFn) {
-    kernel_assert(k.sizes.operations, "the scenario says that it has no such batch");
+    kernel_assert(k.modelled.operations, "the scenario says that it has no such batch");
     let batch = which(k.cpu_fbatches.of(smp_processor_id()));
     if !folio_get_for_batch(k, folio, batch.holder) {
         return;
@@ -119,7 +119,8 @@ fn batch_folio(k: &Kernel, which: fn(&Batches) -> &Batch, folio: &Folio, move_fn
 pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_rotate_reclaimable");
     // Dirty folios are left out: there are none.
-    if test_bit(PG_LOCKED, &folio.flags) || k.sizes.mlock && test_bit(PG_UNEVICTABLE, &folio.flags)
+    if test_bit(PG_LOCKED, &folio.flags)
+        || k.modelled.mlock && test_bit(PG_UNEVICTABLE, &folio.flags)
     {
         return;
     }
@@ -190,7 +191,7 @@ fn lru_add_fn(k: &Kernel, folio: &Folio) {
     }
     let list = if test_bit(PG_MLOCKED, &folio.flags) { UNEVICTABLE } else { EVICTABLE };
     // Nobody looks at PG_unevictable in a scenario that does not mlock.
-    if k.sizes.mlock {
+    if k.modelled.mlock {
         clear_bit(PG_UNEVICTABLE, &folio.flags);
         if list == UNEVICTABLE {
             clear_bit(PG_ACTIVE, &folio.flags);
@@ -204,7 +205,7 @@ fn lru_add_fn(k: &Kernel, folio: &Folio) {
 
 /// A folio of a batch was mlocked, and is on the unevictable list by now: nothing is done to it.
 fn is_unevictable(k: &Kernel, folio: &Folio) -> bool {
-    k.sizes.mlock && test_bit(PG_UNEVICTABLE, &folio.flags)
+    k.modelled.mlock && test_bit(PG_UNEVICTABLE, &folio.flags)
 }
 
 /// `lru_move_tail_fn()`: unlinks the folio and links it at the tail.

@@ -28,7 +28,7 @@ pub fn lru_add_drain_cpu(k: &Kernel, cpu: usize) {
         local_unlock_irqrestore(&k.cpus, &k.fbatch_locks.lock_irq);
     }
     // In a scenario that never fills them these counts are always 0.
-    if k.sizes.operations {
+    if k.modelled.operations {
         drain_operations(k, batches);
     }
     if k.tree.swap.bh_lru_drain == BhLruDrain::EveryDrain {
@@ -87,7 +87,7 @@ pub(crate) fn cpu_needs_drain(k: &Kernel, cpu: usize) -> bool {
     };
     batches.lru_add.count_remotely(all_marked) != 0
         || batches.lru_rotate.count_remotely(rotate_marked) != 0
-        || k.sizes.operations
+        || k.modelled.operations
             && [
                 &batches.lru_deactivate_file,
                 &batches.lru_deactivate,

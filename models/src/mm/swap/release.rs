@@ -70,7 +70,7 @@ pub fn lruvec_del_folio(k: &Kernel, folio: &Folio) {
 
 /// `update_lru_size()`, under `lru_lock`. In scenarios that look at it.
 fn update_lru_size(k: &Kernel, by: u64) {
-    if k.sizes.lru_size {
+    if k.modelled.lru_size {
         plain_write(&k.lru_size, plain_read(&k.lru_size).wrapping_add(by));
     }
 }
@@ -89,7 +89,7 @@ pub fn lruvec_add_folio(k: &Kernel, folio: &Folio, list: u64) {
 /// For scenarios: a folio that is new, in a kernel whose other folios begin on a list.
 pub fn unlist(k: &Kernel, folio: &Folio) {
     let _in = enter("unlist");
-    debug_assert!(k.sizes.listed, "no folio of this kernel is on a list");
+    debug_assert!(k.initial.listed, "no folio of this kernel is on a list");
     test_and_clear_bit(PG_LRU, &folio.flags);
     lruvec_del_folio(k, folio);
 }

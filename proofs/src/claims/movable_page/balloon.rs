@@ -1,6 +1,6 @@
 //! The balloon: its list, walked while a page is isolated, and its count of isolated pages.
 
-use selvedge_models::Sizes;
+use selvedge_models::Machine;
 use selvedge_models::mm::movable::{ISOLATED, PUT_BACK, Role, isolate_block};
 use selvedge_models::trees::*;
 
@@ -9,13 +9,13 @@ use crate::claims::SC_WITHOUT_RANDOM;
 use crate::rules::{KERNEL_ASSERTIONS_HOLD, WALK_MEETS_NO_POISON};
 use crate::{Answers, Scenario, Source, ask, cpu};
 
-const BALLOON: Sizes = Sizes { driver: Some(Role::Balloon), ..ONE_PAGE };
+const BALLOON: Machine = ONE_PAGE.driver(Some(Role::Balloon));
 
 static WALKED: Scenario = Scenario {
     name: "dequeue_vs_isolation",
     about: "Two pages are in the balloon. CPU0 dequeues one; CPU1 isolates the one that the walk \
             comes to.",
-    sizes: Sizes { folios: 2, absent: 2, ..BALLOON },
+    machine: BALLOON.folios(2).absent(2),
     before: ALLOCATED,
     tasks: &[
         cpu(0, "leak_balloon", frees),
@@ -30,7 +30,7 @@ static WALKED: Scenario = Scenario {
 static COUNTED: Scenario = Scenario {
     name: "dequeue_vs_putback",
     about: "The only page of the balloon is isolated. CPU0 puts it back, while CPU1 dequeues.",
-    sizes: BALLOON,
+    machine: BALLOON,
     before: ISOLATED_BEFORE,
     tasks: &[cpu(0, "compaction", puts_back), cpu(1, "leak_balloon", frees)],
     ..Scenario::EMPTY

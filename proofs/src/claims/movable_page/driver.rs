@@ -8,6 +8,7 @@
 //! two compactors apart whatever the driver does, and isolation.rs breaks the core.
 
 use selvedge_kernel::{join, reached};
+use selvedge_models::Tree;
 use selvedge_models::drivers::TREES;
 use selvedge_models::mm::movable::{
     ISOLATED, MOVED, ON_MIGRATE_LIST, PUT_BACK, compact_page, isolate_block, owner,
@@ -15,7 +16,6 @@ use selvedge_models::mm::movable::{
 };
 use selvedge_models::mm::swap::folio_get;
 use selvedge_models::trees::*;
-use selvedge_models::{Sizes, Tree};
 use selvedge_trace::Rule;
 
 use super::{
@@ -39,7 +39,7 @@ fn accesses(k: &Run) {
 static PUT_BACK_ALONE: Scenario = Scenario {
     name: "driver_putback",
     about: "The page is isolated and put back, and isolated once more.",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     before: ISOLATED_BEFORE,
     tasks: &[cpu(0, "compaction", |k| {
         puts_back(k);
@@ -51,7 +51,7 @@ static PUT_BACK_ALONE: Scenario = Scenario {
 pub(super) static ACCESS_VS_MOVE: Scenario = Scenario {
     name: "driver_access_vs_move",
     about: "CPU0 moves the page, while CPU1 changes what is in it.",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     before: ALLOCATED,
     tasks: &[cpu(0, "compaction", compacts), cpu(1, "user", accesses)],
     ..Scenario::EMPTY
@@ -72,7 +72,7 @@ pub(super) static UPDATE_VS_MOVE: Scenario = Scenario {
 static FREE_VS_ISOLATION: Scenario = Scenario {
     name: "driver_free_vs_isolation",
     about: "CPU0 isolates the page, while its driver frees it on CPU1.",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     before: ALLOCATED,
     tasks: &[cpu(0, "compaction", isolates), cpu(1, "driver", frees)],
     ..Scenario::EMPTY
@@ -82,7 +82,7 @@ static FREE_VS_MOVE: Scenario = Scenario {
     name: "driver_free_vs_move",
     about: "The page is isolated. CPU0 moves it, or puts it back, while its driver frees it on \
             CPU1.",
-    sizes: Sizes { lifetimes: true, ..ONE_PAGE },
+    machine: ONE_PAGE.lifetimes(),
     before: ISOLATED_BEFORE,
     tasks: &[cpu(0, "compaction", moves_or_puts_back), cpu(1, "driver", frees)],
     at_end: all_is_freed,
@@ -99,7 +99,7 @@ static FREE_VS_PUT_BACK: Scenario = Scenario {
 static TWO_COMPACTORS: Scenario = Scenario {
     name: "driver_two_compactors",
     about: "CPU0 and CPU1 each isolate and move the page.",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     before: ALLOCATED,
     tasks: &[cpu(0, "compaction", compacts), cpu(1, "compaction", compacts)],
     ..Scenario::EMPTY
@@ -109,7 +109,7 @@ static ACCESS_BESIDE: Scenario = Scenario {
     name: "driver_two_compactors_and_access",
     about: "CPU0 has isolated the page, and puts it back; CPU1 isolates it if it can, and moves \
             it; CPU2 changes what is in it.",
-    sizes: Sizes { cpus: 3, ..ONE_PAGE },
+    machine: ONE_PAGE.cpus(3),
     before: ISOLATED_BEFORE,
     tasks: &[
         cpu(0, "compaction", puts_back),
@@ -124,7 +124,7 @@ static FREE_BESIDE: Scenario = Scenario {
     name: "driver_two_compactors_and_free",
     about: "CPU0 has isolated the page, and puts it back; CPU1 isolates it if it can; its driver \
             frees it on CPU2. In the end CPU1 puts it back.",
-    sizes: Sizes { cpus: 3, ..ONE_PAGE },
+    machine: ONE_PAGE.cpus(3),
     before: ISOLATED_BEFORE,
     tasks: &[
         cpu(0, "compaction", puts_back),

@@ -1,7 +1,7 @@
 //! Isolating a page: who may, what is looked at and touched on the way, and under which locks.
 
 use selvedge_kernel::fail_about;
-use selvedge_models::Sizes;
+use selvedge_models::Machine;
 use selvedge_models::mm::movable::{ISOLATED, Role, isolate_block};
 use selvedge_models::trees::*;
 
@@ -11,12 +11,12 @@ use crate::rules::{KERNEL_ASSERTIONS_HOLD, M2, M5, M6, M8, M10, NOBODY_SLEEPS_IN
 use crate::states::ISOLATED as FOLIO_ISOLATED;
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
-const BALLOON: Sizes = Sizes { driver: Some(Role::Balloon), ..ONE_PAGE };
+const BALLOON: Machine = ONE_PAGE.driver(Some(Role::Balloon));
 
 pub(super) static ISOLATED_TWICE: Scenario = Scenario {
     name: "two_compactors",
     about: "CPU0 and CPU1 each isolate the same page of a driver.",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     before: ALLOCATED,
     tasks: &[cpu(0, "compaction", isolates), cpu(1, "compaction", isolates)],
     ..Scenario::EMPTY
@@ -25,19 +25,19 @@ pub(super) static ISOLATED_TWICE: Scenario = Scenario {
 static BALLOON_ISOLATED_TWICE: Scenario = Scenario {
     name: "two_compactors_of_a_balloon",
     about: "CPU0 and CPU1 each isolate the same page of the balloon.",
-    sizes: BALLOON,
+    machine: BALLOON,
     ..ISOLATED_TWICE
 };
 
 static ZSPAGE_ISOLATED_TWICE: Scenario = Scenario {
     name: "two_compactors_of_a_zspage",
     about: "CPU0 and CPU1 each isolate the same page of a zspage.",
-    sizes: Sizes { driver: Some(Role::Zsmalloc), ..ONE_PAGE },
+    machine: ONE_PAGE.driver(Some(Role::Zsmalloc)),
     ..ISOLATED_TWICE
 };
 
 /// A folio on the LRU, and nothing else.
-pub(super) const ON_LRU: Sizes = Sizes { listed: true, driver: Some(Role::Module), ..Sizes::TINY };
+pub(super) const ON_LRU: Machine = Machine::TINY.listed().driver(Some(Role::Module));
 
 /// With lru_lock held from the page before it.
 pub(super) fn isolates_under_lru_lock(k: &Run) {
@@ -47,7 +47,7 @@ pub(super) fn isolates_under_lru_lock(k: &Run) {
 static LRU_ISOLATED_TWICE: Scenario = Scenario {
     name: "two_compactors_of_the_lru",
     about: "CPU0 and CPU1 each isolate the same folio on the LRU.",
-    sizes: ON_LRU,
+    machine: ON_LRU,
     tasks: &[
         cpu(0, "compaction", isolates_under_lru_lock),
         cpu(1, "compaction", isolates_under_lru_lock),
@@ -58,7 +58,7 @@ static LRU_ISOLATED_TWICE: Scenario = Scenario {
 static FREE_VS_ISOLATION: Scenario = Scenario {
     name: "free_vs_isolation",
     about: "CPU0 isolates the page, while its driver frees it on CPU1.",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     before: ALLOCATED,
     tasks: &[cpu(0, "compaction", isolates), cpu(1, "driver", frees)],
     ..Scenario::EMPTY
@@ -67,14 +67,14 @@ static FREE_VS_ISOLATION: Scenario = Scenario {
 static LEAK_VS_ISOLATION: Scenario = Scenario {
     name: "leak_vs_isolation_of_a_balloon",
     about: "CPU0 isolates the page, while the balloon dequeues it on CPU1.",
-    sizes: BALLOON,
+    machine: BALLOON,
     ..FREE_VS_ISOLATION
 };
 
 static LRU_LOCK_HELD: Scenario = Scenario {
     name: "isolation_with_lru_lock_held",
     about: "Compaction comes to the page with lru_lock held from a page before it.",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     before: ALLOCATED,
     tasks: &[cpu(0, "compaction", isolates_under_lru_lock)],
     ..Scenario::EMPTY
@@ -83,14 +83,14 @@ static LRU_LOCK_HELD: Scenario = Scenario {
 static LRU_LOCK_HELD_BALLOON: Scenario = Scenario {
     name: "isolation_of_a_balloon_with_lru_lock_held",
     about: "Compaction comes to a page of the balloon with lru_lock held from a page before it.",
-    sizes: BALLOON,
+    machine: BALLOON,
     ..LRU_LOCK_HELD
 };
 
 static LRU_PAGE: Scenario = Scenario {
     name: "isolation_of_a_page_on_the_lru",
     about: "Compaction offers a folio on the LRU to the interface for movable pages.",
-    sizes: ON_LRU,
+    machine: ON_LRU,
     tasks: &[cpu(0, "compaction", |k| {
         if !isolate_block(k, &k.folios[0], true) {
             let message = "folio0 is on the LRU, and the interface does not know it";

@@ -14,7 +14,7 @@
 
 use selvedge_explore::Engine;
 use selvedge_kernel::Name;
-use selvedge_models::Sizes;
+use selvedge_models::Machine;
 use selvedge_models::mm::migrate::{Migrator, Mode};
 use selvedge_models::mm::movable::{
     DRIVER, Role, alloc_page, isolate_block, move_or_put_back, owner, putback_movable_page,
@@ -39,8 +39,7 @@ pub(super) use zsmalloc::claims as zsmalloc;
 const COMPLETE: &[Engine] = &[Engine::Dpor];
 
 /// One page, which is free until its driver allocates it, and a spare one to move it to.
-const ONE_PAGE: Sizes =
-    Sizes { absent: 1, spares: true, sleepers: 3, driver: Some(Role::Module), ..Sizes::TINY };
+const ONE_PAGE: Machine = Machine::TINY.absent(1).spares().sleepers(3).driver(Some(Role::Module));
 
 /// Who has a reference because it came across the page.
 const READER: Name = Name::new("reader");
@@ -59,7 +58,7 @@ const COMPACTOR: Migrator = Migrator { mode: Mode::Async, memalloc: false };
 
 /// The driver of the scenario allocates its pages.
 fn allocates(k: &Run) {
-    for page in &k.folios[..k.sizes.absent] {
+    for page in &k.folios[..k.initial.absent] {
         alloc_page(page, DRIVER);
         (owner(k).driver.alloc)(k, page);
     }

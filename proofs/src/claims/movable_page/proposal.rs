@@ -7,7 +7,6 @@
 //! page that its driver has released meanwhile is taken for one of the LRU.
 
 use selvedge_kernel::{fail_about, join};
-use selvedge_models::Sizes;
 use selvedge_models::mm::movable::{ISOLATED, MOVED, putback_movable_page};
 use selvedge_models::mm::swap::lru_add_drain;
 use selvedge_models::trees::*;
@@ -25,7 +24,7 @@ static LRU_PUT_BACK: Scenario = Scenario {
     name: "putback_of_a_page_on_the_lru",
     about: "Compaction isolates a folio on the LRU through the interface for movable pages, and \
             puts it back.",
-    sizes: Sizes { lru_size: true, ..ON_LRU },
+    machine: ON_LRU.lru_size(),
     tasks: &[cpu(0, "compaction", |k| {
         isolates_under_lru_lock(k);
         putback_movable_page(k, &k.folios[0]);

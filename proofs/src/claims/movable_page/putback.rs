@@ -2,7 +2,6 @@
 //! its lock.
 
 use selvedge_kernel::join;
-use selvedge_models::Sizes;
 use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::mm::migrate::{Migrator, Mode};
 use selvedge_models::mm::movable::{ISOLATED, MOVED, PUT_BACK, Role, move_or_put_back};
@@ -25,7 +24,7 @@ const PUT_BACK_AND_RELEASED: &[Task] = &[cpu(0, "compaction", puts_back), cpu(1,
 static RELEASED_THEN_PUT_BACK: Scenario = Scenario {
     name: "release_vs_putback",
     about: "The page is isolated. CPU0 puts it back, while its driver releases it on CPU1.",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     before: ISOLATED_BEFORE,
     tasks: PUT_BACK_AND_RELEASED,
     at_end: all_is_freed,
@@ -36,7 +35,7 @@ static RELEASED_THEN_MOVED: Scenario = Scenario {
     name: "release_vs_move",
     about: "The page is isolated. CPU0 moves it, or puts it back if that fails, while its driver \
             releases it on CPU1.",
-    sizes: Sizes { lifetimes: true, ..ONE_PAGE },
+    machine: ONE_PAGE.lifetimes(),
     tasks: &[
         cpu(0, "compaction", |k| {
             let who = Migrator { mode: Mode::Sync, ..COMPACTOR };
@@ -55,7 +54,7 @@ static RELEASED_THEN_MOVED: Scenario = Scenario {
 static MOVE_FAILS: Scenario = Scenario {
     name: "move_fails",
     about: "The page is isolated, and its driver cannot move it: a permanent error. It is put back.",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     before: ISOLATED_BEFORE,
     tasks: &[cpu(0, "compaction", moves_or_puts_back)],
     ..Scenario::EMPTY
@@ -65,7 +64,7 @@ static BALLOON_RELEASED: Scenario = Scenario {
     name: "release_vs_putback_of_a_balloon",
     about: "The balloon's page is isolated. CPU0 puts it back, while a balloon that may do so \
             releases it on CPU1.",
-    sizes: Sizes { driver: Some(Role::Balloon), ..ONE_PAGE },
+    machine: ONE_PAGE.driver(Some(Role::Balloon)),
     ..RELEASED_THEN_PUT_BACK
 };
 
@@ -73,7 +72,7 @@ static BALLOON_RELEASED_WATCHED: Scenario = Scenario {
     name: "release_vs_putback_of_a_balloon_watched",
     about: "The balloon's page is isolated. CPU0 puts it back, while a balloon that may do so \
             releases it on CPU1; at each touch of its lock is looked whether it has been freed.",
-    sizes: Sizes { lifetimes: true, ..BALLOON_RELEASED.sizes },
+    machine: BALLOON_RELEASED.machine.lifetimes(),
     at_end: |_| {},
     ..BALLOON_RELEASED
 };
@@ -94,7 +93,7 @@ static LOCKED_WHILE_PUT_BACK: Scenario = Scenario {
     name: "lock_vs_putback",
     about: "The page is isolated. CPU0 puts it back; CPU1, which has a reference, locks and \
             unlocks it.",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     before: READ_AND_ISOLATED,
     tasks: &[cpu(0, "compaction", puts_back), cpu(1, "reader", reads)],
     ..Scenario::EMPTY
@@ -130,7 +129,7 @@ static LOCKED_WHILE_MOVED: Scenario = Scenario {
 static CALLER_HAS_THE_LOCK: Scenario = Scenario {
     name: "putback_by_who_has_the_page_lock",
     about: "The page is isolated, and put back by a caller that holds its lock, as none does.",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     before: ISOLATED_BEFORE,
     tasks: &[cpu(0, "compaction", |k| {
         assert!(folio_trylock(&k.folios[0]), "nobody else runs");

@@ -25,7 +25,7 @@ static REUSED_BY_PAGE_CACHE: Scenario = Scenario {
     name: "freed_and_reused_by_the_page_cache",
     about: "CPU0 isolates the page; CPU1 frees it first, and allocates it for the page cache, \
             where a new page is locked without an atomic operation.",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     before: ALLOCATED,
     tasks: &[cpu(0, "compaction", isolates), cpu(1, "owner", |k| frees_for(k, add_to_page_cache))],
     ..Scenario::EMPTY
@@ -47,7 +47,7 @@ static ALLOCATED_BY_SLAB: Scenario = Scenario {
     name: "allocated_by_slab",
     about: "CPU0 has seen a movable page, which is free now, and isolates it if it can; CPU1 \
             allocates it for slab. (How it was freed is left out: too much for loom.)",
-    sizes: ONE_PAGE,
+    machine: ONE_PAGE,
     tasks: &[
         cpu(0, "compaction", isolates_what_it_saw),
         cpu(1, "slab", |k| alloc_slab_page(k, &k.folios[0])),

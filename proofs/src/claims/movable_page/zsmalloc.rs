@@ -4,7 +4,7 @@
 //! each other (E16), so that what else there is in these releases is asked of 6.1 with that mended.
 
 use selvedge_kernel::fail_about;
-use selvedge_models::Sizes;
+use selvedge_models::Machine;
 use selvedge_models::mm::movable::{
     MOVED, PUT_BACK, Role, compact_page, isolate_block, owner, unmap_and_move,
 };
@@ -26,12 +26,12 @@ use crate::rules::{
 use crate::{Answers, Run, Scenario, Source, Task, ask, cpu};
 
 /// A zspage of one page. Sleeper 2 is the kworker.
-const ZSPAGE: Sizes = Sizes { driver: Some(Role::Zsmalloc), ..ONE_PAGE };
+const ZSPAGE: Machine = ONE_PAGE.driver(Some(Role::Zsmalloc));
 
 static POOL_GOES: Scenario = Scenario {
     name: "putback_vs_destroy_pool",
     about: "The page is isolated. CPU0 puts it back; CPU1 frees the object, and then the pool.",
-    sizes: ZSPAGE,
+    machine: ZSPAGE,
     before: ISOLATED_BEFORE,
     tasks: &[
         cpu(0, "compaction", puts_back),
@@ -60,7 +60,7 @@ static POOL_GOES_BESIDE_A_MOVE: Scenario = Scenario {
 static COUNTED: Scenario = Scenario {
     name: "last_free_vs_isolation_and_putback",
     about: "CPU0 isolates the page and puts it back; CPU1 frees the object.",
-    sizes: ZSPAGE,
+    machine: ZSPAGE,
     before: ALLOCATED,
     tasks: &[
         cpu(0, "compaction", |k| {
@@ -84,7 +84,7 @@ static EMPTY_POOL_GOES: Scenario = Scenario {
     name: "putback_vs_destroy_empty_pool",
     about: "The page is isolated, and the object has been freed. CPU0 puts the page back; CPU1 \
             frees the pool.",
-    sizes: ZSPAGE,
+    machine: ZSPAGE,
     before: EMPTY_AND_ISOLATED,
     tasks: &[cpu(0, "compaction", puts_back), cpu(1, "zram", |k| zs_destroy_pool(k))],
     ..Scenario::EMPTY
@@ -115,7 +115,7 @@ static EMPTIED: Scenario = Scenario {
     name: "last_free_vs_move",
     about: "The page is isolated. CPU0 moves it, or puts it back if that fails; CPU1 frees the \
             object. When we look, free_work has run if it was queued.",
-    sizes: ZSPAGE,
+    machine: ZSPAGE,
     before: ISOLATED_BEFORE,
     tasks: &[cpu(0, "compaction", moves_or_puts_back), cpu(1, "zram", frees)],
     at_end: empty_zspage_is_freed,
@@ -127,7 +127,7 @@ static WALKED: Scenario = Scenario {
     about: "A zspage of two pages, of which the first is isolated, has been emptied and left to \
             free_work. CPU0 moves the page, unless it is locked, while CPU1 runs free_work (as a \
             task: how it is queued is another scenario's).",
-    sizes: Sizes { folios: 2, absent: 2, ..ZSPAGE },
+    machine: ZSPAGE.folios(2).absent(2),
     before: &[
         cpu(0, "driver", allocates),
         cpu(0, "compaction", isolates_alone),
@@ -146,7 +146,7 @@ static WALKED: Scenario = Scenario {
 static ACCESSED: Scenario = Scenario {
     name: "access_vs_move",
     about: "CPU0 moves the page, while CPU1 changes the object in it.",
-    sizes: ZSPAGE,
+    machine: ZSPAGE,
     before: ALLOCATED,
     tasks: &[
         cpu(0, "compaction", |k| compact_page(k, &k.folios[0], COMPACTOR)),
