@@ -2,7 +2,7 @@
 //! the same names, the same order of steps, the same early exits.
 //!
 //! A [`Tree`] says which way each function and each named decision goes that differs between
-//! releases and patches. Releases are folded from [`commits`]; patches and deliberate faults are in
+//! releases and patches. Releases are folded from [`commits`]; patches and deliberate mistakes are in
 //! `src/trees/`. A function that is the same in every tree is called directly.
 //!
 //! To read a model beside its C: a comment above each function names the file and the release it
@@ -54,7 +54,7 @@ mod kernel;
 mod machine;
 pub mod replaced;
 mod mutants {
-    //! Faults of ours, as functions that a tree names in place of the kernel's.
+    //! Mistakes of ours, as functions that a tree names in place of the kernel's.
     pub mod buffer;
     pub mod folio_lock;
     pub mod lru;

@@ -25,7 +25,7 @@ pub enum Kind {
     Setting,
     /// A patch as somebody posted it, or one of ours, on top of a release.
     Patch,
-    /// A deliberate fault of ours, to see that some claim notices.
+    /// A deliberate mistake of ours, to see that some claim notices.
     Mutant,
 }
 
@@ -124,10 +124,10 @@ impl Tree {
         self.derived(Kind::Setting).with(settings)
     }
 
-    /// The base of a mutant, which says its name and its fault: steps that are edited
+    /// The base of a mutant, which says its name and its mistake: steps that are edited
     /// ([`Tree::edited`]), or a function of ours,
-    /// `Tree { name, about, swap: Swap { lru_add: func!(adds_nothing), ..V6_1.swap }, ..V6_1.faulty() }`.
-    pub const fn faulty(&self) -> Tree {
+    /// `Tree { name, about, swap: Swap { lru_add: func!(adds_nothing), ..V6_1.swap }, ..V6_1.mutant() }`.
+    pub const fn mutant(&self) -> Tree {
         self.derived(Kind::Mutant)
     }
 
@@ -148,7 +148,7 @@ impl Tree {
         about: &'static str,
         edits: &'static [Edit],
     ) -> Tree {
-        Tree { name, about, edits, ..self.faulty() }
+        Tree { name, about, edits, ..self.mutant() }
     }
 
     /// A tree based on this one, the same in all but name and kind.

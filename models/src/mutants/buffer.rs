@@ -1,4 +1,4 @@
-//! Functions of fs/buffer.c with a fault.
+//! Functions of fs/buffer.c with a mistake.
 
 use selvedge_kernel::{enter, plain_read, plain_write, reached};
 

@@ -1,4 +1,4 @@
-//! The folio lock and the page cache with a fault: kernel-migrate A.6 and B.7. Most do what the
+//! The folio lock and the page cache with a mistake: kernel-migrate A.6 and B.7. Most do what the
 //! kernel's function does, and something before or after it.
 
 use selvedge_kernel::{

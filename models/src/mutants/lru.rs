@@ -1,4 +1,4 @@
-//! Functions of mm/swap.c and mm/vmscan.c with a fault.
+//! Functions of mm/swap.c and mm/vmscan.c with a mistake.
 
 use selvedge_kernel::{
     INIT_WORK, Name, WRITE_ONCE, atomic_inc, enter, flush_work, mutex_lock, mutex_unlock,

@@ -1,4 +1,4 @@
-//! Functions of mm/migrate.c with a fault.
+//! Functions of mm/migrate.c with a mistake.
 
 use selvedge_kernel::{
     atomic_dec, atomic_read, enter, plain_read, plain_write, rcu_assign_pointer, reached,

@@ -1,4 +1,4 @@
-//! Drivers of movable pages with a fault: kernel-lru E, the mutants of its table.
+//! Drivers of movable pages with a mistake: kernel-lru E, the mutants of its table.
 
 use selvedge_kernel::{
     Cpus, Mutex, Name, Var, enter, mutex_lock, mutex_unlock, plain_read, plain_write, spin_lock,

@@ -1,4 +1,4 @@
-//! Deliberate faults in fs/buffer.c.
+//! Deliberate mistakes in fs/buffer.c.
 
 use selvedge_kernel::edits::{Edit, Site};
 use selvedge_kernel::{preempt_disable, preempt_enable};
@@ -13,7 +13,7 @@ pub static V5_18_CHECK_OUTSIDE: Tree = Tree {
     name: "v5.18-check-outside",
     about: "5.18 with c0226eb8bde8 reverted: the check before bh_lru_lock()",
     buffer: Buffer { install_check: InstallCheck::BeforeLock, ..V5_18.buffer },
-    ..V5_18.faulty()
+    ..V5_18.mutant()
 };
 
 /// `bh_lru_lock()` and `bh_lru_unlock()` as they are without SMP.
@@ -26,7 +26,7 @@ pub static C1_PREEMPT_OFF_ONLY: Tree = Tree {
     name: "v6.1-bh-lru-preempt-only",
     about: "6.1 with bh_lru_lock() leaving interrupts on",
     buffer: preempt_off_only(V6_1.buffer),
-    ..V6_1.faulty()
+    ..V6_1.mutant()
 };
 
 /// The same where reads of other CPUs' caches say that they race.
@@ -34,7 +34,7 @@ pub static ANNOTATED_PREEMPT_OFF_ONLY: Tree = Tree {
     name: "annotated-and-preempt-only",
     about: "annotate-has-bh-in-lru-too with bh_lru_lock() leaving interrupts on",
     buffer: preempt_off_only(ANNOTATE_ALL.buffer),
-    ..ANNOTATE_ALL.faulty()
+    ..ANNOTATE_ALL.mutant()
 };
 
 /// kernel-lru C2.
@@ -46,7 +46,7 @@ pub static C2_SLOT_WITHOUT_REFERENCE: Tree = Tree {
         __invalidate_bh_lrus: func!(forgets_the_slots),
         ..V6_1.buffer
     },
-    ..V6_1.faulty()
+    ..V6_1.mutant()
 };
 
 /// kernel-lru C3.
@@ -55,7 +55,7 @@ pub static C3_MOVE_UNLOCKED: Tree = Tree {
     about: "6.1 with i_private_lock dropped before the buffer ring is moved, as before \
             ebdf4de5642f",
     buffer: Buffer { ring_move: RingMove::Unlocked, ..V6_1.buffer },
-    ..V6_1.faulty()
+    ..V6_1.mutant()
 };
 
 /// `unlock_buffer()` without its `smp_mb__after_atomic()`.

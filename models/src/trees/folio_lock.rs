@@ -48,7 +48,7 @@ const fn body(
     about: &'static str,
     filemap: Filemap,
 ) -> Tree {
-    Tree { name, aliases, about, filemap, ..V6_1.faulty() }
+    Tree { name, aliases, about, filemap, ..V6_1.mutant() }
 }
 
 /// `folio_set_waiters()`
@@ -248,7 +248,7 @@ pub static AM19_PASSES_OVER: Tree = Tree {
     aliases: &["L2-passes-over"],
     about: "v6.1-unfairness-0 with a waker that goes on past who cannot be handed the bit",
     filemap: Filemap { wake_page_function: func!(passes_over), ..V6_1_UNFAIRNESS_0.filemap },
-    ..V6_1_UNFAIRNESS_0.faulty()
+    ..V6_1_UNFAIRNESS_0.mutant()
 };
 
 /// kernel-migrate AM20.

@@ -7,7 +7,7 @@ use crate::trees::V6_12_117;
 
 /// 6.12.117 with these steps changed.
 const fn late_steps(name: &'static str, about: &'static str, edits: &'static [Edit]) -> Tree {
-    Tree { name, about, edits, ..V6_12_117.faulty() }
+    Tree { name, about, edits, ..V6_12_117.mutant() }
 }
 
 /// What `spin_lock_irq()` is there for.

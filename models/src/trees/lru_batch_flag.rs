@@ -33,5 +33,5 @@ pub static PIN_WITHOUT_DRAIN: Tree = Tree {
         at: Site::of("test_bit").on("PG_lru").within("collect_longterm_unpinnable_folios"),
         how: How::Drop { answer: PG_LRU.mask() },
     }],
-    ..V6_12_117.faulty()
+    ..V6_12_117.mutant()
 };

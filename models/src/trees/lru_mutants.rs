@@ -1,4 +1,4 @@
-//! Deliberate faults in mm/vmscan.c and mm/mlock.c: who takes folios off the LRU lists, and who
+//! Deliberate mistakes in mm/vmscan.c and mm/mlock.c: who takes folios off the LRU lists, and who
 //! puts them back. Each reference, lock, test-and-clear and flag dropped or moved, one at a time.
 
 use selvedge_kernel::edits::{Edit, How, Site, Until};
@@ -26,7 +26,7 @@ pub static ISOLATE_CLEAR_THEN_GET: Tree = Tree {
     name: "v6.1-reclaim-clear-then-get",
     about: "6.1 with isolate_lru_folios() clearing PG_lru before it takes its reference",
     vmscan: Vmscan { isolate_folio: func!(isolate_clears_then_gets), ..V6_1.vmscan },
-    ..V6_1.faulty()
+    ..V6_1.mutant()
 };
 /// kernel-lru W3: what `pageout()` asks is there for. It always sees two references: those of the
 /// page cache and of its caller.

@@ -1,4 +1,4 @@
-//! Deliberate faults in the references, the page cache and the page tables of a migration:
+//! Deliberate mistakes in the references, the page cache and the page tables of a migration:
 //! kernel-migrate B.7.
 
 use selvedge_kernel::edits::{Edit, Site, Until};
@@ -18,14 +18,14 @@ pub static BM1_LOOKUP_WITHOUT_RELOAD: Tree = Tree {
     name: "v6.1-lookup-without-reload",
     about: "6.1 with filemap_get_entry() not reading the slot again",
     filemap: Filemap { xas_reload: func!(trusts_the_slot), ..V6_1.filemap },
-    ..V6_1.faulty()
+    ..V6_1.mutant()
 };
 /// kernel-migrate BM2.
 pub static BM2_COUNT_WITHOUT_FREEZE: Tree = Tree {
     name: "v6.1-migrate-without-freeze",
     about: "6.1 with the reference count compared, not frozen",
     migrate: Migrate { folio_migrate_mapping: func!(compares_without_freezing), ..V6_1.migrate },
-    ..V6_1.faulty()
+    ..V6_1.mutant()
 };
 
 const fn in_mapping(primitive: &'static str) -> Site {
@@ -51,7 +51,7 @@ pub static BM5_UNFREEZE_ALL: Tree = Tree {
     name: "v6.1-migrate-unfreeze-all",
     about: "6.1 with the page cache's reference left to the old folio",
     migrate: Migrate { folio_migrate_mapping: func!(unfreezes_all), ..V6_1.migrate },
-    ..V6_1.faulty()
+    ..V6_1.mutant()
 };
 /// kernel-migrate BM6.
 pub static BM6_NO_CACHE_REFERENCE: Tree = V6_1.edited(
@@ -89,14 +89,14 @@ pub static BM9_FLUSH_AFTER_COPY: Tree = Tree {
         filemap_migrate_folio: func!(copies_then_flushes),
         ..V6_10.migrate
     },
-    ..V6_10.faulty()
+    ..V6_10.mutant()
 };
 /// kernel-migrate BM10.
 pub static BM10_RESTORE_AFTER_UNLOCK: Tree = Tree {
     name: "v6.1-migrate-restore-after-unlock",
     about: "6.1 with remove_migration_ptes() after the source is unlocked",
     migrate: Migrate { __unmap_and_move: func!(restores_unlocked), ..V6_1.migrate },
-    ..V6_1.faulty()
+    ..V6_1.mutant()
 };
 /// kernel-migrate BM11.
 pub static BM11_NO_PUT_OF_UNMAPPED: Tree = V6_1.edited(

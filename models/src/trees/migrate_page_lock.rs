@@ -51,7 +51,7 @@ const IGNORES_NOFS: &[Edit] =
 const fn memalloc_waits(base: &'static Tree) -> Tree {
     let migrate =
         Migrate { may_sleep_on_locks: func!(memalloc_may_sleep_on_locks), ..base.migrate };
-    Tree { migrate, ..base.faulty() }
+    Tree { migrate, ..base.mutant() }
 }
 
 /// Both: nothing protects readahead.
@@ -65,7 +65,7 @@ pub static V6_4_IGNORES_NOFS: Tree = Tree {
     aliases: &["M4-compaction-ignores-nofs"],
     about: "6.4 with compaction moving folios of files without __GFP_FS",
     edits: IGNORES_NOFS,
-    ..V6_4.faulty()
+    ..V6_4.mutant()
 };
 
 /// kernel-migrate F-S3: the other one is gone.

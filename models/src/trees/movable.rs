@@ -1,5 +1,5 @@
 //! Pages that drivers have made movable: kernel-lru E. What was posted in 2015, releases with one
-//! commit of a later one on top, and drivers with a fault.
+//! commit of a later one on top, and drivers with a mistake.
 
 use crate::mm::movable::{self, Driver, Movable};
 use crate::mm::{balloon_compaction as balloon, zsmalloc};
@@ -89,7 +89,7 @@ pub static E2_NO_LOOK_AT_SLAB: Tree = Tree {
     name: "E2-no-look-at-slab",
     about: "6.12.117 with isolate_movable_page() of 6.1, which does not pass over slab pages",
     movable: Movable { core: &movable::V6_0, ..V6_12_117.movable },
-    ..V6_12_117.faulty()
+    ..V6_12_117.mutant()
 };
 
 /// kernel-lru E5: what is left to wait for since 5.17.
@@ -97,7 +97,7 @@ pub static E5_NO_FLUSH_WORK: Tree = Tree {
     name: "E5-no-flush-work",
     about: "6.12.117 with zs_destroy_pool() not waiting for free_work",
     movable: Movable { zsmalloc: &zsmalloc::V6_12_NO_FLUSH, ..V6_12_117.movable },
-    ..V6_12_117.faulty()
+    ..V6_12_117.mutant()
 };
 
 /// kernel-lru E1.
@@ -105,7 +105,7 @@ pub static MOBILE_2015_WITHOUT_FLAG: Tree = Tree {
     name: "mobile-2015-driver-without-flag",
     about: "mobile-2015 with a driver that does not mark what is isolated",
     movable: Movable { module: &mutants::WITHOUT_FLAG, ..MOBILE_2015.movable },
-    ..MOBILE_2015.faulty()
+    ..MOBILE_2015.mutant()
 };
 
 /// The same driver, where PG_isolated marks it.
@@ -113,7 +113,7 @@ pub static V6_12_117_WITHOUT_FLAG: Tree = Tree {
     name: "v6.12.117-driver-without-flag",
     about: "6.12.117 with a driver that does not mark what is isolated",
     movable: Movable { module: &mutants::WITHOUT_FLAG, ..V6_12_117.movable },
-    ..V6_12_117.faulty()
+    ..V6_12_117.mutant()
 };
 
 /// kernel-lru E12.
@@ -121,7 +121,7 @@ pub static MOBILE_2015_SLEEPS: Tree = Tree {
     name: "mobile-2015-driver-sleeps",
     about: "mobile-2015 with a driver whose lock is a mutex",
     movable: Movable { module: &mutants::SLEEPS, ..MOBILE_2015.movable },
-    ..MOBILE_2015.faulty()
+    ..MOBILE_2015.mutant()
 };
 
 /// The same driver, where `lru_lock` is dropped first.
@@ -129,7 +129,7 @@ pub static V6_12_117_SLEEPS: Tree = Tree {
     name: "v6.12.117-driver-sleeps",
     about: "6.12.117 with a driver whose lock is a mutex",
     movable: Movable { module: &mutants::SLEEPS, ..V6_12_117.movable },
-    ..V6_12_117.faulty()
+    ..V6_12_117.mutant()
 };
 
 /// kernel-lru E14.
@@ -137,7 +137,7 @@ pub static V4_2_RELEASES: Tree = Tree {
     name: "v4.2-releases-isolated",
     about: "4.2 with a balloon that may release a page that is isolated",
     movable: Movable { balloon: &mutants::RELEASES_ISOLATED, ..V4_2.movable },
-    ..V4_2.faulty()
+    ..V4_2.mutant()
 };
 
 /// kernel-lru E1 of the proposal.
@@ -145,7 +145,7 @@ pub static LRU_AS_MOBILE_WITHOUT_FLAG: Tree = Tree {
     name: "lru-as-mobile-driver-without-flag",
     about: "lru-as-mobile with a driver that does not mark what is isolated",
     movable: Movable { module: &mutants::WITHOUT_FLAG, ..LRU_AS_MOBILE.movable },
-    ..LRU_AS_MOBILE.faulty()
+    ..LRU_AS_MOBILE.mutant()
 };
 
 /// A driver whose page cannot be moved, where that is no mistake of the driver's.
@@ -153,7 +153,7 @@ pub static MOBILE_2015_FAILS: Tree = Tree {
     name: "mobile-2015-driver-fails",
     about: "mobile-2015 with a driver whose page cannot be moved",
     movable: Movable { module: &mutants::FAILS_FOR_GOOD, ..MOBILE_2015.movable },
-    ..MOBILE_2015.faulty()
+    ..MOBILE_2015.mutant()
 };
 
 /// The same driver in the proposal.
@@ -161,7 +161,7 @@ pub static LRU_AS_MOBILE_FAILS: Tree = Tree {
     name: "lru-as-mobile-driver-fails",
     about: "lru-as-mobile with a driver whose page cannot be moved",
     movable: Movable { module: &mutants::FAILS_FOR_GOOD_OWN_LOCKS, ..LRU_AS_MOBILE.movable },
-    ..LRU_AS_MOBILE.faulty()
+    ..LRU_AS_MOBILE.mutant()
 };
 
 /// The same driver in 6.12.117.
@@ -169,13 +169,13 @@ pub static V6_12_117_FAILS: Tree = Tree {
     name: "v6.12.117-driver-fails",
     about: "6.12.117 with a driver whose page cannot be moved",
     movable: Movable { module: &mutants::FAILS_FOR_GOOD, ..V6_12_117.movable },
-    ..V6_12_117.faulty()
+    ..V6_12_117.mutant()
 };
 
 /// 6.12.117 with this driver, which is the one to be copied but for one mistake.
 const fn mistaken(name: &'static str, about: &'static str, module: &'static Driver) -> Tree {
     let movable = Movable { module, ..V6_12_117.movable };
-    Tree { name, about, movable, ..V6_12_117.faulty() }
+    Tree { name, about, movable, ..V6_12_117.mutant() }
 }
 
 /// The example of docs/movable-driver.md.
@@ -233,7 +233,7 @@ pub static E4_RELEASES_UNLOCKED: Tree = Tree {
     name: "E4-releases-unlocked",
     about: "6.12.117 with a driver that releases its page without the page lock",
     movable: Movable { module: &mutants::RELEASES_UNLOCKED, ..V6_12_117.movable },
-    ..V6_12_117.faulty()
+    ..V6_12_117.mutant()
 };
 
 /// kernel-lru E10.
@@ -241,7 +241,7 @@ pub static E10_NO_ZSPAGE_LOCK: Tree = Tree {
     name: "E10-no-zspage-lock",
     about: "6.12.117 with an access to an object without zspage->lock",
     movable: Movable { zsmalloc: &mutants::NO_ZSPAGE_LOCK, ..V6_12_117.movable },
-    ..V6_12_117.faulty()
+    ..V6_12_117.mutant()
 };
 
 /// kernel-lru E11.
@@ -249,7 +249,7 @@ pub static E11_LOCKS_BLOCKING: Tree = Tree {
     name: "E11-locks-blocking",
     about: "6.12.117 with a driver that waits for the page lock under its own lock",
     movable: Movable { module: &mutants::LOCKS_BLOCKING, ..V6_12_117.movable },
-    ..V6_12_117.faulty()
+    ..V6_12_117.mutant()
 };
 
 /// kernel-lru E15.
@@ -257,5 +257,5 @@ pub static E15_COUNTS_UNLOCKED: Tree = Tree {
     name: "E15-counts-unlocked",
     about: "6.12.117 with isolated_pages changed outside pages_lock",
     movable: Movable { balloon: &mutants::COUNTS_UNLOCKED, ..V6_12_117.movable },
-    ..V6_12_117.faulty()
+    ..V6_12_117.mutant()
 };

@@ -11,7 +11,7 @@ use crate::trees::{LRU_AS_MOBILE, V5_3_ATOMIC, V5_16_ATOMIC, V6_12_117};
 
 /// 6.12.117 with this step changed.
 const fn steps(name: &'static str, about: &'static str, edits: &'static [Edit]) -> Tree {
-    Tree { name, about, edits, ..V6_12_117.faulty() }
+    Tree { name, about, edits, ..V6_12_117.mutant() }
 }
 
 /// kernel-lru E1.
@@ -26,7 +26,7 @@ pub static E1_LRU_SPLIT: Tree = Tree {
     name: "E1-lru-split",
     about: "lru-as-mobile with folio_isolate_lru() clearing PG_lru in two steps",
     edits: &[Edit::split(Site::of("test_and_clear_bit").on("PG_lru").within("folio_isolate_lru"))],
-    ..LRU_AS_MOBILE.faulty()
+    ..LRU_AS_MOBILE.mutant()
 };
 
 /// kernel-lru E2: the look at PG_slab before the one at the type.
@@ -76,7 +76,7 @@ pub static E5_NO_WAKE_UP: Tree = Tree {
     name: "E5-no-wake-up",
     about: "5.16 with zs_pool_dec_isolated() not waking zs_destroy_pool()",
     edits: &[Edit::drop(Site::of("read").on("pool->destroying").within("zs_pool_dec_isolated"))],
-    ..V5_16_ATOMIC.faulty()
+    ..V5_16_ATOMIC.mutant()
 };
 
 /// What afe8605ca454 adds.
@@ -84,7 +84,7 @@ pub static E5_NO_BARRIER_AFTER_DEC: Tree = Tree {
     name: "E5-no-mb-after-dec",
     about: "5.16 without the smp_mb__after_atomic() of zs_pool_dec_isolated()",
     edits: &[Edit::drop(Site::of("smp_mb__after_atomic").within("zs_pool_dec_isolated"))],
-    ..V5_16_ATOMIC.faulty()
+    ..V5_16_ATOMIC.mutant()
 };
 
 /// What it pairs with.
@@ -92,7 +92,7 @@ pub static E5_NO_BARRIER_AFTER_DESTROYING: Tree = Tree {
     name: "E5-no-mb-after-destroying",
     about: "5.16 without the smp_mb() of zs_unregister_migration()",
     edits: &[Edit::drop(Site::of("smp_mb").within("zs_unregister_migration"))],
-    ..V5_16_ATOMIC.faulty()
+    ..V5_16_ATOMIC.mutant()
 };
 
 /// `kick_deferred_free()` as if the work were queued already.
@@ -110,7 +110,7 @@ pub static E6_NOT_KICKED_5_3: Tree = Tree {
     name: "v5.3-E6-not-kicked",
     about: "5.3 with free_work not queued",
     edits: NOT_KICKED,
-    ..V5_3_ATOMIC.faulty()
+    ..V5_3_ATOMIC.mutant()
 };
 
 /// kernel-lru E7.
@@ -125,5 +125,5 @@ pub static E12_LRU_LOCK_KEPT: Tree = Tree {
     name: "E12-lru-lock-kept",
     about: "6.12.117 with lru_lock held while a driver isolates a page",
     movable: Movable { core: &mutants::KEEPS_LRU_LOCK, ..V6_12_117.movable },
-    ..V6_12_117.faulty()
+    ..V6_12_117.mutant()
 };

@@ -1,4 +1,4 @@
-//! Deliberate faults in mm/swap.c: each reference, lock, test-and-clear and flag of the batches, and
+//! Deliberate mistakes in mm/swap.c: each reference, lock, test-and-clear and flag of the batches, and
 //! each step of their drains, dropped or moved, one at a time. Some claim must catch each.
 
 use selvedge_kernel::edits::{Edit, How, Site, Until};
@@ -18,7 +18,7 @@ pub static V5_18_NO_SYNCHRONIZE_RCU: Tree = Tree {
     name: "v5.18-no-synchronize-rcu",
     about: "5.18 with synchronize_rcu() dropped from lru_cache_disable()",
     swap: Swap { lru_cache_disable: func!(lru_cache_disable_without_rcu), ..V5_18.swap },
-    ..V5_18.faulty()
+    ..V5_18.mutant()
 };
 
 /// 5.13 with a drain that may be left to somebody else.
@@ -26,7 +26,7 @@ pub static V5_13_UNFORCED: Tree = Tree {
     name: "v5.13-unforced-drain",
     about: "5.13 with lru_cache_disable() calling lru_add_drain_all(), which may exit early",
     swap: Swap { lru_cache_disable: func!(lru_cache_disable_by_unforced_work), ..V5_13.swap },
-    ..V5_13.faulty()
+    ..V5_13.mutant()
 };
 
 /// 5.18 with a drain that may be left to somebody else.
@@ -34,7 +34,7 @@ pub static V5_18_UNFORCED: Tree = Tree {
     name: "v5.18-unforced-drain",
     about: "5.18 with lru_cache_disable() calling lru_add_drain_all(), which may exit early",
     swap: Swap { lru_cache_disable: func!(lru_cache_disable_by_rcu_unforced), ..V5_18.swap },
-    ..V5_18.faulty()
+    ..V5_18.mutant()
 };
 
 const BARRIER_OF_DRAIN: Site = Site::of("smp_mb").within("__lru_add_drain_all");
@@ -58,7 +58,7 @@ pub static A1D_BUMP_AFTER_LOOP: Tree = Tree {
     name: "v6.1-drain-bump-after-loop",
     about: "6.1 with the generation raised after the loop over CPUs",
     swap: Swap { __lru_add_drain_all: func!(raises_the_generation_late), ..V6_1.swap },
-    ..V6_1.faulty()
+    ..V6_1.mutant()
 };
 
 /// kernel-lru A1(e): slower, not wrong.
@@ -66,7 +66,7 @@ pub static A1E_READ_UNDER_MUTEX: Tree = Tree {
     name: "v6.1-drain-read-under-mutex",
     about: "6.1 with the generation read after the mutex was taken: no early exits",
     swap: Swap { __lru_add_drain_all: func!(reads_the_generation_late), ..V6_1.swap },
-    ..V6_1.faulty()
+    ..V6_1.mutant()
 };
 
 /// What the local lock is there for.
@@ -75,7 +75,7 @@ pub static DRAINS_REMOTELY: Tree = Tree {
     about: "annotate-has-bh-in-lru-too with lru_add_drain_all() emptying other CPUs' batches \
             itself, not by work",
     swap: Swap { __lru_add_drain_all: func!(drains_remotely), ..ANNOTATE_ALL.swap },
-    ..ANNOTATE_ALL.faulty()
+    ..ANNOTATE_ALL.mutant()
 };
 
 /// kernel-lru A3.
@@ -148,7 +148,7 @@ pub static BATCH_LARGE_FOLIO: Tree = Tree {
     name: "v6.10-batch-keeps-large-folios",
     about: "6.10 with large folios left in batches",
     swap: Swap { folio_may_be_lru_cached: func!(every_folio_may_be_lru_cached), ..V6_10.swap },
-    ..V6_10.faulty()
+    ..V6_10.mutant()
 };
 /// No `lru_lock`.
 pub static MOVE_NO_LRU_LOCK: Tree = V6_10.edited(
@@ -174,7 +174,7 @@ pub static MOVE_COUNT_ZEROED_FIRST: Tree = Tree {
     about: "6.10 with folio_batch_move_lru() zeroing the count of the batch before it moves the \
             folios",
     swap: Swap { folio_batch_move_lru: func!(zeroes_the_count_first), ..V6_10.swap },
-    ..V6_10.faulty()
+    ..V6_10.mutant()
 };
 /// No `lru_lock` with the last reference.
 pub static FREE_NO_LRU_LOCK: Tree = V6_10.edited(
