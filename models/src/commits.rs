@@ -237,7 +237,8 @@ pub static COMMITS: &[Commit] = &[
         "5.18",
         &[set!(movable.core = &movable::V5_18)],
     ),
-    unnamed(
+    merged(
+        "2262ace60713",
         "mm/munlock: delete smp_mb() from __pagevec_lru_add_fn()",
         "5.18",
         &[set!(swap.lru_add = LruAdd::SetLast)],
@@ -287,6 +288,13 @@ pub static COMMITS: &[Commit] = &[
         "6.2",
         &[set!(movable.core = &movable::V6_2)],
     ),
+    // What it cut in two has to hand something on.
+    merged(
+        "64c8902ed441",
+        "migrate_pages: split unmap_and_move() to _unmap() and _move()",
+        "6.3-rc1",
+        &[set!(migrate.note = NoteIn::Mapping)],
+    ),
     merged(
         "130d4df57390",
         "mm/sl[au]b: rearrange struct slab fields to allow larger rcu_head",
@@ -307,7 +315,7 @@ pub static COMMITS: &[Commit] = &[
         "5dfab109d519",
         "migrate_pages: batch _unmap and _move",
         "6.3-rc1",
-        &[set!(migrate.pages = Pages::Batches), set!(migrate.note = NoteIn::Mapping)],
+        &[set!(migrate.pages = Pages::Batches)],
     ),
     merged(
         "7e12beb8ca2a",
@@ -346,6 +354,12 @@ pub static COMMITS: &[Commit] = &[
         "6.7",
         &[set!(filemap.end_writeback = EndWriteback::OneStep)],
     ),
+    merged(
+        "eebb3dabbb5c",
+        "mm: migrate: record the mlocked page status to remove unnecessary lru drain",
+        "6.7",
+        &[set!(migrate.drain = DrainAfterMove::IfMlocked)],
+    ),
     // In 6.1.192 too, which has nothing to mend.
     merged(
         "d1adb25df711",
@@ -353,21 +367,10 @@ pub static COMMITS: &[Commit] = &[
         "6.8",
         &[set!(migrate.note = NoteIn::Private)],
     ),
-    unnamed(
-        "mm: migrate: record the mlocked page status to remove unnecessary lru drain",
-        "6.8",
-        &[set!(migrate.drain = DrainAfterMove::IfMlocked)],
-    ),
-    merged(
-        "2e6506e1c4ee",
-        "mm/migrate: fix deadlock in migrate_pages_batch() on large folios",
-        "6.11-rc4",
-        &[set!(migrate.split_lock = SplitLock::TriesIfAsync)],
-    ),
     merged(
         "060913999d7a",
         "mm: migrate: support poisoned recover from migrate folio",
-        "6.11",
+        "6.11-rc1",
         &[
             set!(migrate.filemap_migrate_folio = func!(__migrate_folio)),
             set!(migrate.folio_migrate_mapping = func!(__folio_migrate_mapping)),
@@ -376,8 +379,14 @@ pub static COMMITS: &[Commit] = &[
     merged(
         "33dfe9204f29",
         "mm/gup: clear the LRU flag of a page before adding to LRU batch",
-        "6.11",
+        "6.11-rc1",
         &[set!(swap.lru_claim = LruClaim::AtAdd)],
+    ),
+    merged(
+        "2e6506e1c4ee",
+        "mm/migrate: fix deadlock in migrate_pages_batch() on large folios",
+        "6.11-rc4",
+        &[set!(migrate.split_lock = SplitLock::TriesIfAsync)],
     ),
     // These two by the pull request of 2024-09-20 for 6.12-rc1. The first wants data_race() inside
     // folio_batch_count(), and does not put it there.
@@ -408,7 +417,8 @@ pub static COMMITS: &[Commit] = &[
     ),
     also_in(
         &["6.12.117"],
-        unnamed(
+        merged(
+            "7ffe3de53a88",
             "fs/buffer: split locking for pagecache lookups",
             "6.15",
             &[set!(buffer.find = FindBlock::FolioLock)],

@@ -55,6 +55,7 @@ mod machine;
 pub mod replaced;
 mod mutants {
     //! Mistakes of ours, as functions that a tree names in place of the kernel's.
+    pub mod batches;
     pub mod buffer;
     pub mod folio_lock;
     pub mod lru;

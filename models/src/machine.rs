@@ -122,7 +122,12 @@ part! {
     /// What is modelled. Where it is not, each step that would touch it is left out: that is sound in
     /// a scenario that does not change it, in which every such step would read the same value.
     modelled: Modelled
-    values {}
+    values {
+        /// The reference that `folio_end_writeback()` takes for itself. To leave it out is sound only
+        /// where somebody else keeps a reference to the folio until the scenario ends: then it is
+        /// not freed, and its migration finds too many references with this one and without.
+        writeback_pins: bool = true,
+    }
     flags {
         /// Batches other than `lru_add` and `lru_rotate`; else drains do not look at their counts,
         /// which would be 0.

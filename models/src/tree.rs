@@ -5,6 +5,7 @@ use selvedge_kernel::edits::Edit;
 
 use crate::commits::COMMITS;
 use crate::fs::buffer::{Buffer, BufferChange};
+use crate::fs::iomap::{Iomap, IomapChange};
 use crate::mm::filemap::{Filemap, FilemapChange};
 use crate::mm::gup::{Gup, GupChange};
 use crate::mm::memory_hotplug::{MemoryHotplug, MemoryHotplugChange};
@@ -63,6 +64,8 @@ kernel_files! {
     files {
         /// fs/buffer.c
         buffer: Buffer, set by BufferChange;
+        /// fs/iomap/buffered-io.c
+        iomap: Iomap, set by IomapChange;
         /// mm/swap.c
         swap: Swap, set by SwapChange;
         /// mm/vmscan.c

@@ -116,7 +116,7 @@ fn the_register_has_what_the_models_have() {
     assert_eq!(models("try_grab_folio"), [(How::InPlace, "models/src/mm/gup.rs")]);
     let buffers = (How::Function, "models/src/mm/migrate/buffers.rs");
     assert_eq!(models("__buffer_migrate_folio"), [buffers]);
-    assert!(models("zap_pte_range").is_empty());
+    assert!(models("unmap_page_range").is_empty());
 }
 
 #[test]

@@ -4,7 +4,9 @@
 //! interrupt-off region, the unlocked look from other CPUs.
 //! Left out: the search by block number (a buffer head is named by its index), `BH_LRU_SIZE` of 16
 //! (scaled, see `Machine`), CPU isolation (6.12).
-//! Source: fs/buffer.c of 5.11, 5.14, 5.17, 6.1.
+//! Source: fs/buffer.c of 5.11, 5.14, 5.17, 6.1 for the bh_lru; locks, I/O, lookup and release of
+//! buffers of 6.1.192 and 6.12.117; the lookup since 6.15 as 7ffe3de53a88 and 2d900efff915 describe
+//! it.
 
 use selvedge_kernel::{
     Cpus, Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, atomic_read, booked, clear_bit,
@@ -14,7 +16,9 @@ use selvedge_kernel::{
     test_and_clear_bit, test_and_set_bit_lock, test_bit, test_bit_acquire, unbooked,
 };
 
-use crate::kernel::{BH_DIRTY, BH_LOCK, BH_MIGRATE, BH_UPTODATE, PG_PRIVATE, PRIVATE_DATA};
+use crate::kernel::{
+    BH_DIRTY, BH_LOCK, BH_MIGRATE, BH_UPTODATE, PG_PRIVATE, PG_WRITEBACK, PRIVATE_DATA,
+};
 use crate::mm::filemap::{filemap_get_entry, folio_lock, folio_unlock};
 use crate::mm::swap::{RemoteLook, folio_mark_accessed, folio_put};
 use crate::sched::wait_bit::{wait_on_bit_lock, wait_on_bit_lock_timeout, wake_up_bit};
@@ -37,13 +41,16 @@ decisions! {
         ring_move: RingMove,
         /// What `__find_get_block_slow()` holds while it walks the ring.
         find: FindBlock,
+        /// `__find_get_block_slow()`
+        __find_get_block_slow: Func<fn(&Kernel, &BufferHead, Name, Finder) -> bool>,
     }
 }
 
 /// What `__buffer_migrate_folio()` holds while it moves the ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RingMove {
-    /// Nothing, after it has looked at b_count under `i_private_lock`: up to 5.1 (ebdf4de5642f).
+    /// Nothing, after it has looked at b_count under `i_private_lock`: up to 5.2
+    /// (ebdf4de5642f, of 5.3-rc, and in 5.2.y).
     Unlocked,
     /// `i_private_lock`, since it looked at b_count: up to 6.14.
     UnderPrivateLock,
@@ -271,10 +278,23 @@ pub fn write_dirty_buffer(k: &Kernel, bh: &BufferHead, submit: impl FnOnce(&Kern
 /// Who holds the reference of a buffer under I/O.
 const BUFFER_IO: Name = Name::new("buffer I/O");
 
+/// `buffer_uptodate()`: who sees it sees the contents.
+pub(crate) fn buffer_uptodate(bh: &BufferHead) -> bool {
+    test_bit_acquire(BH_UPTODATE, &bh.b_state)
+}
+
+/// `set_buffer_uptodate()`: if it is set, somebody has ordered it after the contents.
+fn set_buffer_uptodate(bh: &BufferHead) {
+    if !test_bit(BH_UPTODATE, &bh.b_state) {
+        smp_mb__before_atomic();
+        set_bit(BH_UPTODATE, &bh.b_state);
+    }
+}
+
 /// `end_buffer_write_sync()`, in any context.
 pub fn end_buffer_write_sync(k: &Kernel, bh: &BufferHead) {
     let _in = enter("end_buffer_write_sync");
-    set_bit(BH_UPTODATE, &bh.b_state);
+    set_buffer_uptodate(bh);
     unlock_buffer(k, bh);
     put_bh(bh, BUFFER_IO);
 }
@@ -297,7 +317,7 @@ pub fn __find_get_block<'a>(
         touch_buffer(k, bh);
         return Some(bh);
     }
-    let found = __find_get_block_slow(k, wanted, user, finder);
+    let found = (k.tree.buffer.__find_get_block_slow)(k, wanted, user, finder);
     if found {
         (k.tree.buffer.bh_lru_install)(k, wanted);
     }
@@ -313,7 +333,7 @@ fn touch_buffer(k: &Kernel, bh: &BufferHead) {
 
 /// `__find_get_block_slow()`: whether the wanted buffer is in the ring of the folio that is in the
 /// page cache; the caller gets a reference to it. That of the folio is dropped again.
-fn __find_get_block_slow(k: &Kernel, wanted: &BufferHead, user: Name, finder: Finder) -> bool {
+pub fn __find_get_block_slow(k: &Kernel, wanted: &BufferHead, user: Name, finder: Finder) -> bool {
     let _in = enter("__find_get_block_slow");
     let holder = Name::new("__find_get_block_slow");
     let Some(folio) = filemap_get_entry(k, wanted.index / k.initial.ring, holder) else {
@@ -350,7 +370,7 @@ fn is_migrating(k: &Kernel, folio: &Folio) -> bool {
 }
 
 /// The walk of the ring.
-fn get_if_in_ring(wanted: &BufferHead, user: Name) -> bool {
+pub(crate) fn get_if_in_ring(wanted: &BufferHead, user: Name) -> bool {
     let found = READ_ONCE(&wanted.freed) == 0;
     if found {
         get_bh(wanted, user);
@@ -362,8 +382,24 @@ fn get_if_in_ring(wanted: &BufferHead, user: Name) -> bool {
 /// busy. The folio lock, which its callers hold, keeps out other callers only.
 pub fn try_to_free_buffers(k: &Kernel, folio: &Folio) -> bool {
     let _in = enter("try_to_free_buffers");
+    if k.modelled.writeback && test_bit(PG_WRITEBACK, &folio.flags) {
+        return false;
+    }
+    // An orphan has left the mapping whose lock it would be.
+    let is_orphan = plain_read(&folio.mapping) == 0;
+    if !is_orphan {
+        spin_lock(&k.cpus, &k.i_private_lock);
+    }
+    let freed = drop_buffers(k, folio);
+    if !is_orphan {
+        spin_unlock(&k.cpus, &k.i_private_lock);
+    }
+    freed
+}
+
+/// `drop_buffers()`: true if none of them was busy.
+fn drop_buffers(k: &Kernel, folio: &Folio) -> bool {
     let ring = folio_buffers(k, folio);
-    spin_lock(&k.cpus, &k.i_private_lock);
     let busy = ring.iter().any(buffer_busy);
     if !busy {
         for bh in ring {
@@ -376,7 +412,6 @@ pub fn try_to_free_buffers(k: &Kernel, folio: &Folio) -> bool {
         }
         reached("buffers were freed");
     }
-    spin_unlock(&k.cpus, &k.i_private_lock);
     !busy
 }
 

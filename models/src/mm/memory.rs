@@ -7,14 +7,14 @@
 //! mm/rmap.c `try_to_unmap_flush()`.
 
 use selvedge_kernel::{
-    Name, READ_ONCE, WRITE_ONCE, enter, local_irq_disable, local_irq_enable, on_each_cpu_cond,
-    plain_write, reached, smp_processor_id, spin_lock, spin_unlock,
+    Name, READ_ONCE, WRITE_ONCE, atomic_dec, enter, local_irq_disable, local_irq_enable,
+    on_each_cpu_cond, plain_write, reached, smp_processor_id, spin_lock, spin_unlock,
 };
 
 use crate::Kernel;
 use crate::mm::filemap::folio_put_wait_locked;
-use crate::mm::rmap::{MIGRATION_ENTRY, pte_folio};
-use crate::mm::swap::folio_try_get;
+use crate::mm::rmap::{MIGRATION_ENTRY, PAGE_TABLE, pte_folio};
+use crate::mm::swap::{folio_put, folio_try_get};
 
 /// How a fault on a migration entry waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +51,20 @@ pub fn do_swap_page(k: &Kernel, page: usize) -> bool {
         }
     }
     true
+}
+
+/// `zap_pte_range()` of one page, which is present: the process does not map it any more.
+pub fn zap_pte_range(k: &Kernel, page: usize) {
+    let _in = enter("zap_pte_range");
+    spin_lock(&k.cpus, &k.ptl);
+    let entry = READ_ONCE(&k.ptes[page]);
+    let folio = pte_folio(k, entry).filter(|_| entry & MIGRATION_ENTRY == 0);
+    if let Some(folio) = folio {
+        WRITE_ONCE(&k.ptes[page], 0);
+        atomic_dec(&folio.mapcount);
+        folio_put(k, folio, PAGE_TABLE);
+    }
+    spin_unlock(&k.cpus, &k.ptl);
 }
 
 /// A store of user code on this CPU: one instruction, which no interrupt divides. False if it

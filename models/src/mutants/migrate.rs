@@ -10,9 +10,7 @@ use crate::mm::filemap::folio_unlock;
 use crate::mm::memory::flush_tlb;
 use crate::mm::migrate::mapping::{REPLACED, folio_ref_freeze, folio_ref_unfreeze, move_dirty};
 use crate::mm::migrate::move_folio::{drain_after_move, move_to_new_folio};
-use crate::mm::migrate::unmap::{
-    Target, migrate_folio_lock, migrate_folio_unmap_ptes, wait_for_writeback,
-};
+use crate::mm::migrate::unmap::{migrate_folio_lock, migrate_folio_unmap_ptes, wait_for_writeback};
 use crate::mm::migrate::{Errno, FREEZE_FAILED, Migrator, filemap_migrate_folio};
 use crate::mm::rmap::remove_migration_ptes;
 use crate::mm::swap::{folio_add_lru, folio_ref_add};
@@ -92,16 +90,16 @@ pub fn restores_unlocked(
         error
     };
     wait_for_writeback(k, src, who, force).map_err(unlocks)?;
-    let Target { was_mapped, .. } = migrate_folio_unmap_ptes(k, src, dst).map_err(unlocks)?;
+    let target = migrate_folio_unmap_ptes(k, src, dst).map_err(unlocks)?;
     let moved = move_to_new_folio(k, dst, src, who);
     let now = if moved.is_ok() { dst } else { src };
     if moved.is_ok() {
         folio_add_lru(k, dst);
-        drain_after_move(k, src, was_mapped);
+        drain_after_move(k, target);
     }
     folio_unlock(k, dst);
     folio_unlock(k, src);
-    if was_mapped {
+    if target.was_mapped {
         remove_migration_ptes(k, src, now);
     }
     moved

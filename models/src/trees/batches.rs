@@ -4,6 +4,7 @@
 
 use super::V6_3_RC1;
 use crate::commits::BATCH_ONLY_IF_ASYNC;
+use crate::fs::iomap::SubmitIoend;
 use crate::mm::migrate::{BatchedWriteback, BufferLock, Pages};
 use crate::{Commit, Tree};
 
@@ -23,6 +24,12 @@ static BUFFER_HEADS: Commit = Commit::posted(
 static ADJUSTED_MODE: Commit = Commit::posted(
     "an adjusted mode once a folio of the batch is locked (proposed by Hugh Dickins, 2023-02-20)",
     &[set!(migrate.pages = Pages::AdjustedMode)],
+);
+
+/// What if? Nobody posted it.
+static SUBMIT_BEFORE_BLOCKING: Commit = Commit::posted(
+    "ours: a writer submits its bio before it sleeps on a folio lock",
+    &[set!(iomap.submit = SubmitIoend::BeforeBlocking)],
 );
 
 static ONLY_IF_ASYNC: Commit = BATCH_ONLY_IF_ASYNC;
@@ -56,6 +63,13 @@ pub static HUGH_ADJUSTED_MODE: Tree = Tree {
     name: "hugh-adjusted-mode",
     about: "6.3-rc1 with an adjusted mode once a folio of the batch is locked (2023-02-20)",
     ..V6_3_RC1.patched(&[&ADJUSTED_MODE])
+};
+
+/// kernel-migrate E-S5: the other side of the deadlock on writeback gives way.
+pub static M2_SUBMIT_BEFORE_BLOCKING: Tree = Tree {
+    name: "submit-before-blocking",
+    about: "6.3-rc1 with a writer that submits its bio before it sleeps on a folio lock: ours",
+    ..V6_3_RC1.patched(&[&SUBMIT_BEFORE_BLOCKING])
 };
 
 /// The first of the three patches that were merged, alone.

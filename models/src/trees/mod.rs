@@ -1,6 +1,7 @@
 //! The trees. A patch of the repository is one more file here, named in [`ALL`]; yours is one that
 //! `selvedge new NAME --base TREE` writes, and names in [`YOURS`].
 
+mod batch_mutants;
 mod batches;
 mod buffer_mutants;
 mod folio_lock;
@@ -17,6 +18,7 @@ pub(crate) mod releases;
 mod settings;
 mod swap_mutants;
 
+pub use batch_mutants::*;
 pub use batches::*;
 pub use buffer_mutants::*;
 pub use folio_lock::*;
@@ -68,6 +70,7 @@ pub static ALL: &[&Tree] = &[
     &M2_H,
     &M2_W_H,
     &HUGH_ADJUSTED_MODE,
+    &M2_SUBMIT_BEFORE_BLOCKING,
     &M3,
     &V6_1_TRIES_THE_BIT,
     &ANNOTATE_V2,
@@ -150,6 +153,19 @@ pub static ALL: &[&Tree] = &[
     &BM10_RESTORE_AFTER_UNLOCK,
     &BM11_NO_PUT_OF_UNMAPPED,
     &BM12_PRIVATE_NOT_COUNTED,
+    &CM1_WAITS_WITH_OTHERS_LOCKED,
+    &CM3_NO_UNDO,
+    &CM4_UNDO_LEAVES_ENTRIES,
+    &CM5_RESTORE_AFTER_UNLOCK,
+    &CM6_SYNC_BATCHES,
+    &CM7_ON_BOTH_LISTS,
+    &CM8_TARGETS_OUT_OF_ORDER,
+    &UNLOCKS_WHOLE_RING,
+    &PRIVATE_LOCK_FIRST,
+    &BH_MIGRATE_NEVER_SET,
+    &BH_MIGRATE_AFTER_SCAN,
+    &FINDS_UNLOCKED,
+    &BH_LRUS_KEPT,
     &DRAINS_REMOTELY,
     &ANNOTATED_PREEMPT_OFF_ONLY,
     &C1_PREEMPT_OFF_ONLY,

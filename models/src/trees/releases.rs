@@ -6,8 +6,10 @@ use selvedge_kernel::{local_irq_disable, local_irq_enable};
 use crate::commits::COMMITS;
 use crate::drivers::minimal;
 use crate::fs::buffer::{
-    __invalidate_bh_lrus, Buffer, FindBlock, InstallCheck, RingMove, bh_lru_install,
+    __find_get_block_slow, __invalidate_bh_lrus, Buffer, FindBlock, InstallCheck, RingMove,
+    bh_lru_install,
 };
+use crate::fs::iomap::{Iomap, SubmitIoend};
 use crate::mm::filemap::{
     EndWriteback, Filemap, GivingUp, folio_clear_waiters, folio_set_waiters, folio_trylock_flag,
     folio_xor_flags_has_waiters, migration_entry_wait_on_locked, wait_signal_first, wake_to_retry,
@@ -17,9 +19,11 @@ use crate::mm::gup::{Gup, LongtermDrain};
 use crate::mm::memory::EntryWait;
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{
-    __unmap_and_move, BatchedWriteback, BufferLock, DrainAfterMove, ExpectedRefs, Migrate, NoteIn,
-    Pages, SplitLock, SrcLock, TlbFlush, Writeout, filemap_migrate_folio, folio_migrate_mapping,
-    may_sleep_on_locks, migrate_prep, never_pending, no_migrate_finish,
+    __buffer_migrate_folio, __unmap_and_move, BatchedWriteback, BufferLock, DrainAfterMove,
+    ExpectedRefs, Migrate, NoteIn, Pages, SplitLock, SrcLock, TlbFlush, Writeout,
+    filemap_migrate_folio, folio_migrate_mapping, lock_src_of_batch, may_sleep_on_locks,
+    migrate_folio_move, migrate_folio_undo_src, migrate_pages_sync, migrate_prep, never_pending,
+    no_migrate_finish, unmap_folios,
 };
 use crate::mm::mlock::Mlock;
 use crate::mm::movable::{self, Movable, SlabLayout};
@@ -55,7 +59,9 @@ pub(crate) const OLDEST: Tree = Tree {
         __invalidate_bh_lrus: func!(__invalidate_bh_lrus),
         ring_move: RingMove::UnderPrivateLock,
         find: FindBlock::PrivateLock,
+        __find_get_block_slow: func!(__find_get_block_slow),
     },
+    iomap: Iomap { submit: SubmitIoend::AtEnd },
     swap: Swap {
         lru_cache_disable: func!(migrate_prep),
         lru_cache_enable: func!(no_migrate_finish),
@@ -90,6 +96,12 @@ pub(crate) const OLDEST: Tree = Tree {
         split_lock: SplitLock::Waits,
         writeout: Writeout::Writes,
         __unmap_and_move: func!(__unmap_and_move),
+        lock_src_of_batch: func!(lock_src_of_batch),
+        migrate_pages_sync: func!(migrate_pages_sync),
+        unmap_folios: func!(unmap_folios),
+        migrate_folio_move: func!(migrate_folio_move),
+        migrate_folio_undo_src: func!(migrate_folio_undo_src),
+        __buffer_migrate_folio: func!(__buffer_migrate_folio),
     },
     // 4.2: the oldest of movable pages.
     movable: Movable {

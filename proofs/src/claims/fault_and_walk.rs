@@ -91,8 +91,9 @@ static WALKER: Scenario = Scenario {
 
 static WALKER_OF_TARGET: Scenario = Scenario {
     name: "migrate_vs_pfn_walker_of_target",
-    about: "CPU0 migrates the folio; CPU1 walks page frames, and looks at the new folio.",
-    machine: MIGRATABLE,
+    about: "The folio is anonymous. CPU0 migrates it; CPU1 walks page frames, and looks at the new \
+            folio.",
+    machine: MIGRATABLE.anon(),
     tasks: &[
         cpu(0, "migrator", migrate),
         cpu(1, "walker", |k| {
@@ -113,7 +114,8 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC)
             .holds(&[&V6_1, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
-            .violated_as(sheet("BM10"), &[&BM10_RESTORE_AFTER_UNLOCK]),
+            .violated_as(sheet("BM10"), &[&BM10_RESTORE_AFTER_UNLOCK])
+            .violated_as(sheet("CM5"), &[&CM5_RESTORE_AFTER_UNLOCK]),
         ask(FAULT_LEAVES_MIGRATION_ALONE, &ONE_FAULT, sheet("B-S3"), entry)
             .under(SC)
             .holds(&[&V6_1, &V6_12_117])

@@ -1,7 +1,6 @@
 //! The claims. Each file has scenarios of one subject, and then a matrix: a question for each
 //! scenario and rule, and the trees in which the rule holds or is violated.
 
-mod batches;
 mod bh_lru;
 mod compaction;
 mod compaction_locked;
@@ -20,6 +19,7 @@ mod lru_locks;
 mod lru_mlock;
 mod lru_operations;
 mod lru_reclaim;
+mod migrate_batches;
 mod migrate_pending;
 mod migrate_pending_callers;
 mod migrated;
@@ -27,7 +27,6 @@ mod movable_page;
 mod page_cache;
 mod races;
 mod races_folio;
-mod seed004;
 mod waits;
 mod writeback;
 
@@ -46,8 +45,13 @@ pub const ALL: &[Group] = &[
     ("seed001", compaction::claims),
     ("seed001", compaction_sync::claims),
     ("seed001", compaction_locked::claims),
-    ("seed004", seed004::claims),
-    ("batches", batches::claims),
+    ("migrate_batches", migrate_batches::jbd2),
+    ("migrate_batches", migrate_batches::writeback),
+    ("migrate_batches", migrate_batches::split),
+    ("migrate_batches", migrate_batches::held),
+    ("migrate_batches", migrate_batches::folios),
+    ("migrate_batches", migrate_batches::writeout),
+    ("migrate_buffers", migrate_batches::buffers),
     ("lru_flag", lru_flag::claims),
     ("lru_flag", lru_reclaim::claims),
     ("lru_flag", lru_mlock::claims_of_flag),

@@ -1,6 +1,7 @@
 //! Migration: its two folios, their references, the page cache, and who waits for what.
 
 use selvedge_kernel::{Bit, fail_about};
+use selvedge_models::mm::rmap::MIGRATION_ENTRY;
 use selvedge_models::{BufferHead, Folio, Kernel, PG_LOCKED, PG_PRIVATE};
 use selvedge_trace::Rule;
 
@@ -60,8 +61,12 @@ fn accounted(k: &Kernel, folio: &Folio) -> i64 {
 }
 
 /// [`MIGRATION_HAS_ONE_END`]: both folios are unlocked; what is mapped nowhere and in no cache is
-/// freed, once; nothing else is.
+/// freed, once; nothing else is; and the page table has no migration entry.
 pub fn migration_has_one_end(k: &Run) {
+    if let Some(pte) = k.ptes.iter().find(|pte| pte.peek() & MIGRATION_ENTRY != 0) {
+        let message = format!("{} is a migration entry still", pte.name());
+        fail_about(MIGRATION_HAS_ONE_END, message, pte.object());
+    }
     for folio in &k.folios {
         let (count, expected) = (folio.refcount.peek(), accounted(k, folio));
         let is_freed = folio.freed.peek() != 0;

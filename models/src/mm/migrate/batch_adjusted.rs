@@ -12,11 +12,11 @@
 //! Left out: as in `batch_m4.rs`.
 //! Source: the mail of 2023-02-20, on mm/migrate.c as 5dfab109d519 describes it.
 
-use selvedge_kernel::{enter, reached};
+use selvedge_kernel::enter;
 
 use crate::Kernel;
 use crate::mm::migrate::move_folio::{Batch, adjusted, cleanup, move_folios};
-use crate::mm::migrate::unmap::{Unmapped, migrate_folio_unmap, try_split_folio};
+use crate::mm::migrate::unmap::{Unmapped, begin_pass, migrate_folio_unmap, try_split_folio};
 use crate::mm::migrate::{Errno, Migrator, Mode};
 
 pub(super) fn migrate_pages(k: &Kernel, mut from: Vec<usize>, who: Migrator) -> Vec<usize> {
@@ -59,7 +59,8 @@ fn unmap_folios(
     batch: &mut Batch,
     (ret_folios, split_folios): (&mut Vec<usize>, &mut Vec<usize>),
 ) -> Result<(), Errno> {
-    for _ in 0..k.sizes.passes {
+    for pass in 0..k.sizes.passes {
+        begin_pass(pass);
         for index in from.clone() {
             let src = &k.folios[index];
             let who = if batch.is_empty() { who } else { who.in_mode(Mode::Async) };
@@ -78,7 +79,6 @@ fn unmap_folios(
         if from.is_empty() {
             break;
         }
-        reached("a migration was tried again");
     }
     Ok(())
 }

@@ -16,11 +16,10 @@ use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use crate::mm::migrate::mapping::MIGRATION_TARGET;
 use crate::mm::migrate::move_folio::{Batch, always, cleanup, move_folios};
 use crate::mm::migrate::unmap::{
-    Prepared, Unmapped, is_under_writeback, migrate_folio_prepare, migrate_folio_unmap_ptes,
-    try_split_folio,
+    Prepared, Round, Unmapped, begin_pass, is_under_writeback, migrate_folio_prepare,
+    migrate_folio_unmap_ptes, try_split_folio, wait_until_written,
 };
 use crate::mm::migrate::{BatchedWriteback, Errno, Migrator, Mode};
-use crate::mm::page_writeback::folio_wait_writeback;
 use crate::mm::swap::folio_put;
 use crate::{Folio, Kernel};
 
@@ -43,12 +42,13 @@ fn migrate_pages_batch(
 ) {
     let _in = enter("migrate_pages_batch");
     let mut split_folios = Vec::new();
+    let mut round = Round::Whole;
     loop {
         let mut batch = Batch::default();
         let mut lists = (&mut *ret_folios, &mut split_folios);
-        let unmapped = unmap_folios(k, from, who, &mut batch, &mut lists);
+        let unmapped = unmap_folios(k, from, who, round, (&mut batch, &mut lists));
         if !batch.is_empty() {
-            move_folios(k, &mut batch, k.sizes.passes, always(who), ret_folios);
+            move_folios(k, &mut batch, round.passes(k), always(who), ret_folios);
             cleanup(k, batch, ret_folios);
         }
         match unmapped {
@@ -57,6 +57,7 @@ fn migrate_pages_batch(
             Ok(()) if !split_folios.is_empty() => {
                 ret_folios.append(from);
                 from.append(&mut split_folios);
+                round = Round::Parts;
             }
             _ => break,
         }
@@ -69,11 +70,12 @@ fn unmap_folios(
     k: &Kernel,
     from: &mut Vec<usize>,
     who: Migrator,
-    batch: &mut Batch,
-    (ret_folios, split_folios): &mut (&mut Vec<usize>, &mut Vec<usize>),
+    round: Round,
+    (batch, (ret_folios, split_folios)): (&mut Batch, &mut (&mut Vec<usize>, &mut Vec<usize>)),
 ) -> Result<(), Errno> {
-    for pass in 0..k.sizes.passes {
-        let force = pass + 1 == k.sizes.passes;
+    for pass in 0..round.passes(k) {
+        begin_pass(pass);
+        let force = round.forces(k, pass);
         for index in from.clone() {
             let src = &k.folios[index];
             let avoid_force_lock = !batch.is_empty();
@@ -93,7 +95,6 @@ fn unmap_folios(
         if from.is_empty() {
             break;
         }
-        reached("a migration was tried again");
     }
     Ok(())
 }
@@ -111,6 +112,7 @@ fn migrate_folio_unmap(
         Prepared::Freed => return Ok(Unmapped::Freed),
         Prepared::Target(dst) => dst,
     };
+    let lock_src = k.tree.migrate.lock_src_of_batch;
     let locked = lock_src(k, src, who, force, avoid_force_lock);
     let unmapped = locked.and_then(|()| {
         let unmapped = wait_for_writeback(k, src, who, force, avoid_force_lock)
@@ -124,7 +126,7 @@ fn migrate_folio_unmap(
 }
 
 /// The source's lock.
-fn lock_src(
+pub fn lock_src_of_batch(
     k: &Kernel,
     src: &Folio,
     who: Migrator,
@@ -167,6 +169,6 @@ fn wait_for_writeback(
     if avoid_force_lock && k.tree.migrate.writeback == BatchedWriteback::Deadlock {
         return Err(Errno::Deadlock);
     }
-    folio_wait_writeback(k, src);
+    wait_until_written(k, src);
     Ok(())
 }

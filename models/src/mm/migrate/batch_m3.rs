@@ -6,11 +6,13 @@
 //! in MIGRATE_ASYNC. Left out: as in `batch_m4.rs`.
 //! Source: mm/migrate.c as fb3592c41a44 describes it.
 
-use selvedge_kernel::{enter, reached};
+use selvedge_kernel::enter;
 
 use crate::Kernel;
 use crate::mm::migrate::move_folio::{Batch, always, cleanup, move_folios};
-use crate::mm::migrate::unmap::{Unmapped, migrate_folio_unmap, try_split_folio};
+use crate::mm::migrate::unmap::{
+    Round, Unmapped, begin_pass, migrate_folio_unmap, try_split_folio,
+};
 use crate::mm::migrate::{Errno, Migrator, Mode};
 
 pub(super) fn migrate_pages(k: &Kernel, mut from: Vec<usize>, who: Migrator) -> Vec<usize> {
@@ -37,13 +39,13 @@ fn migrate_pages_batch(
 ) -> Result<(), Errno> {
     let _in = enter("migrate_pages_batch");
     let mut split_folios = Vec::new();
-    let mut who = who;
+    let (mut who, mut round) = (who, Round::Whole);
     loop {
         let mut batch = Batch::default();
         let mut lists = (&mut *ret_folios, &mut split_folios);
-        let unmapped = unmap_folios(k, from, who, &mut batch, &mut lists);
+        let unmapped = unmap_folios(k, from, who, round, (&mut batch, &mut lists));
         if !batch.is_empty() {
-            move_folios(k, &mut batch, k.sizes.passes, always(who), ret_folios);
+            move_folios(k, &mut batch, round.passes(k), always(who), ret_folios);
             cleanup(k, batch, ret_folios);
         }
         if unmapped.is_err() || split_folios.is_empty() {
@@ -53,6 +55,7 @@ fn migrate_pages_batch(
         ret_folios.append(from);
         from.append(&mut split_folios);
         who = who.in_mode(Mode::Async);
+        round = Round::Parts;
     }
 }
 
@@ -61,11 +64,12 @@ fn unmap_folios(
     k: &Kernel,
     from: &mut Vec<usize>,
     who: Migrator,
-    batch: &mut Batch,
-    (ret_folios, split_folios): &mut (&mut Vec<usize>, &mut Vec<usize>),
+    round: Round,
+    (batch, (ret_folios, split_folios)): (&mut Batch, &mut (&mut Vec<usize>, &mut Vec<usize>)),
 ) -> Result<(), Errno> {
-    for pass in 0..k.sizes.passes {
-        let force = pass + 1 == k.sizes.passes;
+    for pass in 0..round.passes(k) {
+        begin_pass(pass);
+        let force = round.forces(k, pass);
         for index in from.clone() {
             let src = &k.folios[index];
             match migrate_folio_unmap(k, src, who, force) {
@@ -83,7 +87,6 @@ fn unmap_folios(
         if from.is_empty() {
             break;
         }
-        reached("a migration was tried again");
     }
     Ok(())
 }

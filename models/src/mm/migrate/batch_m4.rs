@@ -3,7 +3,9 @@
 //!
 //! Kept: both loops of `migrate_pages_batch()`; what goes to which list; the split of a large folio
 //! for which there is no target, and the one asynchronous pass for its parts.
-//! Left out: NUMA balancing's `nosplit`, the retry of a split for a long-term pin.
+//! Left out: NUMA balancing's `nosplit`, the retry of a split for a long-term pin; the two splits
+//! that come before `migrate_folio_unmap()`, of a folio that is partially mapped, and of a large
+//! one where large ones cannot migrate.
 //! Source: mm/migrate.c of 6.12.117: `migrate_pages()`, `migrate_pages_sync()`,
 //! `migrate_pages_batch()`, `migrate_folio_unmap()`.
 
@@ -11,23 +13,33 @@ use selvedge_kernel::{enter, reached};
 
 use crate::Kernel;
 use crate::mm::migrate::move_folio::{Batch, always, cleanup, move_folios};
-use crate::mm::migrate::unmap::{Unmapped, migrate_folio_unmap, try_split_folio};
+use crate::mm::migrate::unmap::{
+    TRIED_AGAIN, Unmapped, begin_pass, migrate_folio_unmap, try_split_folio,
+};
 use crate::mm::migrate::{Errno, Migrator, Mode};
 
 /// The lists of folios that a call of `migrate_pages()` does not go on with.
-#[derive(Default)]
-struct Lists {
+#[derive(Default, Debug)]
+pub struct Lists {
     /// `ret_folios`: failed.
-    ret: Vec<usize>,
+    pub(crate) ret: Vec<usize>,
     /// `split_folios`: to be tried once more, in parts.
-    split: Vec<usize>,
+    pub(crate) split: Vec<usize>,
 }
+
+/// `migrate_pages_sync()`
+pub type PagesSync = fn(&Kernel, &mut Vec<usize>, Migrator, &mut Lists) -> Result<(), Errno>;
+/// The first loop of `migrate_pages_batch()`.
+pub type UnmapFolios =
+    fn(&Kernel, &mut Vec<usize>, Migrator, usize, (&mut Batch, &mut Lists)) -> Result<(), Errno>;
 
 pub(super) fn migrate_pages(k: &Kernel, mut folios: Vec<usize>, who: Migrator) -> Vec<usize> {
     let mut lists = Lists::default();
     let done = match who.mode {
         Mode::Async => migrate_pages_batch(k, &mut folios, who, k.sizes.passes, &mut lists),
-        Mode::SyncLight | Mode::Sync => migrate_pages_sync(k, &mut folios, who, &mut lists),
+        Mode::SyncLight | Mode::Sync => {
+            (k.tree.migrate.migrate_pages_sync)(k, &mut folios, who, &mut lists)
+        }
     };
     lists.ret.append(&mut folios);
     let mut split_folios = std::mem::take(&mut lists.split);
@@ -41,7 +53,7 @@ pub(super) fn migrate_pages(k: &Kernel, mut folios: Vec<usize>, who: Migrator) -
 }
 
 /// `migrate_pages_sync()`
-fn migrate_pages_sync(
+pub(crate) fn migrate_pages_sync(
     k: &Kernel,
     from: &mut Vec<usize>,
     who: Migrator,
@@ -57,6 +69,9 @@ fn migrate_pages_sync(
         return done;
     }
     from.append(&mut first.ret);
+    if !from.is_empty() {
+        reached(TRIED_AGAIN);
+    }
     while !from.is_empty() {
         let mut folios = vec![from.remove(0)];
         let passes = k.sizes.passes - asynchronous;
@@ -68,7 +83,7 @@ fn migrate_pages_sync(
 }
 
 /// `migrate_pages_batch()`: more than one folio only in MIGRATE_ASYNC.
-fn migrate_pages_batch(
+pub(crate) fn migrate_pages_batch(
     k: &Kernel,
     from: &mut Vec<usize>,
     who: Migrator,
@@ -77,7 +92,7 @@ fn migrate_pages_batch(
 ) -> Result<(), Errno> {
     let _in = enter("migrate_pages_batch");
     let mut batch = Batch::default();
-    let unmapped = unmap_folios(k, from, who, passes, (&mut batch, lists));
+    let unmapped = (k.tree.migrate.unmap_folios)(k, from, who, passes, (&mut batch, lists));
     if !batch.is_empty() {
         move_folios(k, &mut batch, passes, always(who), &mut lists.ret);
         cleanup(k, batch, &mut lists.ret);
@@ -86,14 +101,15 @@ fn migrate_pages_batch(
 }
 
 /// The first loop.
-fn unmap_folios(
+pub(crate) fn unmap_folios(
     k: &Kernel,
     from: &mut Vec<usize>,
     who: Migrator,
     passes: usize,
     (batch, lists): (&mut Batch, &mut Lists),
 ) -> Result<(), Errno> {
-    for _ in 0..passes {
+    for pass in 0..passes {
+        begin_pass(pass);
         for index in from.clone() {
             let src = &k.folios[index];
             match migrate_folio_unmap(k, src, who, true) {
@@ -111,7 +127,6 @@ fn unmap_folios(
         if from.is_empty() {
             break;
         }
-        reached("a migration was tried again");
     }
     Ok(())
 }

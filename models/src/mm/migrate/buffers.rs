@@ -4,7 +4,8 @@
 //! which mode, and that a failure unlocks what was locked and no more; the look at b_count under
 //! `i_private_lock`, with one try to empty the bh_lrus; what is held while the folio is copied and
 //! replaced, by version; that the buffers are locked until it is over.
-//! Left out: gfs2's own variant.
+//! Left out: gfs2's own variant. Up to 6.10 C points the buffers to the new folio before it copies
+//! the contents; here after. The buffers are locked, and `moving`, for all of that time.
 //! Source: mm/migrate.c `buffer_migrate_lock_buffers()`, `__buffer_migrate_folio()` of 6.1.192 and
 //! 6.12.117; before ebdf4de5642f, and since 2d900efff915, as those commits describe it.
 
@@ -14,11 +15,11 @@ use selvedge_kernel::{
 };
 
 use crate::fs::buffer::{
-    RingMove, folio_buffers, invalidate_bh_lrus, lock_buffer, lock_buffer_timeout, trylock_buffer,
-    unlock_buffer,
+    RingMove, buffer_uptodate, folio_buffers, invalidate_bh_lrus, lock_buffer, lock_buffer_timeout,
+    trylock_buffer, unlock_buffer,
 };
-use crate::kernel::{BH_MIGRATE, BH_UPTODATE};
-use crate::mm::migrate::mapping::folio_expected_ref_count;
+use crate::kernel::{BH_MIGRATE, PG_PRIVATE};
+use crate::mm::migrate::mapping::{folio_expected_ref_count, migrate_folio};
 use crate::mm::migrate::{Errno, Migrator, Mode};
 use crate::{BufferHead, Folio, Kernel};
 
@@ -38,6 +39,8 @@ pub enum BufferLock {
 
 /// A migration that met a buffer that somebody else had locked.
 pub const FOUND_A_LOCKED_BUFFER: &str = "a migration found a buffer locked";
+/// A migration that waited until somebody else had unlocked a buffer.
+pub const WAITED_FOR_BUFFER: &str = "a migration waited for a buffer";
 /// A migration that met references to a folio with buffers before it locked any.
 pub const FOUND_REFERENCES_EARLY: &str =
     "a migration of buffers met references before it locked any";
@@ -50,7 +53,7 @@ pub(super) fn buffer_migrate_folio(
     who: Migrator,
 ) -> Result<(), Errno> {
     let _in = enter("buffer_migrate_folio");
-    __buffer_migrate_folio(k, dst, src, who, false)
+    (k.tree.migrate.__buffer_migrate_folio)(k, dst, src, who, false)
 }
 
 /// `buffer_migrate_folio_norefs()`: for buffers that are looked up without it. Both folios are
@@ -62,17 +65,21 @@ pub fn buffer_migrate_folio_norefs(
     who: Migrator,
 ) -> Result<(), Errno> {
     let _in = enter("buffer_migrate_folio_norefs");
-    __buffer_migrate_folio(k, dst, src, who, true)
+    (k.tree.migrate.__buffer_migrate_folio)(k, dst, src, who, true)
 }
 
 /// `__buffer_migrate_folio()`
-fn __buffer_migrate_folio(
+pub fn __buffer_migrate_folio(
     k: &Kernel,
     dst: &Folio,
     src: &Folio,
     who: Migrator,
     check_refs: bool,
 ) -> Result<(), Errno> {
+    // folio_buffers()
+    if !test_bit(PG_PRIVATE, &src.flags) {
+        return migrate_folio(k, dst, src);
+    }
     if atomic_read(&src.refcount) != folio_expected_ref_count(k, src) + 1 {
         reached(FOUND_REFERENCES_EARLY);
         return Err(Errno::Again);
@@ -92,7 +99,7 @@ fn __buffer_migrate_folio(
 }
 
 /// With `check_refs`.
-fn move_unless_busy(
+pub(crate) fn move_unless_busy(
     k: &Kernel,
     dst: &Folio,
     src: &Folio,
@@ -121,7 +128,7 @@ fn move_unless_busy(
 
 /// The loop over b_count: returns with `i_private_lock` held. After the first look that finds a
 /// busy buffer it empties the bh_lrus.
-fn nobody_holds_a_buffer(k: &Kernel, ring: &[BufferHead]) -> bool {
+pub(crate) fn nobody_holds_a_buffer(k: &Kernel, ring: &[BufferHead]) -> bool {
     spin_lock(&k.cpus, &k.i_private_lock);
     let is_busy = || ring.iter().any(|bh| atomic_read(&bh.b_count) != 0);
     if !is_busy() {
@@ -138,7 +145,12 @@ fn nobody_holds_a_buffer(k: &Kernel, ring: &[BufferHead]) -> bool {
 }
 
 /// The folio is replaced, and its buffers point to the new one.
-fn move_ring(k: &Kernel, dst: &Folio, src: &Folio, ring: &[BufferHead]) -> Result<(), Errno> {
+pub(crate) fn move_ring(
+    k: &Kernel,
+    dst: &Folio,
+    src: &Folio,
+    ring: &[BufferHead],
+) -> Result<(), Errno> {
     for bh in ring {
         // A user who comes now works on a buffer of the old folio.
         WRITE_ONCE(&bh.moving, 1);
@@ -158,7 +170,7 @@ fn move_ring(k: &Kernel, dst: &Folio, src: &Folio, ring: &[BufferHead]) -> Resul
 }
 
 /// `buffer_migrate_lock_buffers()`: all, or none.
-fn buffer_migrate_lock_buffers(
+pub(crate) fn buffer_migrate_lock_buffers(
     k: &Kernel,
     ring: &[BufferHead],
     who: Migrator,
@@ -179,12 +191,17 @@ fn buffer_migrate_lock_buffers(
 
 /// Somebody else has the buffer locked: waits for it, if the mode and the tree let it. True if the
 /// buffer is locked now.
-fn may_wait_for_buffer(k: &Kernel, bh: &BufferHead, who: Migrator, check_refs: bool) -> bool {
+pub(crate) fn may_wait_for_buffer(
+    k: &Kernel,
+    bh: &BufferHead,
+    who: Migrator,
+    check_refs: bool,
+) -> bool {
     reached(FOUND_A_LOCKED_BUFFER);
     match (who.mode, k.tree.migrate.buffer_lock) {
         (Mode::Async, _) => return false,
         (_, BufferLock::NorefsNever) if check_refs => return false,
-        (Mode::SyncLight, BufferLock::WaitIfUptodate) if !test_bit(BH_UPTODATE, &bh.b_state) => {
+        (Mode::SyncLight, BufferLock::WaitIfUptodate) if !buffer_uptodate(bh) => {
             return false;
         }
         (Mode::SyncLight, BufferLock::WaitWithTimeout) => {
@@ -193,5 +210,6 @@ fn may_wait_for_buffer(k: &Kernel, bh: &BufferHead, who: Migrator, check_refs: b
         _ => {}
     }
     lock_buffer(k, bh);
+    reached(WAITED_FOR_BUFFER);
     true
 }

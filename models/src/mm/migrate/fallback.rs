@@ -19,6 +19,9 @@ use crate::{Folio, Kernel};
 /// Migration wrote a folio out.
 pub const WRITTEN_OUT: &str = "a migration wrote its source out";
 
+/// Migration left a dirty folio alone.
+pub const DIRTY_REFUSED: &str = "a migration refused a dirty folio";
+
 /// `fallback_migrate_folio()`
 pub(super) fn fallback_migrate_folio(
     k: &Kernel,
@@ -32,6 +35,7 @@ pub(super) fn fallback_migrate_folio(
         return migrate_folio(k, dst, src);
     }
     if who.mode != Mode::Sync || k.tree.migrate.writeout == Writeout::Never {
+        reached(DIRTY_REFUSED);
         return Err(Errno::Busy);
     }
     writeout(k, src)
@@ -52,18 +56,16 @@ fn writeout(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
     Err(Errno::Again)
 }
 
-/// `->writepage()`: unlocks the folio. The I/O ends on the last CPU, or before it returns.
+/// `->writepage()`: unlocks the folio. It has written it by then, under the lock alone; or starts a
+/// writeback, which ends on the last CPU.
 fn writepage(k: &Kernel, folio: &Folio) {
     let _in = enter("writepage");
+    if folio.aops == Aops::WritepageSync {
+        folio_unlock(k, folio);
+        return;
+    }
     folio_start_writeback(folio);
     folio_unlock(k, folio);
-    match folio.aops {
-        Aops::WritepageSync => folio_end_writeback(k, folio),
-        _ => {
-            let index = folio.index;
-            k.task(k.sizes.cpus - 1, "end of I/O", move |k| {
-                folio_end_writeback(k, &k.folios[index])
-            });
-        }
-    }
+    let index = folio.index;
+    k.task(k.sizes.cpus - 1, "end of I/O", move |k| folio_end_writeback(k, &k.folios[index]));
 }

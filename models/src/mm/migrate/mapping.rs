@@ -198,17 +198,17 @@ fn move_private(k: &Kernel, dst: &Folio, src: &Folio) {
     }
 }
 
-/// `__migrate_folio_record()`: what migration knows of the source, an anon_vma without the tag that
-/// tells it from a mapping.
-pub(super) fn record(k: &Kernel, dst: &Folio) {
-    if k.tree.migrate.note == NoteIn::Mapping {
+/// `__migrate_folio_record()`: the anon_vma of the source, without the tag that tells it from a
+/// mapping; a folio of a file has none.
+pub(crate) fn record(k: &Kernel, dst: &Folio) {
+    if k.tree.migrate.note == NoteIn::Mapping && k.initial.anon {
         WRITE_ONCE(&dst.mapping, FAKE_MAPPING);
     }
 }
 
 /// `__migrate_folio_extract()`
-pub(super) fn extract(k: &Kernel, dst: &Folio) {
-    if k.tree.migrate.note == NoteIn::Mapping {
+pub(crate) fn extract(k: &Kernel, dst: &Folio) {
+    if k.tree.migrate.note == NoteIn::Mapping && k.initial.anon {
         WRITE_ONCE(&dst.mapping, 0);
     }
 }
@@ -226,4 +226,4 @@ pub(super) fn alloc_migration_target<'k>(k: &'k Kernel, src: &Folio) -> &'k Foli
 }
 
 /// Who holds the new folio until it is where the old one was.
-pub(super) const MIGRATION_TARGET: Name = Name::new("migration target");
+pub(crate) const MIGRATION_TARGET: Name = Name::new("migration target");

@@ -17,14 +17,16 @@
 //! | `mapping.rs`        | `folio_migrate_mapping()`: the references, the freeze, the new folio in the page cache |
 
 use crate::mm::memory::EntryWait;
+use crate::mm::migrate::batch_m4::{PagesSync, UnmapFolios};
+use crate::mm::migrate::move_folio::FolioMove;
 use crate::{Folio, Func, Kernel};
 
 mod batch_adjusted;
 mod batch_m0;
 mod batch_m2;
 mod batch_m3;
-mod batch_m4;
-mod buffers;
+pub(crate) mod batch_m4;
+pub(crate) mod buffers;
 mod fallback;
 pub(crate) mod mapping;
 pub(crate) mod move_folio;
@@ -33,14 +35,18 @@ mod prep;
 pub(crate) mod unmap;
 
 pub use batch_m0::__unmap_and_move;
-pub use batch_m2::WOULD_DEADLOCK;
+pub use batch_m2::{WOULD_DEADLOCK, lock_src_of_batch};
+pub(crate) use batch_m4::{migrate_pages_sync, unmap_folios};
 pub use buffers::*;
-pub use fallback::WRITTEN_OUT;
+pub use fallback::{DIRTY_REFUSED, WRITTEN_OUT};
 pub use mapping::*;
 pub use move_folio::MOVED_AGAIN;
+pub(crate) use move_folio::migrate_folio_move;
 pub use pages::*;
 pub use prep::*;
-pub use unmap::{FOUND_WRITEBACK, SPLIT, may_sleep_on_locks};
+pub use unmap::{
+    FOUND_WRITEBACK, SPLIT, WAITED_FOR_WRITEBACK, may_sleep_on_locks, migrate_folio_undo_src,
+};
 
 decisions! {
     /// What differs between trees.
@@ -79,8 +85,25 @@ decisions! {
         /// `__unmap_and_move()`. Only [`Pages::OneByOne`] asks.
         __unmap_and_move:
             Func<fn(&Kernel, &Folio, &Folio, Migrator, bool) -> Result<(), Errno>>,
+        /// The source's lock in `migrate_folio_unmap()`: forced or not, with folios locked already
+        /// or not. Only [`Pages::Batches`] asks.
+        lock_src_of_batch: Func<LockSrc>,
+        /// `migrate_pages_sync()`. Only [`Pages::AsyncFirst`] asks.
+        migrate_pages_sync: Func<PagesSync>,
+        /// The first loop of `migrate_pages_batch()`. Only [`Pages::AsyncFirst`] asks.
+        unmap_folios: Func<UnmapFolios>,
+        /// `migrate_folio_move()`, of the batches.
+        migrate_folio_move: Func<FolioMove>,
+        /// `migrate_folio_undo_src()`, of the batches.
+        migrate_folio_undo_src: Func<fn(&Kernel, &Folio, bool)>,
+        /// `__buffer_migrate_folio()`
+        __buffer_migrate_folio:
+            Func<fn(&Kernel, &Folio, &Folio, Migrator, bool) -> Result<(), Errno>>,
     }
 }
+
+/// See [`lock_src_of_batch`].
+type LockSrc = fn(&Kernel, &Folio, Migrator, bool, bool) -> Result<(), Errno>;
 
 /// `migrate_pages()` and what it calls: a file for each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,9 +135,9 @@ pub enum BatchedWriteback {
 /// When `migrate_folio_move()` calls `lru_add_drain()`, after it has put the new folio on the LRU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DrainAfterMove {
-    /// If the folio was mapped: up to 6.7.
+    /// If the folio was mapped: up to 6.6.
     IfMapped,
-    /// If it was mlocked: since 6.8.
+    /// If it was mlocked: since 6.7 (eebb3dabbb5c).
     IfMlocked,
 }
 

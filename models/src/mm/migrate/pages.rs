@@ -32,7 +32,7 @@ impl Migrator {
     pub const SYNC: Migrator = Migrator { mode: Mode::Sync, memalloc: false };
 
     /// The same task in another mode.
-    pub(super) fn in_mode(self, mode: Mode) -> Migrator {
+    pub(crate) fn in_mode(self, mode: Mode) -> Migrator {
         Migrator { mode, ..self }
     }
 }

@@ -8,17 +8,17 @@
 
 use selvedge_kernel::{
     atomic_cmpxchg, atomic_read, atomic_set_release, enter, plain_read, plain_write, reached,
-    spin_lock_irq, spin_unlock_irq, test_bit,
+    smp_rmb, spin_lock_irq, spin_unlock_irq, test_bit,
 };
 
 use crate::fs::buffer::try_to_free_buffers;
-use crate::kernel::{PG_PRIVATE, PG_UPTODATE, PG_WRITEBACK};
+use crate::kernel::{PG_MLOCKED, PG_PRIVATE, PG_UPTODATE, PG_WRITEBACK};
 use crate::mm::filemap::{folio_lock, folio_lock_timeout, folio_trylock, folio_unlock};
 use crate::mm::migrate::mapping::{
     MIGRATION_TARGET, alloc_migration_target, folio_expected_ref_count, record,
 };
 use crate::mm::migrate::move_folio::migrate_folio_done;
-use crate::mm::migrate::{Errno, Migrator, Mode, SplitLock, SrcLock};
+use crate::mm::migrate::{DrainAfterMove, Errno, Migrator, Mode, SplitLock, SrcLock};
 use crate::mm::page_writeback::folio_wait_writeback;
 use crate::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use crate::mm::swap::folio_put;
@@ -26,6 +26,43 @@ use crate::{Folio, Kernel};
 
 /// A migration that met a source under writeback.
 pub const FOUND_WRITEBACK: &str = "a migration found its source under writeback";
+/// A folio that could not be unmapped, or migrated, was tried once more.
+pub(super) const TRIED_AGAIN: &str = "a migration was tried again";
+
+/// The first loop begins this pass.
+pub(super) fn begin_pass(pass: usize) {
+    if pass > 0 {
+        reached(TRIED_AGAIN);
+    }
+}
+
+/// What the passes are about, where there is `force` (up to 6.3-rc2).
+#[derive(Clone, Copy)]
+pub(super) enum Round {
+    /// The caller's folios.
+    Whole,
+    /// The parts of those that were split. That one is to be tried again is not counted
+    /// (`no_split_folio_counting`): there is one pass, and it does not force.
+    Parts,
+}
+
+impl Round {
+    /// How many passes there are.
+    pub(super) fn passes(self, k: &Kernel) -> usize {
+        match self {
+            Round::Whole => k.sizes.passes,
+            Round::Parts => 1,
+        }
+    }
+
+    /// Does this pass wait for locks, and for writeback?
+    pub(super) fn forces(self, k: &Kernel, pass: usize) -> bool {
+        matches!(self, Round::Whole) && pass + 1 == k.sizes.passes
+    }
+}
+
+/// A migration that waited for it to be over.
+pub const WAITED_FOR_WRITEBACK: &str = "a migration waited for writeback of its source";
 /// A large folio was split, for want of a target as large.
 pub const SPLIT: &str = "a folio was split";
 
@@ -39,15 +76,17 @@ pub(super) enum Prepared<'k> {
 
 /// A new folio, with what `__migrate_folio_record()` keeps in it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Target {
+pub struct Target {
     /// Its index.
     pub(crate) index: usize,
     /// `PAGE_WAS_MAPPED`
     pub(crate) was_mapped: bool,
+    /// `PAGE_WAS_MLOCKED`, where it is asked for: since 6.7.
+    pub(crate) was_mlocked: bool,
 }
 
 /// What `migrate_folio_unmap()` came to, if it did not fail.
-pub(super) enum Unmapped {
+pub(crate) enum Unmapped {
     /// `MIGRATEPAGE_SUCCESS`: the source had been freed.
     Freed,
     /// `MIGRATEPAGE_UNMAP`: both folios are locked, the source is unmapped.
@@ -56,7 +95,7 @@ pub(super) enum Unmapped {
 
 /// `migrate_folio_unmap()` since fb3592c41a44; since 6.3-rc3 every call of it is forced. A failure
 /// undoes everything.
-pub(super) fn migrate_folio_unmap(
+pub(crate) fn migrate_folio_unmap(
     k: &Kernel,
     src: &Folio,
     who: Migrator,
@@ -120,6 +159,8 @@ pub(crate) fn migrate_folio_lock(
             SrcLock::WaitIfUptodate if !test_bit(PG_UPTODATE, &src.flags) => {
                 return Err(Errno::Again);
             }
+            // folio_test_uptodate()
+            SrcLock::WaitIfUptodate => smp_rmb(),
             SrcLock::WaitWithTimeout => {
                 return folio_lock_timeout(k, src).map_err(|_| {
                     reached("a wait for a folio lock timed out");
@@ -155,8 +196,14 @@ pub(crate) fn wait_for_writeback(
     if !force {
         return Err(Errno::Again);
     }
-    folio_wait_writeback(k, src);
+    wait_until_written(k, src);
     Ok(())
+}
+
+/// `folio_wait_writeback()` of a source that was under writeback.
+pub(super) fn wait_until_written(k: &Kernel, src: &Folio) {
+    folio_wait_writeback(k, src);
+    reached(WAITED_FOR_WRITEBACK);
 }
 
 /// `folio_test_writeback()`
@@ -175,6 +222,11 @@ pub(crate) fn migrate_folio_unmap_ptes(
     src: &Folio,
     dst: &Folio,
 ) -> Result<Target, Errno> {
+    // C looks as soon as the folio is locked: a munlock during the wait for writeback, which this
+    // would see, costs it a drain that nobody needs.
+    let was_mlocked = k.modelled.mlock
+        && k.tree.migrate.drain == DrainAfterMove::IfMlocked
+        && test_bit(PG_MLOCKED, &src.flags);
     // Nobody else knows the target: never waits.
     assert!(folio_trylock(dst), "a new folio is not locked");
     let is_orphan = k.initial.has_private()
@@ -190,11 +242,11 @@ pub(crate) fn migrate_folio_unmap_ptes(
         try_to_migrate(k, src);
     }
     record(k, dst);
-    Ok(Target { index: dst.index, was_mapped })
+    Ok(Target { index: dst.index, was_mapped, was_mlocked })
 }
 
 /// `migrate_folio_undo_src()`
-pub(super) fn undo_src(k: &Kernel, src: &Folio, was_mapped: bool) {
+pub fn migrate_folio_undo_src(k: &Kernel, src: &Folio, was_mapped: bool) {
     if was_mapped {
         remove_migration_ptes(k, src, src);
     }
@@ -202,7 +254,7 @@ pub(super) fn undo_src(k: &Kernel, src: &Folio, was_mapped: bool) {
 }
 
 /// `migrate_folio_undo_dst()` of a locked target.
-pub(super) fn undo_dst(k: &Kernel, dst: &Folio) {
+pub(crate) fn undo_dst(k: &Kernel, dst: &Folio) {
     folio_unlock(k, dst);
     folio_put(k, dst, MIGRATION_TARGET);
 }
@@ -211,7 +263,7 @@ pub(super) fn undo_dst(k: &Kernel, dst: &Folio) {
 ///
 /// # Errors
 /// `-EAGAIN`: it is locked, or somebody else has a reference.
-pub(super) fn try_split_folio(k: &Kernel, folio: &Folio, who: Migrator) -> Result<(), Errno> {
+pub(crate) fn try_split_folio(k: &Kernel, folio: &Folio, who: Migrator) -> Result<(), Errno> {
     let _in = enter("try_split_folio");
     let tries = k.tree.migrate.split_lock == SplitLock::TriesIfAsync && who.mode == Mode::Async;
     match tries {

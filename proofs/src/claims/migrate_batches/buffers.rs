@@ -1,0 +1,207 @@
+//! The buffers of a folio while it migrates: kernel-migrate D.5, but for the deadlock.
+
+use selvedge_kernel::{READ_ONCE, fail, fail_about, join};
+use selvedge_models::fs::buffer::{
+    __find_get_block, Finder, brelse, put_bh, trylock_buffer, unlock_buffer,
+};
+use selvedge_models::mm::migrate::{Aops, FOUND_A_LOCKED_BUFFER, Mode, WAITED_FOR_BUFFER};
+use selvedge_models::trees::*;
+use selvedge_models::trees::{M2, M3, M4, M5, M6, M7};
+use selvedge_models::{BH_LOCK, Kernel, Machine};
+use selvedge_trace::Name;
+
+use super::{ALONE, DPOR, ONE, migrate, scenario};
+use crate::rules::*;
+use crate::states::MIGRATED;
+use crate::{Answers, Run, Scenario, Source, ask};
+
+const USER: Name = Name::new("user of the bh");
+const FINDER: Name = Name::new("finder");
+
+const BLOCK_DEVICE: Machine = ONE.aops(&[Aops::BuffersNorefs]);
+
+/// Nobody has a reference to a buffer.
+fn no_users(k: &Kernel) {
+    for bh in &k.buffer_heads {
+        put_bh(bh, USER);
+    }
+}
+
+fn finds<const SLEEPS: bool>(k: &Run) {
+    no_users(k);
+    let migrator = migrate(k, Mode::SyncLight, &[0]);
+    let finder = k.task(1, "finder", |k| {
+        let finder = if SLEEPS { Finder::MaySleep } else { Finder::Atomic };
+        if let Some(bh) = __find_get_block(k, &k.buffer_heads[0], FINDER, finder) {
+            if READ_ONCE(&bh.moving) != 0 {
+                let message = "bh0 was found while it moves";
+                fail_about(NOBODY_HAS_A_MOVING_BH, message, bh.moving.object());
+            }
+            put_bh(bh, FINDER);
+        }
+    });
+    join(migrator);
+    join(finder);
+}
+
+const FIND: &str = "Nobody holds the buffer of a block device's folio. CPU0 migrates the folio \
+                    in MIGRATE_SYNC_LIGHT; CPU1 looks the buffer up, looks, and lets it go.";
+
+static FIND_ATOMICALLY: Scenario =
+    scenario("find_vs_migrate_pages", FIND, BLOCK_DEVICE, finds::<false>, |_| {});
+static FIND_SLEEPING: Scenario =
+    scenario("find_sleeping_vs_migrate_pages", FIND, BLOCK_DEVICE, finds::<true>, |_| {});
+
+const TWO_BLOCKS: Machine = BLOCK_DEVICE.ring(2).buffer_heads(2);
+
+static SECOND_BUFFER_IS_LOCKED: Scenario = scenario(
+    "second_buffer_is_locked",
+    "A folio has two buffers, of which somebody has locked the second. CPU0 migrates the folio \
+     in MIGRATE_ASYNC, while CPU1 locks and unlocks the first.",
+    TWO_BLOCKS,
+    |k| {
+        no_users(k);
+        assert!(trylock_buffer(&k.buffer_heads[1]), "nobody else runs yet");
+        let migrator = migrate(k, Mode::Async, &[0]);
+        let other = k.task(1, "other", |k| {
+            let bh = &k.buffer_heads[0];
+            if trylock_buffer(bh) {
+                unlock_buffer(k, bh);
+            }
+        });
+        join(migrator);
+        join(other);
+    },
+    |k| {
+        if !k.buffer_heads[1].b_state.peek(BH_LOCK) || k.buffer_heads[0].b_state.peek(BH_LOCK) {
+            let message = "bh1 should be locked, and bh0 not";
+            fail(MIGRATION_HAS_ONE_END, message);
+        }
+    },
+);
+
+static PLAIN_DISK: Scenario = scenario(
+    "second_buffer_is_written",
+    "A folio has two buffers, of which the second is locked while it is written to a plain \
+     disk, which ends on CPU1. CPU0 migrates the folio in MIGRATE_SYNC.",
+    TWO_BLOCKS,
+    |k| {
+        no_users(k);
+        assert!(trylock_buffer(&k.buffer_heads[1]), "nobody else runs yet");
+        let migrator = migrate(k, Mode::Sync, &[0]);
+        let end = k.task(1, "end of I/O", |k| unlock_buffer(k, &k.buffer_heads[1]));
+        join(migrator);
+        join(end);
+    },
+    |_| {},
+);
+
+/// One migration, with nobody else there.
+fn alone(k: &Run) {
+    no_users(k);
+    join(migrate(k, Mode::Sync, &[0]));
+}
+
+static LARGE_BLOCK_DEVICE: Scenario = scenario(
+    "large_folio_of_a_block_device",
+    "CPU0 migrates a large folio of a block device. Nobody else does anything.",
+    BLOCK_DEVICE.large(),
+    alone,
+    |_| {},
+);
+
+static SMALL_BLOCK_DEVICE: Scenario = Scenario {
+    name: "small_folio_of_a_block_device",
+    machine: BLOCK_DEVICE,
+    ..LARGE_BLOCK_DEVICE_
+};
+const LARGE_BLOCK_DEVICE_: Scenario = scenario(
+    "large_folio_of_a_block_device",
+    "CPU0 migrates a folio of a block device, of one page. Nobody else does anything.",
+    BLOCK_DEVICE,
+    alone,
+    |_| {},
+);
+
+static ONLY_THE_LRU: Scenario = scenario(
+    "only_a_bh_lru_holds_the_buffer",
+    "Only the bh_lru of CPU1 holds the buffer. CPU0 migrates its folio.",
+    BLOCK_DEVICE,
+    |k| {
+        join(k.task(1, "setup", |k| {
+            (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[0]);
+            brelse(Some(&k.buffer_heads[0]), USER);
+        }));
+        join(migrate(k, Mode::SyncLight, &[0]));
+    },
+    |k| {
+        if k.outcome.peek() != 0 {
+            let message = "only a bh_lru held the buffer, and the folio was not migrated";
+            fail_about(AN_IDLE_FOLIO_MIGRATES, message, k.outcome.object());
+        }
+    },
+);
+
+pub(in crate::claims) fn claims() -> Vec<Answers> {
+    let mut all = lookups();
+    all.extend(locks());
+    all.extend(atomic());
+    all
+}
+
+fn lookups() -> Vec<Answers> {
+    let sheet = Source::migrate;
+    vec![
+        ask(NOBODY_HAS_A_MOVING_BH, &FIND_ATOMICALLY, sheet("D-S2"), &[MIGRATED])
+            .under(DPOR)
+            .violated_as(Source::migrate_part("D-S2", "before ebdf4de5642f"), &[&C3_MOVE_UNLOCKED])
+            .holds(&[&M0, &M4, &M6, &M7A, &M7])
+            .violated_as(sheet("D-S3"), &[&BH_MIGRATE_NEVER_SET, &BH_MIGRATE_AFTER_SCAN]),
+        ask(NOBODY_HAS_A_MOVING_BH, &FIND_SLEEPING, sheet("D-S2"), &[MIGRATED])
+            .under(DPOR)
+            .holds(&[&M6S, &M7A, &M7])
+            .violated(&[&FINDS_UNLOCKED]),
+    ]
+}
+
+fn locks() -> Vec<Answers> {
+    let sheet = Source::migrate;
+    vec![
+        ask(NOBODY_WAITS_FOR_EVER, &PLAIN_DISK, sheet("D-S5"), &[WAITED_FOR_BUFFER, MIGRATED])
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M2_W, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7]),
+        ask(NOBODY_WAITS_FOR_EVER, &PLAIN_DISK, sheet("D-S5"), &[FOUND_A_LOCKED_BUFFER, MIGRATED])
+            .under(DPOR)
+            .holds(&[&M2_H, &M2_W_H]),
+        ask(
+            MIGRATION_HAS_ONE_END,
+            &SECOND_BUFFER_IS_LOCKED,
+            sheet("D-S6"),
+            &[FOUND_A_LOCKED_BUFFER],
+        )
+        .under(DPOR)
+        .holds(&[&M0, &M4, &M6S, &M7])
+        .violated(&[&UNLOCKS_WHOLE_RING]),
+        ask(AN_IDLE_FOLIO_MIGRATES, &ONLY_THE_LRU, sheet("D-S8"), &[MIGRATED])
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
+            .violated(&[&BH_LRUS_KEPT]),
+    ]
+}
+
+fn atomic() -> Vec<Answers> {
+    let sheet = Source::migrate;
+    vec![
+        ask(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, &LARGE_BLOCK_DEVICE, sheet("D-S7"), &[MIGRATED])
+            .under(ALONE)
+            .violated_as(Source::migrate_part("D-S7", "6.15-rc1 is 6.14 with such folios"), &[&M6])
+            .holds(&[&M7A, &M7]),
+        ask(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, &SMALL_BLOCK_DEVICE, sheet("D-S7"), &[MIGRATED])
+            .under(ALONE)
+            .holds(&[&M0, &M2, &M3, &M4, &M5, &M6, &M6S]),
+        ask(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, &PLAIN_DISK, sheet("G-S3"), &[WAITED_FOR_BUFFER])
+            .under(DPOR)
+            .holds(&[&M4, &M7])
+            .violated(&[&PRIVATE_LOCK_FIRST]),
+    ]
+}

@@ -1,0 +1,77 @@
+//! Folios that a migration writes out, of filesystems that do not migrate theirs: kernel-migrate
+//! C.4, C-S5 and C-S6.
+
+use selvedge_kernel::{fail_about, join, plain_write, set_bit};
+use selvedge_models::PG_DIRTY;
+use selvedge_models::mm::memory::{do_swap_page, user_store};
+use selvedge_models::mm::migrate::{Aops, DIRTY_REFUSED, Mode, WRITTEN_OUT};
+use selvedge_models::trees::*;
+use selvedge_models::trees::{M2, M3, M4, M5, M6, M7};
+
+use super::{DPOR, ONE, migrate, scenario};
+use crate::rules::{KERNEL_ASSERTIONS_HOLD, NO_STORE_IS_LOST};
+use crate::{Answers, Run, Scenario, Source, ask};
+
+/// A dirty folio of a filesystem that does not migrate its folios, migrated in MIGRATE_SYNC.
+fn writes_out(k: &Run) {
+    set_bit(PG_DIRTY, &k.folios[0].flags);
+    join(migrate(k, Mode::Sync, &[0]));
+}
+
+static WRITTEN_OUT_ASYNC: Scenario = scenario(
+    "writepage_starts_writeback",
+    "CPU0 migrates a dirty folio in MIGRATE_SYNC, for which ->writepage() starts a writeback \
+     that ends on CPU1.",
+    ONE.aops(&[Aops::WritepageAsync]).writeback().dirty().passes(4),
+    writes_out,
+    |_| {},
+);
+
+static WRITTEN_OUT_MAPPED: Scenario = scenario(
+    "writepage_of_a_mapped_folio",
+    "CPU0 migrates a dirty, mapped folio in MIGRATE_SYNC, which ->writepage() has written when \
+     it returns; CPU1 stores to the page, and if it faults, once more when the migration lets \
+     it.",
+    ONE.aops(&[Aops::WritepageSync]).dirty().mapped().tlb().passes(4),
+    |k| {
+        set_bit(PG_DIRTY, &k.folios[0].flags);
+        let migrator = migrate(k, Mode::Sync, &[0]);
+        let user = k.task(1, "user", |k| {
+            let stored = user_store(k, 0, 1);
+            if !stored {
+                do_swap_page(k, 0);
+            }
+            if stored || user_store(k, 0, 1) {
+                plain_write(&k.buffer_heads[0].contents, 1);
+            }
+        });
+        join(migrator);
+        join(user);
+    },
+    |k| {
+        let contents = &k.folios[k.i_pages[0].peek() as usize - 1].contents;
+        if contents.peek() != k.buffer_heads[0].contents.peek() {
+            fail_about(NO_STORE_IS_LOST, "the store is not in the page", contents.object());
+        }
+    },
+);
+
+pub(in crate::claims) fn claims() -> Vec<Answers> {
+    let sheet = Source::migrate;
+    vec![
+        ask(KERNEL_ASSERTIONS_HOLD, &WRITTEN_OUT_ASYNC, sheet("C-S5"), &[WRITTEN_OUT])
+            .under(DPOR)
+            .holds(&[&M0])
+            .violated(&[&M2, &M3, &M4, &M5, &M6, &M6S, &M7A]),
+        ask(KERNEL_ASSERTIONS_HOLD, &WRITTEN_OUT_ASYNC, sheet("C-S5"), &[DIRTY_REFUSED])
+            .under(DPOR)
+            .holds(&[&M7]),
+        ask(NO_STORE_IS_LOST, &WRITTEN_OUT_MAPPED, sheet("C-S6"), &[WRITTEN_OUT])
+            .under(DPOR)
+            .holds(&[&M0, &M6, &M7A])
+            .violated(&[&M6S]),
+        ask(NO_STORE_IS_LOST, &WRITTEN_OUT_MAPPED, sheet("C-S6"), &[DIRTY_REFUSED])
+            .under(DPOR)
+            .holds(&[&M7]),
+    ]
+}
