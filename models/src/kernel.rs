@@ -280,8 +280,8 @@ impl Kernel {
         self.running.lock().expect("not poisoned").insert(me(), number);
     }
 
-    /// `current`: the task that runs. One task may sleep on each CPU; where there are more, or there
-    /// are fewer sleepers than CPUs, somebody says who is which ([`Kernel::is_sleeper`]).
+    /// `current`: the task that runs. One task may sleep on each CPU; where there are more, or
+    /// there are fewer sleepers than CPUs, somebody says who is which ([`Kernel::is_sleeper`]).
     ///
     /// # Panics
     ///

@@ -2,8 +2,8 @@
 //! the same names, the same order of steps, the same early exits.
 //!
 //! A [`Tree`] says which way each function and each named decision goes that differs between
-//! releases and patches. Releases are folded from [`commits`]; patches and deliberate mistakes are in
-//! `src/trees/`. A function that is the same in every tree is called directly.
+//! releases and patches. Releases are folded from [`commits`]; patches and deliberate mistakes are
+//! in `src/trees/`. A function that is the same in every tree is called directly.
 //!
 //! To read a model beside its C: a comment above each function names the file and the release it
 //! was modelled on, and says what is left out and why that is sound.

@@ -7,9 +7,9 @@
 use crate::mm::migrate::Aops;
 use crate::mm::movable::Role;
 
-/// A machine: [`Machine::TINY`] with what a scenario needs besides. Scaled down where two of a thing
-/// show what fifteen do: a batch needs one slot that waits and one that fills it, a bh_lru one slot
-/// that stays and one that evicts.
+/// A machine: [`Machine::TINY`] with what a scenario needs besides. Scaled down where two of a
+/// thing show what fifteen do: a batch needs one slot that waits and one that fills it, a bh_lru
+/// one slot that stays and one that evicts.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
     /// How large it is.
@@ -20,8 +20,8 @@ pub struct Machine {
     pub modelled: Modelled,
 }
 
-/// A part of the machine: its fields with their values in [`Machine::TINY`]; a flag is off there, and
-/// its method turns it on.
+/// A part of the machine: its fields with their values in [`Machine::TINY`]; a flag is off there,
+/// and its method turns it on.
 macro_rules! part {
     (
         $(#[$doc:meta])*
@@ -119,13 +119,13 @@ part! {
 }
 
 part! {
-    /// What is modelled. Where it is not, each step that would touch it is left out: that is sound in
-    /// a scenario that does not change it, in which every such step would read the same value.
+    /// What is modelled. Where it is not, each step that would touch it is left out: that is sound
+    /// in a scenario that does not change it, in which every such step would read the same value.
     modelled: Modelled
     values {
-        /// The reference that `folio_end_writeback()` takes for itself. To leave it out is sound only
-        /// where somebody else keeps a reference to the folio until the scenario ends: then it is
-        /// not freed, and its migration finds too many references with this one and without.
+        /// The reference that `folio_end_writeback()` takes for itself. To leave it out is sound
+        /// only where somebody else keeps a reference to the folio until the scenario ends: then it
+        /// is not freed, and its migration finds too many references with this one and without.
         writeback_pins: bool = true,
     }
     flags {

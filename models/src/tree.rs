@@ -129,7 +129,8 @@ impl Tree {
 
     /// The base of a mutant, which says its name and its mistake: steps that are edited
     /// ([`Tree::edited`]), or a function of ours,
-    /// `Tree { name, about, swap: Swap { lru_add: func!(adds_nothing), ..V6_1.swap }, ..V6_1.mutant() }`.
+    /// `Tree { name, about, swap: Swap { lru_add: func!(adds_nothing), ..V6_1.swap },
+    /// ..V6_1.mutant() }`.
     pub const fn mutant(&self) -> Tree {
         self.derived(Kind::Mutant)
     }

@@ -10,8 +10,8 @@
 //! | [`How::Delay`]      | it happens after a later step of its task                                |
 //!
 //! The steps of an edit are steps like others: engines explore and monitors see them. What an edit
-//! cannot do to a step makes the search undecided, and names it. An edit whose site no execution came
-//! to has changed nothing: [`crate::Exploration::idle_edits`].
+//! cannot do to a step makes the search undecided, and names it. An edit whose site no execution
+//! came to has changed nothing: [`crate::Exploration::idle_edits`].
 
 use std::fmt;
 
@@ -41,11 +41,12 @@ pub enum How {
         /// The value.
         answer: u64,
     },
-    /// It takes a lock, or begins a section with preemption or interrupts off; neither it nor the end
-    /// happens. The task takes itself for the holder. A pair within it is taken and ended as ever.
+    /// It takes a lock, or begins a section with preemption or interrupts off; neither it nor the
+    /// end happens. The task takes itself for the holder. A pair within it is taken and ended as
+    /// ever.
     DropPair,
-    /// It has this ordering, which is weaker than its own. Not of a lock, nor of sleeping and waking,
-    /// whose orderings are not their own.
+    /// It has this ordering, which is weaker than its own. Not of a lock, nor of sleeping and
+    /// waking, whose orderings are not their own.
     Relax(Order),
     /// An update, conditional or not, reads in one step and writes in another: bits are set or
     /// cleared in a word that others may have changed meanwhile, else the whole word is stored.

@@ -5,8 +5,9 @@
 //! wrong. It does not know which engine runs it. This crate is the only place that names loom or
 //! shuttle; what they get wrong, and how it is guarded against, is said where the guard is.
 //!
-//! Every step of a task is a [`Step`], and passes one gate (`gate.rs`): it is announced, taken by the
-//! machine of the engine (`machine/`), and recorded (`record.rs`). A new engine is a new machine.
+//! Every step of a task is a [`Step`], and passes one gate (`gate.rs`): it is announced, taken by
+//! the machine of the engine (`machine/`), and recorded (`record.rs`). A new engine is a new
+//! machine.
 //!
 //! | engine                 | memory model | complete | how                                           |
 //! |------------------------|--------------|----------|-----------------------------------------------|

@@ -1,5 +1,5 @@
-//! Locks whose holder other tasks wait for, and tokens that a task waits for: handles by which steps
-//! are taken.
+//! Locks whose holder other tasks wait for, and tokens that a task waits for: handles by which
+//! steps are taken.
 
 use selvedge_trace::{Class, Name, Order};
 
@@ -36,8 +36,8 @@ impl Lock {
     }
 
     /// The same, for a kernel lock, which also gives LKMM's `po-unlock-lock-po`: stores before an
-    /// unlock stay before stores after the next lock (of the same lock by anybody, or of any lock by
-    /// the same task), even as seen by a task that takes no lock.
+    /// unlock stay before stores after the next lock (of the same lock by anybody, or of any lock
+    /// by the same task), even as seen by a task that takes no lock.
     pub fn ordering_others(self) -> Lock {
         Lock { orders_others: true, ..self }
     }

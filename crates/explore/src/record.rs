@@ -1,4 +1,5 @@
-//! What is recorded of the execution that runs on this thread: its tasks, its events, what is wrong.
+//! What is recorded of the execution that runs on this thread: its tasks, its events, what is
+//! wrong.
 //!
 //! All engines run the tasks of a scenario as coroutines of one operating-system thread, so that a
 //! thread-local is shared by all tasks and by nobody else. It is borrowed for an instant only,
@@ -296,8 +297,8 @@ impl Record {
         self.events.push(event);
     }
 
-    /// Says that a rule is broken, by the last event unless `object` says what is wrong: then by the
-    /// event that changed it last.
+    /// Says that a rule is broken, by the last event unless `object` says what is wrong: then by
+    /// the event that changed it last.
     pub(crate) fn broke(&mut self, rule: Rule, message: String, object: Option<u32>) {
         use Action::{PlainWrite, Update, Write};
         let event = match object {

@@ -1,5 +1,5 @@
-//! Memory of foreign code: here a static of the test's own, which the explorer knows nothing of but what
-//! is announced.
+//! Memory of foreign code: here a static of the test's own, which the explorer knows nothing of but
+//! what is announced.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

@@ -1,8 +1,8 @@
 //! In which function each line of a C text is: of a file, or of one side of a hunk.
 //!
-//! The kernel's own layout is what tells: a function begins in the first column, its `{` is alone in
-//! the first column, and so is its `}`. Text that has lost its indentation tells less; there a `}`
-//! ends the function only if what comes after it cannot be inside of one.
+//! The kernel's own layout is what tells: a function begins in the first column, its `{` is alone
+//! in the first column, and so is its `}`. Text that has lost its indentation tells less; there a
+//! `}` ends the function only if what comes after it cannot be inside of one.
 
 /// Whose a line is.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -6,10 +6,10 @@
 //! ```
 //!
 //! [`read`] takes `git format-patch`, a plain unified diff, an mbox of several patches, a mail that
-//! quotes a diff or has it indented, and archives of mails that have lost the blanks at the start of
-//! each line, or all line breaks. [`touched`] says which functions a hunk touches: from the text of
-//! the file if there is one, else from the hunk's header and lines. [`definitions`] says what a C
-//! file defines, with a fingerprint of each.
+//! quotes a diff or has it indented, and archives of mails that have lost the blanks at the start
+//! of each line, or all line breaks. [`touched`] says which functions a hunk touches: from the text
+//! of the file if there is one, else from the hunk's header and lines. [`definitions`] says what a
+//! C file defines, with a fingerprint of each.
 //!
 //! **Invariant:** nothing here knows of models, reads a file, or panics, whatever the input.
 
@@ -77,7 +77,8 @@ pub struct Hunk {
 pub enum Form {
     /// As `diff` wrote it.
     Whole,
-    /// The blanks at the start of its lines are lost, so that nothing is known of their indentation.
+    /// The blanks at the start of its lines are lost, so that nothing is known of their
+    /// indentation.
     Flattened,
     /// The line breaks are lost, and only the header is left.
     HeaderOnly,

@@ -144,7 +144,8 @@ fn undecided(mut row: Row, why: &str) -> Row {
     row
 }
 
-/// Writes what shows that the row is violated; if nothing does, what an earlier check wrote is removed.
+/// Writes what shows that the row is violated; if nothing does, what an earlier check wrote is
+/// removed.
 pub fn write_counterexample(dir: &Path, row: &Row) -> Result<(), Failure> {
     let stem = row.name().replace("::", ".");
     let (json, text) = (dir.join(format!("{stem}.json")), dir.join(format!("{stem}.txt")));

@@ -81,8 +81,8 @@ fn answer_for_aborts() {
     }
 }
 
-/// Events of the gate, if asked for: `--log trace`, or `RUST_LOG=selvedge::gate=trace`. Nothing asks
-/// for nothing.
+/// Events of the gate, if asked for: `--log trace`, or `RUST_LOG=selvedge::gate=trace`. Nothing
+/// asks for nothing.
 fn start_log(filter: Option<&str>) -> Result<(), Failure> {
     let filter = filter.map(String::from).or_else(|| std::env::var("RUST_LOG").ok());
     let Some(filter) = filter.filter(|filter| !filter.trim().is_empty()) else { return Ok(()) };

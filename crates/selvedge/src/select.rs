@@ -38,8 +38,8 @@ struct Filter {
     how: Means,
 }
 
-/// What a filter's text is. The first that some row has is meant, so that a scenario's name does not
-/// also mean a rule that speaks of it, nor v6.1 also v6.17.
+/// What a filter's text is. The first that some row has is meant, so that a scenario's name does
+/// not also mean a rule that speaks of it, nor v6.1 also v6.17.
 #[derive(Clone, Copy)]
 enum Means {
     /// The name of a row, as its files are called.

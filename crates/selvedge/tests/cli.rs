@@ -247,7 +247,8 @@ fn litmus_tests_are_run_and_bad_ones_do_not_stop_the_others() {
     refused(&["litmus", "--engine", "herd", &good], "unknown engine `herd`");
 }
 
-/// kernel-lru D1, D2, D9: the patch cures what it is for, not the same for mlock, and costs reclaim.
+/// kernel-lru D1, D2, D9: the patch cures what it is for, not the same for mlock, and costs
+/// reclaim.
 #[test]
 fn the_patch_that_clears_pg_lru_cures_one_thing_and_breaks_another() {
     let output = selvedge(&[

@@ -221,8 +221,8 @@ fn a_patch_is_copied_edited_and_judged() {
     fs::write(&file, changed).expect("edited");
     settle(&dir.join("models"), &dir.with_extension("seen"));
 
-    // The test of the claims, which is what `selvedge check` runs: the command of the copy would take
-    // the place of the one that is tested here.
+    // The test of the claims, which is what `selvedge check` runs: the command of the copy would
+    // take the place of the one that is tested here.
     let check = |tree: &str| {
         let row = format!("install_vs_prep::{tree}::dpor");
         let args = ["test", "-q", "-p", "selvedge-proofs", "--test", "claims", "--", &row];

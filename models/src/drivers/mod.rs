@@ -1,5 +1,5 @@
-//! Drivers: the kernel's, each in a directory named after the kernel's, and here beside them drivers of
-//! movable pages that are in no kernel: yours. `selvedge new --driver NAME` writes a
+//! Drivers: the kernel's, each in a directory named after the kernel's, and here beside them
+//! drivers of movable pages that are in no kernel: yours. `selvedge new --driver NAME` writes a
 //! file here and adds its line below; `selvedge check --tree NAME` runs every rule against it.
 
 use crate::mm::movable::{Driver, Movable};

@@ -4,10 +4,10 @@
 //! trylock inside `pages_lock`; the count of isolated pages, changed together with the list; the
 //! look that ends in BUG; PagePrivate as "not isolated" up to 2015.
 //! Left out: the host (nobody accesses a page in the balloon), the lists of several pages; the
-//! balloon's own mutex, which `leak_balloon()` holds throughout and a migration takes by trylock: no
-//! scenario has the two together.
-//! A page that is dequeued in 4.2 loses its type and PagePrivate inside `pages_lock`, here after it: its
-//! page lock is held over both.
+//! balloon's own mutex, which `leak_balloon()` holds throughout and a migration takes by trylock:
+//! no scenario has the two together.
+//! A page that is dequeued in 4.2 loses its type and PagePrivate inside `pages_lock`, here after
+//! it: its page lock is held over both.
 //! Source: mm/balloon_compaction.c, drivers/virtio/virtio_balloon.c `virtballoon_migratepage()` of
 //! 6.1.192; 4.2, 4.5 and the posting of 2015-07-13 after kernel-lru E.1, E.4, E8.
 
@@ -50,8 +50,8 @@ pub static V4_5: Driver =
 pub static POSTED_2015: Driver =
     Driver { name: "balloon mobile-2015", free: |k| leak_balloon(k, dequeue_4_2), ..V4_5 };
 
-/// For Mel Gorman's proposal: takes the page lock itself where it isolates. (Putting a page back needs
-/// none: the balloon of 2015 keeps a page that is isolated, and its list has a lock.)
+/// For Mel Gorman's proposal: takes the page lock itself where it isolates. (Putting a page back
+/// needs none: the balloon of 2015 keeps a page that is isolated, and its list has a lock.)
 pub static LRU_AS_MOBILE: Driver = Driver {
     name: "balloon lru-as-mobile",
     isolate_page: |k, page| {

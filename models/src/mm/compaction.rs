@@ -1,15 +1,16 @@
 //! Compaction: moves folios out of the way, for a task that allocates (direct), for the node's
 //! kcompactd, or for whoever writes to `compact_memory`.
 //!
-//! Kept: this CPU's batches are drained first, which makes a folio isolatable that the task itself has
-//! just added; which folios are passed over; the order PG_lru, reference, rules, PG_lru; the modes of
-//! the callers.
+//! Kept: this CPU's batches are drained first, which makes a folio isolatable that the task itself
+//! has just added; which folios are passed over; the order PG_lru, reference, rules, PG_lru; the
+//! modes of the callers.
 //! Left out: zones, page blocks, the free scanner (the target is the source's spare), throttling,
-//! dirty folios and those under writeback, movable pages that are no folios; pinned anonymous folios
-//! and unevictable ones, which are passed over; the second look at PG_lru under `lru_lock`; that
-//! `lru_lock` is kept from one folio to the next.
-//! Source: mm/compaction.c `compact_zone()`, `isolate_migratepages_block()`, `compact_zone_order()`,
-//! `kcompactd_do_work()`, `compact_node()` of 6.1.192 and 6.12.117, the same in all that is kept.
+//! dirty folios and those under writeback, movable pages that are no folios; pinned anonymous
+//! folios and unevictable ones, which are passed over; the second look at PG_lru under `lru_lock`;
+//! that `lru_lock` is kept from one folio to the next.
+//! Source: mm/compaction.c `compact_zone()`, `isolate_migratepages_block()`,
+//! `compact_zone_order()`, `kcompactd_do_work()`, `compact_node()` of 6.1.192 and 6.12.117, the
+//! same in all that is kept.
 
 use selvedge_kernel::{
     enter, plain_read, reached, spin_lock_irqsave, spin_unlock_irqrestore, test_and_clear_bit,
@@ -82,16 +83,16 @@ pub fn kcompactd_do_work(k: &Kernel) {
     compact_zone(k, CompactControl { who, may_enter_fs: true });
 }
 
-/// `compact_node()`, for `/proc/sys/vm/compact_memory`: MIGRATE_SYNC. How many folios it isolated and
-/// could not move.
+/// `compact_node()`, for `/proc/sys/vm/compact_memory`: MIGRATE_SYNC. How many folios it isolated
+/// and could not move.
 pub fn compact_node(k: &Kernel) -> usize {
     let _in = enter("compact_node");
     let who = Migrator { mode: Mode::Sync, memalloc: false };
     compact_zone(k, CompactControl { who, may_enter_fs: true })
 }
 
-/// `try_to_compact_pages()` for the two priorities that `__alloc_pages_slowpath()` goes through if the
-/// first does not help: MIGRATE_ASYNC, then MIGRATE_SYNC_LIGHT; never MIGRATE_SYNC.
+/// `try_to_compact_pages()` for the two priorities that `__alloc_pages_slowpath()` goes through if
+/// the first does not help: MIGRATE_ASYNC, then MIGRATE_SYNC_LIGHT; never MIGRATE_SYNC.
 pub(super) fn try_to_compact_pages(k: &Kernel, memalloc: bool, may_enter_fs: bool) {
     for mode in [Mode::Async, Mode::SyncLight] {
         let _in = enter("try_to_compact_pages");

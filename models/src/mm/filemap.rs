@@ -4,10 +4,10 @@
 //! Kept: trylock, lock, killable lock, unlock, end of a read; the three behaviours of
 //! `folio_wait_bit_common()`, and a function for each of the algorithms that it has had; the
 //! asynchronous lock; the wait for a migration entry; the ordering of each step.
-//! Left out: the bookmark of 4.14 to 6.6; thrashing and its accounting; all folios hash to one queue, so that
-//! folios and bits always collide; an asynchronous waiter is told by its own wake-up only.
-//! Source: mm/filemap.c:1107-1680 of 6.12.117; 5.8 and 5.9-rc for the older waits (a8b169afbf06,
-//! 2a9127fcf229, 5ef64cc8987a).
+//! Left out: the bookmark of 4.14 to 6.6; thrashing and its accounting; all folios hash to one
+//! queue, so that folios and bits always collide; an asynchronous waiter is told by its own wake-up
+//! only. Source: mm/filemap.c:1107-1680 of 6.12.117; 5.8 and 5.9-rc for the older waits
+//! (a8b169afbf06, 2a9127fcf229, 5ef64cc8987a).
 
 mod before_5_9;
 mod lookup;
@@ -66,8 +66,8 @@ decisions! {
         folio_clear_waiters: Func<fn(&Kernel, &Folio)>,
         /// `folio_xor_flags_has_waiters()`
         folio_xor_flags_has_waiters: Func<fn(&Kernel, &Folio, u64) -> bool>,
-        /// `sysctl_page_lock_unfairness`: how often a waiter may find the bit stolen before it demands
-        /// that it be handed over. 5 in the kernel; scaled. Asked only since 5.9.
+        /// `sysctl_page_lock_unfairness`: how often a waiter may find the bit stolen before it
+        /// demands that it be handed over. 5 in the kernel; scaled. Asked only since 5.9.
         unfairness: u32,
         /// What a waiter that gives up does about a wake-up that it was given meanwhile.
         giving_up: GivingUp,
@@ -285,8 +285,8 @@ pub fn folio_put_wait_locked(k: &Kernel, folio: &Folio, holder: Name) -> Result<
     )
 }
 
-/// `folio_xor_flags_has_waiters()`: changes these bits, the lock's or the writeback's with them, and
-/// sees PG_waiters in one step. Release.
+/// `folio_xor_flags_has_waiters()`: changes these bits, the lock's or the writeback's with them,
+/// and sees PG_waiters in one step. Release.
 pub(crate) fn folio_xor_flags_has_waiters(k: &Kernel, folio: &Folio, mask: u64) -> bool {
     touch(k, folio);
     xor_unlock_is_negative_byte(mask, PG_WAITERS, &folio.flags)

@@ -1,8 +1,8 @@
 //! Long-term pins: a folio that may not be pinned where it is gets migrated first.
 //!
 //! Kept: pin, collect, drain, isolate, unpin, migrate, pin again; when `lru_add_drain_all()` is
-//! called, at most once in a call; `-EAGAIN`, which means "again", and `-ENOMEM`, which the user sees.
-//! Scaled: [`GUP_PIN_COUNTING_BIAS`].
+//! called, at most once in a call; `-EAGAIN`, which means "again", and `-ENOMEM`, which the user
+//! sees. Scaled: [`GUP_PIN_COUNTING_BIAS`].
 //! Left out: device memory, hugetlb, large folios with a pincount, page faults.
 //! Source: mm/gup.c of 6.1, 6.11.11 and 6.12.117; 98c6d259319e, a09a8a1fbb37.
 
@@ -51,8 +51,8 @@ decisions! {
     }
 }
 
-/// `follow_page_pte()` with `FOLL_TOUCH`: `folio_mark_accessed()` of a folio that was used before, so
-/// that it is activated. Under the page-table lock: the entry's reference is the caller's.
+/// `follow_page_pte()` with `FOLL_TOUCH`: `folio_mark_accessed()` of a folio that was used before,
+/// so that it is activated. Under the page-table lock: the entry's reference is the caller's.
 pub fn follow_page_pte(k: &Kernel, page: usize) {
     let _in = enter("follow_page_pte");
     with_present_folio(k, page, folio_activate);

@@ -3,8 +3,8 @@
 //! Kept: a store goes where the TLB says, whatever the page table says by then, until the TLB is
 //! flushed; the wait for a migration entry.
 //! Scaled: a TLB has one entry.
-//! Source: mm/memory.c `do_swap_page()`, mm/migrate.c `migration_entry_wait()` of 5.16 and 6.12.117,
-//! mm/rmap.c `try_to_unmap_flush()`.
+//! Source: mm/memory.c `do_swap_page()`, mm/migrate.c `migration_entry_wait()` of 5.16 and
+//! 6.12.117, mm/rmap.c `try_to_unmap_flush()`.
 
 use selvedge_kernel::{
     Name, READ_ONCE, WRITE_ONCE, atomic_dec, enter, local_irq_disable, local_irq_enable,

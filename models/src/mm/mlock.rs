@@ -176,8 +176,8 @@ fn __mlock_new_folio(k: &Kernel, folio: &Folio) {
     spin_unlock_irq(&k.cpus, &k.lru_lock);
 }
 
-/// `__munlock_folio()`: off the LRU, the count is not known, and PG_mlocked is cleared all the same,
-/// without `lru_lock`. (In C an earlier entry of the batch may have left it held.)
+/// `__munlock_folio()`: off the LRU, the count is not known, and PG_mlocked is cleared all the
+/// same, without `lru_lock`. (In C an earlier entry of the batch may have left it held.)
 fn __munlock_folio(k: &Kernel, folio: &Folio) {
     let _in = enter("__munlock_folio");
     let isolated = test_and_clear_bit(PG_LRU, &folio.flags);

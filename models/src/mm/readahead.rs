@@ -1,10 +1,10 @@
-//! Readahead: folios are added to the page cache locked, one by one, and the I/O that will unlock them
-//! is submitted when the last one has been added.
+//! Readahead: folios are added to the page cache locked, one by one, and the I/O that will unlock
+//! them is submitted when the last one has been added.
 //!
-//! Kept: the loop; what it holds while it allocates the next folio; that `memalloc_nofs_save()` is in
-//! force (since 5.8); the end of the I/O as a task that exists once the I/O has been submitted.
-//! Scaled: memory is so fragmented that each allocation compacts first (one of order > 0 may).
-//! Left out: large folios, the mark for the next readahead, errors; the plug of `read_pages()`, which is
+//! Kept: the loop; what it holds while it allocates the next folio; that `memalloc_nofs_save()` is
+//! in force (since 5.8); the end of the I/O as a task that exists once the I/O has been submitted.
+//! Scaled: memory is so fragmented that each allocation compacts first (one of order > 0 may). Left
+//! out: large folios, the mark for the next readahead, errors; the plug of `read_pages()`, which is
 //! flushed at the end of the submission.
 //! Source: mm/readahead.c `page_cache_ra_unbounded()`, `read_pages()`, mm/filemap.c
 //! `filemap_add_folio()`, fs/mpage.c of 6.1.192 and 6.12.117.

@@ -69,8 +69,8 @@ pub fn folio_putback_lru(k: &Kernel, folio: &Folio, holder: Name) {
 }
 
 /// `isolate_folio()`, and what `isolate_lru_folios()` does about one folio: takes it from its list,
-/// `lru_lock` held, if its reference count is not 0 and PG_lru set. A reference, then PG_lru: whoever
-/// frees a folio trusts PG_lru.
+/// `lru_lock` held, if its reference count is not 0 and PG_lru set. A reference, then PG_lru:
+/// whoever frees a folio trusts PG_lru.
 pub fn isolate_folio(k: &Kernel, folio: &Folio, holder: Name) -> bool {
     if !folio_try_get(folio, holder) {
         reached("reclaim met a folio that is being freed");
@@ -159,8 +159,8 @@ pub fn move_folios_to_lru(k: &Kernel, folio: &Folio, holder: Name) {
     spin_unlock_irq(&k.cpus, &k.lru_lock);
 }
 
-/// `pageout()` of a dirty folio that the caller has isolated: whether it was written. It gives up if
-/// anybody but the page cache and the caller has a reference.
+/// `pageout()` of a dirty folio that the caller has isolated: whether it was written. It gives up
+/// if anybody but the page cache and the caller has a reference.
 pub fn pageout(_k: &Kernel, folio: &Folio) -> bool {
     let _in = enter("pageout");
     // is_page_cache_freeable()

@@ -1,5 +1,6 @@
 //! The driver to be copied, with one mistake each: what a driver may get wrong where the core is
-//! right. Which rows of `proofs/src/claims/movable_page/driver.rs` each of them breaks is said there.
+//! right. Which rows of `proofs/src/claims/movable_page/driver.rs` each of them breaks is said
+//! there.
 
 use selvedge_kernel::{__set_bit, enter, plain_read, plain_write, spin_lock, spin_unlock};
 
@@ -105,8 +106,8 @@ pub static PUTS_FIRST: Driver = Driver {
     ..DRIVER
 };
 
-/// Frees as the driver to be copied does; `release` is what it does about the page at last, which is
-/// locked.
+/// Frees as the driver to be copied does; `release` is what it does about the page at last, which
+/// is locked.
 fn free(k: &Kernel, release: fn(&Kernel, &Folio)) {
     let _in = enter("release");
     let device: &Device = state(k);

@@ -1,5 +1,5 @@
-//! Deliberate mistakes in the batches of migration, and in what they do about buffers: kernel-migrate
-//! C.6, D.5 and G.
+//! Deliberate mistakes in the batches of migration, and in what they do about buffers:
+//! kernel-migrate C.6, D.5 and G.
 
 use selvedge_kernel::edits::{Edit, Site};
 

@@ -24,7 +24,8 @@ pub static LRU_FLAG_BEFORE_BATCH_V4: Tree = Tree {
     ..V6_10.patched(&[&CLEAR_BEFORE_ADD])
 };
 
-/// A long-term pin that never drains: it asks for PG_lru, as up to 6.10, and is told that it is set.
+/// A long-term pin that never drains: it asks for PG_lru, as up to 6.10, and is told that it is
+/// set.
 pub static PIN_WITHOUT_DRAIN: Tree = Tree {
     name: "v6.12.117-pin-without-drain",
     about: "6.12.117 with collect_longterm_unpinnable_folios() never draining",

@@ -42,8 +42,8 @@ pub static AVOID_UNBOUNDED_BLOCKS_V2: Tree = Tree {
     ..V6_4.patched(&[&TIMEOUT])
 };
 
-/// Compaction takes every folio for one that is in no page cache, and moves folios of files although
-/// `__GFP_FS` is not set.
+/// Compaction takes every folio for one that is in no page cache, and moves folios of files
+/// although `__GFP_FS` is not set.
 const IGNORES_NOFS: &[Edit] =
     &[Edit::drop(Site::of("read").on("folio->mapping").within("isolate_migratepages_block"))];
 

@@ -1,6 +1,7 @@
 //! Mutants of movable pages that are one step left out or split: kernel-lru E.
 //!
-//! That PG_isolated is set and cleared atomically (E9) has no mutant here: releases up to 5.17 are it.
+//! That PG_isolated is set and cleared atomically (E9) has no mutant here: releases up to 5.17 are
+//! it.
 
 use selvedge_kernel::edits::{Edit, How, Site};
 

@@ -59,8 +59,8 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     Ok(checked)
 }
 
-/// The scenarios that are meant, in their order. A whole name means that one, and not those that it is
-/// a part of.
+/// The scenarios that are meant, in their order. A whole name means that one, and not those that it
+/// is a part of.
 fn wanted(filters: &[String]) -> Result<Vec<&'static Scenario>> {
     let names = |scenario: &&Scenario, filter: &String| {
         let is_whole = scenarios::ALL.iter().any(|other| other.name == filter.as_str());

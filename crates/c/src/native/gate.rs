@@ -104,7 +104,8 @@ fn step(announced: Announced) {
     with(|world| world.pending = Some(Pending { begun, at, size, repeats }));
 }
 
-/// `__tsan_read4(at)` and its like: `kind` is the size, 0x100 for a write, 0x200 for a volatile one.
+/// `__tsan_read4(at)` and its like: `kind` is the size, 0x100 for a write, 0x200 for a volatile
+/// one.
 pub extern "C" fn sv_access(at: u64, from: u64, kind: u32) {
     let (size, writes, marked) = (u64::from(kind & 0xff), kind & 0x100 != 0, kind & 0x200 != 0);
     if is_no_step(at, writes) {
@@ -160,8 +161,9 @@ pub fn parts(at: u64, size: u64) -> impl Iterator<Item = (u64, u64)> {
     })
 }
 
-/// `__tsan_read_range(at, size)`: a structure. C accesses it when all of it has been announced, so that
-/// more than a word is one step only where no other task looks meanwhile: on the task's own stack.
+/// `__tsan_read_range(at, size)`: a structure. C accesses it when all of it has been announced, so
+/// that more than a word is one step only where no other task looks meanwhile: on the task's own
+/// stack.
 pub extern "C" fn sv_range(at: u64, size: u64, from: u64, kind: u32) {
     if is_no_step(at, kind & 0x100 != 0) {
         return;

@@ -1,7 +1,7 @@
 //! The sequentially consistent engines: our schedulers, and shuttle's, on shuttle's coroutines.
 //!
-//! Every step is announced to the `dpor` crate, which lets other tasks run and knows who holds which
-//! lock; a word is plain memory. A barrier changes nothing and is no step.
+//! Every step is announced to the `dpor` crate, which lets other tasks run and knows who holds
+//! which lock; a word is plain memory. A barrier changes nothing and is no step.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,5 +1,5 @@
-//! What is recorded of the tasks of an execution: where each is, what it waits to do, of whose end it
-//! knows.
+//! What is recorded of the tasks of an execution: where each is, what it waits to do, of whose end
+//! it knows.
 
 use std::hash::{Hash, Hasher};
 

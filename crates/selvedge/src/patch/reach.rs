@@ -1,7 +1,7 @@
 //! Which functions a claim exercises: those that executions of its scenario enter.
 //!
-//! The search is cut short ([`EXECUTIONS`]), so that a function that only a rare interleaving enters
-//! may be missed: what is found is exercised, what is not found may be.
+//! The search is cut short ([`EXECUTIONS`]), so that a function that only a rare interleaving
+//! enters may be missed: what is found is exercised, what is not found may be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

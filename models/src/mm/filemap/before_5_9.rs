@@ -20,8 +20,8 @@ use crate::mm::migrate::Errno;
 use crate::mm::swap::folio_put;
 use crate::{Folio, Kernel};
 
-/// `wait_on_page_bit_common()` up to 4.13: a waiter that has slept looks for a signal before it tries
-/// the bit. Nobody gives up a reference before it sleeps, which came with 4.20.
+/// `wait_on_page_bit_common()` up to 4.13: a waiter that has slept looks for a signal before it
+/// tries the bit. Nobody gives up a reference before it sleeps, which came with 4.20.
 pub(crate) fn wait_signal_first(
     k: &Kernel,
     folio: &Folio,
@@ -60,8 +60,8 @@ pub(crate) fn wait_signal_first(
     result
 }
 
-/// `wait_on_page_bit_common()` from 4.14 to 5.8: a waiter tries the bit whenever it is woken, and then
-/// looks for a signal (a8b169afbf06).
+/// `wait_on_page_bit_common()` from 4.14 to 5.8: a waiter tries the bit whenever it is woken, and
+/// then looks for a signal (a8b169afbf06).
 pub(crate) fn wait_and_retry(
     k: &Kernel,
     folio: &Folio,

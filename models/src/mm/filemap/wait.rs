@@ -1,5 +1,5 @@
-//! `folio_wait_bit_common()` since 5.9, and what it has in common with its other forms: the waiter's
-//! side.
+//! `folio_wait_bit_common()` since 5.9, and what it has in common with its other forms: the
+//! waiter's side.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -62,7 +62,8 @@ impl Sleep {
 }
 
 /// `folio_wait_bit_common()`: `wait_on_page_bit_common()` until 5.15. Since 5.9 (5ef64cc8987a) the
-/// waiter tries the bit itself, and if it was robbed of it too often demands that it be handed over.
+/// waiter tries the bit itself, and if it was robbed of it too often demands that it be handed
+/// over.
 pub(crate) fn folio_wait_bit_common(
     k: &Kernel,
     folio: &Folio,
@@ -268,8 +269,8 @@ fn __remove_wait_queue(k: &Kernel, wait: &Sleeper) {
     WRITE_ONCE(&wait.queued, 0);
 }
 
-/// `__folio_lock_async()`: takes the lock, or leaves an entry behind whose callback says when to try
-/// again.
+/// `__folio_lock_async()`: takes the lock, or leaves an entry behind whose callback says when to
+/// try again.
 ///
 /// # Errors
 /// `-EIOCBQUEUED`, as [`Errno::Busy`]: the entry is on the queue.

@@ -31,8 +31,8 @@ pub enum Walk {
     Stops,
 }
 
-/// `folio_wake_bit()`: wakes the waiters for this bit of this folio, up to and with the first that is
-/// exclusive.
+/// `folio_wake_bit()`: wakes the waiters for this bit of this folio, up to and with the first that
+/// is exclusive.
 pub(crate) fn folio_wake_bit(k: &Kernel, folio: &Folio, bit: Bit) {
     let _in = enter_waker("folio_wake_bit");
     let queue = &k.folio_waitqueue;

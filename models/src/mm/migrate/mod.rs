@@ -55,7 +55,8 @@ decisions! {
         pages: Pages,
         /// Which references the source is expected to have.
         expected: ExpectedRefs,
-        /// `filemap_migrate_folio()`, and what `migrate_folio()` does: when the contents are copied.
+        /// `filemap_migrate_folio()`, and what `migrate_folio()` does: when the contents are
+        /// copied.
         filemap_migrate_folio: Func<fn(&Kernel, &Folio, &Folio) -> Result<(), Errno>>,
         /// `folio_migrate_mapping()`; `__folio_migrate_mapping()` since 6.11.
         folio_migrate_mapping: Func<fn(&Kernel, &Folio, &Folio, i64) -> Result<(), Errno>>,

@@ -6,12 +6,12 @@
 //! Left out: folios on the LRU between them (mm/compaction.rs has those); more passes than one, so
 //! that what fails once is put back; direct compaction, which never waits.
 //! The functions have their names of up to 6.1 (6.12: `migrate_folio_unmap()`,
-//! `migrate_folio_move()`). So has the order after a move: both unlocked, new page put, off the list,
-//! old page put. 6.12 unlocks the old page last, after it has taken it off the list, and after a failure
-//! first; nobody but the compactor knows that list, and the locks protect nothing in between.
-//! Source: mm/compaction.c `isolate_migratepages_block()`, mm/migrate.c `unmap_and_move()`,
-//! `__unmap_and_move()`, `putback_movable_pages()` of 6.1.192 and 6.12.117; of 3.18 and 4.2 for
-//! what follows a move there.
+//! `migrate_folio_move()`). So has the order after a move: both unlocked, new page put, off the
+//! list, old page put. 6.12 unlocks the old page last, after it has taken it off the list, and
+//! after a failure first; nobody but the compactor knows that list, and the locks protect nothing
+//! in between. Source: mm/compaction.c `isolate_migratepages_block()`, mm/migrate.c
+//! `unmap_and_move()`, `__unmap_and_move()`, `putback_movable_pages()` of 6.1.192 and 6.12.117; of
+//! 3.18 and 4.2 for what follows a move there.
 
 use selvedge_kernel::{
     Name, atomic_read, enter, fail, fail_about, kernel_assert, plain_read, plain_write, reached,

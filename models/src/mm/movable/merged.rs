@@ -136,8 +136,8 @@ fn isolate_if_movable(k: &Kernel, page: &Folio, lru_locked: &mut bool, ops: &Ops
     isolate_movable_page(k, page, ops)
 }
 
-/// `isolate_movable_page()` since 6.2, for scenarios in which the look without a lock came before, at
-/// what the page was then.
+/// `isolate_movable_page()` since 6.2, for scenarios in which the look without a lock came before,
+/// at what the page was then.
 pub fn isolate_movable_page_since_6_2(k: &Kernel, page: &Folio) -> bool {
     isolate_movable_page(k, page, &OPS_6_2)
 }
@@ -190,8 +190,8 @@ fn putback(k: &Kernel, page: &Folio, ops: &Ops) {
     folio_put(k, page, ISOLATION);
 }
 
-/// Up to 5.19: `unmap_and_move()` takes the page lock to clear PG_isolated of a page that its driver
-/// has released.
+/// Up to 5.19: `unmap_and_move()` takes the page lock to clear PG_isolated of a page that its
+/// driver has released.
 fn freed_under_us(k: &Kernel, page: &Folio, ops: &Ops) {
     if __PageMovable(page) {
         folio_lock(k, page);

@@ -5,8 +5,9 @@
 //! that `lru_lock` may still be held.
 //! Left out: the type's second value in the series (balloon pages keep their own; both count).
 //! Source: Gioh Kim's posting of 2015-07-13, on 4.1: 2/4, which Mel Gorman reviewed,
-//! `isolate_mobilepage()`, `putback_mobilepage()`; 3/4, the balloon, and the hooks in mm/compaction.c
-//! and mm/migrate.c. mm/balloon_compaction.c and mm/migrate.c of 4.2 after kernel-lru E.1, and of
+//! `isolate_mobilepage()`, `putback_mobilepage()`; 3/4, the balloon, and the hooks in
+//! mm/compaction.c and mm/migrate.c. mm/balloon_compaction.c and mm/migrate.c of 4.2 after
+//! kernel-lru E.1, and of
 //! 3.18 for what `unmap_and_move()` does at its end.
 
 use selvedge_kernel::{

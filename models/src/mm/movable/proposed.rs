@@ -4,13 +4,13 @@
 //! subsystems unless you put responsibility for the locking inside a_ops->isolatepage", and of
 //! putback the same.
 //!
-//! Kept: the reference ("Ok."), the look at the type once it is held, the callbacks without any lock of
-//! the core's, PG_lru as what tells LRU pages; migration, which is not part of the proposal, under both
-//! page locks, and what follows it through the callbacks too.
-//! Decided here, since the mail does not say it: `page->mapping` is read once, so that a driver that
-//! lets a page go takes no pointer away that the core is about to follow; a page without a type is
-//! an LRU page when it is put back, as "LRU pages without an aops can directly call the necessary
-//! helpers" has it.
+//! Kept: the reference ("Ok."), the look at the type once it is held, the callbacks without any
+//! lock of the core's, PG_lru as what tells LRU pages; migration, which is not part of the
+//! proposal, under both page locks, and what follows it through the callbacks too.
+//! Decided here, since the mail does not say it: `page->mapping` is read once, so that a driver
+//! that lets a page go takes no pointer away that the core is about to follow; a page without a
+//! type is an LRU page when it is put back, as "LRU pages without an aops can directly call the
+//! necessary helpers" has it.
 //! Source: Mel Gorman's review of [PATCH 2/4], 2015-07.
 
 use selvedge_kernel::{Cpus, enter, plain_read, plain_write, spin_lock, spin_unlock, test_bit};

@@ -10,7 +10,8 @@ pub const M1: Rule = Rule("M1: no update of an isolated page's data is lost");
 /// "prevent parallel frees"
 pub const M2: Rule = Rule("M2: a page that its driver has freed is not handed to the driver");
 /// "halt attempted accesses until migration is complete". Looked at: that the page is not free. Of
-/// an old page that somebody keeps from being freed, a stale write is found by M1, a stale read is not.
+/// an old page that somebody keeps from being freed, a stale write is found by M1, a stale read is
+/// not.
 pub const M3: Rule = Rule("M3: who accesses a page that migrates finds the page that it is then");
 /// "It assumes that any users of this interface can prevent parallel compaction attempts via the
 /// page lock."

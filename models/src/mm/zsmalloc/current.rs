@@ -9,8 +9,8 @@
 //!
 //! The count of isolated pages is only looked at by assertions, but it shares a word with the
 //! fullness of the zspage. Up to 6.4, and in 6.1 until 6.1.46, it is changed under `zspage->lock`,
-//! and the fullness under the lock of the lists, so that one of the two changes may be lost. Since 6.5
-//! (4b5d1e47b694) both are changed under the lock of the lists. 6.12 counts no more.
+//! and the fullness under the lock of the lists, so that one of the two changes may be lost. Since
+//! 6.5 (4b5d1e47b694) both are changed under the lock of the lists. 6.12 counts no more.
 
 use selvedge_kernel::{SpinLock, enter, plain_read, plain_write, reached, spin_lock, spin_unlock};
 

@@ -6,9 +6,9 @@
 //! | `isolated.rs` | 4.8 to 5.16: a zspage with isolated pages is on no list; `zs_destroy_pool()` |
 //! | `current.rs`  | 5.17 to 6.12: PG_isolated is enough; the locks of 5.17, 6.2 and 6.12      |
 //!
-//! Kept: one zspage with all its pages, its list, the count of objects; its fullness and the count of
-//! its isolated pages, which are bit-fields of one word; which lock protects what, in their order;
-//! what is freed when; the walks of the chain.
+//! Kept: one zspage with all its pages, its list, the count of objects; its fullness and the count
+//! of its isolated pages, which are bit-fields of one word; which lock protects what, in their
+//! order; what is freed when; the walks of the chain.
 //! Scaled: one class, one zspage, one object, in the first page. The reader-writer locks are
 //! spinlocks: readers never meet in the scenarios but for `lock_zspage()`, which then waits for an
 //! accessor.

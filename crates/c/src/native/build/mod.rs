@@ -7,8 +7,8 @@
 //!                         objects       what
 //! ```
 //!
-//! **Invariant:** nothing is ever written to the user's tree. All that is made lies in one directory of
-//! the cache, which may be deleted at any time.
+//! **Invariant:** nothing is ever written to the user's tree. All that is made lies in one
+//! directory of the cache, which may be deleted at any time.
 
 pub mod apply;
 pub mod cache;

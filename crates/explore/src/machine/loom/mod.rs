@@ -14,8 +14,8 @@
 //! (#254: possible false alarms), no load buffering.
 //!
 //! loom has no interrupts, and no exclusion of one CPU: abilities that [`LOOM`] does not have. What
-//! has been put off when an execution ends (a work item that nobody flushed) has not happened in it,
-//! so that the search proves nothing.
+//! has been put off when an execution ends (a work item that nobody flushed) has not happened in
+//! it, so that the search proves nothing.
 
 #[expect(
     unsafe_code,
