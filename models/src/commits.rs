@@ -288,13 +288,6 @@ pub static COMMITS: &[Commit] = &[
         "6.2",
         &[set!(movable.core = &movable::V6_2)],
     ),
-    // What it cut in two has to hand something on.
-    merged(
-        "64c8902ed441",
-        "migrate_pages: split unmap_and_move() to _unmap() and _move()",
-        "6.3-rc1",
-        &[set!(migrate.note = NoteIn::Mapping)],
-    ),
     merged(
         "130d4df57390",
         "mm/sl[au]b: rearrange struct slab fields to allow larger rcu_head",
@@ -310,6 +303,13 @@ pub static COMMITS: &[Commit] = &[
             "6.2",
             &[set!(movable.zsmalloc = &zsmalloc::V6_2)],
         ),
+    ),
+    // What it cut in two has to hand something on.
+    merged(
+        "64c8902ed441",
+        "migrate_pages: split unmap_and_move() to _unmap() and _move()",
+        "6.3-rc1",
+        &[set!(migrate.note = NoteIn::Mapping)],
     ),
     merged(
         "5dfab109d519",
