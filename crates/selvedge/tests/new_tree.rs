@@ -188,12 +188,16 @@ fn set_time(file: &Path, time: SystemTime) {
     opened.and_then(|file| file.set_modified(time)).expect("its time");
 }
 
-/// A step of cargo in the copy. The libraries are those of this build.
+/// The models of the copy are built otherwise than those of this checkout, so that cargo never takes
+/// what is made of them for the one of the other: both lie in one directory.
+const OF_THE_COPY: &str = "profile.test.package.selvedge-models.debug=false";
+
+/// A step of cargo in the copy. The libraries below the models are those of this build.
 fn cargo(dir: &Path, args: &[&str]) -> Output {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(dir).env("CARGO_TARGET_DIR", target).env_remove("SELVEDGE_BLESS");
-    command.args(args).output().expect("cargo runs")
+    command.args(["--config", OF_THE_COPY]).args(args).output().expect("cargo runs")
 }
 
 /// In a copy of the repository, which is built once: two patches, one of which breaks a lock.
