@@ -81,9 +81,8 @@ pub(crate) fn puts_target_last(
     at: usize,
     who: Migrator,
 ) -> Result<(), Errno> {
-    let faulty =
-        Move { puts_back: |batch, _, target| batch.put_target_last(target), ..Move::RIGHT };
-    move_pair(k, (batch, at), who, faulty)
+    let puts_back = |batch: &mut Batch, _, target| batch.put_target_last(target);
+    move_pair(k, (batch, at), who, Move { puts_back, ..Move::RIGHT })
 }
 
 /// `migrate_folio_move()` that restores the page tables after it has unlocked the source.

@@ -49,12 +49,7 @@ pub fn raises_the_generation_late(k: &Kernel, force_all_cpus: bool) {
     smp_mb();
     let this_gen = smp_load_acquire(&k.lru_drain_gen);
     mutex_lock(&k.cpus, &k.lru_drain_lock);
-    let now = plain_read(&k.lru_drain_gen);
-    if this_gen != now && !force_all_cpus {
-        reached(LEFT_TO_SOMEBODY_ELSE);
-        mutex_unlock(&k.lru_drain_lock);
-        return;
-    }
+    let Some(now) = unless_somebody_else_drains(k, this_gen, force_all_cpus) else { return };
     smp_mb();
     let has_work = queue_where_needed(k);
     WRITE_ONCE(&k.lru_drain_gen, now + 1);
@@ -69,17 +64,24 @@ pub fn reads_the_generation_late(k: &Kernel, force_all_cpus: bool) {
     smp_mb();
     mutex_lock(&k.cpus, &k.lru_drain_lock);
     let this_gen = smp_load_acquire(&k.lru_drain_gen);
-    let now = plain_read(&k.lru_drain_gen);
-    if this_gen != now && !force_all_cpus {
-        reached(LEFT_TO_SOMEBODY_ELSE);
-        mutex_unlock(&k.lru_drain_lock);
-        return;
-    }
+    let Some(now) = unless_somebody_else_drains(k, this_gen, force_all_cpus) else { return };
     WRITE_ONCE(&k.lru_drain_gen, now + 1);
     smp_mb();
     let has_work = queue_where_needed(k);
     flush(k, has_work);
     mutex_unlock(&k.lru_drain_lock);
+}
+
+/// With the mutex held: the generation, unless another one than `this_gen` says that somebody else
+/// has drained; then the mutex is given back.
+fn unless_somebody_else_drains(k: &Kernel, this_gen: u64, force_all_cpus: bool) -> Option<u64> {
+    let now = plain_read(&k.lru_drain_gen);
+    if this_gen == now || force_all_cpus {
+        return Some(now);
+    }
+    reached(LEFT_TO_SOMEBODY_ELSE);
+    mutex_unlock(&k.lru_drain_lock);
+    None
 }
 
 /// The loop over the CPUs: those that have work now.
@@ -109,12 +111,7 @@ pub fn drains_remotely(k: &Kernel, force_all_cpus: bool) {
     smp_mb();
     let this_gen = smp_load_acquire(&k.lru_drain_gen);
     mutex_lock(&k.cpus, &k.lru_drain_lock);
-    let now = plain_read(&k.lru_drain_gen);
-    if this_gen != now && !force_all_cpus {
-        reached(LEFT_TO_SOMEBODY_ELSE);
-        mutex_unlock(&k.lru_drain_lock);
-        return;
-    }
+    let Some(now) = unless_somebody_else_drains(k, this_gen, force_all_cpus) else { return };
     WRITE_ONCE(&k.lru_drain_gen, now + 1);
     smp_mb();
     for cpu in k.cpus.online() {
