@@ -24,13 +24,13 @@ struct Ratchet {
 const LONG_LINES: Ratchet = Ratchet { what: "lines of more than 100 columns", most: 140 };
 const MANY_PARAMETERS: Ratchet = Ratchet { what: "functions with more than 5 parameters", most: 6 };
 
-/// Looks at every Rust file of the workspace.
+/// Looks at every Rust file of the workspace, and for the marks of an unfinished merge in its texts.
 pub fn run() -> Result<(), String> {
     let mut files = Vec::new();
     for top in ["crates", "models", "proofs", "ci"] {
-        collect(Path::new(top), &mut files)?;
+        collect(Path::new(top), &[".rs"], &mut files)?;
     }
-    let mut complaints: Vec<String> = Vec::new();
+    let mut complaints = unmerged()?;
     let (mut long, mut many) = (Vec::new(), Vec::new());
     for file in &files {
         let name = file.display().to_string();
@@ -62,13 +62,36 @@ impl Ratchet {
     }
 }
 
-fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
+/// Places where a merge left both sides in a file.
+fn unmerged() -> Result<Vec<String>, String> {
+    let mut files = Vec::new();
+    for top in ["crates", "models", "proofs", "ci", "docs"] {
+        collect(Path::new(top), &[".rs", ".md", ".toml", ".tsv", ".litmus"], &mut files)?;
+    }
+    files.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Cargo.toml"].map(PathBuf::from));
+    let mut complaints = Vec::new();
+    for file in &files {
+        let bytes = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let marked = text.lines().enumerate().filter(|(_, line)| is_merge_mark(line));
+        let complaint = |number: usize| format!("{}:{number}: a merge's mark", file.display());
+        complaints.extend(marked.map(|(index, _)| complaint(index + 1)));
+    }
+    Ok(complaints)
+}
+
+/// The middle mark alone could underline a heading.
+fn is_merge_mark(line: &str) -> bool {
+    line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ")
+}
+
+fn collect(dir: &Path, endings: &[&str], files: &mut Vec<PathBuf>) -> Result<(), String> {
     let entries = fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
     for entry in entries {
         let path = entry.map_err(|error| error.to_string())?.path();
         if path.is_dir() {
-            collect(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            collect(&path, endings, files)?;
+        } else if endings.iter().any(|ending| path.to_string_lossy().ends_with(ending)) {
             files.push(path);
         }
     }
@@ -217,6 +240,8 @@ mod tests {
         assert!(look("a.rs", &["// nothing to complain about"]).is_empty());
         assert_eq!(look("a.rs", &[&["// TO", "DO"].concat()]).len(), 1);
         assert_eq!(look("models/a.rs", &[&["use lo", "om::thread;"].concat()]).len(), 1);
+        assert!(is_merge_mark(&["<<<<", "<<< HEAD"].concat()));
+        assert!(!is_merge_mark("=======") && !is_merge_mark("a << b"));
         let one = Ratchet { what: "places", most: 1 };
         assert!(one.check(&["a:1".into()]).is_none());
         assert!(one.check(&["a:1".into(), "a:2".into()]).is_some());

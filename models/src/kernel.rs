@@ -82,7 +82,7 @@ pub struct Folio {
     pub page_index: usize,
     /// `folio->mapping->a_ops->migrate_folio`
     pub aops: Aops,
-    /// Is it to be split before it can migrate? ([`Sizes::without_target`])
+    /// Is it to be split before it can migrate? ([`Initial::without_target`])
     pub is_whole: Var,
 }
 

@@ -100,20 +100,24 @@ const RESERVED: &[&str] = &[
     "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "with",
 ];
 
-/// The name, if it can be that of a module; `what` it is the name of.
-pub fn module_name<'a>(name: &'a str, what: &str) -> Result<&'a str, Failure> {
-    let begins_well = name.starts_with(|c: char| c.is_ascii_lowercase());
-    let is_plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !begins_well || !is_plain || name.len() > 40 {
-        let message = "must be lower-case letters, digits and `_`, begin with a letter, and have \
-            at \
-                       most 40 characters";
-        return Err(Failure::new(format!("the {what}'s name `{name}` {message}")));
+/// The module of this name; `what` it is the name of. In the name of a tree `-` stands for `_`.
+pub fn module_name(name: &str, what: &str) -> Result<String, Failure> {
+    let (module, marks) = match what {
+        "tree" => (name.replace('-', "_"), "`_` and `-`"),
+        _ => (name.to_string(), "`_`"),
+    };
+    let begins_well = module.starts_with(|c: char| c.is_ascii_lowercase());
+    let is_plain = module.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !begins_well || !is_plain || module.len() > 40 {
+        return Err(Failure::new(format!(
+            "the {what}'s name `{name}` must be of lower-case letters, digits, {marks}, begin with a \
+             letter, and have at most 40 characters"
+        )));
     }
-    if RESERVED.contains(&name) {
+    if RESERVED.contains(&module.as_str()) {
         return Err(Failure::new(format!("the {what}'s name `{name}` is a word of Rust")));
     }
-    Ok(name)
+    Ok(module)
 }
 
 #[cfg(test)]
@@ -126,5 +130,7 @@ mod tests {
         for bad in ["", "My", "2x", "_x", "a-b", "../x", "fn", "a b", "ä", &"x".repeat(41)] {
             assert!(module_name(bad, "driver").is_err(), "{bad}");
         }
+        assert_eq!(module_name("my-patch", "tree").ok().as_deref(), Some("my_patch"));
+        assert!(module_name("my-Patch", "tree").is_err());
     }
 }

@@ -17,7 +17,7 @@ const REGISTER: &str = "drivers! {";
 /// Writes the driver's file, then its line in `mod.rs`; or neither.
 pub fn run(name: &str) -> Outcome {
     let mut checkout = Checkout::find()?;
-    let name = module_name(name, "driver")?;
+    let name = &module_name(name, "driver")?;
     let (file, list) = (format!("{DRIVERS}/{name}.rs"), format!("{DRIVERS}/mod.rs"));
     let listed = checkout.read(&list)?;
     if checkout.has(&file)

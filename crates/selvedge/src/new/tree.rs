@@ -29,7 +29,7 @@ const REGISTER: &str = "yours! {";
 /// Writes the tree's file, its line in `mod.rs`, and what copies of functions need; or nothing.
 pub fn run(name: &str, base: &str, args: &NewArgs) -> Outcome {
     let mut checkout = Checkout::find()?;
-    let module = module_name(&name.replace('-', "_"), "tree")?.to_string();
+    let module = module_name(name, "tree")?;
     let base = tree(base)?;
     if selvedge_models::trees::by_name(name).is_some() {
         return Err(Failure::new(format!("there is a tree `{name}` already: take another name")));
