@@ -48,8 +48,10 @@ pub enum How {
     /// It has this ordering, which is weaker than its own. Not of a lock, nor of sleeping and
     /// waking, whose orderings are not their own.
     Relax(Order),
-    /// An update, conditional or not, reads in one step and writes in another: bits are set or
-    /// cleared in a word that others may have changed meanwhile, else the whole word is stored.
+    /// An update, conditional or not, reads in one step and writes in another. One that tells what
+    /// was there (`test_and_set_bit()`) looks at its bit, and then sets or clears it in a word that
+    /// others may have changed meanwhile. Any other loses what they did: it reads and stores the
+    /// whole word, as `__set_bit()` does.
     Split,
     /// It happens later. Only a step that gives no value and waits for nothing.
     Delay(Until),
@@ -323,11 +325,15 @@ fn as_if(value: u64, step: &Step) -> Took {
 
 /// An update as a look and a write. Each has the ordering of the update, as far as it can.
 fn split(step: &Step) -> Took {
+    // Who sets a bit without a look at it changes the same bit in one step or in two.
+    let is_void = matches!(step.does, Does::Update { looks: false, .. });
+    let bits = if is_void { u64::MAX } else { step.bits };
+    let step = &Step { bits, ..*step };
     let old = gate::take_as_is(&Step { does: Does::Load, ..*step }).old;
     let took = as_if(old, step);
     if !took.failed {
         let does = match step.does {
-            Does::Update { change: change @ (Rmw::Or(_) | Rmw::And(_)), .. }
+            Does::Update { change: change @ (Rmw::Or(_) | Rmw::And(_)), looks: true }
             | Does::UpdateIf { change: change @ (Rmw::Or(_) | Rmw::And(_)), .. } => {
                 Does::Update { change, looks: false }
             }

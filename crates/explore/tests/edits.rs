@@ -226,17 +226,27 @@ fn a_split_update_lets_others_in_between() {
     breaks(&BOTH, LOCK, &[try_lock, try_lock], one_has_won);
 }
 
+/// Sets a bit of the word that `try_lock()` takes a bit of.
+fn set_another(words: &Words) {
+    let other = Bit { nr: 4, name: "PG_dirty" };
+    words[1].update_void(Rmw::Or(other.mask()), Access::relaxed("set_bit").bit(other));
+}
+
+fn both_are_set(words: &Words) {
+    broken_if(words[1].peek() != 1 | 1 << 4);
+}
+
+/// `__set_bit()` in place of `set_bit()`: what another did to the word meanwhile is lost.
+#[test]
+fn a_split_update_without_a_look_loses_other_bits() {
+    const EDITS: &[Edit] = &[Edit::split(Site::of("set_bit"))];
+    breaks(&BOTH, EDITS, &[try_lock, set_another], both_are_set);
+}
+
 /// Who takes one bit in two steps does not undo what others did to other bits.
 #[test]
 fn a_split_update_of_a_bit_leaves_the_others_alone() {
     const EDITS: &[Edit] = &[Edit::split(Site::of("test_and_set_bit_lock"))];
-    fn set_another(words: &Words) {
-        let other = Bit { nr: 4, name: "PG_dirty" };
-        words[1].update_void(Rmw::Or(other.mask()), Access::relaxed("set_bit").bit(other));
-    }
-    fn both_are_set(words: &Words) {
-        broken_if(words[1].peek() != 1 | 1 << 4);
-    }
     for engine in BOTH {
         let seen = run(engine, EDITS, &[try_lock, set_another], both_are_set);
         assert_eq!((seen.verdict, seen.idle_edits), (Verdict::Holds, Vec::new()), "{engine}");

@@ -43,6 +43,13 @@ pub static ACTIVATE_NO_FLAG: Tree = late_steps(
     &[Edit::drop(Site::of("set_bit").on("PG_active").within("folio_batch_move_lru"))],
 );
 
+/// What an atomic bit operation is there for: `lru_lock` keeps nobody from the other flags.
+pub static ACTIVE_NOT_ATOMIC: Tree = late_steps(
+    "v6.12.117-active-not-atomic",
+    "6.12.117 with the move of an activate batch setting PG_active as __set_bit() does",
+    &[Edit::split(Site::of("set_bit").on("PG_active").within("folio_batch_move_lru"))],
+);
+
 /// What `finish_wait()` does first.
 pub static FINISH_WAIT_NO_STATE: Tree = late_steps(
     "v6.12.117-finish-wait-no-state",

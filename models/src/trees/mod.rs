@@ -239,6 +239,7 @@ pub static ALL: &[&Tree] = &[
     &QUEUE_LOCK_IRQS_ON,
     &MIGRATE_NO_FLAGS,
     &ACTIVATE_NO_FLAG,
+    &ACTIVE_NOT_ATOMIC,
     &FINISH_WAIT_NO_STATE,
 ];
 

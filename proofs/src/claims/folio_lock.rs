@@ -25,7 +25,7 @@ pub(super) fn unlock(k: &Run) {
 }
 
 /// What a holder does: it adds to the contents, in two steps.
-fn add_one(k: &Run) {
+pub(super) fn add_one(k: &Run) {
     let contents = &k.folios[0].contents;
     let value = plain_read(contents);
     plain_write(contents, value + 1);
@@ -49,7 +49,7 @@ pub(super) static TRY_ONCE: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
-fn lock_and_add(k: &Run) {
+pub(super) fn lock_and_add(k: &Run) {
     folio_lock(k, &k.folios[0]);
     add_one(k);
     unlock(k);

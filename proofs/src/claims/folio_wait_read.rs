@@ -11,14 +11,15 @@ use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
 use selvedge_models::{Machine, PAGE_CACHE, PG_UPTODATE};
 
-use super::folio_lock::{locked, unlock};
+use super::folio_lock::{add_one, lock_and_add, locked, unlock};
 use super::folio_wait::lock_plainly;
-use super::{SC, SC_WITHOUT_RANDOM};
+use super::{DPOR, SC, SC_WITHOUT_RANDOM};
 use crate::rules::{
-    A_FREED_FOLIO_IS_NOT_TOUCHED, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, WHO_WAITED_FOR_A_READ_SEES_IT,
+    A_FREED_FOLIO_IS_NOT_TOUCHED, CONTENTS_HAVE_ONE_WRITER, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
+    WHO_WAITED_FOR_A_READ_SEES_IT, each_holder_added_one,
 };
 use crate::states::SLEPT;
-use crate::{Answers, Scenario, Source, ask, cpu};
+use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 static READ_ENDS: Scenario = Scenario {
     name: "read_ends",
@@ -49,14 +50,36 @@ static ASYNC: Scenario = Scenario {
     tasks: &[
         cpu(0, "holder", unlock),
         cpu(1, "io_uring", |k| {
-            while folio_lock_async(k, &k.folios[0]).is_err() {
-                lock_page_retry(k, &k.folios[0]);
-            }
+            lock_asynchronously(k);
             unlock(k);
         })
         .sleeper(0),
         cpu(2, "plain", lock_plainly).sleeper(1),
     ],
+    ..Scenario::EMPTY
+};
+
+/// Asks for the lock of folio0, again whenever the callback has been called.
+pub(super) fn lock_asynchronously(k: &Run) {
+    while folio_lock_async(k, &k.folios[0]).is_err() {
+        lock_page_retry(k, &k.folios[0]);
+    }
+}
+
+static ASYNC_WRITER: Scenario = Scenario {
+    name: "async_waiter_and_writer",
+    about: "CPU0 locks the folio, changes its contents, and unlocks it; CPU1 does the same, and \
+            asks for the lock asynchronously.",
+    machine: Machine::TINY.sleepers(2),
+    tasks: &[
+        cpu(0, "writer", lock_and_add),
+        cpu(1, "io_uring", |k| {
+            lock_asynchronously(k);
+            add_one(k);
+            unlock(k);
+        }),
+    ],
+    at_end: |k| each_holder_added_one(k, 2),
     ..Scenario::EMPTY
 };
 
@@ -129,6 +152,9 @@ pub(super) fn claims() -> Vec<Answers> {
         ask(NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, &ASYNC, sheet("A.2"), &[SLEPT])
             .under(SC)
             .holds(&[&L2, &V6_12_117]),
+        ask(CONTENTS_HAVE_ONE_WRITER, &ASYNC_WRITER, sheet("A.2"), &[SLEPT])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
         not_touched(&PUT_AND_WAIT, "AM17")
             .under(SC)
             .holds(&[&L0, &L2, &V6_12_117])

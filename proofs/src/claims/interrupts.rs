@@ -1,19 +1,24 @@
 //! Locks that interrupt handlers take too: who takes one with interrupts on, and is interrupted on
 //! that CPU by such a handler, waits for itself.
 
-use selvedge_kernel::is_killed_already;
+use selvedge_kernel::{is_killed_already, set_bit};
 use selvedge_models::fs::buffer::{lock_buffer, trylock_buffer, unlock_buffer};
-use selvedge_models::mm::filemap::{folio_end_read, folio_lock, folio_lock_killable, folio_unlock};
+use selvedge_models::mm::filemap::{
+    folio_end_read, folio_lock, folio_lock_killable, folio_trylock, folio_unlock,
+};
+use selvedge_models::mm::memory::do_swap_page;
 use selvedge_models::mm::migrate::ISOLATION;
 use selvedge_models::mm::mlock::{mlock_folio, munlock_folio};
 use selvedge_models::mm::page_writeback::{folio_end_writeback, folio_start_writeback};
+use selvedge_models::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use selvedge_models::mm::swap::{folio_activate, folio_put, folio_rotate_reclaimable};
 use selvedge_models::mm::vmscan::{folio_isolate_lru, isolate_lru_folios, move_folios_to_lru};
 use selvedge_models::trees::*;
-use selvedge_models::{Machine, PAGE_CACHE};
+use selvedge_models::{Machine, PAGE_CACHE, PG_WAITERS};
 
 use super::DPOR;
 use super::folio_lock::{locked, unlock};
+use super::folio_wait_read::lock_asynchronously;
 use super::lru_flag::LISTED;
 use crate::Source::{Analysis, Comment};
 use crate::rules::NOBODY_WAITS_FOR_EVER;
@@ -126,6 +131,52 @@ static QUEUE_LOCK_OF_KILLED: Scenario = Scenario {
     ..QUEUE_LOCK_OF_WAITER
 };
 
+static QUEUE_LOCK_OF_ASYNCHRONOUS: Scenario = Scenario {
+    name: "io_ends_under_the_asynchronous_waiter",
+    about: "CPU0 asks for the folio lock asynchronously, again when it is called back; interrupts \
+            on CPU0 end the read that has it, and a writeback of the folio.",
+    tasks: &[
+        cpu(0, "io_uring", |k| {
+            lock_asynchronously(k);
+            unlock(k);
+        }),
+        irq(0, "end of read", |k| folio_end_read(k, &k.folios[0])),
+        irq(0, "end of writeback", end_writeback),
+    ],
+    ..QUEUE_LOCK_OF_WAITER
+};
+
+static QUEUE_LOCK_OF_FAULT: Scenario = Scenario {
+    name: "io_ends_under_the_fault",
+    about: "CPU1 has unmapped folio0 for migration; it maps folio1 in its place, and unlocks \
+            folio0. CPU0 faults on the migration entry, and waits; an interrupt on CPU0 ends the \
+            writeback of another folio, whose waiters have the same queue. One came and went: \
+            PG_waiters is left over.",
+    machine: Machine::TINY.folios(3).sleepers(1).mapped(),
+    setup: |k| {
+        assert!(folio_trylock(&k.folios[2]), "nobody else runs yet");
+        folio_start_writeback(&k.folios[2]);
+        folio_unlock(k, &k.folios[2]);
+        set_bit(PG_WAITERS, &k.folios[2].flags);
+    },
+    before: &[cpu(1, "migrator", |k| {
+        locked(k);
+        try_to_migrate(k, &k.folios[0]);
+    })],
+    tasks: &[
+        cpu(0, "page fault", |k| {
+            do_swap_page(k, 0);
+        })
+        .sleeper(0),
+        irq(0, "end of writeback", |k| folio_end_writeback(k, &k.folios[2])),
+        cpu(1, "migrator", |k| {
+            remove_migration_ptes(k, &k.folios[0], &k.folios[1]);
+            unlock(k);
+        }),
+    ],
+    ..Scenario::EMPTY
+};
+
 /// Both buffers are read.
 fn buffers_under_io(k: &Run) {
     assert!(k.buffer_heads.iter().all(trylock_buffer), "nobody else runs yet");
@@ -178,6 +229,8 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated(&[&QUEUE_LOCK_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_KILLED, queue_lock).holds(&[&V6_12_117]),
         hang(&QUEUE_LOCK_OF_WAKER, queue_lock).holds(&[&V6_12_117]),
+        hang(&QUEUE_LOCK_OF_ASYNCHRONOUS, queue_lock).holds(&[&V6_12_117]),
+        hang(&QUEUE_LOCK_OF_FAULT, queue_lock).holds(&[&V6_12_117]),
         hang(&BIT_QUEUE_LOCK, queue_lock).holds(&[&V6_12_117]),
         hang(&BIT_QUEUE_LOCK_OF_WAKER, queue_lock).holds(&[&V6_12_117]),
     ]

@@ -6,6 +6,7 @@ mod compaction;
 mod compaction_locked;
 mod compaction_sync;
 mod fault_and_walk;
+mod flags;
 mod folio_lock;
 mod folio_lock_order;
 mod folio_wait;
@@ -71,6 +72,7 @@ pub const ALL: &[Group] = &[
     ("folio_wait", waits::claims),
     ("writeback", writeback::claims),
     ("interrupts", interrupts::claims),
+    ("flags", flags::claims),
     ("races", races::claims),
     ("races", races_folio::claims),
     ("movable_page", movable_page::isolation),

@@ -1,6 +1,6 @@
 //! The folio lock, the buffer lock, and the writeback bit.
 
-use selvedge_kernel::{Var, fail_about, task_is_running};
+use selvedge_kernel::{Bit, Flags, Var, fail_about, task_is_running};
 use selvedge_models::PG_LOCKED;
 use selvedge_trace::Rule;
 
@@ -20,6 +20,9 @@ pub const WHO_WAITED_FOR_A_READ_SEES_IT: Rule =
     Rule("who has waited for the lock of a read sees PG_uptodate");
 /// What `finish_wait()` says first: whoever is not waiting any more and is preempted goes on.
 pub const WHO_HAS_WAITED_RUNS: Rule = Rule("a task whose wait is over is running");
+/// What atomic bit operations are for: a word of flags has writers who hold no lock in common.
+pub const NO_FLAG_OF_OTHERS_IS_LOST: Rule =
+    Rule("a flag that is set while others of its word change stays set");
 
 pub(super) const IDS_OF_FOLIO_LOCK: Ids = &[
     ("one-writer", CONTENTS_HAVE_ONE_WRITER),
@@ -27,6 +30,7 @@ pub(super) const IDS_OF_FOLIO_LOCK: Ids = &[
     ("writeback-over", WRITEBACK_IS_OVER),
     ("read-seen", WHO_WAITED_FOR_A_READ_SEES_IT),
     ("runs", WHO_HAS_WAITED_RUNS),
+    ("flag-kept", NO_FLAG_OF_OTHERS_IS_LOST),
 ];
 
 /// [`CONTENTS_HAVE_ONE_WRITER`]: nothing is lost if each holder saw what the one before it left.
@@ -47,6 +51,14 @@ pub fn no_addition_to_a_buffer_is_lost(k: &Run, holders: u64) {
     let contents: &Var = &k.buffer_heads[0].contents;
     if contents.peek() != holders {
         fail_about(CONTENTS_HAVE_ONE_WRITER, "an addition was lost", contents.object());
+    }
+}
+
+/// [`NO_FLAG_OF_OTHERS_IS_LOST`], of a bit that somebody set in the word and nobody clears.
+pub fn the_flag_is_kept(word: &Flags, bit: Bit) {
+    if !word.peek(bit) {
+        let message = format!("{} was set, and is clear", bit.name);
+        fail_about(NO_FLAG_OF_OTHERS_IS_LOST, message, word.object());
     }
 }
 

@@ -1,0 +1,96 @@
+//! Words of flags that several write, each its own bits and each under a lock of its own, or none.
+
+use selvedge_kernel::test_and_set_bit;
+use selvedge_models::fs::buffer::{trylock_buffer, unlock_buffer};
+use selvedge_models::mm::filemap::folio_unlock;
+use selvedge_models::mm::mlock::{mlock_folio, mlock_new_folio};
+use selvedge_models::mm::page_writeback::folio_start_writeback;
+use selvedge_models::mm::swap::folio_activate;
+use selvedge_models::trees::*;
+use selvedge_models::{BH_DIRTY, Machine, PG_DIRTY};
+
+use super::DPOR;
+use super::folio_lock::locked;
+use super::lru_flag::LISTED;
+use crate::Source::Analysis;
+use crate::rules::{NO_FLAG_OF_OTHERS_IS_LOST, the_flag_is_kept};
+use crate::{Answers, Run, Scenario, Task, ask, cpu};
+
+/// `folio_mark_dirty()` for a page table that is taken down: with no lock of the folio.
+const DIRTIER: Task = cpu(1, "unmapper", |k| {
+    test_and_set_bit(PG_DIRTY, &k.folios[0].flags);
+});
+
+fn is_dirty(k: &Run) {
+    the_flag_is_kept(&k.folios[0].flags, PG_DIRTY);
+}
+
+static ACTIVATED: Scenario = Scenario {
+    name: "dirtied_while_activated",
+    about: "CPU0 activates the folio, in a batch of one; CPU1 sets PG_dirty.",
+    machine: LISTED.batch(1),
+    tasks: &[cpu(0, "user", |k| folio_activate(k, &k.folios[0])), DIRTIER],
+    at_end: is_dirty,
+    ..Scenario::EMPTY
+};
+
+static MLOCKED: Scenario = Scenario {
+    name: "dirtied_while_mlocked",
+    about: "The folio is active. CPU0 mlocks it, in a batch of one; CPU1 sets PG_dirty.",
+    machine: LISTED.batch(1).mlock(),
+    before: &[cpu(0, "user", |k| folio_activate(k, &k.folios[0]))],
+    tasks: &[cpu(0, "mlocker", |k| mlock_folio(k, &k.folios[0])), DIRTIER],
+    at_end: is_dirty,
+    ..Scenario::EMPTY
+};
+
+static NEW_MLOCKED: Scenario = Scenario {
+    name: "dirtied_while_mlocked_new",
+    about: "The folio is on no list. CPU0 mlocks it as new, in a batch of one; CPU1 sets PG_dirty.",
+    machine: Machine::TINY.operations().batch(1).mlock(),
+    tasks: &[cpu(0, "fault", |k| mlock_new_folio(k, &k.folios[0])), DIRTIER],
+    at_end: is_dirty,
+    ..Scenario::EMPTY
+};
+
+static WRITTEN: Scenario = Scenario {
+    name: "dirtied_while_writeback_begins",
+    about: "CPU0 has the folio locked, begins its writeback, and unlocks it; CPU1 sets PG_dirty.",
+    setup: locked,
+    tasks: &[
+        cpu(0, "writer", |k| {
+            folio_start_writeback(&k.folios[0]);
+            folio_unlock(k, &k.folios[0]);
+        }),
+        DIRTIER,
+    ],
+    at_end: is_dirty,
+    ..Scenario::EMPTY
+};
+
+static BUFFER: Scenario = Scenario {
+    name: "buffer_dirtied_while_unlocked",
+    about: "CPU0 has the buffer locked, and unlocks it; CPU1 sets BH_Dirty.",
+    machine: Machine::TINY.buffer_heads(1),
+    setup: |k| assert!(trylock_buffer(&k.buffer_heads[0]), "nobody else runs yet"),
+    tasks: &[
+        cpu(0, "reader", |k| unlock_buffer(k, &k.buffer_heads[0])),
+        cpu(1, "writer", |k| {
+            test_and_set_bit(BH_DIRTY, &k.buffer_heads[0].b_state);
+        }),
+    ],
+    at_end: |k| the_flag_is_kept(&k.buffer_heads[0].b_state, BH_DIRTY),
+    ..Scenario::EMPTY
+};
+
+pub(super) fn claims() -> Vec<Answers> {
+    let atomic = Analysis("the writers of one word hold no lock in common: set_bit() is atomic");
+    let kept = |scenario| ask(NO_FLAG_OF_OTHERS_IS_LOST, scenario, atomic, &[]).under(DPOR);
+    vec![
+        kept(&ACTIVATED).holds(&[&V6_12_117]).violated(&[&ACTIVE_NOT_ATOMIC]),
+        kept(&MLOCKED).holds(&[&V6_12_117]),
+        kept(&NEW_MLOCKED).holds(&[&V6_12_117]),
+        kept(&WRITTEN).holds(&[&V6_12_117]),
+        kept(&BUFFER).holds(&[&V6_12_117]),
+    ]
+}
