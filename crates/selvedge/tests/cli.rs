@@ -30,7 +30,7 @@ fn refused(args: &[&str], saying: &str) {
 }
 
 #[test]
-fn the_patch_of_seed_000_is_refuted_and_shown() {
+fn the_rfc_of_2021_is_refuted_and_shown() {
     let output = selvedge(&["check", "--tree", "rfc-migrate-pending", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");

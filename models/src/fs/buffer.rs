@@ -82,7 +82,7 @@ pub enum Finder {
 pub enum InstallCheck {
     /// Not asked: up to 5.12.
     Never,
-    /// Before `bh_lru_lock()`: seed 000, and 5.13 to 5.17 (8cc621d2f45d).
+    /// Before `bh_lru_lock()`: the RFC of 2021-02-11, and 5.13 to 5.17 (8cc621d2f45d).
     BeforeLock,
     /// Under `bh_lru_lock()`: since 5.18 (c0226eb8bde8).
     UnderLock,

@@ -1,7 +1,7 @@
 //! `do_migrate_pages()` and `do_mbind()`, as callers of `lru_cache_disable()`.
 //!
 //! Kept: the order of the counter and every exit. Left out: everything that is done in between.
-//! Source: mm/mempolicy.c of 5.11 with seed 000 applied; 6.1 lines 1093-1188 and 1255-1356.
+//! Source: mm/mempolicy.c of 5.11 with the RFC of 2021-02-11 applied; 6.1 lines 1093-1188 and 1255-1356.
 
 use selvedge_kernel::{choose, enter};
 

@@ -2,7 +2,7 @@
 //!
 //! Kept: the loop's ways out; that direct compaction is PF_MEMALLOC. Left out: what the loop
 //! isolates and migrates; the allocation itself.
-//! Source: mm/page_alloc.c of 5.11 with seed 000 applied; 6.1 lines 9193-9255;
+//! Source: mm/page_alloc.c of 5.11 with the RFC of 2021-02-11 applied; 6.1 lines 9193-9255;
 //! `__alloc_pages_direct_compact()` of 6.1.192 and 6.12.117.
 
 use selvedge_kernel::{choose, enter};

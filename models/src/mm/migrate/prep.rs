@@ -48,7 +48,7 @@ pub fn migrate_pending_rfc(k: &Kernel) -> bool {
     atomic_read(&k.pending_count) != 0
 }
 
-/// The patch that seed 000 answers to: a plain bool, "what protects this on an SMP system?".
+/// The patch that the RFC of 2021-02-11 answers to: a plain bool, "what protects this on an SMP system?".
 pub fn migrate_prep_bool(k: &Kernel) {
     let _in = enter("migrate_prep");
     plain_write(&k.pending_plain, 1);
@@ -111,7 +111,7 @@ fn queue_dummies(k: &Kernel) {
 ///
 /// Kept: the exits. Left out: what is moved. Any step of the loop may fail; a failure that still
 /// has pages queued goes over `out_flush`.
-/// Source: 5.11 with seed 000 applied, and 6.1 lines 2050-2158: the same exits.
+/// Source: 5.11 with the RFC of 2021-02-11 applied, and 6.1 lines 2050-2158: the same exits.
 pub fn do_pages_move(k: &Kernel) -> Result<(), Errno> {
     let _in = enter("do_pages_move");
     (k.tree.swap.lru_cache_disable)(k);
