@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 pub const USAGE: &str = "usage: gate [--artefacts DIR] [--max-time SECONDS] [--step STEP]...
   --artefacts DIR     made anew, for what a CI keeps; target/gate if not given
   --max-time SECONDS  what `check` has not decided by then is undecided, which fails
-  --step STEP         only this step; if not given all but `c`, the scenarios on the kernel's own C";
+  --step STEP         only this step; if not given all but `c`, the scenarios on the kernel's own C,
+                      and `package`, whether each crate can be published";
 
 /// What it was told.
 #[derive(Debug, PartialEq, Eq)]

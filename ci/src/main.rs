@@ -34,8 +34,16 @@ const GATE: &[Step] = &[
     Step { name: "tests", run: |_| cargo(&["test", "--workspace"]) },
 ];
 
-/// Not run unless they are asked for: they want more than a Rust toolchain, and minutes.
-const ON_REQUEST: &[Step] = &[Step { name: "c", run: kernel::run }];
+/// Not run unless they are asked for: they want more than a Rust toolchain, or the network, and
+/// minutes.
+const ON_REQUEST: &[Step] =
+    &[Step { name: "c", run: kernel::run }, Step { name: "package", run: |_| package() }];
+
+/// Each crate can be published: it compiles from what is in its package.
+fn package() -> Result<(), String> {
+    let is_dirty_too = ["publish", "--workspace", "--dry-run", "--allow-dirty"];
+    cargo(&is_dirty_too)
+}
 
 fn lints() -> Result<(), String> {
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])

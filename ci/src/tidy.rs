@@ -27,7 +27,7 @@ const MANY_PARAMETERS: Ratchet = Ratchet { what: "functions with more than 5 par
 /// Looks at every Rust file of the workspace, and for the marks of an unfinished merge in its texts.
 pub fn run() -> Result<(), String> {
     let mut files = Vec::new();
-    for top in ["crates", "models", "proofs", "ci"] {
+    for top in ["crates", "models", "proofs", "examples", "ci"] {
         collect(Path::new(top), &[".rs"], &mut files)?;
     }
     let mut complaints = unmerged()?;
@@ -65,7 +65,7 @@ impl Ratchet {
 /// Places where a merge left both sides in a file.
 fn unmerged() -> Result<Vec<String>, String> {
     let mut files = Vec::new();
-    for top in ["crates", "models", "proofs", "ci", "docs"] {
+    for top in ["crates", "models", "proofs", "examples", "ci", "docs"] {
         collect(Path::new(top), &[".rs", ".md", ".toml", ".tsv", ".litmus"], &mut files)?;
     }
     files.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Cargo.toml"].map(PathBuf::from));

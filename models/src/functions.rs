@@ -74,4 +74,7 @@ pub fn by_name(name: &str) -> impl Iterator<Item = &'static Function> {
     FUNCTIONS.iter().filter(move |function| function.name == name)
 }
 
+/// `models/fingerprints.tsv`: what the functions were modelled on, for `selvedge drift`.
+pub const FINGERPRINTS: &str = include_str!("../fingerprints.tsv");
+
 include!(concat!(env!("OUT_DIR"), "/functions.rs"));

@@ -6,7 +6,7 @@ use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore};
 use selvedge_kernel::edits::Edit;
 use selvedge_models::{Kernel, Tree};
 use selvedge_monitors::for_rule;
-use selvedge_trace::{Counterexample, Monitor};
+use selvedge_trace::{Counterexample, Monitor, table};
 
 use crate::{Claim, Expected, Run};
 
@@ -38,6 +38,28 @@ impl Row {
     /// Its name.
     pub fn name(&self) -> String {
         self.claim.name(self.engine)
+    }
+
+    /// Nothing, if what was found is what was expected.
+    ///
+    /// # Errors
+    ///
+    /// What was expected and why, what was found, and the table that shows it.
+    pub fn as_expected(&self) -> Result<(), String> {
+        let found = match &self.outcome {
+            Outcome::AsExpected => return Ok(()),
+            Outcome::Unexpected(what) => what.clone(),
+            Outcome::Undecided(why) => format!("undecided: {why}"),
+        };
+        let seen = &self.exploration;
+        let table = seen.counterexample.as_ref().map(table).or_else(|| seen.evidence.clone());
+        let (expected, source) = (self.claim.expected.name(), self.claim.source);
+        let rule = self.claim.rule;
+        Err(format!(
+            "{}\nexpected {expected} ({source}), found {found}\nrule: {rule}\n{}",
+            self.name(),
+            table.map_or_else(String::new, |table| format!("\n{table}"))
+        ))
     }
 }
 

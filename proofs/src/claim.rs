@@ -52,7 +52,10 @@ pub struct Claim {
 impl Claim {
     /// The row's name under this engine.
     pub fn name(&self, engine: Engine) -> String {
-        self.named(rules::id(self.rule), engine)
+        match rules::known_id(self.rule) {
+            Some(id) => self.named(id, engine),
+            None => self.long_name(engine),
+        }
     }
 
     /// The same with the rule's whole sentence.
@@ -110,6 +113,11 @@ pub struct Answers {
 }
 
 impl Answers {
+    /// The claims, of this subsystem.
+    pub(crate) fn claims_of(self, subsystem: &'static str) -> impl Iterator<Item = Claim> {
+        self.claims.into_iter().map(move |claim| Claim { subsystem, ..claim })
+    }
+
     /// The answers that follow are for these engines.
     pub fn under(self, engines: &'static [Engine]) -> Answers {
         Answers { engines, ..self }
@@ -157,11 +165,15 @@ impl Answers {
 /// What is asked of a tree of yours besides what its own claims ask: each question that is asked of
 /// its base, of that tree's base, and so on. Expected is what is known of the nearest of them: a
 /// difference is what the tree changes.
-fn inherited(known: &[Claim], tree: &'static Tree) -> Vec<Claim> {
+pub(crate) fn inherited(
+    known: &[Claim],
+    tree: &'static Tree,
+    bases: impl IntoIterator<Item = &'static Tree>,
+) -> Vec<Claim> {
     let of = |name: &'static str| known.iter().filter(move |claim| claim.tree.name == name);
     let mut all: Vec<Claim> = of(tree.name).copied().collect();
     let own = all.len();
-    for base in tree.bases() {
+    for base in bases {
         for claim in of(base.name) {
             let is_answered = all.iter().any(|nearer| {
                 nearer.rule == claim.rule
@@ -178,15 +190,19 @@ fn inherited(known: &[Claim], tree: &'static Tree) -> Vec<Claim> {
 
 static CLAIMS: LazyLock<Vec<Claim>> = LazyLock::new(|| {
     let of_group = |&(subsystem, answers): &claims::Group| {
-        let claims = answers().into_iter().flat_map(|answers| answers.claims);
-        claims.map(move |claim| Claim { subsystem, ..claim })
+        answers().into_iter().flat_map(move |answers| answers.claims_of(subsystem))
     };
     let mut all: Vec<Claim> = claims::ALL.iter().flat_map(of_group).collect();
     let of_yours: Vec<Claim> =
-        trees::YOURS.iter().flat_map(|&tree| inherited(&all, tree)).collect();
+        trees::YOURS.iter().flat_map(|&tree| inherited(&all, tree, tree.bases())).collect();
     all.extend(of_yours);
     all
 });
+
+/// Every claim of the repository.
+pub(crate) fn known() -> &'static [Claim] {
+    &CLAIMS
+}
 
 /// Every row: each claim under each of its engines, in the order of [`claims::ALL`]; then those
 /// that trees of yours inherit.
@@ -210,7 +226,7 @@ mod tests {
         let of = |name: &str| -> Vec<Claim> {
             CLAIMS.iter().filter(|claim| claim.tree.name == name).copied().collect()
         };
-        let asked = inherited(&CLAIMS, tree);
+        let asked = inherited(&CLAIMS, tree, tree.bases());
         let (nearest, release) = (of(base.name), of("v5.11"));
         assert!(!nearest.is_empty() && !release.is_empty());
         assert_eq!(questions(&asked[..nearest.len()]), questions(&nearest));
@@ -234,8 +250,8 @@ mod tests {
         let mut known = CLAIMS.to_vec();
         let first = *known.iter().find(|claim| claim.tree.name == base.name).expect("a claim");
         known.push(Claim { tree, expected: Expected::Holds, ..first });
-        let all = inherited(&CLAIMS, tree).len();
-        let asked = inherited(&known, tree);
+        let all = inherited(&CLAIMS, tree, tree.bases()).len();
+        let asked = inherited(&known, tree, tree.bases());
         assert_eq!(asked.len(), all - 1);
     }
 }

@@ -12,6 +12,7 @@
 //! | know what a rule says, and how it is checked | [`rules`] |
 //! | write a scenario | [`Scenario`], [`Run`] |
 //! | know which step is needed by which claim | [`mutation`], `docs/mutants.md` |
+//! | check a tree of your own crate | [`Suite`], `docs/outside.md` |
 //! | know where an expectation comes from | [`Source`], `docs/facts/` |
 //!
 //! **Invariant:** no kernel logic in here. A scenario calls kernel functions of `selvedge_models`
@@ -26,8 +27,11 @@ pub mod rules;
 mod scenario;
 mod source;
 pub mod states;
+mod suite;
 
 pub use check::{Outcome, Row, check, explore_edited, explore_in};
 pub use claim::{Answers, Claim, Expected, Question, ask, rows};
 pub use scenario::{Run, Scenario, Task, cpu, irq};
+pub use selvedge_explore::{Bounds, Engine};
 pub use source::Source;
+pub use suite::Suite;

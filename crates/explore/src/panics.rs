@@ -14,9 +14,11 @@ thread_local! {
 pub(crate) fn install_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // shuttle installs a hook of its own with its first run, which prints. Ours goes on top.
-        shuttle::check_random(|| {}, 1);
+        // shuttle installs a hook of its own with its first run. From then on it would print the
+        // last schedule with every panic of the process, also with a failed assertion of a test
+        // that has explored something before: it is taken away again.
         let previous = panic::take_hook();
+        shuttle::check_random(|| {}, 1);
         panic::set_hook(Box::new(move |info| {
             if SILENT.get() == 0 {
                 return previous(info);

@@ -27,6 +27,9 @@ drivers! {
     minimal,
 }
 
+/// The source of the driver that does it right: what a new one begins as.
+pub const MINIMAL: &str = include_str!("minimal.rs");
+
 /// The drivers of the repository.
 const OURS: &[&str] = &["minimal"];
 

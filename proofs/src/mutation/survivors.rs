@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::{Fate, Mutant};
+use crate::expected::reviewed;
 
 /// The whole file.
 #[derive(Deserialize, Clone, Debug, Default)]
@@ -80,7 +81,7 @@ impl Survivors {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("survivors.toml")
     }
 
-    /// Reads the file.
+    /// Reads the file; what it was when this was compiled, if it is not there any more.
     ///
     /// # Errors
     ///
@@ -88,7 +89,7 @@ impl Survivors {
     pub fn read() -> Result<Survivors, String> {
         let path = Survivors::path();
         let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let text = std::fs::read_to_string(&path).map_err(|error| said(&error))?;
+        let text = reviewed(&path, include_str!("../../survivors.toml"))?;
         toml::from_str(&text).map_err(|error| said(&error))
     }
 

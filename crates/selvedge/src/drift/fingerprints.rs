@@ -6,6 +6,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use selvedge_models::functions::FINGERPRINTS;
+
 use crate::error::Failure;
 use crate::output;
 
@@ -13,8 +15,6 @@ use super::kernel_tree::{Place, Release};
 
 /// Where the file is, from the root of a checkout.
 const FILE: &str = "models/fingerprints.tsv";
-/// As it was when the command was built.
-const BUILT_IN: &str = include_str!("../../../../models/fingerprints.tsv");
 const HEADING: &str = "release\tkernel file\tfunction\tfingerprint";
 /// In place of a file and a fingerprint.
 const NOWHERE: &str = "-";
@@ -40,7 +40,7 @@ impl Fingerprints {
                 let text = fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))?;
                 (text, path.display().to_string())
             }
-            None => (BUILT_IN.to_string(), format!("{FILE}, built in")),
+            None => (FINGERPRINTS.to_string(), format!("{FILE}, built in")),
         };
         let places = parse(&text).map_err(|why| Failure::new(format!("{name}: {why}")))?;
         Ok(Fingerprints { file, places })
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_is_built_in_is_as_it_is_written() {
-        assert_eq!(print(&parse(BUILT_IN).expect("it can be read")), BUILT_IN);
+        assert_eq!(print(&parse(FINGERPRINTS).expect("it can be read")), FINGERPRINTS);
     }
 
     #[test]
