@@ -20,7 +20,7 @@ use selvedge_kernel::{
 
 use crate::kernel::PG_PRIVATE;
 use crate::mm::filemap::{folio_trylock, folio_unlock};
-use crate::mm::migrate::{Errno, Migrator};
+use crate::mm::migrate::Errno;
 use crate::mm::movable::{
     __ClearPageMovable, __SetPageMovable, Driver, ON_DRIVER_LIST, State, get_page, list_add,
     list_del, put_page, state,
@@ -35,16 +35,26 @@ pub static V4_8: Driver = Driver {
     name: "balloon v4.8",
     new: balloon_devinfo_init,
     isolate_page: balloon_page_isolate,
-    migrate_page: virtballoon_migratepage,
+    migrate_page: |k, newpage, page, _| {
+        virtballoon_migratepage(k, newpage, page, balloon_page_insert)
+    },
     putback_page: balloon_page_putback,
-    alloc: balloon_page_enqueue,
+    alloc: |k, page| balloon_page_enqueue(k, page, balloon_page_insert),
     free: |k| leak_balloon(k, balloon_page_list_dequeue),
     access: |_| {},
 };
 
 /// 4.5 to 4.7 (21ea9fb69e7c): dequeue walks under `pages_lock`.
-pub static V4_5: Driver =
-    Driver { name: "balloon v4.5", isolate_page: balloon_page_isolate_2015, ..V4_8 };
+pub static V4_5: Driver = Driver {
+    name: "balloon v4.5",
+    isolate_page: balloon_page_isolate_2015,
+    migrate_page: |k, newpage, page, _| {
+        virtballoon_migratepage(k, newpage, page, balloon_page_insert_2015)
+    },
+    putback_page: balloon_page_putback_2015,
+    alloc: |k, page| balloon_page_enqueue(k, page, balloon_page_insert_2015),
+    ..V4_8
+};
 
 /// The series of 2015 (posted on 4.1): PagePrivate says "not isolated", to the balloon itself.
 pub static POSTED_2015: Driver =
@@ -67,6 +77,10 @@ pub static LRU_AS_MOBILE: Driver = Driver {
 
 /// 4.2: the core looks at PagePrivate.
 pub static V4_2: Driver = Driver { name: "balloon v4.2", ..POSTED_2015 };
+
+/// What the count and the list are for: `balloon_page_dequeue()` takes a balloon for broken by them.
+pub const A_BALLOON_KNOWS_ITS_PAGES: Rule =
+    Rule("a balloon that was emptied has no page on its list, and counts none as isolated");
 
 /// `LIST_POISON1`
 const POISON: u64 = 99;
@@ -153,21 +167,29 @@ pub fn count_isolated(balloon: &Balloon, by: u64) {
     plain_write(&balloon.isolated_pages, count.wrapping_add(by));
 }
 
-/// `balloon_page_insert()`: page locked, `pages_lock` held. Since 4.8 nobody looks at PagePrivate,
-/// which is not set there; here it is in all releases.
+/// How a page comes onto the list.
+type Insert = fn(&Kernel, &Balloon, &Folio);
+
+/// `balloon_page_insert()`, since 4.8: page locked, `pages_lock` held.
 fn balloon_page_insert(k: &Kernel, balloon: &Balloon, page: &Folio) {
+    __SetPageMovable(k, page);
+    balloon.add(page);
+}
+
+/// The same, up to 4.7, where PagePrivate says that the page is not isolated.
+fn balloon_page_insert_2015(k: &Kernel, balloon: &Balloon, page: &Folio) {
     __SetPageMovable(k, page);
     set_bit(PG_PRIVATE, &page.flags);
     balloon.add(page);
 }
 
 /// `balloon_page_enqueue()`.
-fn balloon_page_enqueue(k: &Kernel, page: &Folio) {
+fn balloon_page_enqueue(k: &Kernel, page: &Folio, insert: Insert) {
     let _in = enter("balloon_page_enqueue");
     let balloon: &Balloon = state(k);
     spin_lock_irqsave(&k.cpus, &balloon.pages_lock);
     kernel_assert(folio_trylock(page), "a page that is put into the balloon is locked");
-    balloon_page_insert(k, balloon, page);
+    insert(k, balloon, page);
     folio_unlock(k, page);
     spin_unlock_irqrestore(&k.cpus, &balloon.pages_lock);
 }
@@ -200,7 +222,17 @@ fn balloon_page_isolate_2015(k: &Kernel, page: &Folio) -> bool {
 
 /// `balloon_page_putback()`: page locked.
 pub fn balloon_page_putback(k: &Kernel, page: &Folio) {
-    let _in = enter("__balloon_page_putback");
+    let _in = enter("balloon_page_putback");
+    let balloon: &Balloon = state(k);
+    spin_lock_irqsave(&k.cpus, &balloon.pages_lock);
+    balloon.add(page);
+    count_isolated(balloon, u64::MAX);
+    spin_unlock_irqrestore(&k.cpus, &balloon.pages_lock);
+}
+
+/// The same, up to 2015: `__putback_balloon_page()`.
+fn balloon_page_putback_2015(k: &Kernel, page: &Folio) {
+    let _in = enter("__putback_balloon_page");
     let balloon: &Balloon = state(k);
     spin_lock_irqsave(&k.cpus, &balloon.pages_lock);
     set_bit(PG_PRIVATE, &page.flags);
@@ -215,19 +247,25 @@ fn virtballoon_migratepage(
     k: &Kernel,
     newpage: &Folio,
     page: &Folio,
-    _: Migrator,
+    insert: Insert,
 ) -> Result<(), Errno> {
     let _in = enter("virtballoon_migratepage");
     let balloon: &Balloon = state(k);
     get_page(newpage);
     spin_lock_irqsave(&k.cpus, &balloon.pages_lock);
-    balloon_page_insert(k, balloon, newpage);
+    insert(k, balloon, newpage);
     count_isolated(balloon, u64::MAX);
     spin_unlock_irqrestore(&k.cpus, &balloon.pages_lock);
     // balloon_page_finalize()
     __ClearPageMovable(k, page);
     put_page(k, page);
     Ok(())
+}
+
+/// For scenarios, at the end: is the list empty, and no page counted as isolated?
+pub fn is_empty(k: &Kernel) -> bool {
+    let balloon: &Balloon = state(k);
+    balloon.next[0].peek() == 0 && balloon.isolated_pages.peek() == 0
 }
 
 /// `leak_balloon()` of one page.

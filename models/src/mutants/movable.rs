@@ -131,6 +131,77 @@ pub static LOCKS_BLOCKING: Driver = Driver {
     ..SLEEPS
 };
 
+/// The list of a balloon, under a mutex.
+struct Sleepy {
+    lock: Mutex,
+    balloon: Box<dyn State>,
+}
+
+impl State for Sleepy {
+    fn place(&self) -> Option<usize> {
+        self.balloon.place()
+    }
+}
+
+impl Sleepy {
+    /// Does this to the list, under the mutex.
+    fn locked<R>(k: &Kernel, what: impl FnOnce(&Balloon) -> R) -> R {
+        let sleepy: &Sleepy = state(k);
+        mutex_lock(&k.cpus, &sleepy.lock);
+        let balloon: &dyn std::any::Any = sleepy.balloon.as_ref();
+        let done = what(balloon.downcast_ref().expect("it was made by the balloon"));
+        mutex_unlock(&sleepy.lock);
+        done
+    }
+}
+
+/// E11 of a balloon, whose lock is a mutex: a dequeue that waits for the page lock under it, where
+/// the balloon goes on to the next page.
+pub static DEQUEUE_WAITS: Driver = Driver {
+    name: "balloon whose dequeue waits",
+    new: |cpus| {
+        let lock = Mutex::new(Name::new("pages_mutex"));
+        Box::new(Sleepy { lock, balloon: (balloon::V4_8.new)(cpus) })
+    },
+    isolate_page: |k, page| {
+        let _in = enter("balloon_page_isolate");
+        Sleepy::locked(k, |balloon| {
+            balloon.del(page);
+            count_isolated(balloon, 1);
+        });
+        true
+    },
+    migrate_page: |_, _, _, _| Err(Errno::Again),
+    putback_page: |k, page| {
+        let _in = enter("balloon_page_putback");
+        Sleepy::locked(k, |balloon| {
+            balloon.add(page);
+            count_isolated(balloon, u64::MAX);
+        });
+    },
+    alloc: |k, page| {
+        assert!(folio_trylock(page), "nobody else knows the page");
+        __SetPageMovable(k, page);
+        Sleepy::locked(k, |balloon| balloon.add(page));
+        folio_unlock(k, page);
+    },
+    free: |k| {
+        let _in = enter("balloon_page_dequeue");
+        let dequeued = Sleepy::locked(k, |balloon| {
+            let page = &k.folios[balloon.place()?];
+            folio_lock(k, page);
+            balloon.del(page);
+            __ClearPageMovable(k, page);
+            folio_unlock(k, page);
+            Some(page)
+        });
+        if let Some(page) = dequeued {
+            put_page(k, page);
+        }
+    },
+    access: |_| {},
+};
+
 /// E12: `lru_lock` stays held, if it is, as up to 4.7.
 pub static KEEPS_LRU_LOCK: Core = Core {
     name: "keeps lru_lock",

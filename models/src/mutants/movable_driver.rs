@@ -2,14 +2,14 @@
 //! right. Which rows of `proofs/src/claims/movable_page/driver.rs` each of them breaks is said
 //! there.
 
-use selvedge_kernel::{__set_bit, enter, plain_read, plain_write, spin_lock, spin_unlock};
+use selvedge_kernel::{__set_bit, enter, plain_read, plain_write, set_bit, spin_lock, spin_unlock};
 
 use crate::drivers::minimal::{DRIVER, Device};
 use crate::kernel::PG_PRIVATE;
 use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock, folio_wait_locked};
 use crate::mm::movable::{
-    __ClearPageMovable, Driver, NO_MAPPING, ON_DRIVER_LIST, get_page, list_del, put_page, state,
-    update,
+    __ClearPageMovable, __SetPageMovable, Driver, NO_MAPPING, ON_DRIVER_LIST, PG_ISOLATED,
+    get_page, list_add, list_del, put_page, state, update,
 };
 use crate::{Folio, Kernel};
 
@@ -63,6 +63,61 @@ pub static CLEARS_TYPE: Driver = Driver {
             folio_unlock(k, page);
             put_page(k, page);
         });
+    },
+    ..DRIVER
+};
+
+/// Takes a page back, and does not put it on its list.
+pub static FORGETS_PUTBACK: Driver =
+    Driver { name: "forgets to put back", putback_page: |_, _| {}, ..DRIVER };
+
+/// Marks a new page without its lock.
+pub static SETS_UNLOCKED: Driver = Driver {
+    name: "sets the type unlocked",
+    alloc: |k, page| {
+        let device: &Device = state(k);
+        spin_lock(&k.cpus, &device.lock);
+        __SetPageMovable(k, page);
+        list_add(page, ON_DRIVER_LIST);
+        plain_write(&device.listed, 1);
+        plain_write(&device.page, page.index as u64 + 1);
+        spin_unlock(&k.cpus, &device.lock);
+    },
+    ..DRIVER
+};
+
+/// Clears the type once it has unlocked its page.
+pub static CLEARS_UNLOCKED: Driver = Driver {
+    name: "clears the type unlocked",
+    free: |k| {
+        free(k, |k, page| {
+            folio_unlock(k, page);
+            __ClearPageMovable(k, page);
+            put_page(k, page);
+        });
+    },
+    ..DRIVER
+};
+
+/// Clears the type of a page that has moved, and once more in the end.
+pub static CLEARS_TWICE: Driver = Driver {
+    name: "clears the type twice",
+    migrate_page: |k, new, old, who| {
+        get_page(old);
+        (DRIVER.migrate_page)(k, new, old, who)?;
+        __ClearPageMovable(k, old);
+        put_page(k, old);
+        Ok(())
+    },
+    ..DRIVER
+};
+
+/// Sets PG_isolated, which is the core's.
+pub static SETS_ISOLATED: Driver = Driver {
+    name: "sets PG_isolated",
+    isolate_page: |k, page| {
+        set_bit(PG_ISOLATED, &page.flags);
+        (DRIVER.isolate_page)(k, page)
     },
     ..DRIVER
 };

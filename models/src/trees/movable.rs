@@ -1,6 +1,9 @@
 //! Pages that drivers have made movable: kernel-lru E. What was posted in 2015, releases with one
 //! commit of a later one on top, and drivers with a mistake.
 
+use selvedge_kernel::edits::{Edit, How, Site};
+
+use crate::kernel::PG_LOCKED;
 use crate::mm::movable::{self, Driver, Movable};
 use crate::mm::{balloon_compaction as balloon, zsmalloc};
 use crate::mutants::{movable as mutants, movable_driver as mistakes};
@@ -213,6 +216,38 @@ pub static DRIVER_CLEARS_TYPE: Tree = mistaken(
     &mistakes::CLEARS_TYPE,
 );
 
+/// A page that is lost to compaction.
+pub static DRIVER_FORGETS_PUTBACK: Tree = mistaken(
+    "driver-forgets-putback",
+    "a driver that does not put a page on its list again that was not moved",
+    &mistakes::FORGETS_PUTBACK,
+);
+
+/// What `__SetPageMovable()` asserts.
+pub static DRIVER_SETS_UNLOCKED: Tree = mistaken(
+    "driver-sets-unlocked",
+    "a driver that calls __SetPageMovable() without the page lock",
+    &mistakes::SETS_UNLOCKED,
+);
+
+/// What `__ClearPageMovable()` asserts first.
+pub static DRIVER_CLEARS_UNLOCKED: Tree = mistaken(
+    "driver-clears-unlocked",
+    "a driver that calls __ClearPageMovable() after it has unlocked the page",
+    &mistakes::CLEARS_UNLOCKED,
+);
+
+/// And what it asserts then.
+pub static DRIVER_CLEARS_TWICE: Tree = mistaken(
+    "driver-clears-twice",
+    "a driver that calls __ClearPageMovable() twice",
+    &mistakes::CLEARS_TWICE,
+);
+
+/// PG_isolated is the core's.
+pub static DRIVER_SETS_ISOLATED: Tree =
+    mistaken("driver-sets-isolated", "a driver that sets PG_isolated", &mistakes::SETS_ISOLATED);
+
 /// A reference too many.
 pub static DRIVER_LEAKS: Tree =
     mistaken("driver-leaks", "a driver that never puts its page", &mistakes::LEAKS);
@@ -228,11 +263,16 @@ pub static DRIVER_PUTS_FIRST: Tree = mistaken(
     &mistakes::PUTS_FIRST,
 );
 
-/// kernel-lru E4.
+/// kernel-lru E4. What CONFIG_DEBUG_VM asserts would notice it first.
 pub static E4_RELEASES_UNLOCKED: Tree = Tree {
     name: "E4-releases-unlocked",
-    about: "6.12.117 with a driver that releases its page without the page lock",
+    about: "6.12.117 without CONFIG_DEBUG_VM, with a driver that releases its page without the \
+            page lock",
     movable: Movable { module: &mutants::RELEASES_UNLOCKED, ..V6_12_117.movable },
+    edits: &[Edit {
+        at: Site::of("test_bit").on("PG_locked").within("__ClearPageMovable"),
+        how: How::Drop { answer: PG_LOCKED.mask() },
+    }],
     ..V6_12_117.mutant()
 };
 
@@ -249,6 +289,15 @@ pub static E11_LOCKS_BLOCKING: Tree = Tree {
     name: "E11-locks-blocking",
     about: "6.12.117 with a driver that waits for the page lock under its own lock",
     movable: Movable { module: &mutants::LOCKS_BLOCKING, ..V6_12_117.movable },
+    ..V6_12_117.mutant()
+};
+
+/// kernel-lru E11 of a balloon.
+pub static E11_DEQUEUE_WAITS: Tree = Tree {
+    name: "E11-dequeue-waits",
+    about: "6.12.117 with a balloon whose lock is a mutex, and whose dequeue waits for the page \
+            lock under it",
+    movable: Movable { balloon: &mutants::DEQUEUE_WAITS, ..V6_12_117.movable },
     ..V6_12_117.mutant()
 };
 

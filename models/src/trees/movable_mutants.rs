@@ -128,3 +128,10 @@ pub static E12_LRU_LOCK_KEPT: Tree = Tree {
     movable: Movable { core: &mutants::KEEPS_LRU_LOCK, ..V6_12_117.movable },
     ..V6_12_117.mutant()
 };
+
+/// kernel-lru E15: putback without its part of the count.
+pub static E15_NOT_COUNTED: Tree = steps(
+    "E15-not-counted",
+    "6.12.117 with balloon_page_putback() not counting down isolated_pages",
+    &[Edit::drop(Site::of("write").on("isolated_pages").within("balloon_page_putback"))],
+);

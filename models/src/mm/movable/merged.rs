@@ -3,7 +3,9 @@
 //!
 //! Kept: reference, type, page lock, type and PG_isolated, callback, PG_isolated, in this order;
 //! `lru_lock` dropped first; the type that is sticky; what is atomic in which release; the two
-//! looks at PG_slab of 6.2.
+//! looks at PG_slab of 6.2; what CONFIG_DEBUG_VM asserts of the page lock and the type (in all of
+//! these releases: 4.8 asserts the page lock in `__ClearPageMovable()` twice, later ones only by
+//! `PageMovable()`).
 //! Source: mm/migrate.c `isolate_movable_page()`, `putback_movable_pages()`, `move_to_new_page()`,
 //! of 6.1.192 and 6.12.117 and, after kernel-lru E.3, 4.9 and 5.17; 160088b3b6d7; mm/compaction.c
 //! `PageMovable()`.
@@ -17,6 +19,7 @@ use super::{
     Core, DRIVER_OPS, FRESH_FLAGS_ARE_THE_OWNERS, M2, PAGE_MAPPING_FLAGS, PAGE_MAPPING_MOVABLE,
     PG_ISOLATED, PG_SLAB, after_move, drop_lru_lock, isolated, let_go, owner,
 };
+use crate::kernel::PG_LOCKED;
 use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use crate::mm::migrate::{Errno, ISOLATION, Migrator};
 use crate::mm::swap::{folio_put, folio_try_get};
@@ -80,11 +83,15 @@ static OPS_5_18: Ops = Ops {
 static OPS_6_2: Ops = Ops { may_be_movable: is_movable_and_no_slab, ..OPS_5_18 };
 
 fn set_movable(page: &Folio) {
+    let _in = enter("__SetPageMovable");
+    is_locked(page);
     plain_write(&page.mapping, DRIVER_OPS | PAGE_MAPPING_MOVABLE);
 }
 
 /// The pointer goes, the type stays.
 fn clear_movable(page: &Folio) {
+    let _in = enter("__ClearPageMovable");
+    kernel_assert(PageMovable(page), "VM_BUG_ON_PAGE(!PageMovable(page)): cleared, or never set");
     plain_write(&page.mapping, PAGE_MAPPING_MOVABLE);
 }
 
@@ -94,8 +101,15 @@ fn __PageMovable(page: &Folio) -> bool {
     plain_read(&page.mapping) & PAGE_MAPPING_FLAGS == PAGE_MAPPING_MOVABLE
 }
 
+/// `VM_BUG_ON_PAGE(!PageLocked(page), page)`. (That it is the caller who has locked the page is not
+/// asked.)
+fn is_locked(page: &Folio) {
+    kernel_assert(test_bit(PG_LOCKED, &page.flags), "VM_BUG_ON_PAGE(!PageLocked(page))");
+}
+
 /// `PageMovable()`, page locked.
 fn PageMovable(page: &Folio) -> bool {
+    is_locked(page);
     let mapping = plain_read(&page.mapping);
     mapping & PAGE_MAPPING_FLAGS == PAGE_MAPPING_MOVABLE && mapping & !PAGE_MAPPING_FLAGS != 0
 }
@@ -163,6 +177,7 @@ fn isolate_movable_page(k: &Kernel, page: &Folio, ops: &Ops) -> bool {
         super::call_isolate(k, page)
     };
     if is_ours {
+        kernel_assert(!test_bit(PG_ISOLATED, &page.flags), "WARN_ON_ONCE(PageIsolated(page))");
         (ops.set_isolated)(page);
     }
     folio_unlock(k, page);

@@ -11,7 +11,8 @@
 //! 3.18 for what `unmap_and_move()` does at its end.
 
 use selvedge_kernel::{
-    atomic_read, atomic_set, enter, fail_about, plain_read, plain_write, reached, test_bit,
+    atomic_read, atomic_set, enter, fail_about, kernel_assert, plain_read, plain_write, reached,
+    test_bit,
 };
 
 use super::{
@@ -53,17 +54,26 @@ pub static V4_2: Core = Core {
 };
 
 fn set_mobile(page: &Folio) {
+    has_no_type(page);
     atomic_set(&page.mapcount, PAGE_MOBILE);
     plain_write(&page.mapping, DRIVER_OPS);
 }
 
 fn set_balloon(page: &Folio) {
+    has_no_type(page);
     atomic_set(&page.mapcount, PAGE_BALLOON);
     plain_write(&page.mapping, DRIVER_OPS);
 }
 
+/// `VM_BUG_ON_PAGE(atomic_read(&page->_mapcount) != -1, page)`: all that `__SetPageMobile()` and
+/// `__SetPageBalloon()` ask. Neither they nor the functions that clear ask for the page lock.
+fn has_no_type(page: &Folio) {
+    kernel_assert(atomic_read(&page.mapcount) == 0, "VM_BUG_ON_PAGE: the page has a type already");
+}
+
 /// `__ClearPageMobile()`, `__ClearPageBalloon()`; `page->mapping = NULL`.
 fn clear_mobile(page: &Folio) {
+    kernel_assert(atomic_read(&page.mapcount) != 0, "VM_BUG_ON_PAGE: the page has no such type");
     atomic_set(&page.mapcount, 0);
     plain_write(&page.mapping, NO_MAPPING);
 }

@@ -16,8 +16,8 @@ use selvedge_kernel::{SpinLock, enter, plain_read, plain_write, reached, spin_lo
 
 use super::{
     Pool, Release, ZS_EMPTY, class_lock, create_pool, dec_zspage_isolation, free_zspage,
-    get_zspage, inc_zspage_isolation, lock_zspage, lock_zspage_unguarded, obj_free, pool,
-    replace_sub_page, reset_page, set_fullness, zs_flush_migration, zs_malloc,
+    get_zspage, handle_to_page, inc_zspage_isolation, lock_zspage, lock_zspage_unguarded, obj_free,
+    pool, replace_sub_page, reset_page, set_fullness, zs_flush_migration, zs_malloc,
 };
 use crate::mm::migrate::Errno;
 use crate::mm::movable::{Driver, get_page, put_page, update};
@@ -136,15 +136,18 @@ fn zs_page_putback(k: &Kernel, page: &Folio, lock: fn(&Pool) -> &SpinLock) {
     spin_unlock(&k.cpus, lock(pool));
 }
 
-/// `zs_free()` of the last object.
+/// `zs_free()` of the last object. Where the object is does not change under the lock of the pool,
+/// nor, once that is let go, under the lock of its class.
 fn zs_free(k: &Kernel) {
     let _in = enter("zs_free");
     let pool = pool(k);
     pool.alive();
     spin_lock(&k.cpus, &pool.lock);
+    let page = handle_to_page(k, pool);
+    get_zspage(pool, page);
     spin_lock(&k.cpus, &pool.class_lock);
     spin_unlock(&k.cpus, &pool.lock);
-    obj_free(pool);
+    obj_free(pool, page);
     fix_fullness_group(pool);
     free_zspage(k, pool);
     spin_unlock(&k.cpus, &pool.class_lock);
@@ -156,7 +159,9 @@ fn zs_free_6_2(k: &Kernel) {
     let pool = pool(k);
     pool.alive();
     spin_lock(&k.cpus, &pool.lock);
-    obj_free(pool);
+    let page = handle_to_page(k, pool);
+    get_zspage(pool, page);
+    obj_free(pool, page);
     fix_fullness_group(pool);
     free_zspage(k, pool);
     spin_unlock(&k.cpus, &pool.lock);

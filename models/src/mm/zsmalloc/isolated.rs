@@ -15,7 +15,7 @@ use selvedge_kernel::{
 
 use super::{
     ON_NO_LIST, Pool, Release, ZS_EMPTY, ZS_FULL, class_lock, create_pool, dec_zspage_isolation,
-    free_zspage, get_zspage, inc_zspage_isolation, isolated, kick_deferred_free,
+    free_zspage, get_zspage, handle_to_page, inc_zspage_isolation, isolated, kick_deferred_free,
     lock_zspage_unguarded, obj_free, pool, replace_sub_page, reset_page, set_fullness,
     zs_flush_migration, zs_malloc,
 };
@@ -92,7 +92,7 @@ fn zs_free(k: &Kernel) {
     pool.alive();
     spin_lock(&k.cpus, &pool.zspage_lock);
     spin_lock(&k.cpus, &pool.class_lock);
-    obj_free(pool);
+    obj_free(pool, handle_to_page(k, pool));
     // fix_fullness_group(): what is isolated is on no list.
     let is_isolated = isolated(pool) != 0;
     if !is_isolated {

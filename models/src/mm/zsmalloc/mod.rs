@@ -12,7 +12,8 @@
 //! Scaled: one class, one zspage, one object, in the first page. The reader-writer locks are
 //! spinlocks: readers never meet in the scenarios but for `lock_zspage()`, which then waits for an
 //! accessor.
-//! Left out: the handle's pin bit of 4.8 to 5.16, and with it accesses there; statistics; shrinker.
+//! Left out: assertions that only say again what the core asserts (PageIsolated); the handle's pin
+//! bit of 4.8 to 5.16, and with it accesses there; statistics; shrinker.
 //! Source: mm/zsmalloc.c of 6.1.192 and 6.12.117; 4.9.y with 701d678599d0 for the older ones; the
 //! postings of 77ff465799c6, 1a87aa03597e, 701d678599d0, afe8605ca454, c4549b871102, 2505a981114d,
 //! 4b5d1e47b694.
@@ -200,6 +201,11 @@ fn page_of<'k>(k: &'k Kernel, link: &Var) -> Option<&'k Folio> {
     (plain_read(link) as usize).checked_sub(1).map(|index| &k.folios[index])
 }
 
+/// `handle_to_obj()`, `obj_to_page()`: where the object is.
+fn handle_to_page<'k>(k: &'k Kernel, pool: &Pool) -> &'k Folio {
+    page_of(k, &pool.handle).expect("the object has not been freed")
+}
+
 /// `get_first_page()`
 fn get_first_page<'k>(k: &'k Kernel, pool: &Pool) -> &'k Folio {
     page_of(k, &pool.first_page).expect("a zspage has a page")
@@ -275,8 +281,10 @@ fn zs_malloc(k: &Kernel, page: &Folio) {
     folio_unlock(k, page);
 }
 
-/// `obj_free()`: the last object goes.
-fn obj_free(pool: &Pool) {
+/// `obj_free()`: the last object goes, from this page. (Where it was, the page has a link of the
+/// list of free objects then. Nobody allocates from a zspage here.)
+fn obj_free(pool: &Pool, page: &Folio) {
+    get_zspage(pool, page);
     plain_write(&pool.handle, 0);
     plain_write(&pool.inuse, 0);
 }
@@ -296,6 +304,7 @@ fn trylock_zspage(k: &Kernel, pool: &Pool) -> bool {
 /// `free_work`.
 fn free_zspage(k: &Kernel, pool: &Pool) {
     let _in = enter("free_zspage");
+    kernel_assert(plain_read(&pool.list) != ON_NO_LIST, "VM_BUG_ON(list_empty(&zspage->list))");
     if !trylock_zspage(k, pool) {
         reached("a zspage is left to free_work");
         return kick_deferred_free(k, pool);
@@ -308,6 +317,11 @@ fn free_zspage(k: &Kernel, pool: &Pool) {
 fn __free_zspage(k: &Kernel, pool: &Pool) {
     let _in = enter("__free_zspage");
     pool.alive();
+    kernel_assert(
+        pool.list_lock().is_held_by_me(),
+        "assert_spin_locked(): the lists' lock is free",
+    );
+    kernel_assert(plain_read(&pool.inuse) == 0, "VM_BUG_ON(get_zspage_inuse(zspage))");
     kernel_assert(fullness(pool) == ZS_EMPTY, "a zspage is freed whose fullness is not ZS_EMPTY");
     for page in pages(k, pool) {
         reset_page(k, pool, page);
@@ -404,7 +418,7 @@ fn zs_flush_migration(k: &Kernel, pool: &Pool) {
 /// run yet.
 pub fn left_to_free_work(k: &Kernel) {
     let pool = pool(k);
-    obj_free(pool);
+    obj_free(pool, handle_to_page(k, pool));
     set_fullness(pool, ZS_EMPTY);
     plain_write(&pool.list, ZS_EMPTY);
 }
@@ -413,6 +427,12 @@ pub fn left_to_free_work(k: &Kernel) {
 pub fn is_forgotten(k: &Kernel) -> bool {
     let pool = pool(k);
     pool.inuse.peek() == 0 && pool.first_page.peek() != 0
+}
+
+/// For scenarios, at the end: has the zspage been freed, and is on a list?
+pub fn is_freed_and_listed(k: &Kernel) -> bool {
+    let pool = pool(k);
+    pool.first_page.peek() == 0 && pool.list.peek() != ON_NO_LIST
 }
 
 fn class_lock(pool: &Pool) -> &SpinLock {

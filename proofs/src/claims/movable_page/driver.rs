@@ -23,10 +23,11 @@ use super::{
     moves_or_puts_back, puts_back,
 };
 use crate::rules::{
-    A_FREED_FOLIO_IS_NOT_TOUCHED, A_RELEASED_PAGE_IS_FREED, KERNEL_ASSERTIONS_HOLD, M1, M2, M3, M4,
-    M5, M6, M7, M9, REFERENCES_BALANCE, all_is_freed, updates_are_kept,
+    A_FREED_FOLIO_IS_NOT_TOUCHED, A_PAGE_AT_REST_CAN_BE_ISOLATED, A_RELEASED_PAGE_IS_FREED,
+    KERNEL_ASSERTIONS_HOLD, M1, M2, M3, M4, M5, M6, M7, M9, REFERENCES_BALANCE, all_is_freed,
+    is_isolated_again, old_page_is_left_alone, updates_are_kept,
 };
-use crate::{Answers, Run, Scenario, Source, ask, cpu};
+use crate::{Answers, Run, Scenario, Source, Task, ask, cpu};
 
 fn compacts(k: &Run) {
     compact_page(k, &k.folios[0], COMPACTOR);
@@ -48,6 +49,52 @@ static PUT_BACK_ALONE: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+static AGAIN_AND_AGAIN: Scenario = Scenario {
+    name: "driver_compaction_after_compaction",
+    about: "The page is used, isolated and put back, and moved; used, and isolated and put back \
+            where it is then. Somebody keeps the old page from being freed, and a compactor comes \
+            to it once more.",
+    machine: ONE_PAGE,
+    before: READ_BEFORE,
+    tasks: &[cpu(0, "compaction", |k| {
+        accesses(k);
+        isolates(k);
+        puts_back(k);
+        compacts(k);
+        old_page_is_left_alone(k);
+        accesses(k);
+        is_isolated_again(k, NEW);
+        putback_movable_page(k, &k.folios[NEW]);
+        is_isolated_again(k, NEW);
+    })],
+    at_end: |k| updates_are_kept(k, 2),
+    ..Scenario::EMPTY
+};
+
+static FREED_AFTER_MOVE: Scenario = Scenario {
+    name: "driver_free_after_move",
+    about: "The page is moved, isolated and put back there, and freed.",
+    machine: ONE_PAGE,
+    before: ALLOCATED,
+    tasks: &[cpu(0, "compaction", |k| {
+        compacts(k);
+        is_isolated_again(k, NEW);
+        putback_movable_page(k, &k.folios[NEW]);
+        frees(k);
+    })],
+    at_end: all_is_freed,
+    ..Scenario::EMPTY
+};
+
+/// The page that page 0 is moved to.
+const NEW: usize = 1;
+
+/// Somebody came across the page, and keeps it from being freed.
+const READ_BEFORE: &[Task] = &[cpu(0, "driver", |k| {
+    allocates(k);
+    folio_get(&k.folios[0], READER);
+})];
+
 pub(super) static ACCESS_VS_MOVE: Scenario = Scenario {
     name: "driver_access_vs_move",
     about: "CPU0 moves the page, while CPU1 changes what is in it.",
@@ -61,10 +108,7 @@ pub(super) static UPDATE_VS_MOVE: Scenario = Scenario {
     name: "driver_update_vs_move",
     about: "CPU0 moves the page, while CPU1 changes what is in it; somebody who came across the \
             old page keeps it from being freed.",
-    before: &[cpu(0, "driver", |k| {
-        allocates(k);
-        folio_get(&k.folios[0], READER);
-    })],
+    before: READ_BEFORE,
     at_end: |k| updates_are_kept(k, 1),
     ..ACCESS_VS_MOVE
 };
@@ -120,44 +164,64 @@ static ACCESS_BESIDE: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+/// The two compactors one after the other. Beside one another, on a third CPU, they take twelve
+/// times as many executions, and nobody can tell: the page lock keeps what they do to the page and
+/// to the driver apart, in this order, since the second one lets a page be that has PG_isolated.
+/// What then overlaps is the reference that the second takes before it looks, and the one that the
+/// first gives back at last: two changes of a count that is not 0 before both. That such a
+/// reference is the last one is looked at by the scenarios of one compactor.
 static FREE_BESIDE: Scenario = Scenario {
-    name: "driver_two_compactors_and_free",
-    about: "CPU0 has isolated the page, and puts it back; CPU1 isolates it if it can; its driver \
-            frees it on CPU2. In the end CPU1 puts it back.",
-    machine: ONE_PAGE.cpus(3),
+    name: "driver_two_compactions_and_free",
+    about: "CPU0 has isolated the page, and puts it back; another compaction isolates it if it \
+            can; its driver frees it on CPU1. In the end it is put back.",
+    machine: ONE_PAGE,
     before: ISOLATED_BEFORE,
     tasks: &[
-        cpu(0, "compaction", puts_back),
-        cpu(1, "compaction", |k| {
+        cpu(0, "compaction", |k| {
+            puts_back(k);
             if isolate_block(k, &k.folios[0], false) {
                 reached(ISOLATED_AGAIN);
             }
         }),
-        cpu(2, "driver", frees),
+        cpu(1, "driver", frees),
     ],
     at_end: |k| {
         if k.folios[0].linked.peek() == ON_MIGRATE_LIST {
-            join(k.task(1, "compaction", |k| putback_movable_page(k, &k.folios[0])));
+            join(k.task(0, "compaction", |k| putback_movable_page(k, &k.folios[0])));
         }
         all_is_freed(k);
     },
     ..Scenario::EMPTY
 };
 
-/// What the first compactor has put back, the second one isolated.
-const ISOLATED_AGAIN: &str = "a second compactor isolated the page";
+/// What the first compaction has put back, the second one isolated.
+const ISOLATED_AGAIN: &str = "a second compaction isolated the page";
 
 /// A rule, where it is asked, what must have been reached, and the trees that break it there.
 type Asked = (Rule, &'static Scenario, &'static [&'static str], &'static [&'static Tree]);
 
 /// What is asked of a driver, in the order in which its author had best look at it.
 const ASKED: &[Asked] = &[
-    (KERNEL_ASSERTIONS_HOLD, &PUT_BACK_ALONE, &[PUT_BACK], &[&DRIVER_STAYS_LISTED]),
+    (
+        KERNEL_ASSERTIONS_HOLD,
+        &PUT_BACK_ALONE,
+        &[PUT_BACK],
+        &[&DRIVER_STAYS_LISTED, &DRIVER_SETS_UNLOCKED, &DRIVER_SETS_ISOLATED],
+    ),
+    (
+        A_PAGE_AT_REST_CAN_BE_ISOLATED,
+        &AGAIN_AND_AGAIN,
+        &[PUT_BACK, MOVED],
+        &[&DRIVER_FORGETS_PUTBACK],
+    ),
+    (KERNEL_ASSERTIONS_HOLD, &FREED_AFTER_MOVE, &[MOVED, PUT_BACK], &[&DRIVER_CLEARS_TWICE]),
+    (A_RELEASED_PAGE_IS_FREED, &FREED_AFTER_MOVE, &[MOVED, PUT_BACK], &[&DRIVER_LEAKS]),
     (M7, &PUT_BACK_ALONE, &[PUT_BACK], &[&DRIVER_LOCKS_IN_CALLBACK]),
     (M6, &TWO_COMPACTORS, &[ISOLATED, MOVED], &[]),
     (M1, &UPDATE_VS_MOVE, &[MOVED], &[&DRIVER_ACCESSES_UNLOCKED]),
     (M3, &ACCESS_VS_MOVE, &[MOVED], &[&DRIVER_ACCESSES_UNLOCKED]),
     (M2, &FREE_VS_ISOLATION, &[ISOLATED], &[&E4_RELEASES_UNLOCKED]),
+    (KERNEL_ASSERTIONS_HOLD, &FREE_VS_ISOLATION, &[ISOLATED], &[&DRIVER_CLEARS_UNLOCKED]),
     (M5, &FREE_VS_ISOLATION, &[ISOLATED], &[&E11_LOCKS_BLOCKING]),
     (M9, &FREE_VS_PUT_BACK, &[ISOLATED], &[&DRIVER_CLEARS_TYPE]),
     (M4, &FREE_VS_PUT_BACK, &[ISOLATED], &[&DRIVER_PLAIN_FLAGS]),
@@ -178,7 +242,11 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         let example = &DRIVER_ACCESSES_UNLOCKED;
         let is_broken = broken_by.iter().any(|tree| tree.name == example.name);
         let holds_too = !is_broken && scenario.name != FREE_BESIDE.name;
-        let holds: Vec<&'static Tree> = TREES.iter().chain(holds_too.then_some(example)).collect();
+        // The release has the driver to be copied: what is about its core too, and costs nothing.
+        let of_the_core = [&PUT_BACK_ALONE, &AGAIN_AND_AGAIN, &FREED_AFTER_MOVE, &UPDATE_VS_MOVE];
+        let release = of_the_core.iter().any(|known| known.name == scenario.name);
+        let more = holds_too.then_some(example).into_iter().chain(release.then_some(&V6_12_117));
+        let holds: Vec<&'static Tree> = TREES.iter().chain(more).collect();
         ask(rule, scenario, source, reached).under(COMPLETE).holds(&holds).violated(broken_by)
     };
     ASKED.iter().map(all).collect()

@@ -160,7 +160,8 @@ fn locks() -> Vec<Answers> {
             .holds(&[&V6_12_117]),
         ask(M5, &LEAK_VS_ISOLATION, lru("E11"), &[ISOLATED])
             .under(COMPLETE)
-            .holds(&[&V4_5, &V6_12_117]),
+            .holds(&[&V4_5, &V6_12_117])
+            .violated(&[&E11_DEQUEUE_WAITS]),
         ask(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, &LRU_LOCK_HELD, lru("E12"), &[ISOLATED])
             .under(ALONE)
             .violated(&[&MOBILE_2015_SLEEPS])

@@ -4,7 +4,7 @@
 use selvedge_kernel::join;
 use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::mm::migrate::{Migrator, Mode};
-use selvedge_models::mm::movable::{ISOLATED, MOVED, PUT_BACK, Role, move_or_put_back};
+use selvedge_models::mm::movable::{ISOLATED, MOVED, PUT_BACK, Role, move_or_put_back, owner};
 use selvedge_models::mm::swap::{folio_get, folio_put, lru_add_drain};
 use selvedge_models::trees::*;
 
@@ -14,7 +14,8 @@ use super::{
 };
 use crate::claims::{ALONE, SC_WITHOUT_RANDOM};
 use crate::rules::{
-    A_FREED_FOLIO_IS_NOT_TOUCHED, A_RELEASED_PAGE_IS_FREED, M4, M7, M9, all_is_freed,
+    A_FREED_FOLIO_IS_NOT_TOUCHED, A_PAGE_AT_REST_CAN_BE_ISOLATED, A_RELEASED_PAGE_IS_FREED, M4, M7,
+    M9, all_is_freed, is_isolated_again,
 };
 use crate::states::SLEPT;
 use crate::{Answers, Run, Scenario, Source, Task, ask, cpu};
@@ -126,6 +127,17 @@ static LOCKED_WHILE_MOVED: Scenario = Scenario {
     ..LOCKED_WHILE_PUT_BACK
 };
 
+static LOCKED_WHILE_COMPACTED: Scenario = Scenario {
+    name: "isolation_after_lock_vs_move",
+    about: "The page is isolated. CPU0 moves it, or puts it back if that fails; CPU1, which has a \
+            reference, locks and unlocks it. In the end a compactor comes to where it is.",
+    at_end: |k| {
+        let index = owner(k).place().expect("nobody frees it");
+        join(k.task(0, "compaction", move |k| is_isolated_again(k, index)));
+    },
+    ..LOCKED_WHILE_MOVED
+};
+
 static CALLER_HAS_THE_LOCK: Scenario = Scenario {
     name: "putback_by_who_has_the_page_lock",
     about: "The page is isolated, and put back by a caller that holds its lock, as none does.",
@@ -180,6 +192,15 @@ fn waiters() -> Vec<Answers> {
             .under(COMPLETE)
             .holds(&[&V5_18, &V6_12_117])
             .holds_as(LOCK_BITS_ONLY, &[&MOBILE_2015, &LRU_AS_MOBILE]),
+        ask(
+            A_PAGE_AT_REST_CAN_BE_ISOLATED,
+            &LOCKED_WHILE_COMPACTED,
+            lru("E.4"),
+            &[MOVED, PUT_BACK],
+        )
+        .under(COMPLETE)
+        .holds(&[&V5_18, &V6_12_117])
+        .violated(&[&DRIVER_FORGETS_PUTBACK]),
         ask(M7, &CALLER_HAS_THE_LOCK, lru("E13"), &[])
             .under(ALONE)
             .violated(&[&MOBILE_2015])

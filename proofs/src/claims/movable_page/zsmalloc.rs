@@ -3,14 +3,16 @@
 //! Until 6.5, and from 5.17 on, the count of isolated pages and the fullness of the zspage destroy
 //! each other (E16), so that what else there is in these releases is asked of 6.1 with that mended.
 
-use selvedge_kernel::fail_about;
+use selvedge_kernel::{fail, fail_about, join, reached};
 use selvedge_models::Machine;
+use selvedge_models::mm::filemap::{folio_trylock, folio_unlock};
 use selvedge_models::mm::movable::{
-    MOVED, PUT_BACK, Role, compact_page, isolate_block, owner, unmap_and_move,
+    MOVED, ON_MIGRATE_LIST, PUT_BACK, Role, alloc_page, compact_page, isolate_block, owner,
+    unmap_and_move,
 };
-use selvedge_models::mm::swap::folio_get;
+use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::mm::zsmalloc::{
-    async_free_zspage, is_forgotten, left_to_free_work, pool, zs_destroy_pool,
+    async_free_zspage, is_forgotten, is_freed_and_listed, left_to_free_work, pool, zs_destroy_pool,
 };
 use selvedge_models::trees::*;
 
@@ -18,10 +20,11 @@ use super::{
     ALLOCATED, COMPACTOR, COMPLETE, ISOLATED_BEFORE, ONE_PAGE, READER, allocates, frees,
     isolates_alone, moves_or_puts_back, puts_back,
 };
-use crate::claims::{SC_WITHOUT_RANDOM, WEAK};
+use crate::claims::{ALONE, SC_WITHOUT_RANDOM, WEAK};
 use crate::rules::{
-    A_POOL_IS_USED_WHILE_IT_LIVES, A_WALK_STAYS_IN_ITS_ZSPAGE, AN_EMPTY_ZSPAGE_IS_FREED,
-    KERNEL_ASSERTIONS_HOLD, M1, M3, NOBODY_WAITS_FOR_EVER, updates_are_kept,
+    A_POOL_IS_USED_WHILE_IT_LIVES, A_RELEASED_PAGE_IS_FREED, A_WALK_STAYS_IN_ITS_ZSPAGE,
+    AN_EMPTY_ZSPAGE_IS_FREED, KERNEL_ASSERTIONS_HOLD, M1, M3, NOBODY_WAITS_FOR_EVER, all_is_freed,
+    old_page_is_left_alone, updates_are_kept,
 };
 use crate::{Answers, Run, Scenario, Source, Task, ask, cpu};
 
@@ -143,6 +146,86 @@ static WALKED: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+static FREED_BY_FREE_WORK: Scenario = Scenario {
+    name: "free_work_vs_move_to_its_end",
+    about: "As free_work_vs_move; in the end the page is put back, if it was not moved.",
+    at_end: |k| {
+        if k.folios[0].linked.peek() == ON_MIGRATE_LIST {
+            join(k.task(0, "compaction", puts_back));
+        }
+        zspage_is_freed(k);
+    },
+    ..WALKED
+};
+
+static WALKED_AFTER_A_WAIT: Scenario = Scenario {
+    name: "free_work_vs_unlock_and_move",
+    about: "A zspage of two pages, of which the second is isolated, has been emptied and left to \
+            free_work. CPU0, which has locked both and a new page, unlocks the first, and has the \
+            second moved to the new one, while CPU1 runs free_work. (How the core comes to have \
+            the locks is left out; free_work can only wait for them.)",
+    before: &[
+        cpu(0, "driver", allocates),
+        cpu(0, "compaction", |k| {
+            assert!(isolate_block(k, &k.folios[1], false), "nobody else wants the page");
+            alloc_page(&k.folios[3], READER);
+        }),
+        cpu(1, "zram", |k| {
+            left_to_free_work(k);
+            let locked = [0, 1, 3].map(|index| folio_trylock(&k.folios[index]));
+            assert_eq!(locked, [true; 3], "nobody else runs");
+        }),
+    ],
+    tasks: &[
+        cpu(0, "compaction", |k| {
+            let (src, dst) = (&k.folios[1], &k.folios[3]);
+            folio_unlock(k, &k.folios[0]);
+            let moved = (owner(k).driver.migrate_page)(k, dst, src, COMPACTOR);
+            assert!(moved.is_ok(), "zsmalloc moves what is isolated");
+            reached(MOVED);
+            folio_unlock(k, dst);
+            folio_unlock(k, src);
+        }),
+        cpu(1, "kworker", |k| async_free_zspage(k)),
+    ],
+    ..WALKED
+};
+
+static BOTH_MOVED: Scenario = Scenario {
+    name: "zspage_moves_and_is_freed",
+    about: "One task allocates a zspage of two pages, changes the object in it, has both pages \
+            moved, changes it again, and frees it. Somebody keeps the first page from being freed \
+            until then, and a compactor comes to it once more.",
+    machine: ZSPAGE.folios(2).absent(2),
+    tasks: &[cpu(0, "zram", |k| {
+        allocates(k);
+        folio_get(&k.folios[0], READER);
+        (owner(k).driver.access)(k);
+        compact_page(k, &k.folios[0], COMPACTOR);
+        compact_page(k, &k.folios[1], COMPACTOR);
+        old_page_is_left_alone(k);
+        (owner(k).driver.access)(k);
+    })],
+    at_end: |k| {
+        updates_are_kept(k, 2);
+        join(k.task(0, "zram", |k| {
+            folio_put(k, &k.folios[0], READER);
+            frees(k);
+        }));
+        zspage_is_freed(k);
+    },
+    ..Scenario::EMPTY
+};
+
+/// Its pages are freed, those that were moved and those that they were moved to; and it is on no
+/// list.
+fn zspage_is_freed(k: &Run) {
+    all_is_freed(k);
+    if is_freed_and_listed(k) {
+        fail(KERNEL_ASSERTIONS_HOLD, "the zspage has been freed, and is on a list of its class");
+    }
+}
+
 static ACCESSED: Scenario = Scenario {
     name: "access_vs_move",
     about: "CPU0 moves the page, while CPU1 changes the object in it.",
@@ -188,6 +271,7 @@ const READ_TOO_EARLY: Source = Source::Commit {
 
 fn ends() -> Vec<Answers> {
     let lru = Source::lru;
+    let walked = &[FREE_WORK_LOCKED, MOVED, "lock_zspage() waited for a page"];
     vec![
         ask(A_POOL_IS_USED_WHILE_IT_LIVES, &POOL_GOES, lru("E5"), &[PUT_BACK])
             .under(SC_WITHOUT_RANDOM)
@@ -218,6 +302,15 @@ fn ends() -> Vec<Answers> {
             .violated(&[&V5_17, &V5_18, &E7_NO_ZSPAGE_LOCK])
             .under(COMPLETE)
             .holds(&[&V6_1, &V6_1_192, &V6_12_117]),
+        ask(A_RELEASED_PAGE_IS_FREED, &FREED_BY_FREE_WORK, lru("E7"), &[FREE_WORK_LOCKED, MOVED])
+            .under(COMPLETE)
+            .holds(&[&V6_1_192, &V6_12_117]),
+        ask(A_WALK_STAYS_IN_ITS_ZSPAGE, &WALKED_AFTER_A_WAIT, lru("E7"), walked)
+            .under(COMPLETE)
+            .holds(&[&V6_12_117]),
+        ask(A_RELEASED_PAGE_IS_FREED, &BOTH_MOVED, lru("E.4"), &[MOVED, "a zspage was freed"])
+            .under(ALONE)
+            .holds(&[&V6_1_192, &V6_12_117]),
         // What the wait for isolated pages must do: zs_destroy_pool() terminates.
         ask(NOBODY_WAITS_FOR_EVER, &EMPTY_POOL_GOES, UNNAMED, &[PUT_BACK, SLEPT_IN_WAIT_EVENT])
             .under(COMPLETE)
