@@ -48,6 +48,12 @@ impl Version {
         self.candidate <= release.candidate
     }
 
+    /// Is what this version is known to have in `release` too? Of a stable version nobody knows
+    /// outside of its series.
+    pub const fn is_not_after(self, release: Version) -> bool {
+        if self.stable == 0 { self.is_in(release) } else { self.is_backported_to(release) }
+    }
+
     /// Is what this stable version has in `release`, which is of the same series?
     pub const fn is_backported_to(self, release: Version) -> bool {
         let same_series = self.major == release.major && self.minor == release.minor;

@@ -11,6 +11,7 @@
 //! | read what is claimed of a subsystem | `claims/`: scenarios, then a matrix of verdicts |
 //! | know what a rule says, and how it is checked | [`rules`] |
 //! | write a scenario | [`Scenario`], [`Run`] |
+//! | write one that runs on the kernel's own C too | [`mod@calls`], [`functions`], [`look`] |
 //! | know which step is needed by which claim | [`mutation`], `docs/mutants.md` |
 //! | check a tree of your own crate | [`Suite`], `docs/outside.md` |
 //! | know where an expectation comes from | [`Source`], `docs/facts/` |
@@ -18,10 +19,13 @@
 //! **Invariant:** no kernel logic in here. A scenario calls kernel functions of `selvedge_models`
 //! and looks at the outcome.
 
+pub mod calls;
 mod check;
 mod claim;
 pub mod claims;
 pub mod expected;
+pub mod functions;
+pub mod look;
 pub mod mutation;
 pub mod rules;
 mod scenario;
@@ -31,7 +35,7 @@ mod suite;
 
 pub use check::{Outcome, Row, check, explore_edited, explore_in};
 pub use claim::{Answers, Claim, Expected, Question, ask, rows};
-pub use scenario::{Run, Scenario, Task, cpu, irq};
+pub use scenario::{Run, Scenario, Task, calls, cpu, irq};
 pub use selvedge_explore::{Bounds, Engine};
 pub use source::Source;
 pub use suite::Suite;

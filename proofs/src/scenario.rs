@@ -6,6 +6,9 @@ use std::sync::{Arc, Weak};
 use selvedge_kernel::{Atomic, Name, Var, join, join_all};
 use selvedge_models::{Kernel, Machine};
 
+use crate::calls::Call;
+use crate::look::Look;
+
 /// CPUs, the tasks on them, the kernel functions that they call.
 #[derive(Debug)]
 pub struct Scenario {
@@ -17,13 +20,20 @@ pub struct Scenario {
     pub machine: Machine,
     /// What is so when the tasks begin: what the main task of the scenario does by itself.
     pub setup: fn(&Run),
+    /// The same as calls, in a scenario that runs on C too.
+    pub begins: &'static [Call],
     /// Tasks that run one after the other, each to its end, before the others begin.
     pub before: &'static [Task],
     /// The tasks that run at the same time. The scenario ends when all of them have returned.
     pub tasks: &'static [Task],
     /// Looks at the outcome, and calls `fail` if a rule is broken: a check from [`crate::rules`].
     pub at_end: fn(&Run),
+    /// The same, of what the models and C have in common: what a scenario has that runs on both.
+    pub look: fn(&(dyn Look + 'static)),
 }
+
+/// No look at the outcome.
+fn nothing(_: &Run) {}
 
 impl Scenario {
     /// No task, and nothing to look at: what a scenario does not say is as here.
@@ -32,18 +42,38 @@ impl Scenario {
         about: "",
         machine: Machine::TINY,
         setup: |_| {},
+        begins: &[],
         before: &[],
         tasks: &[],
-        at_end: |_| {},
+        at_end: nothing,
+        look: |_| {},
     };
+
+    /// Is it made of what the models and C have in common: calls, and a look at the end?
+    pub fn is_shared(&self) -> bool {
+        let mut tasks = self.before.iter().chain(self.tasks);
+        let is_made_of_calls = !self.tasks.is_empty() && tasks.all(|task| task.calls().is_some());
+        // Should a compiler ever give this function two addresses, a scenario would be missing on C.
+        is_made_of_calls && std::ptr::fn_addr_eq(self.at_end, nothing as fn(&Run))
+    }
+
+    /// The task that is this one of the sleepers: its place in the list.
+    pub fn sleeper(&self, number: usize) -> Option<usize> {
+        let place = |by_own_word| {
+            self.tasks.iter().position(|task: &Task| task.is_sleeper(number, by_own_word))
+        };
+        place(true).or_else(|| place(false))
+    }
 
     /// Runs the tasks, and looks at the outcome.
     pub fn play(&self, run: &Run) {
         (self.setup)(run);
+        self.begins.iter().for_each(|call| call.on_models(run));
         self.before.iter().filter_map(|task| task.start(run)).for_each(join);
         let tasks: Vec<usize> = self.tasks.iter().filter_map(|task| task.start(run)).collect();
         tasks.into_iter().for_each(join);
         join_all();
+        (self.look)(run);
         (self.at_end)(run);
     }
 }
@@ -53,20 +83,46 @@ impl Scenario {
 pub struct Task {
     cpu: usize,
     name: &'static str,
-    body: fn(&Run),
+    body: Body,
     is_interrupt: bool,
     sleeper: Option<usize>,
     exists: fn(&Kernel) -> bool,
 }
 
+/// What a task does.
+#[derive(Clone, Copy, Debug)]
+enum Body {
+    /// On the models only.
+    Rust(fn(&Run)),
+    /// On the models or on C.
+    Calls(&'static [Call]),
+}
+
+impl Body {
+    fn run(self, run: &Run) {
+        match self {
+            Body::Rust(body) => body(run),
+            Body::Calls(calls) => calls.iter().for_each(|call| call.on_models(run)),
+        }
+    }
+}
+
 /// A task on this CPU.
 pub const fn cpu(cpu: usize, name: &'static str, body: fn(&Run)) -> Task {
+    let body = Body::Rust(body);
+    Task { cpu, name, body, is_interrupt: false, sleeper: None, exists: |_| true }
+}
+
+/// A task on this CPU that makes these calls, on the models or on C.
+pub const fn calls(cpu: usize, name: &'static str, calls: &'static [Call]) -> Task {
+    let body = Body::Calls(calls);
     Task { cpu, name, body, is_interrupt: false, sleeper: None, exists: |_| true }
 }
 
 /// An interrupt on this CPU, at any step.
 pub const fn irq(cpu: usize, name: &'static str, handler: fn(&Run)) -> Task {
-    Task { cpu, name, body: handler, is_interrupt: true, sleeper: None, exists: |_| true }
+    let body = Body::Rust(handler);
+    Task { cpu, name, body, is_interrupt: true, sleeper: None, exists: |_| true }
 }
 
 impl Task {
@@ -80,6 +136,29 @@ impl Task {
         Task { sleeper: Some(number), ..self }
     }
 
+    /// Its CPU.
+    pub fn cpu(&self) -> usize {
+        self.cpu
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Is it this one of the sleepers, by its own word or by its CPU's number?
+    fn is_sleeper(&self, number: usize, by_own_word: bool) -> bool {
+        if by_own_word { self.sleeper == Some(number) } else { self.cpu == number }
+    }
+
+    /// The calls that it makes, if it does nothing else.
+    pub fn calls(&self) -> Option<&'static [Call]> {
+        match self.body {
+            Body::Calls(calls) if !self.is_interrupt => Some(calls),
+            _ => None,
+        }
+    }
+
     fn start(&self, run: &Run) -> Option<usize> {
         let (body, sleeper) = (self.body, self.sleeper);
         (self.exists)(run).then(|| match self.is_interrupt {
@@ -87,11 +166,11 @@ impl Task {
                 if let Some(number) = sleeper {
                     run.is_sleeper(number);
                 }
-                body(run);
+                body.run(run);
             }),
             true => {
-                let (shared, handler) = (run.share(), self.body);
-                run.kernel.interrupt(self.cpu, self.name, move |_| handler(&shared))
+                let shared = run.share();
+                run.kernel.interrupt(self.cpu, self.name, move |_| body.run(&shared))
             }
         })
     }

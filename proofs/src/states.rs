@@ -3,6 +3,9 @@
 //! The models report most of them, by the same words; those that have a name there keep it. A word
 //! that nobody reports makes its claims fail.
 
+/// A caller of `lru_cache_disable()`, or of what it is in other trees, has come back.
+pub const DISABLED: &str = "caching is disabled";
+
 /// A folio rests in an LRU batch.
 pub const RESTED: &str = "a folio was left in the batch";
 /// A folio rests in the mlock batch.

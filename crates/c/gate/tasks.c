@@ -18,14 +18,18 @@ void sv_send_sigkill(struct task_struct *p)
 	wake_up_state(p, TASK_WAKEKILL | TASK_INTERRUPTIBLE);
 }
 
-void sv_lock_and_unlock(struct folio *folio)
+/* What is inline in the kernel. */
+int sv_folio_trylock(struct folio *folio)
 {
-	folio_lock(folio);
-	folio_unlock(folio);
+	return folio_trylock(folio);
 }
 
-void sv_lock_killable_and_unlock(struct folio *folio)
+void sv_folio_lock(struct folio *folio)
 {
-	if (!folio_lock_killable(folio))
-		folio_unlock(folio);
+	folio_lock(folio);
+}
+
+int sv_folio_lock_killable(struct folio *folio)
+{
+	return folio_lock_killable(folio);
 }

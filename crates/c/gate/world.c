@@ -40,9 +40,32 @@ void *sv_work_data(struct work_struct *w) { return &w->data; }
 /* For set-ups and for checks at the end. */
 int sv_bh_count(struct buffer_head *bh) { return atomic_read(&bh->b_count); }
 int sv_folio_refs(struct folio *folio) { return folio_ref_count(folio); }
-int sv_folio_is_locked(struct folio *folio) { return folio_test_locked(folio); }
-int sv_folio_is_on_lru(struct folio *folio) { return folio_test_lru(folio); }
-void sv_folio_set_locked(struct folio *folio) { folio->flags |= 1UL << PG_locked; }
+int sv_folio_flag(struct folio *folio, int nr) { return folio->flags >> nr & 1; }
+int sv_folio_mlock_count(struct folio *folio) { return folio->mlock_count; }
+int sv_bh_number(void) { return SV_BHS; }
+
+/* On none (0), on one that reclaim scans (1), on the unevictable one (2), which has no links. */
+int sv_folio_list(struct folio *folio)
+{
+	struct lruvec *lruvec = &contig_page_data.__lruvec;
+	struct list_head *at;
+	int i;
+
+	for_each_evictable_lru(i)
+		list_for_each(at, &lruvec->lists[i])
+			if (at == &folio->lru)
+				return 1;
+	return folio_test_unevictable(folio) && folio_test_lru(folio) ? 2 : 0;
+}
+
+/* As a folio that has been added, and that nobody isolated. */
+void sv_list_folio(struct folio *folio)
+{
+	struct lruvec *lruvec = &contig_page_data.__lruvec;
+
+	folio->flags |= 1UL << PG_lru | 1UL << PG_swapbacked;
+	list_add(&folio->lru, &lruvec->lists[LRU_INACTIVE_ANON]);
+}
 
 void sv_init(int cpus, unsigned long percpu_size)
 {

@@ -21,17 +21,19 @@
 //! **Invariant:** `unsafe` is allowed only in files that say why at their top.
 
 mod error;
+mod initial;
 mod request;
 mod scenario;
 mod scenarios;
+mod states;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod native;
 
 pub use error::{Error, Result};
 pub use request::{Checked, Ran, Request};
-pub use scenario::{Arg, Call, Expected, Scenario, Task};
-pub use scenarios::ALL as SCENARIOS;
+pub use scenario::Scenario;
+pub use scenarios::of_release;
 
 /// Builds, audits and explores. `say` is told what takes long.
 ///

@@ -25,7 +25,7 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Ran {
     /// Which.
-    pub scenario: &'static Scenario,
+    pub scenario: Scenario,
     /// What was found.
     pub exploration: Exploration,
 }
@@ -42,9 +42,9 @@ pub struct Checked {
     /// With the patches, the same scenarios; empty without any patch.
     pub after: Vec<Ran>,
     /// Scenarios that were not run, since this tree lacks a function; and which.
-    pub not_applicable: Vec<(&'static Scenario, &'static str)>,
+    pub not_applicable: Vec<(Scenario, String)>,
     /// Scenarios that were not run, since the patches reach none of their functions.
-    pub not_reached: Vec<&'static Scenario>,
+    pub not_reached: Vec<Scenario>,
     /// Functions and variables that the patches change.
     pub changed: Vec<String>,
     /// What a reader has to know of the result.

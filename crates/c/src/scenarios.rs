@@ -1,196 +1,139 @@
-//! The scenarios that there are on C.
+//! The scenarios that there are on C: all that the proofs have made of calls, with what they claim
+//! of the nearest release; and some of C's own.
 
-use selvedge_explore::fail;
-use selvedge_kernel::reached;
-use selvedge_trace::Rule;
+use std::collections::BTreeSet;
 
-use crate::scenario::{Arg, Call, Expected, Look, Scenario, Task, call, cpu};
+use selvedge_explore::Engine;
+use selvedge_models::{Kind, Machine, Tree, Version, trees};
+use selvedge_proofs::calls::{Arg, Call, call};
+use selvedge_proofs::functions::{FOLIO_LOCK, FOLIO_TRYLOCK, FOLIO_UNLOCK};
+use selvedge_proofs::rules::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
+use selvedge_proofs::states::SLEPT;
+use selvedge_proofs::{Claim, Expected, Source, calls, rows};
 
-/// As in the proofs.
-pub const NO_BH_STAYS_WHILE_PENDING: Rule =
-    Rule("no bh stays in a bh_lru while a migration is pending");
-/// As in the proofs.
-pub const NO_FOLIO_RESTS_WHILE_PENDING: Rule =
-    Rule("no folio rests in an LRU batch while a migration is pending");
-/// As in the proofs.
-pub const OWN_ADDITIONS_ARE_DRAINED: Rule =
-    Rule("lru_add_drain_all() drains what its caller added before");
-/// As in the proofs.
-pub const NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO: Rule =
-    Rule("no task sleeps on a folio that is unlocked and that nobody owes a wake-up for");
-
-/// A task gave up its CPU in `schedule()`.
-pub const SLEPT: &str = "a task slept";
-/// Another CPU executed a function for `smp_call_function_many_cond()`.
-pub const IPI_RAN: &str = "an inter-processor interrupt was served";
-/// A kworker executed an item.
-pub const WORK_RAN: &str = "a work item ran";
-/// The last reference of a folio was dropped.
-pub const FREED: &str = "a folio was freed";
-/// The check at the end found the folio on an LRU list.
-const ON_LRU: &str = "the folio is on an LRU list";
-
-/// How many slots a `bh_lru` has at most; a slot beyond is empty.
-const BH_LRU_SIZE_MAX: u64 = 16;
+use crate::scenario::{Scenario, UNFAIRNESS, is_for_c};
+use crate::states;
 
 const FOLIO: &[Arg] = &[Arg::Folio(0)];
-const HELD: &[Call] = &[call("sv_folio_set_locked", FOLIO)];
-const HOLDER: Task = cpu(0, "holder", &[call("folio_unlock", FOLIO)]);
-const PLAIN: &[Call] = &[call("sv_lock_and_unlock", FOLIO)];
+const LOCKED: &[Call] = &[call(FOLIO_TRYLOCK, FOLIO)];
+const UNLOCK: &[Call] = &[call(FOLIO_UNLOCK, FOLIO)];
+const PLAIN: &[Call] = &[call(FOLIO_LOCK, FOLIO), call(FOLIO_UNLOCK, FOLIO)];
 
-/// What a scenario does not say is as here.
-const EMPTY: Scenario = Scenario {
-    subsystem: "",
-    name: "",
-    about: "",
-    rule: NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
-    expected: (Expected::Holds, ""),
-    cpus: 2,
-    unfairness: 5,
-    set_up: &[],
-    tasks: &[],
-    at_end: |_| {},
-    reached: &[],
+static UNLOCK_AND_WAITER: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
+    name: "unlock_and_waiter",
+    about: "A folio is locked. CPU0 unlocks it; CPU1 wants the lock.",
+    machine: Machine::TINY.sleepers(2),
+    begins: LOCKED,
+    tasks: &[calls(0, "holder", UNLOCK), calls(1, "plain", PLAIN)],
+    ..selvedge_proofs::Scenario::EMPTY
 };
 
-const KILLED: Scenario = Scenario {
-    subsystem: "folio_wait",
-    about: "A folio is locked. A killable waiter and a plain one queue; the holder unlocks, and the first \
-            is killed.",
-    expected: (Expected::Violated, "the same in the Rust model, and by hand along the C"),
-    cpus: 4,
-    set_up: HELD,
-    tasks: &[
-        HOLDER,
-        cpu(1, "killable", &[call("sv_lock_killable_and_unlock", FOLIO)]),
-        cpu(2, "plain", PLAIN),
-        cpu(3, "killer", &[call("sv_send_sigkill", &[Arg::Task(2)])]),
-    ],
-    reached: &[SLEPT],
-    ..EMPTY
+static UNLOCK_AND_TWO_WAITERS: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
+    name: "unlock_and_two_waiters",
+    about: "A folio is locked. CPU0 unlocks it; CPU1 and CPU2 want the lock.",
+    machine: Machine::TINY.cpus(3).sleepers(3),
+    tasks: &[calls(0, "holder", UNLOCK), calls(1, "a", PLAIN), calls(2, "b", PLAIN)],
+    ..UNLOCK_AND_WAITER
 };
 
-/// All of them, in the order of the report.
-pub static ALL: &[Scenario] = &[
-    Scenario {
-        subsystem: "migrate_pending",
-        name: "install_vs_prep",
-        about: "CPU0 puts a bh into its bh_lru; CPU1 disables the caches for a migration.",
-        rule: NO_BH_STAYS_WHILE_PENDING,
-        expected: (Expected::Holds, "kernel-lru:B4"),
-        tasks: &[
-            cpu(0, "installer", &[call("sv_bh_lru_install", &[Arg::Bh(0)])]),
-            cpu(1, "migrator", &[call("lru_cache_disable", &[])]),
-        ],
-        at_end: no_bh_stays,
-        reached: &[WORK_RAN],
-        ..EMPTY
-    },
-    Scenario {
-        subsystem: "migrate_pending",
-        name: "add_vs_prep",
-        about: "CPU0 adds a folio to its LRU batch; CPU1 disables the caches for a migration.",
-        rule: NO_FOLIO_RESTS_WHILE_PENDING,
-        expected: (Expected::Holds, "kernel-lru:A2"),
-        tasks: &[
-            cpu(0, "adder", &[call("folio_add_lru", FOLIO)]),
-            cpu(1, "migrator", &[call("lru_cache_disable", &[])]),
-        ],
-        at_end: no_folio_rests,
-        reached: &[WORK_RAN, ON_LRU],
-        ..EMPTY
-    },
-    Scenario {
-        subsystem: "batches",
-        name: "add_and_drain_vs_drain",
-        about: "CPU0 adds a folio to its LRU batch and drains all; CPU1 drains all.",
-        rule: OWN_ADDITIONS_ARE_DRAINED,
-        expected: (Expected::Holds, "kernel-lru:A1"),
-        tasks: &[
-            cpu(0, "adder", &[call("sv_add_and_drain", FOLIO)]),
-            cpu(1, "drainer", &[call("lru_add_drain_all", &[])]),
-        ],
-        at_end: own_additions_are_drained,
-        reached: &[WORK_RAN, ON_LRU],
-        ..EMPTY
-    },
-    Scenario {
-        subsystem: "folio_lock",
-        name: "unlock_and_waiter",
-        about: "A folio is locked. CPU0 unlocks it; CPU1 wants the lock.",
-        expected: (
-            Expected::Holds,
-            "the order of PG_waiters, the trylock under the queue's lock and the wake-up",
-        ),
-        set_up: HELD,
-        tasks: &[HOLDER, cpu(1, "plain", PLAIN)],
-        reached: &[SLEPT],
-        ..EMPTY
-    },
-    Scenario {
-        subsystem: "folio_lock",
-        name: "unlock_and_two_waiters",
-        about: "A folio is locked. CPU0 unlocks it; CPU1 and CPU2 want the lock.",
-        expected: (
-            Expected::Holds,
-            "the order of PG_waiters, the trylock under the queue's lock and the wake-up",
-        ),
-        cpus: 3,
-        set_up: HELD,
-        tasks: &[HOLDER, cpu(1, "a", PLAIN), cpu(2, "b", PLAIN)],
-        reached: &[SLEPT],
-        ..EMPTY
-    },
-    Scenario { name: "killed_waiter_before_plain_waiter", ..KILLED },
-    Scenario { name: "killed_waiter_before_plain_waiter_unfairness_1", unfairness: 1, ..KILLED },
-    Scenario {
-        name: "killed_waiter_before_plain_waiter_unfairness_0",
-        unfairness: 0,
-        expected: (Expected::Holds, "whoever unlocks hands the lock over"),
-        ..KILLED
-    },
-];
+/// Whose unfairness is varied.
+const KILLED: &str = "killed_waiter_before_plain_waiter";
 
-fn no_bh_stays(look: &Look) {
-    for cpu in 0..2 {
-        for slot in 0..BH_LRU_SIZE_MAX {
-            let bh = look("sv_bh", &[0]);
-            if look("sv_bh_lru_slot", &[cpu, slot]) == bh {
-                let count = look("sv_bh_count", &[bh]) as i32;
-                let message =
-                    format!("bh0 stays in the bh_lru of CPU{cpu}, its b_count is {count}");
-                fail(NO_BH_STAYS_WHILE_PENDING, message);
-            }
+/// All scenarios, as they are asked of a kernel of this version.
+pub fn of_release(version: &str) -> Vec<Scenario> {
+    let mut all: Vec<Scenario> = own();
+    let mut claims: Vec<&'static Claim> = Vec::new();
+    for claim in claimed(version) {
+        let is_same = |other: &&mut &'static Claim| {
+            other.scenario.name == claim.scenario.name && other.rule == claim.rule
+        };
+        match claims.iter_mut().find(is_same) {
+            // They come in the order of the releases.
+            Some(older) => *older = claim,
+            None => claims.push(claim),
         }
     }
+    all.extend(claims.into_iter().flat_map(as_scenarios));
+    all
 }
 
-fn own_additions_are_drained(look: &Look) {
-    let folio = look("sv_folio", &[0]);
-    if look("sv_folio_is_on_lru", &[folio]) as i32 != 0 {
-        reached(ON_LRU);
-    }
-    let left = look("sv_left_behind", &[]) as i32;
-    if left != 0 {
-        let message = format!("{left} folio rests in the lru_add batch of CPU0 when it returns");
-        fail(OWN_ADDITIONS_ARE_DRAINED, message);
-    }
+/// What is claimed of releases that are not newer, the older first.
+fn claimed(version: &str) -> Vec<&'static Claim> {
+    let is_older = |tree: &Tree| {
+        let is_not_after = |version| Version::parse(tree.name).is_not_after(version);
+        tree.kind == Kind::Release && of_version(version).is_none_or(is_not_after)
+    };
+    let releases: Vec<&str> =
+        trees::ALL.iter().filter(|tree| is_older(tree)).map(|tree| tree.name).collect();
+    let is_asked = |(claim, engine): &(&'static Claim, Engine)| {
+        *engine == Engine::Dpor && is_for_c(claim.scenario)
+    };
+    let of_c: Vec<&'static Claim> = rows().filter(is_asked).map(|(claim, _)| claim).collect();
+    let of_release = |name: &&str| {
+        let name = (*name).to_string();
+        of_c.iter().filter(move |claim| claim.tree.name == name).copied()
+    };
+    releases.iter().flat_map(of_release).collect()
 }
 
-fn no_folio_rests(look: &Look) {
-    let folio = look("sv_folio", &[0]);
-    if look("sv_folio_is_on_lru", &[folio]) as i32 != 0 {
-        reached(ON_LRU);
+/// The version, if it is written as a release's is; of another nobody knows which is nearest.
+fn of_version(version: &str) -> Option<Version> {
+    let number = |part: &str| part.parse::<u32>().is_ok();
+    let parts: Vec<&str> = version.split('.').collect();
+    let is_plain = (2..=3).contains(&parts.len()) && parts.iter().all(|part| number(part));
+    is_plain.then(|| Version::parse(version))
+}
+
+fn as_scenarios(claim: &'static Claim) -> Vec<Scenario> {
+    let of = Scenario {
+        name: claim.scenario.name,
+        of: claim.scenario,
+        subsystem: claim.subsystem,
+        rule: claim.rule,
+        expected: (claim.expected, claim.source),
+        unfairness: UNFAIRNESS,
+        reached: states::known_on_c(claim.reached),
+    };
+    if claim.scenario.name != KILLED {
+        return vec![of];
     }
-    for cpu in 0..2 {
-        if look("sv_lru_add_nr", &[cpu]) as i32 != 0 {
-            let refs = look("sv_folio_refs", &[folio]) as i32;
-            let message = format!(
-                "folio0 rests in the lru_add batch of CPU{cpu}, its reference count is {refs}"
-            );
-            fail(NO_FOLIO_RESTS_WHILE_PENDING, message);
-        }
-    }
+    let handed_over = Source::analysis("whoever unlocks hands the lock over");
+    vec![
+        of.clone(),
+        Scenario {
+            name: "killed_waiter_before_plain_waiter_unfairness_1",
+            unfairness: 1,
+            ..of.clone()
+        },
+        Scenario {
+            name: "killed_waiter_before_plain_waiter_unfairness_0",
+            unfairness: 0,
+            expected: (Expected::Holds, handed_over),
+            ..of
+        },
+    ]
+}
+
+fn own() -> Vec<Scenario> {
+    let woken = Source::analysis(
+        "the order of PG_waiters, the trylock under the queue's lock and the wake-up",
+    );
+    let lock = |of: &'static selvedge_proofs::Scenario| Scenario {
+        name: of.name,
+        of,
+        subsystem: "folio_lock",
+        rule: NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
+        expected: (Expected::Holds, woken),
+        unfairness: UNFAIRNESS,
+        reached: vec![SLEPT],
+    };
+    vec![lock(&UNLOCK_AND_WAITER), lock(&UNLOCK_AND_TWO_WAITERS)]
+}
+
+/// The functions that scenarios of any release call.
+pub fn roots() -> BTreeSet<&'static str> {
+    let all = of_release("");
+    all.iter().flat_map(Scenario::functions).map(|function| function.name).collect()
 }
 
 #[cfg(test)]
@@ -198,13 +141,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scenarios_have_names_of_their_own_and_a_source() {
-        let names: std::collections::BTreeSet<&str> = ALL.iter().map(|s| s.name).collect();
-        assert_eq!(names.len(), ALL.len());
-        for scenario in ALL {
-            assert!(!scenario.expected.1.is_empty(), "{}", scenario.name);
-            assert!(scenario.cpus <= 8 && scenario.tasks.iter().all(|t| t.cpu < scenario.cpus));
-            assert!(!scenario.reached.is_empty(), "{}", scenario.name);
+    fn scenarios_have_names_and_rules_of_their_own_and_reach_something() {
+        for version in ["6.1.192", "6.12.117", "7.0-rc1"] {
+            let all = of_release(version);
+            let names: BTreeSet<_> = all.iter().map(|s| (s.name, s.rule.0)).collect();
+            assert_eq!(names.len(), all.len());
+            for scenario in &all {
+                let machine = &scenario.of.machine;
+                assert!(machine.sizes.cpus <= 8, "{}", scenario.name);
+                assert!(!scenario.reached.is_empty(), "{} on {version}", scenario.name);
+                assert_eq!(crate::initial::lacks(machine), None, "{}", scenario.name);
+            }
         }
+    }
+
+    /// 6.11 loses what 6.1 and 6.12.117 keep: the claim is that of the nearest release.
+    #[test]
+    fn the_nearest_older_release_says_what_is_expected() {
+        let expected = |version: &str| {
+            let all = of_release(version);
+            let of = all.into_iter().find(|s| s.name == "activate_then_mlock_and_drain");
+            of.expect("it is there").expected.0
+        };
+        assert_eq!(expected("6.1.192"), Expected::Holds);
+        assert_eq!(expected("6.11"), Expected::Violated);
+        assert_eq!(expected("6.12.117"), Expected::Holds);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use selvedge_c::{Checked, Expected as ExpectedOfC, Ran, Request};
+use selvedge_c::{Checked, Ran, Request};
 use selvedge_explore::{Bounds, Engine, Verdict};
 use selvedge_models::{Tree, trees};
 use selvedge_proofs::{Claim, Expected, Row, Scenario, Source};
@@ -125,27 +125,20 @@ fn rows(checked: Checked) -> Vec<Row> {
     let mut after = checked.after.into_iter();
     let mut rows = Vec::new();
     for before in checked.before {
-        let scenario = before.scenario;
-        let (expected, source) = scenario.expected;
+        let (expected, source) = before.scenario.expected;
         let was = before.exploration.verdict.clone();
-        rows.push(row(before, plain, of_c(expected), source));
+        rows.push(row(before, plain, expected, source));
         if let Some(after) = after.next() {
             // A patch is not to break what held; that it mends what did not is welcome.
             let expected = match (&was, &after.exploration.verdict) {
                 (Verdict::Violated, Verdict::Violated) => Expected::Violated,
                 _ => Expected::Holds,
             };
-            rows.push(row(after, patched, expected, "what the tree without the patch does"));
+            let source = Source::analysis("what the tree without the patch does");
+            rows.push(row(after, patched, expected, source));
         }
     }
     rows
-}
-
-fn of_c(expected: ExpectedOfC) -> Expected {
-    match expected {
-        ExpectedOfC::Holds => Expected::Holds,
-        ExpectedOfC::Violated => Expected::Violated,
-    }
 }
 
 /// Rows and claims live as long as the process; there are as many as scenarios are run.
@@ -153,14 +146,10 @@ fn tree(name: String) -> &'static Tree {
     Box::leak(Box::new(Tree { name: name.leak(), aliases: &[], ..trees::V6_12_117 }))
 }
 
-fn row(ran: Ran, tree: &'static Tree, expected: Expected, source: &'static str) -> Row {
+fn row(ran: Ran, tree: &'static Tree, expected: Expected, source: Source) -> Row {
     const ENGINES: &[Engine] = &[Engine::Dpor];
     let of = ran.scenario;
-    let scenario = Scenario { name: of.name, about: of.about, ..Scenario::EMPTY };
-    let source = match source.split_once(':') {
-        Some((page @ "kernel-lru", row)) => Source::Sheet { page, row, part: "" },
-        _ => Source::analysis(source),
-    };
+    let scenario = Scenario { name: of.name, about: of.of.about, ..Scenario::EMPTY };
     let claim = Claim {
         subsystem: of.subsystem,
         rule: of.rule,
@@ -169,20 +158,7 @@ fn row(ran: Ran, tree: &'static Tree, expected: Expected, source: &'static str) 
         engines: ENGINES,
         expected,
         source,
-        reached: of.reached,
+        reached: of.reached.leak(),
     };
     Row::of(Box::leak(Box::new(claim)), ran.exploration)
-}
-
-#[cfg(test)]
-mod tests {
-    use selvedge_proofs::rules;
-
-    /// The rules of C are rules of the proofs, and have their short names.
-    #[test]
-    fn rules_of_c_have_names() {
-        for scenario in selvedge_c::SCENARIOS {
-            assert!(!rules::id(scenario.rule).is_empty());
-        }
-    }
 }

@@ -45,9 +45,14 @@ pub enum MlockEntry {
 }
 
 impl MlockEntry {
-    fn folio(self, k: &Kernel) -> &Folio {
+    /// The folio's index.
+    pub fn index(self) -> usize {
         let (MlockEntry::Lru(index) | MlockEntry::New(index) | MlockEntry::Munlock(index)) = self;
-        &k.folios[index]
+        index
+    }
+
+    fn folio(self, k: &Kernel) -> &Folio {
+        &k.folios[self.index()]
     }
 }
 

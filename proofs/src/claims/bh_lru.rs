@@ -14,11 +14,13 @@ use selvedge_models::{BufferHead, Kernel, Machine};
 
 use super::{DPOR, EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
 use crate::Source::{self, Analysis};
+use crate::calls::{Arg, call};
+use crate::functions::{BH_LRU_INSTALL, INVALIDATE_BH_LRUS};
 use crate::rules::*;
 use crate::states::{
     BUFFERS_BUSY, BUFFERS_FREED, BUFFERS_MOVED, INSTALLED, LOOKUP_HIT, SLEPT_ON_A_BIT,
 };
-use crate::{Answers, Run, Scenario, Task, ask, cpu};
+use crate::{Answers, Run, Scenario, Task, ask, calls, cpu};
 
 /// Who has the first reference to a bh (see `BufferHead`).
 const USER: Name = Name::new("user of the bh");
@@ -30,9 +32,10 @@ static INSTALL_VS_INVALIDATE: Scenario = Scenario {
     about: "CPU0 installs a bh that it holds; CPU1 invalidates all bh_lrus, by an IPI to CPU0 at \
             any step.",
     tasks: &[
-        cpu(0, "installer", |k| (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[0])),
-        cpu(1, "invalidator", |k| invalidate_bh_lrus(k)),
+        calls(0, "installer", &[call(BH_LRU_INSTALL, &[Arg::Bh(0)])]),
+        calls(1, "invalidator", &[call(INVALIDATE_BH_LRUS, &[])]),
     ],
+    look: slots_own_references,
     ..Scenario::EMPTY
 };
 

@@ -19,9 +19,13 @@ use selvedge_models::trees::*;
 use super::folio_lock::{locked, unlock};
 use super::{DPOR, EVERY, SC_WITHOUT_RANDOM};
 use crate::Source::{self, Analysis};
+use crate::calls::{Arg, Call, call};
+use crate::functions::{
+    FOLIO_LOCK, FOLIO_LOCK_KILLABLE, FOLIO_TRYLOCK, FOLIO_UNLOCK, SEND_SIGKILL,
+};
 use crate::rules::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER};
 use crate::states::{GAVE_UP, SLEPT};
-use crate::{Answers, Run, Scenario, ask, cpu};
+use crate::{Answers, Run, Scenario, ask, calls, cpu};
 
 pub(super) fn lock_plainly(k: &Run) {
     folio_lock(k, &k.folios[0]);
@@ -44,16 +48,20 @@ fn kill(k: &Run) {
     send_sigkill(&k.cpus, k.sleepers[0].task());
 }
 
+const FOLIO: &[Arg] = &[Arg::Folio(0)];
+const LOCKED: &[Call] = &[call(FOLIO_TRYLOCK, FOLIO)];
+const UNLOCK: &[Call] = &[call(FOLIO_UNLOCK, FOLIO)];
+
 static SIGNAL: Scenario = Scenario {
     name: "killed_waiter_before_plain_waiter",
     about: "CPU0 unlocks the folio; CPU1 waits for it killably, and CPU2 plainly; CPU3 kills CPU1.",
     machine: Machine::TINY.cpus(4).sleepers(2),
-    setup: locked,
+    begins: LOCKED,
     tasks: &[
-        cpu(0, "holder", unlock),
-        cpu(1, "killable", lock_killably).sleeper(0),
-        cpu(2, "plain", lock_plainly).sleeper(1),
-        cpu(3, "killer", kill),
+        calls(0, "holder", UNLOCK),
+        calls(1, "killable", &[call(FOLIO_LOCK_KILLABLE, FOLIO).if_zero(UNLOCK)]).sleeper(0),
+        calls(2, "plain", &[call(FOLIO_LOCK, FOLIO), call(FOLIO_UNLOCK, FOLIO)]).sleeper(1),
+        calls(3, "killer", &[call(SEND_SIGKILL, &[Arg::Sleeper(0)])]),
     ],
     ..Scenario::EMPTY
 };

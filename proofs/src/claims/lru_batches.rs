@@ -4,41 +4,47 @@ use selvedge_kernel::{Name, atomic_dec, booked, set_bit, unbooked};
 use selvedge_models::mm::migrate::ISOLATION;
 use selvedge_models::mm::mlock::clear_page_mlock;
 use selvedge_models::mm::swap::{
-    folio_add_lru, folio_get, folio_put, folio_rotate_reclaimable, lru_add_drain, lru_add_drain_all,
+    folio_add_lru, folio_get, folio_put, folio_rotate_reclaimable, lru_add_drain,
 };
 use selvedge_models::mm::vmscan::move_folios_to_lru;
 use selvedge_models::trees::*;
 use selvedge_models::{Machine, PAGE_CACHE, PG_MLOCKED};
 
-use super::lru_flag::{activate_and_drain, isolate};
+use super::lru_flag::{ACTIVATE_AND_DRAIN, FOLIO, ISOLATE};
 use super::{DPOR, EVERY, INTERRUPT, SC, WEAK};
 use crate::Source::{self, Analysis};
+use crate::calls::{Call, call};
+use crate::functions::{
+    FOLIO_ADD_LRU, FOLIO_ROTATE_RECLAIMABLE, LRU_ADD_DRAIN, LRU_ADD_DRAIN_ALL, OWN_BATCH_IS_EMPTY,
+};
 use crate::rules::*;
 use crate::states::{
     DRAIN_LEFT_TO_ANOTHER, ISOLATED, MUNLOCK_COULD_NOT_ISOLATE, RECLAIM_FREED, RECLAIM_PUT_BACK,
     RESTED, SKIPPED,
 };
-use crate::{Answers, Run, Scenario, ask, cpu, irq};
+use crate::{Answers, Scenario, ask, calls, cpu, irq};
 
 static ADD_AND_DRAIN_VS_DRAIN: Scenario = Scenario {
     name: "add_and_drain_vs_drain",
     about: "CPU0 adds a folio to its batch and calls lru_add_drain_all(); CPU1 is somewhere in \
             lru_add_drain_all().",
     tasks: &[
-        cpu(0, "adder", |k| {
-            folio_add_lru(k, &k.folios[0]);
-            lru_add_drain_all(k);
-            own_batch_is_empty(k);
-        }),
-        cpu(1, "drainer", |k| lru_add_drain_all(k)),
+        calls(
+            0,
+            "adder",
+            &[
+                call(FOLIO_ADD_LRU, FOLIO),
+                call(LRU_ADD_DRAIN_ALL, &[]),
+                call(OWN_BATCH_IS_EMPTY, &[]),
+            ],
+        ),
+        calls(1, "drainer", &[call(LRU_ADD_DRAIN_ALL, &[])]),
     ],
     ..Scenario::EMPTY
 };
 
-fn rotate_and_drain(k: &Run) {
-    folio_rotate_reclaimable(k, &k.folios[0]);
-    lru_add_drain(k);
-}
+const ROTATE_AND_DRAIN: &[Call] =
+    &[call(FOLIO_ROTATE_RECLAIMABLE, FOLIO), call(LRU_ADD_DRAIN, &[])];
 
 pub(super) static ROTATE_INTERRUPTS_DRAIN: Scenario = Scenario {
     name: "rotate_interrupts_drain",
@@ -46,7 +52,7 @@ pub(super) static ROTATE_INTERRUPTS_DRAIN: Scenario = Scenario {
             any step. Batches of three, so that nothing is flushed for being full.",
     machine: Machine::TINY.cpus(1).folios(2).batch(3).listed(),
     tasks: &[
-        cpu(0, "drainer", rotate_and_drain),
+        calls(0, "drainer", ROTATE_AND_DRAIN),
         irq(0, "irq", |k| folio_rotate_reclaimable(k, &k.folios[1])),
     ],
     at_end: entries_own_references,
@@ -57,7 +63,7 @@ static DRAIN_VS_ISOLATE: Scenario = Scenario {
     name: "drain_vs_isolate",
     about: "CPU0 has the folio in its activate batch and drains it; CPU1 isolates the folio.",
     machine: Machine::TINY.listed().operations(),
-    tasks: &[cpu(0, "drainer", activate_and_drain), cpu(1, "isolator", isolate)],
+    tasks: &[calls(0, "drainer", ACTIVATE_AND_DRAIN), calls(1, "isolator", ISOLATE)],
     ..Scenario::EMPTY
 };
 
@@ -102,8 +108,8 @@ static TWO_ROTATIONS: Scenario = Scenario {
     name: "two_operations_on_one_folio",
     about: "CPU0 and CPU1 each put the folio in their rotate batch and drain it.",
     machine: Machine::TINY.listed(),
-    tasks: &[cpu(0, "rotator", rotate_and_drain), cpu(1, "rotator", rotate_and_drain)],
-    at_end: entries_own_references,
+    tasks: &[calls(0, "rotator", ROTATE_AND_DRAIN), calls(1, "rotator", ROTATE_AND_DRAIN)],
+    look: entries_own_references,
     ..Scenario::EMPTY
 };
 

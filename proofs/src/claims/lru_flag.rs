@@ -13,12 +13,19 @@ use selvedge_models::{Machine, PAGE_CACHE};
 
 use super::{ALONE, SC};
 use crate::Source::{self, Analysis};
+use crate::calls::{Arg, Call, call};
+use crate::functions::{FOLIO_ACTIVATE, FOLIO_ISOLATE_LRU, LRU_ADD_DRAIN};
 use crate::rules::*;
 use crate::states::{FREED, ISOLATED, RESTED};
-use crate::{Answers, Run, Scenario, ask, cpu};
+use crate::{Answers, Run, Scenario, ask, calls, cpu};
 
 /// A folio on the LRU; batches of three, so that two entries rest.
 pub(super) const LISTED: Machine = Machine::TINY.listed().operations().batch(3);
+
+pub(super) const FOLIO: &[Arg] = &[Arg::Folio(0)];
+pub(super) const ACTIVATE_AND_DRAIN: &[Call] =
+    &[call(FOLIO_ACTIVATE, FOLIO), call(LRU_ADD_DRAIN, &[])];
+pub(super) const ISOLATE: &[Call] = &[call(FOLIO_ISOLATE_LRU, FOLIO)];
 
 pub(super) fn activate(k: &Run) {
     folio_activate(k, &k.folios[0]);
@@ -27,10 +34,6 @@ pub(super) fn activate(k: &Run) {
 pub(super) fn activate_and_drain(k: &Run) {
     activate(k);
     lru_add_drain(k);
-}
-
-pub(super) fn isolate(k: &Run) {
-    folio_isolate_lru(k, &k.folios[0], ISOLATION);
 }
 
 fn rotate(k: &Run) {
@@ -66,9 +69,9 @@ static TWO_BATCHES_AND_ISOLATE: Scenario = Scenario {
     about: "CPU0 and CPU1 each activate the folio and drain their batches; CPU2 isolates it.",
     machine: LISTED.cpus(3),
     tasks: &[
-        cpu(0, "user", activate_and_drain),
-        cpu(1, "user", activate_and_drain),
-        cpu(2, "isolator", isolate),
+        calls(0, "user", ACTIVATE_AND_DRAIN),
+        calls(1, "user", ACTIVATE_AND_DRAIN),
+        calls(2, "isolator", ISOLATE),
     ],
     ..Scenario::EMPTY
 };
@@ -132,7 +135,7 @@ static DEACTIVATE_ISOLATED: Scenario = Scenario {
     name: "deactivate_after_isolate",
     about: "CPU1 has isolated the folio. Then CPU0 calls deactivate_file_folio().",
     machine: LISTED,
-    before: &[cpu(1, "isolator", isolate)],
+    before: &[calls(1, "isolator", ISOLATE)],
     tasks: &[cpu(0, "user", deactivate)],
     at_end: folio_gained_no_batch,
     ..Scenario::EMPTY

@@ -64,6 +64,8 @@ static MLOCK_NEW: Scenario = Scenario {
 };
 
 static SIZE_AND_MLOCK_NEW: Scenario = Scenario {
+    begins: &[],
+    look: |_| {},
     name: "mlock_new_folio0_munlock_folio1",
     about: "folio1 is mlocked. CPU0 mlocks folio0, which is new, and drains; CPU1 munlocks folio1 \
             and drains.",

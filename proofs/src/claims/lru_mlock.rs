@@ -1,38 +1,40 @@
 //! mlock and munlock of folios that batches hold: kernel-lru A.5, and what we found besides.
 
 use selvedge_kernel::set_bit;
-use selvedge_models::mm::mlock::{mlock_drain_local, mlock_folio, mlock_new_folio, munlock_folio};
-use selvedge_models::mm::swap::{folio_add_lru, lru_add_drain, lru_add_drain_all};
+use selvedge_models::mm::swap::{folio_add_lru, lru_add_drain};
 use selvedge_models::trees::*;
 use selvedge_models::{Machine, PG_MLOCKED};
 
-use super::lru_flag::{LISTED, activate, activate_and_drain, isolate};
+use super::lru_flag::{ACTIVATE_AND_DRAIN, FOLIO, ISOLATE, LISTED};
 use super::{ALONE, SC, SC_WITHOUT_RANDOM};
 use crate::Source::{self, Analysis};
+use crate::calls::{Call, call};
+use crate::functions::*;
 use crate::rules::*;
 use crate::states::{
     MADE_UNEVICTABLE, MLOCK_FOUND_IT_OFF_THE_LRU, MUNLOCK_COULD_NOT_ISOLATE, RESTED,
     RESTED_FOR_MLOCK,
 };
-use crate::{Answers, Run, Scenario, ask, cpu};
+use crate::{Answers, Scenario, ask, calls, cpu};
 
-fn mlock_and_drain(k: &Run) {
-    mlock_folio(k, &k.folios[0]);
-    lru_add_drain(k);
-}
+const MLOCK_AND_DRAIN: &[Call] = &[call(MLOCK_FOLIO, FOLIO), call(LRU_ADD_DRAIN, &[])];
 
 static ACTIVATE_MLOCK_DRAIN: Scenario = Scenario {
     name: "activate_then_mlock_and_drain",
     about: "One CPU: the folio is activated, and rests in a batch; it is mlocked and the mlock \
             batch drained; then all batches are drained.",
     machine: LISTED.cpus(1).mlock(),
-    tasks: &[cpu(0, "user", |k| {
-        activate(k);
-        mlock_folio(k, &k.folios[0]);
-        mlock_drain_local(k);
-        lru_add_drain_all(k);
-    })],
-    at_end: mlocked_folio_is_unevictable,
+    tasks: &[calls(
+        0,
+        "user",
+        &[
+            call(FOLIO_ACTIVATE, FOLIO),
+            call(MLOCK_FOLIO, FOLIO),
+            call(MLOCK_DRAIN_LOCAL, &[]),
+            call(LRU_ADD_DRAIN_ALL, &[]),
+        ],
+    )],
+    look: mlocked_folio_is_unevictable,
     ..Scenario::EMPTY
 };
 
@@ -41,8 +43,8 @@ static ACTIVATE_VS_MLOCK: Scenario = Scenario {
     about: "CPU0 activates the folio and drains its batches while CPU1 mlocks it and drains its \
             own.",
     machine: LISTED.mlock(),
-    tasks: &[cpu(0, "user", activate_and_drain), cpu(1, "mlocker", mlock_and_drain)],
-    at_end: mlocked_folio_is_unevictable,
+    tasks: &[calls(0, "user", ACTIVATE_AND_DRAIN), calls(1, "mlocker", MLOCK_AND_DRAIN)],
+    look: mlocked_folio_is_unevictable,
     ..Scenario::EMPTY
 };
 
@@ -63,9 +65,11 @@ static MLOCK_VS_ISOLATE: Scenario = Scenario {
     name: "mlock_vs_isolate",
     about: "CPU0 mlocks the folio and drains; CPU1 isolates it.",
     machine: LISTED.mlock(),
-    tasks: &[cpu(0, "mlocker", mlock_and_drain), cpu(1, "isolator", isolate)],
+    tasks: &[calls(0, "mlocker", MLOCK_AND_DRAIN), calls(1, "isolator", ISOLATE)],
     ..Scenario::EMPTY
 };
+
+const DRAIN: &[Call] = &[call(LRU_ADD_DRAIN, &[])];
 
 /// New folios in batches of three, so that nothing is flushed for being full.
 const NEW: Machine = Machine::TINY.batch(3).mlock();
@@ -75,16 +79,16 @@ static ADD_VS_MUNLOCK: Scenario = Scenario {
     about: "A new folio rests in CPU0's lru_add batch. CPU0 drains its batches; CPU1 mlocks the \
             folio, munlocks it, and drains its own.",
     machine: NEW,
-    before: &[cpu(0, "adder", |k| folio_add_lru(k, &k.folios[0]))],
+    before: &[calls(0, "adder", &[call(FOLIO_ADD_LRU, FOLIO)])],
     tasks: &[
-        cpu(0, "drainer", |k| lru_add_drain(k)),
-        cpu(1, "mlocker", |k| {
-            mlock_folio(k, &k.folios[0]);
-            munlock_folio(k, &k.folios[0]);
-            lru_add_drain(k);
-        }),
+        calls(0, "drainer", DRAIN),
+        calls(
+            1,
+            "mlocker",
+            &[call(MLOCK_FOLIO, FOLIO), call(MUNLOCK_FOLIO, FOLIO), call(LRU_ADD_DRAIN, &[])],
+        ),
     ],
-    at_end: folio_is_not_stranded,
+    look: folio_is_not_stranded,
     ..Scenario::EMPTY
 };
 
@@ -92,13 +96,10 @@ static NEW_VS_MUNLOCK: Scenario = Scenario {
     name: "mlock_new_drain_vs_munlock",
     about: "A new folio that is mlocked rests in CPU0's mlock batch. CPU0 drains it; CPU1 munlocks \
             the folio, and drains its own.",
-    before: &[cpu(0, "page fault", |k| mlock_new_folio(k, &k.folios[0]))],
+    before: &[calls(0, "page fault", &[call(MLOCK_NEW_FOLIO, FOLIO)])],
     tasks: &[
-        cpu(0, "drainer", |k| lru_add_drain(k)),
-        cpu(1, "munlocker", |k| {
-            munlock_folio(k, &k.folios[0]);
-            lru_add_drain(k);
-        }),
+        calls(0, "drainer", DRAIN),
+        calls(1, "munlocker", &[call(MUNLOCK_FOLIO, FOLIO), call(LRU_ADD_DRAIN, &[])]),
     ],
     ..ADD_VS_MUNLOCK
 };
@@ -107,8 +108,8 @@ static NEW_VS_MLOCK: Scenario = Scenario {
     name: "mlock_new_drain_vs_mlock",
     about: "A new folio that is mlocked rests in CPU0's mlock batch. CPU0 drains it; CPU1 mlocks \
             the folio once more, and drains its own.",
-    tasks: &[cpu(0, "drainer", |k| lru_add_drain(k)), cpu(1, "mlocker", mlock_and_drain)],
-    at_end: new_mlocked_folio_is_unevictable,
+    tasks: &[calls(0, "drainer", DRAIN), calls(1, "mlocker", MLOCK_AND_DRAIN)],
+    look: new_mlocked_folio_is_unevictable,
     ..NEW_VS_MUNLOCK
 };
 

@@ -1,21 +1,21 @@
 //! kernel-lru section B, and A2: does `migrate_prep()` of the RFCs of February 2021, or what
 //! replaced it, keep buffer heads and folios out of per-CPU caches?
 
-use selvedge_kernel::reached;
 use selvedge_models::mm::swap::folio_add_lru;
 use selvedge_models::trees::*;
 
 use super::{EVERY, SC, WEAK, WITHOUT_RANDOM};
 use crate::Source::{self, Analysis};
+use crate::calls::{Arg, Call, call};
+use crate::functions::{BH_LRU_INSTALL, FOLIO_ADD_LRU, LRU_CACHE_DISABLE};
 use crate::rules::*;
-use crate::states::{INSTALL_FOUND_CACHING_DISABLED, INSTALLED, RESTED};
-use crate::{Answers, Run, Scenario, ask, cpu};
+use crate::states::{DISABLED, INSTALL_FOUND_CACHING_DISABLED, INSTALLED, RESTED};
+use crate::{Answers, Run, Scenario, ask, calls, cpu};
 
-pub(super) const DISABLED: &str = "caching is disabled";
+const DISABLE: &[Call] = &[call(LRU_CACHE_DISABLE, &[])];
 
 pub(super) fn disable(k: &Run) {
-    (k.tree.swap.lru_cache_disable)(k);
-    reached(DISABLED);
+    DISABLE[0].on_models(k);
 }
 
 pub(super) fn disable_and_enable(k: &Run) {
@@ -35,8 +35,11 @@ static INSTALL_VS_PREP: Scenario = Scenario {
     name: "install_vs_prep",
     about: "CPU0 installs a bh in its empty bh_lru; CPU1 disables caching and drains. Nobody \
             enables again: the migration is pending when we look.",
-    tasks: &[cpu(0, "installer", install), cpu(1, "migrator", disable)],
-    at_end: no_bh_stays,
+    tasks: &[
+        calls(0, "installer", &[call(BH_LRU_INSTALL, &[Arg::Bh(0)])]),
+        calls(1, "migrator", DISABLE),
+    ],
+    look: no_bh_stays,
     ..Scenario::EMPTY
 };
 
@@ -44,8 +47,11 @@ static ADD_VS_PREP: Scenario = Scenario {
     name: "add_vs_prep",
     about: "CPU0 adds a folio to its lru_add batch, which has room for one more; CPU1 disables \
             caching and drains. The migration is pending when we look.",
-    tasks: &[cpu(0, "adder", add), cpu(1, "migrator", disable)],
-    at_end: no_folio_rests,
+    tasks: &[
+        calls(0, "adder", &[call(FOLIO_ADD_LRU, &[Arg::Folio(0)])]),
+        calls(1, "migrator", DISABLE),
+    ],
+    look: no_folio_rests,
     ..Scenario::EMPTY
 };
 
@@ -54,7 +60,7 @@ static RETRY_AFTER_ADD: Scenario = Scenario {
     about: "CPU0 adds a folio; CPU1 disables caching and wants to freeze the folio's references. \
             Fairness is assumed: it retries until CPU0 has returned (a task that is preempted \
             between folio_get() and local_lock() keeps its reference as long as it likes).",
-    at_end: the_last_retry_can_freeze,
+    look: the_last_retry_can_freeze,
     ..ADD_VS_PREP
 };
 

@@ -8,10 +8,11 @@ use selvedge_models::mm::migrate::do_pages_move;
 use selvedge_models::mm::page_alloc::__alloc_contig_migrate_range;
 use selvedge_models::trees::*;
 
-use super::migrate_pending::{DISABLED, disable, disable_and_enable};
+use super::migrate_pending::{disable, disable_and_enable};
 use super::{ALONE, EVERY, SC};
 use crate::Source::{self, Analysis};
 use crate::rules::*;
+use crate::states::DISABLED;
 use crate::{Answers, Run, Scenario, ask, cpu};
 
 const ALL_RETURNED: &str = "every caller returned";

@@ -94,6 +94,8 @@ static TWO_LOOKUPS: Scenario = Scenario {
 };
 
 static LOOKUP_HOLDS: Scenario = Scenario {
+    begins: &[],
+    look: |_| {},
     name: "lookup_holds_its_reference",
     about: "CPU1 looks the page up and keeps its reference; CPU0 migrates. Then CPU1 drops it.",
     machine: MIGRATABLE.passes(2),

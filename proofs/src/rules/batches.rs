@@ -1,12 +1,12 @@
 //! The per-CPU batches: their references, and their drains.
 
-use selvedge_kernel::{READ_ONCE, Var, fail_about};
-use selvedge_models::mm::mlock::MlockEntry;
+use selvedge_kernel::{READ_ONCE, fail, fail_about};
 use selvedge_models::{Folio, Kernel};
 use selvedge_trace::Rule;
 
 use super::Ids;
 use crate::Run;
+use crate::look::{Batch, Look, Place};
 
 /// What `lru_add_drain_all()` promises its caller.
 pub const OWN_ADDITIONS_ARE_DRAINED: Rule =
@@ -29,12 +29,8 @@ pub(super) fn lru_entries(k: &Kernel, folio: &Folio) -> usize {
 }
 
 fn mlock_entries(k: &Kernel, folio: &Folio) -> usize {
-    let is_it = |entry: &MlockEntry| {
-        let (MlockEntry::Lru(f) | MlockEntry::New(f) | MlockEntry::Munlock(f)) = entry;
-        *f == folio.index
-    };
     let entries = k.cpus.online().flat_map(|cpu| k.mlock_fbatch.of(cpu).entries());
-    entries.filter(is_it).count()
+    entries.filter(|entry| entry.index() == folio.index).count()
 }
 
 /// Whether any batch holds the folio.
@@ -44,28 +40,27 @@ pub fn is_batched(k: &Kernel, folio: &Folio) -> bool {
 
 /// [`NO_BATCH_ENTRY_IS_LOST`]: each entry of a batch owns a reference, the page cache another;
 /// counts are those of the entries.
-pub fn entries_own_references(k: &Run) {
-    for cpu in k.cpus.online() {
-        for batch in k.cpu_fbatches.of(cpu).all() {
-            entries_are_counted(&batch.nr, batch.entries().len());
+pub fn entries_own_references<L: Look + ?Sized>(k: &L) {
+    let batches = (0..k.cpus()).flat_map(|cpu| Batch::ALL.map(|batch| (cpu, batch)));
+    let of = |folio: usize| {
+        let in_batch = |(cpu, batch)| k.value(Place::InBatch { cpu, batch, folio });
+        batches.clone().map(in_batch).sum::<i64>()
+    };
+    for (cpu, batch) in batches.clone() {
+        let place = Place::BatchNr { cpu, batch };
+        let in_batch = |folio| k.value(Place::InBatch { cpu, batch, folio });
+        let (nr, entries) = (k.value(place), (0..k.folios()).map(in_batch).sum::<i64>());
+        if nr != entries {
+            let message = format!("cpu{cpu}:{} is {nr}, entries: {entries}", batch.nr());
+            k.fail(NO_BATCH_ENTRY_IS_LOST, message, place);
         }
-        let mlock = k.mlock_fbatch.of(cpu);
-        entries_are_counted(&mlock.nr, mlock.entries().len());
     }
-    for folio in &k.folios {
-        let entries = lru_entries(k, folio) + mlock_entries(k, folio);
-        let (count, expected) = (folio.refcount.peek(), 1 + entries as i64);
-        if folio.freed.peek() == 0 && count != expected {
-            let message = format!("{} is {count}, should be {expected}", folio.refcount.name());
-            fail_about(NO_BATCH_ENTRY_IS_LOST, message, folio.refcount.object());
+    for folio in 0..k.folios() {
+        let (count, expected) = (k.value(Place::RefCount(folio)), 1 + of(folio));
+        if k.value(Place::Freed(folio)) == 0 && count != expected {
+            let message = format!("folio{folio}->_refcount is {count}, should be {expected}");
+            k.fail(NO_BATCH_ENTRY_IS_LOST, message, Place::RefCount(folio));
         }
-    }
-}
-
-fn entries_are_counted(nr: &Var, entries: usize) {
-    if nr.peek() as usize != entries {
-        let message = format!("{} is {}, entries: {entries}", nr.name(), nr.peek());
-        fail_about(NO_BATCH_ENTRY_IS_LOST, message, nr.object());
     }
 }
 
@@ -75,6 +70,14 @@ pub fn own_batch_is_empty(k: &Run) {
     if READ_ONCE(&batch.nr) != 0 && !batch.entries().is_empty() {
         let message = "lru_add_drain_all() has returned, folio0 is still in its caller's batch";
         fail_about(OWN_ADDITIONS_ARE_DRAINED, message, batch.nr.object());
+    }
+}
+
+/// The same, of how many folios that caller has found there.
+pub fn own_batch_was_empty(left: i64) {
+    if left != 0 {
+        let message = format!("{left} folio rests in the lru_add batch of CPU0 when it returns");
+        fail(OWN_ADDITIONS_ARE_DRAINED, message);
     }
 }
 

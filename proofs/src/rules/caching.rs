@@ -6,6 +6,7 @@ use selvedge_trace::Rule;
 
 use super::Ids;
 use crate::Run;
+use crate::look::{Batch, Look, Place};
 
 /// What `migrate_prep()` is for.
 pub const NO_BH_STAYS_WHILE_PENDING: Rule =
@@ -35,29 +36,30 @@ pub(super) const IDS_OF_CACHING: Ids = &[
 pub const INSIDE: &str = "a caller is inside";
 
 /// [`NO_BH_STAYS_WHILE_PENDING`]
-pub fn no_bh_stays(k: &Run) {
-    for cpu in k.cpus.online() {
-        for slot in k.bh_lrus.of(cpu) {
-            if let Some(bh) = slot.peek().checked_sub(1) {
-                let count = k.buffer_heads[bh as usize].b_count.peek();
+pub fn no_bh_stays<L: Look + ?Sized>(k: &L) {
+    for cpu in 0..k.cpus() {
+        for slot in (0..k.bh_lru_size()).map(|slot| Place::BhLruSlot { cpu, slot }) {
+            if let Some(bh) = (k.value(slot) as usize).checked_sub(1) {
+                let count = k.value(Place::BhCount(bh));
                 let message =
                     format!("bh{bh} stays in the bh_lru of CPU{cpu}, its b_count is {count}");
-                fail_about(NO_BH_STAYS_WHILE_PENDING, message, slot.object());
+                k.fail(NO_BH_STAYS_WHILE_PENDING, message, slot);
             }
         }
     }
 }
 
 /// [`NO_FOLIO_RESTS_WHILE_PENDING`]
-pub fn no_folio_rests(k: &Run) {
-    for cpu in k.cpus.online() {
-        let batch = &k.cpu_fbatches.of(cpu).lru_add;
-        if let Some(folio) = batch.entries().first() {
-            let count = k.folios[*folio].refcount.peek();
+pub fn no_folio_rests<L: Look + ?Sized>(k: &L) {
+    let batch = Batch::Add;
+    for cpu in 0..k.cpus() {
+        let rests = |&folio: &usize| k.value(Place::InBatch { cpu, batch, folio }) > 0;
+        if let Some(folio) = (0..k.folios()).find(rests) {
+            let count = k.value(Place::RefCount(folio));
             let message = format!(
                 "folio{folio} rests in the lru_add batch of CPU{cpu}, its reference count is {count}"
             );
-            fail_about(NO_FOLIO_RESTS_WHILE_PENDING, message, batch.nr.object());
+            k.fail(NO_FOLIO_RESTS_WHILE_PENDING, message, Place::BatchNr { cpu, batch });
         }
     }
 }
@@ -91,10 +93,10 @@ fn counted(k: &Kernel) -> i64 {
 }
 
 /// [`EXTRA_REFERENCE_IS_TRANSIENT`], when the adder has returned.
-pub fn the_last_retry_can_freeze(k: &Run) {
-    let refcount = &k.folios[0].refcount;
-    if refcount.peek() != 1 {
-        let message = format!("the last retry finds {} references, expects 1", refcount.peek());
-        fail_about(EXTRA_REFERENCE_IS_TRANSIENT, message, refcount.object());
+pub fn the_last_retry_can_freeze<L: Look + ?Sized>(k: &L) {
+    let count = k.value(Place::RefCount(0));
+    if count != 1 {
+        let message = format!("the last retry finds {count} references, expects 1");
+        k.fail(EXTRA_REFERENCE_IS_TRANSIENT, message, Place::RefCount(0));
     }
 }

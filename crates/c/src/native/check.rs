@@ -1,5 +1,6 @@
 //! A whole check: a tree, patches on it, the scenarios that these reach, before and after.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use crate::native::audit::audit;
 use crate::native::build::cache::{CONFIG, Cache};
 use crate::native::build::kbuild::{Build, tools};
 use crate::native::build::link::{Linked, link};
+use crate::native::build::objects::Objects;
 use crate::native::build::overlay::Patched;
 use crate::native::build::tree::Tree;
 use crate::native::image::Image;
@@ -18,8 +20,8 @@ use crate::scenarios;
 
 /// Builds, audits and explores. `say` is told what takes long.
 pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
-    let wanted = wanted(&request.filters)?;
     let tree = Tree::open(&request.kernel)?;
+    let wanted = wanted(&scenarios::of_release(&tree.version), &request.filters)?;
     let patched = Patched::read(&tree.dir, &tree.version, &request.patches)?;
     let compiler = tools(&request.cc)?;
     let place = tree.dir.display().to_string();
@@ -43,11 +45,12 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     if request.filters.is_empty() {
         scenarios.retain(|scenario| {
             let reaches = [&plain, &new].iter().any(|linked| {
-                let reached = linked.objects.reached(scenario.roots());
+                let roots = symbols(scenario, &linked.objects);
+                let reached = linked.objects.reached(roots.iter().map(String::as_str));
                 changed.iter().any(|changed| reached.names.contains(changed))
             });
             if !reaches {
-                checked.not_reached.push(scenario);
+                checked.not_reached.push(scenario.clone());
             }
             reaches
         });
@@ -61,13 +64,14 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
 
 /// The scenarios that are meant, in their order. A whole name means that one, and not those that it
 /// is a part of.
-fn wanted(filters: &[String]) -> Result<Vec<&'static Scenario>> {
-    let names = |scenario: &&Scenario, filter: &String| {
-        let is_whole = scenarios::ALL.iter().any(|other| other.name == filter.as_str());
+pub fn wanted(all: &[Scenario], filters: &[String]) -> Result<Vec<Scenario>> {
+    let names = |scenario: &Scenario, filter: &String| {
+        let is_whole = all.iter().any(|other| other.name == filter.as_str());
         if is_whole { scenario.name == *filter } else { scenario.name.contains(filter.as_str()) }
     };
-    if let Some(filter) = filters.iter().find(|f| !scenarios::ALL.iter().any(|s| names(&s, f))) {
-        let known: Vec<&str> = scenarios::ALL.iter().map(|scenario| scenario.name).collect();
+    if let Some(filter) = filters.iter().find(|filter| !all.iter().any(|s| names(s, filter))) {
+        let known: BTreeSet<&str> = all.iter().map(|scenario| scenario.name).collect();
+        let known: Vec<&str> = known.into_iter().collect();
         return Err(Error::new(format!(
             "no scenario on C has `{filter}` in its name; there are {}",
             known.join(", ")
@@ -76,14 +80,14 @@ fn wanted(filters: &[String]) -> Result<Vec<&'static Scenario>> {
     let is_meant = |scenario: &&Scenario| {
         filters.is_empty() || filters.iter().any(|filter| names(scenario, filter))
     };
-    Ok(scenarios::ALL.iter().filter(is_meant).collect())
+    Ok(all.iter().filter(is_meant).cloned().collect())
 }
 
 /// Compiles what is not up to date, links it, and looks whether all is at the gate.
-fn image_of(build: &Build<'_>, cache: &Path, patched: &Patched) -> Result<Linked> {
+pub fn image_of(build: &Build<'_>, cache: &Path, patched: &Patched) -> Result<Linked> {
     let dir = patched.dir(build, cache);
     let (objects, _) = patched.compile(build, &dir)?;
-    let roots: Vec<&str> = scenarios::ALL.iter().flat_map(Scenario::roots).collect();
+    let roots: Vec<&str> = scenarios::roots().into_iter().collect();
     let linked = link(build, &objects, &dir, &dir.join("tree"), &roots)?;
     let found = audit(&Image::load(&linked)?);
     if let Some(first) = found.faults.first() {
@@ -97,19 +101,31 @@ fn image_of(build: &Build<'_>, cache: &Path, patched: &Patched) -> Result<Linked
     Ok(linked)
 }
 
+/// The symbols that a scenario's functions are in these files, and the names of those that are not.
+fn symbols_or_names(
+    scenario: &Scenario,
+    objects: &Objects,
+) -> Vec<std::result::Result<String, String>> {
+    let find = |name: &str| objects.defines(name).then(|| name.to_string());
+    let functions = scenario.functions().into_iter().map(|function| function.name);
+    functions.map(|name| run::symbol(name, find).ok_or_else(|| name.to_string())).collect()
+}
+
+/// The symbols that a scenario's functions are in these files.
+fn symbols(scenario: &Scenario, objects: &Objects) -> Vec<String> {
+    symbols_or_names(scenario, objects).into_iter().flatten().collect()
+}
+
 impl Checked {
     /// Those of the scenarios whose functions all images have; the others are noted.
-    fn applicable(
-        &mut self,
-        wanted: &[&'static Scenario],
-        images: &[&Linked],
-    ) -> Vec<&'static Scenario> {
+    fn applicable(&mut self, wanted: &[Scenario], images: &[&Linked]) -> Vec<Scenario> {
         let mut applicable = Vec::new();
         for scenario in wanted {
-            let lacks = |root: &&str| images.iter().any(|linked| !linked.objects.defines(root));
-            match scenario.roots().find(lacks) {
-                Some(root) => self.not_applicable.push((scenario, root)),
-                None => applicable.push(*scenario),
+            let lacking =
+                images.iter().flat_map(|linked| symbols_or_names(scenario, &linked.objects));
+            match lacking.filter_map(std::result::Result::err).next() {
+                Some(name) => self.not_applicable.push((scenario.clone(), name)),
+                None => applicable.push(scenario.clone()),
             }
         }
         applicable
@@ -131,7 +147,7 @@ fn not_compiled(build: &Build<'_>, patched: &Patched) -> Option<String> {
 fn explore_all(
     linked: &Linked,
     prefixes: &[String],
-    scenarios: &[&'static Scenario],
+    scenarios: &[Scenario],
     request: &Request,
     say: &dyn Fn(&str),
 ) -> Result<Vec<Ran>> {
@@ -139,8 +155,9 @@ fn explore_all(
     let fresh = image.snapshot();
     let ran = scenarios.iter().map(|scenario| {
         say(&format!("exploring {}", scenario.name));
-        let exploration = run::run(&image, &fresh, prefixes, scenario, &request.bounds);
-        Ran { scenario, exploration }
+        let watched = (&request.bounds, Vec::new());
+        let exploration = run::run(&image, &fresh, prefixes, scenario, watched);
+        Ran { scenario: scenario.clone(), exploration }
     });
     Ok(ran.collect())
 }
@@ -151,10 +168,11 @@ mod tests {
 
     #[test]
     fn a_whole_name_means_one_scenario() {
-        let of = |filter: &str| wanted(&[filter.into()]).map(|found| found.len());
+        let all = scenarios::of_release("6.12.117");
+        let of = |filter: &str| wanted(&all, &[filter.into()]).map(|found| found.len());
         assert_eq!(of("killed_waiter_before_plain_waiter"), Ok(1));
         assert_eq!(of("killed"), Ok(3));
         let why = of("nothing").expect_err("no such").to_string();
-        assert!(why.contains("there are install_vs_prep, add_vs_prep"), "{why}");
+        assert!(why.contains("add_vs_prep, drain_vs_isolate"), "{why}");
     }
 }

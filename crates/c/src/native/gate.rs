@@ -26,7 +26,7 @@ use selvedge_trace::{Action, Bit, BitWait, Order, Rule};
 use crate::native::fault::{self, bad_access};
 use crate::native::primitive::Primitive;
 use crate::native::world::{self, Pending, is_idle, with};
-use crate::scenarios::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
+use selvedge_proofs::rules::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
 
 /// One access, as it was announced.
 struct Announced {

@@ -6,6 +6,7 @@ mod check;
 mod fault;
 mod gate;
 mod image;
+mod look;
 mod models;
 mod primitive;
 mod run;

@@ -4,16 +4,21 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use selvedge_explore::{Bounds, Engine, Exploration, explore, join, join_all, spawn};
-use selvedge_kernel::Cpus;
+use selvedge_explore::{Bounds, Engine, Exploration, explore, join, join_all, spawn, unable};
+use selvedge_kernel::{Cpus, reached};
 use selvedge_monitors::for_rule;
-use selvedge_trace::{ActionKind, Counterexample};
+use selvedge_proofs::Task;
+use selvedge_proofs::calls::{Arg, Call};
+use selvedge_trace::{ActionKind, Counterexample, Monitor};
 
 use crate::native::fault;
+use crate::native::gate::settle;
 use crate::native::image::{Image, Snapshot};
+use crate::native::look::OfImage;
 use crate::native::models::{as_task, call, call_at, try_call};
 use crate::native::world::{World, cpus, image, with};
-use crate::scenario::{Arg, Call, Scenario, Task};
+use crate::scenario::Scenario;
+use crate::{initial, states};
 
 /// More than a kernel function of these scenarios ever takes.
 const STEPS_MAX: usize = 20_000;
@@ -22,36 +27,45 @@ const STEPS_MAX: usize = 20_000;
 static SEARCHES: AtomicU64 = AtomicU64::new(1);
 
 /// Explores the scenario. `fresh` is the image's data as it was loaded; `prefixes` are what names
-/// of source files begin with.
+/// of source files begin with. These monitors look on, besides those that the rule needs.
 pub fn run(
     image: &Arc<Image>,
     fresh: &Snapshot,
     prefixes: &[String],
-    scenario: &'static Scenario,
-    bounds: &Bounds,
+    scenario: &Scenario,
+    (bounds, more): (&Bounds, Vec<Box<dyn Monitor>>),
 ) -> Exploration {
     let search = SEARCHES.fetch_add(1, Ordering::Relaxed);
     with(|world| world.begin_search(search, image, prefixes));
     fault::install();
     set_up(image, fresh, scenario);
     let begin = image.snapshot();
-    let (image, prefixes) = (image.clone(), prefixes.to_vec());
+    let (image, prefixes, of) = (image.clone(), prefixes.to_vec(), scenario.of);
     let body = Arc::new(move || {
         fault::install();
         image.restore(&begin);
         with(|world| {
             world.begin_search(search, &image, &prefixes);
-            world.begin_execution(Cpus::new(scenario.cpus, false));
+            world.begin_execution(Cpus::new(of.machine.sizes.cpus, false));
         });
-        let tasks: Vec<usize> = scenario.tasks.iter().map(start).collect();
+        of.before.iter().zip(1..).for_each(|(task, number)| join(start(of, task, number)));
+        let numbers = of.before.len() + 1..;
+        let tasks: Vec<usize> =
+            of.tasks.iter().zip(numbers).map(|(task, number)| start(of, task, number)).collect();
         tasks.into_iter().for_each(join);
         join_all();
-        (scenario.at_end)(&call);
+        let look = look_of(of);
+        if is_kernel() {
+            states::at_end(&look).into_iter().for_each(reached);
+        }
+        (of.look)(&look);
         with(|world| world.live = false);
     });
     // An image has one address: one thread explores.
     let bounds = Bounds { workers: 1, stateful: false, steps_max: STEPS_MAX, ..bounds.clone() };
-    let mut seen = explore(Engine::Dpor, &bounds, for_rule(scenario.rule), body);
+    let mut monitors = for_rule(scenario.rule);
+    monitors.extend(more);
+    let mut seen = explore(Engine::Dpor, &bounds, monitors, body);
     with(World::end_search);
     if let Some(found) = &mut seen.counterexample {
         found.scenario = scenario.name.into();
@@ -60,40 +74,79 @@ pub fn run(
     seen
 }
 
+fn look_of(of: &selvedge_proofs::Scenario) -> OfImage {
+    OfImage { cpus: of.machine.sizes.cpus, folios: of.machine.sizes.folios }
+}
+
 /// What the boot has done, and what is so when the tasks begin.
 fn set_up(image: &Image, fresh: &Snapshot, scenario: &Scenario) {
     with(|world| world.live = false);
     image.restore(fresh);
-    image.copy_percpu(scenario.cpus);
+    let machine = &scenario.of.machine;
+    let cpus = machine.sizes.cpus;
+    image.copy_percpu(cpus);
     let percpu = image.percpu.to - image.percpu.from;
-    for (function, args) in [
-        ("sv_init", &[scenario.cpus as u64, percpu][..]),
-        ("sv_filemap_init", &[scenario.unfairness]),
-    ] {
+    for (function, args) in
+        [("sv_init", &[cpus as u64, percpu][..]), ("sv_filemap_init", &[scenario.unfairness])]
+    {
         // An image of the tests' own has no files under test, and nothing to be set up in them.
         try_call(function, args);
     }
-    scenario.set_up.iter().for_each(do_call);
+    for made in initial::set_up(machine) {
+        call(made.function, &[call("sv_folio", &[made.folio as u64])]);
+    }
+    for call in scenario.of.begins {
+        do_call(scenario.of, call, 0);
+    }
 }
 
-fn start(task: &'static Task) -> usize {
-    let cpus = cpus();
-    spawn(task.name, cpus.task_on(task.cpu), move || {
-        as_task(|| task.calls.iter().for_each(do_call));
-    })
+fn start(of: &'static selvedge_proofs::Scenario, task: &'static Task, number: usize) -> usize {
+    let (cpus, cpu) = (cpus(), task.cpu());
+    let calls = task.calls().expect("only scenarios that are made of calls are run");
+    let started = spawn(task.name(), cpus.task_on(cpu), move || {
+        as_task(|| calls.iter().for_each(|call| do_call(of, call, cpu)));
+    });
+    if started != number {
+        unable("a task that comes before the others starts one, and their numbers are not known");
+    }
+    started
 }
 
-fn do_call(call: &Call) {
+fn do_call(of: &'static selvedge_proofs::Scenario, made: &'static Call, cpu: usize) {
     let value = |arg: &Arg| match *arg {
-        Arg::Number(number) => number,
-        Arg::Folio(index) => try_call("sv_folio", &[index]).unwrap_or(0),
-        Arg::Bh(index) => try_call("sv_bh", &[index]).unwrap_or(0),
-        Arg::Task(number) => try_call("sv_task", &[number]).unwrap_or(0),
+        Arg::Folio(index) => try_call("sv_folio", &[index as u64]).unwrap_or(0),
+        Arg::Bh(index) => try_call("sv_bh", &[index as u64]).unwrap_or(0),
+        Arg::Sleeper(sleeper) => {
+            let place = of.sleeper(sleeper).expect("a task that sleeps");
+            try_call("sv_task", &[(of.before.len() + 1 + place) as u64]).unwrap_or(0)
+        }
     };
-    let args: Vec<u64> = call.args.iter().map(value).collect();
-    let at = image().at(call.function);
+    let args: Vec<u64> = made.args.iter().map(value).collect();
+    let at = symbol(made.function.name, |name| image().at(name));
     // Scenarios whose functions a tree lacks are not run.
-    call_at(at.expect("a function that was looked for"), &args);
+    let returned = call_at(at.expect("a function that was looked for"), &args);
+    settle();
+    // Ours around what returns bool return int.
+    let returned = i64::from(returned as i32);
+    if with(|world| world.live) {
+        (made.function.judge)(returned);
+    }
+    if with(|world| world.live) && is_kernel() {
+        states::after(&look_of(of), made, cpu, returned).into_iter().for_each(reached);
+    }
+    if made.is_followed(returned) {
+        made.then.1.iter().for_each(|call| do_call(of, call, cpu));
+    }
+}
+
+/// Is it the image of a kernel, and not one of the tests' own?
+fn is_kernel() -> bool {
+    image().at("sv_init").is_some()
+}
+
+/// The function of this name, by way of ours if it is static or inline.
+pub fn symbol<T>(name: &str, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+    find(&format!("sv_{name}")).or_else(|| find(name))
 }
 
 /// A reader of the table looks for what tasks do to each other. What only one task ever touches in

@@ -6,13 +6,18 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use selvedge_explore::{Bounds, Exploration, Verdict, fail};
+use selvedge_models::Machine;
+use selvedge_proofs::calls::{Call, call};
+use selvedge_proofs::functions::on_c_only;
+use selvedge_proofs::{Expected, Source, Task, calls as on_cpu};
 use selvedge_trace::Rule;
 
 use super::audit::{Audit, audit};
 use super::build::link::{Linked, link_files};
 use super::image::Image;
+use super::models::call as call_in_image;
 use super::run;
-use crate::scenario::{Call, Expected, Scenario, Task, call, cpu};
+use crate::scenario::Scenario;
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/image.c");
 const NOTHING_IS_LOST: Rule = Rule("no addition is lost");
@@ -58,37 +63,47 @@ fn audited(roots: &[&str]) -> Option<Audit> {
 /// Explores tasks that each make one of these calls, on a CPU of their own.
 fn explored(name: &str, calls: &'static [&'static [Call]]) -> Option<Exploration> {
     let _alone = alone();
-    let roots: Vec<&str> = calls.iter().flat_map(|calls| *calls).map(|c| c.function).collect();
+    let roots: Vec<&str> = calls.iter().flat_map(|calls| *calls).map(|c| c.function.name).collect();
     let linked = linked(name, &roots, &[])?;
     assert_eq!(audit(&Image::load(&linked).expect("loads")).faults, Vec::<String>::new());
     let image = Arc::new(Image::load(&linked).expect("loads"));
     let fresh = image.snapshot();
     let tasks: Vec<Task> =
-        calls.iter().enumerate().map(|(n, calls)| cpu(n, "task", calls)).collect();
-    let scenario = Box::leak(Box::new(Scenario {
-        subsystem: "test",
+        calls.iter().enumerate().map(|(n, calls)| on_cpu(n, "task", calls)).collect();
+    let mut machine = Machine::TINY;
+    machine.sizes.cpus = calls.len();
+    let of = Box::leak(Box::new(selvedge_proofs::Scenario {
         name: "test",
-        about: "",
-        rule: NOTHING_IS_LOST,
-        expected: (Expected::Holds, "by hand"),
-        cpus: calls.len(),
-        unfairness: 0,
-        set_up: &[],
+        machine,
         tasks: tasks.leak(),
-        at_end: |look| {
-            assert_eq!(look("sv_untouched", &[]) as i32, 7);
-            let counter = look("sv_counter", &[]) as i32;
+        look: |_| {
+            assert_eq!(call_in_image("sv_untouched", &[]) as i32, 7);
+            let counter = call_in_image("sv_counter", &[]) as i32;
             if counter == 1 {
                 fail(NOTHING_IS_LOST, "the counter is 1");
             }
         },
-        reached: &[],
+        ..selvedge_proofs::Scenario::EMPTY
     }));
-    Some(run::run(&image, &fresh, &[], scenario, &Bounds::PROOF))
+    let scenario = Scenario {
+        name: "test",
+        of,
+        subsystem: "test",
+        rule: NOTHING_IS_LOST,
+        expected: (Expected::Holds, Source::analysis("by hand")),
+        unfairness: 0,
+        reached: Vec::new(),
+    };
+    Some(run::run(&image, &fresh, &[], &scenario, (&Bounds::PROOF, Vec::new())))
 }
 
-const PLAIN: &[Call] = &[call("add_plainly", &[])];
-const LOCKED: &[Call] = &[call("add_locked", &[])];
+/// A call of a function of the image's.
+const fn of(name: &'static str) -> Call {
+    call(on_c_only(name), &[])
+}
+
+const PLAIN: &[Call] = &[of("add_plainly")];
+const LOCKED: &[Call] = &[of("add_locked")];
 
 #[test]
 fn additions_are_lost_without_a_lock_and_not_with_one() {
@@ -107,7 +122,7 @@ fn additions_are_lost_without_a_lock_and_not_with_one() {
 /// A store that leaves what is there is a read: reads are in no order.
 #[test]
 fn a_store_of_the_same_conflicts_with_no_read() {
-    const SAME: &[Call] = &[call("store_the_same", &[])];
+    const SAME: &[Call] = &[of("store_the_same")];
     let Some(seen) = explored("same", &[SAME, SAME]) else { return };
     assert_eq!((seen.verdict, seen.executions), (Verdict::Holds, 1));
 }
@@ -115,7 +130,7 @@ fn a_store_of_the_same_conflicts_with_no_read() {
 /// What an atomic operation does within is no step of its own, and changes what it says it changes.
 #[test]
 fn an_update_with_a_look_is_one_step() {
-    const ADD: &[Call] = &[call("add_by_exchange", &[])];
+    const ADD: &[Call] = &[of("add_by_exchange")];
     let Some(seen) = explored("exchange", &[ADD, ADD]) else { return };
     assert_eq!((seen.verdict, seen.executions), (Verdict::Holds, 2));
 }
@@ -123,15 +138,15 @@ fn an_update_with_a_look_is_one_step() {
 /// Before, between and after.
 #[test]
 fn two_looks_are_two_steps() {
-    const LOOKS: &[Call] = &[call("look_twice", &[])];
-    const STORES: &[Call] = &[call("store_two", &[])];
+    const LOOKS: &[Call] = &[of("look_twice")];
+    const STORES: &[Call] = &[of("store_two")];
     let Some(seen) = explored("looks", &[LOOKS, STORES]) else { return };
     assert_eq!((seen.verdict, seen.executions), (Verdict::Holds, 3));
 }
 
 #[test]
 fn a_lock_that_is_never_given_back_is_waited_for() {
-    const KEEPS: &[Call] = &[call("forget_to_unlock", &[])];
+    const KEEPS: &[Call] = &[of("forget_to_unlock")];
     let Some(seen) = explored("keeps", &[KEEPS, LOCKED]) else { return };
     assert_eq!(seen.verdict, Verdict::Violated);
     let found = seen.counterexample.expect("shown");
@@ -141,9 +156,9 @@ fn a_lock_that_is_never_given_back_is_waited_for() {
 #[test]
 fn bad_pointers_are_violations_that_name_their_line() {
     const CASES: [(&str, &[&[Call]], &str); 3] = [
-        ("null", &[&[call("follow_null", &[])]], "follow_null() at"),
-        ("call", &[&[call("call_null", &[])]], "call_null() at"),
-        ("code", &[&[call("write_to_code", &[])]], "write_to_code() at"),
+        ("null", &[&[of("follow_null")]], "follow_null() at"),
+        ("call", &[&[of("call_null")]], "call_null() at"),
+        ("code", &[&[of("write_to_code")]], "write_to_code() at"),
     ];
     for (name, calls, place) in CASES {
         let Some(seen) = explored(name, calls) else { return };
@@ -157,8 +172,8 @@ fn bad_pointers_are_violations_that_name_their_line() {
 
 #[test]
 fn what_is_not_modelled_is_undecided_by_name() {
-    const CALLS: &[&[Call]] = &[&[call("call_what_nobody_models", &[])]];
-    const READS: &[&[Call]] = &[&[call("read_what_is_nowhere", &[])]];
+    const CALLS: &[&[Call]] = &[&[of("call_what_nobody_models")]];
+    const READS: &[&[Call]] = &[&[of("read_what_is_nowhere")]];
     let why = |seen: Exploration| match seen.verdict {
         Verdict::Undecided(why) => why,
         other => panic!("{other}"),

@@ -270,6 +270,13 @@ impl World {
         names.get(&nr).copied().unwrap_or_else(|| intern(&format!("bit {nr}")))
     }
 
+    /// The number of a page flag of this name.
+    pub fn number_of_flag(&mut self, name: &str) -> Option<u64> {
+        self.bit("folio->flags", 0);
+        let names = self.bits.get("pageflags")?;
+        names.iter().find(|(_, known)| **known == name).map(|(&nr, _)| nr)
+    }
+
     /// The task that runs.
     pub fn frame(&mut self) -> &mut Frame {
         let me = me();

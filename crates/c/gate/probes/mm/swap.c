@@ -1,23 +1,51 @@
 /* Selvedge: the file, and ways to what is static in it. */
 #include "mm/swap.c"
+#include <linux/version.h>
+
+extern int sv_mlock_batch_nr(int cpu);
+extern unsigned long sv_mlock_batch_entry(int cpu, int nth);
+
+/* The batches, by the numbers that Selvedge gives them. */
+static __no_kcsan struct folio_batch *sv_batch(int cpu, int batch)
+{
+	struct cpu_fbatches *all = &per_cpu(cpu_fbatches, cpu);
+
+	switch (batch) {
+	case 0:
+		return &all->lru_add;
+	case 2:
+		return &all->lru_deactivate_file;
+	case 3:
+		return &all->lru_deactivate;
+	case 4:
+		return &all->lru_lazyfree;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	case 1:
+		return &all->lru_move_tail;
+	default:
+		return &all->lru_activate;
+#else
+	case 1:
+		return &per_cpu(lru_rotate, cpu).fbatch;
+	default:
+		return &all->activate;
+#endif
+	}
+}
 
 /* For the check at the end: no steps. */
-__no_kcsan int sv_lru_add_nr(int cpu)
+__no_kcsan int sv_batch_nr(int cpu, int batch)
 {
-	return per_cpu(cpu_fbatches, cpu).lru_add.nr;
+	return batch == 6 ? sv_mlock_batch_nr(cpu) : sv_batch(cpu, batch)->nr;
 }
 
-static int sv_rests;
+__no_kcsan unsigned long sv_batch_entry(int cpu, int batch, int nth)
+{
+	return batch == 6 ? sv_mlock_batch_entry(cpu, nth) : (unsigned long)sv_batch(cpu, batch)->folios[nth];
+}
 
 /* What rests in the batch of the CPU when its own call of lru_add_drain_all() returns. */
-void sv_add_and_drain(struct folio *folio)
+int sv_own_batch_is_empty(void)
 {
-	folio_add_lru(folio);
-	lru_add_drain_all();
-	sv_rests = raw_cpu_ptr(&cpu_fbatches)->lru_add.nr;
-}
-
-__no_kcsan int sv_left_behind(void)
-{
-	return sv_rests;
+	return raw_cpu_ptr(&cpu_fbatches)->lru_add.nr;
 }

@@ -18,6 +18,8 @@ const GATE: &[(&str, &str)] = &[
     ("linux/instrumented.h", include_str!("../../../gate/linux/instrumented.h")),
     ("probes/fs/buffer.c", include_str!("../../../gate/probes/fs/buffer.c")),
     ("probes/mm/filemap.c", include_str!("../../../gate/probes/mm/filemap.c")),
+    ("probes/mm/mlock.c", include_str!("../../../gate/probes/mm/mlock.c")),
+    ("probes/mm/vmscan.c", include_str!("../../../gate/probes/mm/vmscan.c")),
     ("probes/mm/swap.c", include_str!("../../../gate/probes/mm/swap.c")),
     ("tasks.c", include_str!("../../../gate/tasks.c")),
     ("world.c", include_str!("../../../gate/world.c")),

@@ -99,7 +99,7 @@ pub extern "C" fn on_each_cpu_cond_mask(cond: u64, func: u64, info: u64, wait: b
         answer
     };
     kernel::on_each_cpu_cond(&cpus(), is_meant, move || {
-        kernel::reached(crate::scenarios::IPI_RAN);
+        kernel::reached(crate::states::IPI_RAN);
         // The caller's own CPU is served on the caller's stack.
         if with(|world| world.frame().entry) == 0 {
             as_task(|| _ = call_at(func, &[info]));

@@ -26,7 +26,7 @@ pub extern "C" fn selvedge_warn(from: u64) {
 /// The page allocator gets a page back.
 pub extern "C" fn freed() {
     if is_step() {
-        kernel::reached(crate::scenarios::FREED);
+        kernel::reached(selvedge_proofs::states::FREED);
     }
 }
 

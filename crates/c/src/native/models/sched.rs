@@ -41,7 +41,7 @@ fn sleep(function: &'static str) {
             return;
         }
         settle();
-        kernel::reached(crate::scenarios::SLEPT);
+        kernel::reached(selvedge_proofs::states::SLEPT);
         token(task).wait(function, true);
     }
 }

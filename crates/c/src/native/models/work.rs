@@ -38,7 +38,7 @@ fn process_one(work: u64) {
     update(data, "clear PENDING", Order::Full, |value| value & !PENDING);
     let func = load(call("sv_work_func", &[work]), 8, "READ_ONCE");
     give(work, As::Pool, "raw_spin_unlock");
-    kernel::reached(crate::scenarios::WORK_RAN);
+    kernel::reached(selvedge_proofs::states::DRAIN_WORKED);
     call_at(func, &[work]);
 }
 
