@@ -25,6 +25,7 @@ mod claim;
 pub mod claims;
 pub mod expected;
 pub mod functions;
+pub mod lock_order;
 pub mod look;
 pub mod mutation;
 pub mod rules;

@@ -8,6 +8,9 @@
 //! | [`HeldFolios`]     | a migration that waits holds its pair only    | bits that are slept on |
 //! | [`Races`]          | plain accesses do not race                    | accesses, orderings |
 //!
+//! Besides, [`lock_graph`] gathers who could have to wait for whom over all executions of a scenario,
+//! and judges each cycle in that: what is asked of a tree and not of a claim.
+//!
 //! [`standard`] has all but the last two. The kernel has races on purpose, and by custom, and a
 //! migration that holds too much need not deadlock; a claim that is about them asks for that
 //! monitor by its rule ([`for_rule`]).
@@ -16,6 +19,7 @@
 
 mod held_folios;
 mod ledger;
+pub mod lock_graph;
 mod lock_order;
 mod races;
 mod wait_graph;

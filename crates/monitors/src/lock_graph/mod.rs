@@ -1,0 +1,189 @@
+//! Who could have to wait for whom: the lock and wait graph of a scenario, over all executions.
+//!
+//! A node is an *instance* of what a task may wait for: a spinlock, mutex or local lock, a bit that
+//! is slept on (PG_locked, BH_Lock, PG_writeback), a region with preemption or interrupts off (that
+//! `synchronize_rcu()` or an IPI waits for), an interrupt handler that has the CPU, the end of a
+//! work item (`flush_work()`) or of another task, a wake-up or completion. An edge from A to B says:
+//! some task waits for B while it holds A, or while the release of A is up to it.
+//!
+//! - A wait that did not have to happen is an edge: the lock was free, and a schedule in which it
+//!   is not is what the graph is to predict.
+//! - A bit without an owner is held by whoever clears it, from when it was set; before that task was
+//!   started, by who started it, and so on: so a bio that nobody has submitted yet is up to who has
+//!   it, and one that was is up to the end of the I/O.
+//! - A try-lock waits for nobody. What it would have waited for is kept as an edge that only
+//!   *tries*: a cycle through one is no deadlock, and that is why.
+//! - A lock that is taken with interrupts on could have to wait for a handler on its CPU.
+//! - The scenario's main task waits for everybody, and is left out.
+//!
+//! | file          | what                                                           |
+//! |---------------|----------------------------------------------------------------|
+//! | `read.rs`     | from the events of an execution to who holds what, when        |
+//! | `waits.rs`    | the waits of an execution, and the edges that they make        |
+//! | `cycles.rs`   | the elementary cycles                                          |
+//! | `tribunal.rs` | what becomes of a cycle: real, refuted (by what), possible     |
+//! | `joined.rs`   | cycles through several scenarios, and by class                 |
+//! | `splat.rs`    | a cycle as lockdep would print it, and the graph as DOT        |
+
+mod cycles;
+mod joined;
+mod read;
+mod splat;
+mod tribunal;
+mod waits;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use selvedge_trace::{Context, Counterexample, Execution, Finding, Monitor};
+
+pub use joined::{Classes, Joined, joined};
+use read::Tasks;
+pub use splat::{dot, splat};
+pub use tribunal::{Guard, Judged, Search, Verdict, judge};
+use waits::Watch;
+
+/// An instance that can be waited for, within a scenario.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Id {
+    /// A lock, an exclusion of a CPU, or a token, by its number.
+    Object(u32),
+    /// A bit of a word: the word's number, and a mask.
+    Bit(u32, u64),
+    /// The interrupt handler that runs on the CPU whose exclusion has this number.
+    Handler(u32),
+    /// The end of the task of this number ([`Use::task`]).
+    End(u8),
+}
+
+/// What kind of thing an instance is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Kind {
+    /// `spinlock_t`, `raw_spinlock_t`.
+    SpinLock,
+    /// `struct mutex`.
+    Mutex,
+    /// `local_lock_t`, where it is a lock (PREEMPT_RT).
+    LocalLock,
+    /// A bit of a word that tasks sleep on.
+    Bit,
+    /// A region with preemption off.
+    PreemptOff,
+    /// A region with interrupts off.
+    IrqOff,
+    /// An interrupt handler that has the CPU.
+    Handler,
+    /// The end of a work item, or of another task.
+    End,
+    /// A wake-up, or a completion.
+    WakeUp,
+}
+
+/// An instance, in words.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Resource {
+    /// What kind it is.
+    pub kind: Kind,
+    /// The kernel's name, with the number of the instance: `PG_locked of folio1`.
+    pub name: String,
+    /// The name without: `PG_locked`.
+    pub class: String,
+    /// Is it the same instance in every scenario? So is a static lock; folio 1 is whichever folio
+    /// a scenario means by it.
+    pub is_static: bool,
+}
+
+/// One way in which an edge came about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Use {
+    /// The number of the task that waits, the same in every execution.
+    pub task: u8,
+    /// Its name: `CPU0 migrator`.
+    pub who: String,
+    /// The context it waits in.
+    pub context: Context,
+    /// The kernel functions in which it came to hold the first, outermost first.
+    pub held_in: Vec<&'static str>,
+    /// Those in which it waits for the second.
+    pub waits_in: Vec<&'static str>,
+    /// Does it only try?
+    pub tries: bool,
+    /// What it holds besides that one task at a time can hold.
+    pub guards: BTreeSet<Id>,
+    /// The tasks that have ended before, for certain: a bit each.
+    pub after: u128,
+    /// The tasks that begin only later.
+    pub before: u128,
+    /// In the execution that showed it first, the step at which it came to hold the first.
+    pub held_at: usize,
+    /// The step at which it waited for the second, or tried.
+    pub waits_at: usize,
+}
+
+/// The graph of a scenario, and the cycles that an execution ran into.
+#[derive(Clone, Debug, Default)]
+pub struct LockGraph {
+    /// The nodes.
+    pub resources: BTreeMap<Id, Resource>,
+    /// The edges, with each way in which they came about.
+    pub edges: BTreeMap<(Id, Id), BTreeSet<Use>>,
+    /// The deadlocks that executions ended in: each cycle, from its smallest node on, with the first
+    /// such execution. Its schedule is for who ran the search to fill in.
+    pub reached: BTreeMap<Vec<Id>, Counterexample>,
+    /// The tasks of all executions: whose [`Id::End`] and [`Use::task`] are these numbers, from 1.
+    tasks: Tasks,
+}
+
+impl LockGraph {
+    /// What an instance is called.
+    pub fn name(&self, id: Id) -> &str {
+        self.resources.get(&id).map_or("?", |resource| resource.name.as_str())
+    }
+}
+
+/// The monitor: reads executions into a graph that the caller keeps.
+///
+/// What an edge's steps are, and which execution of a deadlock is kept, is that of the execution
+/// that came first: with one thread ([`selvedge_trace::Monitor`] on how searches are split) always
+/// the same.
+#[derive(Debug)]
+pub struct Locks {
+    graph: Arc<Mutex<LockGraph>>,
+    watch: Watch,
+}
+
+impl Locks {
+    /// A monitor that adds to this graph.
+    pub fn into(graph: &Arc<Mutex<LockGraph>>) -> Locks {
+        Locks { graph: graph.clone(), watch: Watch::default() }
+    }
+}
+
+impl Monitor for Locks {
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        let mut graph = self.graph.lock().expect("not poisoned");
+        self.watch.execution(execution, &mut graph);
+        None
+    }
+
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::new(Locks::into(&self.graph))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::SpinLock => "spinlock",
+            Kind::Mutex => "mutex",
+            Kind::LocalLock => "local lock",
+            Kind::Bit => "bit",
+            Kind::PreemptOff => "preemption off",
+            Kind::IrqOff => "interrupts off",
+            Kind::Handler => "interrupt",
+            Kind::End => "end of a task",
+            Kind::WakeUp => "wake-up",
+        })
+    }
+}

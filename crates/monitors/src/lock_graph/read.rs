@@ -1,0 +1,325 @@
+//! From the events of an execution to who holds what, from when to when.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use selvedge_trace::{Action, Class, Context, Event, Execution, Name, TaskInfo};
+
+use super::{Id, Kind, LockGraph, Resource};
+
+/// The bits that tasks sleep on, besides those that some execution shows one to sleep on. Who sets
+/// one holds it.
+const SLEPT_ON: [&str; 3] = ["PG_locked", "PG_writeback", "BH_Lock"];
+
+/// A task holds something, or its release is up to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hold {
+    pub(super) id: Id,
+    pub(super) task: u8,
+    /// It holds it at events after this one,
+    pub(super) from: usize,
+    /// and before this one.
+    pub(super) to: usize,
+    /// The event that took it, perhaps another task's.
+    pub(super) taken_at: usize,
+}
+
+/// When and by whom a task was started.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub(super) at: usize,
+    pub(super) by: u8,
+}
+
+/// What is known of the bits that are slept on: by the name of the word, the masks and their names.
+pub(super) type Bits = BTreeMap<&'static str, Vec<(u64, &'static str)>>;
+
+/// Who holds what in one execution.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    pub(super) all: Vec<Hold>,
+    pub(super) starts: BTreeMap<u8, Start>,
+    /// By task: the tasks that have ended, for certain, before each of its steps.
+    ended: BTreeMap<u8, Vec<(usize, u128)>>,
+    /// What is held and not given back yet, with the event that took it.
+    open: BTreeMap<(Id, u8), (usize, usize)>,
+    /// The bits that are set: the event that set each, who did, and who is known to own it now.
+    set: BTreeMap<Id, (usize, u8, Option<u8>)>,
+    /// When each task has woken each token.
+    woken: Vec<(u32, u8, usize)>,
+    /// The tokens that a task says to be its to set.
+    owed: Vec<(u32, u8, usize)>,
+    /// The number in the graph of each task of the execution.
+    numbers: BTreeMap<u8, u8>,
+    /// How many tasks each has started.
+    children: BTreeMap<u8, u8>,
+}
+
+/// The tasks of a scenario over all executions. In which order tasks that run side by side start
+/// others differs between executions; which task starts which, as its how-manieth, does not.
+pub(super) type Tasks = Vec<(u8, u8, String)>;
+
+impl Holds {
+    pub(super) fn read(execution: &Execution<'_>, bits: &mut Bits, graph: &mut LockGraph) -> Holds {
+        for event in execution.events {
+            learn(event, bits);
+        }
+        let mut holds = Holds::default();
+        for (at, event) in execution.events.iter().enumerate() {
+            if event.action == Action::Spawn {
+                holds.number(event, execution.tasks, &mut graph.tasks);
+            }
+            name(event, &holds, execution.tasks, &mut graph.resources);
+            holds.enter(at, event, bits, &mut graph.resources);
+        }
+        holds.close_all();
+        holds
+    }
+
+    /// Gives the task that is started its number in the graph; the main task's is 0.
+    fn number(&mut self, event: &Event, infos: &[TaskInfo], tasks: &mut Tasks) {
+        let children = self.children.entry(event.task).or_default();
+        *children += 1;
+        let name = infos.get(event.new as usize).map_or(String::new(), |info| info.name.clone());
+        let key = (self.numbers.get(&event.task).copied().unwrap_or(0), *children, name);
+        let known = tasks.iter().position(|task| *task == key);
+        let number = known.unwrap_or_else(|| {
+            tasks.push(key);
+            tasks.len() - 1
+        });
+        // An execution has at most 128 tasks; those of a scenario are hardly more.
+        self.numbers.insert(event.new as u8, (number + 1).min(127) as u8);
+    }
+
+    /// The number in the graph of a task of the execution.
+    pub(super) fn number_of(&self, task: u8) -> u8 {
+        self.numbers.get(&task).copied().unwrap_or(0)
+    }
+
+    /// The same, of a set of tasks.
+    pub(super) fn numbers_of(&self, tasks: u128) -> u128 {
+        let members = (0..128).filter(|task| tasks & 1 << task != 0);
+        members.fold(0, |mask, task| mask | 1 << self.number_of(task))
+    }
+
+    fn enter(&mut self, at: usize, event: &Event, bits: &Bits, known: &mut BTreeMap<Id, Resource>) {
+        let task = event.task;
+        match event.action {
+            Action::Spawn => {
+                let new = event.new as u8;
+                self.starts.insert(new, Start { at, by: task });
+                self.open.insert((Id::End(self.number_of(new)), new), (at, at));
+                let ended = self.ended_before(task, at);
+                self.ended.insert(new, vec![(at, ended)]);
+            }
+            Action::Join => {
+                let other = event.new as u8;
+                let ended = self.ended_before(task, at) | 1 << other | self.ended_before(other, at);
+                self.ended.entry(task).or_default().push((at, ended));
+            }
+            Action::Lock | Action::TryLock if !only_waits(event) => {
+                self.open.insert((taken(event), task), (at, at));
+            }
+            Action::Unlock if !only_waits(event) => self.close(taken(event), task, at),
+            Action::Write | Action::PlainWrite | Action::Update => {
+                let Some(masks) = bits.get(event.name.text) else { return };
+                for &(mask, bit) in masks {
+                    let id = Id::Bit(event.object, mask);
+                    known.entry(id).or_insert_with(|| of_bit(event, bit));
+                    match (event.old & mask != 0, event.new & mask != 0) {
+                        (false, true) => _ = self.set.insert(id, (at, task, None)),
+                        (true, false) => self.cleared(id, at, task),
+                        _ => {}
+                    }
+                }
+            }
+            Action::Owns(mask) => {
+                if let Some(set) = self.set.get_mut(&Id::Bit(event.object, mask)) {
+                    set.2 = Some(task);
+                } else {
+                    self.owed.push((event.object, task, at));
+                }
+            }
+            Action::Wake => self.woken.push((event.object, task, at)),
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, id: Id, task: u8, at: usize) {
+        if let Some((taken_at, from)) = self.open.remove(&(id, task)) {
+            self.all.push(Hold { id, task, from, to: at, taken_at });
+        }
+    }
+
+    /// The bit was up to who has cleared it now; before that task was started, to who started it.
+    fn cleared(&mut self, id: Id, at: usize, by: u8) {
+        if let Some((set_at, ..)) = self.set.remove(&id) {
+            self.up_to(id, set_at, at, by);
+        }
+    }
+
+    fn up_to(&mut self, id: Id, set_at: usize, mut to: usize, mut task: u8) {
+        while let Some(start) = self.starts.get(&task).copied().filter(|s| s.at > set_at) {
+            self.all.push(Hold { id, task, from: start.at, to, taken_at: set_at });
+            (to, task) = (start.at, start.by);
+        }
+        self.all.push(Hold { id, task, from: set_at, to, taken_at: set_at });
+    }
+
+    /// What is still held when the execution ends is held by who has it then.
+    fn close_all(&mut self) {
+        for ((id, task), (taken_at, from)) in std::mem::take(&mut self.open) {
+            self.all.push(Hold { id, task, from, to: usize::MAX, taken_at });
+        }
+        for (id, (set_at, by, owner)) in std::mem::take(&mut self.set) {
+            self.up_to(id, set_at, usize::MAX, owner.unwrap_or(by));
+        }
+    }
+
+    /// A wake-up by which somebody goes on is up to who gives it, since that task began or gave the
+    /// one before; and to who has given it in other executions, or says that it will.
+    pub(super) fn add_wake_ups(&mut self, tokens: &[u32], wakers: &mut BTreeSet<(u32, u8)>) {
+        let mut last: BTreeMap<(u32, u8), usize> = BTreeMap::new();
+        for &(object, task, at) in &self.woken {
+            wakers.insert((object, self.number_of(task)));
+            let started = self.starts.get(&task).map_or(0, |start| start.at);
+            let from = last.insert((object, task), at).unwrap_or(started);
+            if tokens.contains(&object) {
+                let id = Id::Object(object);
+                self.all.push(Hold { id, task, from, to: at, taken_at: at });
+            }
+        }
+        for &object in tokens {
+            let numbers: Vec<(u8, u8)> = self.numbers.iter().map(|(t, n)| (*t, *n)).collect();
+            for (task, number) in numbers {
+                let says = self.owed.iter().find(|(o, t, _)| (*o, *t) == (object, task));
+                let from = match (last.get(&(object, task)), says) {
+                    (None, Some((.., at))) => *at,
+                    (None, None) if wakers.contains(&(object, number)) => {
+                        self.starts.get(&task).map_or(0, |start| start.at)
+                    }
+                    _ => continue,
+                };
+                let id = Id::Object(object);
+                self.all.push(Hold { id, task, from, to: usize::MAX, taken_at: from });
+            }
+        }
+    }
+
+    /// What the task holds at this event.
+    pub(super) fn of(&self, task: u8, from: usize, to: usize) -> impl Iterator<Item = &Hold> {
+        self.all.iter().filter(move |h| h.task == task && h.from < from && h.to > to)
+    }
+
+    /// The tasks that have ended, for certain, before this event of the task.
+    pub(super) fn ended_before(&self, task: u8, at: usize) -> u128 {
+        let all = self.ended.get(&task).map_or(&[][..], Vec::as_slice);
+        all.iter().rev().find(|(since, _)| *since <= at).map_or(0, |(_, ended)| *ended)
+    }
+
+    /// The tasks that this one starts, itself or through those that it starts, after the event.
+    pub(super) fn started_after(&self, task: u8, at: usize) -> u128 {
+        let begins_after = |mut other: u8| {
+            while let Some(start) = self.starts.get(&other) {
+                if start.by == task {
+                    return start.at > at;
+                }
+                other = start.by;
+            }
+            false
+        };
+        self.starts.keys().filter(|&&t| begins_after(t)).fold(0, |mask, &t| mask | 1 << t)
+    }
+}
+
+/// Remembers which bit of which word is slept on.
+fn learn(event: &Event, bits: &mut Bits) {
+    let mut add = |mask: u64, bit: &'static str| {
+        let known = bits.entry(event.name.text).or_default();
+        if !known.iter().any(|(other, _)| *other == mask) {
+            known.push((mask, bit));
+        }
+    };
+    match (event.action, event.bit) {
+        (Action::Awaits(wait), _) => add(wait.mask, wait.bit),
+        (_, Some(bit)) if SLEPT_ON.contains(&bit.name) => add(bit.mask(), bit.name),
+        _ => {}
+    }
+}
+
+/// Is the exclusion, or the lock of an RCU reader, taken only to wait until nobody has it?
+/// (`synchronize_rcu()`; it gives it back at once.)
+pub(super) fn only_waits(event: &Event) -> bool {
+    let is_elsewhere = event.class.is_exclusion() && event.name.cpu != Some(event.cpu);
+    is_elsewhere || event.primitive.starts_with("wait for") || event.primitive.starts_with("end of")
+}
+
+/// What a lock step takes: a handler's entry takes the CPU.
+fn taken(event: &Event) -> Id {
+    let is_handler = matches!(event.context, Context::Irq | Context::Softirq);
+    match event.class {
+        Class::Irq if is_handler => Id::Handler(event.object),
+        _ => Id::Object(event.object),
+    }
+}
+
+/// Gives what the event is about its name, if it has none yet.
+fn name(event: &Event, holds: &Holds, tasks: &[TaskInfo], resources: &mut BTreeMap<Id, Resource>) {
+    let cpu = event.name.cpu.map_or(String::new(), |cpu| format!(" on CPU{cpu}"));
+    let mut add = |id: Id, kind: Kind, name: String, class: &str, is_static: bool| {
+        let resource = Resource { kind, name, class: class.into(), is_static };
+        resources.entry(id).or_insert(resource);
+    };
+    let object = Id::Object(event.object);
+    match (event.action, event.class) {
+        (Action::Lock | Action::TryLock, Class::Lock) => {
+            let is_static = event.name.index.is_none();
+            let kind = match event.primitive {
+                p if p.contains("mutex") => Kind::Mutex,
+                p if p.contains("local_lock") || p.starts_with("wait for") => Kind::LocalLock,
+                _ => Kind::SpinLock,
+            };
+            add(object, kind, event.name.to_string(), event.name.text, is_static);
+        }
+        (Action::Lock, Class::Preempt) => {
+            let what = "preemption off";
+            add(object, Kind::PreemptOff, format!("{what}{cpu}"), what, true);
+        }
+        (Action::Lock, Class::Irq) => {
+            let what = "interrupts off";
+            add(object, Kind::IrqOff, format!("{what}{cpu}"), what, true);
+            let handler = Id::Handler(event.object);
+            add(handler, Kind::Handler, format!("an interrupt{cpu}"), "an interrupt", true);
+        }
+        (Action::Wait | Action::Wake, Class::Token) => {
+            resources.entry(object).or_insert_with(|| of_token(event.name));
+        }
+        (Action::Spawn, _) => {
+            let number = event.new as u8;
+            let task = tasks.get(usize::from(number)).map_or("task", |info| info.name.as_str());
+            let class = format!("end of {}", task.split('/').next().unwrap_or(task));
+            add(
+                Id::End(holds.number_of(number)),
+                Kind::End,
+                format!("end of {task}"),
+                &class,
+                false,
+            );
+        }
+        _ => {}
+    }
+}
+
+/// `PG_locked of folio1`
+pub(super) fn of_bit(event: &Event, bit: &str) -> Resource {
+    let name = event.name.to_string();
+    let of = name.split_once("->").map_or(name.as_str(), |(of, _)| of);
+    let is_static = event.name.index.is_none();
+    let name = format!("{bit} of {of}");
+    Resource { kind: Kind::Bit, name, class: bit.into(), is_static }
+}
+
+/// `wake-up of task1`
+pub(super) fn of_token(name: Name) -> Resource {
+    let name = format!("wake-up of {name}");
+    Resource { kind: Kind::WakeUp, name, class: "wake-up".into(), is_static: false }
+}

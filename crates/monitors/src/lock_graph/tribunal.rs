@@ -1,0 +1,204 @@
+//! What becomes of a cycle: an execution reached it, or none can, or that is not known.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use selvedge_trace::Counterexample;
+
+use super::cycles::elementary;
+use super::{Id, LockGraph, Use};
+
+/// How many cycles of a scenario are looked at.
+const CYCLES_MAX: usize = 2_000;
+/// How many ways in which the edges of a cycle can come together are looked at for a guard.
+const WAYS_MAX: usize = 20_000;
+
+/// How far the scenario was explored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Search {
+    /// How many executions were run.
+    pub executions: u64,
+    /// What cut the search short; `None` if every execution was visited.
+    pub cut: Option<String>,
+}
+
+/// Why a cycle is no deadlock.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Guard {
+    /// This lock is held by two of those who would have to wait for each other.
+    Gate(String),
+    /// One of them only tries, in this function.
+    TryLock(String),
+    /// One task would have to wait in two places.
+    OneTask(String),
+    /// One of two tasks has ended before the other begins, or begins after the other's wait.
+    Order(String, String),
+    /// In no execution is each in its place at the same time, though nothing simple forbids it:
+    /// some step of one always comes after some step of the other.
+    HappensBefore,
+}
+
+/// What becomes of a cycle.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Verdict {
+    /// An execution ended in it.
+    Real(Box<Counterexample>),
+    /// No execution does: these are the reasons, of the ways in which its edges come about.
+    Refuted(BTreeSet<Guard>),
+    /// Not known; what it would take to know.
+    Possible(String),
+}
+
+/// A cycle, and what becomes of it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Judged {
+    /// Its nodes: each is held by who waits for the next, and the last by who waits for the first.
+    pub cycle: Vec<Id>,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+impl Judged {
+    /// The edges of the cycle.
+    pub fn edges(&self) -> impl Iterator<Item = (Id, Id)> {
+        let next = self.cycle.iter().cycle().skip(1);
+        self.cycle.iter().copied().zip(next.copied())
+    }
+}
+
+/// Judges every elementary cycle of the graph, which was gathered by this search: those of waits, and
+/// those of waits and one edge that only tries. Besides: whether those are all; there is a limit of
+/// two thousand.
+pub fn judge(graph: &LockGraph, search: &Search) -> (Vec<Judged>, bool) {
+    let (mut cycles, all) = cycles(graph);
+    // An execution may end in a cycle through a lock that it never gets.
+    cycles.extend(graph.reached.keys().cloned());
+    cycles.sort();
+    cycles.dedup();
+    let judged = cycles.into_iter().map(|cycle| {
+        let verdict = verdict(graph, search, &cycle);
+        Judged { cycle, verdict }
+    });
+    (judged.collect(), all)
+}
+
+fn cycles(graph: &LockGraph) -> (Vec<Vec<Id>>, bool) {
+    let waits = |uses: &BTreeSet<Use>| uses.iter().any(|used| !used.tries);
+    let (waiting, trying): (Vec<_>, Vec<_>) = graph.edges.iter().partition(|(_, u)| waits(u));
+    let waiting: Vec<(Id, Id)> = waiting.into_iter().map(|(&edge, _)| edge).collect();
+    let (mut found, mut all) = elementary(waiting.iter().copied(), CYCLES_MAX);
+    for (&closing, _) in trying {
+        let edges = waiting.iter().copied().chain([closing]);
+        let (cycles, is_whole) = elementary(edges, CYCLES_MAX);
+        all &= is_whole;
+        let closes = |cycle: &Vec<Id>| {
+            let next = cycle.iter().cycle().skip(1);
+            cycle.iter().zip(next).any(|(&from, &to)| (from, to) == closing)
+        };
+        found.extend(cycles.into_iter().filter(closes));
+    }
+    (found, all)
+}
+
+fn verdict(graph: &LockGraph, search: &Search, cycle: &[Id]) -> Verdict {
+    if let Some(counterexample) = graph.reached.get(cycle) {
+        return Verdict::Real(Box::new(counterexample.clone()));
+    }
+    let (guards, is_open) = guards(graph, cycle);
+    match &search.cut {
+        None if is_open => {
+            Verdict::Refuted(guards.into_iter().chain([Guard::HappensBefore]).collect())
+        }
+        None => Verdict::Refuted(guards),
+        Some(cut) => {
+            let known = if is_open { "" } else { "; what was seen of it is guarded" };
+            Verdict::Possible(format!(
+                "the scenario was left after {} executions, by {cut}{known}",
+                search.executions
+            ))
+        }
+    }
+}
+
+/// What guards each way in which the edges of the cycle can come together; and whether some way is
+/// not guarded.
+fn guards(graph: &LockGraph, cycle: &[Id]) -> (BTreeSet<Guard>, bool) {
+    let next = cycle.iter().cycle().skip(1);
+    let edges = cycle.iter().copied().zip(next.copied());
+    let uses: Vec<Vec<&Use>> =
+        edges.map(|edge| graph.edges.get(&edge).into_iter().flatten().collect()).collect();
+    let mut found = BTreeSet::new();
+    let mut is_open = false;
+    let ways: usize = uses.iter().map(Vec::len).fold(1, usize::saturating_mul);
+    for way in 0..ways.min(WAYS_MAX) {
+        match guard(graph, cycle, &pick(&uses, way)) {
+            Some(guard) => _ = found.insert(guard),
+            None => is_open = true,
+        }
+    }
+    (found, is_open || ways > WAYS_MAX)
+}
+
+/// The way of this number: one use of each edge.
+fn pick<'a>(uses: &[Vec<&'a Use>], mut way: usize) -> Vec<&'a Use> {
+    let one = |uses: &Vec<&'a Use>| {
+        let used = uses[way % uses.len()];
+        way /= uses.len();
+        used
+    };
+    uses.iter().map(one).collect()
+}
+
+fn guard(graph: &LockGraph, cycle: &[Id], way: &[&Use]) -> Option<Guard> {
+    if let Some(tries) = way.iter().find(|used| used.tries) {
+        let function = tries.waits_in.last().copied().unwrap_or("the scenario");
+        // The try itself is a helper's; who calls it decides what to do when it fails.
+        let is_helper = function.contains("trylock") && tries.waits_in.len() > 1;
+        let at = tries.waits_in.len().saturating_sub(2);
+        let function = if is_helper { tries.waits_in[at] } else { function };
+        return Some(Guard::TryLock(function.into()));
+    }
+    for (number, one) in way.iter().enumerate() {
+        for other in &way[number + 1..] {
+            if one.task == other.task {
+                return Some(Guard::OneTask(one.who.clone()));
+            }
+            let mut shared = one.guards.intersection(&other.guards);
+            if let Some(gate) = shared.find(|gate| !cycle.contains(gate)) {
+                return Some(Guard::Gate(graph.name(*gate).into()));
+            }
+            let (a, b) = (1 << one.task, 1 << other.task);
+            if (one.after | one.before) & b != 0 || (other.after | other.before) & a != 0 {
+                return Some(Guard::Order(one.who.clone(), other.who.clone()));
+            }
+        }
+    }
+    None
+}
+
+impl Verdict {
+    /// `real`, `refuted`, `possible`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Real(_) => "real",
+            Verdict::Refuted(_) => "refuted",
+            Verdict::Possible(_) => "possible",
+        }
+    }
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Guard::Gate(lock) => write!(f, "gate lock: {lock} is held on both sides"),
+            Guard::TryLock(function) => write!(f, "trylock: {function}() only tries"),
+            Guard::OneTask(who) => write!(f, "one task: {who} waits at one place at a time"),
+            Guard::Order(one, other) => {
+                write!(f, "order of start: {one} and {other} never run at the same time")
+            }
+            Guard::HappensBefore => {
+                f.write_str("happens-before: in no execution do all of them wait at the same time")
+            }
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! The waits of an execution, whether they came to be or not, and the edges that they make.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use selvedge_trace::{
+    Action, BitWait, Class, Context, Counterexample, End, Event, Execution, Finding,
+    NOBODY_WAITS_FOR_EVER, PathId, TaskInfo, Waiting,
+};
+
+use super::cycles::{canonical, elementary};
+use super::read::{Bits, Hold, Holds, of_bit, of_token, only_waits};
+use super::{Id, Kind, LockGraph, Resource, Use};
+
+/// The kernel's functions that wait for a bit if it is set. A step on the bit in one of these is a
+/// wait that could have been, though the bit was clear. Who sleeps elsewhere is seen when he does:
+/// `migration_entry_wait_on_locked()`, for one, which looks with `ptl` held and sleeps without.
+const WAITS_FOR: [(&str, &str); 5] = [
+    ("folio_lock", "PG_locked"),
+    ("folio_lock_killable", "PG_locked"),
+    ("folio_wait_locked", "PG_locked"),
+    ("folio_wait_writeback", "PG_writeback"),
+    ("lock_buffer", "BH_Lock"),
+];
+
+/// What is kept from one execution to the next.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    bits: Bits,
+    /// Who has set which token in some execution.
+    wakers: BTreeSet<(u32, u8)>,
+    /// The uses that are in the graph already.
+    known: HashSet<Key>,
+}
+
+/// What tells one use of an edge from another.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Key {
+    edge: (Id, Id),
+    task: u8,
+    paths: (PathId, PathId),
+    tries: bool,
+    guards: Vec<Id>,
+    order: (u128, u128),
+}
+
+/// Somebody waits, or could have to: the holder of what is held from before `from` to after `to`.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    task: u8,
+    on: Id,
+    /// For a wait that was: the event at which it began and the one at which it was over.
+    from: usize,
+    to: usize,
+    path: PathId,
+    context: Context,
+    tries: bool,
+}
+
+/// A bit that a task has queued itself to sleep on.
+#[derive(Clone, Copy)]
+struct Queued {
+    at: usize,
+    object: u32,
+    wait: BitWait,
+    path: PathId,
+}
+
+impl Watch {
+    pub(super) fn execution(&mut self, execution: &Execution<'_>, graph: &mut LockGraph) {
+        let mut holds = Holds::read(execution, &mut self.bits, graph);
+        let mut reader = Reader { execution, queued: BTreeMap::new() };
+        let mut waits = reader.all(&holds, &mut graph.resources);
+        name_tokens(execution.end, &mut graph.resources);
+        let stuck = reader.stuck(&holds, &graph.resources);
+        waits.extend(stuck.iter().map(|(wait, _)| *wait));
+        let mut tokens: Vec<u32> = (waits.iter())
+            .filter_map(|wait| match wait.on {
+                Id::Object(object) if is_wake_up(wait.on, &graph.resources) => Some(object),
+                _ => None,
+            })
+            .collect();
+        tokens.sort_unstable();
+        tokens.dedup();
+        holds.add_wake_ups(&tokens, &mut self.wakers);
+        for wait in waits.iter().filter(|wait| wait.task != 0) {
+            self.edges_of(execution, wait, &holds, graph);
+        }
+        handlers(execution, &holds, |hold, handler| {
+            let event = &execution.events[hold.taken_at];
+            let wait = Wait {
+                task: hold.task,
+                on: handler,
+                from: hold.taken_at,
+                to: hold.taken_at,
+                path: event.path,
+                context: event.context,
+                tries: false,
+            };
+            self.add(execution, (hold, &wait), &holds, graph);
+        });
+        deadlocks(execution, &stuck, &holds, graph);
+    }
+
+    fn edges_of(
+        &mut self,
+        execution: &Execution<'_>,
+        wait: &Wait,
+        holds: &Holds,
+        graph: &mut LockGraph,
+    ) {
+        let held: Vec<Hold> = holds.of(wait.task, wait.from, wait.to).copied().collect();
+        for hold in held {
+            self.add(execution, (&hold, wait), holds, graph);
+        }
+    }
+
+    fn add(
+        &mut self,
+        execution: &Execution<'_>,
+        (hold, wait): (&Hold, &Wait),
+        holds: &Holds,
+        graph: &mut LockGraph,
+    ) {
+        let others = holds.of(wait.task, wait.from.max(hold.from + 1), wait.to);
+        let mut guards: Vec<Id> = others
+            .filter(|other| other.id != hold.id && is_exclusive(other.id, &graph.resources))
+            .map(|other| other.id)
+            .collect();
+        guards.sort_unstable();
+        guards.dedup();
+        let after = holds.numbers_of(holds.ended_before(wait.task, wait.from));
+        let before = holds.numbers_of(holds.started_after(wait.task, wait.from));
+        let taken = &execution.events[hold.taken_at];
+        let key = Key {
+            edge: (hold.id, wait.on),
+            task: holds.number_of(wait.task),
+            paths: (taken.path, wait.path),
+            tries: wait.tries,
+            guards,
+            order: (after, before),
+        };
+        if self.known.contains(&key) {
+            return;
+        }
+        let functions = |path| execution.paths.functions(path);
+        let used = Use {
+            task: key.task,
+            who: who(execution.tasks, wait.task),
+            context: wait.context,
+            held_in: functions(taken.path),
+            waits_in: functions(wait.path),
+            tries: wait.tries,
+            guards: key.guards.iter().copied().collect(),
+            after,
+            before,
+            held_at: hold.taken_at,
+            waits_at: wait.from,
+        };
+        graph.edges.entry(key.edge).or_default().insert(used);
+        self.known.insert(key);
+    }
+}
+
+fn is_wake_up(id: Id, resources: &BTreeMap<Id, Resource>) -> bool {
+    resources.get(&id).is_some_and(|resource| resource.kind == Kind::WakeUp)
+}
+
+/// Can one task at a time hold it, and no other until that lets go?
+fn is_exclusive(id: Id, resources: &BTreeMap<Id, Resource>) -> bool {
+    let kind = resources.get(&id).map(|resource| resource.kind);
+    let is_lock = kind.is_some_and(|kind| !matches!(kind, Kind::End | Kind::WakeUp));
+    is_lock && resources.get(&id).is_some_and(|resource| resource.class != "PG_writeback")
+}
+
+/// `CPU0 migrator`
+fn who(tasks: &[TaskInfo], task: u8) -> String {
+    match tasks.get(usize::from(task)) {
+        Some(info) => match info.cpu {
+            Some(cpu) => format!("CPU{cpu} {}", info.name),
+            None => info.name.clone(),
+        },
+        None => format!("task {task}"),
+    }
+}
+
+/// Finds the waits of an execution.
+struct Reader<'a> {
+    execution: &'a Execution<'a>,
+    /// What each task has queued itself for last.
+    queued: BTreeMap<u8, Queued>,
+}
+
+impl Reader<'_> {
+    fn all(&mut self, holds: &Holds, resources: &mut BTreeMap<Id, Resource>) -> Vec<Wait> {
+        let mut waits = Vec::new();
+        for (at, event) in self.execution.events.iter().enumerate() {
+            let wait = |on, tries| Wait {
+                task: event.task,
+                on,
+                from: at,
+                to: at,
+                path: event.path,
+                context: event.context,
+                tries,
+            };
+            match event.action {
+                Action::Awaits(bit) => {
+                    let id = Id::Bit(event.object, bit.mask);
+                    resources.entry(id).or_insert_with(|| of_bit(event, bit.bit));
+                    let (object, path) = (event.object, event.path);
+                    self.queued.insert(event.task, Queued { at, object, wait: bit, path });
+                }
+                Action::Lock if event.class.is_exclusion() => {
+                    let is_handler = matches!(event.context, Context::Irq | Context::Softirq);
+                    if only_waits(event) || is_handler {
+                        waits.push(wait(Id::Object(event.object), false));
+                    }
+                }
+                Action::Lock => waits.push(wait(Id::Object(event.object), false)),
+                Action::TryLock | Action::TryLockFailed => {
+                    waits.push(wait(Id::Object(event.object), true));
+                }
+                Action::Join => {
+                    waits.push(wait(Id::End(holds.number_of(event.new as u8)), false));
+                }
+                Action::Wait if event.primitive == "schedule_timeout" => {}
+                Action::Wait => {
+                    waits.push(self.slept(at, event, wait(Id::Object(event.object), false)))
+                }
+                _ => waits.extend(self.on_a_bit(event).map(|(id, tries)| wait(id, tries))),
+            }
+        }
+        waits
+    }
+
+    /// A task has slept: on a bit, or for the wake-up.
+    fn slept(&self, at: usize, event: &Event, wait: Wait) -> Wait {
+        match self.bit_slept_on(event.task, event.object, event.path) {
+            Some((on, from)) => Wait { on, from, to: at, ..wait },
+            None => wait,
+        }
+    }
+
+    /// The bit that it sleeps on, and since when, if this wake-up is to tell it of one.
+    fn bit_slept_on(&self, task: u8, token: u32, path: PathId) -> Option<(Id, usize)> {
+        let queued = self.queued.get(&task)?;
+        let is_for_bit = queued.wait.told_by.contains(&token)
+            && self.execution.paths.is_within(path, queued.path);
+        is_for_bit.then_some((Id::Bit(queued.object, queued.wait.mask), queued.at))
+    }
+
+    /// A step on a bit by which its lock is taken or tried, or its end waited for.
+    fn on_a_bit(&self, event: &Event) -> Option<(Id, bool)> {
+        let bit = event.bit?;
+        let steps = [Action::Read, Action::Update, Action::UpdateFailed];
+        if !steps.contains(&event.action) || event.in_waker {
+            return None;
+        }
+        let id = Id::Bit(event.object, bit.mask());
+        let functions = self.execution.paths.functions(event.path);
+        let waits_here = |function: &str| WAITS_FOR.contains(&(function, bit.name));
+        if functions.last().is_some_and(|function| waits_here(function)) {
+            return Some((id, false));
+        }
+        // A try within a function that waits is a part of the wait.
+        let is_part = functions.iter().any(|function| waits_here(function));
+        let is_lock =
+            WAITS_FOR.iter().any(|(_, name)| *name == bit.name) && bit.name != "PG_writeback";
+        let tries = is_lock && !is_part && event.primitive.starts_with("test_and_set_bit");
+        tries.then_some((id, true))
+    }
+
+    /// Who can never go on at the end of the execution, and for whom each waits. A task that only
+    /// lacks its CPU waits for who has that.
+    fn stuck(&self, holds: &Holds, resources: &BTreeMap<Id, Resource>) -> Vec<(Wait, u8)> {
+        let End::Deadlock(waiting) = self.execution.end else { return Vec::new() };
+        let mut stuck = Vec::new();
+        for w in waiting.iter().filter(|w| w.task != 0 && w.primitive != "schedule_timeout") {
+            let end = self.execution.events.len();
+            let context = self.execution.tasks[usize::from(w.task)].context;
+            let wait = |on, from| Wait {
+                task: w.task,
+                on,
+                from,
+                to: end,
+                path: w.path,
+                context,
+                tries: false,
+            };
+            if let Some(other) = w.end_of {
+                stuck.push((wait(Id::End(holds.number_of(other)), end), w.task));
+            } else if let Some((id, from)) = self.bit_slept_on(w.task, w.object, w.path) {
+                stuck.push((wait(id, from), w.task));
+            } else if takes(w, resources) {
+                stuck.push((wait(Id::Object(w.object), end), w.task));
+            } else {
+                let cpu = self.execution.tasks[usize::from(w.task)].cpu;
+                let has_cpu = |hold: &&Hold| {
+                    let name = self.execution.events[hold.taken_at].name;
+                    let class = self.execution.events[hold.taken_at].class;
+                    hold.to > end && class.is_exclusion() && name.cpu == cpu && hold.task != w.task
+                };
+                let taken: BTreeSet<Id> = holds.all.iter().filter(has_cpu).map(|h| h.id).collect();
+                stuck.extend(taken.into_iter().map(|id| (wait(id, end), w.task)));
+            }
+        }
+        stuck
+    }
+}
+
+/// Names what tasks wait for ever to be told, and nobody ever was.
+fn name_tokens(end: &End, resources: &mut BTreeMap<Id, Resource>) {
+    let End::Deadlock(waiting) = end else { return };
+    let is_told = |w: &&Waiting| w.primitive == "schedule" || w.primitive.starts_with("wait_for");
+    for w in waiting.iter().filter(|w| w.end_of.is_none()).filter(is_told) {
+        resources.entry(Id::Object(w.object)).or_insert_with(|| of_token(w.name));
+    }
+}
+
+/// Does the task wait to take a lock, to be woken, or for whoever has another CPU?
+fn takes(w: &Waiting, resources: &BTreeMap<Id, Resource>) -> bool {
+    let gives_back = ["unlock", "restore", "enable", "exit", "end of"];
+    if gives_back.iter().any(|part| w.primitive.contains(part)) {
+        return false;
+    }
+    match resources.get(&Id::Object(w.object)).map(|resource| resource.kind) {
+        Some(Kind::PreemptOff | Kind::IrqOff) => {
+            w.primitive.starts_with("wait for") || w.primitive == "irq_enter"
+        }
+        Some(_) => true,
+        None => false,
+    }
+}
+
+/// The locks that are taken where a handler may come, each with the handler of that CPU.
+fn handlers(execution: &Execution<'_>, holds: &Holds, mut found: impl FnMut(&Hold, Id)) {
+    let irq_of: BTreeMap<u8, u32> = (execution.events.iter())
+        .filter(|event| event.class == Class::Irq && event.action == Action::Lock)
+        .filter_map(|event| Some((event.name.cpu?, event.object)))
+        .collect();
+    for hold in &holds.all {
+        let event = &execution.events[hold.taken_at];
+        let is_lock = event.class == Class::Lock && matches!(hold.id, Id::Object(_));
+        let is_task = matches!(event.context, Context::Task | Context::Kworker);
+        let Some(&irq) = irq_of.get(&event.cpu).filter(|_| is_lock && is_task) else { continue };
+        let irqs_are_off =
+            holds.of(hold.task, hold.taken_at, hold.taken_at).any(|h| h.id == Id::Object(irq));
+        if !irqs_are_off && hold.task != 0 {
+            found(hold, Id::Handler(irq));
+        }
+    }
+}
+
+/// Notes the cycles of waits that the execution ended in.
+fn deadlocks(
+    execution: &Execution<'_>,
+    stuck: &[(Wait, u8)],
+    holds: &Holds,
+    graph: &mut LockGraph,
+) {
+    let edges: BTreeSet<(Id, Id)> = (stuck.iter())
+        .flat_map(|(wait, task)| holds.of(*task, wait.from, wait.to).map(|hold| (hold.id, wait.on)))
+        .collect();
+    if edges.is_empty() {
+        return;
+    }
+    for cycle in elementary(edges, usize::MAX).0 {
+        let cycle = canonical(cycle);
+        if graph.reached.contains_key(&cycle) {
+            continue;
+        }
+        let names: Vec<&str> = cycle.iter().map(|&id| graph.name(id)).collect();
+        let message = format!("a cycle of waits: {}", names.join(", "));
+        let last = execution.events.iter().rposition(|event| !event.action.is_note());
+        let finding = Finding { rule: NOBODY_WAITS_FOR_EVER, message, event: last };
+        graph.reached.insert(cycle, Counterexample::new(execution, &finding));
+    }
+}
