@@ -1,0 +1,337 @@
+//! The search: every consistent execution graph once.
+//!
+//! TruSt (Kokologiannakis, Marmanis, Gladstein, Vafeiadis, POPL 2022). A graph grows by one event
+//! at a time, of the first task that can go on. A read takes each write that is consistent, a write
+//! each place in coherence order (`step.rs`): the newest goes on in the same graph, the others are
+//! noted as alternatives. A write may besides be read by reads that were there before it: these are
+//! *revisited* (`revisit.rs`). What was added after the read, and is not before the write, is
+//! deleted and comes again. For a graph to be reached in one way only, it may be revisited only if
+//! all that is deleted was added as the newest (`maximal.rs`).
+//!
+//! The search goes deep first. A *level* is a graph and its alternatives; taking an alternative
+//! cuts the graph back to where it was noted. A revisit makes a level of its own. The memory is
+//! that of the levels, of which there are no more than revisits on the way to one graph.
+//!
+//! Tasks cannot be put back. For each graph they run again from the start (`replay.rs`).
+
+mod maximal;
+mod replay;
+mod revisit;
+mod step;
+
+use std::rc::Rc;
+
+use crate::coroutine::{self, Reply, Running};
+use crate::event::{Event, Id, NONE, mark};
+use crate::execution::{End, Execution};
+use crate::graph::Graph;
+use crate::op::{Announced, What};
+use crate::search::{Counts, Next, Observer, Search};
+
+/// What is done instead; the graph is cut back to `at` events before.
+struct Alternative {
+    at: usize,
+    then: Then,
+}
+
+enum Then {
+    /// This event.
+    Add { event: Event, place: usize },
+    /// An update. `fits`: its write is consistent with the rest; if not, only the reads that the
+    /// write revisits are of interest.
+    Update { read: Event, write: Event, place: usize, fits: bool },
+    /// `read` reads from `write` instead (which is not in the graph, but if it is an update's, its
+    /// read half is).
+    Revisit { write: Event, read: usize },
+    /// Taking a lock: before the task of `owner` (the read half of its acquisition) does.
+    Steal { read: Event, write: Event, owner: usize },
+}
+
+/// A graph of which not everything has been explored.
+struct Level<const W: usize> {
+    graph: Graph<W>,
+    alternatives: Vec<Alternative>,
+    /// A read that was made to read something else, and of which it is not known yet what becomes
+    /// of its operation.
+    revisited: Option<usize>,
+    /// Has the graph changed since the tasks ran?
+    is_fresh: bool,
+}
+
+impl<const W: usize> Level<W> {
+    fn new(graph: Graph<W>, revisited: Option<usize>) -> Self {
+        Level { graph, alternatives: Vec::new(), revisited, is_fresh: true }
+    }
+}
+
+/// A task of the execution that runs.
+#[derive(Default)]
+struct TaskState {
+    running: Option<Running>,
+    /// What it is about to do. `None`: it has ended.
+    next: Option<Announced>,
+    /// It has failed, or waits for what never comes.
+    is_stopped: bool,
+}
+
+/// Why an engine returned.
+pub(crate) enum Stopped {
+    /// All has been explored, or a limit says that it is enough.
+    Done,
+    /// There is no room for another event.
+    Full,
+}
+
+/// The search, with graphs of at most `64 * W` events.
+pub(crate) struct Engine<'a, const W: usize> {
+    search: Search,
+    program: Rc<dyn Fn()>,
+    observer: &'a mut dyn Observer,
+    levels: Vec<Level<W>>,
+    tasks: Vec<TaskState>,
+    counts: Counts,
+    /// The first failure of the execution that runs.
+    failure: Option<String>,
+    /// The program did something else than before.
+    surprise: Option<String>,
+}
+
+impl<'a, const W: usize> Engine<'a, W> {
+    pub(crate) fn new(
+        search: Search,
+        program: Rc<dyn Fn()>,
+        observer: &'a mut dyn Observer,
+    ) -> Engine<'a, W> {
+        coroutine::forget_words();
+        let mut graph = Graph::new(search.model);
+        graph.declare_task(0);
+        Engine {
+            search,
+            program,
+            observer,
+            levels: vec![Level::new(graph, None)],
+            tasks: Vec::new(),
+            counts: Counts::default(),
+            failure: None,
+            surprise: None,
+        }
+    }
+
+    /// The same search, with room for more events.
+    pub(crate) fn widened<const V: usize>(mut self) -> Engine<'a, V> {
+        self.stop_tasks();
+        let wider = |level: Level<W>| Level {
+            graph: level.graph.widened(),
+            alternatives: level.alternatives,
+            revisited: level.revisited,
+            is_fresh: level.is_fresh,
+        };
+        Engine {
+            search: self.search,
+            program: self.program,
+            observer: self.observer,
+            levels: self.levels.into_iter().map(wider).collect(),
+            tasks: self.tasks,
+            counts: self.counts,
+            failure: self.failure,
+            surprise: self.surprise,
+        }
+    }
+
+    /// Explores until there is nothing left, or no room.
+    pub(crate) fn run(&mut self) -> Stopped {
+        while let Some(top) = self.levels.last_mut() {
+            if top.is_fresh {
+                match self.extend() {
+                    Some(Next::Continue) => {}
+                    Some(Next::Stop) => return Stopped::Done,
+                    None => return Stopped::Full,
+                }
+            } else if let Some(alternative) = top.alternatives.pop() {
+                self.take(alternative);
+            } else {
+                self.levels.pop();
+            }
+        }
+        self.counts.complete = self.counts.given_up == 0;
+        Stopped::Done
+    }
+
+    /// What was found.
+    pub(crate) fn into_counts(mut self) -> Counts {
+        self.stop_tasks();
+        self.counts
+    }
+
+    fn graph(&mut self) -> &mut Graph<W> {
+        &mut self.levels.last_mut().expect("there is a level while the search runs").graph
+    }
+
+    fn seen(&self) -> &Graph<W> {
+        &self.levels.last().expect("there is a level while the search runs").graph
+    }
+
+    fn note(&mut self, at: usize, then: Then) {
+        let top = self.levels.last_mut().expect("there is a level while the search runs");
+        top.alternatives.push(Alternative { at, then });
+    }
+
+    /// Makes an alternative the graph to go on with.
+    fn take(&mut self, Alternative { at, then }: Alternative) {
+        let top = self.levels.last_mut().expect("an alternative is of a level");
+        top.graph.cut(at);
+        match then {
+            Then::Add { event, place } => {
+                top.graph.push(event, place);
+                top.is_fresh = true;
+            }
+            Then::Update { read, write, place, fits } => {
+                top.graph.push(read, 0);
+                let write = top.graph.push(write, place);
+                top.is_fresh = fits;
+                self.note_revisits(write);
+            }
+            Then::Revisit { write, read } => self.revisit(write, read),
+            Then::Steal { read, write, owner } => self.steal(read, write, owner),
+        }
+    }
+
+    /// Runs the tasks along the graph, and on until none can. `None`: there is no room.
+    fn extend(&mut self) -> Option<Next> {
+        if self.seen().len() + 2 > W * 64 {
+            return None;
+        }
+        let top = self.levels.last_mut().expect("a level is fresh");
+        top.is_fresh = false;
+        let revisited = top.revisited.take();
+        self.replay(revisited);
+        if let Some(read) = revisited
+            && self.surprise.is_none()
+            && !self.finish_revisited(read)
+        {
+            return Some(Next::Continue);
+        }
+        while self.surprise.is_none() {
+            let Some(task) = self.next_task() else { break };
+            let len = self.seen().len();
+            if len >= self.search.events_max {
+                self.counts.given_up += 1;
+                return Some(self.tell(&End::TooLong));
+            }
+            if len + 2 > W * 64 {
+                self.levels.last_mut().expect("it was there").is_fresh = true;
+                return None;
+            }
+            self.step(task);
+        }
+        Some(self.ended())
+    }
+
+    /// The first task that can go on; if there is none, the first that may wait for ever.
+    fn next_task(&self) -> Option<usize> {
+        let tasks = 0..self.tasks.len();
+        tasks.clone().find(|&task| self.can_go_on(task)).or_else(|| {
+            tasks.clone().find(|&task| {
+                let task = &self.tasks[task];
+                let waits = task.next.as_ref().is_some_and(|next| {
+                    matches!(next.what, What::Wait(_) | What::WaitUpdate(_))
+                });
+                waits && !task.is_stopped
+            })
+        })
+    }
+
+    /// Does the newest value, or what other tasks have done, let it go on?
+    fn can_go_on(&self, task: usize) -> bool {
+        let Some(next) = &self.tasks[task].next else { return false };
+        if self.tasks[task].is_stopped {
+            return false;
+        }
+        let shape = &self.seen().shape;
+        match &next.what {
+            What::Join(child) => shape.last(*child).is_some_and(|last| {
+                let last = shape.event(last);
+                last.is_write() && last.value == step::END && last.word == NONE
+            }),
+            What::Lock => shape.newest_value(next.word) == 0,
+            What::Wait(condition) => condition(shape.newest_value(next.word)),
+            What::WaitUpdate(change) => change(shape.newest_value(next.word)).is_some(),
+            _ => true,
+        }
+    }
+
+    /// No task can go on: counts the execution and tells the observer.
+    fn ended(&mut self) -> Next {
+        if let Some(surprise) = self.surprise.take() {
+            self.counts.given_up += 1;
+            self.tell(&End::NotDeterministic(surprise));
+            return Next::Stop;
+        }
+        let waiting: Vec<usize> =
+            (0..self.tasks.len()).filter(|&task| self.tasks[task].next.is_some()).collect();
+        for &task in &waiting {
+            if matches!(self.tasks[task].next.as_ref().map(|next| &next.what), Some(What::Lock)) {
+                self.note_earlier_locks(task);
+            }
+        }
+        let is_real = self.is_real(&waiting);
+        if !is_real {
+            self.counts.blocked += 1;
+            return Next::Continue;
+        }
+        let end = match self.failure.take() {
+            Some(message) => End::Failed(message),
+            None if waiting.is_empty() => End::Complete,
+            None => End::Deadlock(waiting),
+        };
+        self.counts.executions += 1;
+        self.counts.failures += u64::from(matches!(end, End::Failed(_)));
+        self.counts.deadlocks += u64::from(matches!(end, End::Deadlock(_)));
+        let next = self.tell(&end);
+        let is_enough = self.counts.executions >= self.search.executions_max;
+        if is_enough { Next::Stop } else { next }
+    }
+
+    /// Is it an execution? Not if a task waits on account of a value that is not the newest: it will
+    /// see another. Nor if a grace period does not wait for a section.
+    fn is_real(&mut self, waiting: &[usize]) -> bool {
+        let shape = &self.seen().shape;
+        let is_transient = |&task: &usize| {
+            shape.last(task).is_some_and(|last| {
+                let last = shape.event(last);
+                last.has(mark::BLOCKED)
+                    && last.from != shape.at(last.word, shape.newest(last.word))
+            })
+        };
+        if waiting.iter().any(is_transient) {
+            return false;
+        }
+        let graph = self.graph();
+        if graph.waits_for_readers() {
+            graph.refresh_kernel();
+            return graph.grace_periods_wait();
+        }
+        true
+    }
+
+    fn tell(&mut self, end: &End) -> Next {
+        let graph = &self.levels.last().expect("an execution has a graph").graph;
+        self.counts.events_max = self.counts.events_max.max(graph.len());
+        self.observer.execution_ended(end, &Execution::new(graph))
+    }
+
+    /// The write that a new read of this word takes first.
+    fn newest(&self, word: u16) -> (Id, usize) {
+        let shape = &self.seen().shape;
+        let place = shape.newest(word);
+        (shape.at(word, place), place)
+    }
+
+    /// Lets the announced operation of a task happen, and runs it to its next one.
+    fn go_on(&mut self, task: usize, reply: Reply) {
+        let state = &mut self.tasks[task];
+        let running = state.running.as_mut().expect("a task that takes a step runs");
+        state.next = running.resume(task, reply);
+        self.declare_words();
+    }
+}

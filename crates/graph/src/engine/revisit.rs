@@ -1,0 +1,154 @@
+//! Reads that are made to read a write which was not there when they were added.
+
+use super::{Engine, Level, Then};
+use crate::bits::Bits;
+use crate::event::{Event, Id, NONE, mark};
+use crate::graph::Graph;
+
+impl<const W: usize> Engine<'_, W> {
+    /// Notes all reads that the newest event, a write, may revisit.
+    pub(super) fn note_revisits(&mut self, write: usize) {
+        let graph = self.seen();
+        let event = graph.shape.events[write];
+        let prefix = graph.rows[write].prefix;
+        let reads = graph.of_word[usize::from(event.word)].and(&graph.reads).minus(&prefix);
+        // An acquisition that waits reads no lock that is taken; and one that is given back after
+        // this read is not before it.
+        let found: Vec<usize> = (reads.iter())
+            .filter(|&read| !graph.shape.events[read].has(mark::WAITS))
+            .filter(|&read| self.is_newest_after(read, &prefix, write))
+            .collect();
+        for read in found {
+            self.note(write, Then::Revisit { write: event, read });
+        }
+    }
+
+    /// Makes levels of the graphs in which `read` reads from `write`, at each place of coherence
+    /// order that the write may have.
+    pub(super) fn revisit(&mut self, write: Event, read: usize) {
+        let graph = self.seen();
+        let task = usize::from(write.task);
+        let keep = graph.prefix_of_next(task).or(&Bits::below(read + 1));
+        let (mut base, new) = graph.restricted(&keep);
+        let read = usize::from(new[read]);
+        // It goes last: after the write.
+        base.shape.order.retain(|&id| usize::from(id) != read);
+        base.relink();
+        let word = write.word;
+        let newest = base.shape.newest(word);
+        let is_update = write.has(mark::UPDATE);
+        let (lowest, highest) = if is_update {
+            let half = base.shape.last(task).expect("an update has a read half");
+            let place = base.shape.place(word, base.shape.event(half).from);
+            (place, place)
+        } else {
+            (base.floor(task, word), newest)
+        };
+        let reader = base.of_task[usize::from(base.shape.events[read].task)];
+        let floor = base.floor_after(word, &reader.and(&Bits::below(read)));
+        for place in lowest.max(floor)..=highest {
+            if base.shape.successor(word, place).is_none() {
+                self.levels.extend(revisited(&base, write, place, read));
+            }
+        }
+    }
+
+    /// The tasks have run up to a read that was revisited: what becomes of its operation now. False
+    /// if nothing consistent does.
+    pub(super) fn finish_revisited(&mut self, read: usize) -> bool {
+        let old = self.seen().shape.events[read];
+        let task = usize::from(old.task);
+        let next = self.tasks[task].next.take().expect("it is about to read");
+        let mut outcome = self.outcome(task, &next, old.from, Some(usize::from(old.index)));
+        self.tasks[task].next = Some(next);
+        outcome.set_newest(old.has(mark::NEWEST));
+        let graph = self.graph();
+        let place = graph.shape.place(old.word, old.from);
+        let is_last = place == graph.shape.newest(old.word);
+        graph.shape.events[read] = outcome.read;
+        graph.has_fences |= outcome.read.reach.strong > 0 || outcome.read.has(mark::CROSS);
+        graph.is_stale = true;
+        if !is_last && !self.is_consistent(&[read]) {
+            return false;
+        }
+        if outcome.is_blocked {
+            self.tasks[task].is_stopped = true;
+            return true;
+        }
+        if let Some(mut write) = outcome.write {
+            if !is_last {
+                write.marks &= !mark::NEWEST;
+            }
+            let id = self.graph().push(write, place);
+            self.graph().is_stale = true;
+            self.note_revisits(id);
+            if !is_last && !self.is_consistent(&[read, id]) {
+                return false;
+            }
+        }
+        self.happen(task, outcome.reply());
+        true
+    }
+
+    fn is_consistent(&mut self, ids: &[usize]) -> bool {
+        let graph = self.graph();
+        graph.refresh();
+        graph.is_acyclic_through(ids)
+    }
+
+    /// Makes a level of the graph where a lock is taken before the task of `owner` takes it, who
+    /// has to wait then.
+    pub(super) fn steal(&mut self, mut read: Event, write: Event, owner: usize) {
+        let keep = self.prefix_with(&read).or(&Bits::below(owner));
+        let (mut graph, new) = self.seen().restricted(&keep);
+        graph.relink();
+        if read.from != NONE {
+            read.from = new[usize::from(read.from)];
+        }
+        graph.push(read, 0);
+        let newest = graph.shape.newest(read.word);
+        let id = graph.push(write, newest);
+        self.levels.push(Level::new(graph, None));
+        self.note_revisits(id);
+    }
+}
+
+/// The graph in which `read` reads from `write`, which is put at `place`; if it is consistent.
+fn revisited<const W: usize>(
+    base: &Graph<W>,
+    mut write: Event,
+    place: usize,
+    read: usize,
+) -> Option<Level<W>> {
+    let mut graph = base.clone();
+    let id = graph.len();
+    let is_last = place == graph.shape.newest(write.word);
+    if !is_last {
+        write.marks &= !mark::NEWEST;
+    }
+    graph.push(write, place);
+    graph.shape.order.push(read as Id);
+    let later = &graph.shape.words[usize::from(write.word)].writes[place + 1..];
+    let is_newest = later.iter().all(|&other| usize::from(other) > read);
+    let event = &mut graph.shape.events[read];
+    event.from = id as Id;
+    event.value = write.value;
+    // What its operation comes to is seen when it has run.
+    let unknown = mark::UPDATE | mark::ACQUIRE | mark::BLOCKED | mark::RETURNS_NOTHING;
+    event.marks &= !(unknown | mark::NEWEST);
+    if is_newest {
+        event.marks |= mark::NEWEST;
+        graph.newest.set(read);
+    } else {
+        graph.newest.clear(read);
+    }
+    graph.relink();
+    // What is last is overwritten by nobody, and closes no cycle.
+    if !is_last {
+        graph.refresh();
+        if !graph.is_acyclic_through(&[id, read]) {
+            return None;
+        }
+    }
+    Some(Level::new(graph, Some(read)))
+}

@@ -1,0 +1,466 @@
+//! An execution graph that grows and shrinks at its end.
+//!
+//! Events are numbered in the order in which they are added. Three things determine a graph: what
+//! each task does (`shape.tasks`), which write each read reads from (`Event::from`), and the order
+//! of the writes to each word (`shape.words`). The rest is derived, and kept so that the next event
+//! costs little: sets of events as bits, and for each event a row of what comes before it
+//! (`rows.rs`).
+
+use crate::bits::Bits;
+use crate::event::{Event, Id, Kind, NONE, Reach, barrier, mark};
+use crate::rows::Row;
+use crate::search::Model;
+
+/// The events of a graph, and the order of writes: all that identifies it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shape {
+    pub(crate) events: Vec<Event>,
+    /// The events of each task, in the order of its program.
+    pub(crate) tasks: Vec<Vec<Id>>,
+    pub(crate) words: Vec<WordShape>,
+    /// All events in an order in which each comes after those before it in its task, and after the
+    /// write that it reads from.
+    pub(crate) order: Vec<Id>,
+}
+
+/// A word: its initial value, and its writes in coherence order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WordShape {
+    pub(crate) initial: u64,
+    pub(crate) writes: Vec<Id>,
+}
+
+impl Shape {
+    pub(crate) fn event(&self, id: Id) -> &Event {
+        &self.events[usize::from(id)]
+    }
+
+    /// The value of a word after this write.
+    pub(crate) fn value(&self, word: u16, write: Id) -> u64 {
+        if write == NONE {
+            self.words[usize::from(word)].initial
+        } else {
+            self.event(write).value
+        }
+    }
+
+    /// The place of a write in coherence order: the initial value's is 0.
+    pub(crate) fn place(&self, word: u16, write: Id) -> usize {
+        if write == NONE {
+            return 0;
+        }
+        let writes = &self.words[usize::from(word)].writes;
+        1 + writes.iter().rposition(|&w| w == write).expect("a write is in coherence order")
+    }
+
+    /// The write at this place.
+    pub(crate) fn at(&self, word: u16, place: usize) -> Id {
+        if place == 0 { NONE } else { self.words[usize::from(word)].writes[place - 1] }
+    }
+
+    /// The place of the newest write.
+    pub(crate) fn newest(&self, word: u16) -> usize {
+        self.words[usize::from(word)].writes.len()
+    }
+
+    /// What a new read of this word sees first.
+    pub(crate) fn newest_value(&self, word: u16) -> u64 {
+        self.value(word, self.at(word, self.newest(word)))
+    }
+
+    /// The write of an update that reads from the write at `place`, if there is one.
+    pub(crate) fn successor(&self, word: u16, place: usize) -> Option<Id> {
+        let &next = self.words[usize::from(word)].writes.get(place)?;
+        let event = self.event(next);
+        if !event.has(mark::UPDATE) {
+            return None;
+        }
+        (self.event(self.read_half(event)).from == self.at(word, place)).then_some(next)
+    }
+
+    /// The read half of the update of which this is the write half.
+    pub(crate) fn read_half(&self, write: &Event) -> Id {
+        self.tasks[usize::from(write.task)][usize::from(write.index) - 1]
+    }
+
+    /// The event before this one in its task.
+    #[inline]
+    pub(crate) fn before(&self, event: &Event) -> Option<usize> {
+        self.nth(event.task, event.index)
+    }
+
+    /// The last of the first `n` events of a task.
+    #[inline]
+    pub(crate) fn nth(&self, task: u16, n: u16) -> Option<usize> {
+        let last = n.checked_sub(1)?;
+        Some(usize::from(self.tasks[usize::from(task)][usize::from(last)]))
+    }
+
+    /// The last event of a task.
+    pub(crate) fn last(&self, task: usize) -> Option<Id> {
+        self.tasks.get(task)?.last().copied()
+    }
+
+    /// Fills in what the place in its task determines: `index`, which is given, and how far back
+    /// barriers reach. `full`: there is a full barrier before it, whatever else.
+    pub(crate) fn placed(&self, mut event: Event, index: usize, barriers: u8, full: bool) -> Event {
+        let none = Vec::new();
+        let events = self.tasks.get(usize::from(event.task)).unwrap_or(&none);
+        let events = &events[..index];
+        let here = index as u16;
+        let mut reach = Reach::default();
+        event.index = here;
+        if let Some(&last) = events.last() {
+            let last = self.event(last);
+            reach = last.reach;
+            event.marks |= last.marks & mark::CROSS;
+            if last.has(mark::FULL_AFTER) {
+                reach.strong = here;
+            }
+        }
+        if full || barriers & barrier::FULL != 0 {
+            reach.strong = here;
+        }
+        if barriers & barrier::READ != 0 {
+            reach.read = here;
+        }
+        if barriers & barrier::WRITE != 0 {
+            reach.write = here;
+        }
+        if barriers & barrier::CONTROL != 0 {
+            reach.control = here;
+        }
+        if barriers & barrier::BEFORE_ATOMIC != 0 {
+            reach.before_atomic = here;
+        }
+        let combined =
+            barrier::AFTER_ATOMIC | barrier::AFTER_LOCK | barrier::AFTER_UNLOCK_LOCK;
+        if barriers & combined != 0 {
+            self.reach_of_combined(events, barriers, &mut event, &mut reach);
+        }
+        if event.is_read() && event.has(mark::UPDATE) {
+            reach.strong = reach.strong.max(reach.before_atomic);
+        }
+        event.reach = reach;
+        event
+    }
+
+    /// Barriers that are strong together with an update or a lock before them.
+    fn reach_of_combined(&self, events: &[Id], barriers: u8, event: &mut Event, reach: &mut Reach) {
+        let last = |kind: Kind, marks: u16| {
+            events.iter().rposition(|&x| {
+                let x = self.event(x);
+                x.kind == kind && x.has(marks)
+            })
+        };
+        let mut upto = |n: usize| reach.strong = reach.strong.max(n as u16);
+        if barriers & barrier::AFTER_ATOMIC != 0
+            && let Some(i) = last(Kind::Write, mark::UPDATE)
+        {
+            upto(i + 1);
+        }
+        if barriers & barrier::AFTER_LOCK != 0
+            && let Some(i) = last(Kind::Write, mark::LOCK)
+        {
+            upto(i + 1);
+        }
+        if barriers & barrier::AFTER_UNLOCK_LOCK != 0
+            && let Some(i) = last(Kind::Read, mark::LOCK)
+        {
+            event.marks |= mark::CROSS | mark::AFTER_UNLOCK_LOCK;
+            let unlock = events[..i].iter().rposition(|&x| self.event(x).has(mark::UNLOCK));
+            upto(unlock.unwrap_or(0));
+        }
+    }
+}
+
+/// A graph and what is derived from it.
+#[derive(Clone, Debug)]
+pub(crate) struct Graph<const W: usize> {
+    pub(crate) shape: Shape,
+    pub(crate) model: Model,
+    pub(crate) rows: Vec<Row<W>>,
+    /// The events of each task.
+    pub(crate) of_task: Vec<Bits<W>>,
+    /// The reads and writes of each word.
+    pub(crate) of_word: Vec<Bits<W>>,
+    /// Who reads the initial value of each word.
+    pub(crate) initial_readers: Vec<Bits<W>>,
+    /// The events with [`mark::NEWEST`].
+    pub(crate) newest: Bits<W>,
+    pub(crate) reads: Bits<W>,
+    /// Writes that are read from by a read that was there before them.
+    pub(crate) revisitors: Bits<W>,
+    /// Rows may speak of events that are gone, or lack some that came before.
+    pub(crate) is_stale: bool,
+    /// Is there a strong fence?
+    pub(crate) has_fences: bool,
+    pub(crate) grace_periods: usize,
+    pub(crate) sections: usize,
+}
+
+impl<const W: usize> Graph<W> {
+    pub(crate) fn new(model: Model) -> Self {
+        Graph {
+            shape: Shape::default(),
+            model,
+            rows: Vec::new(),
+            of_task: Vec::new(),
+            of_word: Vec::new(),
+            initial_readers: Vec::new(),
+            newest: Bits::EMPTY,
+            reads: Bits::EMPTY,
+            revisitors: Bits::EMPTY,
+            is_stale: false,
+            has_fences: false,
+            grace_periods: 0,
+            sections: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.shape.events.len()
+    }
+
+    /// Makes room for a word.
+    pub(crate) fn declare(&mut self, word: usize, initial: u64) {
+        if self.shape.words.len() <= word {
+            self.shape.words.resize_with(word + 1, WordShape::default);
+            self.of_word.resize(word + 1, Bits::EMPTY);
+            self.initial_readers.resize(word + 1, Bits::EMPTY);
+        }
+        self.shape.words[word].initial = initial;
+    }
+
+    /// Makes room for a task.
+    pub(crate) fn declare_task(&mut self, task: usize) {
+        if self.shape.tasks.len() <= task {
+            self.shape.tasks.resize_with(task + 1, Vec::new);
+            self.of_task.resize(task + 1, Bits::EMPTY);
+        }
+    }
+
+    /// The lowest place that a task may read or overwrite next, by coherence: what it has read or
+    /// written last.
+    pub(crate) fn floor(&self, task: usize, word: u16) -> usize {
+        self.of_task.get(task).map_or(0, |mine| self.floor_after(word, mine))
+    }
+
+    /// The same after these events of a task. (Numbers grow along a task: what comes after a read
+    /// that is revisited is added anew.)
+    pub(crate) fn floor_after(&self, word: u16, events: &Bits<W>) -> usize {
+        let Some(last) = self.of_word[usize::from(word)].and(events).highest() else { return 0 };
+        let event = &self.shape.events[last];
+        self.shape.place(word, if event.is_write() { last as Id } else { event.from })
+    }
+
+    /// Adds an event. A write goes to `place` in coherence order (after so many others). What is
+    /// known of other events is not changed: the graph is stale then, if it is not the newest.
+    pub(crate) fn push(&mut self, mut event: Event, place: usize) -> usize {
+        let id = self.len();
+        assert!(id < W * 64, "the engine makes room first");
+        event.marks &= !mark::OUT_OF_ORDER;
+        if event.word != NONE && !self.is_newest_now(&event, place) {
+            event.marks |= mark::OUT_OF_ORDER;
+        }
+        let task = usize::from(event.task);
+        self.declare_task(task);
+        self.shape.tasks[task].push(id as Id);
+        self.note(id, &event);
+        if event.is_write() && event.word != NONE {
+            self.shape.words[usize::from(event.word)].writes.insert(place, id as Id);
+        }
+        self.shape.events.push(event);
+        self.shape.order.push(id as Id);
+        self.rows.push(Row::default());
+        if event.is_read() {
+            self.link_read(id);
+        }
+        self.link(id);
+        if !self.is_stale {
+            if event.is_write() && event.word != NONE {
+                self.overwrite(id, place);
+            }
+            self.fill_row(id);
+            self.is_stale = event.has(mark::OUT_OF_ORDER);
+        }
+        id
+    }
+
+    fn is_newest_now(&self, event: &Event, place: usize) -> bool {
+        let newest = self.shape.newest(event.word);
+        match event.kind {
+            Kind::Read => event.from == self.shape.at(event.word, newest),
+            Kind::Write => place == newest,
+            _ => true,
+        }
+    }
+
+    /// Enters an event into the sets.
+    fn note(&mut self, id: usize, event: &Event) {
+        self.of_task[usize::from(event.task)].set(id);
+        if event.word != NONE {
+            self.of_word[usize::from(event.word)].set(id);
+        }
+        if event.has(mark::NEWEST) {
+            self.newest.set(id);
+        }
+        self.has_fences |= event.reach.strong > 0 || event.has(mark::CROSS);
+        match event.kind {
+            Kind::Read => self.reads.set(id),
+            Kind::GracePeriod => self.grace_periods += 1,
+            Kind::SectionBegins => self.sections += 1,
+            _ => {}
+        }
+    }
+
+    /// Enters a read with those of the write that it reads from.
+    fn link_read(&mut self, id: usize) {
+        let event = &self.shape.events[id];
+        if event.from != NONE {
+            self.rows[usize::from(event.from)].readers.set(id);
+        } else if event.word != NONE {
+            self.initial_readers[usize::from(event.word)].set(id);
+        }
+    }
+
+    /// Takes back the events from number `n` on.
+    pub(crate) fn cut(&mut self, n: usize) {
+        while self.len() > n {
+            let event = self.shape.events.pop().expect("there are more than n");
+            let id = self.len();
+            self.rows.pop();
+            self.shape.order.pop();
+            let task = usize::from(event.task);
+            self.shape.tasks[task].pop();
+            self.of_task[task].clear(id);
+            self.newest.clear(id);
+            self.is_stale |= event.has(mark::OUT_OF_ORDER);
+            match event.kind {
+                Kind::Read => self.unlink_read(id, &event),
+                Kind::Write if event.word != NONE => {
+                    let writes = &mut self.shape.words[usize::from(event.word)].writes;
+                    let place = writes.iter().rposition(|&w| usize::from(w) == id);
+                    writes.remove(place.expect("a write is in coherence order"));
+                }
+                Kind::GracePeriod => self.grace_periods -= 1,
+                Kind::SectionBegins => self.sections -= 1,
+                _ => {}
+            }
+            if event.word != NONE {
+                self.of_word[usize::from(event.word)].clear(id);
+            }
+        }
+    }
+
+    fn unlink_read(&mut self, id: usize, event: &Event) {
+        self.reads.clear(id);
+        if event.from != NONE {
+            self.rows[usize::from(event.from)].readers.clear(id);
+        } else if event.word != NONE {
+            self.initial_readers[usize::from(event.word)].clear(id);
+        }
+    }
+
+    /// The graph of these events only: with an event, what is before it in its task, and what it
+    /// reads from (unless the caller changes that). Returns the new numbers, too.
+    ///
+    /// Links and rows are missing: [`Graph::relink`].
+    pub(crate) fn restricted(&self, keep: &Bits<W>) -> (Graph<W>, Vec<Id>) {
+        let mut new = vec![NONE; self.len()];
+        let mut graph = Graph::new(self.model);
+        let count = self.shape.tasks.len();
+        graph.shape.tasks.resize_with(count, Vec::new);
+        graph.of_task.resize(count, Bits::EMPTY);
+        graph.of_word.resize(self.of_word.len(), Bits::EMPTY);
+        graph.initial_readers.resize(self.of_word.len(), Bits::EMPTY);
+        graph.shape.events.reserve(self.len() + 1);
+        for old in keep.iter() {
+            let id = graph.len();
+            new[old] = id as Id;
+            let event = self.shape.events[old];
+            graph.shape.events.push(event);
+            graph.shape.tasks[usize::from(event.task)].push(id as Id);
+            graph.note(id, &event);
+        }
+        for event in graph.shape.events.iter_mut().filter(|event| event.is_read()) {
+            if event.from != NONE {
+                event.from = new[usize::from(event.from)];
+            }
+        }
+        let kept = |ids: &[Id]| -> Vec<Id> {
+            ids.iter().map(|&id| new[usize::from(id)]).filter(|&id| id != NONE).collect()
+        };
+        graph.shape.words = (self.shape.words.iter())
+            .map(|word| WordShape { initial: word.initial, writes: kept(&word.writes) })
+            .collect();
+        graph.shape.order = kept(&self.shape.order);
+        graph.rows.resize(graph.len(), Row::default());
+        (graph, new)
+    }
+
+    /// Puts all links in order, after a read was made to read from something else.
+    pub(crate) fn relink(&mut self) {
+        self.revisitors = Bits::EMPTY;
+        self.initial_readers.fill(Bits::EMPTY);
+        for row in &mut self.rows {
+            row.readers = Bits::EMPTY;
+        }
+        for id in self.reads.iter() {
+            self.link_read(id);
+            let from = self.shape.events[id].from;
+            if from != NONE && usize::from(from) > id {
+                self.revisitors.set(usize::from(from));
+            }
+        }
+        for k in 0..self.shape.order.len() {
+            self.link(usize::from(self.shape.order[k]));
+        }
+        self.is_stale = true;
+    }
+
+    /// What is before an event by program order and reads-from.
+    fn link(&mut self, id: usize) {
+        let event = &self.shape.events[id];
+        let mut prefix = Bits::EMPTY;
+        if let Some(before) = self.shape.before(event) {
+            prefix = self.rows[before].prefix.with(before);
+        }
+        if event.is_read() && event.from != NONE {
+            let from = usize::from(event.from);
+            prefix.add(&self.rows[from].prefix);
+            prefix.set(from);
+        }
+        self.rows[id].prefix = prefix;
+    }
+
+    /// What would be before the next event of a task.
+    pub(crate) fn prefix_of_next(&self, task: usize) -> Bits<W> {
+        match self.shape.last(task) {
+            Some(last) => self.rows[usize::from(last)].prefix.with(usize::from(last)),
+            None => Bits::EMPTY,
+        }
+    }
+
+    /// The same graph, with room for more events.
+    pub(crate) fn widened<const V: usize>(&self) -> Graph<V> {
+        let all = |sets: &[Bits<W>]| sets.iter().map(Bits::widened).collect();
+        let mut wider = Graph {
+            shape: self.shape.clone(),
+            model: self.model,
+            rows: vec![Row::default(); self.len()],
+            of_task: all(&self.of_task),
+            of_word: all(&self.of_word),
+            initial_readers: all(&self.initial_readers),
+            newest: self.newest.widened(),
+            reads: self.reads.widened(),
+            revisitors: Bits::EMPTY,
+            is_stale: true,
+            has_fences: self.has_fences,
+            grace_periods: self.grace_periods,
+            sections: self.sections,
+        };
+        wider.relink();
+        wider
+    }
+}

@@ -1,0 +1,20 @@
+//! Stateless optimal exploration of execution graphs.
+
+mod axioms;
+mod bits;
+mod coroutine;
+mod engine;
+mod event;
+mod execution;
+mod graph;
+mod op;
+mod rcu;
+mod rows;
+mod search;
+
+pub use execution::{At, Does, End, Event, Execution};
+pub use op::{
+    Fence, Load, Lock, Rmw, Store, Task, Word, check, choose, fail, fence, me, rcu_read_lock,
+    rcu_read_unlock, spawn, synchronize_rcu,
+};
+pub use search::{Counts, Model, Next, Observer, Search};

@@ -1,0 +1,339 @@
+//! What tasks do: the operations of a program, and how they are announced.
+
+use std::rc::Rc;
+
+use crate::coroutine::{announce, make_word, note_barrier};
+use crate::event::{NONE, barrier, mark};
+
+/// The strength of a read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Load {
+    /// The compiler may do with it what it wants; it may take part in a data race.
+    Plain,
+    /// Marked (`READ_ONCE()`): orders nothing.
+    Relaxed,
+    /// Ordered before all that its task does later.
+    Acquire,
+}
+
+/// The strength of a write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Store {
+    /// As [`Load::Plain`].
+    Plain,
+    /// Marked (`WRITE_ONCE()`): orders nothing.
+    Relaxed,
+    /// All that its task did earlier is ordered before it.
+    Release,
+}
+
+/// The strength of an update. One that does not happen orders nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Rmw {
+    /// Orders nothing.
+    Relaxed,
+    /// Its read is an acquire.
+    Acquire,
+    /// Its write is a release.
+    Release,
+    /// A full barrier before and after it.
+    Full,
+}
+
+/// A barrier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Fence {
+    /// `smp_mb()`: everything before everything after.
+    Full,
+    /// `smp_rmb()`: reads before reads.
+    Read,
+    /// `smp_wmb()`: writes before writes.
+    Write,
+    /// `smp_mb__before_atomic()`: a full barrier, if an update follows.
+    BeforeAtomic,
+    /// `smp_mb__after_atomic()`: a full barrier after an update.
+    AfterAtomic,
+    /// `smp_mb__after_spinlock()`: a full barrier after the acquisition of a lock.
+    AfterLock,
+    /// `smp_mb__after_unlock_lock()`: makes a full barrier of an unlock and a lock, if they are by
+    /// the same task or of the same lock.
+    AfterUnlockLock,
+    /// No instruction: later writes depend on what earlier reads have read. For where the program
+    /// relies on a control (or data) dependency, which cannot be seen through Rust.
+    Control,
+}
+
+/// A barrier, right here.
+pub fn fence(fence: Fence) {
+    note_barrier(match fence {
+        Fence::Full => barrier::FULL,
+        Fence::Read => barrier::READ,
+        Fence::Write => barrier::WRITE,
+        Fence::BeforeAtomic => barrier::BEFORE_ATOMIC,
+        Fence::AfterAtomic => barrier::AFTER_ATOMIC,
+        Fence::AfterLock => barrier::AFTER_LOCK,
+        Fence::AfterUnlockLock => barrier::AFTER_UNLOCK_LOCK,
+        Fence::Control => barrier::CONTROL,
+    });
+}
+
+/// What makes the new value of an update; `None`: it does not happen.
+pub(crate) type Change = Rc<dyn Fn(u64) -> Option<u64>>;
+
+/// What a task waits for.
+pub(crate) type Condition = Rc<dyn Fn(u64) -> bool>;
+
+/// What an operation does.
+pub(crate) enum What {
+    Read,
+    Wait(Condition),
+    Write(u64),
+    Update(Change),
+    /// Waits for a value that can be updated.
+    WaitUpdate(Change),
+    Lock,
+    TryLock,
+    Unlock,
+    Spawn(Option<Box<dyn FnOnce()>>),
+    /// The first operation of a spawned task, and its last.
+    Begin,
+    End,
+    Join(usize),
+    GracePeriod,
+    SectionBegins,
+    SectionEnds,
+    Choose(u32),
+    Fail(String),
+}
+
+/// An operation that a task is about to take.
+pub(crate) struct Announced {
+    pub(crate) what: What,
+    /// The word, or [`NONE`].
+    pub(crate) word: u16,
+    /// Of its event; of an update, of both halves if it happens.
+    pub(crate) marks: u16,
+    /// Barriers before it.
+    pub(crate) barriers: u8,
+    /// Of an update.
+    pub(crate) strength: Rmw,
+}
+
+impl Announced {
+    pub(crate) fn new(what: What) -> Announced {
+        Announced { what, word: NONE, marks: 0, barriers: 0, strength: Rmw::Relaxed }
+    }
+}
+
+/// A shared word. It belongs to the execution in which it was made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Word(u16);
+
+impl Word {
+    /// A word with this initial value, which everybody sees from the beginning.
+    ///
+    /// # Panics
+    /// If there are 65,535 words.
+    pub fn new(value: u64) -> Word {
+        let number = make_word(value);
+        assert!(number < usize::from(NONE), "at most {NONE} words");
+        Word(number as u16)
+    }
+
+    /// Its number: words are numbered from 0, in the order in which they are made.
+    pub fn number(self) -> usize {
+        usize::from(self.0)
+    }
+
+    fn op(self, what: What, marks: u16) -> Announced {
+        Announced { word: self.0, marks, ..Announced::new(what) }
+    }
+
+    /// Reads.
+    pub fn load(self, strength: Load) -> u64 {
+        announce(self.op(What::Read, load_marks(strength))).value
+    }
+
+    /// Writes.
+    pub fn store(self, value: u64, strength: Store) {
+        let marks = match strength {
+            Store::Plain => mark::PLAIN,
+            Store::Relaxed => 0,
+            Store::Release => mark::RELEASE,
+        };
+        announce(self.op(What::Write(value), marks));
+    }
+
+    /// Waits for a value that fulfils the condition, and returns it. It is one read, of such a
+    /// value: what a loop would read before is of no consequence. If there never is one, that is a
+    /// deadlock.
+    pub fn wait(self, strength: Load, condition: impl Fn(u64) -> bool + 'static) -> u64 {
+        announce(self.op(What::Wait(Rc::new(condition)), load_marks(strength))).value
+    }
+
+    fn change(self, change: Change, strength: Rmw, marks: u16) -> Result<u64, u64> {
+        let operation = Announced { strength, ..self.op(What::Update(change), marks) };
+        let reply = announce(operation);
+        if reply.done { Ok(reply.value) } else { Err(reply.value) }
+    }
+
+    /// Replaces the value by what `change` makes of it, in one step. `Err`: `change` has nothing
+    /// for this value, which was only read. A loop around a compare-and-exchange comes to this.
+    pub fn update(
+        self,
+        strength: Rmw,
+        change: impl Fn(u64) -> Option<u64> + 'static,
+    ) -> Result<u64, u64> {
+        self.change(Rc::new(change), strength, mark::COMPUTED)
+    }
+
+    /// The same, but waits for a value for which `change` has something. Returns what was there.
+    pub fn wait_update(
+        self,
+        strength: Rmw,
+        change: impl Fn(u64) -> Option<u64> + 'static,
+    ) -> u64 {
+        let what = What::WaitUpdate(Rc::new(change));
+        announce(Announced { strength, ..self.op(what, mark::COMPUTED) }).value
+    }
+
+    /// Adds, wrapping, and returns what was there.
+    pub fn fetch_add(self, value: u64, strength: Rmw) -> u64 {
+        let add = Rc::new(move |seen: u64| Some(seen.wrapping_add(value)));
+        self.change(add, strength, mark::COMPUTED).unwrap_or_default()
+    }
+
+    /// Adds, wrapping, and returns nothing: it orders nothing, not even by a read barrier.
+    pub fn add(self, value: u64) {
+        let add = Rc::new(move |seen: u64| Some(seen.wrapping_add(value)));
+        let marks = mark::COMPUTED | mark::RETURNS_NOTHING;
+        self.change(add, Rmw::Relaxed, marks).unwrap_or_default();
+    }
+
+    /// Replaces the value whatever it was, and returns that.
+    pub fn swap(self, value: u64, strength: Rmw) -> u64 {
+        self.change(Rc::new(move |_| Some(value)), strength, 0).unwrap_or_default()
+    }
+
+    /// Replaces `old` by `new`. `Err`: what was there instead.
+    pub fn compare_exchange(self, old: u64, new: u64, strength: Rmw) -> Result<u64, u64> {
+        self.change(Rc::new(move |seen| (seen == old).then_some(new)), strength, 0)
+    }
+}
+
+fn load_marks(strength: Load) -> u16 {
+    match strength {
+        Load::Plain => mark::PLAIN,
+        Load::Relaxed => 0,
+        Load::Acquire => mark::ACQUIRE,
+    }
+}
+
+/// A lock (`spinlock_t`): taking it is an acquire, giving it back a release. Unlock and lock
+/// together are no full barrier, but all tasks agree on the order of writes before the one and
+/// writes after the other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Lock(Word);
+
+impl Default for Lock {
+    fn default() -> Lock {
+        Lock::new()
+    }
+}
+
+impl Lock {
+    /// A lock that nobody has. It is a word that holds 1 while somebody does.
+    pub fn new() -> Lock {
+        Lock(Word::new(0))
+    }
+
+    /// The word that it is.
+    pub fn word(self) -> Word {
+        self.0
+    }
+
+    /// Waits for the lock and takes it.
+    pub fn lock(self) {
+        announce(self.0.op(What::Lock, 0));
+    }
+
+    /// Takes the lock if it is free. A try that fails orders nothing.
+    pub fn try_lock(self) -> bool {
+        announce(self.0.op(What::TryLock, 0)).done
+    }
+
+    /// Gives it back.
+    pub fn unlock(self) {
+        announce(self.0.op(What::Unlock, mark::RELEASE | mark::UNLOCK));
+    }
+
+    /// Has somebody got it? Orders nothing.
+    pub fn is_locked(self) -> bool {
+        self.0.load(Load::Relaxed) != 0
+    }
+}
+
+/// A task that has been spawned.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Task(usize);
+
+impl Task {
+    /// Its number: the main task is 0, and others are numbered in the order in which the program
+    /// spawns them, if it is the main task that does.
+    pub fn number(self) -> usize {
+        self.0
+    }
+
+    /// Waits for its end.
+    pub fn join(self) {
+        announce(Announced::new(What::Join(self.0)));
+    }
+}
+
+/// Starts a task. What was done before is done for the new task.
+pub fn spawn(body: impl FnOnce() + 'static) -> Task {
+    Task(announce(Announced::new(What::Spawn(Some(Box::new(body))))).value as usize)
+}
+
+/// Which task is running, by its number.
+pub fn me() -> usize {
+    crate::coroutine::running()
+}
+
+/// One of `0..alternatives`: executions are explored for each.
+///
+/// # Panics
+/// If there is no alternative.
+pub fn choose(alternatives: u32) -> u32 {
+    assert!(alternatives > 0, "a choice among none");
+    announce(Announced::new(What::Choose(alternatives))).value as u32
+}
+
+/// Waits for a grace period: all read-side critical sections that others have begun. It is a full
+/// barrier, and more.
+pub fn synchronize_rcu() {
+    announce(Announced::new(What::GracePeriod));
+}
+
+/// Begins a read-side critical section. Sections nest; the outermost counts.
+pub fn rcu_read_lock() {
+    announce(Announced::new(What::SectionBegins));
+}
+
+/// Ends it.
+pub fn rcu_read_unlock() {
+    announce(Announced::new(What::SectionEnds));
+}
+
+/// If `holds` is false, the execution is a failure, and this task takes no other step.
+pub fn check(holds: bool, message: &str) {
+    if !holds {
+        fail(message);
+    }
+}
+
+/// The execution is a failure. A panic of a task comes to the same.
+pub fn fail(message: &str) -> ! {
+    announce(Announced::new(What::Fail(message.to_owned())));
+    unreachable!("a task that has failed takes no other step")
+}

@@ -1,0 +1,118 @@
+//! The axiom of grace periods: a chain of grace periods and read-side critical sections, with at
+//! least as many of the former as of the latter, is a strong fence, and closes no cycle.
+
+use crate::bits::Bits;
+use crate::event::Kind;
+use crate::graph::Graph;
+
+/// A grace period, or the outermost of nested sections. A chain enters a section at its end and
+/// leaves it at its beginning: what is after the beginning may be before the grace period.
+struct Link<const W: usize> {
+    is_grace_period: bool,
+    task: usize,
+    /// How many events of the task come before the point where a chain enters.
+    enter: usize,
+    /// The event at which a chain leaves.
+    leave: usize,
+    /// Events from which a way (`happens-before`, `propagates-before`, `propagates`, program
+    /// order) leads to where a chain enters.
+    from: Bits<W>,
+}
+
+impl<const W: usize> Graph<W> {
+    /// Can the axiom of grace periods be broken at all?
+    pub(crate) fn waits_for_readers(&self) -> bool {
+        self.grace_periods > 0 && self.sections > 0
+    }
+
+    /// The axiom. Rows of the kernel's model must be fresh. A section that has not ended reaches to
+    /// the end of its task: it is still open if the task waits for good.
+    pub(crate) fn grace_periods_wait(&self) -> bool {
+        if !self.waits_for_readers() {
+            return true;
+        }
+        let links = self.links();
+        let follows = matrix(&links, |a, b| self.follows(a, b));
+        let orders = orders(&links, &follows);
+        let count = links.len();
+        !(0..count).any(|a| (0..count).any(|b| orders[a][b] && follows[b][a]))
+    }
+
+    fn links(&self) -> Vec<Link<W>> {
+        let mut links = Vec::new();
+        for (task, events) in self.shape.tasks.iter().enumerate() {
+            let mut begun = Vec::new();
+            for (index, &id) in events.iter().enumerate() {
+                match self.shape.event(id).kind {
+                    Kind::GracePeriod => links.push(self.link_at(true, task, index, index)),
+                    Kind::SectionBegins => begun.push(index),
+                    Kind::SectionEnds => {
+                        if let Some(leave) = begun.pop()
+                            && begun.is_empty()
+                        {
+                            links.push(self.link_at(false, task, index, leave));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            if let Some(&leave) = begun.first() {
+                links.push(self.link_at(false, task, events.len(), leave));
+            }
+        }
+        links
+    }
+
+    fn link_at(&self, is_grace_period: bool, task: usize, enter: usize, leave: usize) -> Link<W> {
+        let mut from = Bits::EMPTY;
+        if let Some(last) = self.shape.nth(task as u16, enter as u16) {
+            let near = self.rows[last].all_propagates;
+            let far = near.or(&self.comes_before(&near));
+            from = far.iter().fold(far, |all, x| all.or(&self.rows[x].happens));
+        }
+        Link { is_grace_period, task, enter, leave, from }
+    }
+
+    /// Does a way lead from where a chain leaves `a` to where it enters `b`?
+    fn follows(&self, a: &Link<W>, b: &Link<W>) -> bool {
+        let after = &self.shape.tasks[a.task][a.leave + 1..];
+        a.task == b.task && a.leave < b.enter || after.iter().any(|&x| b.from.has(usize::from(x)))
+    }
+}
+
+fn matrix<const W: usize>(
+    links: &[Link<W>],
+    holds: impl Fn(&Link<W>, &Link<W>) -> bool,
+) -> Vec<Vec<bool>> {
+    links.iter().map(|a| links.iter().map(|b| holds(a, b)).collect()).collect()
+}
+
+/// From which link to which is there a chain with no more sections than grace periods?
+fn orders<const W: usize>(links: &[Link<W>], follows: &[Vec<bool>]) -> Vec<Vec<bool>> {
+    let count = links.len();
+    let mut orders = matrix(links, |a, b| std::ptr::eq(a, b) && a.is_grace_period);
+    loop {
+        let mut changed = false;
+        for a in 0..count {
+            for b in 0..count {
+                let mixed = links[a].is_grace_period != links[b].is_grace_period;
+                let through = |first: &[bool], second: &dyn Fn(usize) -> bool| {
+                    (0..count).any(|x| first[x] && second(x))
+                };
+                let onward = |x: usize, last: &dyn Fn(usize) -> bool| through(&orders[x], last);
+                let is_new = !orders[a][b]
+                    && (mixed && follows[a][b]
+                        || mixed
+                            && through(&follows[a], &|x| onward(x, &|y| follows[y][b]))
+                        || through(&orders[a], &|x| through(&follows[x], &|y| orders[y][b])));
+                if is_new {
+                    orders[a][b] = true;
+                    changed = true;
+                }
+            }
+        }
+        if !changed {
+            return orders;
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The relations of the memory models, as one row of predecessors for each event.
+//!
+//! The newest event that nobody reads, overwrites or follows is the end of relations only: its row
+//! is a union of rows that are there already. Most of these unions are along program order, and so
+//! kept for each event up to and including it. What a barrier orders before an event is then one
+//! look at the row of the last event that the barrier covers.
+//!
+//! The names are those of the crate's documentation, where each relation is explained. Plain
+//! accesses are ordered as marked ones are here (`races.rs` says why that loses nothing).
+
+use crate::bits::Bits;
+use crate::event::{Event, Id, NONE, mark};
+use crate::graph::Graph;
+use crate::search::Model;
+
+/// What comes before one event.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Row<const W: usize> {
+    /// By program order and reads-from.
+    pub(crate) prefix: Bits<W>,
+    /// Who reads from this write.
+    pub(crate) readers: Bits<W>,
+    /// Sequential consistency only: by program order, reads-from, coherence and from-reads.
+    pub(crate) total: Bits<W>,
+    /// What this write overwrites, or those have read: of other tasks, and of its own.
+    overwritten: Bits<W>,
+    overwritten_own: Bits<W>,
+    /// What comes before by one cumulative fence at least, before that perhaps an overwrite by
+    /// another task.
+    fenced: Bits<W>,
+    /// The same with any number of fences, this event included.
+    reached: Bits<W>,
+    /// `propagates`: the same, and then perhaps read from by another task.
+    pub(crate) propagates: Bits<W>,
+    // Along program order, this event included: the unions of `propagates`, of `reached`, and of
+    // `reached` of writes.
+    pub(crate) all_propagates: Bits<W>,
+    all_reached: Bits<W>,
+    writes_reached: Bits<W>,
+    /// `happens-before`, any number of steps.
+    pub(crate) happens: Bits<W>,
+    // Along program order, this event included: the unions of event and `happens`, of all
+    // accesses, of acquires, of writes, and of reads that a read barrier orders.
+    all_happens: Bits<W>,
+    acquires_happen: Bits<W>,
+    writes_happen: Bits<W>,
+    reads_happen: Bits<W>,
+    /// `propagates-before`, one step.
+    pub(crate) before: Bits<W>,
+    // What an unlock before a lock carries to the events after the lock: the unlocking task's
+    // `all_reached` and `all_propagates`, and of the same task its `all_happens`.
+    unlocked_reached: Bits<W>,
+    unlocked_propagates: Bits<W>,
+    unlocked_happens: Bits<W>,
+    /// `all_propagates` before strong fences that begin in another task (after-unlock-lock).
+    pub(crate) crossed: Bits<W>,
+}
+
+impl<const W: usize> Graph<W> {
+    /// Computes the row of the newest event. All other rows are fresh.
+    pub(crate) fn fill_row(&mut self, id: usize) {
+        match self.model {
+            Model::Sc => self.fill_total(id),
+            Model::Kernel => {
+                self.fill_reached(id);
+                self.fill_happens(id);
+                if self.has_fences {
+                    self.fill_before(id);
+                }
+            }
+        }
+    }
+
+    /// Computes all rows.
+    pub(crate) fn refresh(&mut self) {
+        self.is_stale = false;
+        self.overwrite_all();
+        match self.model {
+            Model::Sc => self.refresh_total(),
+            Model::Kernel => self.refresh_kernel(),
+        }
+    }
+
+    /// Computes all rows of the kernel's model, whatever the model is.
+    pub(crate) fn refresh_kernel(&mut self) {
+        self.overwrite_all();
+        let mut goes_back = false;
+        for k in 0..self.len() {
+            let id = usize::from(self.shape.order[k]);
+            self.rows[id].happens = Bits::EMPTY;
+            self.fill_reached(id);
+            self.fill_happens(id);
+            let event = &self.shape.events[id];
+            let later = self.of_task[usize::from(event.task)].minus(&Bits::below(id + 1));
+            goes_back |= self.rows[id].propagates.meets(&later);
+        }
+        // An event may happen before one that is earlier in its own task, by propagation; only then
+        // one round in the order of program order and reads-from is not enough.
+        while goes_back {
+            goes_back = false;
+            for k in 0..self.len() {
+                goes_back |= self.fill_happens(usize::from(self.shape.order[k]));
+            }
+        }
+        if self.has_fences {
+            for id in 0..self.len() {
+                self.fill_before(id);
+            }
+        }
+    }
+
+    fn refresh_total(&mut self) {
+        for row in &mut self.rows {
+            row.total = Bits::EMPTY;
+        }
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for k in 0..self.len() {
+                let id = usize::from(self.shape.order[k]);
+                let old = self.rows[id].total;
+                self.fill_total(id);
+                changed |= self.rows[id].total != old;
+            }
+        }
+    }
+
+    fn fill_total(&mut self, id: usize) {
+        let event = self.shape.events[id];
+        let mut total = self.rows[id].total;
+        let row = &self.rows[id];
+        let direct = row.overwritten.or(&row.overwritten_own);
+        let from = (event.is_read() && event.from != NONE).then(|| usize::from(event.from));
+        for x in self.shape.before(&event).into_iter().chain(from).chain(direct.iter()) {
+            total.set(x);
+            total.add(&self.rows[x].total);
+        }
+        self.rows[id].total = total;
+    }
+
+    fn overwrite_all(&mut self) {
+        for word in 0..self.shape.words.len() {
+            let mut all = self.initial_readers[word];
+            for place in 0..self.shape.words[word].writes.len() {
+                let id = usize::from(self.shape.words[word].writes[place]);
+                let mine = self.of_task[usize::from(self.shape.events[id].task)];
+                let row = &mut self.rows[id];
+                row.overwritten = all.minus(&mine);
+                row.overwritten_own = all.and(&mine);
+                all.set(id);
+                all.add(&row.readers);
+            }
+        }
+    }
+
+    /// What a new write at this place overwrites: earlier writes, and who reads from those.
+    pub(crate) fn overwrite(&mut self, id: usize, place: usize) {
+        let event = &self.shape.events[id];
+        let word = usize::from(event.word);
+        let writes = &self.shape.words[word].writes;
+        let mut all;
+        if place + 1 == writes.len() {
+            all = self.of_word[word];
+            all.clear(id);
+        } else {
+            all = self.initial_readers[word];
+            for &write in &writes[..place] {
+                all.set(usize::from(write));
+                all.add(&self.rows[usize::from(write)].readers);
+            }
+        }
+        let mine = self.of_task[usize::from(event.task)];
+        self.rows[id].overwritten = all.minus(&mine);
+        self.rows[id].overwritten_own = all.and(&mine);
+    }
+
+    /// What `propagates` is made of.
+    fn fill_reached(&mut self, id: usize) {
+        let event = self.shape.events[id];
+        let none = Row::default();
+        let last = self.shape.before(&event).map_or(&none, |before| &self.rows[before]);
+        let mut row = self.rows[id];
+        row.unlocked_reached = last.unlocked_reached;
+        row.unlocked_propagates = last.unlocked_propagates;
+        row.unlocked_happens = last.unlocked_happens;
+        row.crossed = last.crossed;
+        if event.has(mark::AFTER_UNLOCK_LOCK) {
+            row.crossed.add(&last.unlocked_propagates);
+        }
+        row.all_propagates = last.all_propagates;
+        row.all_reached = last.all_reached;
+        row.writes_reached = last.writes_reached;
+        if event.is_access() {
+            row.fenced = self.fenced(&event, &row, last);
+            row.reached = row.fenced.with(id);
+            if event.is_write() {
+                row.reached.add(&row.overwritten);
+                row.writes_reached.add(&row.reached);
+            }
+            row.propagates = row.reached;
+            if event.is_read() && event.from != NONE && self.is_other(&event, event.from) {
+                row.propagates.add(&self.rows[usize::from(event.from)].reached);
+            }
+            row.all_propagates.add(&row.propagates);
+            row.all_reached.add(&row.reached);
+        }
+        self.rows[id] = row;
+        if event.is_read() && event.has(mark::LOCK) {
+            self.carry_unlocks(id);
+        }
+    }
+
+    /// Is that write another task's?
+    fn is_other(&self, event: &Event, write: Id) -> bool {
+        self.shape.event(write).task != event.task
+    }
+
+    /// What comes before an access by a cumulative fence that ends in it, or in an earlier write
+    /// of a chain of updates that it is the last of.
+    fn fenced(&self, event: &Event, row: &Row<W>, last: &Row<W>) -> Bits<W> {
+        let mut fenced = last.unlocked_reached;
+        if let Some(covered) = self.shape.nth(event.task, event.reach.strong) {
+            fenced.add(&self.rows[covered].all_propagates);
+        }
+        if event.has(mark::CROSS) {
+            fenced.add(&row.crossed);
+        }
+        if event.has(mark::RELEASE) {
+            fenced.add(&last.all_propagates);
+        }
+        if event.is_write() {
+            if let Some(covered) = self.shape.nth(event.task, event.reach.write) {
+                fenced.add(&self.rows[covered].writes_reached);
+            }
+            if event.has(mark::UPDATE) {
+                let read = self.shape.event(self.shape.read_half(event));
+                if read.from != NONE {
+                    fenced.add(&self.rows[usize::from(read.from)].fenced);
+                }
+            }
+        }
+        fenced
+    }
+
+    /// What the unlocks before this acquisition carry on: that of the lock which it takes, and the
+    /// last one of its own task.
+    fn carry_unlocks(&mut self, id: usize) {
+        let event = self.shape.events[id];
+        let mut row = self.rows[id];
+        let is_unlock = |&x: &Id| self.shape.event(x).has(mark::UNLOCK);
+        let taken = Some(event.from).filter(|&from| from != NONE).filter(is_unlock);
+        let events = &self.shape.tasks[usize::from(event.task)][..usize::from(event.index)];
+        let own = events.iter().rev().copied().find(is_unlock);
+        for unlock in taken.into_iter().chain(own) {
+            let unlock = self.shape.event(unlock);
+            if let Some(before) = self.shape.before(unlock) {
+                let before = &self.rows[before];
+                row.unlocked_reached.add(&before.all_reached);
+                row.unlocked_propagates.add(&before.all_propagates);
+                if unlock.task == event.task {
+                    row.unlocked_happens.add(&before.all_happens);
+                }
+            }
+        }
+        self.rows[id] = row;
+    }
+
+    /// `happens-before`. Returns whether the row has grown.
+    fn fill_happens(&mut self, id: usize) -> bool {
+        let event = self.shape.events[id];
+        let none = Row::default();
+        let last = self.shape.before(&event).map_or(&none, |before| &self.rows[before]);
+        let old = self.rows[id].happens;
+        let mut row = self.rows[id];
+        row.unlocked_happens.add(&last.unlocked_happens);
+        row.all_happens = last.all_happens;
+        row.acquires_happen = last.acquires_happen;
+        row.writes_happen = last.writes_happen;
+        row.reads_happen = last.reads_happen;
+        if event.is_access() {
+            let mut happens = old.or(&self.in_order(&event, last)).or(&last.unlocked_happens);
+            let mut step = |x: usize| {
+                happens.set(x);
+                happens.add(&self.rows[x].happens);
+            };
+            if event.is_write() {
+                row.overwritten_own.iter().for_each(&mut step);
+            } else if let Some(x) = self.read_from(&event) {
+                step(x);
+            }
+            let mut own = row.propagates.and(&self.of_task[usize::from(event.task)]);
+            own.clear(id);
+            own.iter().for_each(step);
+            row.happens = happens;
+            let all = happens.with(id);
+            row.all_happens.add(&all);
+            if event.has(mark::ACQUIRE) {
+                row.acquires_happen.add(&all);
+            }
+            if event.is_write() {
+                row.writes_happen.add(&all);
+            }
+            if event.is_ordered_read() {
+                row.reads_happen.add(&all);
+            }
+        }
+        self.rows[id] = row;
+        if row.happens != old && event.is_read() && event.has(mark::LOCK) {
+            self.carry_unlocks(id);
+        }
+        row.happens != old
+    }
+
+    /// What happens before a read because of what it reads from: the write, if it is another
+    /// task's; if it is an update of the same task that computes, what that computed it from.
+    fn read_from(&self, event: &Event) -> Option<usize> {
+        if event.from == NONE {
+            return None;
+        }
+        let write = self.shape.event(event.from);
+        if write.task != event.task {
+            return Some(usize::from(event.from));
+        }
+        write.has(mark::COMPUTED).then(|| usize::from(self.shape.read_half(write)))
+    }
+
+    /// What happens before an access because its task's program orders it.
+    fn in_order(&self, event: &Event, last: &Row<W>) -> Bits<W> {
+        let mut ordered = last.acquires_happen;
+        let rows = |n: u16| self.shape.nth(event.task, n).map(|covered| &self.rows[covered]);
+        if let Some(covered) = rows(event.reach.strong) {
+            ordered.add(&covered.all_happens);
+        }
+        if event.has(mark::RELEASE) {
+            ordered.add(&last.all_happens);
+        }
+        if event.is_write() {
+            if let Some(covered) = rows(event.reach.write) {
+                ordered.add(&covered.writes_happen);
+            }
+            if let Some(covered) = rows(event.reach.control) {
+                ordered.add(&covered.reads_happen);
+            }
+        } else if event.is_ordered_read()
+            && let Some(covered) = rows(event.reach.read)
+        {
+            ordered.add(&covered.reads_happen);
+        }
+        ordered
+    }
+
+    /// `propagates-before`: something propagates to an event before a strong fence, and what is
+    /// after the fence is this event or happens before it.
+    fn fill_before(&mut self, id: usize) {
+        let row = &self.rows[id];
+        let mut before = Bits::EMPTY;
+        // The later an event of a task, the more is before its last strong fence.
+        for last in self.last_of_tasks(&row.happens.with(id)) {
+            let event = &self.shape.events[last];
+            if let Some(covered) = self.shape.nth(event.task, event.reach.strong) {
+                before.add(&self.rows[covered].all_propagates);
+            }
+            if event.has(mark::CROSS) {
+                before.add(&self.rows[last].crossed);
+            }
+        }
+        self.rows[id].before = before;
+    }
+
+    /// The last event of each task among these.
+    pub(crate) fn last_of_tasks(&self, events: &Bits<W>) -> impl Iterator<Item = usize> {
+        self.of_task.iter().filter_map(|task| task.and(events).highest())
+    }
+}

@@ -1,0 +1,127 @@
+//! What to explore, how far, and who looks on.
+
+use std::rc::Rc;
+
+use crate::engine::{Engine, Stopped};
+use crate::execution::{End, Execution};
+
+/// Which executions there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub enum Model {
+    /// The Linux kernel's, without load buffering.
+    #[default]
+    Kernel,
+    /// Sequential consistency: the kernel's, and everything happens in one order that all tasks
+    /// agree on.
+    Sc,
+}
+
+/// What the observer wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// The next execution.
+    Continue,
+    /// No more.
+    Stop,
+}
+
+/// Told of every execution.
+pub trait Observer {
+    /// An execution has ended.
+    fn execution_ended(&mut self, end: &End, execution: &Execution<'_>) -> Next;
+}
+
+impl<F: FnMut(&End, &Execution<'_>) -> Next> Observer for F {
+    fn execution_ended(&mut self, end: &End, execution: &Execution<'_>) -> Next {
+        self(end, execution)
+    }
+}
+
+/// How far a search is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Executions: distinct consistent graphs, each once. Those that ended in a deadlock or a
+    /// failure are among them.
+    pub executions: u64,
+    /// Executions in which some tasks could never go on.
+    pub deadlocks: u64,
+    /// Executions in which a check failed.
+    pub failures: u64,
+    /// Graphs that turned out to be no executions when they were finished: a task waited on account
+    /// of a value that did not last, or a grace period did not wait for a section. Wasted time, of
+    /// no other consequence.
+    pub blocked: u64,
+    /// Executions that were given up, because they took too many events.
+    pub given_up: u64,
+    /// Has the search ended by itself, with nothing given up?
+    pub complete: bool,
+    /// The number of events of the largest execution.
+    pub events_max: usize,
+    /// How often it was asked whether an event can be elsewhere than last.
+    pub checks: u64,
+}
+
+/// A search for all executions of a program.
+#[derive(Clone, Copy, Debug)]
+pub struct Search {
+    /// Which executions there are.
+    pub model: Model,
+    /// An execution of more events is given up.
+    pub events_max: usize,
+    /// The search ends when it has seen so many executions.
+    pub executions_max: u64,
+    /// The stack of a task, in bytes.
+    pub stack: usize,
+}
+
+impl Default for Search {
+    /// The kernel's model, no limit on executions, 4,096 events each, and stacks of 64 KiB.
+    fn default() -> Search {
+        Search {
+            model: Model::Kernel,
+            events_max: 4_096,
+            executions_max: u64::MAX,
+            stack: 64 * 1024,
+        }
+    }
+}
+
+impl Search {
+    /// The default search under this model.
+    pub fn of(model: Model) -> Search {
+        Search { model, ..Search::default() }
+    }
+
+    /// Explores the program `main`, which is run again and again, as the main task. It makes the
+    /// words, spawns the other tasks, and may look at the end at what has become of the words.
+    pub fn run(&self, main: impl Fn() + 'static, observer: &mut dyn Observer) -> Counts {
+        let mut engine = Engine::<1>::new(*self, Rc::new(main), observer);
+        if let Stopped::Done = engine.run() {
+            return engine.into_counts();
+        }
+        let mut engine = engine.widened::<2>();
+        if let Stopped::Done = engine.run() {
+            return engine.into_counts();
+        }
+        let mut engine = engine.widened::<4>();
+        if let Stopped::Done = engine.run() {
+            return engine.into_counts();
+        }
+        let mut engine = engine.widened::<8>();
+        if let Stopped::Done = engine.run() {
+            return engine.into_counts();
+        }
+        let mut engine = engine.widened::<16>();
+        if let Stopped::Done = engine.run() {
+            return engine.into_counts();
+        }
+        let mut engine = engine.widened::<65>();
+        engine.run();
+        engine.into_counts()
+    }
+
+    /// The same, with nobody to look on.
+    pub fn count(&self, main: impl Fn() + 'static) -> Counts {
+        self.run(main, &mut |_: &End, _: &Execution<'_>| Next::Continue)
+    }
+}
