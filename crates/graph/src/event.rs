@@ -126,6 +126,11 @@ impl Event {
         self.is_read() || self.is_write()
     }
 
+    /// Is it half of an update, which barriers for atomics are about? Taking a lock is none.
+    pub(crate) fn is_atomic(&self) -> bool {
+        self.has(mark::UPDATE) && !self.has(mark::LOCK)
+    }
+
     /// What a read barrier orders.
     #[inline]
     pub(crate) fn is_ordered_read(&self) -> bool {

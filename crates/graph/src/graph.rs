@@ -138,7 +138,7 @@ impl Shape {
         if barriers & combined != 0 {
             self.reach_of_combined(events, barriers, &mut event, &mut reach);
         }
-        if event.is_read() && event.has(mark::UPDATE) {
+        if event.is_read() && event.is_atomic() {
             reach.strong = reach.strong.max(reach.before_atomic);
         }
         event.reach = reach;
@@ -147,25 +147,22 @@ impl Shape {
 
     /// Barriers that are strong together with an update or a lock before them.
     fn reach_of_combined(&self, events: &[Id], barriers: u8, event: &mut Event, reach: &mut Reach) {
-        let last = |kind: Kind, marks: u16| {
-            events.iter().rposition(|&x| {
-                let x = self.event(x);
-                x.kind == kind && x.has(marks)
-            })
+        let last = |holds: &dyn Fn(&Event) -> bool| {
+            events.iter().rposition(|&x| holds(self.event(x)))
         };
         let mut upto = |n: usize| reach.strong = reach.strong.max(n as u16);
         if barriers & barrier::AFTER_ATOMIC != 0
-            && let Some(i) = last(Kind::Write, mark::UPDATE)
+            && let Some(i) = last(&|x| x.is_write() && x.is_atomic())
         {
             upto(i + 1);
         }
         if barriers & barrier::AFTER_LOCK != 0
-            && let Some(i) = last(Kind::Write, mark::LOCK)
+            && let Some(i) = last(&|x| x.is_write() && x.has(mark::LOCK))
         {
             upto(i + 1);
         }
         if barriers & barrier::AFTER_UNLOCK_LOCK != 0
-            && let Some(i) = last(Kind::Read, mark::LOCK)
+            && let Some(i) = last(&|x| x.is_read() && x.has(mark::LOCK))
         {
             event.marks |= mark::CROSS | mark::AFTER_UNLOCK_LOCK;
             let unlock = events[..i].iter().rposition(|&x| self.event(x).has(mark::UNLOCK));
