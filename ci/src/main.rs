@@ -4,6 +4,7 @@
 //! several formats, the counterexamples, and `index.md`, which links them.
 
 mod args;
+mod book;
 mod index;
 mod kernel;
 mod tidy;
@@ -27,6 +28,7 @@ const GATE: &[Step] = &[
     Step { name: "build", run: |_| cargo(&["build", "--workspace"]) },
     Step { name: "lints", run: |_| lints() },
     Step { name: "docs", run: |_| docs() },
+    Step { name: "book", run: |_| book::run() },
     Step { name: "check", run: check },
     Step { name: "drift", run: |_| drift() },
     // The proofs under all engines, the golden counterexamples and the README's tables are tests.

@@ -21,6 +21,8 @@ mod patch;
 mod progress;
 mod select;
 mod show;
+#[cfg(test)]
+mod shown_commands;
 mod threads;
 
 use std::io::IsTerminal;

@@ -147,7 +147,7 @@ fn bad_input_changes_nothing() {
         (&["rfc-migrate-pending", "--base", "v6.1"], "there is a tree `rfc-migrate-pending`"),
         (&["races", "--base", "v6.1"], "races.rs already"),
         (&["fn", "--base", "v6.1"], "a word of Rust"),
-        (&["../mine", "--base", "v6.1"], "must be lower-case"),
+        (&["../mine", "--base", "v6.1"], "must be of lower-case"),
         (&["mine", "--base", "minimal"], "the tree of a driver"),
         (&["mine", "--base", "v6.1", "--from", &no_patch], "no patch"),
         (&["mine", "--base", "v6.1", "--from", "/nonexistent"], "cannot read /nonexistent"),
@@ -200,7 +200,42 @@ fn cargo(dir: &Path, args: &[&str]) -> Output {
     command.args(["--config", OF_THE_COPY]).args(args).output().expect("cargo runs")
 }
 
-/// In a copy of the repository, which is built once: two patches, one of which breaks a lock.
+/// The blocks of Rust in the tutorial: what it tells its reader to write.
+fn of_the_tutorial() -> Vec<String> {
+    let page = fs::read_to_string(root().join("docs/tutorial.md")).expect("the tutorial");
+    let blocks = page.split("```rust\n").skip(1);
+    blocks.map(|rest| rest.split("```").next().unwrap_or_default().to_string()).collect()
+}
+
+/// The tree of the tutorial, edited as it says.
+fn follow_the_tutorial(dir: &Path) {
+    let patch = root().join("docs/examples/migrate-pending.patch").display().to_string();
+    let said = stdout(&new(dir, &["my-rfc", "--base", "v5.11", "--from", &patch]));
+    let added = "migrate_finish(): added by the patch: write it in the file\n    as in another tree, \
+                 set by swap.lru_cache_enable: migrate_finish_rfc() (models/src/mm/migrate/prep.rs:";
+    assert!(said.contains(added), "{said}");
+    let file = dir.join("models/src/trees/my_rfc.rs");
+    let mut code = fs::read_to_string(&file).expect("written");
+    let mut edit = |old: &str, new: &str| {
+        assert!(code.contains(old), "{old}\n{code}");
+        code = code.replacen(old, new, 1);
+    };
+    let blocks = of_the_tutorial();
+    let [install, prep, both, set] = blocks.as_slice() else { panic!("{blocks:#?}") };
+    let install = install.split("    // ...").next().unwrap_or_default();
+    let head = install.split_inclusive('\n').take(2).collect::<String>();
+    edit(&head, install);
+    let head = prep.split_inclusive('\n').take(2).collect::<String>();
+    edit(&format!("{head}    lru_add_drain_all(k);\n}}\n"), &format!("{prep}\n{both}"));
+    let line = "        set!(swap.lru_cache_disable = func!(migrate_prep_my_rfc)),\n";
+    edit(line, &format!("{line}{set}"));
+    edit("check_irqs_on, get_bh,", "check_irqs_on, get_bh, invalidate_bh_lrus,");
+    edit("use selvedge_kernel::{", "use selvedge_kernel::{atomic_dec, atomic_inc, atomic_read, ");
+    fs::write(&file, code).expect("edited");
+}
+
+/// In a copy of the repository, which is built once: two patches, one of which breaks a lock, and
+/// that of the tutorial.
 #[test]
 fn a_patch_is_copied_edited_and_judged() {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("new_tree_checkout");
@@ -210,7 +245,7 @@ fn a_patch_is_copied_edited_and_judged() {
     for file in ["Cargo.toml", "Cargo.lock", "rustfmt.toml"] {
         fs::copy(root().join(file), dir.join(file)).expect("copied");
     }
-    for tree in ["no_wait", "again"] {
+    for tree in ["no_wait", "again", "my_rfc"] {
         let _ = fs::remove_file(dir.join(format!("models/src/trees/{tree}.rs")));
     }
     let disable = patch(&dir, "mm/swap.c", "lru_cache_disable");
@@ -223,23 +258,30 @@ fn a_patch_is_copied_edited_and_judged() {
     assert!(code.contains(call), "{code}");
     let changed = code.replace(call, "").replace(", synchronize_rcu_expedited", "");
     fs::write(&file, changed).expect("edited");
+    follow_the_tutorial(&dir);
     settle(&dir.join("models"), &dir.with_extension("seen"));
 
     // The test of the claims, which is what `selvedge check` runs: the command of the copy would
     // take the place of the one that is tested here.
-    let check = |tree: &str| {
-        let row = format!("install_vs_prep::{tree}::dpor");
+    let check = |scenario: &str, tree: &str| {
+        let row = format!("{scenario}::{tree}::dpor");
         let args = ["test", "-q", "-p", "selvedge-proofs", "--test", "claims", "--", &row];
         let output = cargo(&dir, &args);
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         (String::from_utf8_lossy(&output.stdout).into_owned(), errors)
     };
-    let (said, errors) = check("no-wait");
+    let (said, errors) = check("install_vs_prep", "no-wait");
     assert!(said.contains("0 passed; 1 failed"), "{said}\n{errors}");
     assert!(said.contains("expected holds (as in v6.12.117), found: violated"), "{said}");
     assert!(said.contains("CPU0 installer"), "its table\n{said}");
     assert!(!errors.contains("warning"), "{errors}");
     // It compiles, the function is called through it, and nothing is different.
-    let (said, errors) = check("again");
+    let (said, errors) = check("install_vs_prep", "again");
     assert!(said.contains("1 passed; 0 failed"), "{said}\n{errors}");
+    // What it mends is no failure, nor is what it leaves as it was.
+    for scenario in ["add_vs_prep", "install_vs_prep"] {
+        let (said, errors) = check(scenario, "my-rfc");
+        assert!(said.contains("1 passed; 0 failed"), "{said}\n{errors}");
+        assert!(!errors.contains("warning"), "{errors}");
+    }
 }

@@ -1,14 +1,15 @@
-//! The tables of README.md and proofs/MATRIX.md are generated, and current. `SELVEDGE_BLESS=1`
-//! writes them anew.
+//! The tables of README.md and of the pages are generated, and current. `SELVEDGE_BLESS=1` writes
+//! them anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use selvedge_explore::Engine;
-use selvedge_models::trees;
+use selvedge_models::functions::FILES;
+use selvedge_models::{Kind, trees};
 use selvedge_proofs::expected::{self, Line};
-use selvedge_proofs::{Claim, rows};
+use selvedge_proofs::{Claim, Source, rows};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -67,12 +68,20 @@ fn matrix(reviewed: &[Line]) -> String {
         let mut shown = format!("{} *({})*", question.0, question.1);
         for claim in &trees[&question] {
             let [dpor, loom] = COLUMNS.map(|engine| cell(reviewed, claim, engine));
-            let (tree, source) = (claim.tree.name, claim.source);
+            let (tree, source) = (claim.tree.name, linked(claim.source));
             out.push_str(&format!("| {shown} | `{tree}` | {dpor} | {loom} | {source} |\n"));
             shown.clear();
         }
     }
     out
+}
+
+/// The source; a row of a sheet with a link to it.
+fn linked(source: Source) -> String {
+    match source {
+        Source::Sheet { page, row, .. } => format!("[{source}](facts/{page}.md#{row})"),
+        other => other.to_string(),
+    }
 }
 
 const COLUMNS: [Engine; 2] = [Engine::Dpor, Engine::Loom];
@@ -117,11 +126,125 @@ fn ten(matrix: &str) -> String {
     out
 }
 
+/// A heading for each subsystem, and what is known of its rules in releases.
+fn by_subsystem(reviewed: &[Line]) -> String {
+    let verdict: BTreeMap<&str, &str> =
+        reviewed.iter().map(|line| (line.name.as_str(), line.verdict.as_str())).collect();
+    let all: Vec<(&Claim, Engine)> =
+        rows().filter(|(claim, _)| !trees::is_yours(claim.tree)).collect();
+    let mut subsystems: Vec<&str> = Vec::new();
+    for (claim, _) in &all {
+        if !subsystems.contains(&claim.subsystem) {
+            subsystems.push(claim.subsystem);
+        }
+    }
+    let mut out = String::new();
+    for subsystem in subsystems {
+        let of: Vec<&(&Claim, Engine)> =
+            all.iter().filter(|(claim, _)| claim.subsystem == subsystem).collect();
+        let scenarios: BTreeSet<&str> = of.iter().map(|(claim, _)| claim.scenario.name).collect();
+        out.push_str(&format!(
+            "### {subsystem}\n\n{} rows, {} scenarios.\n\n{SUBSYSTEM_HEAD}",
+            of.len(),
+            scenarios.len()
+        ));
+        let mut rules: Vec<&str> = Vec::new();
+        for (claim, _) in &of {
+            if !rules.contains(&claim.rule.0) {
+                rules.push(claim.rule.0);
+            }
+        }
+        for rule in rules {
+            let of_rule = of.iter().filter(|(claim, _)| claim.rule.0 == rule);
+            out.push_str(&rule_line(rule, of_rule.map(|row| **row), &verdict));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+const SUBSYSTEM_HEAD: &str = "| rule | scenarios | holds in | violated in | other trees that break it \
+                              |\n|---|---|---|---|---|\n";
+
+/// What is known of a rule in a release.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Known {
+    Holds,
+    HoldsWithin,
+    Violated,
+}
+
+/// In which releases all of the rule's scenarios hold, and in which some is violated.
+fn rule_line<'a>(
+    rule: &str,
+    rows: impl Iterator<Item = (&'a Claim, Engine)>,
+    verdict: &BTreeMap<&str, &str>,
+) -> String {
+    let (mut scenarios, mut breaks) = (BTreeSet::new(), BTreeSet::new());
+    // By the order of the list of trees; in each the worst that is known of it.
+    let mut releases: BTreeMap<usize, Known> = BTreeMap::new();
+    for (claim, engine) in rows {
+        scenarios.insert(claim.scenario.name);
+        let name = claim.name(engine);
+        let Some(&found) = verdict.get(name.as_str()) else { continue };
+        let known = match found {
+            "violated" => Known::Violated,
+            "holds" => Known::Holds,
+            _ => Known::HoldsWithin,
+        };
+        if claim.tree.kind != Kind::Release {
+            if known == Known::Violated {
+                breaks.insert(claim.tree.name);
+            }
+        } else if engine.is_exhaustive() || known == Known::Violated {
+            let at = trees::ALL.iter().position(|tree| tree.name == claim.tree.name);
+            let worst = releases.entry(at.expect("a tree of the list")).or_insert(known);
+            *worst = known.max(*worst);
+        }
+    }
+    let named = |is_violated: bool| {
+        let of = releases.iter().filter(|(_, k)| (**k == Known::Violated) == is_violated);
+        let mark = |known: &Known| if *known == Known::HoldsWithin { "\\*" } else { "" };
+        let names = of.map(|(at, known)| format!("{}{}", trees::ALL[*at].name, mark(known)));
+        let names: Vec<String> = names.collect();
+        if names.is_empty() { "–".into() } else { names.join(", ") }
+    };
+    format!(
+        "| {rule} | {} | {} | {} | {} |\n",
+        scenarios.len(),
+        named(false),
+        named(true),
+        breaks.len()
+    )
+}
+
+/// What each file of models was written after, and what it says it leaves out.
+fn models() -> String {
+    let mut out = String::from("| file | after | leaves out, scales down |\n|---|---|---|\n");
+    for notes in FILES.iter().filter(|notes| !notes.source.is_empty()) {
+        let lines = [notes.left_out, notes.scaled].map(|text| text.trim_end_matches('.'));
+        let said: Vec<&str> = lines.into_iter().filter(|text| !text.is_empty()).collect();
+        let file = notes.file.trim_start_matches("models/src/");
+        let cell = |text: &str| text.replace('|', "\\|");
+        let (after, said) = (cell(notes.source.trim_end_matches('.')), cell(&said.join("; ")));
+        out.push_str(&format!("| `{file}` | {after} | {said} |\n"));
+    }
+    out
+}
+
 #[test]
-fn the_readme_and_the_matrix_are_current() {
-    let matrix = matrix(&expected::read().expect("proofs/expected.tsv"));
-    expect_block("proofs/MATRIX.md", "matrix", &matrix);
-    expect_block("README.md", "ten rows", &ten(&matrix));
+fn the_readme_and_the_pages_are_current() {
+    let reviewed = expected::read().expect("proofs/expected.tsv");
+    let matrix = matrix(&reviewed);
+    expect_block("docs/matrix.md", "matrix", &matrix);
+    expect_block("README.md", "ten rows", &ten(&matrix).replace("](facts/", "](docs/facts/"));
+    expect_block("docs/proven.md", "subsystems", &by_subsystem(&reviewed));
+    expect_block("docs/fidelity.md", "models", &models());
+    for (name, card) in [("kernel's tests", "conformance.md"), ("twins", "twins.md")] {
+        let file = root().join("crates/litmus").join(card);
+        let card = fs::read_to_string(file).expect("the card");
+        expect_block("docs/litmus.md", &format!("card of the {name}"), &card);
+    }
     let golden =
         "proofs/counterexamples/migrate_pending.install_vs_prep.rfc-migrate-pending.dpor.txt";
     let table = fs::read_to_string(root().join(golden)).expect("the golden file");
