@@ -159,11 +159,8 @@ fn model_of(
     let with_text = |model: &&&Function| matches!(model.how, How::Function | How::InPlace);
     let mut found: Vec<&'static Function> = models.iter().filter(with_text).copied().collect();
     found.dedup_by_key(|model| (model.file, model.rust));
-    let decisions = base.decisions();
     for &model in &found {
-        if let Some(decision) = decisions.iter().find(|decision| decision.value == model.rust) {
-            let file = decision.file.rsplit('/').next().unwrap_or(decision.file);
-            let set = format!("{}.{}", file.trim_end_matches(".c"), decision.name);
+        if let Some(set) = set_by(base, model) {
             return Ok((model, Some(set)));
         }
     }
@@ -174,6 +171,14 @@ fn model_of(
             Err("it has several models, and which one runs is decided where they are called".into())
         }
     }
+}
+
+/// What a commit sets so that the tree calls this model, if it does: `swap.lru_cache_disable`.
+pub fn set_by(tree: &Tree, model: &Function) -> Option<String> {
+    let decisions = tree.decisions();
+    let decision = decisions.iter().find(|decision| decision.value == model.rust)?;
+    let file = decision.file.rsplit('/').next().unwrap_or(decision.file);
+    Some(format!("{}.{}", file.trim_end_matches(".c"), decision.name))
 }
 
 /// Lets the function look first whether the tree has another one, and names what a commit sets.

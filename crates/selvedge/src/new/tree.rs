@@ -5,12 +5,13 @@ use std::fmt::Write;
 use std::fs;
 use std::process::{Command, Stdio};
 
-use selvedge_models::{Tree, drivers};
+use selvedge_models::functions::Function;
+use selvedge_models::{Tree, drivers, trees};
 use selvedge_patch::How;
 use selvedge_proofs::Claim;
 
 use super::checkout::{Checkout, module_name, register};
-use super::copy::{Copied, Copies, REPLACED};
+use super::copy::{Copied, Copies, NotCopied, REPLACED, set_by};
 use crate::args::NewArgs;
 use crate::error::Failure;
 use crate::patch::reach::{self, Reach};
@@ -31,7 +32,7 @@ pub fn run(name: &str, base: &str, args: &NewArgs) -> Outcome {
     let mut checkout = Checkout::find()?;
     let module = module_name(name, "tree")?;
     let base = tree(base)?;
-    if selvedge_models::trees::by_name(name).is_some() {
+    if trees::by_name(name).is_some() {
         return Err(Failure::new(format!("there is a tree `{name}` already: take another name")));
     }
     let (file, list) = (format!("{TREES}/{module}.rs"), format!("{TREES}/mod.rs"));
@@ -250,14 +251,8 @@ fn report(said: &Said<'_>) -> String {
         };
     }
     for not in &copies.not {
-        let _ = writeln!(out, "  {}(): NOT copied: {}", not.name, not.why);
-        for model in &not.models {
-            let _ = writeln!(
-                out,
-                "    edit a copy beside it by hand: {}:{}: {}",
-                model.file, model.line, model.says
-            );
-        }
+        let added = touched.iter().any(|f| f.name == not.name && f.how == How::Added);
+        out.push_str(&if added { to_write(not) } else { to_copy(not) });
     }
     for function in touched.iter().filter(|function| function.models.is_empty()) {
         let _ = writeln!(out, "  {}(): NOT MODELLED: nothing judges this change", function.name);
@@ -269,11 +264,30 @@ fn report(said: &Said<'_>) -> String {
     out
 }
 
+/// A function that cannot be copied.
+fn to_copy(not: &NotCopied) -> String {
+    let mut out = format!("  {}(): NOT copied: {}\n", not.name, not.why);
+    for Function { file, line, says, .. } in &not.models {
+        let _ = writeln!(out, "    edit a copy beside it by hand: {file}:{line}: {says}");
+    }
+    out
+}
+
+/// A function that the base does not have, and the patch adds: how other trees have one of its name.
+fn to_write(not: &NotCopied) -> String {
+    let mut out = format!("  {}(): added by the patch: write it in the file\n", not.name);
+    for model in &not.models {
+        let set = trees::every().find_map(|tree| set_by(tree, model));
+        let set = set.map_or(String::new(), |set| format!(", set by {set}"));
+        let Function { file, line, rust, says, .. } = model;
+        let _ = writeln!(out, "    as in another tree{set}: {rust}() ({file}:{line}): {says}");
+    }
+    out
+}
+
 /// For each model, the claims about the base, and about what that was derived from, that exercise
 /// it.
-fn judged(
-    said: &Said<'_>,
-) -> impl Fn(&selvedge_models::functions::Function) -> Vec<&'static Claim> {
+fn judged(said: &Said<'_>) -> impl Fn(&Function) -> Vec<&'static Claim> {
     let trees: Vec<&str> =
         std::iter::once(said.base).chain(said.base.bases()).map(|tree| tree.name).collect();
     let reach = match said.copies.copied.is_empty() {
@@ -293,7 +307,7 @@ mod tests {
         let files = fs::read_dir(dir).expect("the directory").flatten();
         let texts: Vec<String> =
             files.map(|file| fs::read_to_string(file.path()).expect("text")).collect();
-        for tree in selvedge_models::trees::ALL {
+        for tree in trees::ALL {
             let found: Vec<String> =
                 texts.iter().filter_map(|text| static_of(text, tree.name)).collect();
             assert_eq!(found.len(), 1, "{}: {found:?}", tree.name);

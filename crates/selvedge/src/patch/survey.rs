@@ -139,8 +139,23 @@ fn is_of(function: &Function, path: &str) -> bool {
 /// A word or two are a part of many subjects.
 const SUBJECT_MIN: usize = 16;
 
-/// The trees whose description has this subject.
+/// The trees whose description has this subject, or whose last commit is a posting of it.
 fn trees_about(subject: &str) -> Vec<&'static Tree> {
+    let subject = bare(subject).to_ascii_lowercase();
+    let is_it = |tree: &&Tree| {
+        let last = tree.commits().last().map_or("", |commit| commit.title);
+        tree.kind == Kind::Patch
+            && (tree.about.to_ascii_lowercase().contains(&subject)
+                || bare(last).to_ascii_lowercase().starts_with(&subject))
+    };
+    match subject.len() >= SUBJECT_MIN {
+        true => trees::every().filter(is_it).collect(),
+        false => Vec::new(),
+    }
+}
+
+/// The subject without "Re:" and "[PATCH ...]".
+fn bare(subject: &str) -> &str {
     let mut subject = subject.trim();
     loop {
         let lower = subject.to_ascii_lowercase();
@@ -151,14 +166,7 @@ fn trees_about(subject: &str) -> Vec<&'static Tree> {
         };
         subject = rest.trim_start();
     }
-    let subject = subject.to_ascii_lowercase();
-    let is_it = |tree: &&Tree| {
-        tree.kind == Kind::Patch && tree.about.to_ascii_lowercase().contains(&subject)
-    };
-    match subject.len() >= SUBJECT_MIN {
-        true => trees::every().filter(is_it).collect(),
-        false => Vec::new(),
-    }
+    subject
 }
 
 /// In words, how a function is modelled.
