@@ -179,8 +179,8 @@ pub struct Kernel {
     /// Callers that keep folios and buffer heads out of per-CPU caches: `migrate_pending_count` of
     /// the RFCs, `lru_disable_count` since 5.13.
     pub pending_count: Atomic,
-    /// The same as a plain variable: the bool of the patch that the RFC of 2021-02-11
-    /// answers to, and `migrate_pending_count` of the posting of 2021-02-16.
+    /// The same as a plain variable: the bool of the patch that the RFC of 2021-02-11 answers to,
+    /// and `migrate_pending_count` of the posting of 2021-02-16.
     pub pending_plain: Var,
     /// `migrate_pending_lock` of the posting of 2021-02-16.
     pub migrate_pending_lock: SpinLock,

@@ -194,7 +194,7 @@ proptest! {
     }
 }
 
-/// The rules above can fail: the deadlock that Hugh Dickins reported on 2023-02-20 is such a program.
+/// The rules above can fail: the first deadlock of the batches of February 2023 is such a program.
 #[test]
 fn the_batches_of_early_2023_are_found() {
     let program = [Call::Migrate(Mode::Sync, false), Call::Write];

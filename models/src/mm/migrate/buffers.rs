@@ -27,11 +27,11 @@ use crate::{BufferHead, Folio, Kernel};
 /// MIGRATE_ASYNC no tree waits, in MIGRATE_SYNC every tree does but the one that says otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BufferLock {
-    /// Waits: up to 6.4; the RFC of 2023-04-13 leaves it so.
+    /// Waits: up to 6.4; the RFC of April 2023 leaves it so.
     Wait,
     /// Never waits if it is to look at b_count too: Hugh Dickins' patch of 2023-02-20.
     NorefsNever,
-    /// MIGRATE_SYNC_LIGHT waits with a timeout: the second version, of 2023-04-21.
+    /// MIGRATE_SYNC_LIGHT waits with a timeout: the second version of April 2023's RFC.
     WaitWithTimeout,
     /// MIGRATE_SYNC_LIGHT waits if the buffer is uptodate: since 6.5 (4bb6dc79d987).
     WaitIfUptodate,

@@ -213,7 +213,7 @@ pub enum SrcLock {
     WaitIfForced,
     /// Waits: 6.3-rc3 to 6.4.
     Wait,
-    /// Never waits: the RFC of 2023-04-13.
+    /// Never waits: the RFC of April 2023.
     Never,
     /// MIGRATE_SYNC_LIGHT waits with a timeout: the second version of it.
     WaitWithTimeout,

@@ -28,7 +28,7 @@ pub fn never_pending(_: &Kernel) -> bool {
     false
 }
 
-/// Seed 000: the counter, then both drains.
+/// The RFC of 2021-02-11: the counter, then both drains.
 pub fn migrate_prep_rfc(k: &Kernel) {
     let _in = enter("migrate_prep");
     atomic_inc(&k.pending_count);
@@ -36,19 +36,19 @@ pub fn migrate_prep_rfc(k: &Kernel) {
     invalidate_bh_lrus(k);
 }
 
-/// Seed 000.
+/// The RFC of 2021-02-11.
 pub fn migrate_finish_rfc(k: &Kernel) {
     let _in = enter("migrate_finish");
     atomic_dec(&k.pending_count);
 }
 
-/// Seed 000.
+/// The RFC of 2021-02-11.
 pub fn migrate_pending_rfc(k: &Kernel) -> bool {
     let _in = enter("migrate_pending");
     atomic_read(&k.pending_count) != 0
 }
 
-/// The patch that the RFC of 2021-02-11 answers to: a plain bool, "what protects this on an SMP system?".
+/// The patch that the RFC answers to: a plain bool, "what protects this on an SMP system?".
 pub fn migrate_prep_bool(k: &Kernel) {
     let _in = enter("migrate_prep");
     plain_write(&k.pending_plain, 1);

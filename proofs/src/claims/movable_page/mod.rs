@@ -1,5 +1,5 @@
-//! kernel-lru section E: pages that their driver has made movable. Seed 003, its baseline 4.2, Mel
-//! Gorman's proposal, and what was merged, 4.8 to 6.12.
+//! kernel-lru section E: pages that their driver has made movable. The series of July 2015, its
+//! baseline 4.2, Mel Gorman's proposal, and what was merged, 4.8 to 6.12.
 //!
 //! | file           | what                                                                    |
 //! |----------------|-------------------------------------------------------------------------|
