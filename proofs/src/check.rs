@@ -26,7 +26,7 @@ pub struct Row {
 /// What an exploration means for a claim.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// As expected.
+    /// As expected; or of a tree of yours: as in its base, or better.
     AsExpected,
     /// Decided otherwise, or for another reason than expected; the text says how.
     Unexpected(String),
@@ -60,6 +60,14 @@ impl Row {
             self.name(),
             table.map_or_else(String::new, |table| format!("\n{table}"))
         ))
+    }
+
+    /// Does the rule hold in this tree of yours, by a complete search, and not in its base?
+    pub fn is_mended(&self) -> bool {
+        self.claim.is_inherited()
+            && self.claim.expected == Expected::Violated
+            && self.exploration.verdict == Verdict::Holds
+            && self.outcome == Outcome::AsExpected
     }
 }
 
@@ -133,6 +141,11 @@ fn judge(claim: &Claim, seen: &Exploration) -> Outcome {
         (Verdict::Violated, Expected::Violated) => right_rule(claim, seen.counterexample.as_ref()),
         (Verdict::Holds | Verdict::HoldsWithin(_), Expected::Holds) => reached(claim, seen),
         (Verdict::Violated, Expected::Holds) => Outcome::Unexpected("violated".into()),
+        // A tree of yours that mends what its base gets wrong does what it is for.
+        (Verdict::Holds, Expected::Violated) if claim.is_inherited() => reached(claim, seen),
+        (Verdict::HoldsWithin(_), Expected::Violated) if claim.is_inherited() => {
+            Outcome::AsExpected
+        }
         (found, Expected::Violated) => Outcome::Unexpected(found.to_string()),
     }
 }
@@ -162,6 +175,23 @@ mod tests {
     use selvedge_trace::Site;
 
     use super::*;
+
+    /// What a patch mends is no failure of the patch; what it breaks is one.
+    #[test]
+    fn a_tree_of_yours_may_be_better_than_its_base() {
+        let judged = |scenario: &str, tree: &str, expected| {
+            let is_it = |c: &Claim| c.scenario.name == scenario && c.tree.name == tree;
+            let (claim, _) = crate::rows().find(|(claim, _)| is_it(claim)).expect("a claim");
+            let claim = Claim { expected, source: crate::Source::Base("v5.11"), ..*claim };
+            check(Box::leak(Box::new(claim)), Engine::Dpor, &Bounds::PROOF)
+        };
+        let mended = judged("add_vs_prep", "rfc-migrate-pending", Expected::Violated);
+        assert_eq!((&mended.outcome, mended.is_mended()), (&Outcome::AsExpected, true));
+        let as_before = judged("install_vs_prep", "rfc-migrate-pending", Expected::Violated);
+        assert_eq!((&as_before.outcome, as_before.is_mended()), (&Outcome::AsExpected, false));
+        let broken = judged("install_vs_prep", "rfc-migrate-pending", Expected::Holds);
+        assert_eq!(broken.outcome, Outcome::Unexpected("violated".into()));
+    }
 
     /// A mutant that mutates nothing proves nothing.
     #[test]

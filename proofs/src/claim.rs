@@ -63,6 +63,11 @@ impl Claim {
         self.named(&self.rule.slug(), engine)
     }
 
+    /// Is the expectation what is known of the base of a tree of yours?
+    pub fn is_inherited(&self) -> bool {
+        matches!(self.source, Source::Base(_))
+    }
+
     /// Does the filter of a command line mean this row? It is a part of either name.
     pub fn is_meant_by(&self, engine: Engine, filter: &str) -> bool {
         self.name(engine).contains(filter) || self.long_name(engine).contains(filter)

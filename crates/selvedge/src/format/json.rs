@@ -36,6 +36,8 @@ struct Line<'a> {
     expected: &'a str,
     source: String,
     as_expected: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mended: Option<bool>,
     complete: bool,
     executions: u64,
     steps_max: usize,
@@ -107,6 +109,7 @@ fn line(row: &Row) -> Line<'_> {
         expected: claim.expected.name(),
         source: claim.source.to_string(),
         as_expected: row.outcome == Outcome::AsExpected,
+        mended: row.is_mended().then_some(true),
         complete: seen.is_complete(),
         executions: seen.executions,
         steps_max: seen.steps_max,

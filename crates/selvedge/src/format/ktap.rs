@@ -7,7 +7,8 @@
 
 use std::fmt::Write;
 
-use selvedge_proofs::{Expected, Outcome, Row};
+use selvedge_explore::Verdict;
+use selvedge_proofs::{Outcome, Row};
 
 use super::row::{Totals, by_subsystem, evidence, expectation, name_in_subsystem};
 
@@ -37,11 +38,11 @@ fn result(out: &mut String, number: usize, row: &Row) {
         }
     }
     let name = description(&name_in_subsystem(row));
-    let _ = match (&row.outcome, row.claim.expected) {
-        (Outcome::AsExpected, Expected::Holds) => writeln!(out, "  ok {number} {name}"),
-        (Outcome::AsExpected, Expected::Violated) => {
+    let _ = match (&row.outcome, &row.exploration.verdict) {
+        (Outcome::AsExpected, Verdict::Violated) => {
             writeln!(out, "  ok {number} {name} # XFAIL {}", one_line(&expectation(row)))
         }
+        (Outcome::AsExpected, _) => writeln!(out, "  ok {number} {name}"),
         (Outcome::Undecided(why), _) => {
             writeln!(out, "  not ok {number} {name} # TIMEOUT {}", one_line(why))
         }

@@ -113,6 +113,7 @@ fn folded(subsystem: &str, rows: &[&Row]) -> String {
 
 fn mark(row: &Row) -> String {
     match row.outcome {
+        Outcome::AsExpected if row.is_mended() => "mended".into(),
         Outcome::AsExpected => "as expected".into(),
         Outcome::Unexpected(_) => "**unexpected**".into(),
         Outcome::Undecided(_) => escaped(&found(row)),

@@ -65,6 +65,19 @@ fn what_a_tree_of_yours_changes_is_a_changed_verdict() {
 }
 
 #[test]
+fn what_a_tree_of_yours_mends_is_named_and_no_failure() {
+    let mut mended = row("add_vs_prep", BROKEN, Expected::Violated);
+    let claim = Claim { source: Source::Base("v5.11"), ..*mended.claim };
+    mended = check(Box::leak(Box::new(claim)), mended.engine, &Bounds::PROOF);
+    let rows = [mended];
+    let text = Text.render(&rows);
+    let says = "Mended: violated in v5.11, holds in rfc-migrate-pending:\n  migrate_pending::";
+    assert!(text.contains(says) && text.contains("1 as expected"), "{text}");
+    assert!(Json.render(&rows).contains("\"mended\": true"));
+    assert!(!Ktap.render(&rows).contains("XFAIL"));
+}
+
+#[test]
 fn text_shows_each_unexpected_row_and_names_it_last() {
     let mut rows = one_of_each();
     rows.push(row("install_vs_prep", "v5.13", Expected::Holds));

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use selvedge_explore::Verdict;
 use selvedge_litmus::card_of;
-use selvedge_proofs::{Outcome, Row};
+use selvedge_proofs::{Outcome, Row, Source};
 use selvedge_trace::cycle;
 
 use super::row::{Totals, counted, evidence, expectation, undecided, unexpected};
@@ -27,6 +27,7 @@ pub fn text(rows: &[Row]) -> String {
     if unexpected(rows).next().is_none() {
         example(&mut out, rows);
     }
+    mended(&mut out, rows);
     incomplete(&mut out, rows);
     summary(&mut out, rows);
     out.trim_start().into()
@@ -35,6 +36,7 @@ pub fn text(rows: &[Row]) -> String {
 fn line(row: &Row) -> String {
     let seen = &row.exploration;
     let mark = match &row.outcome {
+        Outcome::AsExpected if row.is_mended() => "  MENDED".into(),
         Outcome::AsExpected => String::new(),
         Outcome::Unexpected(_) => format!("  UNEXPECTED: {}", expectation(row)),
         Outcome::Undecided(_) => "  UNDECIDED".into(),
@@ -86,14 +88,15 @@ fn example(out: &mut String, rows: &[Row]) {
     let is_one_tree = rows.iter().all(|other| other.claim.tree.name == row.claim.tree.name);
     let in_brief = |row: &Row| row.exploration.counterexample.as_ref().and_then(cycle);
     let first = if is_one_tree { in_brief(row) } else { None };
-    let _ = writeln!(out, "\n{} is violated, as expected:\n", row.name());
+    let _ = writeln!(out, "\n{} is violated, {}:\n", row.name(), as_known(row));
     out.push_str(&first.or_else(|| evidence(row)).unwrap_or_default());
     let mut others = 0;
     let mut shown = vec![row.claim.source];
     for other in violated {
         match in_brief(other) {
             Some(brief) if is_one_tree && !shown.contains(&other.claim.source) => {
-                let _ = writeln!(out, "\n{} is violated, as expected:\n\n{brief}", other.name());
+                let (name, how) = (other.name(), as_known(other));
+                let _ = writeln!(out, "\n{name} is violated, {how}:\n\n{brief}");
                 shown.push(other.claim.source);
             }
             _ => others += 1,
@@ -102,6 +105,28 @@ fn example(out: &mut String, rows: &[Row]) {
     if others > 0 {
         let others = counted(others, "more violation");
         let _ = writeln!(out, "\n{others}, as expected: `--out DIR` writes every one.");
+    }
+}
+
+/// `as expected`, or of a tree of yours `as in v6.1`.
+fn as_known(row: &Row) -> String {
+    match row.claim.source {
+        Source::Base(_) => row.claim.source.to_string(),
+        _ => "as expected".into(),
+    }
+}
+
+/// What a tree of yours mends.
+fn mended(out: &mut String, rows: &[Row]) {
+    let mut last = String::new();
+    for row in rows.iter().filter(|row| row.is_mended()) {
+        let Source::Base(base) = row.claim.source else { continue };
+        let heading = format!("Mended: violated in {base}, holds in {}", row.claim.tree.name);
+        if heading != last {
+            let _ = writeln!(out, "\n{heading}:");
+            last = heading;
+        }
+        let _ = writeln!(out, "  {}", row.name());
     }
 }
 
