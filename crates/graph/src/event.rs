@@ -30,33 +30,36 @@ pub(crate) enum Kind {
 pub(crate) mod mark {
     /// When it was added, it read the newest value, or was the newest write. (Of a read that was
     /// revisited: the same, as if it had been added late.)
-    pub(crate) const NEWEST: u16 = 1;
-    pub(crate) const ACQUIRE: u16 = 2;
-    pub(crate) const RELEASE: u16 = 4;
+    pub(crate) const NEWEST: u32 = 1;
+    pub(crate) const ACQUIRE: u32 = 2;
+    pub(crate) const RELEASE: u32 = 4;
     /// The read half of an update that returns nothing: a read barrier does not order it.
-    pub(crate) const RETURNS_NOTHING: u16 = 8;
-    pub(crate) const PLAIN: u16 = 16;
+    pub(crate) const RETURNS_NOTHING: u32 = 8;
+    pub(crate) const PLAIN: u32 = 16;
     /// Either half of an update that happened.
-    pub(crate) const UPDATE: u16 = 32;
+    pub(crate) const UPDATE: u32 = 32;
     /// Either half of the acquisition of a lock.
-    pub(crate) const LOCK: u16 = 64;
-    pub(crate) const UNLOCK: u16 = 128;
+    pub(crate) const LOCK: u32 = 64;
+    pub(crate) const UNLOCK: u32 = 128;
     /// A full barrier right after this event.
-    pub(crate) const FULL_AFTER: u16 = 256;
+    pub(crate) const FULL_AFTER: u32 = 256;
     /// What is read does not satisfy the condition: the task waits for another value.
-    pub(crate) const BLOCKED: u16 = 512;
+    pub(crate) const BLOCKED: u32 = 512;
     /// `fence(AfterUnlockLock)` right before this event.
-    pub(crate) const AFTER_UNLOCK_LOCK: u16 = 1024;
+    pub(crate) const AFTER_UNLOCK_LOCK: u32 = 1024;
     /// The same, before this event or an earlier one of the task.
-    pub(crate) const CROSS: u16 = 2048;
+    pub(crate) const CROSS: u32 = 2048;
     /// An event of spawn, beginning, end or join.
-    pub(crate) const TASK: u16 = 4096;
+    pub(crate) const TASK: u32 = 4096;
     /// It came before events that were there already: what is known of those is out of date.
-    pub(crate) const OUT_OF_ORDER: u16 = 8192;
+    pub(crate) const OUT_OF_ORDER: u32 = 8192;
     /// The write half of an update: what is written is computed from what was read.
-    pub(crate) const COMPUTED: u16 = 16384;
+    pub(crate) const COMPUTED: u32 = 16384;
     /// The read half of an acquisition that waits for the lock (not of a try-lock).
-    pub(crate) const WAITS: u16 = 32768;
+    pub(crate) const WAITS: u32 = 32768;
+    /// Of an update, whether it happened or not: what barriers for atomics are about. (Taking a
+    /// lock is none.)
+    pub(crate) const ATOMIC: u32 = 65536;
 }
 
 /// Barriers right before an operation, one bit each.
@@ -94,7 +97,7 @@ pub(crate) struct Event {
     /// Its place among the events of its task, from 0.
     pub(crate) index: u16,
     pub(crate) kind: Kind,
-    pub(crate) marks: u16,
+    pub(crate) marks: u32,
     /// [`NONE`] if it touches no word.
     pub(crate) word: u16,
     /// Of a read: the write that it reads from, [`NONE`] for the initial value.
@@ -106,7 +109,7 @@ pub(crate) struct Event {
 
 impl Event {
     #[inline]
-    pub(crate) fn has(&self, marks: u16) -> bool {
+    pub(crate) fn has(&self, marks: u32) -> bool {
         self.marks & marks != 0
     }
 
@@ -124,11 +127,6 @@ impl Event {
     #[inline]
     pub(crate) fn is_access(&self) -> bool {
         self.is_read() || self.is_write()
-    }
-
-    /// Is it half of an update, which barriers for atomics are about? Taking a lock is none.
-    pub(crate) fn is_atomic(&self) -> bool {
-        self.has(mark::UPDATE) && !self.has(mark::LOCK)
     }
 
     /// What a read barrier orders.

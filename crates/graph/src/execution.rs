@@ -81,15 +81,35 @@ pub struct Event {
     pub is_blocked: bool,
 }
 
+/// Two accesses that race: the first is read from by the second, or overwritten by it, or has read
+/// what it overwrites. Nothing orders them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Race {
+    /// The one.
+    pub first: Event,
+    /// The other.
+    pub second: Event,
+}
+
 /// An execution: what each task did, which write each read read from, and in which order the
 /// writes to each word took effect.
 pub struct Execution<'a> {
     shape: &'a Shape,
+    race: Option<(usize, usize)>,
 }
 
 impl<'a> Execution<'a> {
-    pub(crate) fn new<const W: usize>(graph: &'a Graph<W>) -> Execution<'a> {
-        Execution { shape: &graph.shape }
+    pub(crate) fn new<const W: usize>(
+        graph: &'a Graph<W>,
+        race: Option<(usize, usize)>,
+    ) -> Execution<'a> {
+        Execution { shape: &graph.shape, race }
+    }
+
+    /// A data race in this execution, if there is one, and the search looks for them.
+    pub fn race(&self) -> Option<Race> {
+        let (first, second) = self.race?;
+        Some(Race { first: self.event(first as Id), second: self.event(second as Id) })
     }
 
     /// How many tasks there are, the main one included.

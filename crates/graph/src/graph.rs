@@ -138,7 +138,7 @@ impl Shape {
         if barriers & combined != 0 {
             self.reach_of_combined(events, barriers, &mut event, &mut reach);
         }
-        if event.is_read() && event.is_atomic() {
+        if event.is_read() && event.has(mark::ATOMIC) {
             reach.strong = reach.strong.max(reach.before_atomic);
         }
         event.reach = reach;
@@ -152,7 +152,7 @@ impl Shape {
         };
         let mut upto = |n: usize| reach.strong = reach.strong.max(n as u16);
         if barriers & barrier::AFTER_ATOMIC != 0
-            && let Some(i) = last(&|x| x.is_write() && x.is_atomic())
+            && let Some(i) = last(&|x| x.has(mark::ATOMIC))
         {
             upto(i + 1);
         }

@@ -7,12 +7,14 @@ mod engine;
 mod event;
 mod execution;
 mod graph;
+mod matrix;
 mod op;
+mod races;
 mod rcu;
 mod rows;
 mod search;
 
-pub use execution::{At, Does, End, Event, Execution};
+pub use execution::{At, Does, End, Event, Execution, Race};
 pub use op::{
     Fence, Load, Lock, Rmw, Store, Task, Word, check, choose, fail, fence, me, rcu_read_lock,
     rcu_read_unlock, spawn, synchronize_rcu,

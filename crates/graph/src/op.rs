@@ -112,7 +112,7 @@ pub(crate) struct Announced {
     /// The word, or [`NONE`].
     pub(crate) word: u16,
     /// Of its event; of an update, of both halves if it happens.
-    pub(crate) marks: u16,
+    pub(crate) marks: u32,
     /// Barriers before it.
     pub(crate) barriers: u8,
     /// Of an update.
@@ -145,7 +145,7 @@ impl Word {
         usize::from(self.0)
     }
 
-    fn op(self, what: What, marks: u16) -> Announced {
+    fn op(self, what: What, marks: u32) -> Announced {
         Announced { word: self.0, marks, ..Announced::new(what) }
     }
 
@@ -171,7 +171,7 @@ impl Word {
         announce(self.op(What::Wait(Rc::new(condition)), load_marks(strength))).value
     }
 
-    fn change(self, change: Change, strength: Rmw, marks: u16) -> Result<u64, u64> {
+    fn change(self, change: Change, strength: Rmw, marks: u32) -> Result<u64, u64> {
         let operation = Announced { strength, ..self.op(What::Update(change), marks) };
         let reply = announce(operation);
         if reply.done { Ok(reply.value) } else { Err(reply.value) }
@@ -221,7 +221,7 @@ impl Word {
     }
 }
 
-fn load_marks(strength: Load) -> u16 {
+fn load_marks(strength: Load) -> u32 {
     match strength {
         Load::Plain => mark::PLAIN,
         Load::Relaxed => 0,

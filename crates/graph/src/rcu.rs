@@ -4,6 +4,7 @@
 use crate::bits::Bits;
 use crate::event::Kind;
 use crate::graph::Graph;
+use crate::matrix::Matrix;
 
 /// A grace period, or the outermost of nested sections. A chain enters a section at its end and
 /// leaves it at its beginning: what is after the beginning may be before the grace period.
@@ -61,6 +62,20 @@ impl<const W: usize> Graph<W> {
             }
         }
         links
+    }
+
+    /// Each grace period to itself, and each end of a section (or the last event of its task) to its
+    /// beginning.
+    pub(crate) fn grace_periods_and_sections(&self) -> (Matrix<W>, Matrix<W>) {
+        let events = &self.shape.events;
+        let periods = Matrix::on(self.len(), |e| events[e].kind == Kind::GracePeriod);
+        let mut sections = Matrix::empty(self.len());
+        for link in self.links().iter().filter(|link| !link.is_grace_period) {
+            let task = &self.shape.tasks[link.task];
+            let end = task.get(link.enter).or(task.last()).expect("a section has begun");
+            sections.add(usize::from(*end), usize::from(task[link.leave]));
+        }
+        (periods, sections)
     }
 
     fn link_at(&self, is_grace_period: bool, task: usize, enter: usize, leave: usize) -> Link<W> {

@@ -47,6 +47,8 @@ pub struct Counts {
     pub deadlocks: u64,
     /// Executions in which a check failed.
     pub failures: u64,
+    /// Executions with a data race.
+    pub racy: u64,
     /// Graphs that turned out to be no executions when they were finished: a task waited on account
     /// of a value that did not last, or a grace period did not wait for a section. Wasted time, of
     /// no other consequence.
@@ -70,17 +72,21 @@ pub struct Search {
     pub events_max: usize,
     /// The search ends when it has seen so many executions.
     pub executions_max: u64,
+    /// Look for data races.
+    pub races: bool,
     /// The stack of a task, in bytes.
     pub stack: usize,
 }
 
 impl Default for Search {
-    /// The kernel's model, no limit on executions, 4,096 events each, and stacks of 64 KiB.
+    /// The kernel's model, with data races, no limit on executions, 4,096 events each, and stacks of
+    /// 64 KiB.
     fn default() -> Search {
         Search {
             model: Model::Kernel,
             events_max: 4_096,
             executions_max: u64::MAX,
+            races: true,
             stack: 64 * 1024,
         }
     }

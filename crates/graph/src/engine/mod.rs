@@ -317,7 +317,9 @@ impl<'a, const W: usize> Engine<'a, W> {
     fn tell(&mut self, end: &End) -> Next {
         let graph = &self.levels.last().expect("an execution has a graph").graph;
         self.counts.events_max = self.counts.events_max.max(graph.len());
-        self.observer.execution_ended(end, &Execution::new(graph))
+        let race = if self.search.races { graph.race() } else { None };
+        self.counts.racy += u64::from(race.is_some());
+        self.observer.execution_ended(end, &Execution::new(graph, race))
     }
 
     /// The write that a new read of this word takes first.

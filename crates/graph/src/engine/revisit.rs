@@ -134,7 +134,8 @@ fn revisited<const W: usize>(
     event.from = id as Id;
     event.value = write.value;
     // What its operation comes to is seen when it has run.
-    let unknown = mark::UPDATE | mark::ACQUIRE | mark::BLOCKED | mark::RETURNS_NOTHING;
+    let unknown =
+        mark::UPDATE | mark::ATOMIC | mark::ACQUIRE | mark::BLOCKED | mark::RETURNS_NOTHING;
     event.marks &= !(unknown | mark::NEWEST);
     if is_newest {
         event.marks |= mark::NEWEST;

@@ -251,15 +251,15 @@ impl<const W: usize> Engine<'_, W> {
 }
 
 /// What an operation writes after it has read this value, and the marks of its read.
-fn written(next: &Announced, value: u64) -> (Option<u64>, u16) {
+fn written(next: &Announced, value: u64) -> (Option<u64>, u32) {
     let acquires = if next.strength == Rmw::Acquire { mark::ACQUIRE } else { 0 };
-    let update = mark::UPDATE | acquires | next.marks & mark::RETURNS_NOTHING;
+    let update = mark::UPDATE | mark::ATOMIC | acquires | next.marks & mark::RETURNS_NOTHING;
     let lock = mark::UPDATE | mark::LOCK | mark::ACQUIRE;
     match &next.what {
         What::Wait(condition) if !condition(value) => (None, next.marks | mark::BLOCKED),
         What::Update(change) => match change(value) {
             Some(written) => (Some(written), update),
-            None => (None, 0),
+            None => (None, mark::ATOMIC),
         },
         What::WaitUpdate(change) => match change(value) {
             Some(written) => (Some(written), update),
@@ -274,10 +274,11 @@ fn written(next: &Announced, value: u64) -> (Option<u64>, u16) {
 }
 
 /// The marks of what an update writes.
-fn write_marks(next: &Announced) -> u16 {
-    let update = mark::NEWEST | mark::UPDATE | next.marks & mark::COMPUTED;
+fn write_marks(next: &Announced) -> u32 {
+    let lock = mark::NEWEST | mark::UPDATE | mark::LOCK;
+    let update = mark::NEWEST | mark::UPDATE | mark::ATOMIC | next.marks & mark::COMPUTED;
     match (&next.what, next.strength) {
-        (What::Lock | What::TryLock, _) => update | mark::LOCK,
+        (What::Lock | What::TryLock, _) => lock,
         (_, Rmw::Release) => update | mark::RELEASE,
         (_, Rmw::Full) => update | mark::FULL_AFTER,
         _ => update,

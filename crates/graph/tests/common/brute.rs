@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 
 use graph::{Fence, Load, Model, Rmw, Store};
 
+use super::model::Relations;
 use super::relation::Relation;
 use super::{Access, Change, Instr, Key, LOCKS, Program, WORDS};
 
 /// What an event is, beside reading or writing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Tag {
+pub enum Tag {
     None,
     Acquire,
     Release,
@@ -27,28 +28,30 @@ enum Tag {
 
 /// What must hold of the value that is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Must {
+pub enum Must {
     Anything,
     Be(u64),
     NotBe(u64),
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Event {
+pub struct Event {
     /// `usize::MAX`: the initial write.
-    task: usize,
-    reads: bool,
-    writes: bool,
-    word: usize,
-    tag: Tag,
-    is_plain: bool,
+    pub task: usize,
+    pub reads: bool,
+    pub writes: bool,
+    pub word: usize,
+    pub tag: Tag,
+    pub is_plain: bool,
     /// Of a write: what it writes, or what the update makes of what it reads.
-    change: Change,
-    must: Must,
+    pub change: Change,
+    pub must: Must,
     /// It is the write half of an update, whose read half is the event before.
-    is_write_half: bool,
+    pub is_write_half: bool,
+    /// An update that does not happen.
+    pub is_failed_update: bool,
     /// Not an event of the program: the end of a section that its task never ends.
-    is_virtual: bool,
+    pub is_virtual: bool,
 }
 
 /// A program in which it has been decided which conditional updates and tries happen, and which
@@ -60,20 +63,33 @@ struct Candidate {
     stuck: Vec<(usize, Must)>,
 }
 
+/// What there is to be found.
+#[derive(Default)]
+pub struct Enumerated {
+    pub executions: BTreeSet<Key>,
+    /// Is there a data race in one of them?
+    pub is_racy: bool,
+}
+
 /// All executions that are consistent and have no cycle of program order and reads-from.
-pub fn enumerate(program: &Program, model: Model) -> BTreeSet<Key> {
-    let mut found = BTreeSet::new();
+pub fn enumerate(program: &Program, model: Model) -> Enumerated {
+    let mut found = Enumerated::default();
     for_each_candidate(program, &mut |candidate| {
         candidate.for_each_graph(&mut |graph| {
-            if graph.is_consistent(model) {
-                found.insert(graph.key());
+            let relations = Relations::new(graph);
+            if relations.is_coherent() && (model == Model::Kernel || relations.is_total()) {
+                let kernel = relations.kernel();
+                if kernel.holds() {
+                    found.executions.insert(graph.key());
+                    found.is_racy |= kernel.is_racy();
+                }
             }
         });
     });
     found
 }
 
-/// Does each initial write, task and decision; calls `each` for all combinations.
+/// Calls `each` for all combinations of what conditional updates, tries and waits come to.
 fn for_each_candidate(program: &Program, each: &mut dyn FnMut(Candidate)) {
     let blank = Event {
         task: usize::MAX,
@@ -85,6 +101,7 @@ fn for_each_candidate(program: &Program, each: &mut dyn FnMut(Candidate)) {
         change: Change::Swap(0),
         must: Must::Anything,
         is_write_half: false,
+        is_failed_update: false,
         is_virtual: false,
     };
     let events = (0..WORDS + LOCKS).map(|word| Event { word, ..blank }).collect();
@@ -149,6 +166,7 @@ fn other(tag: Tag) -> Event {
         change: Change::Swap(0),
         must: Must::Anything,
         is_write_half: false,
+        is_failed_update: false,
         is_virtual: false,
     }
 }
@@ -180,6 +198,10 @@ fn update(word: usize, change: Change, strength: Rmw, must: Must) -> Vec<Event> 
     [barrier(), halves, barrier()].concat()
 }
 
+fn failed_update(word: usize, old: u64) -> Event {
+    Event { is_failed_update: true, ..read(word, Tag::None, Must::NotBe(old)) }
+}
+
 fn take(lock: usize) -> Vec<Event> {
     let word = WORDS + lock;
     let half = Event { is_write_half: true, ..write(word, Tag::LockWrite, Change::Swap(1)) };
@@ -203,7 +225,7 @@ fn outcomes(instr: Instr, failed_tries: u32) -> Vec<(Vec<Event>, u32)> {
         }
         Instr::Update(w, change @ Change::CompareExchange(old, new), strength) => vec![
             (update(w, Change::Swap(new), strength, Must::Be(old)), failed_tries),
-            (vec![read(w, Tag::None, Must::NotBe(old))], failed_tries),
+            (vec![failed_update(w, old)], failed_tries),
         ]
         .into_iter()
         .filter(|_| change.of(old).is_some())
@@ -224,6 +246,7 @@ fn outcomes(instr: Instr, failed_tries: u32) -> Vec<(Vec<Event>, u32)> {
             vec![(Vec::new(), failed_tries & !(1 << l))]
         }
         Instr::Unlock(l) => one(write(WORDS + l, Tag::Unlock, Change::Swap(0))),
+        Instr::IsLocked(l) => one(read(WORDS + l, Tag::None, Must::Anything)),
         Instr::SectionBegins => one(other(Tag::SectionBegins)),
         Instr::SectionEnds => one(other(Tag::SectionEnds)),
         Instr::GracePeriod => one(other(Tag::GracePeriod)),
@@ -242,13 +265,13 @@ impl Must {
 
 /// A candidate with reads-from, values and coherence order.
 pub struct Graph<'a> {
-    tasks: usize,
-    events: &'a [Event],
+    pub tasks: usize,
+    pub events: &'a [Event],
     /// For each event the write that it reads from.
-    from: Vec<Option<usize>>,
-    values: Vec<u64>,
+    pub from: Vec<Option<usize>>,
+    pub values: Vec<u64>,
     /// For each word the order of its writes, the initial one first.
-    orders: Vec<Vec<usize>>,
+    pub orders: Vec<Vec<usize>>,
 }
 
 impl Candidate {
@@ -361,7 +384,7 @@ fn permute(items: &mut Vec<usize>, at: usize, each: &mut dyn FnMut(&[usize])) {
 }
 
 /// Program order. Initial writes come before no event by it.
-fn is_before(events: &[Event], a: usize, b: usize) -> bool {
+pub fn is_before(events: &[Event], a: usize, b: usize) -> bool {
     a < b && events[a].task == events[b].task && events[a].task != usize::MAX
 }
 
@@ -394,212 +417,4 @@ impl Graph<'_> {
         key
     }
 
-    fn is_consistent(&self, model: Model) -> bool {
-        let relations = Relations::new(self);
-        relations.is_coherent()
-            && (model == Model::Kernel || (&relations.po | &relations.com()).is_acyclic())
-            && relations.kernel_holds()
-    }
-}
-
-/// The relations of the kernel's model.
-struct Relations<'a> {
-    events: &'a [Event],
-    n: usize,
-    po: Relation,
-    rf: Relation,
-    co: Relation,
-    fr: Relation,
-    int: Relation,
-    rmw: Relation,
-}
-
-impl<'a> Relations<'a> {
-    fn new(graph: &Graph<'a>) -> Relations<'a> {
-        let events = graph.events;
-        let n = events.len();
-        let mut co = Relation::empty(n);
-        for order in &graph.orders {
-            for (i, &a) in order.iter().enumerate() {
-                order[i + 1..].iter().for_each(|&b| co.add(a, b));
-            }
-        }
-        let rf = Relation::of(n, |a, b| graph.from[b] == Some(a));
-        let same_task = |a: usize, b: usize| {
-            a == b || events[a].task == events[b].task && events[a].task != usize::MAX
-        };
-        Relations {
-            events,
-            n,
-            po: Relation::of(n, |a, b| is_before(events, a, b)),
-            fr: rf.inverse().then(&co),
-            rf,
-            co,
-            int: Relation::of(n, same_task),
-            rmw: Relation::of(n, |a, b| b == a + 1 && events[b].is_write_half),
-        }
-    }
-
-    /// `[set]`
-    fn on(&self, holds: impl Fn(&Event) -> bool) -> Relation {
-        Relation::on(self.n, |e| holds(&self.events[e]))
-    }
-
-    fn tag(&self, tag: Tag) -> Relation {
-        self.on(|event| event.tag == tag)
-    }
-
-    fn accesses(&self) -> Relation {
-        self.on(|event| event.reads || event.writes)
-    }
-
-    fn com(&self) -> Relation {
-        &(&self.rf | &self.co) | &self.fr
-    }
-
-    /// `a ; b ; c`, and so on.
-    fn chain(&self, parts: &[&Relation]) -> Relation {
-        let identity = Relation::on(self.n, |_| true);
-        parts.iter().fold(identity, |chain, part| chain.then(part))
-    }
-
-    fn ext(&self, relation: &Relation) -> Relation {
-        relation - &self.int
-    }
-
-    /// Coherence of each word, and atomicity of updates.
-    fn is_coherent(&self) -> bool {
-        let same_word = Relation::of(self.n, |a, b| {
-            let (a, b) = (self.events[a], self.events[b]);
-            a.word == b.word && a.word != usize::MAX
-        });
-        let is_coherent = (&(&self.po & &same_word) | &self.com()).is_acyclic();
-        let between = self.ext(&self.fr).then(&self.ext(&self.co));
-        // A lock is taken right after it was given back (or made), by whomever.
-        is_coherent && (&self.rmw & &between).is_empty()
-    }
-
-    /// An event of this barrier between two.
-    fn fenced(&self, fence: Fence) -> Relation {
-        self.chain(&[&self.po, &self.tag(Tag::Fence(fence)), &self.po])
-    }
-
-    fn po_unlock_lock_po(&self) -> Relation {
-        let between = &self.po | &self.rf;
-        self.chain(&[&self.po, &self.tag(Tag::Unlock), &between, &self.tag(Tag::LockRead), &self.po])
-    }
-
-    fn strong_fence(&self) -> Relation {
-        let (m, po) = (self.accesses(), &self.po);
-        let half = &self.on_updates();
-        let maybe_po = po.maybe();
-        let full = self.chain(&[&m, &self.fenced(Fence::Full), &m]);
-        let before_atomic =
-            self.chain(&[&m, &self.fenced(Fence::BeforeAtomic), half, &maybe_po, &m]);
-        let after_atomic = self.chain(&[&m, &maybe_po, half, &self.fenced(Fence::AfterAtomic), &m]);
-        let lock = self.tag(Tag::LockWrite);
-        let after_lock = self.chain(&[&m, &maybe_po, &lock, &self.fenced(Fence::AfterLock), &m]);
-        let after = self.tag(Tag::Fence(Fence::AfterUnlockLock));
-        let handed_over = self.chain(&[&m, &self.po_unlock_lock_po(), &after, po, &m]);
-        let grace_period = self.chain(&[po, &self.tag(Tag::GracePeriod), &maybe_po]);
-        [before_atomic, after_atomic, after_lock, handed_over, grace_period]
-            .iter()
-            .fold(full, |all, more| &all | more)
-    }
-
-    /// `[RMW]`: both halves of updates that happened; taking a lock is none.
-    fn on_updates(&self) -> Relation {
-        let is_half = |e: usize| {
-            self.events[e].word < WORDS
-                && (0..self.n).any(|x| self.rmw.has(x, e) || self.rmw.has(e, x))
-        };
-        Relation::on(self.n, is_half)
-    }
-
-    /// The axioms beyond coherence.
-    fn kernel_holds(&self) -> bool {
-        let po = &self.po;
-        let m = self.accesses();
-        let w = self.on(|event| event.writes);
-        let ordered_reads = self.on(|event| event.reads && event.tag != Tag::NoReturn);
-        let releases =
-            self.on(|event| event.tag == Tag::Release || event.tag == Tag::Unlock);
-        let acquires =
-            self.on(|event| event.tag == Tag::Acquire || event.tag == Tag::LockRead);
-        let acq_po = self.chain(&[&acquires, po, &m]);
-        let po_rel = self.chain(&[&m, po, &releases]);
-        let rmb = self.chain(&[&ordered_reads, &self.fenced(Fence::Read), &ordered_reads]);
-        let wmb = self.chain(&[&w, &self.fenced(Fence::Write), &w]);
-        let strong = self.strong_fence();
-        let fence = &(&(&(&strong | &po_rel) | &acq_po) | &wmb) | &rmb;
-        let handed_over = self.po_unlock_lock_po();
-        let (rfe, rfi) = (self.ext(&self.rf), &self.rf & &self.int);
-
-        let computes = |event: &Event| {
-            event.is_write_half && matches!(event.change, Change::Add(_) | Change::AddVoid(_))
-        };
-        let data = self.rmw.then(&self.on(computes));
-        let control = self.chain(&[&ordered_reads, &self.fenced(Fence::Control), &w]);
-        let overwrite = &self.co | &self.fr;
-        let to_r = data.then(&rfi);
-        let to_w = &(&data | &control) | &(&overwrite & &self.int);
-        let ppo = &(&to_r | &to_w) | &(&(&fence | &handed_over) & &self.int);
-
-        let cumulative = rfe.maybe().then(&(&strong | &po_rel));
-        let rmw_sequence = self.rf.then(&self.rmw).star();
-        let cumul_fence = (&(&cumulative | &wmb) | &handed_over).then(&rmw_sequence);
-        let prop = self.chain(&[
-            &self.ext(&overwrite).maybe(),
-            &cumul_fence.star(),
-            &rfe.maybe(),
-        ]);
-        let identity = Relation::on(self.n, |_| true);
-        let hb = &(&ppo | &rfe) | &(&(&prop - &identity) & &self.int);
-        let pb = self.chain(&[&prop, &strong, &hb.star()]);
-        hb.is_acyclic() && pb.is_acyclic() && self.grace_periods_wait(&hb, &pb, &prop)
-    }
-
-    /// The axiom of RCU.
-    fn grace_periods_wait(&self, hb: &Relation, pb: &Relation, prop: &Relation) -> bool {
-        let po = &self.po;
-        let gp = self.tag(Tag::GracePeriod);
-        let section = self.sections().inverse();
-        let link = self.chain(&[&po.maybe(), &hb.star(), &pb.star(), prop, po]);
-        let mut order = gp.clone();
-        loop {
-            let around = [
-                self.chain(&[&gp, &link, &section]),
-                self.chain(&[&section, &link, &gp]),
-                self.chain(&[&gp, &link, &order, &link, &section]),
-                self.chain(&[&section, &link, &order, &link, &gp]),
-                self.chain(&[&order, &link, &order]),
-            ];
-            let more = around.iter().fold(order.clone(), |all, more| &all | more);
-            if more == order {
-                break;
-            }
-            order = more;
-        }
-        let rcu_fence = self.chain(&[po, &order, &po.maybe()]);
-        self.chain(&[prop, &rcu_fence, &hb.star(), &pb.star()]).is_irreflexive()
-    }
-
-    /// Matching beginnings and ends of sections.
-    fn sections(&self) -> Relation {
-        let mut sections = Relation::empty(self.n);
-        let mut begun: Vec<usize> = Vec::new();
-        for (e, event) in self.events.iter().enumerate() {
-            begun.retain(|&b| self.events[b].task == event.task);
-            match event.tag {
-                Tag::SectionBegins => begun.push(e),
-                Tag::SectionEnds => {
-                    if let Some(b) = begun.pop() {
-                        sections.add(b, e);
-                    }
-                }
-                _ => {}
-            }
-        }
-        sections
-    }
 }

@@ -3,6 +3,7 @@
 
 pub mod brute;
 pub mod generate;
+pub mod model;
 pub mod relation;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,7 @@ pub enum Instr {
     TryLock(usize),
     /// Only if the try before it, of the same lock, has not failed.
     Unlock(usize),
+    IsLocked(usize),
     SectionBegins,
     SectionEnds,
     GracePeriod,
@@ -54,7 +56,7 @@ pub enum Instr {
 
 pub type Program = Vec<Vec<Instr>>;
 
-pub const WORDS: usize = 3;
+pub const WORDS: usize = 4;
 pub const LOCKS: usize = 2;
 
 /// What identifies an execution: for each task what its events did, and the order of writes.
@@ -112,6 +114,7 @@ fn step(instr: Instr, words: &[Word], locks: &[Lock], failed_tries: u32) -> u32 
         }
         Instr::Unlock(l) if failed_tries >> l & 1 == 1 => return failed_tries & !(1 << l),
         Instr::Unlock(l) => locks[l].unlock(),
+        Instr::IsLocked(l) => drop(locks[l].is_locked()),
         Instr::SectionBegins => graph::rcu_read_lock(),
         Instr::SectionEnds => graph::rcu_read_unlock(),
         Instr::GracePeriod => graph::synchronize_rcu(),
