@@ -98,13 +98,6 @@ impl<const W: usize> Bits<W> {
     pub(crate) fn iter(self) -> Iter<W> {
         Iter { left: self, word: 0 }
     }
-
-    /// The same set in another width, which must hold it.
-    pub(crate) fn widened<const V: usize>(&self) -> Bits<V> {
-        let mut wider = Bits::EMPTY;
-        wider.0[..W].copy_from_slice(&self.0);
-        wider
-    }
 }
 
 /// The events of a set, in the order of their numbers.

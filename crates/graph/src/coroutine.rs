@@ -109,8 +109,8 @@ pub(crate) fn running() -> usize {
 
 /// The words of a program. A word keeps its number in all executions: the k-th word that a task
 /// makes is the same word.
-#[derive(Default)]
-struct Words {
+#[derive(Clone, Default)]
+pub(crate) struct Words {
     /// For each task, the numbers of the words that it makes.
     of: Vec<Vec<usize>>,
     /// How many it has made in this execution.
@@ -139,9 +139,14 @@ pub(crate) fn make_word(value: u64) -> usize {
     })
 }
 
-/// Another program is explored from now on.
-pub(crate) fn forget_words() {
-    WORDS.with_borrow_mut(|words| *words = Words::default());
+/// Another program is explored from now on, or the same by another thread: its words so far.
+pub(crate) fn set_words(words: Words) {
+    WORDS.set(words);
+}
+
+/// The words so far.
+pub(crate) fn words() -> Words {
+    WORDS.with_borrow(Words::clone)
 }
 
 /// Another execution begins.

@@ -96,6 +96,19 @@ impl Shape {
         Some(usize::from(self.tasks[usize::from(task)][usize::from(last)]))
     }
 
+    /// What there was before event number `n`.
+    pub(crate) fn before_number(&self, n: usize) -> Shape {
+        let kept = |ids: &[Id]| ids.iter().copied().filter(|&id| usize::from(id) < n).collect();
+        Shape {
+            events: self.events[..n].to_vec(),
+            tasks: self.tasks.iter().map(|events| kept(events)).collect(),
+            words: (self.words.iter())
+                .map(|word| WordShape { initial: word.initial, writes: kept(&word.writes) })
+                .collect(),
+            order: kept(&self.order),
+        }
+    }
+
     /// The last event of a task.
     pub(crate) fn last(&self, task: usize) -> Option<Id> {
         self.tasks.get(task)?.last().copied()
@@ -213,6 +226,21 @@ impl<const W: usize> Graph<W> {
             grace_periods: 0,
             sections: 0,
         }
+    }
+
+    /// The graph of this shape, of which nothing is known yet.
+    pub(crate) fn of(shape: Shape, model: Model) -> Self {
+        let mut graph = Graph::new(model);
+        graph.of_task.resize(shape.tasks.len(), Bits::EMPTY);
+        graph.of_word.resize(shape.words.len(), Bits::EMPTY);
+        graph.initial_readers.resize(shape.words.len(), Bits::EMPTY);
+        graph.rows.resize(shape.events.len(), Row::default());
+        for (id, event) in shape.events.iter().enumerate() {
+            graph.note(id, event);
+        }
+        graph.shape = shape;
+        graph.relink();
+        graph
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -437,27 +465,5 @@ impl<const W: usize> Graph<W> {
             Some(last) => self.rows[usize::from(last)].prefix.with(usize::from(last)),
             None => Bits::EMPTY,
         }
-    }
-
-    /// The same graph, with room for more events.
-    pub(crate) fn widened<const V: usize>(&self) -> Graph<V> {
-        let all = |sets: &[Bits<W>]| sets.iter().map(Bits::widened).collect();
-        let mut wider = Graph {
-            shape: self.shape.clone(),
-            model: self.model,
-            rows: vec![Row::default(); self.len()],
-            of_task: all(&self.of_task),
-            of_word: all(&self.of_word),
-            initial_readers: all(&self.initial_readers),
-            newest: self.newest.widened(),
-            reads: self.reads.widened(),
-            revisitors: Bits::EMPTY,
-            is_stale: true,
-            has_fences: self.has_fences,
-            grace_periods: self.grace_periods,
-            sections: self.sections,
-        };
-        wider.relink();
-        wider
     }
 }

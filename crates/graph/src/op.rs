@@ -77,8 +77,27 @@ pub fn fence(fence: Fence) {
     });
 }
 
-/// What makes the new value of an update; `None`: it does not happen.
-pub(crate) type Change = Rc<dyn Fn(u64) -> Option<u64>>;
+/// What makes the new value of an update.
+#[derive(Clone)]
+pub(crate) enum Change {
+    Add(u64),
+    Set(u64),
+    /// This by that.
+    Exchange(u64, u64),
+    Any(Rc<dyn Fn(u64) -> Option<u64>>),
+}
+
+impl Change {
+    /// `None`: the update does not happen.
+    pub(crate) fn of(&self, seen: u64) -> Option<u64> {
+        match self {
+            Change::Add(value) => Some(seen.wrapping_add(*value)),
+            Change::Set(value) => Some(*value),
+            Change::Exchange(old, new) => (seen == *old).then_some(*new),
+            Change::Any(change) => change(seen),
+        }
+    }
+}
 
 /// What a task waits for.
 pub(crate) type Condition = Rc<dyn Fn(u64) -> bool>;
@@ -184,7 +203,7 @@ impl Word {
         strength: Rmw,
         change: impl Fn(u64) -> Option<u64> + 'static,
     ) -> Result<u64, u64> {
-        self.change(Rc::new(change), strength, mark::COMPUTED)
+        self.change(Change::Any(Rc::new(change)), strength, mark::COMPUTED)
     }
 
     /// The same, but waits for a value for which `change` has something. Returns what was there.
@@ -193,31 +212,29 @@ impl Word {
         strength: Rmw,
         change: impl Fn(u64) -> Option<u64> + 'static,
     ) -> u64 {
-        let what = What::WaitUpdate(Rc::new(change));
+        let what = What::WaitUpdate(Change::Any(Rc::new(change)));
         announce(Announced { strength, ..self.op(what, mark::COMPUTED) }).value
     }
 
     /// Adds, wrapping, and returns what was there.
     pub fn fetch_add(self, value: u64, strength: Rmw) -> u64 {
-        let add = Rc::new(move |seen: u64| Some(seen.wrapping_add(value)));
-        self.change(add, strength, mark::COMPUTED).unwrap_or_default()
+        self.change(Change::Add(value), strength, mark::COMPUTED).unwrap_or_default()
     }
 
     /// Adds, wrapping, and returns nothing: it orders nothing, not even by a read barrier.
     pub fn add(self, value: u64) {
-        let add = Rc::new(move |seen: u64| Some(seen.wrapping_add(value)));
         let marks = mark::COMPUTED | mark::RETURNS_NOTHING;
-        self.change(add, Rmw::Relaxed, marks).unwrap_or_default();
+        self.change(Change::Add(value), Rmw::Relaxed, marks).unwrap_or_default();
     }
 
     /// Replaces the value whatever it was, and returns that.
     pub fn swap(self, value: u64, strength: Rmw) -> u64 {
-        self.change(Rc::new(move |_| Some(value)), strength, 0).unwrap_or_default()
+        self.change(Change::Set(value), strength, 0).unwrap_or_default()
     }
 
     /// Replaces `old` by `new`. `Err`: what was there instead.
     pub fn compare_exchange(self, old: u64, new: u64, strength: Rmw) -> Result<u64, u64> {
-        self.change(Rc::new(move |seen| (seen == old).then_some(new)), strength, 0)
+        self.change(Change::Exchange(old, new), strength, 0)
     }
 }
 

@@ -1,9 +1,14 @@
 //! What to explore, how far, and who looks on.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::engine::{Engine, Stopped};
+use crate::coroutine::Words;
+use crate::engine::{Part, explore};
 use crate::execution::{End, Execution};
+use crate::parallel::Split;
+
+/// A program: its main task.
+pub(crate) type Program = Arc<dyn Fn()>;
 
 /// Which executions there are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
@@ -63,6 +68,23 @@ pub struct Counts {
     pub checks: u64,
 }
 
+impl Counts {
+    /// Both together. Complete if this is: what the other was about is a part of it.
+    pub(crate) fn with(self, part: Counts) -> Counts {
+        Counts {
+            executions: self.executions + part.executions,
+            deadlocks: self.deadlocks + part.deadlocks,
+            failures: self.failures + part.failures,
+            racy: self.racy + part.racy,
+            blocked: self.blocked + part.blocked,
+            given_up: self.given_up + part.given_up,
+            complete: self.complete,
+            events_max: self.events_max.max(part.events_max),
+            checks: self.checks + part.checks,
+        }
+    }
+}
+
 /// A search for all executions of a program.
 #[derive(Clone, Copy, Debug)]
 pub struct Search {
@@ -76,6 +98,8 @@ pub struct Search {
     pub races: bool,
     /// The stack of a task, in bytes.
     pub stack: usize,
+    /// How the work is cut, if several threads do it.
+    pub split: Split,
 }
 
 impl Default for Search {
@@ -88,6 +112,7 @@ impl Default for Search {
             executions_max: u64::MAX,
             races: true,
             stack: 64 * 1024,
+            split: Split::default(),
         }
     }
 }
@@ -101,29 +126,12 @@ impl Search {
     /// Explores the program `main`, which is run again and again, as the main task. It makes the
     /// words, spawns the other tasks, and may look at the end at what has become of the words.
     pub fn run(&self, main: impl Fn() + 'static, observer: &mut dyn Observer) -> Counts {
-        let mut engine = Engine::<1>::new(*self, Rc::new(main), observer);
-        if let Stopped::Done = engine.run() {
-            return engine.into_counts();
-        }
-        let mut engine = engine.widened::<2>();
-        if let Stopped::Done = engine.run() {
-            return engine.into_counts();
-        }
-        let mut engine = engine.widened::<4>();
-        if let Stopped::Done = engine.run() {
-            return engine.into_counts();
-        }
-        let mut engine = engine.widened::<8>();
-        if let Stopped::Done = engine.run() {
-            return engine.into_counts();
-        }
-        let mut engine = engine.widened::<16>();
-        if let Stopped::Done = engine.run() {
-            return engine.into_counts();
-        }
-        let mut engine = engine.widened::<65>();
-        engine.run();
-        engine.into_counts()
+        #[expect(clippy::arc_with_non_send_sync, reason = "one thread only; others may be several")]
+        let program: Program = Arc::new(main);
+        let (parts, max) = (vec![Part::whole()], self.executions_max);
+        let explored = explore(self, &program, observer, parts, Words::default(), max);
+        let is_all = explored.left.is_empty() && !explored.is_told;
+        Counts { complete: is_all && explored.counts.given_up == 0, ..explored.counts }
     }
 
     /// The same, with nobody to look on.

@@ -38,7 +38,7 @@ fn same_without_waste(program: &Program) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(programs(1_000))]
+    #![proptest_config(programs(600))]
 
     #[test]
     fn reads_writes_and_barriers_are_as_enumerated(

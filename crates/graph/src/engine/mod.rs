@@ -12,21 +12,24 @@
 //! cuts the graph back to where it was noted. A revisit makes a level of its own. The memory is
 //! that of the levels, of which there are no more than revisits on the way to one graph.
 //!
+//! Levels have nothing to do with each other: several workers may explore them (`part.rs`).
+//!
 //! Tasks cannot be put back. For each graph they run again from the start (`replay.rs`).
 
 mod maximal;
+mod part;
 mod replay;
 mod revisit;
 mod step;
 
-use std::rc::Rc;
-
-use crate::coroutine::{self, Reply, Running};
+use crate::coroutine::{Reply, Running};
 use crate::event::{Event, Id, NONE, mark};
 use crate::execution::{End, Execution};
 use crate::graph::Graph;
 use crate::op::{Announced, What};
-use crate::search::{Counts, Next, Observer, Search};
+use crate::search::{Counts, Next, Observer, Program, Search};
+
+pub(crate) use part::{Explored, Part, explore};
 
 /// What is done instead; the graph is cut back to `at` events before.
 struct Alternative {
@@ -75,17 +78,22 @@ struct TaskState {
 }
 
 /// Why an engine returned.
-pub(crate) enum Stopped {
-    /// All has been explored, or a limit says that it is enough.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stopped {
+    /// Nothing is left.
     Done,
+    /// It has run as many executions as it was to.
+    Enough,
+    /// The observer wants no more, or the program is not fit to be explored.
+    Told,
     /// There is no room for another event.
     Full,
 }
 
 /// The search, with graphs of at most `64 * W` events.
-pub(crate) struct Engine<'a, const W: usize> {
-    search: Search,
-    program: Rc<dyn Fn()>,
+struct Engine<'a, const W: usize> {
+    search: &'a Search,
+    program: Program,
     observer: &'a mut dyn Observer,
     levels: Vec<Level<W>>,
     tasks: Vec<TaskState>,
@@ -96,55 +104,15 @@ pub(crate) struct Engine<'a, const W: usize> {
     surprise: Option<String>,
 }
 
-impl<'a, const W: usize> Engine<'a, W> {
-    pub(crate) fn new(
-        search: Search,
-        program: Rc<dyn Fn()>,
-        observer: &'a mut dyn Observer,
-    ) -> Engine<'a, W> {
-        coroutine::forget_words();
-        let mut graph = Graph::new(search.model);
-        graph.declare_task(0);
-        Engine {
-            search,
-            program,
-            observer,
-            levels: vec![Level::new(graph, None)],
-            tasks: Vec::new(),
-            counts: Counts::default(),
-            failure: None,
-            surprise: None,
-        }
-    }
-
-    /// The same search, with room for more events.
-    pub(crate) fn widened<const V: usize>(mut self) -> Engine<'a, V> {
-        self.stop_tasks();
-        let wider = |level: Level<W>| Level {
-            graph: level.graph.widened(),
-            alternatives: level.alternatives,
-            revisited: level.revisited,
-            is_fresh: level.is_fresh,
-        };
-        Engine {
-            search: self.search,
-            program: self.program,
-            observer: self.observer,
-            levels: self.levels.into_iter().map(wider).collect(),
-            tasks: self.tasks,
-            counts: self.counts,
-            failure: self.failure,
-            surprise: self.surprise,
-        }
-    }
-
-    /// Explores until there is nothing left, or no room.
-    pub(crate) fn run(&mut self) -> Stopped {
+impl<const W: usize> Engine<'_, W> {
+    /// Explores until there is nothing left, or no room, or there have been `executions_max`.
+    fn run(&mut self, executions_max: u64) -> Stopped {
         while let Some(top) = self.levels.last_mut() {
             if top.is_fresh {
                 match self.extend() {
-                    Some(Next::Continue) => {}
-                    Some(Next::Stop) => return Stopped::Done,
+                    Some(Next::Continue) if self.counts.executions < executions_max => {}
+                    Some(Next::Continue) => return Stopped::Enough,
+                    Some(Next::Stop) => return Stopped::Told,
                     None => return Stopped::Full,
                 }
             } else if let Some(alternative) = top.alternatives.pop() {
@@ -153,14 +121,7 @@ impl<'a, const W: usize> Engine<'a, W> {
                 self.levels.pop();
             }
         }
-        self.counts.complete = self.counts.given_up == 0;
         Stopped::Done
-    }
-
-    /// What was found.
-    pub(crate) fn into_counts(mut self) -> Counts {
-        self.stop_tasks();
-        self.counts
     }
 
     fn graph(&mut self) -> &mut Graph<W> {
@@ -255,7 +216,7 @@ impl<'a, const W: usize> Engine<'a, W> {
             }),
             What::Lock => shape.newest_value(next.word) == 0,
             What::Wait(condition) => condition(shape.newest_value(next.word)),
-            What::WaitUpdate(change) => change(shape.newest_value(next.word)).is_some(),
+            What::WaitUpdate(change) => change.of(shape.newest_value(next.word)).is_some(),
             _ => true,
         }
     }
@@ -287,9 +248,7 @@ impl<'a, const W: usize> Engine<'a, W> {
         self.counts.executions += 1;
         self.counts.failures += u64::from(matches!(end, End::Failed(_)));
         self.counts.deadlocks += u64::from(matches!(end, End::Deadlock(_)));
-        let next = self.tell(&end);
-        let is_enough = self.counts.executions >= self.search.executions_max;
-        if is_enough { Next::Stop } else { next }
+        self.tell(&end)
     }
 
     /// Is it an execution? Not if a task waits on account of a value that is not the newest: it will

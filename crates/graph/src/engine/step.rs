@@ -257,11 +257,11 @@ fn written(next: &Announced, value: u64) -> (Option<u64>, u32) {
     let lock = mark::UPDATE | mark::LOCK | mark::ACQUIRE;
     match &next.what {
         What::Wait(condition) if !condition(value) => (None, next.marks | mark::BLOCKED),
-        What::Update(change) => match change(value) {
+        What::Update(change) => match change.of(value) {
             Some(written) => (Some(written), update),
             None => (None, mark::ATOMIC),
         },
-        What::WaitUpdate(change) => match change(value) {
+        What::WaitUpdate(change) => match change.of(value) {
             Some(written) => (Some(written), update),
             None => (None, mark::BLOCKED),
         },

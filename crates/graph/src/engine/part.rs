@@ -1,0 +1,138 @@
+//! Parts of a search: levels that anybody may go on with, in graphs of any width.
+
+use super::{Alternative, Engine, Level, Stopped};
+use crate::coroutine::{self, Words};
+use crate::graph::{Graph, Shape};
+use crate::search::{Counts, Observer, Program, Search};
+
+/// A level that is put aside: what determines its graph, and its alternatives.
+pub(crate) struct Part {
+    shape: Shape,
+    alternatives: Vec<Alternative>,
+    revisited: Option<usize>,
+    is_fresh: bool,
+}
+
+impl Part {
+    /// The whole search.
+    pub(crate) fn whole() -> Part {
+        let shape = Shape { tasks: vec![Vec::new()], ..Shape::default() };
+        Part { shape, alternatives: Vec::new(), revisited: None, is_fresh: true }
+    }
+
+    fn of<const W: usize>(level: Level<W>) -> Part {
+        Part {
+            shape: level.graph.shape,
+            alternatives: level.alternatives,
+            revisited: level.revisited,
+            is_fresh: level.is_fresh,
+        }
+    }
+
+    fn level<const W: usize>(self, search: &Search) -> Level<W> {
+        Level {
+            graph: Graph::of(self.shape, search.model),
+            alternatives: self.alternatives,
+            revisited: self.revisited,
+            is_fresh: self.is_fresh,
+        }
+    }
+
+    /// Is there anything to be explored?
+    fn has_more(&self) -> bool {
+        self.is_fresh || !self.alternatives.is_empty()
+    }
+
+    /// Cuts it into parts of one alternative each (and one that goes on with the graph as it is).
+    /// They come in the order in which the whole is explored.
+    pub(crate) fn split(mut self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        if self.is_fresh {
+            parts.push(Part {
+                shape: self.shape.clone(),
+                alternatives: Vec::new(),
+                revisited: self.revisited.take(),
+                is_fresh: true,
+            });
+        }
+        while let Some(alternative) = self.alternatives.pop() {
+            // What comes after it in the graph is not there any more when its turn comes.
+            let shape = self.shape.before_number(alternative.at);
+            let alternatives = vec![alternative];
+            parts.push(Part { shape, alternatives, revisited: None, is_fresh: false });
+        }
+        parts
+    }
+}
+
+/// How far an exploration of parts has come.
+pub(crate) struct Explored {
+    pub(crate) counts: Counts,
+    /// What is left, in the order in which it would be explored.
+    pub(crate) left: Vec<Part>,
+    /// Nobody wants to know what is left.
+    pub(crate) is_told: bool,
+    /// The words that the program has made so far.
+    pub(crate) words: Words,
+}
+
+/// Explores parts, the first one first, up to a number of executions.
+pub(crate) fn explore(
+    search: &Search,
+    program: &Program,
+    observer: &mut dyn Observer,
+    parts: Vec<Part>,
+    words: Words,
+    executions_max: u64,
+) -> Explored {
+    coroutine::set_words(words);
+    let start = Explored {
+        counts: Counts::default(),
+        left: parts,
+        is_told: false,
+        words: Words::default(),
+    };
+    let run = Run { search, program, executions_max };
+    // Wider graphs take longer: as narrow as will do. The last holds all that a number can name.
+    let narrow = run.go_on::<1>(start, observer);
+    let wider = run.go_on::<2>(narrow, observer);
+    let wider = run.go_on::<4>(wider, observer);
+    let wider = run.go_on::<8>(wider, observer);
+    let wider = run.go_on::<16>(wider, observer);
+    let widest = run.go_on::<65>(wider, observer);
+    Explored { words: coroutine::words(), ..widest }
+}
+
+/// What stays the same while graphs get wider.
+struct Run<'a> {
+    search: &'a Search,
+    program: &'a Program,
+    executions_max: u64,
+}
+
+impl Run<'_> {
+    /// Goes on with what is left, in graphs of this width, if they hold it.
+    fn go_on<const W: usize>(&self, before: Explored, observer: &mut dyn Observer) -> Explored {
+        let Explored { counts, left, is_told, words } = before;
+        let has_room = left.iter().all(|part| part.shape.events.len() <= W * 64);
+        let is_enough = counts.executions >= self.executions_max;
+        if left.is_empty() || is_told || !has_room || is_enough {
+            return Explored { counts, left, is_told, words };
+        }
+        let mut engine = Engine::<W> {
+            search: self.search,
+            program: self.program.clone(),
+            observer,
+            // What comes first is explored first: it is the last of the stack.
+            levels: left.into_iter().rev().map(|part| part.level(self.search)).collect(),
+            tasks: Vec::new(),
+            counts,
+            failure: None,
+            surprise: None,
+        };
+        let stopped = engine.run(self.executions_max);
+        engine.stop_tasks();
+        let left = engine.levels.into_iter().rev().map(Part::of).filter(Part::has_more).collect();
+        Explored { counts: engine.counts, left, is_told: stopped == Stopped::Told, words }
+    }
+}
