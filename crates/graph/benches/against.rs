@@ -74,8 +74,7 @@ fn workloads() {
         }
         if let Some(other) = others.get(name) {
             let mut executions = 0;
-            let seconds =
-                mean(|| executions = announced::explore(other, u64::MAX).0.executions());
+            let seconds = mean(|| executions = announced::explore(other, u64::MAX).0.executions());
             row(name, "dpor", executions, 0, seconds);
         }
     }

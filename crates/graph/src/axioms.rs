@@ -25,7 +25,7 @@ impl<const W: usize> Graph<W> {
         let mut todo = *events;
         while let Some(x) = todo.highest() {
             todo.clear(x);
-            let more = self.rows[x].before.minus(&seen);
+            let more = self.propagates_before(x).minus(&seen);
             seen.add(&more);
             todo.add(&more);
         }
@@ -86,11 +86,8 @@ impl<const W: usize> Graph<W> {
     /// and after that a fence that makes them one.
     fn is_crossed_from(&self, ends: &Bits<W>, id: usize) -> bool {
         let event = &self.shape.events[id];
-        let events =
-            &self.shape.tasks[usize::from(event.task)][..=usize::from(event.index)];
-        let fence = events.iter().rposition(|&x| {
-            self.shape.event(x).has(mark::AFTER_UNLOCK_LOCK)
-        });
+        let events = &self.shape.tasks[usize::from(event.task)][..=usize::from(event.index)];
+        let fence = events.iter().rposition(|&x| self.shape.event(x).has(mark::AFTER_UNLOCK_LOCK));
         events[..fence.unwrap_or(0)].iter().any(|&lock| {
             let lock = self.shape.event(lock);
             if !(lock.is_read() && lock.has(mark::LOCK)) || lock.from == crate::event::NONE {

@@ -37,11 +37,7 @@ impl Shape {
 
     /// The value of a word after this write.
     pub(crate) fn value(&self, word: u16, write: Id) -> u64 {
-        if write == NONE {
-            self.words[usize::from(word)].initial
-        } else {
-            self.event(write).value
-        }
+        if write == NONE { self.words[usize::from(word)].initial } else { self.event(write).value }
     }
 
     /// The place of a write in coherence order: the initial value's is 0.
@@ -146,8 +142,7 @@ impl Shape {
         if barriers & barrier::BEFORE_ATOMIC != 0 {
             reach.before_atomic = here;
         }
-        let combined =
-            barrier::AFTER_ATOMIC | barrier::AFTER_LOCK | barrier::AFTER_UNLOCK_LOCK;
+        let combined = barrier::AFTER_ATOMIC | barrier::AFTER_LOCK | barrier::AFTER_UNLOCK_LOCK;
         if barriers & combined != 0 {
             self.reach_of_combined(events, barriers, &mut event, &mut reach);
         }
@@ -160,9 +155,8 @@ impl Shape {
 
     /// Barriers that are strong together with an update or a lock before them.
     fn reach_of_combined(&self, events: &[Id], barriers: u8, event: &mut Event, reach: &mut Reach) {
-        let last = |holds: &dyn Fn(&Event) -> bool| {
-            events.iter().rposition(|&x| holds(self.event(x)))
-        };
+        let last =
+            |holds: &dyn Fn(&Event) -> bool| events.iter().rposition(|&x| holds(self.event(x)));
         let mut upto = |n: usize| reach.strong = reach.strong.max(n as u16);
         if barriers & barrier::AFTER_ATOMIC != 0
             && let Some(i) = last(&|x| x.has(mark::ATOMIC))

@@ -207,11 +207,7 @@ impl Word {
     }
 
     /// The same, but waits for a value for which `change` has something. Returns what was there.
-    pub fn wait_update(
-        self,
-        strength: Rmw,
-        change: impl Fn(u64) -> Option<u64> + 'static,
-    ) -> u64 {
+    pub fn wait_update(self, strength: Rmw, change: impl Fn(u64) -> Option<u64> + 'static) -> u64 {
         let what = What::WaitUpdate(Change::Any(Rc::new(change)));
         announce(Announced { strength, ..self.op(what, mark::COMPUTED) }).value
     }

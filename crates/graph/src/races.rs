@@ -68,9 +68,11 @@ impl<const W: usize> Graph<W> {
     }
 
     /// For each event, those that come before it by program order, and by releases that are
-    /// acquired.
+    /// acquired, perhaps from a later update in a chain of updates.
     fn synchronized(&self) -> Vec<Bits<W>> {
         let mut before = vec![Bits::EMPTY; self.len()];
+        // For each write, what an acquire that reads from it gets.
+        let mut released = vec![Bits::EMPTY; self.len()];
         for &id in &self.shape.order {
             let id = usize::from(id);
             let event = &self.shape.events[id];
@@ -79,12 +81,19 @@ impl<const W: usize> Graph<W> {
                 all = before[last].with(last);
             }
             if event.is_read() && event.from != NONE && self.acquires(event) {
-                let from = usize::from(event.from);
-                if self.shape.events[from].has(mark::RELEASE | mark::FULL_AFTER) {
-                    all.add(&before[from].with(from));
-                }
+                all.add(&released[usize::from(event.from)]);
             }
             before[id] = all;
+            if event.has(mark::RELEASE | mark::FULL_AFTER) {
+                released[id] = all.with(id);
+            }
+            if event.is_write() && event.has(mark::UPDATE) {
+                let from = self.shape.event(self.shape.read_half(event)).from;
+                if from != NONE {
+                    let carried = released[usize::from(from)];
+                    released[id].add(&carried);
+                }
+            }
         }
         before
     }
@@ -147,8 +156,7 @@ impl<'a, const W: usize> Relations<'a, W> {
             let conflict = read.is_read() && write.is_write() && read.word == write.word;
             conflict
                 && read.word != NONE
-                && graph.shape.place(read.word, read.from)
-                    < graph.shape.place(write.word, b as u16)
+                && graph.shape.place(read.word, read.from) < graph.shape.place(write.word, b as u16)
         });
         let rmw = Matrix::of(n, |a, b| {
             let write = &events[b];
@@ -210,8 +218,7 @@ impl<'a, const W: usize> Relations<'a, W> {
         let is_ordered = |a: &Event, b: &Event| a.is_ordered_read() && b.is_ordered_read();
         let rmb = self.covered(|e| e.reach.read, is_ordered);
         let wmb = self.covered(|e| e.reach.write, |a, b| a.is_write() && b.is_write());
-        let control =
-            self.covered(|e| e.reach.control, |a, b| a.is_ordered_read() && b.is_write());
+        let control = self.covered(|e| e.reach.control, |a, b| a.is_ordered_read() && b.is_write());
         let releases = Matrix::on(self.n(), |e| events[e].has(mark::RELEASE));
         let acquires = Matrix::on(self.n(), |e| events[e].has(mark::ACQUIRE));
         let po_rel = self.po.then(&releases);
@@ -221,10 +228,9 @@ impl<'a, const W: usize> Relations<'a, W> {
         let marked = &self.marked;
         let overwrite = self.co.or(&self.fr);
         let computed = Matrix::on(self.n(), |e| events[e].has(mark::COMPUTED));
-        let rfi = Matrix::of(self.n(), |a, b| {
-            events[b].is_read() && usize::from(events[b].from) == a
-        })
-        .and(&self.int);
+        let rfi =
+            Matrix::of(self.n(), |a, b| events[b].is_read() && usize::from(events[b].from) == a)
+                .and(&self.int);
         let dependent = rmw.then(&computed).then(&rfi);
         let ppo = fence.or(&handed_over).and(&self.int);
         let ppo = ppo.or(&control).or(&dependent).or(&overwrite.and(&self.int));
@@ -293,12 +299,10 @@ impl<'a, const W: usize> Relations<'a, W> {
 
     fn visible(&self) -> Visible<W> {
         let marked = &self.marked;
-        let rmb_before = self.covered(|e| e.reach.read, |a, b| {
-            a.is_ordered_read() && !b.has(mark::RETURNS_NOTHING)
-        });
-        let rmb_after = self.covered(|e| e.reach.read, |a, b| {
-            !a.has(mark::RETURNS_NOTHING) && b.is_ordered_read()
-        });
+        let rmb_before = self
+            .covered(|e| e.reach.read, |a, b| a.is_ordered_read() && !b.has(mark::RETURNS_NOTHING));
+        let rmb_after = self
+            .covered(|e| e.reach.read, |a, b| !a.has(mark::RETURNS_NOTHING) && b.is_ordered_read());
         let w_pre = marked.then(&self.fence.maybe());
         let r_pre = marked.then(&self.nonrw.or(&rmb_before).maybe());
         let w_post = Self::chain(&[&self.fence.maybe(), marked, &self.rmw_sequence]);

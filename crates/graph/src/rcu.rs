@@ -107,27 +107,23 @@ fn orders<const W: usize>(links: &[Link<W>], follows: &[Vec<bool>]) -> Vec<Vec<b
     let count = links.len();
     let mut orders = matrix(links, |a, b| std::ptr::eq(a, b) && a.is_grace_period);
     loop {
-        let mut changed = false;
+        let mut more = orders.clone();
         for a in 0..count {
             for b in 0..count {
-                let mixed = links[a].is_grace_period != links[b].is_grace_period;
-                let through = |first: &[bool], second: &dyn Fn(usize) -> bool| {
-                    (0..count).any(|x| first[x] && second(x))
-                };
-                let onward = |x: usize, last: &dyn Fn(usize) -> bool| through(&orders[x], last);
-                let is_new = !orders[a][b]
-                    && (mixed && follows[a][b]
-                        || mixed
-                            && through(&follows[a], &|x| onward(x, &|y| follows[y][b]))
-                        || through(&orders[a], &|x| through(&follows[x], &|y| orders[y][b])));
-                if is_new {
-                    orders[a][b] = true;
-                    changed = true;
-                }
+                let is_mixed = links[a].is_grace_period != links[b].is_grace_period;
+                let around = || follows[a][b] || joined(&follows[a], &orders, |y| follows[y][b]);
+                more[a][b] |= is_mixed && around();
+                more[a][b] |= joined(&orders[a], follows, |y| orders[y][b]);
             }
         }
-        if !changed {
+        if more == orders {
             return orders;
         }
+        orders = more;
     }
+}
+
+/// Does a way lead through one of `first`, then by `middle`, to one that `last` holds of?
+fn joined(first: &[bool], middle: &[Vec<bool>], last: impl Fn(usize) -> bool) -> bool {
+    (0..first.len()).any(|x| first[x] && (0..first.len()).any(|y| middle[x][y] && last(y)))
 }

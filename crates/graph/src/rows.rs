@@ -45,8 +45,6 @@ pub(crate) struct Row<const W: usize> {
     acquires_happen: Bits<W>,
     writes_happen: Bits<W>,
     reads_happen: Bits<W>,
-    /// `propagates-before`, one step.
-    pub(crate) before: Bits<W>,
     // What an unlock before a lock carries to the events after the lock: the unlocking task's
     // `all_reached` and `all_propagates`, and of the same task its `all_happens`.
     unlocked_reached: Bits<W>,
@@ -64,9 +62,6 @@ impl<const W: usize> Graph<W> {
             Model::Kernel => {
                 self.fill_reached(id);
                 self.fill_happens(id);
-                if self.has_fences {
-                    self.fill_before(id);
-                }
             }
         }
     }
@@ -100,11 +95,6 @@ impl<const W: usize> Graph<W> {
             goes_back = false;
             for k in 0..self.len() {
                 goes_back |= self.fill_happens(usize::from(self.shape.order[k]));
-            }
-        }
-        if self.has_fences {
-            for id in 0..self.len() {
-                self.fill_before(id);
             }
         }
     }
@@ -349,13 +339,12 @@ impl<const W: usize> Graph<W> {
         ordered
     }
 
-    /// `propagates-before`: something propagates to an event before a strong fence, and what is
-    /// after the fence is this event or happens before it.
-    fn fill_before(&mut self, id: usize) {
-        let row = &self.rows[id];
+    /// What comes before an event by one step of `propagates-before`: what propagates to an event
+    /// before a strong fence, if what is after the fence is this event or happens before it.
+    pub(crate) fn propagates_before(&self, id: usize) -> Bits<W> {
         let mut before = Bits::EMPTY;
         // The later an event of a task, the more is before its last strong fence.
-        for last in self.last_of_tasks(&row.happens.with(id)) {
+        for last in self.last_of_tasks(&self.rows[id].happens.with(id)) {
             let event = &self.shape.events[last];
             if let Some(covered) = self.shape.nth(event.task, event.reach.strong) {
                 before.add(&self.rows[covered].all_propagates);
@@ -364,7 +353,7 @@ impl<const W: usize> Graph<W> {
                 before.add(&self.rows[last].crossed);
             }
         }
-        self.rows[id].before = before;
+        before
     }
 
     /// The last event of each task among these.

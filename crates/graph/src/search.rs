@@ -126,7 +126,6 @@ impl Search {
     /// Explores the program `main`, which is run again and again, as the main task. It makes the
     /// words, spawns the other tasks, and may look at the end at what has become of the words.
     pub fn run(&self, main: impl Fn() + 'static, observer: &mut dyn Observer) -> Counts {
-        #[expect(clippy::arc_with_non_send_sync, reason = "one thread only; others may be several")]
         let program: Program = Arc::new(main);
         let (parts, max) = (vec![Part::whole()], self.executions_max);
         let explored = explore(self, &program, observer, parts, Words::default(), max);

@@ -48,9 +48,11 @@ fn updates_of_one_word_happen_in_every_order() {
     for (n, model) in (2..=6).flat_map(|n| BOTH.map(|model| (n, model))) {
         let program = move || {
             let word = Word::new(0);
-            tasks(n, |_| Box::new(move || {
-                word.fetch_add(1, Rmw::Relaxed);
-            }));
+            tasks(n, |_| {
+                Box::new(move || {
+                    word.fetch_add(1, Rmw::Relaxed);
+                })
+            });
         };
         assert_eq!(counts(program, model).executions, factorial(n), "{n} tasks");
     }

@@ -129,26 +129,15 @@ fn two_words() -> Vec<Litmus> {
     const SB: &[(usize, usize, u64)] = &[(0, 0, 0), (1, 0, 0)];
     let mp = |writer: Vec<Instr>, reader: Vec<Instr>| vec![writer, reader];
     let sb = |between: &[Instr]| {
-        vec![
-            [&[w(X, 1)], between, &[r(Y)]].concat(),
-            [&[w(Y, 1)], between, &[r(X)]].concat(),
-        ]
+        vec![[&[w(X, 1)], between, &[r(Y)]].concat(), [&[w(Y, 1)], between, &[r(X)]].concat()]
     };
     let writes = |between: &[Instr]| {
-        vec![
-            [&[w(X, 1)], between, &[w(Y, 2)]].concat(),
-            [&[w(Y, 1)], between, &[w(X, 2)]].concat(),
-        ]
+        vec![[&[w(X, 1)], between, &[w(Y, 2)]].concat(), [&[w(Y, 1)], between, &[w(X, 2)]].concat()]
     };
     let both_first: &[(usize, u64)] = &[(X, 1), (Y, 1)];
     vec![
         reads("MP", mp(vec![w(X, 1), w(Y, 1)], vec![r(Y), r(X)]), MP, Sometimes),
-        reads(
-            "MP+wmb+rmb",
-            mp(vec![w(X, 1), WMB, w(Y, 1)], vec![r(Y), RMB, r(X)]),
-            MP,
-            Never,
-        ),
+        reads("MP+wmb+rmb", mp(vec![w(X, 1), WMB, w(Y, 1)], vec![r(Y), RMB, r(X)]), MP, Never),
         // Each alone is not enough.
         reads("MP+wmb", mp(vec![w(X, 1), WMB, w(Y, 1)], vec![r(Y), r(X)]), MP, Sometimes),
         reads("MP+rmb", mp(vec![w(X, 1), w(Y, 1)], vec![r(Y), RMB, r(X)]), MP, Sometimes),
@@ -207,10 +196,7 @@ fn two_words() -> Vec<Litmus> {
         // What is read decides whether is written: a control dependency.
         finals(
             "S+wmb+control",
-            vec![
-                vec![w(X, 2), WMB, w(Y, 1)],
-                vec![r(Y), Barrier(Fence::Control), w(X, 1)],
-            ],
+            vec![vec![w(X, 2), WMB, w(Y, 1)], vec![r(Y), Barrier(Fence::Control), w(X, 1)]],
             &[(1, 0, 1)],
             &[(X, 2)],
             Never,
@@ -237,12 +223,7 @@ fn more_tasks() -> Vec<Litmus> {
         ]
     };
     vec![
-        reads(
-            "WRC",
-            vec![vec![w(X, 1)], vec![r(X), w(Y, 1)], vec![r(Y), r(X)]],
-            WRC,
-            Sometimes,
-        ),
+        reads("WRC", vec![vec![w(X, 1)], vec![r(X), w(Y, 1)], vec![r(Y), r(X)]], WRC, Sometimes),
         reads(
             "WRC+release+rmb",
             vec![vec![w(X, 1)], vec![r(X), release(Y, 1)], vec![r(Y), RMB, r(X)]],
@@ -385,10 +366,7 @@ fn updates() -> Vec<Litmus> {
     let taking = Update(Y, Change::CompareExchange(0, 1), Rmw::Full);
     let after = Barrier(Fence::AfterAtomic);
     let sb = |between: &[Instr]| {
-        vec![
-            [&[w(X, 1)], between, &[r(Y)]].concat(),
-            [&[w(Y, 1)], between, &[r(X)]].concat(),
-        ]
+        vec![[&[w(X, 1)], between, &[r(Y)]].concat(), [&[w(Y, 1)], between, &[r(X)]].concat()]
     };
     const SB: &[(usize, usize, u64)] = &[(0, 1, 0), (1, 1, 0)];
     const LATE: &[(usize, usize, u64)] = &[(0, 0, 0), (1, 0, 1), (1, 1, 0)];
@@ -407,10 +385,7 @@ fn updates() -> Vec<Litmus> {
         // an acquire would not do instead of the full barrier above.
         reads(
             "inc+acquire+rmb",
-            vec![
-                vec![r(X), RMB, r(Y)],
-                vec![Update(Y, Change::Add(1), Rmw::Acquire), w(X, 1)],
-            ],
+            vec![vec![r(X), RMB, r(Y)], vec![Update(Y, Change::Add(1), Rmw::Acquire), w(X, 1)]],
             &[(0, 0, 1), (0, 1, 0)],
             Sometimes,
         ),
@@ -425,7 +400,12 @@ fn updates() -> Vec<Litmus> {
         ),
         reads("SB+full", sb(&[add(Rmw::Full)]), SB, Never),
         reads("SB+relaxed", sb(&[add(Rmw::Relaxed)]), SB, Sometimes),
-        reads("SB+before-atomic", sb(&[Barrier(Fence::BeforeAtomic), add(Rmw::Relaxed)]), SB, Never),
+        reads(
+            "SB+before-atomic",
+            sb(&[Barrier(Fence::BeforeAtomic), add(Rmw::Relaxed)]),
+            SB,
+            Never,
+        ),
     ]
 }
 
@@ -435,12 +415,7 @@ fn grace_periods() -> Vec<Litmus> {
     let writes = [w(X, 1), w(Y, 1)];
     let reader = section(&[r(Y), r(X)]);
     vec![
-        reads(
-            "RCU+sync+read",
-            vec![section(&writes), vec![r(X), GracePeriod, r(Y)]],
-            MP,
-            Never,
-        ),
+        reads("RCU+sync+read", vec![section(&writes), vec![r(X), GracePeriod, r(Y)]], MP, Never),
         reads(
             "RCU+sync+read, no section",
             vec![writes.to_vec(), vec![r(X), GracePeriod, r(Y)]],
@@ -543,10 +518,8 @@ fn load_buffering_is_not_seen() {
     assert_eq!(seen(&relaxed, &both, Model::Kernel), Never, "here the engine is blind");
     let ordered = lb(vec![r(X), release(Y, 1)], vec![acquire(Y), w(X, 1)]);
     assert_eq!(seen(&ordered, &both, Model::Kernel), Never);
-    let by_locks = lb(
-        [locked_by(0, &[r(X)]), locked_by(1, &[w(Y, 1)])].concat(),
-        vec![acquire(Y), w(X, 1)],
-    );
+    let by_locks =
+        lb([locked_by(0, &[r(X)]), locked_by(1, &[w(Y, 1)])].concat(), vec![acquire(Y), w(X, 1)]);
     let after_lock = Outcome { reads: &[(0, 1, 1), (1, 0, 1)], finals: &[] };
     assert_eq!(seen(&by_locks, &after_lock, Model::Kernel), Never);
 }

@@ -7,7 +7,9 @@ mod programs;
 
 use std::collections::BTreeSet;
 
-use common::generate::{barrier, combined_barrier, locked, programs as cases, section, single, tasks};
+use common::generate::{
+    barrier, combined_barrier, locked, programs as cases, section, single, tasks,
+};
 use common::{Change, Instr, Program, body, brute, explore};
 use graph::{Counts, Does, End, Execution, Fence, Load, Model, Next, Race, Rmw, Search, Store};
 use proptest::prelude::*;
@@ -90,7 +92,11 @@ fn a_chain_of_updates_carries_a_release() {
     let add = |strength| Instr::Update(1, Change::Add(1), strength);
     let chain = |strength| {
         let last = vec![Instr::Wait(1, 2, Load::Acquire), READ];
-        vec![vec![WRITE, add(strength)], vec![Instr::Wait(1, 1, Load::Relaxed), add(Rmw::Relaxed)], last]
+        vec![
+            vec![WRITE, add(strength)],
+            vec![Instr::Wait(1, 1, Load::Relaxed), add(Rmw::Relaxed)],
+            last,
+        ]
     };
     assert!(!is_racy(chain(Rmw::Release)));
     assert!(is_racy(chain(Rmw::Relaxed)));
@@ -134,8 +140,10 @@ fn the_workloads_are_free_of_races_and_with_a_relaxed_put_they_are_not() {
 
 /// Plain and marked accesses to two words.
 fn access() -> impl Strategy<Value = Instr> + Clone {
-    let load = prop_oneof![3 => Just(Load::Plain), 1 => Just(Load::Relaxed), 1 => Just(Load::Acquire)];
-    let store = prop_oneof![3 => Just(Store::Plain), 1 => Just(Store::Relaxed), 1 => Just(Store::Release)];
+    let load =
+        prop_oneof![3 => Just(Load::Plain), 1 => Just(Load::Relaxed), 1 => Just(Load::Acquire)];
+    let store =
+        prop_oneof![3 => Just(Store::Plain), 1 => Just(Store::Relaxed), 1 => Just(Store::Release)];
     prop_oneof![
         (0..2usize, load).prop_map(|(w, load)| Instr::Read(w, load)),
         (0..2usize, 1..3u64, store).prop_map(|(w, value, store)| Instr::Write(w, value, store)),

@@ -98,7 +98,8 @@ pub fn try_locks(n: usize, unlock: Rmw) -> Program {
             move || {
                 let mut wins = 0;
                 for _ in 0..2 {
-                    let taken = bit.update(Rmw::Acquire, |seen| (seen & 1 == 0).then_some(seen | 1));
+                    let taken =
+                        bit.update(Rmw::Acquire, |seen| (seen & 1 == 0).then_some(seen | 1));
                     if taken.is_ok() {
                         let seen = counter.load(Load::Plain);
                         counter.store(seen + 1, Store::Plain);

@@ -194,9 +194,10 @@ impl<const W: usize> Engine<'_, W> {
         tasks.clone().find(|&task| self.can_go_on(task)).or_else(|| {
             tasks.clone().find(|&task| {
                 let task = &self.tasks[task];
-                let waits = task.next.as_ref().is_some_and(|next| {
-                    matches!(next.what, What::Wait(_) | What::WaitUpdate(_))
-                });
+                let waits = task
+                    .next
+                    .as_ref()
+                    .is_some_and(|next| matches!(next.what, What::Wait(_) | What::WaitUpdate(_)));
                 waits && !task.is_stopped
             })
         })
@@ -258,8 +259,7 @@ impl<const W: usize> Engine<'_, W> {
         let is_transient = |&task: &usize| {
             shape.last(task).is_some_and(|last| {
                 let last = shape.event(last);
-                last.has(mark::BLOCKED)
-                    && last.from != shape.at(last.word, shape.newest(last.word))
+                last.has(mark::BLOCKED) && last.from != shape.at(last.word, shape.newest(last.word))
             })
         };
         if waiting.iter().any(is_transient) {

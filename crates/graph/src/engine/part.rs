@@ -99,6 +99,7 @@ pub(crate) fn explore(
     let wider = run.go_on::<4>(wider, observer);
     let wider = run.go_on::<8>(wider, observer);
     let wider = run.go_on::<16>(wider, observer);
+    let wider = run.go_on::<32>(wider, observer);
     let widest = run.go_on::<65>(wider, observer);
     Explored { words: coroutine::words(), ..widest }
 }

@@ -101,7 +101,8 @@ impl<const W: usize> Engine<'_, W> {
         if is_same {
             return Ok(());
         }
-        let word = |word: u16| if word == NONE { String::new() } else { format!(" of word {word}") };
+        let word =
+            |word: u16| if word == NONE { String::new() } else { format!(" of word {word}") };
         Err(format!(
             "task {} did not repeat its operation {}, a {:?}{}, but was at another{}",
             event.task,
@@ -137,10 +138,8 @@ impl<const W: usize> Engine<'_, W> {
     /// A spawned task whose body has returned announces its end.
     fn end_when_done(&mut self, task: usize) {
         if task > 0 && self.tasks[task].next.is_none() {
-            self.tasks[task].next = Some(Announced {
-                marks: mark::RELEASE | mark::TASK,
-                ..Announced::new(What::End)
-            });
+            self.tasks[task].next =
+                Some(Announced { marks: mark::RELEASE | mark::TASK, ..Announced::new(What::End) });
         }
     }
 
@@ -151,9 +150,8 @@ impl<const W: usize> Engine<'_, W> {
 
     /// The spawn of this task.
     pub(super) fn spawn_of(&self, task: usize) -> u16 {
-        let spawns = |event: &Event| {
-            event.is_write() && event.word == NONE && event.value == task as u64
-        };
+        let spawns =
+            |event: &Event| event.is_write() && event.word == NONE && event.value == task as u64;
         let events = &self.seen().shape.events;
         let spawn = events.iter().position(|event| spawns(event) && event.value != step::END);
         spawn.expect("a task that begins was spawned") as u16

@@ -360,9 +360,10 @@ impl Candidate {
         let (first, rest) = writes.split_first().expect("there is an initial write");
         let mut rest = rest.to_vec();
         permute(&mut rest, 0, &mut |rest| {
-            let is_coherent = rest.iter().enumerate().all(|(i, &a)| {
-                rest[i + 1..].iter().all(|&b| !is_before(&self.events, b, a))
-            });
+            let is_coherent = rest
+                .iter()
+                .enumerate()
+                .all(|(i, &a)| rest[i + 1..].iter().all(|&b| !is_before(&self.events, b, a)));
             if is_coherent {
                 orders.push([&[*first], rest].concat());
                 self.order(from, values, orders, each);
@@ -416,5 +417,4 @@ impl Graph<'_> {
             .collect();
         key
     }
-
 }

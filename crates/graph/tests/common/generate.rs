@@ -32,12 +32,8 @@ pub fn access(words: usize) -> impl Strategy<Value = Instr> + Clone {
 
 /// Updates of all strengths.
 pub fn update(words: usize) -> impl Strategy<Value = Instr> + Clone {
-    let strength = prop_oneof![
-        Just(Rmw::Relaxed),
-        Just(Rmw::Acquire),
-        Just(Rmw::Release),
-        Just(Rmw::Full)
-    ];
+    let strength =
+        prop_oneof![Just(Rmw::Relaxed), Just(Rmw::Acquire), Just(Rmw::Release), Just(Rmw::Full)];
     let change = prop_oneof![
         Just(Change::Add(1)),
         Just(Change::Swap(1)),

@@ -9,9 +9,7 @@ pub mod relation;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use graph::{
-    At, Does, End, Execution, Fence, Load, Lock, Model, Next, Rmw, Search, Store, Word,
-};
+use graph::{At, Does, End, Execution, Fence, Load, Lock, Model, Next, Rmw, Search, Store, Word};
 
 /// What an update makes of what it reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -158,9 +156,7 @@ fn key(execution: &Execution<'_>) -> Key {
     for task in 1..execution.tasks() {
         let accesses = execution.events(task).filter(|event| place.contains_key(&event.at));
         let access = accesses.map(|event| match event.does {
-            Does::Read { word, value, from } => {
-                Access::Read { word, value, from: from.map(named) }
-            }
+            Does::Read { word, value, from } => Access::Read { word, value, from: from.map(named) },
             Does::Write { word, value } => Access::Write { word, value },
             _ => unreachable!("only accesses have a place"),
         });

@@ -96,7 +96,13 @@ impl<'a> Relations<'a> {
 
     fn po_unlock_lock_po(&self) -> Relation {
         let between = &self.po | &self.rf;
-        self.chain(&[&self.po, &self.tag(Tag::Unlock), &between, &self.tag(Tag::LockRead), &self.po])
+        self.chain(&[
+            &self.po,
+            &self.tag(Tag::Unlock),
+            &between,
+            &self.tag(Tag::LockRead),
+            &self.po,
+        ])
     }
 
     fn strong_fence(&self) -> Relation {
@@ -312,11 +318,7 @@ impl Kernel<'_> {
     fn is_plainly_coherent(&self) -> bool {
         let r = self.relations;
         let Visible { ww, wr, rw } = self.visible();
-        let against = [
-            &r.rf & &rw.inverse(),
-            &r.fr & &wr.inverse(),
-            &r.co & &ww.inverse(),
-        ];
+        let against = [&r.rf & &rw.inverse(), &r.fr & &wr.inverse(), &r.co & &ww.inverse()];
         against.iter().all(|against| (&self.may_race() & against).is_empty())
     }
 
