@@ -47,8 +47,8 @@ pub fn compact_zone(k: &Kernel, cc: CompactControl) -> usize {
     left.len()
 }
 
-/// `isolate_migratepages_block()`, of the folios that the scenario begins with.
-fn isolate_migratepages_block(k: &Kernel, cc: CompactControl) -> Vec<usize> {
+/// `isolate_migratepages_block()`, of the folios that the scenario begins with: which it isolated.
+pub fn isolate_migratepages_block(k: &Kernel, cc: CompactControl) -> Vec<usize> {
     let _in = enter("isolate_migratepages_block");
     let folios = k.folios[..k.sizes.folios].iter();
     folios.filter(|folio| isolate(k, folio, cc)).map(|folio| folio.index).collect()

@@ -1,25 +1,28 @@
 //! Locks that interrupt handlers take too: who takes one with interrupts on, and is interrupted on
 //! that CPU by such a handler, waits for itself.
 
-use selvedge_kernel::{is_killed_already, set_bit};
+use selvedge_kernel::{clear_bit, is_killed_already, plain_write, set_bit};
 use selvedge_models::fs::buffer::{lock_buffer, trylock_buffer, unlock_buffer};
 use selvedge_models::mm::filemap::{
     folio_end_read, folio_lock, folio_lock_killable, folio_trylock, folio_unlock,
 };
 use selvedge_models::mm::memory::do_swap_page;
 use selvedge_models::mm::migrate::ISOLATION;
-use selvedge_models::mm::mlock::{mlock_folio, munlock_folio};
+use selvedge_models::mm::mlock::{mlock_folio, mlock_new_folio, munlock_folio};
 use selvedge_models::mm::page_writeback::{folio_end_writeback, folio_start_writeback};
 use selvedge_models::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use selvedge_models::mm::swap::{folio_activate, folio_put, folio_rotate_reclaimable};
-use selvedge_models::mm::vmscan::{folio_isolate_lru, isolate_lru_folios, move_folios_to_lru};
+use selvedge_models::mm::vmscan::{
+    folio_isolate_lru, isolate_lru_folios, move_folios_to_lru, scan_folios,
+};
 use selvedge_models::trees::*;
-use selvedge_models::{Machine, PAGE_CACHE, PG_WAITERS};
+use selvedge_models::{Machine, NOT_LINKED, PAGE_CACHE, PG_LRU, PG_WAITERS};
 
 use super::DPOR;
 use super::folio_lock::{locked, unlock};
 use super::folio_wait_read::lock_asynchronously;
 use super::lru_flag::LISTED;
+use super::lru_locks::isolate_for_compaction;
 use crate::Source::{Analysis, Comment};
 use crate::rules::NOBODY_WAITS_FOR_EVER;
 use crate::{Answers, Run, Scenario, ask, cpu, irq};
@@ -64,6 +67,42 @@ static LRU_LOCK_OF_MLOCK: Scenario = Scenario {
         irq(0, "end of writeback", rotate),
     ],
     ..Scenario::EMPTY
+};
+
+static LRU_LOCK_OF_AGING: Scenario = Scenario {
+    name: "rotation_interrupts_aging",
+    about: "CPU0 isolates what the oldest generation has; an interrupt on CPU0 rotates folio1 at any \
+            step. Batches of one.",
+    tasks: &[
+        cpu(0, "reclaim", |k| {
+            scan_folios(k, ISOLATION);
+        }),
+        irq(0, "end of writeback", rotate),
+    ],
+    ..LRU_LOCK
+};
+
+static LRU_LOCK_OF_COMPACTION: Scenario = Scenario {
+    name: "rotation_interrupts_compaction",
+    about: "CPU0 isolates what compaction would; an interrupt on CPU0 rotates folio1 at any step. \
+            Batches of one.",
+    tasks: &[cpu(0, "compaction", isolate_for_compaction), irq(0, "end of writeback", rotate)],
+    ..LRU_LOCK
+};
+
+static LRU_LOCK_OF_NEW: Scenario = Scenario {
+    name: "rotation_interrupts_mlock_of_a_new_folio",
+    about: "CPU0 mlocks folio0, which is on no list yet; an interrupt on CPU0 rotates folio1 at any \
+            step. Batches of one.",
+    setup: |k| {
+        clear_bit(PG_LRU, &k.folios[0].flags);
+        plain_write(&k.folios[0].linked, NOT_LINKED);
+    },
+    tasks: &[
+        cpu(0, "mlocker", |k| mlock_new_folio(k, &k.folios[0])),
+        irq(0, "end of writeback", rotate),
+    ],
+    ..LRU_LOCK_OF_MLOCK
 };
 
 /// A read and a write are on their way: the folio is locked, and under writeback.
@@ -224,6 +263,9 @@ pub(super) fn claims() -> Vec<Answers> {
     vec![
         hang(&LRU_LOCK, lru_lock).holds(&[&V6_12_117]).violated(&[&LRU_LOCK_IRQS_ON]),
         hang(&LRU_LOCK_OF_MLOCK, lru_lock).holds(&[&V6_12_117]),
+        hang(&LRU_LOCK_OF_AGING, lru_lock).holds(&[&V6_12_117]),
+        hang(&LRU_LOCK_OF_COMPACTION, lru_lock).holds(&[&V6_12_117]),
+        hang(&LRU_LOCK_OF_NEW, lru_lock).holds(&[&V6_12_117]),
         hang(&QUEUE_LOCK_OF_WAITER, queue_lock)
             .holds(&[&V6_12_117])
             .violated(&[&QUEUE_LOCK_IRQS_ON]),

@@ -1,12 +1,14 @@
 //! What each operation on an LRU list does if nobody disturbs it: with nobody else about, each step
 //! that does it can be missed.
 
-use selvedge_kernel::{Bit, set_bit};
+use selvedge_kernel::{Bit, plain_write, set_bit};
+use selvedge_models::mm::migrate::ISOLATION;
 use selvedge_models::mm::mlock::{mlock_folio, mlock_new_folio, munlock_folio};
 use selvedge_models::mm::swap::{
     folio_activate, folio_add_lru, folio_deactivate, folio_put, folio_rotate_reclaimable,
     lru_add_drain,
 };
+use selvedge_models::mm::vmscan::{folio_isolate_lru, folio_putback_lru, move_folios_to_lru};
 use selvedge_models::trees::*;
 use selvedge_models::{
     EVICTABLE, Machine, NOT_LINKED, PAGE_CACHE, PG_ACTIVE, PG_LRU, PG_MLOCKED, PG_UNEVICTABLE,
@@ -143,6 +145,51 @@ static MLOCKED_WHEN_ADDED: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+static MUNLOCKED_AFTER_ADDED: Scenario = Scenario {
+    name: "mlocked_folio_added_and_munlocked",
+    about: "CPU0 adds a folio that is mlocked already, drains, munlocks it, and drains. The word of \
+            mlock_count was lru.prev of the list that the folio was on before.",
+    setup: |k| {
+        set_bit(PG_MLOCKED, &k.folios[0].flags);
+        plain_write(&k.folios[0].mlock_count, LIST_POISON2);
+    },
+    tasks: &[cpu(0, "user", |k| {
+        drained(k, |k| folio_add_lru(k, &k.folios[0]));
+        drained(k, munlock);
+    })],
+    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
+    ..MLOCKED_WHEN_ADDED
+};
+
+const LIST_POISON2: u64 = 0x122;
+
+static MUNLOCKED_WHILE_ISOLATED: Scenario = Scenario {
+    name: "munlocked_while_isolated_alone",
+    about: "CPU0 mlocks a folio and drains; isolates it, munlocks it and drains, which leaves \
+            PG_unevictable set; puts it back, and drains.",
+    tasks: &[cpu(0, "user", |k| {
+        drained(k, mlock);
+        assert!(folio_isolate_lru(k, &k.folios[0], ISOLATION), "nobody else runs");
+        drained(k, munlock);
+        drained(k, |k| folio_putback_lru(k, &k.folios[0], ISOLATION));
+    })],
+    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
+    ..ACTIVATED
+};
+
+static FREED_BY_RECLAIM: Scenario = Scenario {
+    name: "freed_by_reclaim_alone",
+    about: "CPU0 isolates a folio, as reclaim does, drops the other reference, and puts it back: \
+            the last reference. No page is freed with PG_lru set.",
+    tasks: &[cpu(0, "reclaim", |k| {
+        assert!(folio_isolate_lru(k, &k.folios[0], ISOLATION), "nobody else runs");
+        folio_put(k, &k.folios[0], PAGE_CACHE);
+        move_folios_to_lru(k, &k.folios[0], ISOLATION);
+    })],
+    at_end: |k| is_with(k, NOT_LINKED, &[]),
+    ..ACTIVATED
+};
+
 static FREED_ALONE: Scenario = Scenario {
     name: "freed_alone",
     about: "CPU0 drops the last reference of a folio. No page is freed with PG_lru set.",
@@ -193,6 +240,17 @@ static TWO_ACTIVATED: Scenario = Scenario {
     ..TWO_MOVED
 };
 
+static TWO_MUNLOCKED: Scenario = Scenario {
+    name: "two_munlocks_rest_in_the_batch",
+    about: "Two folios are mlocked. CPU0 munlocks both.",
+    before: &[cpu(0, "user", |k| {
+        k.folios.iter().for_each(|folio| mlock_folio(k, folio));
+        lru_add_drain(k);
+    })],
+    tasks: &[cpu(0, "user", |k| k.folios.iter().for_each(|folio| munlock_folio(k, folio)))],
+    ..TWO_MOVED
+};
+
 pub(super) fn claims() -> Vec<Answers> {
     let lists = Comment {
         file: "include/linux/mm_inline.h",
@@ -220,9 +278,20 @@ pub(super) fn claims() -> Vec<Answers> {
         holds(&MLOCKED_TWICE, mlock),
         holds(&MUNLOCKED_TWICE, mlock),
         holds(&MLOCKED_WHEN_ADDED, mlock),
+        holds(&MUNLOCKED_AFTER_ADDED, mlock),
+        holds(&MUNLOCKED_WHILE_ISOLATED, lists),
         holds(&FREED_ALONE, free),
+        holds(&FREED_BY_RECLAIM, free),
         rest(&TWO_ADDED),
         rest(&TWO_MOVED),
         rest(&TWO_ACTIVATED),
+        ask(
+            NO_BATCH_ENTRY_IS_LOST,
+            &TWO_MUNLOCKED,
+            count,
+            &["a folio was left in the mlock batch"],
+        )
+        .under(DPOR)
+        .holds(&[&V6_12_117]),
     ]
 }

@@ -1,13 +1,14 @@
 //! The locks of the mlock batch and of the LRU lists, one function at a time against a move of
 //! another folio: without one of them an entry, or the size of a list, is lost.
 
-use selvedge_kernel::{clear_bit, plain_write};
-use selvedge_models::mm::migrate::ISOLATION;
+use selvedge_kernel::{clear_bit, plain_write, set_bit};
+use selvedge_models::mm::compaction::{CompactControl, isolate_migratepages_block};
+use selvedge_models::mm::migrate::{ISOLATION, Migrator, Mode};
 use selvedge_models::mm::mlock::{mlock_folio, mlock_new_folio, munlock_folio};
-use selvedge_models::mm::swap::{lru_add_drain, lru_add_drain_all};
+use selvedge_models::mm::swap::{folio_deactivate, lru_add_drain, lru_add_drain_all};
 use selvedge_models::mm::vmscan::{isolate_lru_folios, scan_folios};
 use selvedge_models::trees::*;
-use selvedge_models::{Machine, NOT_LINKED, PG_LRU};
+use selvedge_models::{Machine, NOT_LINKED, PG_ACTIVE, PG_LRU};
 
 use super::DPOR;
 use super::lru_flag::{LISTED, activate_and_drain};
@@ -114,6 +115,30 @@ static SIZE_AND_AGING: Scenario = Scenario {
     ..SIZE_AND_RECLAIM
 };
 
+/// Compaction isolates what is on the LRU.
+pub(super) fn isolate_for_compaction(k: &Run) {
+    let who = Migrator { mode: Mode::Async, memalloc: false };
+    isolate_migratepages_block(k, CompactControl { who, may_enter_fs: true });
+}
+
+static SIZE_AND_COMPACTION: Scenario = Scenario {
+    name: "activate_folio0_isolate_for_compaction",
+    about: "CPU0 activates folio0 and drains; CPU1 isolates what compaction would.",
+    tasks: &[cpu(0, "activator", activate_and_drain), cpu(1, "compaction", isolate_for_compaction)],
+    ..SIZE_AND_RECLAIM
+};
+
+static DEACTIVATE: Scenario = Scenario {
+    name: "deactivate_under_the_drain",
+    about: "Both folios are active, and folio1 rests in CPU0's deactivate batch. CPU0 deactivates \
+            folio0 while CPU1 drains every CPU: a kworker of CPU0 empties the batch.",
+    machine: LISTED.folios(2),
+    setup: |k| k.folios.iter().for_each(|folio| set_bit(PG_ACTIVE, &folio.flags)),
+    before: &[cpu(0, "user", |k| folio_deactivate(k, &k.folios[1]))],
+    tasks: &[cpu(0, "user", |k| folio_deactivate(k, &k.folios[0])), cpu(1, "drainer", drain_all)],
+    ..MLOCK
+};
+
 pub(super) fn claims() -> Vec<Answers> {
     let batch = Comment { file: "mm/mlock.c", says: "mlock_fbatch.lock" };
     let lost = |scenario| ask(NO_BATCH_ENTRY_IS_LOST, scenario, batch, &[DRAIN_WORKED]).under(DPOR);
@@ -123,8 +148,12 @@ pub(super) fn claims() -> Vec<Answers> {
         lost(&MLOCK).holds(&[&V6_12_117]),
         lost(&MUNLOCK).holds(&[&V6_12_117]),
         lost(&MLOCK_NEW).holds(&[&V6_12_117]),
+        ask(NO_BATCH_ENTRY_IS_LOST, &DEACTIVATE, Source::lru("0.2"), &[DRAIN_WORKED])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
         size(&SIZE_AND_MLOCK_NEW).holds(&[&V6_12_117]),
         size(&SIZE_AND_RECLAIM).holds(&[&V6_12_117]),
         size(&SIZE_AND_AGING).holds(&[&V6_12_117]),
+        size(&SIZE_AND_COMPACTION).holds(&[&V6_12_117]),
     ]
 }

@@ -20,11 +20,10 @@ pub fn run(name: &str) -> Outcome {
     let name = &module_name(name, "driver")?;
     let (file, list) = (format!("{DRIVERS}/{name}.rs"), format!("{DRIVERS}/mod.rs"));
     let listed = checkout.read(&list)?;
-    if checkout.has(&file)
-        || checkout.has(&format!("{DRIVERS}/{name}"))
-        || listed.contains(&format!("    {name},\n"))
-    {
-        let place = checkout.path(&format!("{DRIVERS}/{name}"));
+    let is_listed = listed.contains(&format!("    {name},\n"));
+    let taken = [file.clone(), format!("{DRIVERS}/{name}")].into_iter().find(|it| checkout.has(it));
+    if let Some(place) = taken.or_else(|| is_listed.then(|| list.clone())) {
+        let place = checkout.path(&place);
         return Err(Failure::new(format!("there is `{name}` already: {}", place.display())));
     }
     if selvedge_models::trees::by_name(name).is_some() {
@@ -48,10 +47,10 @@ fn driver(name: &str) -> String {
     let (_, code) = TEMPLATE.split_once("\n\nuse ").expect("the template's own text");
     let code = code.replace(TEMPLATE_NAME, &format!("name: \"{name}\""));
     format!(
-        "//! The driver `{name}`: make each function do what yours does, under your locks. As it \
-            is, it \
-         keeps one\n//! thing in one page, and every rule (docs/movable-driver.md).\n//!\n\
-         //! The page lock is taken by the core around each of the three callbacks.\n\nuse {code}"
+        "//! The driver `{name}`.\n//!\n\
+         //! Make each function do what yours does, under your locks. As it is, it keeps one thing \
+         in one\n//! page, and every rule (docs/movable-driver.md). The page lock is taken by the \
+         core around each\n//! of the three callbacks.\n\nuse {code}"
     )
 }
 
@@ -63,6 +62,8 @@ mod tests {
     fn the_template_is_named_once() {
         assert_eq!(TEMPLATE.matches(TEMPLATE_NAME).count(), 1);
         assert_eq!(driver("gpu").matches("name: \"gpu\"").count(), 1);
+        let longest = "a".repeat(40);
+        assert!(driver(&longest).lines().all(|line| line.chars().count() <= 100));
     }
 
     #[test]

@@ -157,7 +157,7 @@ fn locks() -> Vec<Answers> {
             .violated(&[&E11_LOCKS_BLOCKING])
             .under(COMPLETE)
             .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE])
-            .holds(&[&V6_12_117]),
+            .holds(&[&MOBILE_2015, &V4_8_ATOMIC, &V6_12_117]),
         ask(M5, &LEAK_VS_ISOLATION, lru("E11"), &[ISOLATED])
             .under(COMPLETE)
             .holds(&[&V4_5, &V6_12_117])

@@ -45,13 +45,14 @@ fn is_on_the_lru(k: &Run) {
     }
 }
 
-const UNTOUCHED: Source = Source::analysis("migration keeps both page locks, as it was posted");
+const UNTOUCHED: Source =
+    Source::analysis("migration keeps both page locks, as posted, as proposed, and as merged");
 
 pub(in crate::claims) fn claims() -> Vec<Answers> {
-    let both: &[_] = &[&MOBILE_2015, &LRU_AS_MOBILE];
+    let all: &[_] = &[&MOBILE_2015, &LRU_AS_MOBILE, &V4_8_ATOMIC];
     vec![
-        ask(M1, &UPDATE_VS_MOVE, UNTOUCHED, &[MOVED]).under(COMPLETE).holds(both),
-        ask(M3, &ACCESS_VS_MOVE, UNTOUCHED, &[MOVED]).under(COMPLETE).holds(both),
+        ask(M1, &UPDATE_VS_MOVE, UNTOUCHED, &[MOVED]).under(COMPLETE).holds(all),
+        ask(M3, &ACCESS_VS_MOVE, UNTOUCHED, &[MOVED]).under(COMPLETE).holds(all),
         ask(M6, &ISOLATED_TWICE, OWN_LOCKS, &[ISOLATED]).under(COMPLETE).holds(&[&LRU_AS_MOBILE]),
         ask(M9, &LRU_PUT_BACK, OWN_LOCKS, &[FOLIO_ISOLATED]).under(ALONE).holds(&[&LRU_AS_MOBILE]),
     ]
