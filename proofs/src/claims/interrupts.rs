@@ -16,15 +16,17 @@ use selvedge_models::mm::vmscan::{
     folio_isolate_lru, isolate_lru_folios, move_folios_to_lru, scan_folios,
 };
 use selvedge_models::trees::*;
-use selvedge_models::{Machine, NOT_LINKED, PAGE_CACHE, PG_LRU, PG_WAITERS};
+use selvedge_models::{
+    Machine, NOT_LINKED, PAGE_CACHE, PG_LRU, PG_MLOCKED, PG_UNEVICTABLE, PG_WAITERS, UNEVICTABLE,
+};
 
 use super::DPOR;
 use super::folio_lock::{locked, unlock};
 use super::folio_wait_read::lock_asynchronously;
 use super::lru_flag::LISTED;
-use super::lru_locks::isolate_for_compaction;
+use super::lru_locks::{COMPACTED, isolate_for_compaction};
 use crate::Source::{Analysis, Comment};
-use crate::rules::NOBODY_WAITS_FOR_EVER;
+use crate::rules::{NOBODY_WAITS_FOR_EVER, is_with};
 use crate::{Answers, Run, Scenario, ask, cpu, irq};
 
 /// `folio_end_writeback()` of a folio that is to be rotated: with batches of one it takes lru_lock.
@@ -75,7 +77,8 @@ static LRU_LOCK_OF_AGING: Scenario = Scenario {
             step. Batches of one.",
     tasks: &[
         cpu(0, "reclaim", |k| {
-            scan_folios(k, ISOLATION);
+            let isolated = scan_folios(k, ISOLATION).isolated;
+            assert!(isolated.contains(&0), "nobody else wants folio0");
         }),
         irq(0, "end of writeback", rotate),
     ],
@@ -102,6 +105,7 @@ static LRU_LOCK_OF_NEW: Scenario = Scenario {
         cpu(0, "mlocker", |k| mlock_new_folio(k, &k.folios[0])),
         irq(0, "end of writeback", rotate),
     ],
+    at_end: |k| is_with(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE]),
     ..LRU_LOCK_OF_MLOCK
 };
 
@@ -264,7 +268,9 @@ pub(super) fn claims() -> Vec<Answers> {
         hang(&LRU_LOCK, lru_lock).holds(&[&V6_12_117]).violated(&[&LRU_LOCK_IRQS_ON]),
         hang(&LRU_LOCK_OF_MLOCK, lru_lock).holds(&[&V6_12_117]),
         hang(&LRU_LOCK_OF_AGING, lru_lock).holds(&[&V6_12_117]),
-        hang(&LRU_LOCK_OF_COMPACTION, lru_lock).holds(&[&V6_12_117]),
+        ask(NOBODY_WAITS_FOR_EVER, &LRU_LOCK_OF_COMPACTION, lru_lock, &[COMPACTED])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
         hang(&LRU_LOCK_OF_NEW, lru_lock).holds(&[&V6_12_117]),
         hang(&QUEUE_LOCK_OF_WAITER, queue_lock)
             .holds(&[&V6_12_117])

@@ -19,7 +19,7 @@ use super::DPOR;
 use super::lru_flag::LISTED;
 use crate::Source::Comment;
 use crate::rules::*;
-use crate::states::RESTED;
+use crate::states::{RESTED, RESTED_FOR_MLOCK};
 use crate::{Answers, Run, Scenario, ask, cpu};
 
 const ONE_CPU: Machine = LISTED.cpus(1).mlock();
@@ -190,6 +190,8 @@ static FREED_BY_RECLAIM: Scenario = Scenario {
     ..ACTIVATED
 };
 
+const RECLAIMED: &str = "reclaim freed the folio";
+
 static FREED_ALONE: Scenario = Scenario {
     name: "freed_alone",
     about: "CPU0 drops the last reference of a folio. No page is freed with PG_lru set.",
@@ -281,17 +283,14 @@ pub(super) fn claims() -> Vec<Answers> {
         holds(&MUNLOCKED_AFTER_ADDED, mlock),
         holds(&MUNLOCKED_WHILE_ISOLATED, lists),
         holds(&FREED_ALONE, free),
-        holds(&FREED_BY_RECLAIM, free),
+        ask(A_DRAINED_FOLIO_IS_WHERE_IT_SHOULD_BE, &FREED_BY_RECLAIM, free, &[RECLAIMED])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
         rest(&TWO_ADDED),
         rest(&TWO_MOVED),
         rest(&TWO_ACTIVATED),
-        ask(
-            NO_BATCH_ENTRY_IS_LOST,
-            &TWO_MUNLOCKED,
-            count,
-            &["a folio was left in the mlock batch"],
-        )
-        .under(DPOR)
-        .holds(&[&V6_12_117]),
+        ask(NO_BATCH_ENTRY_IS_LOST, &TWO_MUNLOCKED, count, &[RESTED_FOR_MLOCK])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
     ]
 }

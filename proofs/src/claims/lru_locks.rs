@@ -115,6 +115,9 @@ static SIZE_AND_AGING: Scenario = Scenario {
     ..SIZE_AND_RECLAIM
 };
 
+/// Compaction has taken a folio off the LRU.
+pub(super) const COMPACTED: &str = "compaction isolated a folio";
+
 /// Compaction isolates what is on the LRU.
 pub(super) fn isolate_for_compaction(k: &Run) {
     let who = Migrator { mode: Mode::Async, memalloc: false };
@@ -154,6 +157,8 @@ pub(super) fn claims() -> Vec<Answers> {
         size(&SIZE_AND_MLOCK_NEW).holds(&[&V6_12_117]),
         size(&SIZE_AND_RECLAIM).holds(&[&V6_12_117]),
         size(&SIZE_AND_AGING).holds(&[&V6_12_117]),
-        size(&SIZE_AND_COMPACTION).holds(&[&V6_12_117]),
+        ask(LRU_SIZE_IS_LINKED_FOLIOS, &SIZE_AND_COMPACTION, Source::lru("O2"), &[COMPACTED])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
     ]
 }
