@@ -101,11 +101,12 @@ fn main() {
         Trial::test(claim.name(engine), move || as_expected(claim, engine))
     };
     let of_rows = rows().filter(is_meant).map(trial);
-    let about_all: [AboutAll; 6] = [
+    let about_all: [AboutAll; 7] = [
         ("every_holding_rule_has_a_tree_that_breaks_it", every_rule_can_fail),
         ("every_mutant_breaks_a_rule_or_is_known_not_to", every_mutant_is_killed),
         ("every_row_of_a_sheet_is_there", every_row_of_a_sheet_is_there),
         ("rows_have_different_names", names_differ),
+        ("every_row_is_on_record", every_row_is_on_record),
         ("no_expectation_is_left_over", no_expectation_is_left_over),
         ("no_golden_file_is_left_over", no_golden_file_is_left_over),
     ];
@@ -137,34 +138,69 @@ fn as_expected(claim: &'static Claim, engine: Engine) -> Result<(), Failed> {
             Err(format!("not complete: {}", row.exploration.verdict).into())
         }
         Outcome::AsExpected => {
-            as_reviewed(claim.tree, Line::of(&row))?;
+            as_reviewed(&row)?;
             golden(&row)
         }
         Outcome::Unexpected(what) => {
             let table = row.exploration.counterexample.as_ref().map(table).unwrap_or_default();
             let expected = claim.expected.name();
-            Err(format!("expected {expected} ({}), found: {what}\n{table}", claim.source).into())
+            let (rule, source) = (claim.rule, claim.source);
+            let asked = format!("expected {expected} ({source}), found: {what}");
+            Err(format!("{asked}\nrule: {rule}\n{table}").into())
         }
         Outcome::Undecided(why) => Err(format!("undecided: {why}").into()),
     }
 }
 
-/// Of a tree of yours nothing is written down: what is expected of it is what its claims say.
-fn as_reviewed(tree: &Tree, found: Line) -> Result<(), Failed> {
-    if trees::is_yours(tree) {
+/// Of a tree of yours nothing is written down: what is expected of it is what its claims say. Who
+/// writes a new claim sees what it finds; that it is kept is for the whole run to ask.
+fn as_reviewed(row: &Row) -> Result<(), Failed> {
+    if trees::is_yours(row.claim.tree) {
         return Ok(());
     }
+    let found = Line::of(row);
     if is_blessing() {
         BLESSED.lock().expect("not poisoned").insert(found.name.clone(), found);
         return Ok(());
     }
     match REVIEWED.as_ref()?.get(&found.name) {
         Some(reviewed) if *reviewed == found => Ok(()),
-        reviewed => {
+        Some(reviewed) => {
             let advice = "if that is right, run with SELVEDGE_BLESS=1";
             Err(format!("reviewed: {reviewed:#?}\nfound now: {found:#?}\n{advice}").into())
         }
+        None => {
+            eprintln!("{}", how_to_keep(row));
+            Ok(())
+        }
     }
+}
+
+/// What a row found of which nothing is on record, and how to keep it.
+fn how_to_keep(row: &Row) -> String {
+    let shown = row.exploration.counterexample.as_ref().map(table).unwrap_or_default();
+    let (name, verdict) = (row.name(), &row.exploration.verdict);
+    format!(
+        "\n{name}: {verdict}, as expected, and not on record yet.\n\n{shown}\nto keep it, when \
+         you have read it: {KEEP} -- {name}\n"
+    )
+}
+
+/// Writes what rows found.
+const KEEP: &str = "SELVEDGE_BLESS=1 cargo test -p selvedge-proofs --test claims";
+
+/// The whole run wants what each row found, and each counterexample that is shown, on record.
+fn every_row_is_on_record() -> Result<(), Failed> {
+    let is_yours = |claim: &Claim| trees::is_yours(claim.tree);
+    let reviewed = REVIEWED.as_ref()?;
+    let names = rows().filter(|(claim, _)| !is_yours(claim)).map(|(claim, e)| claim.name(e));
+    let mut missing: Vec<String> = names.filter(|name| !reviewed.contains_key(name)).collect();
+    let files = golden_names().into_iter().map(|name| golden_dir().join(format!("{name}.txt")));
+    missing.extend(files.filter(|file| !file.exists()).map(|file| file.display().to_string()));
+    if missing.is_empty() || is_blessing() {
+        return Ok(());
+    }
+    Err(format!("not on record: {missing:#?}\nto keep them: {KEEP} -- PART_OF_A_NAME").into())
 }
 
 /// Writes what was found, and what was known of the rows that did not run, in the order of the
@@ -212,6 +248,11 @@ fn golden(row: &Row) -> Result<(), Failed> {
         return Ok(());
     }
     let stem = golden_dir().join(golden_name(row.claim, row.engine));
+    let is_new = !PathBuf::from(format!("{}.txt", stem.display())).exists();
+    if is_new && !is_blessing() {
+        eprintln!("{}", how_to_keep(row));
+        return Ok(());
+    }
     let read_back = from_json("the counterexample", &to_json(cx))?;
     if read_back != *cx {
         return Err("the JSON does not say what was found".into());

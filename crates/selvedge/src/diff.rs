@@ -9,6 +9,9 @@ use selvedge_proofs::{Claim, explore_in, rows};
 use serde_json::{Value, json};
 
 use crate::args::{DiffArgs, Format};
+use crate::error::Failure;
+use crate::interrupt::Interrupt;
+use crate::progress::Meter;
 use crate::select::tree;
 use crate::{Outcome, Status, output, threads};
 
@@ -29,7 +32,7 @@ impl Compared {
 pub fn run(args: &DiffArgs) -> Outcome {
     let pair = [tree(&args.from)?, tree(&args.to)?];
     let asked = questions(pair);
-    let compared = compare(pair, &asked, args);
+    let compared = compare(pair, &asked, args)?;
     let text = match args.format {
         Format::Text => text(pair, &compared),
         Format::Json => json(pair, &compared),
@@ -62,16 +65,30 @@ fn compare(
     pair: [&'static Tree; 2],
     asked: &[(&'static Claim, Engine)],
     args: &DiffArgs,
-) -> Vec<Compared> {
-    let bounds = Bounds {
-        executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
-        workers: threads::cores(),
-        ..Bounds::PROOF
-    };
-    threads::on_each(asked, bounds.workers, |&(claim, engine)| {
-        let verdict = |tree| verdict(claim, &explore_in(tree, claim, engine, &bounds));
-        Compared { claim, engine, verdicts: pair.map(verdict) }
-    })
+) -> Result<Vec<Compared>, Failure> {
+    let interrupt = Interrupt::catch()?;
+    let meter = Meter::new(asked.len());
+    let workers = threads::cores();
+    let compared = threads::on_each(asked, workers, |&(claim, engine)| {
+        let verdict = |tree: &'static Tree| {
+            if interrupt.is_set() {
+                return "undecided: an interrupt from outside".into();
+            }
+            let bounds = Bounds {
+                executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
+                workers,
+                interrupted: Some(interrupt.flag()),
+                progress: Some(meter.of_row(&claim.name(engine))),
+                ..Bounds::PROOF
+            };
+            verdict(claim, &explore_in(tree, claim, engine, &bounds))
+        };
+        let compared = Compared { claim, engine, verdicts: pair.map(verdict) };
+        meter.row_done();
+        compared
+    });
+    meter.finish();
+    Ok(compared)
 }
 
 /// What an exploration says of the claim's rule.
@@ -80,12 +97,14 @@ fn verdict(claim: &Claim, seen: &Exploration) -> String {
         (Verdict::Violated, Some(cx)) if cx.rule != claim.rule.0 => {
             format!("violated, another rule: {}", cx.rule)
         }
-        (Verdict::Holds | Verdict::HoldsWithin(_), _)
-            if claim.reached.iter().any(|state| !seen.reached.contains(state)) =>
-        {
-            "holds, never put to the test".into()
+        (Verdict::Holds | Verdict::HoldsWithin(_), _) => {
+            let missed = claim.reached.iter().find(|state| !seen.reached.contains(**state));
+            match (missed, &seen.verdict) {
+                (Some(state), _) => format!("holds, but no execution reached: {state}"),
+                (None, Verdict::HoldsWithin(_)) => "holds within bounds".into(),
+                (None, _) => "holds".into(),
+            }
         }
-        (Verdict::HoldsWithin(_), _) => "holds within bounds".into(),
         (verdict, _) => verdict.to_string(),
     }
 }

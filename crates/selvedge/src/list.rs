@@ -107,18 +107,11 @@ fn claims() -> Vec<Value> {
 }
 
 fn engines() -> Vec<Value> {
-    let about = |engine: Engine| match engine {
-        Engine::Dpor => "complete, sequential consistency: one execution per order of conflicts",
-        Engine::Loom => "complete within its limits, weak memory (C11, no load buffering)",
-        Engine::Random => "shuttle's random scheduler: samples, sequential consistency",
-        Engine::Pct => "shuttle's PCT scheduler: samples, sequential consistency",
-        Engine::Dfs => "complete, sequential consistency: every order of steps, no reduction",
-    };
     let item = |engine: Engine| {
         let card = card_of(engine);
         json!({ "name": engine.name(), "memory_model": engine.memory_model().name(),
                 "conformance": card,
-                "about": format!("{}; litmus tests of the kernel: {card}", about(engine)) })
+                "about": format!("{}; litmus tests of the kernel: {card}", engine.about()) })
     };
     Engine::ALL.into_iter().map(item).collect()
 }

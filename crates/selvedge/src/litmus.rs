@@ -11,6 +11,7 @@ use selvedge_litmus::{Agreement, Judged, SyntaxError, judge, observe, parse};
 
 use crate::args::{LitmusArgs, LitmusFormat};
 use crate::error::Failure;
+use crate::interrupt::Interrupt;
 use crate::select::engine;
 use crate::{Outcome, Status, output, threads};
 
@@ -30,23 +31,28 @@ pub fn run(args: &LitmusArgs) -> Outcome {
     if engines.is_empty() {
         engines = vec![Engine::Loom, Engine::Dpor];
     }
-    let texts = args.files.iter().map(|file| {
-        let text = fs::read_to_string(file).map_err(|error| Failure::io("read", file, &error))?;
-        Ok((file.as_path(), text))
-    });
-    let texts = texts.collect::<Result<Vec<(&Path, String)>, Failure>>()?;
-    let lines = run_all(&texts, &engines, &bounds(args));
+    let (mut texts, mut unread) = (Vec::new(), Vec::new());
+    for file in &args.files {
+        match fs::read_to_string(file) {
+            Ok(text) => texts.push((file.as_path(), text)),
+            Err(error) => unread.push(Failure::io("read", file, &error)),
+        }
+    }
+    let interrupt = Interrupt::catch()?;
+    let bounds = Bounds { interrupted: Some(interrupt.flag()), ..bounds(args) };
+    let lines = run_all(&texts, &engines, &bounds);
     let text = match args.format {
         LitmusFormat::Herd => herd(&lines),
         LitmusFormat::Card => card(&lines, &engines),
     };
-    output::print(&text)?;
+    output::print(&output::printable(&text))?;
     for line in &lines {
         if let Err(error) = &line.results {
-            eprintln!("selvedge: {}:{error}", line.file);
+            output::tell(&format!("selvedge: {}:{error}", line.file));
         }
     }
-    Ok(status(&lines))
+    unread.iter().for_each(|failure| output::tell(&format!("selvedge: {failure}")));
+    Ok(if unread.is_empty() { status(&lines) } else { Status::BadInput })
 }
 
 fn status(lines: &[Line]) -> Status {

@@ -11,6 +11,7 @@ use selvedge_proofs::mutation::{Fate, Mutant, Survey, candidates, look};
 
 use crate::args::{Format, MutateArgs};
 use crate::error::Failure;
+use crate::interrupt::Interrupt;
 use crate::progress::Meter;
 use crate::select::tree;
 use crate::{Outcome, Status, output, threads};
@@ -45,6 +46,8 @@ struct Found<'a> {
     faults: Vec<String>,
     executions: u64,
     seconds: f64,
+    /// Somebody stopped it: what was not judged by then is undecided, whatever is known of it.
+    is_interrupted: bool,
 }
 
 impl Found<'_> {
@@ -58,7 +61,8 @@ impl Found<'_> {
 
     fn status(&self) -> Status {
         let is_undecided = |judged: &Judged<'_>| {
-            matches!(judged.fate, Fate::Undecided(_)) && judged.explained.is_none()
+            matches!(judged.fate, Fate::Undecided(_))
+                && (judged.explained.is_none() || self.is_interrupted)
         };
         if !self.faults.is_empty() || self.unexplained() > 0 {
             Status::Unexpected
@@ -82,10 +86,14 @@ pub fn run(args: &MutateArgs) -> Outcome {
     }
     let survey = Survey::of(tree, threads::on_each(&rows, workers, |&row| look(row)));
     let meant = meant(&survey, &args.filters)?;
+    let interrupt = Interrupt::catch()?;
     let meter = Meter::new(meant.len());
     let asked = if args.all { Asked::All } else { Asked::Small };
     let fates = threads::on_each(&meant, workers, |mutant| {
-        let judged = judge(&survey, mutant, asked);
+        let judged = match interrupt.is_set() {
+            true => (Fate::Undecided("an interrupt from outside".into()), 0),
+            false => judge(&survey, mutant, asked),
+        };
         meter.row_done();
         judged
     });
@@ -93,9 +101,9 @@ pub fn run(args: &MutateArgs) -> Outcome {
     let executions = fates.iter().map(|(_, executions)| executions).sum();
     let fates: Vec<(&Mutant, Fate)> =
         meant.into_iter().zip(fates).map(|(mutant, (fate, _))| (mutant, fate)).collect();
-    // Its entries are about one tree.
-    let is_their_tree = tree.name == Survivors::TREE;
-    let faults = if is_their_tree { survivors.faults(&survey.mutants, &fates) } else { Vec::new() };
+    // Its entries are about one tree, and about mutants that were judged.
+    let are_judged = tree.name == Survivors::TREE && !interrupt.is_set();
+    let faults = if are_judged { survivors.faults(&survey.mutants, &fates) } else { Vec::new() };
     let judged = fates.into_iter().map(|(mutant, fate)| Judged {
         mutant,
         fate,
@@ -107,6 +115,7 @@ pub fn run(args: &MutateArgs) -> Outcome {
         faults,
         executions,
         seconds: started.elapsed().as_secs_f64(),
+        is_interrupted: interrupt.is_set(),
     };
     let printed = match (args.report, args.format) {
         (true, _) => page::markdown(&found, tree.name),

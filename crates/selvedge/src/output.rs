@@ -1,13 +1,17 @@
 //! Printing and writing files.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::borrow::Cow;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::Failure;
 
-/// Prints to stdout. A reader who has seen enough (`| head`) is no error.
+/// Prints to stdout; to a terminal nothing that it takes for a command. A reader who has seen enough
+/// (`| head`) is no error.
 pub fn print(text: &str) -> Result<(), Failure> {
+    let is_terminal = std::io::stdout().is_terminal();
+    let text = if is_terminal { Cow::from(printable(text)) } else { Cow::from(text) };
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -19,7 +23,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 /// Says something on stderr. That nobody can hear it does not change what is found.
 pub fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(line));
 }
 
 /// The text without what a terminal takes for a command, or what changes the order in which it is
@@ -37,6 +41,25 @@ pub fn printable(text: &str) -> String {
         }
     }
     out
+}
+
+/// The most that is read of a file that should be a counterexample.
+const READ_MAX: u64 = 64 << 20;
+
+/// Reads a file that may be anything, and of any size.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let opened = File::open(path);
+    opened
+        .and_then(|file| file.take(READ_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|error| Failure::io("read", path, &error))?;
+    if bytes.len() as u64 > READ_MAX {
+        let (path, most) = (path.display(), READ_MAX >> 20);
+        return Err(Failure::new(format!(
+            "{path}: more than {most} MiB, and so no counterexample"
+        )));
+    }
+    Ok(bytes)
 }
 
 /// Writes a file whole or not at all. A device or a pipe is written to as it is.

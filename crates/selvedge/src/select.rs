@@ -80,6 +80,26 @@ fn unknown(filter: &str) -> Failure {
     let names = rows().map(|(claim, engine)| claim.name(engine));
     let parts: BTreeSet<String> =
         names.flat_map(|name| name.split("::").map(String::from).collect::<Vec<_>>()).collect();
+    // Each part is right, and no row has them together: say what there is.
+    let of = |part: &str| {
+        let part = format!("::{part}::");
+        rows().map(|(claim, e)| claim.name(e)).filter(move |n| format!("::{n}::").contains(&part))
+    };
+    let known: Vec<&str> = filter.split("::").collect();
+    if let [first, rest @ ..] = known.as_slice()
+        && !rest.is_empty()
+        && known.iter().all(|part| parts.contains(*part))
+    {
+        let mut with_first: Vec<String> = of(first).collect();
+        let whole = with_first.len();
+        with_first.truncate(8);
+        let more = if whole > with_first.len() { "\n  ..." } else { "" };
+        return Failure::new(format!(
+            "no row has all of `{filter}`, though each of its parts is some row's; with `{first}` \
+             there are:\n  {}{more}",
+            with_first.join("\n  ")
+        ));
+    }
     let near = near(filter, &parts.into_iter().collect::<Vec<_>>());
     let hint = match near.is_empty() {
         true => "`selvedge list claims` names all rows".to_string(),

@@ -1,7 +1,5 @@
 //! `selvedge show`: a counterexample from its file.
 
-use std::fs;
-
 use selvedge_trace::{from_json, steps, table, to_json};
 
 use crate::args::{ShowArgs, View};
@@ -11,7 +9,7 @@ use crate::{Outcome, Status, output};
 /// Reads the file and prints the view.
 pub fn run(args: &ShowArgs) -> Outcome {
     let name = args.file.display().to_string();
-    let bytes = fs::read(&args.file).map_err(|error| Failure::io("read", &args.file, &error))?;
+    let bytes = output::read_file(&args.file)?;
     let text = String::from_utf8(bytes).map_err(|_| {
         Failure::new(format!("{name}: not text, expected a counterexample (selvedge-trace/1)"))
     })?;

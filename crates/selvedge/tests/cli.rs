@@ -244,6 +244,12 @@ fn litmus_tests_are_run_and_bad_ones_do_not_stop_the_others() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains("FALSE ALARM"));
     refused(&["litmus", "no-such.litmus"], "cannot read no-such.litmus");
+    let escape = write("escape.litmus", &text.replace("C SB+mb", "C SB\u{1b}[2J"));
+    let output = selvedge(&["litmus", "--engine", "loom", "no-such.litmus", &escape, &good]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stdout(&output).contains("Observation SB+mb Never"), "the others are run");
+    let all = [output.stdout, output.stderr].concat();
+    assert!(!all.contains(&0x1b), "{}", String::from_utf8_lossy(&all));
     refused(&["litmus", "--engine", "herd", &good], "unknown engine `herd`");
 }
 

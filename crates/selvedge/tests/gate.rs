@@ -164,6 +164,40 @@ fn a_ci_that_stops_the_job_gets_what_is_done() {
     assert!(printed.contains("2 rows: 1 as expected, 0 unexpected, 1 undecided"), "{printed}");
 }
 
+/// Stops the command as a CI does, once it has said that it wants to hear of it.
+#[cfg(target_os = "linux")]
+fn stopped(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+    let child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("it runs");
+    let status = format!("/proc/{}/status", child.id());
+    let listens = || {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let mask = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.is_some_and(|mask| mask & (1 << 14) != 0)
+    };
+    for _ in 0..1200 {
+        if listens() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let kill = format!("kill -TERM {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh runs").success());
+    child.wait_with_output().expect("it ends")
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_comparison_that_is_stopped_prints_what_is_done() {
+    let output = stopped(&["diff", "v6.1", "v6.12.117"]);
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{printed}{}", text(&output.stderr));
+    assert!(printed.contains("Commits:\n") && printed.contains("an interrupt"), "{printed}");
+    assert!(text(&output.stderr).contains("interrupted: what is done will be printed"));
+}
+
 fn is_table(entry: &fs::DirEntry) -> bool {
     entry.path().extension().is_some_and(|extension| extension == "txt")
 }
@@ -184,6 +218,9 @@ fn a_filter_means_whole_parts_first() {
 fn a_filter_that_means_nothing_is_refused() {
     refused(&["check", ""], "an empty filter");
     refused(&["check", "install_vs_prep", "add_vs_prepp"], "no row has `add_vs_prepp`");
+    // Each of its parts is right: that is no reason to name them.
+    let asked = "install_vs_prep::v6.10::dpor";
+    refused(&["check", asked], "though each of its parts is some row's; with `install_vs_prep`");
     // What would be meant, if one of the arguments were another.
     refused(
         &["check", "two_migrators", "--tree", "v6.10"],
@@ -191,6 +228,26 @@ fn a_filter_that_means_nothing_is_refused() {
     );
     let no_dfs = ["check", "two_migrators", "--tree", "v6.1", "--engine", "dfs"];
     refused(&no_dfs, "such rows are under the engines dpor, ");
+}
+
+#[test]
+fn all_that_was_run_is_counted() {
+    let row = "install_vs_prep::v5.13::dpor";
+    let output = selvedge(&["check", row, "--keep-going", "--max-executions", "50"]);
+    let printed = text(&output.stdout);
+    assert!(printed.contains("of 50 executions, cut short"), "{printed}");
+    assert!(printed.contains("0 undecided; 50 executions."), "{printed}");
+}
+
+#[test]
+fn a_file_without_end_is_refused() {
+    refused(&["show", "/dev/zero"], "more than 64 MiB, and so no counterexample");
+}
+
+#[test]
+fn a_violation_is_shown_with_what_its_scenario_does() {
+    let printed = text(&selvedge(&["check", ROW]).stdout);
+    assert!(printed.contains("CPU0 installs a bh in its empty bh_lru; CPU1 disables"), "{printed}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(crate) fn printable(cx: &Counterexample) -> Counterexample {
     cx.tasks.iter_mut().for_each(|task| spell_out(&mut task.name));
     for step in &mut cx.steps {
         let bit = step.bit.iter_mut().map(|bit| &mut bit.name);
-        let texts = [&mut step.primitive, &mut step.object, &mut step.detail];
+        let texts = [&mut step.primitive, &mut step.object, &mut step.detail, &mut step.at];
         texts.into_iter().chain(&mut step.path).chain(bit).for_each(spell_out);
     }
     for blocked in &mut cx.blocked {

@@ -29,9 +29,15 @@ impl Totals {
             as_expected: count(|outcome| *outcome == Outcome::AsExpected),
             unexpected: count(|outcome| matches!(outcome, Outcome::Unexpected(_))),
             undecided: count(|outcome| matches!(outcome, Outcome::Undecided(_))),
-            executions: rows.iter().map(|row| row.exploration.executions).sum(),
+            executions: rows.iter().map(executions_run).sum(),
         }
     }
+}
+
+/// How many were run for a row: those after its first violation too, where all were counted.
+fn executions_run(row: &Row) -> u64 {
+    let seen = &row.exploration;
+    seen.violations.as_ref().map_or(seen.executions, |all| all.executions)
 }
 
 /// `552 rows: 550 as expected, 1 unexpected, 1 undecided; 2381078 executions`

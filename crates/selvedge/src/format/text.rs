@@ -74,6 +74,7 @@ fn violations(out: &mut String, row: &Row) {
 fn surprises(out: &mut String, rows: &[Row]) {
     for row in unexpected(rows) {
         let _ = writeln!(out, "\nUNEXPECTED: {}\n{}", row.name(), expectation(row));
+        let _ = writeln!(out, "{}", row.claim.scenario.about);
         if let Some(evidence) = evidence(row) {
             let _ = write!(out, "\n{evidence}");
         }
@@ -88,7 +89,8 @@ fn example(out: &mut String, rows: &[Row]) {
     let is_one_tree = rows.iter().all(|other| other.claim.tree.name == row.claim.tree.name);
     let in_brief = |row: &Row| row.exploration.counterexample.as_ref().and_then(cycle);
     let first = if is_one_tree { in_brief(row) } else { None };
-    let _ = writeln!(out, "\n{} is violated, {}:\n", row.name(), as_known(row));
+    let _ = writeln!(out, "\n{} is violated, {}:", row.name(), as_known(row));
+    let _ = writeln!(out, "{}\n", row.claim.scenario.about);
     out.push_str(&first.or_else(|| evidence(row)).unwrap_or_default());
     let mut others = 0;
     let mut shown = vec![row.claim.source];
