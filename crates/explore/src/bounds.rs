@@ -47,6 +47,19 @@ impl Engine {
         }
     }
 
+    /// What it does, in a line.
+    pub fn about(self) -> &'static str {
+        match self {
+            Engine::Dpor => {
+                "complete, sequential consistency: one execution per order of conflicts"
+            }
+            Engine::Loom => "complete within its limits, weak memory (C11, no load buffering)",
+            Engine::Random => "shuttle's random scheduler: samples, sequential consistency",
+            Engine::Pct => "shuttle's PCT scheduler: samples, sequential consistency",
+            Engine::Dfs => "complete, sequential consistency: every order of steps, no reduction",
+        }
+    }
+
     /// The memory model that it explores.
     pub fn memory_model(self) -> MemoryModel {
         match self {

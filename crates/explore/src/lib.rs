@@ -79,14 +79,15 @@ pub fn explore(
 ) -> Exploration {
     panics::install_hook();
     let started = Instant::now();
-    // What violations there were before is not part of a state.
+    // keep_going and stateful cannot go together: whether an execution has already broken a rule is
+    // not in the hash of its state.
     let past_violations = Bounds { stateful: false, ..bounds.clone() };
     let bounds = &Bounds { keep_going: false, ..bounds.clone() };
     if let Some(why) = determinism::is_missing(bounds, &body) {
         return verdict::undecided(engine, why, started.elapsed());
     }
     let kinds = others(&monitors);
-    let seen = search(engine, bounds, monitors, &body);
+    let seen = machine::search(engine, bounds, monitors, &body);
     let mut exploration = verdict::conclude(engine, bounds, seen, started.elapsed());
     if engine == Engine::Dpor
         && !bounds.as_found
@@ -98,20 +99,10 @@ pub fn explore(
     }
     let is_counted = past_violations.keep_going && engine != Engine::Loom;
     if is_counted && exploration.counterexample.is_some() {
-        let seen = search(engine, &past_violations, kinds, &body);
+        let seen = machine::search(engine, &past_violations, kinds, &body);
         exploration.violations = Some(violations_of(engine, seen));
     }
     exploration
-}
-
-/// Runs one search.
-fn search(engine: Engine, bounds: &Bounds, monitors: Monitors, body: &Body) -> Seen {
-    match engine {
-        Engine::Loom => machine::loom::explore(bounds, monitors, body),
-        Engine::Dpor | Engine::Dfs | Engine::Random | Engine::Pct => {
-            machine::shuttle::explore(engine, bounds, monitors, body)
-        }
-    }
 }
 
 /// All violations that a search has seen that went past them.
@@ -148,7 +139,7 @@ fn with_fewer_preemptions(
             progress: None,
             ..bounds.clone()
         };
-        let seen = search(Engine::Dfs, &bounds, others(kinds), body);
+        let seen = machine::search(Engine::Dfs, &bounds, others(kinds), body);
         let found = verdict::conclude(Engine::Dfs, &bounds, seen, Duration::ZERO).counterexample;
         found.filter(|found| found.rule == rule)
     })

@@ -27,7 +27,7 @@ mod machine;
 mod parse;
 mod primitives;
 
-use selvedge_explore::Engine;
+use selvedge_explore::{Engine, MemoryModel};
 
 pub use ast::{Condition, Quantifier, Test};
 pub use interpret::{Observed, observe};
@@ -42,12 +42,10 @@ pub const CARD: &str = include_str!("../conformance.md");
 
 /// The card's line about an engine.
 pub fn card_of(engine: Engine) -> &'static str {
-    let name = match engine {
-        Engine::Loom => "loom: ",
-        Engine::Dpor => "dpor: ",
-        Engine::Random | Engine::Pct | Engine::Dfs => {
-            return "not on the card; sequentially consistent, as dpor";
-        }
-    };
-    CARD.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("no line on the card")
+    let name = format!("{engine}: ");
+    let own = CARD.lines().find_map(|line| line.strip_prefix(&name));
+    own.unwrap_or(match engine.memory_model() {
+        MemoryModel::Sc => "not on the card; sequentially consistent, as dpor",
+        MemoryModel::C11 => "not on the card",
+    })
 }

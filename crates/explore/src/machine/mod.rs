@@ -9,7 +9,8 @@ use selvedge_trace::{Name, TaskInfo};
 use crate::edits;
 use crate::record;
 use crate::step::{Step, Took};
-use crate::{Engine, MemoryModel};
+use crate::tally::{Monitors, Seen};
+use crate::{Body, Bounds, Engine, MemoryModel};
 
 /// What the machine of an engine can do. A primitive that cannot be rendered alike everywhere asks
 /// these, and not which engine it is.
@@ -107,6 +108,16 @@ pub(crate) trait Machine: Sync {
     fn stand_still(&self) -> !;
     /// Ends the execution.
     fn give_up(&self) -> !;
+}
+
+/// Runs one search of an engine.
+pub(crate) fn search(engine: Engine, bounds: &Bounds, monitors: Monitors, body: &Body) -> Seen {
+    match engine {
+        Engine::Loom => loom::explore(bounds, monitors, body),
+        Engine::Dpor | Engine::Dfs | Engine::Random | Engine::Pct => {
+            shuttle::explore(engine, bounds, monitors, body)
+        }
+    }
 }
 
 /// The machine of an engine.
