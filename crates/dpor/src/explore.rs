@@ -72,8 +72,8 @@ impl Explore {
         self.part = Some(PartOf { part, tree, found, known, scratch, way });
     }
 
-    /// Gives the part back, to be called after [`Explore::back_up`]: what was learned of its
-    /// beginning, what is left of it, and what others have to do.
+    /// Gives the part back, to be called after [`Explore::back_up`]: the effects of its first steps,
+    /// the leaves that are left of it, and the sequences to insert outside of it.
     pub(crate) fn unload(&mut self) -> Option<(Part, Found)> {
         let PartOf { part, mut found, .. } = self.part.take()?;
         let given = part.way.len();
@@ -281,9 +281,9 @@ impl Explore {
 
     /// Looks for races in the execution that has ended, and plans to run the other orders.
     ///
-    /// A race between two steps that an earlier execution had too is looked at again: what comes
-    /// after it is another sequence now, and what has been planned for the other order may leave
-    /// this sequence to a sleeper, which leaves it to us.
+    /// A race that an earlier execution had too is looked at again, since another sequence follows
+    /// it now. What was planned for the other order need not cover this sequence: at its leaf a
+    /// step may be asleep that covers the sequence only by way of this execution.
     fn plan_reversals(&mut self) {
         let events = self.frames.iter().map(|frame| Event {
             task: frame.label.task,

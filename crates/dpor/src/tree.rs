@@ -155,7 +155,8 @@ impl Tree {
         }
     }
 
-    /// Forgets what need not be kept, and withdraws what need not be run.
+    /// Drops explored branches in which nothing can be planned any more, and planned leaves that a
+    /// sleeping step covers.
     pub(crate) fn prune(&mut self) {
         withdraw_asleep(&mut self.root, &[]);
         prune(&mut self.root, true);
@@ -167,8 +168,8 @@ impl Tree {
     }
 }
 
-/// The points of a path, each with what has been tried from it and what is still to be, as
-/// branches.
+/// The points of a path as branches: each has the steps that were tried from it, and those that are
+/// planned.
 fn graft(mut frames: impl ExactSizeIterator<Item = Frame>) -> Vec<Branch> {
     let Some(frame) = frames.next() else { return Vec::new() };
     let tried = &frame.sleep[frame.sleep.len() - frame.tried..];

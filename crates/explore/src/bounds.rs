@@ -136,15 +136,15 @@ pub struct Bounds {
     /// verdict, its counts and the counterexample are those of the search that stops at the first.
     /// Not under loom, whose search cannot go on after a failure.
     pub keep_going: bool,
-    /// Dpor goes on from every *state* once, instead of running every trace once: faster where
-    /// tasks contend for one word, slower elsewhere, and as complete, but for the probability that
-    /// [`crate::Exploration::states`] names. A state is the words, locks and tokens, the references
-    /// that are booked, what [`crate::shared_state`] adds, and what each task has observed since
-    /// [`crate::at_rest`].
+    /// Stateful search: dpor visits each *state* once, instead of each trace once. Faster where
+    /// tasks contend for one word, slower elsewhere. A state is the words, locks and tokens, the
+    /// references that are booked, what [`crate::shared_state`] adds, and what each task has
+    /// observed since [`crate::at_rest`].
     ///
-    /// For scenarios that share nothing else, and for monitors whose finding is determined by the
-    /// state and the next step, as those of the standard set are; not for the race detector, which
-    /// judges the way to a state. Without effect on a search with `preemptions_max`.
+    /// It requires that scenarios share nothing else, and that what a monitor finds depends on the
+    /// state and the next step alone. The standard monitors qualify; the race detector does not,
+    /// since it judges the path to a state. Complete up to collisions of hashes, with the
+    /// probability in [`crate::Exploration::states`]. No effect together with `preemptions_max`.
     pub stateful: bool,
     /// How many threads search together, at least 1, where a search is split: dpor without a bound
     /// on preemptions and without `stateful`. The verdict, the counts and the counterexample do not

@@ -63,7 +63,8 @@ impl Seen {
         Seen { monitors, ..Seen::default() }
     }
 
-    /// What was seen so far, and by monitors that kept what they saw; goes on with others.
+    /// Takes the tally and the monitors collected since the last call, and continues with fresh
+    /// monitors.
     pub(crate) fn submit(&mut self) -> Seen {
         let others = others(&self.monitors);
         std::mem::replace(self, Seen::by(others))

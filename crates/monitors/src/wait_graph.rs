@@ -209,7 +209,9 @@ fn why_forgotten(
         [] => format!("{who} cleared it last, looked at the queue, and found nobody to wake"),
         _ => {
             let others = others.join(" and ");
-            format!("{who} cleared it last and woke {others}, who did not take it and woke nobody")
+            format!(
+                "{who} cleared it last and woke {others}, who neither took it nor passed the wake-up on"
+            )
         }
     }
 }

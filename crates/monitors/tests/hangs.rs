@@ -73,7 +73,7 @@ fn a_sleeper_whose_wake_up_went_to_another_is_explained() {
     assert_eq!(
         finding.message,
         "CPU2 task2 sleeps on PG_locked of object[3], which is clear: CPU0 task0 cleared it last \
-         and woke CPU1 task1, who did not take it and woke nobody"
+         and woke CPU1 task1, who neither took it nor passed the wake-up on"
     );
     let otherwise = [lock, f.awaits(2), f.awaits(1), unlock, f.tells(0, 1)];
     assert_eq!(f.hang(&otherwise, &[2]).message, finding.message, "the same hang, one finding");

@@ -87,8 +87,9 @@ pub struct Record {
     /// The line of the source that the task executed, `mm/swap.c:214`, if that is known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub at: String,
-    /// Who holds the reference (`get`, `put`), from whom to whom (`hand`), which state (`mark`),
-    /// which bit is waited for (`awaits`), or is the task's own (`owns`, a mask).
+    /// Of a note: the holder of the reference (`get`, `put`), the old and the new one (`hand`), the
+    /// state (`mark`), the bit that the task waits for (`awaits`), the mask of the bits that it owns
+    /// (`owns`).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }

@@ -58,8 +58,8 @@ pub trait Monitor: Any + Send {
     /// A monitor of the same kind that has seen nothing.
     fn another(&self) -> Box<dyn Monitor>;
 
-    /// Takes over what a monitor of the same kind has kept of the executions that come after those
-    /// that this one has seen. To be implemented by monitors that keep anything.
+    /// Merges what another monitor of the same kind has kept. That one has seen the executions that
+    /// come after those of this one. A monitor that keeps anything implements this.
     fn take_over(&mut self, _later: Box<dyn Monitor>) {}
 
     /// After the last execution: what no single one of them shows, such as a cycle of lock orders

@@ -33,12 +33,12 @@ pub fn lets_queue_go_after_look(
     is_free
 }
 
-/// AM14: a waiter that was robbed of the bit is not queued again, and sleeps on.
+/// AM14: a waiter whose bit another task took first is not queued again, and sleeps on.
 pub fn queues_once(k: &Kernel, folio: &Folio, bit: Bit, wait: &Sleeper, flags: u64) -> bool {
     folio_trylock_flag(k, folio, bit, wait, flags) || wait.robbed() > 0
 }
 
-/// AM4: the walk forgets whom it met, so that PG_waiters is cleared whoever still waits.
+/// AM4: the walk forgets that it met a waiter, so that PG_waiters is cleared although others wait.
 pub fn forgets_waiters(k: &Kernel, entry: Entry, key: &mut WaitPageKey<'_>) -> Walk {
     let walk = wake_page_function(k, entry, key);
     key.page_match = false;

@@ -1,6 +1,6 @@
-//! "migrate_pages: Never block waiting for the page lock" (Douglas Anderson, 2023-04-13): what was
-//! proposed about a locked source of a migration, and mutants of what protects whoever waits for
-//! one. What was merged is 4bb6dc79d987 (6.5).
+//! "migrate_pages: Never block waiting for the page lock" (Douglas Anderson, 2023-04-13): the
+//! proposals for a migration whose source folio is locked, and mutants without the protection of a
+//! task that waits for such a lock. What was merged is 4bb6dc79d987 (6.5).
 
 use selvedge_kernel::edits::{Edit, Site};
 

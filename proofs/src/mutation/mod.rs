@@ -83,8 +83,8 @@ pub struct Mutant {
     pub edits: &'static [Edit],
     /// What was seen there, unedited.
     pub passed: Passed,
-    /// Those whose scenarios pass the site and who can see the fault, by number, the smallest
-    /// first.
+    /// The claims that can notice: their scenarios pass the site, and their engines can see the
+    /// fault. By number, the smallest claim first.
     pub judges: Vec<usize>,
 }
 

@@ -152,8 +152,8 @@ pub fn faults(site: &Site, passed: &Passed) -> Vec<Fault> {
     faults
 }
 
-/// Until when a store is put off, if somebody could see it: past a look (who stores and then
-/// looks wants to be seen by whoever does the same), out of a section, past a wake-up or a store
+/// Until when a store is put off, if somebody could see it: past a look (two tasks that each store
+/// and then look want one of them to see the other), out of a section, past a wake-up or a store
 /// that publishes.
 fn until(next: Next) -> Option<Until> {
     use ActionKind::{PlainRead, PlainWrite, Read, Unlock, Update, UpdateFailed, Wake, Write};

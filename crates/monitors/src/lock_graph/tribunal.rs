@@ -52,7 +52,8 @@ pub enum Verdict {
 /// A cycle, and what becomes of it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Judged {
-    /// Its nodes: each is held by who waits for the next, and the last by who waits for the first.
+    /// Its nodes: each is held by the task that waits for the next, the last by the one that waits for
+    /// the first.
     pub cycle: Vec<Id>,
     /// What becomes of it.
     pub verdict: Verdict,

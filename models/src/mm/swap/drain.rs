@@ -100,8 +100,9 @@ pub(crate) fn cpu_needs_drain(k: &Kernel, cpu: usize) -> bool {
         || (k.tree.swap.bh_lru_drain != BhLruDrain::Never && has_bh_in_lru(k, cpu))
 }
 
-/// `__lru_add_drain_all()` since 5.10: drains every CPU's batches. On return whatever the caller,
-/// or whoever the caller synchronised with, added before the call is in no batch.
+/// `__lru_add_drain_all()` since 5.10: drains every CPU's batches. When it returns,
+/// no batch has a folio that was added before the call, by the caller or by a task that the caller
+/// has synchronised with.
 ///
 /// Two callers need one drain: if the generation moved between the read and the mutex, somebody
 /// else's drain began after our call and has finished.

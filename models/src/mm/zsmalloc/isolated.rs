@@ -6,7 +6,7 @@
 //! empty zspage migrate, 5.3 (1a87aa03597e) frees it then.
 //!
 //! Left out: that a migration gives up (-EAGAIN) while an object's pin bit is held, as `zs_free()`
-//! holds it. It is what a putback is for, and what comes of a putback is asked.
+//! holds it. It leads to a putback, and the scenarios have putbacks without it.
 
 use selvedge_kernel::{
     atomic_dec, atomic_inc, atomic_read, enter, flush_work, kernel_assert, plain_read, plain_write,
