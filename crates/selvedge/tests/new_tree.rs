@@ -284,4 +284,21 @@ fn a_patch_is_copied_edited_and_judged() {
         assert!(said.contains("1 passed; 0 failed"), "{said}\n{errors}");
         assert!(!errors.contains("warning"), "{errors}");
     }
+    // Of a row that nothing is on record of yet: it passes, is shown, and it is said how to keep it.
+    let known = dir.join("proofs/expected.tsv");
+    let text = fs::read_to_string(&known).expect("what is on record");
+    let is_other = |line: &&str| !line.contains("::install_vs_prep::rfc-migrate-pending::dpor");
+    let others: Vec<&str> = text.lines().filter(is_other).collect();
+    assert_eq!(text.lines().count(), others.len() + 1);
+    fs::write(&known, others.join("\n") + "\n").expect("written");
+    let (said, errors) = check("install_vs_prep", "rfc-migrate-pending");
+    assert!(said.contains("1 passed; 0 failed"), "{said}\n{errors}");
+    for says in
+        ["violated, as expected, and not on record yet", "CPU0 installer", "to keep it, when"]
+    {
+        assert!(errors.contains(says), "{says}\n{errors}");
+    }
+    let whole = ["test", "-q", "-p", "selvedge-proofs", "--test", "claims", "--", "is_on_record"];
+    let said = String::from_utf8_lossy(&cargo(&dir, &whole).stdout).into_owned();
+    assert!(said.contains("not on record") && said.contains("0 passed; 1 failed"), "{said}");
 }
