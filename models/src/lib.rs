@@ -51,6 +51,7 @@ pub mod sched {
 }
 pub mod functions;
 mod kernel;
+pub mod left_out;
 mod machine;
 pub mod replaced;
 mod mutants {

@@ -31,7 +31,9 @@ mod states;
 mod native;
 
 pub use error::{Error, Result};
-pub use request::{Checked, Ran, Request};
+pub use request::{
+    Checked, Compared, Difference, FunctionCompared, Ran, Request, ScenarioCompared,
+};
 pub use scenario::Scenario;
 pub use scenarios::of_release;
 
@@ -42,6 +44,24 @@ pub use scenarios::of_release;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     native::check(request, say)
+}
+
+/// Holds the models beside the C of a tree.
+///
+/// # Errors
+/// If the tree or this machine keep it from being done.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub fn compare(request: &Request, say: &dyn Fn(&str)) -> Result<Compared> {
+    native::compare(request, say)
+}
+
+/// Says that this machine cannot.
+///
+/// # Errors
+/// Always.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub fn compare(_: &Request, _: &dyn Fn(&str)) -> Result<Compared> {
+    Err(Error::new("the kernel's C is run as it is compiled, which takes Linux on x86-64"))
 }
 
 /// Says that this machine cannot.

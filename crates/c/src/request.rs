@@ -50,3 +50,71 @@ pub struct Checked {
     /// What a reader has to know of the result.
     pub remarks: Vec<String>,
 }
+
+/// What a comparison of the models with C came to.
+#[derive(Clone, Debug, Default)]
+pub struct Compared {
+    /// The kernel's version.
+    pub version: String,
+    /// The modelled tree that it was compared with.
+    pub tree: String,
+    /// What was run.
+    pub scenarios: Vec<ScenarioCompared>,
+    /// What was compared, by name.
+    pub functions: Vec<FunctionCompared>,
+    /// What a reader has to know.
+    pub remarks: Vec<String>,
+}
+
+/// A scenario that ran on both sides; of pairs the model's comes first.
+#[derive(Clone, Debug)]
+pub struct ScenarioCompared {
+    /// Its name.
+    pub name: &'static str,
+    /// Executions.
+    pub executions: [u64; 2],
+    /// Executions that differ in what some task did or saw.
+    pub traces: [usize; 2],
+    /// How many of these both sides have.
+    pub both: usize,
+    /// What cut a search short.
+    pub cut: Option<String>,
+}
+
+/// A function that was compared.
+#[derive(Clone, Debug)]
+pub struct FunctionCompared {
+    /// Its name.
+    pub name: &'static str,
+    /// The scenarios that reached it on either side.
+    pub scenarios: Vec<&'static str>,
+    /// How many different calls of it C has shown, over all scenarios.
+    pub behaviours: usize,
+    /// The declared omissions that were needed: file, words, why.
+    pub left_out: Vec<(&'static str, String, &'static str)>,
+    /// The first difference, if there is any.
+    pub difference: Option<Difference>,
+}
+
+/// A difference between a model and C.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// Where it was seen first.
+    pub scenario: &'static str,
+    /// How many different calls only the model, and only C, has there.
+    pub only: [usize; 2],
+    /// Steps of the model and of C beside each other, from shortly before the first that differs.
+    pub rows: Vec<(String, String)>,
+}
+
+impl Compared {
+    /// Do any differ?
+    pub fn differs(&self) -> bool {
+        self.functions.iter().any(|function| function.difference.is_some())
+    }
+
+    /// Was anything cut short?
+    pub fn is_cut(&self) -> bool {
+        self.scenarios.iter().any(|scenario| scenario.cut.is_some())
+    }
+}

@@ -57,23 +57,31 @@ pub fn of_release(version: &str) -> Vec<Scenario> {
     all
 }
 
+/// The releases that are not newer, the older first.
+fn releases(version: &str) -> impl Iterator<Item = &'static Tree> {
+    let version = of_version(version);
+    let is_older = move |tree: &&'static Tree| {
+        let is_not_after = |version| Version::parse(tree.name).is_not_after(version);
+        tree.kind == Kind::Release && version.is_none_or(is_not_after)
+    };
+    trees::ALL.iter().copied().filter(is_older)
+}
+
+/// The modelled release that is nearest to this version, and not newer.
+pub fn release(version: &str) -> Option<&'static Tree> {
+    releases(version).last()
+}
+
 /// What is claimed of releases that are not newer, the older first.
 fn claimed(version: &str) -> Vec<&'static Claim> {
-    let is_older = |tree: &Tree| {
-        let is_not_after = |version| Version::parse(tree.name).is_not_after(version);
-        tree.kind == Kind::Release && of_version(version).is_none_or(is_not_after)
-    };
-    let releases: Vec<&str> =
-        trees::ALL.iter().filter(|tree| is_older(tree)).map(|tree| tree.name).collect();
     let is_asked = |(claim, engine): &(&'static Claim, Engine)| {
         *engine == Engine::Dpor && is_for_c(claim.scenario)
     };
     let of_c: Vec<&'static Claim> = rows().filter(is_asked).map(|(claim, _)| claim).collect();
-    let of_release = |name: &&str| {
-        let name = (*name).to_string();
-        of_c.iter().filter(move |claim| claim.tree.name == name).copied()
+    let of_release = |tree: &'static Tree| {
+        of_c.iter().filter(move |claim| claim.tree.name == tree.name).copied()
     };
-    releases.iter().flat_map(of_release).collect()
+    releases(version).flat_map(of_release).collect()
 }
 
 /// The version, if it is written as a release's is; of another nobody knows which is nearest.

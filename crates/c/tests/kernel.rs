@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use selvedge_c::{Checked, Ran, Request, check};
+use selvedge_c::{Checked, Ran, Request, check, compare};
 use selvedge_explore::{Bounds, Verdict};
 use selvedge_proofs::Expected;
 
@@ -25,10 +25,14 @@ fn trees() -> Vec<PathBuf> {
     trees
 }
 
-fn checked(kernel: &Path, patches: Vec<PathBuf>, filters: &[&str]) -> Checked {
+fn of_tree(kernel: &Path, patches: Vec<PathBuf>, filters: &[&str]) -> Request {
     let filters = filters.iter().map(ToString::to_string).collect();
     let (kernel, cc) = (kernel.to_path_buf(), "gcc".into());
-    let request = Request { kernel, patches, filters, cc, bounds: Bounds::PROOF };
+    Request { kernel, patches, filters, cc, bounds: Bounds::PROOF }
+}
+
+fn checked(kernel: &Path, patches: Vec<PathBuf>, filters: &[&str]) -> Checked {
+    let request = of_tree(kernel, patches, filters);
     check(&request, &|text| eprintln!("{text}")).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -41,6 +45,7 @@ fn verdict<'a>(ran: &'a [Ran], name: &str) -> &'a Verdict {
 #[test]
 fn verdicts_on_real_trees() {
     for tree in trees() {
+        compared(&tree);
         unpatched(&tree);
         patched(&tree);
     }
@@ -70,6 +75,33 @@ fn unpatched(tree: &Path) {
     }
 }
 
+/// The models do what C does, up to what they declare; and a function that does not is told of.
+fn compared(tree: &Path) {
+    let all = of_tree(
+        tree,
+        Vec::new(),
+        &["mlock", "drain_vs_isolate", "install_vs_prep", "unlock_and_waiter"],
+    );
+    let compared = compare(&all, &|text| eprintln!("{text}")).unwrap_or_else(|e| panic!("{e}"));
+    assert!(compared.functions.len() > 15, "{:?}", compared.functions);
+    for scenario in &compared.scenarios {
+        assert_eq!(scenario.cut, None, "{}", scenario.name);
+        assert_eq!(
+            scenario.traces, [scenario.both; 2],
+            "{} on {}",
+            scenario.name, compared.version
+        );
+    }
+    for function in &compared.functions {
+        assert!(
+            function.difference.is_none(),
+            "{} on {}: {function:?}",
+            function.name,
+            compared.version
+        );
+    }
+}
+
 /// Our patches, which fit one release each, do what they say.
 fn patched(tree: &Path) {
     const KILLED: &str = "killed_waiter_before_plain_waiter";
@@ -84,6 +116,7 @@ fn patched(tree: &Path) {
         ("no-synchronize-rcu", "install_vs_prep", Verdict::Holds, Verdict::Violated),
         ("drains-nothing", "add_and_drain_vs_drain", Verdict::Holds, Verdict::Violated),
         ("no-waiters-bit", "unlock_and_waiter", Verdict::Holds, Verdict::Violated),
+        ("no-claim", "drain_vs_isolate", Verdict::Holds, Verdict::Violated),
         ("tries-the-bit", KILLED, Verdict::Violated, Verdict::Holds),
     ];
     for (name, scenario, before, after) in cases {

@@ -1,5 +1,7 @@
 //! `selvedge c`: the kernel's own C under the explorer, before and after a patch.
 
+mod compare;
+
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +29,9 @@ pub struct CArgs {
     /// A patch on top of it; may be given several times, in their order.
     #[arg(long = "patch", value_name = "FILE")]
     pub patches: Vec<PathBuf>,
+    /// Hold the models beside this kernel's C: which functions do the same, step by step?
+    #[arg(long)]
+    pub compare: bool,
     /// The compiler.
     #[arg(long, value_name = "CC", default_value = "gcc")]
     pub cc: String,
@@ -64,6 +69,11 @@ pub fn run(args: &CArgs) -> Outcome {
         bounds,
     };
     let say = |text: &str| output::tell(&format!("selvedge: {text}"));
+    if args.compare {
+        let compared =
+            selvedge_c::compare(&request, &say).map_err(|e| Failure::new(e.to_string()))?;
+        return compare::print(&compared);
+    }
     let checked = selvedge_c::check(&request, &say).map_err(|e| Failure::new(e.to_string()))?;
     for remark in &checked.remarks {
         output::tell(&format!("note: {remark}"));

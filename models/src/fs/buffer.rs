@@ -19,10 +19,17 @@ use selvedge_kernel::{
 use crate::kernel::{
     BH_DIRTY, BH_LOCK, BH_MIGRATE, BH_UPTODATE, PG_PRIVATE, PG_WRITEBACK, PRIVATE_DATA,
 };
+use crate::left_out::LeftOut;
 use crate::mm::filemap::{filemap_get_entry, folio_lock, folio_unlock};
 use crate::mm::swap::{RemoteLook, folio_mark_accessed, folio_put};
 use crate::sched::wait_bit::{wait_on_bit_lock, wait_on_bit_lock_timeout, wake_up_bit};
 use crate::{BufferHead, Folio, Func, Kernel};
+
+/// What is left out, for a comparison with C.
+pub(crate) const LEFT_OUT: &[LeftOut] = &[LeftOut::of_c(
+    &["housekeeping_overridden*"],
+    "CPU isolation: no CPU is isolated, so that the look is always the same",
+)];
 
 decisions! {
     /// What differs between trees.

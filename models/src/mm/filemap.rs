@@ -24,6 +24,7 @@ use selvedge_kernel::{
 };
 
 use crate::kernel::{PG_LOCKED, PG_UPTODATE, PG_WAITERS};
+use crate::left_out::LeftOut;
 use crate::mm::migrate::Errno;
 use crate::{Folio, Func, Kernel};
 
@@ -35,6 +36,29 @@ pub(crate) use wait::{WQ_FLAG_CUSTOM, WQ_FLAG_DONE, WQ_FLAG_EXCLUSIVE, WQ_FLAG_W
 pub(crate) use wait::{folio_trylock_flag, folio_wait_bit_common, migration_entry_wait_on_locked};
 pub use wake::{WaitPageKey, Walk};
 pub(crate) use wake::{folio_wake_bit, list_del_init_careful, wake_page_function, wake_page_match};
+
+/// What is left out, for a comparison with C.
+pub(crate) const LEFT_OUT: &[LeftOut] = &[
+    LeftOut::of_c(
+        &["folio->flags:PG_uptodate", "folio->flags:PG_workingset"],
+        "whether the wait is thrashing, which is accounted and decides nothing",
+    )
+    .within(&["folio_wait_bit_common"]),
+    LeftOut::looks(
+        &["wait->flags"],
+        "flags that only the task itself, or the waker that looks, may change as long as the \
+         queue's lock is held: looked at again, or for the first time before anybody else can",
+    )
+    .within(&["__wake_up_common", "folio_trylock_flag"]),
+    LeftOut::of_c(
+        &["wait->private", "wait->func", "wait->bit_nr"],
+        "fields of the entry that never change: the model's entry has them by value",
+    ),
+    LeftOut::of_c(
+        &["folio_wait_table[*].head*", "wait->entry.prev"],
+        "links of the queue, under its lock: the model's list is edited under it, without steps;          what is compared is whether an entry is linked",
+    ),
+];
 
 /// A sleeper on the folio lock is woken, or owed a wake-up, as long as it sleeps.
 pub const NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO: Rule =

@@ -13,9 +13,22 @@ use selvedge_kernel::{
 };
 
 use crate::kernel::{EVICTABLE, PG_ACTIVE, PG_LRU, PG_MLOCKED, PG_UNEVICTABLE, UNEVICTABLE};
+use crate::left_out::LeftOut;
 use crate::mm::swap::{folio_get, folio_put, lruvec_add_folio, lruvec_del_folio};
 use crate::mm::vmscan::{folio_isolate_lru, folio_putback_lru};
 use crate::{Folio, Kernel};
+
+/// What is left out, for a comparison with C.
+pub(crate) const LEFT_OUT: &[LeftOut] = &[
+    LeftOut::of_c(
+        &["mlock_fbatch.fbatch.folios*", "mlock_pvec.vec.pages*"],
+        "entries of the batch: only their CPU looks at them, under its local lock",
+    ),
+    LeftOut::of_model(
+        &["folio->mlock_count"],
+        "the count overlays the links of lists, which are left out; under lru_lock",
+    ),
+];
 
 /// How a tree mlocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,17 +124,21 @@ fn batch(k: &Kernel, entry: MlockEntry) {
 }
 
 /// `mlock_folio_batch()`; `mlock_pagevec()` until 6.2. Of this CPU, under its local lock. The lock
-/// of the lruvec is taken anew for each folio: C keeps it if the next one is of the same lruvec.
+/// of the lruvec, once taken, is kept to the end of the loop: there is one lruvec.
 fn mlock_folio_batch(k: &Kernel) {
     let _in = enter("mlock_folio_batch");
     let fbatch = k.mlock_fbatch.of(smp_processor_id());
     let entries = fbatch.entries();
+    let mut locked = false;
     for entry in &entries {
         match *entry {
-            MlockEntry::Lru(index) => __mlock_folio(k, &k.folios[index]),
-            MlockEntry::New(index) => __mlock_new_folio(k, &k.folios[index]),
-            MlockEntry::Munlock(index) => __munlock_folio(k, &k.folios[index]),
+            MlockEntry::Lru(index) => __mlock_folio(k, &k.folios[index], &mut locked),
+            MlockEntry::New(index) => __mlock_new_folio(k, &k.folios[index], &mut locked),
+            MlockEntry::Munlock(index) => __munlock_folio(k, &k.folios[index], &mut locked),
         }
+    }
+    if locked {
+        spin_unlock_irq(&k.cpus, &k.lru_lock);
     }
     for entry in &entries {
         folio_put(k, entry.folio(k), fbatch.holder);
@@ -131,13 +148,13 @@ fn mlock_folio_batch(k: &Kernel) {
 
 /// `__mlock_folio()`: if the folio is off the LRU nothing more can be done, and the mlock is not
 /// counted.
-fn __mlock_folio(k: &Kernel, folio: &Folio) {
+fn __mlock_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
     let _in = enter("__mlock_folio");
     if !test_and_clear_bit(PG_LRU, &folio.flags) {
         reached("__mlock_folio() found the folio off the LRU");
         return;
     }
-    spin_lock_irq(&k.cpus, &k.lru_lock);
+    folio_lruvec_relock_irq(k, locked);
     let is_mlocked = test_bit(PG_MLOCKED, &folio.flags);
     let is_unevictable = test_bit(PG_UNEVICTABLE, &folio.flags);
     if !is_mlocked {
@@ -145,17 +162,25 @@ fn __mlock_folio(k: &Kernel, folio: &Folio) {
             rescue(k, folio);
         }
     } else if is_unevictable {
-        set_mlock_count(folio, plain_read(&folio.mlock_count) + 1);
+        if test_bit(PG_MLOCKED, &folio.flags) {
+            set_mlock_count(folio, plain_read(&folio.mlock_count) + 1);
+        }
     } else {
         lruvec_del_folio(k, folio);
         clear_bit(PG_ACTIVE, &folio.flags);
         set_bit(PG_UNEVICTABLE, &folio.flags);
-        set_mlock_count(folio, 1);
+        set_mlock_count(folio, u64::from(test_bit(PG_MLOCKED, &folio.flags)));
         lruvec_add_folio(k, folio, UNEVICTABLE);
         reached("a folio was moved to the unevictable list");
     }
     set_bit(PG_LRU, &folio.flags);
-    spin_unlock_irq(&k.cpus, &k.lru_lock);
+}
+
+/// `folio_lruvec_relock_irq()`: an earlier entry of the batch may have left the lock held.
+fn folio_lruvec_relock_irq(k: &Kernel, locked: &mut bool) {
+    if !std::mem::replace(locked, true) {
+        spin_lock_irq(&k.cpus, &k.lru_lock);
+    }
 }
 
 /// Back to the lists that reclaim scans.
@@ -166,29 +191,28 @@ fn rescue(k: &Kernel, folio: &Folio) {
 }
 
 /// `__mlock_new_folio()`: links the folio, on the unevictable list if it is still mlocked.
-fn __mlock_new_folio(k: &Kernel, folio: &Folio) {
+fn __mlock_new_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
     let _in = enter("__mlock_new_folio");
     kernel_assert(!test_bit(PG_LRU, &folio.flags), "VM_BUG_ON_FOLIO: a new folio is on the LRU");
-    spin_lock_irq(&k.cpus, &k.lru_lock);
+    folio_lruvec_relock_irq(k, locked);
     if test_bit(PG_MLOCKED, &folio.flags) {
         set_bit(PG_UNEVICTABLE, &folio.flags);
-        set_mlock_count(folio, 1);
+        set_mlock_count(folio, u64::from(test_bit(PG_MLOCKED, &folio.flags)));
         lruvec_add_folio(k, folio, UNEVICTABLE);
     } else {
         lruvec_add_folio(k, folio, EVICTABLE);
     }
     set_bit(PG_LRU, &folio.flags);
-    spin_unlock_irq(&k.cpus, &k.lru_lock);
 }
 
 /// `__munlock_folio()`: off the LRU, the count is not known, and PG_mlocked is cleared all the
-/// same, without `lru_lock`. (In C an earlier entry of the batch may have left it held.)
-fn __munlock_folio(k: &Kernel, folio: &Folio) {
+/// same, without `lru_lock`, unless an earlier entry of the batch has left it held.
+fn __munlock_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
     let _in = enter("__munlock_folio");
     let isolated = test_and_clear_bit(PG_LRU, &folio.flags);
     let mut is_last = true;
     if isolated {
-        spin_lock_irq(&k.cpus, &k.lru_lock);
+        folio_lruvec_relock_irq(k, locked);
         if test_bit(PG_UNEVICTABLE, &folio.flags) {
             // May be an underestimate.
             let count = plain_read(&folio.mlock_count).saturating_sub(1);
@@ -197,7 +221,11 @@ fn __munlock_folio(k: &Kernel, folio: &Folio) {
         }
     }
     if is_last {
-        test_and_clear_bit(PG_MLOCKED, &folio.flags);
+        let was_mlocked = test_and_clear_bit(PG_MLOCKED, &folio.flags);
+        // Which event is counted: munlocked, or stranded.
+        if was_mlocked && !isolated {
+            test_bit(PG_UNEVICTABLE, &folio.flags);
+        }
         // Evictable or not: to be asked after PG_mlocked was cleared.
         let may_rescue = isolated && test_bit(PG_UNEVICTABLE, &folio.flags);
         if may_rescue && !test_bit(PG_MLOCKED, &folio.flags) {
@@ -206,7 +234,6 @@ fn __munlock_folio(k: &Kernel, folio: &Folio) {
     }
     if isolated {
         set_bit(PG_LRU, &folio.flags);
-        spin_unlock_irq(&k.cpus, &k.lru_lock);
     }
 }
 

@@ -18,19 +18,50 @@ use crate::request::{Checked, Ran, Request};
 use crate::scenario::Scenario;
 use crate::scenarios;
 
+/// A tree that has been compiled and linked as it is.
+pub struct Prepared {
+    /// Its version.
+    pub version: String,
+    /// The image.
+    pub linked: Linked,
+    /// What names of source files begin with.
+    pub prefixes: Vec<String>,
+    _cache: Cache,
+}
+
+impl Prepared {
+    /// Of the tree that is asked about.
+    pub fn of(request: &Request, say: &dyn Fn(&str)) -> Result<Prepared> {
+        let tree = Tree::open(&request.kernel)?;
+        let cache = cache_of(&tree, &request.cc)?;
+        let build = Build::make(&tree, &cache, &request.cc, say)?;
+        let linked = image_of(&build, &cache.dir, &Patched::default())?;
+        let prefixes = vec![tree.dir.display().to_string()];
+        Ok(Prepared { version: tree.version.clone(), linked, prefixes, _cache: cache })
+    }
+
+    /// A function of the scenario that the tree lacks.
+    pub fn lacks(&self, scenario: &Scenario) -> Option<String> {
+        symbols_or_names(scenario, &self.linked.objects).into_iter().find_map(|found| found.err())
+    }
+}
+
+fn cache_of(tree: &Tree, cc: &str) -> Result<Cache> {
+    let compiler = tools(cc)?;
+    Cache::open(&[&tree.dir.display().to_string(), &tree.version, &compiler, CONFIG])
+}
+
 /// Builds, audits and explores. `say` is told what takes long.
 pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     let tree = Tree::open(&request.kernel)?;
     let wanted = wanted(&scenarios::of_release(&tree.version), &request.filters)?;
     let patched = Patched::read(&tree.dir, &tree.version, &request.patches)?;
-    let compiler = tools(&request.cc)?;
-    let place = tree.dir.display().to_string();
-    let cache = Cache::open(&[&place, &tree.version, &compiler, CONFIG])?;
+    let cache = cache_of(&tree, &request.cc)?;
     let build = Build::make(&tree, &cache, &request.cc, say)?;
     let mut checked = Checked { version: tree.version.clone(), ..Checked::default() };
     checked.remarks.extend(tree.remark());
     let plain = image_of(&build, &cache.dir, &Patched::default())?;
-    let prefixes = vec![place];
+    let prefixes = vec![tree.dir.display().to_string()];
     if patched.files.is_empty() {
         let scenarios = checked.applicable(&wanted, &[&plain]);
         checked.before = explore_all(&plain, &prefixes, &scenarios, request, say)?;

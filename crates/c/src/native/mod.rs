@@ -3,6 +3,7 @@
 mod audit;
 mod build;
 mod check;
+mod compare;
 mod fault;
 mod gate;
 mod image;
@@ -16,3 +17,4 @@ mod tests;
 mod world;
 
 pub use check::check;
+pub use compare::compare;

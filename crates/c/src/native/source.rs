@@ -95,6 +95,21 @@ impl Source {
         found
     }
 
+    /// The functions that are inlined at an address, and the one that they are inlined in.
+    pub fn functions(&self, at: u64) -> Vec<String> {
+        let Some(Ok(lines)) = self.lines.as_ref().map(|lines| lines.lock()) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        if let Ok(mut frames) = lines.find_frames(at).skip_all_loads() {
+            while let Ok(Some(frame)) = frames.next() {
+                let name = frame.function.and_then(|f| f.raw_name().ok().map(|n| n.into_owned()));
+                found.extend(name);
+            }
+        }
+        found
+    }
+
     /// The path of the field at this offset of the variable at that address: `.bhs[3]`. Of the
     /// members of a union the first one names it.
     pub fn field(&self, variable: u64, offset: u64) -> Option<String> {

@@ -85,6 +85,9 @@ pub struct World {
     on_stacks: Map<(Name, usize, &'static str)>,
     functions: Map<&'static str>,
     lines: Map<&'static str>,
+    /// The addresses that lines were asked of, by where the lines' texts are.
+    places: Map<u64>,
+    inlined: Map<Arc<[&'static str]>>,
     pub primitives: Map<Primitive>,
     bits: HashMap<&'static str, HashMap<u64, &'static str>>,
     /// What source files' names begin with.
@@ -133,6 +136,15 @@ pub fn intern(text: &str) -> &'static str {
 /// How much of a stack C may use: explore's stacks are that large.
 const STACK: u64 = 0x2_0000;
 
+/// How addresses on stacks are shown: this, the task's number, and how deep.
+const ON_STACK: u64 = 0x5_7000_0000_0000;
+
+/// The task on whose stack an address is that is shown so.
+pub fn task_of_stack(shown: u64) -> Option<u64> {
+    let is_one = shown & !0xfff_ffff_ffff == ON_STACK & !0xfff_ffff_ffff;
+    is_one.then_some((shown ^ ON_STACK) >> 32)
+}
+
 /// What an address is as an object: memory, the lock that lies there, whoever sleeps there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum As {
@@ -167,7 +179,7 @@ impl World {
     /// A value as it is shown: an address on a stack is a task and a depth, as in every execution.
     pub fn shown(&self, value: u64) -> u64 {
         match self.on_stack(value) {
-            Some((task, depth)) => 0x5_7000_0000_0000 | (task as u64) << 32 | depth,
+            Some((task, depth)) => ON_STACK | (task as u64) << 32 | depth,
             None => value,
         }
     }
@@ -239,9 +251,27 @@ impl World {
         }
         let found = self.image.as_ref().and_then(|image| image.source.line(at.saturating_sub(1)));
         let line = found.map(|(file, line)| format!("{}:{line}", self.short(&file)));
-        let line = intern(&line.unwrap_or_default());
+        // Each place has a text of its own, by which it is known what is inlined there.
+        let line: &'static str = Box::leak(line.unwrap_or_default().into_boxed_str());
         self.lines.insert(at, line);
+        self.places.insert(line.as_ptr() as u64, at);
         line
+    }
+
+    /// The functions that are inlined where this line is, and the one that they are inlined in.
+    pub fn inlined(&mut self, line: &'static str) -> Arc<[&'static str]> {
+        let key = line.as_ptr() as u64;
+        let Some(&at) = self.places.get(&key).filter(|_| !line.is_empty()) else {
+            return Arc::default();
+        };
+        if let Some(known) = self.inlined.get(&key) {
+            return known.clone();
+        }
+        let source = self.image.as_ref().map(|image| &image.source);
+        let names = source.map(|source| source.functions(at.saturating_sub(1)));
+        let names: Arc<[_]> = names.unwrap_or_default().iter().map(|name| intern(name)).collect();
+        self.inlined.insert(key, names.clone());
+        names
     }
 
     /// The name of a file in the tree.

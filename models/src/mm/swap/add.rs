@@ -189,10 +189,12 @@ fn lru_add_fn(k: &Kernel, folio: &Folio) {
         set_bit(PG_LRU, &folio.flags);
         smp_mb__after_atomic();
     }
-    let list = if test_bit(PG_MLOCKED, &folio.flags) { UNEVICTABLE } else { EVICTABLE };
     // Nobody looks at PG_unevictable in a scenario that does not mlock.
     if k.modelled.mlock {
-        clear_bit(PG_UNEVICTABLE, &folio.flags);
+        test_and_clear_bit(PG_UNEVICTABLE, &folio.flags);
+    }
+    let list = if test_bit(PG_MLOCKED, &folio.flags) { UNEVICTABLE } else { EVICTABLE };
+    if k.modelled.mlock {
         if list == UNEVICTABLE {
             clear_bit(PG_ACTIVE, &folio.flags);
             set_bit(PG_UNEVICTABLE, &folio.flags);
@@ -208,10 +210,15 @@ fn is_unevictable(k: &Kernel, folio: &Folio) -> bool {
     k.modelled.mlock && test_bit(PG_UNEVICTABLE, &folio.flags)
 }
 
-/// `lru_move_tail_fn()`: unlinks the folio and links it at the tail.
+/// `lru_move_tail_fn()`: unlinks the folio and links it at the tail of the inactive list.
 fn lru_move_tail_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) {
-        relink(k, folio);
+        lruvec_del_folio(k, folio);
+        // Nobody looks at PG_active in a scenario without the other operations.
+        if k.modelled.operations {
+            clear_bit(PG_ACTIVE, &folio.flags);
+        }
+        lruvec_add_folio(k, folio, EVICTABLE);
     }
 }
 
@@ -243,7 +250,7 @@ fn lru_lazyfree_fn(k: &Kernel, folio: &Folio) {
 
 /// `folio_activate_fn()`, `lru_activate()` since 6.11.
 fn lru_activate_fn(k: &Kernel, folio: &Folio) {
-    if !is_unevictable(k, folio) && !test_bit(PG_ACTIVE, &folio.flags) {
+    if !test_bit(PG_ACTIVE, &folio.flags) && !is_unevictable(k, folio) {
         set_bit(PG_ACTIVE, &folio.flags);
         relink(k, folio);
     }

@@ -29,7 +29,70 @@ pub use batch::*;
 pub use drain::*;
 pub use release::*;
 
+use crate::left_out::LeftOut;
 use crate::{Folio, Func, Kernel};
+
+/// What is left out, for a comparison with C.
+pub(crate) const LEFT_OUT: &[LeftOut] = &[
+    LeftOut::looks(
+        &["*.nr"],
+        "how many entries the loop over a batch has left: its CPU has looked, and holds its lock",
+    )
+    .within(&["folio_batch_move_lru", "mlock_folio_batch", "folios_put_refs", "release_pages"]),
+    LeftOut::looks(
+        &["folio->flags:PG_active", "folio->flags:PG_unevictable", "folio->flags:PG_swapbacked"],
+        "which list a folio is on, or goes to: the caller has told the model",
+    )
+    .within(&["folio_lru_list", "folio_is_file_lru", "lruvec_add_folio", "lruvec_del_folio"]),
+    LeftOut::looks(
+        &[
+            "folio->_mapcount",
+            "folio->mapping",
+            "folio->flags:PG_slab",
+            "folio->flags:PG_swapbacked",
+            "folio->flags:PG_swapcache",
+            "folio->flags:PG_owner_priv_1",
+        ],
+        "whether the folio's file is unevictable: none is",
+    )
+    .within(&["folio_mapping", "folio_evictable"]),
+    LeftOut::looks(
+        &["folio->flags:PG_lru", "folio->flags:PG_active", "folio->flags:PG_unevictable"],
+        "VM_BUG_ON_FOLIO(), of CONFIG_DEBUG_VM",
+    )
+    .within(&["lru_add", "lru_add_fn", "folio_add_lru"]),
+    LeftOut::looks(&["folio->flags:PG_dirty"], "no folio is dirty")
+        .within(&["folio_rotate_reclaimable"]),
+    LeftOut::of_c(
+        &["*fbatch*.i", "*vec.i"],
+        "where the loop that frees a batch is: of its CPU alone",
+    ),
+    LeftOut::of_c(
+        &["has_work*"],
+        "which CPUs were given work: under the mutex of lru_add_drain_all() alone",
+    ),
+    LeftOut::of_c(
+        &["lru_add_drain_work*"],
+        "the words of a work item: the work queue is Selvedge's on both sides",
+    ),
+    LeftOut::of_model(
+        &["lru_add_drain_work"],
+        "the words of a work item: the work queue is Selvedge's on both sides",
+    ),
+    LeftOut::of_c(
+        &["cpu_fbatches.*.folios*", "lru_rotate.fbatch.folios*"],
+        "entries of a batch: only their CPU looks at them, under its local lock",
+    ),
+    LeftOut::of_c(
+        &["folio->lru*", "contig_page_data.__lruvec.lists*"],
+        "links of the LRU lists, under lru_lock: a folio of a model is linked or not",
+    ),
+    LeftOut::of_model(
+        &["folio->lru", "folio->freed"],
+        "whether a folio is linked, and whether it is free: what C has in the links of lists and in \
+         the page allocator",
+    ),
+];
 
 decisions! {
     /// What differs between trees.

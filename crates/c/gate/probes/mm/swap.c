@@ -33,6 +33,11 @@ static __no_kcsan struct folio_batch *sv_batch(int cpu, int batch)
 	}
 }
 
+__no_kcsan int sv_batch_size(void)
+{
+	return PAGEVEC_SIZE;
+}
+
 /* For the check at the end: no steps. */
 __no_kcsan int sv_batch_nr(int cpu, int batch)
 {

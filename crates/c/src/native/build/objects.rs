@@ -179,7 +179,8 @@ impl Objects {
         let (mine, others) = (digests(self), digests(other));
         let both = mine.keys().chain(others.keys());
         // Strings without a name of their own are numbered by the compiler.
-        let is_named = |key: &&(usize, String)| !key.1.starts_with('.');
+        let is_named =
+            |key: &&(usize, String)| !key.1.starts_with('.') && !key.1.starts_with("__func__.");
         both.filter(is_named).filter(|key| mine.get(key) != others.get(key)).cloned().collect()
     }
 }
