@@ -1,5 +1,8 @@
 //! Every order of steps, one after the other; and one given order.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use shuttle::scheduler::Scheduler;
 
 use crate::driver::{Driver, Point, Strategy, drive};
@@ -105,23 +108,48 @@ impl Strategy for Search {
 /// Follows a schedule, once.
 pub struct Replay {
     driver: Driver<Follow>,
+    preemptions: Rc<Cell<u32>>,
 }
 
 impl Replay {
     /// Follows `schedule`. If the program does not go along, the execution ends as
     /// [`End::NotDeterministic`].
     pub fn new(schedule: &[Step], observer: Box<dyn Observer>, steps_max: usize) -> Replay {
-        let follow = Follow { schedule: schedule.to_vec(), at: 0, has_begun: false };
-        Replay { driver: Driver::new(follow, observer, steps_max) }
+        let follow = Follow::new(schedule);
+        let preemptions = follow.preemptions.clone();
+        Replay { driver: Driver::new(follow, observer, steps_max), preemptions }
+    }
+
+    /// How many preemptions the part of the schedule has that was followed: asked when the run is
+    /// over. A preemption is what it is to [`PlainDfs`].
+    pub fn preemptions(&self) -> Rc<Cell<u32>> {
+        self.preemptions.clone()
     }
 }
 
 drive!(Scheduler for Replay);
 
-struct Follow {
+pub(crate) struct Follow {
     schedule: Vec<Step>,
     at: usize,
     has_begun: bool,
+    preemptions: Rc<Cell<u32>>,
+}
+
+impl Follow {
+    pub(crate) fn new(schedule: &[Step]) -> Follow {
+        Follow { schedule: schedule.to_vec(), at: 0, has_begun: false, preemptions: Rc::default() }
+    }
+
+    /// From the beginning again.
+    pub(crate) fn rewind(&mut self) {
+        self.at = 0;
+        self.preemptions.set(0);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.at == self.schedule.len()
+    }
 }
 
 impl Strategy for Follow {
@@ -138,6 +166,9 @@ impl Strategy for Follow {
             return diverged(self.at);
         };
         self.at += 1;
+        let last_can_go_on = point.enabled.iter().any(|&(other, _)| other == point.last);
+        let preempts = last_can_go_on && task != point.last;
+        self.preemptions.set(self.preemptions.get() + u32::from(preempts));
         let Kind::Choice(n) = op.kind else { return Ok((task, 0)) };
         match self.schedule.get(self.at) {
             Some(&Step::Choice(alternative)) if alternative < n => {

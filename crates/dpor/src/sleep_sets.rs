@@ -2,6 +2,7 @@
 
 use shuttle::scheduler::Scheduler;
 
+use crate::dfs::Follow;
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::explore::labels_of;
 use crate::happens_before::Effect;
@@ -24,6 +25,13 @@ impl SleepSets {
     pub fn new(observer: Box<dyn Observer>, steps_max: usize) -> SleepSets {
         SleepSets { driver: Driver::new(Sleeping::default(), observer, steps_max) }
     }
+
+    /// Visits every trace of what can happen after `beginning`, which every execution begins with.
+    /// If the program does not go along, the search ends as [`End::NotDeterministic`].
+    pub fn after(beginning: &[Step], observer: Box<dyn Observer>, steps_max: usize) -> SleepSets {
+        let sleeping = Sleeping { beginning: Some(Follow::new(beginning)), ..Sleeping::default() };
+        SleepSets { driver: Driver::new(sleeping, observer, steps_max) }
+    }
 }
 
 drive!(Scheduler for SleepSets);
@@ -38,6 +46,8 @@ struct Frame {
 
 #[derive(Default)]
 struct Sleeping {
+    /// What comes before the first frame.
+    beginning: Option<Follow>,
     frames: Vec<Frame>,
     depth: usize,
     has_begun: bool,
@@ -45,8 +55,8 @@ struct Sleeping {
 
 impl Sleeping {
     fn learn_outcome(&mut self) {
-        let Some(last) = self.depth.checked_sub(1) else { return };
         let refined = table::with(|table| table.refined.take());
+        let Some(last) = self.depth.checked_sub(1) else { return };
         let frame = &mut self.frames[last];
         if refined.is_some() {
             frame.taken.effect = Effect::done(&frame.op, refined);
@@ -57,6 +67,7 @@ impl Sleeping {
 impl Strategy for Sleeping {
     fn begin(&mut self) -> bool {
         self.depth = 0;
+        self.beginning.iter_mut().for_each(Follow::rewind);
         if !std::mem::replace(&mut self.has_begun, true) {
             return true;
         }
@@ -73,6 +84,9 @@ impl Strategy for Sleeping {
     }
 
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {
+        if let Some(beginning) = self.beginning.as_mut().filter(|beginning| !beginning.is_over()) {
+            return beginning.decide(point);
+        }
         self.learn_outcome();
         if self.depth == self.frames.len() {
             let sleep: Vec<Sleeper> = match self.frames.last() {

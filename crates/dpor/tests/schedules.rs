@@ -7,8 +7,8 @@ mod record;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use dpor::{
-    Dpor, Enabled, End, Footprint, Kind, Object, Op, PlainDfs, Replay, Step, abandon, choose, join,
-    run, spawn, step,
+    Dpor, Enabled, End, Footprint, Kind, Object, Op, PlainDfs, Replay, SleepSets, Step, abandon,
+    choose, join, run, spawn, step,
 };
 use record::record;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
@@ -147,5 +147,29 @@ fn plain_search_without_preemptions_misses_the_deadlock_and_one_preemption_finds
         run(search, STACK, perhaps_crossed);
         let found = ends.take().iter().any(|(end, _)| is_deadlock(end));
         assert_eq!(found, expected, "{preemptions_max}");
+    }
+}
+
+#[test]
+fn what_follows_a_beginning_is_what_a_search_finds_that_begins_so() {
+    let all = |beginning: &[Step]| {
+        let (ends, observer) = record();
+        run(SleepSets::after(beginning, observer, STEPS_MAX), STACK, perhaps_crossed);
+        let ends = ends.take();
+        ends.into_iter().filter(|(end, _)| *end != End::SleepSetBlocked).collect::<Vec<_>>()
+    };
+    let (whole, observer) = record();
+    run(Dpor::new(observer, STEPS_MAX), STACK, perhaps_crossed);
+    let whole = whole.take();
+    assert_eq!(all(&[]).len(), whole.len(), "one for each trace");
+    for (end, schedule) in whole {
+        // A choice belongs to the step before it.
+        let cuts = (0..schedule.len()).filter(|&at| matches!(schedule[at], Step::Task(_)));
+        for at in cuts {
+            let found = all(&schedule[..at]);
+            assert!(found.iter().all(|(_, other)| other.starts_with(&schedule[..at])));
+            assert!(found.iter().any(|(other, _)| is_deadlock(other) == is_deadlock(&end)));
+        }
+        assert_eq!(all(&schedule), [(end, schedule)]);
     }
 }
