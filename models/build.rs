@@ -4,6 +4,7 @@
 #[path = "build/scan.rs"]
 mod scan;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -16,7 +17,32 @@ fn main() -> io::Result<()> {
     collect(&src, &src, &mut sources)?;
     sources.sort();
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says so")).join("functions.rs");
-    fs::write(out, rust(&scan::scan(&sources)))
+    let mut everything = Vec::new();
+    collect_all(&src, &src, &mut everything)?;
+    everything.sort();
+    fs::write(out, rust(&scan::scan(&sources)) + &texts(&scan::texts(&everything)))
+}
+
+/// Every file: steps are taken in mutants and drivers too.
+fn collect_all(src: &Path, dir: &Path, sources: &mut Vec<(String, String)>) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect_all(src, &path, sources)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let within = path.strip_prefix(src).expect("it is below");
+            sources.push((within.display().to_string(), fs::read_to_string(&path)?));
+        }
+    }
+    Ok(())
+}
+
+fn texts(hashes: &BTreeMap<String, u64>) -> String {
+    let mut out = String::from("static TEXTS: &[(&str, u64)] = &[\n");
+    for (name, hash) in hashes {
+        let _ = writeln!(out, "({name:?}, {hash:#x}),");
+    }
+    out + "];\n"
 }
 
 /// Every file in a directory that is named after one of the kernel's. Beside those of `drivers/` are

@@ -248,6 +248,32 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
+/// For each name that steps are recorded under, a hash of the text of the functions that record
+/// them: without comments and white space. It is the same on every machine (FNV-1a).
+pub fn texts(sources: &[(String, String)]) -> BTreeMap<String, u64> {
+    let mut items: Vec<Item> = sources.iter().flat_map(|(path, text)| items(path, text)).collect();
+    items.sort_by_key(|item| (item.file, item.name, item.line));
+    let mut hashes: BTreeMap<String, u64> = BTreeMap::new();
+    for (item, names) in items.iter().zip(entered(&items)) {
+        for name in names {
+            let hash = hashes.entry(name).or_insert(0xcbf2_9ce4_8422_2325);
+            for (_, line) in &item.body {
+                *hash = with_line(*hash, line);
+            }
+        }
+    }
+    hashes
+}
+
+fn with_line(hash: u64, line: &str) -> u64 {
+    let code = line.trim_start();
+    let code = if code.starts_with("//") { "" } else { code };
+    // No kernel name and no message of ours has `//` in it.
+    let code = code.split_once(" // ").map_or(code, |(code, _)| code);
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    code.bytes().filter(|byte| !byte.is_ascii_whitespace()).fold(hash, step)
+}
+
 /// The names that steps in this function are recorded under.
 fn enters(item: &Item) -> Vec<String> {
     let literal = |line: &str| {

@@ -77,4 +77,11 @@ pub fn by_name(name: &str) -> impl Iterator<Item = &'static Function> {
 /// `models/fingerprints.tsv`: what the functions were modelled on, for `selvedge drift`.
 pub const FINGERPRINTS: &str = include_str!("../fingerprints.tsv");
 
+/// A hash of the text that models the function which steps are recorded under: it changes when that
+/// does, but for comments and white space. `None`: no step is.
+pub fn text_hash(entered: &str) -> Option<u64> {
+    let found = TEXTS.binary_search_by(|(name, _)| (*name).cmp(entered));
+    found.ok().map(|at| TEXTS[at].1)
+}
+
 include!(concat!(env!("OUT_DIR"), "/functions.rs"));

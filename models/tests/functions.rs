@@ -141,3 +141,28 @@ fn every_file_of_models_says_what_it_was_modelled_on() {
     // An index of the files beside it, which say so themselves.
     assert_eq!(silent, ["models/src/mm/migrate/mod.rs"]);
 }
+
+fn texts(cloth: &str) -> std::collections::BTreeMap<String, u64> {
+    scan::texts(&[("mm/cloth/mod.rs".to_string(), cloth.to_string())])
+}
+
+#[test]
+fn the_text_of_a_function_is_its_code_and_that_of_its_helpers() {
+    let before = texts(CLOTH);
+    assert_eq!(before.keys().collect::<Vec<_>>(), ["spin_old", "weave_folios"]);
+    let said_otherwise = texts(&CLOTH.replace("fray() comes later", "fray() comes  never"));
+    assert_eq!(said_otherwise, before, "a comment is no code");
+    let dyed_twice = texts(&CLOTH.replace("    dye(k);", "    dye(k);\n    dye(k);"));
+    assert_ne!(dyed_twice["weave_folios"], before["weave_folios"]);
+    assert_eq!(dyed_twice["spin_old"], before["spin_old"]);
+}
+
+#[test]
+fn what_steps_are_recorded_under_has_a_text() {
+    let hash = selvedge_models::functions::text_hash;
+    for name in ["bh_lru_install", "folio_wait_bit_common", "lru_add_drain_cpu"] {
+        assert!(hash(name).is_some(), "{name}");
+    }
+    assert_eq!(hash("no_such_function"), None);
+    assert_ne!(hash("bh_lru_install"), hash("lookup_bh_lru"));
+}

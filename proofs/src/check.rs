@@ -8,7 +8,7 @@ use selvedge_models::{Kernel, Tree};
 use selvedge_monitors::for_rule;
 use selvedge_trace::{Counterexample, Monitor, table};
 
-use crate::{Claim, Expected, Run};
+use crate::{Claim, Expected, Run, model_of};
 
 /// A checked row.
 #[derive(Clone, Debug)]
@@ -118,6 +118,7 @@ pub(crate) fn explore_watched(
     if let Some(counterexample) = &mut exploration.counterexample {
         counterexample.tree = tree.name.into();
         counterexample.scenario = scenario.name.into();
+        counterexample.model = Some(model_of(counterexample));
     }
     exploration
 }

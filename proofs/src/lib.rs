@@ -28,6 +28,7 @@ pub mod functions;
 pub mod lock_order;
 pub mod look;
 pub mod mutation;
+mod replay;
 pub mod rules;
 mod scenario;
 mod source;
@@ -36,6 +37,7 @@ mod suite;
 
 pub use check::{Outcome, Row, check, explore_edited, explore_in};
 pub use claim::{Answers, Claim, Expected, Question, ask, rows};
+pub use replay::{explain, model_of, replay};
 pub use scenario::{Run, Scenario, Task, calls, cpu, irq};
 pub use selvedge_explore::{Bounds, Engine};
 pub use source::Source;

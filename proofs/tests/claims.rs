@@ -142,11 +142,12 @@ fn as_expected(claim: &'static Claim, engine: Engine) -> Result<(), Failed> {
             golden(&row)
         }
         Outcome::Unexpected(what) => {
+            let again = replay_with(&row);
             let table = row.exploration.counterexample.as_ref().map(table).unwrap_or_default();
             let expected = claim.expected.name();
             let (rule, source) = (claim.rule, claim.source);
             let asked = format!("expected {expected} ({source}), found: {what}");
-            Err(format!("{asked}\nrule: {rule}\n{table}").into())
+            Err(format!("{asked}\nrule: {rule}\n{table}{again}").into())
         }
         Outcome::Undecided(why) => Err(format!("undecided: {why}").into()),
     }
@@ -259,6 +260,23 @@ fn golden(row: &Row) -> Result<(), Failed> {
     }
     compare(&stem, "txt", &table(cx))?;
     compare(&stem, "json", &to_json(cx))
+}
+
+/// Writes the counterexample to a file, and says which command runs it again.
+fn replay_with(row: &Row) -> String {
+    let Some(cx) = &row.exploration.counterexample else { return String::new() };
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("counterexamples");
+    let file = dir.join(format!("{}.json", row.name().replace("::", ".")));
+    match fs::create_dir_all(&dir).and_then(|()| fs::write(&file, to_json(cx))) {
+        Ok(()) => {
+            let file = file.display();
+            format!(
+                "to run this again: cargo run -- replay {file}\n\
+                 to know why it fails: cargo run -- explain {file}\n"
+            )
+        }
+        Err(error) => format!("{} cannot be written: {error}\n", file.display()),
+    }
 }
 
 fn compare(stem: &Path, extension: &str, found: &str) -> Result<(), Failed> {

@@ -26,12 +26,14 @@
 mod bounds;
 mod determinism;
 pub mod edits;
+mod explain;
 mod foreign;
 mod gate;
 mod lock;
 mod machine;
 mod panics;
 mod record;
+mod replay;
 mod sites;
 mod split;
 mod state;
@@ -44,9 +46,11 @@ mod word;
 
 pub use bounds::{Bounds, Engine, MemoryModel, Progress, ProgressFn};
 pub use dpor::Commutes;
+pub use explain::explain;
 pub use foreign::{Begun, Effect, FOREIGN, ForeignWord};
 pub use lock::{Lock, Token};
 pub use machine::{Abilities, Interrupts, WorkItems};
+pub use replay::{Replayed, replay};
 pub use sites::{Next, Passed, Sites};
 pub use state::{States, at_rest, shared_state};
 pub use step::{Does, If, Intent, NO_OBJECT, Rmw, Step, Took};

@@ -13,6 +13,7 @@ use std::cell::RefCell;
 
 use selvedge_trace::{
     Action, Class, Context, End, Event, Execution, Finding, Name, Order, Paths, Rule, TaskInfo,
+    Touch,
 };
 
 use crate::edits;
@@ -228,6 +229,7 @@ impl Record {
             racy: step.intent == Intent::Racy,
             at: me.at,
             in_waker: me.in_waker,
+            touch: step.touch(took),
         });
         self.steps += 1;
         self.trace();
@@ -290,6 +292,7 @@ impl Record {
             racy: false,
             at: me.at,
             in_waker: me.in_waker,
+            touch: Touch::default(),
         };
         if let Some(shared) = &mut self.shared {
             shared.book(&event);

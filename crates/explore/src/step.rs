@@ -3,7 +3,7 @@
 //! Everything that an engine, a monitor, an edit or a table may ask about a step is in a [`Step`].
 //! Who takes it, and in which nest of functions, is known to the record (`record.rs`).
 
-use selvedge_trace::{Action, Bit, Class, Name, Order};
+use selvedge_trace::{Action, Bit, Class, Name, Order, Touch};
 
 use crate::{Commutes, Effect};
 
@@ -189,6 +189,36 @@ impl Step {
             bits: 0,
             bit: None,
             intent: Intent::Marked,
+        }
+    }
+
+    /// What it has done to its object: the same that the machines of the sequentially consistent
+    /// engines announce.
+    pub(crate) fn touch(&self, took: &Took) -> Touch {
+        const NOTHING: Touch = Touch { reads: 0, writes: 0, commutes: 0 };
+        let of = |does: bool| if does { self.bits } else { 0 };
+        match self.does {
+            Does::Load => Touch { reads: self.bits, ..NOTHING },
+            Does::Store(_) => Touch { writes: self.bits, ..NOTHING },
+            Does::Update { change, looks } => Touch {
+                reads: of(looks),
+                writes: self.bits,
+                commutes: match change {
+                    Rmw::Add(_) if !looks => 1,
+                    Rmw::Or(_) if !looks => 2,
+                    Rmw::And(_) if !looks => 3,
+                    _ => 0,
+                },
+            },
+            Does::UpdateIf { .. } => {
+                Touch { reads: self.bits, writes: of(!took.failed), ..NOTHING }
+            }
+            Does::Foreign(Effect { reads, writes, .. }) => {
+                Touch { reads: of(reads), writes: of(writes), ..NOTHING }
+            }
+            Does::Lock { .. } | Does::Unlock { .. } | Does::Wait { .. } => Touch::ALL,
+            Does::Wake => Touch { commutes: 4, ..Touch { reads: 0, ..Touch::ALL } },
+            Does::Fence | Does::Spawn | Does::Join(_) | Does::Choose(_) => NOTHING,
         }
     }
 

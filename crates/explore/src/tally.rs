@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use selvedge_trace::{Counterexample, Execution, Finding, Monitor, NOBODY_WAITS_FOR_EVER};
+use selvedge_trace::{Counterexample, Execution, Finding, Monitor, NOBODY_WAITS_FOR_EVER, Rule};
 
 use crate::States;
 use crate::edits::Edit;
@@ -55,6 +55,8 @@ pub(crate) struct Seen {
     pub(crate) monitors: Monitors,
     /// Why it ended before its end.
     pub(crate) cut: Option<Cut>,
+    /// The rule that the last execution broke, if it broke one.
+    pub(crate) broke: Option<Rule>,
 }
 
 impl Seen {
@@ -95,6 +97,10 @@ impl Seen {
                 self.tally.executions += 1;
                 self.tally.steps_max = self.tally.steps_max.max(steps);
                 let finding = self.finding(execution, ended, found);
+                for monitor in &mut self.monitors {
+                    monitor.concluded(execution, finding.as_ref());
+                }
+                self.broke = finding.as_ref().map(|finding| finding.rule);
                 let is_broken = finding.is_some();
                 match finding {
                     Some(finding) if keeps_going => {

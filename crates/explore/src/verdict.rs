@@ -132,7 +132,7 @@ pub(crate) fn conclude(
     seen: Seen,
     elapsed: Duration,
 ) -> Exploration {
-    let Seen { mut tally, mut monitors, cut } = seen;
+    let Seen { mut tally, mut monitors, cut, .. } = seen;
     let whole = monitors.iter_mut().find_map(|monitor| monitor.exploration_ended());
     let evidence = whole.map(|(finding, evidence)| format!("{}\n{evidence}", finding.message));
     let is_violated = tally.counterexample.is_some() || evidence.is_some();

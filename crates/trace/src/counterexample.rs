@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::holders::{Holder, holders};
-use crate::{Action, ActionKind, Context, End, Event, Execution, Finding, Order, Paths};
+use crate::{
+    Action, ActionKind, Context, End, Event, Execution, Explanation, Finding, Model, Order, Paths,
+};
 
 /// The schema that this version writes and reads.
 pub const SCHEMA: &str = "selvedge-trace/1";
@@ -28,6 +30,9 @@ pub struct Counterexample {
     pub engine: String,
     /// The memory model it was found under: `sc` or `c11`.
     pub memory_model: String,
+    /// The version of the models; `None` if nobody said, and of the kernel's own C.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Model>,
     /// The tasks, by number; the first is the scenario's main.
     pub tasks: Vec<Column>,
     /// What happened, in order.
@@ -42,6 +47,9 @@ pub struct Counterexample {
     /// The schedule: the number of the task that took each step of the engine, a choice as
     /// `-1 - alternative`. Empty if the engine cannot replay.
     pub schedule: Vec<i32>,
+    /// Why it fails, if that was explored (`selvedge explain`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 /// A task as a column of the table.
@@ -118,7 +126,8 @@ pub struct Blocked {
 
 impl Counterexample {
     /// Spells out one execution and what is wrong with it. The fields that say where it belongs
-    /// (`claim`, `tree`, `scenario`, `engine`, `memory_model`, `schedule`) are left for the caller.
+    /// (`claim`, `tree`, `scenario`, `engine`, `memory_model`, `model`, `schedule`) are left for
+    /// the caller.
     pub fn new(execution: &Execution<'_>, finding: &Finding) -> Counterexample {
         let record = |event: &Event| Record::new(event, execution.paths);
         Counterexample {
@@ -130,6 +139,7 @@ impl Counterexample {
             message: finding.message.clone(),
             engine: String::new(),
             memory_model: String::new(),
+            model: None,
             tasks: (execution.tasks.iter())
                 .map(|t| Column { name: t.name.clone(), cpu: t.cpu, context: t.context })
                 .collect(),
@@ -140,7 +150,14 @@ impl Counterexample {
                 .map(|event| holders(execution, event.object))
                 .unwrap_or_default(),
             schedule: Vec::new(),
+            explanation: None,
         }
+    }
+
+    /// The kernel functions that it comes through, each once, in order of their names.
+    pub fn functions(&self) -> std::collections::BTreeSet<&str> {
+        let of_steps = self.steps.iter().flat_map(|step| &step.path);
+        of_steps.chain(self.blocked.iter().flat_map(|b| &b.path)).map(String::as_str).collect()
     }
 }
 

@@ -310,6 +310,32 @@ pub struct Event {
     pub at: &'static str,
     /// The task is in a function that walks a wait queue and wakes who sleeps there.
     pub in_waker: bool,
+    /// What it does to its object.
+    pub touch: Touch,
+}
+
+/// Which bits of its object a step reads and may write. Of a lock, all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Touch {
+    /// Bits whose value the step observes.
+    pub reads: u64,
+    /// Bits that the step may change.
+    pub writes: u64,
+    /// Writes of one kind, as additions whose results nobody looks at, come to the same in any
+    /// order. 0: of no such kind.
+    pub commutes: u8,
+}
+
+impl Touch {
+    /// Takes or gives what excludes others.
+    pub const ALL: Touch = Touch { reads: !0, writes: !0, commutes: 0 };
+
+    /// Can the order of two such steps on one object be seen?
+    pub fn depends_on(self, other: Touch) -> bool {
+        let seen = (self.reads & other.writes) | (self.writes & other.reads) != 0;
+        let is_like = self.commutes != 0 && self.commutes == other.commutes;
+        seen || (self.writes & other.writes != 0 && !is_like)
+    }
 }
 
 /// A task of a scenario.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Counterexample, SCHEMA};
+use crate::{Condition, Counterexample, Explanation, SCHEMA};
 
 /// A file that is no counterexample that this version reads.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +38,13 @@ pub fn to_json(cx: &Counterexample) -> String {
     ];
     if !cx.holders.is_empty() {
         fields.insert(fields.len() - 1, ("holders", lines(&cx.holders)));
+    }
+    if let Some(model) = &cx.model {
+        let before = fields.iter().position(|(name, _)| *name == "tasks").unwrap_or(0);
+        fields.insert(before, ("model", one(model)));
+    }
+    if let Some(explanation) = &cx.explanation {
+        fields.push(("explanation", one(explanation)));
     }
     let fields: Vec<String> =
         fields.into_iter().map(|(name, value)| format!("  \"{name}\": {value}")).collect();
@@ -86,11 +93,45 @@ fn check(cx: &Counterexample) -> Result<(), String> {
             ));
         }
     }
+    let bits =
+        cx.steps.iter().enumerate().filter_map(|(at, step)| Some((at, step.bit.as_ref()?.nr)));
+    if let Some((number, nr)) = bits.into_iter().find(|(_, nr)| *nr > 63) {
+        return Err(format!("steps[{number}].bit.nr is {nr}, but a word has the bits 0 to 63"));
+    }
     if let Some(fatal) = cx.fatal.filter(|&fatal| fatal >= cx.steps.len()) {
         return Err(format!("fatal is {fatal}, but there are {} steps", cx.steps.len()));
     }
-    match cx.blocked.iter().position(|blocked| usize::from(blocked.task) >= tasks) {
-        Some(number) => Err(format!("blocked[{number}].task is not one of the {tasks} tasks")),
+    if let Some(number) = cx.blocked.iter().position(|b| usize::from(b.task) >= tasks) {
+        return Err(format!("blocked[{number}].task is not one of the {tasks} tasks"));
+    }
+    if tasks > TASKS_MAX {
+        return Err(format!("there are {tasks} tasks, at most {TASKS_MAX} were expected"));
+    }
+    cx.explanation.as_ref().map_or(Ok(()), |why| check_explanation(cx, why))
+}
+
+/// The number of a task is a byte.
+const TASKS_MAX: usize = 256;
+
+fn check_explanation(cx: &Counterexample, why: &Explanation) -> Result<(), String> {
+    let named = why.conditions.iter().flat_map(|condition| match *condition {
+        Condition::Order { before, after, .. } => [Some(before), after],
+        Condition::Choice { step } => [Some(step), None],
+    });
+    let (tasks, steps) = match &why.passing {
+        Some(passing) => (passing.tasks.len(), passing.steps.as_slice()),
+        None => (0, [].as_slice()),
+    };
+    if let Some(number) = steps.iter().position(|step| usize::from(step.task) >= tasks) {
+        return Err(format!(
+            "explanation.passing.steps[{number}].task is not one of the {tasks} tasks there"
+        ));
+    }
+    let named = named.flatten().chain(why.decisive).chain(why.unneeded.iter().copied());
+    match named.max().filter(|&step| step >= cx.steps.len()) {
+        Some(step) => {
+            Err(format!("explanation names step {step}, but there are {} steps", cx.steps.len()))
+        }
         None => Ok(()),
     }
 }
@@ -98,7 +139,7 @@ fn check(cx: &Counterexample) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ActionKind, Blocked, Column, Context, Order, Record};
+    use crate::{ActionKind, Blocked, Column, Context, Model, Order, Record};
 
     fn example() -> Counterexample {
         let step = Record {
@@ -138,6 +179,12 @@ mod tests {
             }],
             holders: Vec::new(),
             schedule: vec![0, 1, -2],
+            model: Some(Model::new("0.1.0", [("f".to_string(), "0".repeat(16))].into())),
+            explanation: Some(Explanation {
+                decisive: Some(0),
+                conditions: vec![Condition::Order { before: 0, after: None, blocked: Some(1) }],
+                ..Explanation::default()
+            }),
         }
     }
 
@@ -166,6 +213,16 @@ mod tests {
         let unknown = from_json("f.json", &unknown).expect_err("refused").to_string();
         assert!(unknown.contains("unknown variant `x`, expected one of `read`, `write`"));
         assert!(error(|cx| cx.blocked[0].task = 9).contains("blocked[0].task"));
+        let bit = |cx: &mut Counterexample| {
+            cx.steps[0].bit = Some(crate::BitOf { nr: 64, name: "b".into() });
+        };
+        assert!(error(bit).contains("steps[0].bit.nr is 64, but a word has the bits 0 to 63"));
+        let decisive = |at| {
+            move |cx: &mut Counterexample| {
+                cx.explanation.as_mut().expect("one").decisive = Some(at);
+            }
+        };
+        assert!(error(decisive(7)).contains("explanation names step 7, but there are 1 steps"));
     }
 
     #[test]

@@ -11,11 +11,15 @@
 //! | say where in the text a step stands         | `site.rs`           |
 //! | listen to executions                       | `monitor.rs`        |
 //! | read or write a counterexample             | `counterexample.rs`, `json.rs` |
+//! | know which model it is of, and why it fails | `provenance.rs`, `because.rs` |
 //! | know who holds a reference                | `holders.rs`        |
 //! | see one as the table of a changelog        | `table.rs`          |
 //! | see a deadlock in brief                    | `cycle.rs`          |
 //! | see one as a list of steps                 | `steps.rs`          |
+//! | see why it fails                           | `why.rs`            |
+//! | see one as a page, a graph, another tool's trace | `views/`      |
 
+pub mod because;
 mod counterexample;
 mod cycle;
 mod event;
@@ -23,22 +27,28 @@ mod holders;
 mod json;
 mod monitor;
 mod path;
+mod provenance;
 mod rule;
 mod site;
 mod steps;
 mod table;
 mod text;
+pub mod views;
+mod why;
 
 pub use counterexample::{BitOf, Blocked, Column, Counterexample, Record, SCHEMA};
 pub use cycle::cycle;
 pub use event::{
     Action, ActionKind, Bit, BitWait, Class, Context, Event, IRQ, Name, Order, PREEMPT, TaskInfo,
+    Touch,
 };
 pub use holders::Holder;
 pub use json::{Unreadable, from_json, to_json};
 pub use monitor::{End, Execution, Monitor, Waiting};
 pub use path::{PathId, Paths};
+pub use provenance::{Condition, Explanation, Model, Passing};
 pub use rule::{Finding, NOBODY_WAITS_FOR_EVER, Rule, slug};
 pub use site::Site;
 pub use steps::steps;
-pub use table::table;
+pub use table::{Look, table, table_as};
+pub use why::why;

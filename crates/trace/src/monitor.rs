@@ -55,6 +55,10 @@ pub trait Monitor: Any + Send {
     /// counterexample.
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding>;
 
+    /// The execution is over, and this is the rule that it breaks, whoever has found it. To be
+    /// implemented by who compares executions that fail with others.
+    fn concluded(&mut self, _execution: &Execution<'_>, _finding: Option<&Finding>) {}
+
     /// A monitor of the same kind that has seen nothing.
     fn another(&self) -> Box<dyn Monitor>;
 

@@ -5,15 +5,22 @@
 //! What needs more than three columns is a list of who does what. There `... f()` says that a task
 //! goes on where it was, in `f()`.
 
+use std::collections::BTreeMap;
+
+use crate::because;
 use crate::text::{self, WIDTH};
 use crate::{Context, Counterexample, Record};
 
 /// The mark behind the fatal step.
-const MARK: &str = " <==";
+const FATAL: &str = " <==";
+/// The mark behind the step that decides.
+const DECISIVE: &str = " <--";
+/// In place of steps that are not shown.
+const FOLDED: &str = "…";
 /// Between two columns.
 const GAP: usize = 2;
-/// More columns than this are too narrow to read.
-const COLUMNS_MAX: usize = 3;
+/// Narrower columns cannot be read.
+const COLUMN_MIN: usize = 23;
 /// In a list, who is longer than this has a line of its own.
 const WHO_MAX: usize = 22;
 
@@ -22,35 +29,137 @@ const WHO_MAX: usize = 22;
 /// The scenario's own steps (starting tasks and waiting for them) are not shown. Notes (references,
 /// states) are in the list of steps ([`crate::steps`]).
 pub fn table(cx: &Counterexample) -> String {
+    table_as(cx, &Look { width: WIDTH, all: true })
+}
+
+/// How a table looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Look {
+    /// How wide it may be, in columns of a terminal: at least 40.
+    pub width: usize,
+    /// Shows every step. If not, those whose place does not matter are folded: as the explanation
+    /// says, or else those that no other task can see.
+    pub all: bool,
+}
+
+impl Default for Look {
+    fn default() -> Look {
+        Look { width: WIDTH, all: false }
+    }
+}
+
+/// The same, as wide as asked, and with only the steps that matter if so asked.
+pub fn table_as(cx: &Counterexample, look: &Look) -> String {
     let cx = &text::printable(cx);
-    let columns = columns(cx);
-    let mut out = match Table::new(&columns) {
-        Some(table) => side_by_side(cx, &columns, table),
-        None => one_below_the_other(cx),
-    };
+    let (rows, hidden) = rows(cx, look);
+    let mut out = rows;
     out.push('\n');
-    out.push_str(&verdict(cx));
+    out.push_str(&verdict(cx, look.width));
+    if hidden > 0 {
+        let which = match &cx.explanation {
+            Some(why) if why.sufficient => "whose place among the others does not matter",
+            _ => "that no other task can see",
+        };
+        let note = format!("{FOLDED} {hidden} steps {which} are left out; --all shows them.");
+        out.push_str(&text::lines(&note, look.width));
+    }
     out
 }
 
-fn side_by_side(cx: &Counterexample, columns: &[Column], mut table: Table) -> String {
-    for (index, step) in cx.steps.iter().enumerate() {
+/// The rows alone, and how many steps were left out.
+pub(crate) fn rows(cx: &Counterexample, look: &Look) -> (String, usize) {
+    let shown = shown(cx, look.all);
+    let columns = columns(cx, &shown, look.width);
+    let rows = match Table::new(&columns, look.width) {
+        Some(table) => side_by_side(cx, &columns, table, &shown),
+        None => one_below_the_other(cx, look.width, &shown),
+    };
+    let is_row = |task: u8| cx.tasks.get(usize::from(task)).is_some_and(|task| task.cpu.is_some());
+    let hidden = cx.steps.iter().zip(&shown).filter(|(step, shown)| {
+        **shown == Shown::Folded && !step.action.is_note() && is_row(step.task)
+    });
+    let hidden = hidden.count();
+    (rows, hidden)
+}
+
+/// What becomes of a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shown {
+    Plain,
+    Marked(&'static str),
+    Folded,
+}
+
+impl Shown {
+    fn mark(self) -> &'static str {
+        match self {
+            Shown::Marked(mark) => mark,
+            Shown::Plain | Shown::Folded => "",
+        }
+    }
+}
+
+fn shown(cx: &Counterexample, all: bool) -> Vec<Shown> {
+    let mut folded = match &cx.explanation {
+        _ if all => vec![false; cx.steps.len()],
+        None => because::unseen(cx),
+        Some(why) => {
+            let mut folded = vec![false; cx.steps.len()];
+            why.unneeded.iter().for_each(|&step| folded[step] = true);
+            folded
+        }
+    };
+    not_alone(cx, &mut folded);
+    let decisive = cx.explanation.as_ref().and_then(|why| why.decisive);
+    let shown = |(at, folded): (usize, bool)| match folded {
+        _ if cx.fatal == Some(at) => Shown::Marked(FATAL),
+        _ if decisive == Some(at) => Shown::Marked(DECISIVE),
+        true => Shown::Folded,
+        false => Shown::Plain,
+    };
+    folded.into_iter().enumerate().map(shown).collect()
+}
+
+/// One step takes no more room than the sign that it is folded, but is worth more.
+fn not_alone(cx: &Counterexample, folded: &mut [bool]) {
+    let mut of_tasks: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+    for (at, step) in cx.steps.iter().enumerate().filter(|(_, step)| !step.action.is_note()) {
+        of_tasks.entry(step.task).or_default().push(at);
+    }
+    for steps in of_tasks.values() {
+        let alone: Vec<usize> = (steps.chunk_by(|&a, &b| folded[a] == folded[b]))
+            .filter_map(|run| if let [alone] = run { Some(*alone) } else { None })
+            .collect();
+        alone.into_iter().for_each(|at| folded[at] = false);
+    }
+}
+
+fn side_by_side(
+    cx: &Counterexample,
+    columns: &[Column],
+    mut table: Table,
+    shown: &[Shown],
+) -> String {
+    for (step, &shown) in cx.steps.iter().zip(shown) {
         if let Some(at) = columns.iter().position(|column| column.tasks.contains(&step.task)) {
             if step.action.is_note() {
                 continue;
             }
-            table.add(cx, at, step, cx.fatal == Some(index));
+            match shown {
+                Shown::Folded => table.fold(at, step),
+                _ => table.add(cx, at, step, shown.mark()),
+            }
         }
     }
     table.finish()
 }
 
-fn one_below_the_other(cx: &Counterexample) -> String {
-    let mut list = List::new(cx);
-    for (index, step) in cx.steps.iter().enumerate() {
+fn one_below_the_other(cx: &Counterexample, width: usize, shown: &[Shown]) -> String {
+    let mut list = List::new(cx, width);
+    for (step, &shown) in cx.steps.iter().zip(shown) {
         let has_cpu = cx.tasks.get(usize::from(step.task)).is_some_and(|task| task.cpu.is_some());
-        if has_cpu && !step.action.is_note() {
-            list.add(cx, step, cx.fatal == Some(index));
+        if has_cpu && !step.action.is_note() && shown != Shown::Folded {
+            list.add(cx, step, shown.mark());
         }
     }
     list.lines.join("\n") + "\n"
@@ -63,14 +172,21 @@ struct Column {
 
 /// A column for each task that takes steps on a CPU. Work items and interrupts share the first
 /// column of their CPU; if there are more than three, so do its other tasks.
-fn columns(cx: &Counterexample) -> Vec<Column> {
-    let acts = |task: usize| {
-        cx.steps.iter().any(|step| usize::from(step.task) == task && !step.action.is_note())
-    };
+fn columns(cx: &Counterexample, shown: &[Shown], width: usize) -> Vec<Column> {
+    let acts: Vec<bool> = (0..cx.tasks.len())
+        .map(|task| {
+            let is_shown = |(step, shown): (&Record, &Shown)| {
+                usize::from(step.task) == task && !step.action.is_note() && *shown != Shown::Folded
+            };
+            cx.steps.iter().zip(shown).any(is_shown)
+        })
+        .collect();
+    let acts = |task: usize| acts[task];
+    let columns_max = columns_max(width);
     let tasks = || cx.tasks.iter().enumerate().filter(|&(number, _)| acts(number));
     let own = |context| context == Context::Task;
     let is_crowded =
-        tasks().filter(|(_, task)| task.cpu.is_some() && own(task.context)).count() > COLUMNS_MAX;
+        tasks().filter(|(_, task)| task.cpu.is_some() && own(task.context)).count() > columns_max;
     let mut found: Vec<(u8, Column)> = Vec::new();
     for guests in [false, true] {
         for (number, task) in tasks().filter(|(_, task)| own(task.context) != guests) {
@@ -88,8 +204,16 @@ fn columns(cx: &Counterexample) -> Vec<Column> {
     found.into_iter().map(|(_, column)| column).collect()
 }
 
+/// How many columns can be read side by side.
+fn columns_max(width: usize) -> usize {
+    ((width + GAP) / (COLUMN_MIN + GAP)).max(1)
+}
+
 struct Table {
     lines: Vec<String>,
+    /// Of all columns.
+    whole: usize,
+    /// Of one.
     width: usize,
     /// How far a call is indented.
     step: usize,
@@ -97,30 +221,34 @@ struct Table {
     heads: Vec<Vec<String>>,
     /// The nest of functions that each column is in, and for which task it was printed.
     nests: Vec<(u8, Vec<String>)>,
+    /// The last thing in the column is the sign of steps that are folded.
+    folded: Vec<bool>,
 }
 
 impl Table {
     /// `None` if the columns or what stands above them do not fit.
-    fn new(columns: &[Column]) -> Option<Table> {
+    fn new(columns: &[Column], whole: usize) -> Option<Table> {
         let count = columns.len().max(1);
-        if count > COLUMNS_MAX {
+        if count > columns_max(whole) {
             return None;
         }
-        let width = (WIDTH - GAP * (count - 1)) / count;
+        let width = (whole - GAP * (count - 1)) / count;
         let heads: Vec<Vec<String>> =
             columns.iter().map(|column| text::wrap(&column.head, width, width)).collect();
         let nests = columns.iter().map(|column| (column.tasks[0], Vec::new())).collect();
-        let step = if count > 2 { 1 } else { 2 };
+        let step = if width < 30 { 1 } else { 2 };
+        let folded = vec![false; columns.len()];
         let fits = heads.iter().flatten().all(|part| part.chars().count() <= width);
-        fits.then_some(Table { lines: Vec::new(), width, step, heads, nests })
+        fits.then_some(Table { lines: Vec::new(), whole, width, step, heads, nests, folded })
     }
 
-    fn add(&mut self, cx: &Counterexample, at: usize, step: &Record, is_fatal: bool) {
+    fn add(&mut self, cx: &Counterexample, at: usize, step: &Record, mark: &str) {
+        self.folded[at] = false;
         let (task, nest) = std::mem::take(&mut self.nests[at]);
         let is_other_task = task != step.task;
         if is_other_task {
             let name = cx.tasks.get(usize::from(step.task)).map_or("", |task| task.name.as_str());
-            self.cell(at, 0, &format!("[{name}]"), false);
+            self.cell(at, 0, &format!("[{name}]"), "");
         }
         let shared = if is_other_task {
             0
@@ -128,20 +256,31 @@ impl Table {
             nest.iter().zip(&step.path).take_while(|(a, b)| a == b).count()
         };
         for (depth, function) in step.path.iter().enumerate().skip(shared) {
-            self.cell(at, depth, &format!("{function}()"), false);
+            self.cell(at, depth, &format!("{function}()"), "");
         }
-        self.cell(at, step.path.len(), &text::step(cx, step), is_fatal);
+        self.cell(at, step.path.len(), &text::step(cx, step), mark);
         self.nests[at] = (step.task, step.path.clone());
+    }
+
+    /// A step that is not shown.
+    fn fold(&mut self, at: usize, step: &Record) {
+        if !std::mem::replace(&mut self.folded[at], true) {
+            let (task, nest) = &mut self.nests[at];
+            let same = nest.iter().zip(&step.path).take_while(|(a, b)| a == b).count();
+            let shared = if *task == step.task { same } else { 0 };
+            nest.truncate(shared);
+            self.cell(at, shared, FOLDED, "");
+        }
     }
 
     /// One cell; a text that does not fit goes on in the next line, indented. A word that does not
     /// fit in any line stands out to the right, where nothing else is, or to the left.
-    fn cell(&mut self, at: usize, depth: usize, text: &str, is_fatal: bool) {
+    fn cell(&mut self, at: usize, depth: usize, text: &str, mark: &str) {
         let indent = (self.step * depth).min(self.width / 3);
-        let room = self.width - indent - if is_fatal { MARK.len() } else { 0 };
-        for (hang, part) in parts(text, room, is_fatal) {
+        let room = self.width - indent - mark.len();
+        for (hang, part) in parts(text, room, mark) {
             let left = (self.width + GAP) * at + indent + hang;
-            let left = left.min(WIDTH.saturating_sub(part.chars().count()));
+            let left = left.min(self.whole.saturating_sub(part.chars().count()));
             self.lines.push(format!("{:left$}{part}", ""));
         }
     }
@@ -162,11 +301,11 @@ impl Table {
 }
 
 /// The lines of a text, each with how far it hangs; behind the last one the mark.
-fn parts(text: &str, room: usize, is_fatal: bool) -> Vec<(usize, String)> {
+fn parts(text: &str, room: usize, mark: &str) -> Vec<(usize, String)> {
     let parts = text::wrap(text, room, room.saturating_sub(2));
     let last = parts.len() - 1;
     let marked = |(number, part): (usize, String)| {
-        let mark = if is_fatal && number == last { MARK } else { "" };
+        let mark = if number == last { mark } else { "" };
         (if number == 0 { 0 } else { 2 }, format!("{part}{mark}"))
     };
     parts.into_iter().enumerate().map(marked).collect()
@@ -175,6 +314,8 @@ fn parts(text: &str, room: usize, is_fatal: bool) -> Vec<(usize, String)> {
 /// For more tasks than columns fit: who does what.
 struct List {
     lines: Vec<String>,
+    /// How wide it may be.
+    width: usize,
     /// How wide the column of who is.
     who: usize,
     /// Whose line was the last.
@@ -184,41 +325,41 @@ struct List {
 }
 
 impl List {
-    fn new(cx: &Counterexample) -> List {
+    fn new(cx: &Counterexample, width: usize) -> List {
         let tasks = 0..cx.tasks.len();
         let length = |task: usize| text::who(cx, task as u8).chars().count();
         let shown = tasks.filter(|&task| cx.tasks[task].cpu.is_some()).map(length);
         let who = shown.filter(|&length| length <= WHO_MAX).max().unwrap_or(0);
-        List { lines: Vec::new(), who, last: None, nests: vec![Vec::new(); cx.tasks.len()] }
+        List { lines: Vec::new(), width, who, last: None, nests: vec![Vec::new(); cx.tasks.len()] }
     }
 
-    fn add(&mut self, cx: &Counterexample, step: &Record, is_fatal: bool) {
+    fn add(&mut self, cx: &Counterexample, step: &Record, mark: &str) {
         let nest = std::mem::take(&mut self.nests[usize::from(step.task)]);
         let shared = nest.iter().zip(&step.path).take_while(|(a, b)| a == b).count();
         let mut who = String::new();
         if self.last != Some(step.task) {
             who = text::who(cx, step.task);
             if let Some(function) = shared.checked_sub(1).and_then(|at| step.path.get(at)) {
-                self.line(&mut who, shared - 1, &format!("... {function}()"), false);
+                self.line(&mut who, shared - 1, &format!("... {function}()"), "");
             }
             self.last = Some(step.task);
         }
         for (depth, function) in step.path.iter().enumerate().skip(shared) {
-            self.line(&mut who, depth, &format!("{function}()"), false);
+            self.line(&mut who, depth, &format!("{function}()"), "");
         }
-        self.line(&mut who, step.path.len(), &text::step(cx, step), is_fatal);
+        self.line(&mut who, step.path.len(), &text::step(cx, step), mark);
         self.nests[usize::from(step.task)] = step.path.clone();
     }
 
     /// `who` is taken by the line that shows it.
-    fn line(&mut self, who: &mut String, depth: usize, text: &str, is_fatal: bool) {
+    fn line(&mut self, who: &mut String, depth: usize, text: &str, mark: &str) {
         if who.chars().count() > self.who {
             self.lines.push(std::mem::take(who));
         }
-        let width = WIDTH - self.who - GAP;
+        let width = self.width - self.who - GAP;
         let indent = (2 * depth).min(width / 3);
-        let room = width - indent - if is_fatal { MARK.len() } else { 0 };
-        for (hang, part) in parts(text, room, is_fatal) {
+        let room = width - indent - mark.len();
+        for (hang, part) in parts(text, room, mark) {
             let left = (indent + hang).min(width.saturating_sub(part.chars().count()));
             let who = std::mem::take(who);
             self.lines.push(format!("{who:gap$}{:left$}{part}", "", gap = self.who + GAP));
@@ -226,22 +367,24 @@ impl List {
     }
 }
 
-fn verdict(cx: &Counterexample) -> String {
-    let mut out = text::paragraph(&format!("Broken: {}.", cx.rule));
-    out.push_str(&text::paragraph(&format!("{}.", text::sentence(&cx.message))));
+/// What is wrong, below the rows.
+pub(crate) fn verdict(cx: &Counterexample, width: usize) -> String {
+    let paragraph = |text: &str| text::lines(text, width);
+    let mut out = paragraph(&format!("Broken: {}.", cx.rule));
+    out.push_str(&paragraph(&format!("{}.", text::sentence(&cx.message))));
     if let Some(references) = text::references(cx) {
-        out.push_str(&text::paragraph(&references));
+        out.push_str(&paragraph(&references));
     }
     for blocked in &cx.blocked {
         let who = text::who(cx, blocked.task);
         let function = blocked.path.last().map(|f| format!(" in {f}()")).unwrap_or_default();
         let what = text::blocked(cx, blocked);
-        out.push_str(&text::paragraph(&format!("{who} waits{function}: {what}.")));
+        out.push_str(&paragraph(&format!("{who} waits{function}: {what}.")));
     }
     if cx.steps.iter().any(|step| step.stale) {
         let note = "(stale): the CPU did not see the newest value; nothing ordered it to \
                     (store buffering or reordering).";
-        out.push_str(&text::paragraph(note));
+        out.push_str(&paragraph(note));
     }
     out
 }

@@ -9,11 +9,17 @@ pub(crate) const WIDTH: usize = 75;
 /// may come from a file of anybody's, and goes to a terminal.
 pub(crate) fn printable(cx: &Counterexample) -> Counterexample {
     let mut cx = cx.clone();
-    for text in [&mut cx.rule, &mut cx.message] {
+    let heads = [&mut cx.rule, &mut cx.message, &mut cx.claim, &mut cx.tree, &mut cx.scenario];
+    for text in heads.into_iter().chain([&mut cx.engine, &mut cx.memory_model]) {
         spell_out(text);
     }
     cx.tasks.iter_mut().for_each(|task| spell_out(&mut task.name));
-    for step in &mut cx.steps {
+    let mut passing = cx.explanation.as_mut().and_then(|why| why.passing.as_mut());
+    if let Some(passing) = &mut passing {
+        passing.tasks.iter_mut().for_each(|task| spell_out(&mut task.name));
+    }
+    let other_steps = passing.into_iter().flat_map(|passing| &mut passing.steps);
+    for step in cx.steps.iter_mut().chain(other_steps) {
         let bit = step.bit.iter_mut().map(|bit| &mut bit.name);
         let texts = [&mut step.primitive, &mut step.object, &mut step.detail, &mut step.at];
         texts.into_iter().chain(&mut step.path).chain(bit).for_each(spell_out);
@@ -21,6 +27,10 @@ pub(crate) fn printable(cx: &Counterexample) -> Counterexample {
     for blocked in &mut cx.blocked {
         let texts = [&mut blocked.primitive, &mut blocked.object];
         texts.into_iter().chain(&mut blocked.path).for_each(spell_out);
+    }
+    if let Some(why) = &mut cx.explanation {
+        spell_out(&mut why.sentence);
+        why.limits.iter_mut().for_each(spell_out);
     }
     for holder in &mut cx.holders {
         [&mut holder.name, &mut holder.since].into_iter().for_each(spell_out);
@@ -38,6 +48,11 @@ fn spell_out(text: &mut String) {
         };
         *text = text.chars().map(spelled).collect();
     }
+}
+
+/// Does some modelled CPU execute the task?
+pub(crate) fn has_cpu(cx: &Counterexample, task: u8) -> bool {
+    cx.tasks.get(usize::from(task)).is_some_and(|task| task.cpu.is_some())
 }
 
 /// `CPU0 migrator`.
@@ -91,18 +106,22 @@ fn call(
     object: &str,
     (cpu, context): (Option<u8>, Context),
 ) -> String {
-    let Some((of, exclusion)) = object.split_once(':') else {
-        return format!("{primitive}({object})");
-    };
-    if exclusion != PREEMPT.text && exclusion != IRQ.text {
+    if !excludes_on_a_cpu(object) {
         return format!("{primitive}({object})");
     }
+    let of = object.split_once(':').map_or("", |(of, _)| of);
     match context {
         Context::Irq | Context::Softirq if action == ActionKind::Unlock => "</interrupt>".into(),
         Context::Irq | Context::Softirq => "<interrupt>".into(),
         _ if cpu.is_some_and(|cpu| of != format!("cpu{cpu}")) => format!("{primitive} {of}"),
         _ => format!("{primitive}()"),
     }
+}
+
+/// Is the object what keeps others off a CPU, rather than one that tasks share?
+pub(crate) fn excludes_on_a_cpu(object: &str) -> bool {
+    let of = object.split_once(':').map(|(_, exclusion)| exclusion);
+    of == Some(PREEMPT.text) || of == Some(IRQ.text)
 }
 
 /// What a task that can never go on waits to do.
@@ -137,7 +156,12 @@ pub(crate) fn sentence(text: &str) -> &str {
 
 /// Lines of at most [`WIDTH`] columns.
 pub(crate) fn paragraph(text: &str) -> String {
-    wrap(text, WIDTH, WIDTH).join("\n") + "\n"
+    lines(text, WIDTH)
+}
+
+/// Lines of at most so many columns.
+pub(crate) fn lines(text: &str, width: usize) -> String {
+    wrap(text, width, width).join("\n") + "\n"
 }
 
 /// Breaks at blanks; a word that is too long for a line breaks behind a parenthesis, or sticks out.

@@ -51,6 +51,8 @@ fn tasks_in_turn(count: u8) -> Counterexample {
         blocked: Vec::new(),
         holders: Vec::new(),
         schedule: Vec::new(),
+        model: None,
+        explanation: None,
     }
 }
 

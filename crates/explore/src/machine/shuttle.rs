@@ -14,7 +14,7 @@ use dpor::{
     Stateful,
 };
 use selvedge_trace::Name;
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
 use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, run_task};
 use crate::record::{self, Ended, TASKS_MAX};
@@ -307,21 +307,9 @@ impl Observer for Watch {
             // Another execution does the same, and goes on.
             return Next::Continue;
         }
-        let schedule: Vec<i32> = (schedule.iter())
-            .map(|step| match *step {
-                dpor::Step::Task(task) => task as i32,
-                dpor::Step::Choice(alternative) => -1 - alternative as i32,
-            })
-            .collect();
-        let stopped = record::with(|record| record.take_stop());
-        let is_too_long = matches!(end, End::StepLimit) || stopped == Some(Stop::StepLimit);
-        let is_cut = is_too_long || matches!(stopped, Some(Stop::Unable(_)));
-        let ended = match end {
-            End::Deadlock(_) => Ended::Deadlock,
-            _ if is_cut => Ended::Cut,
-            End::Visited | End::NotDeterministic(_) => Ended::Cut,
-            _ => Ended::Complete,
-        };
+        let schedule = numbers(schedule);
+        let (ended, stopped) = how_it_ended(end);
+        let is_too_long = stopped == Some(Stop::StepLimit);
         let keeps_going = self.bounds.keep_going;
         let violated = self.seen.execution_ended(ended, keeps_going, &schedule);
         let cut = match (end, stopped) {
@@ -338,8 +326,45 @@ impl Observer for Watch {
     }
 }
 
+/// Runs the scenario under a scheduler; `Err`: the model panicked.
+pub(crate) fn run_quietly(scheduler: impl Scheduler + 'static, body: &Body) -> Result<(), String> {
+    let body = body.clone();
+    let scenario = move || {
+        record::begin_execution();
+        run_task(0, || body());
+    };
+    let all = AssertUnwindSafe(|| dpor::run(scheduler, STACK_BYTES, scenario));
+    let panicked = |payload: Box<dyn std::any::Any + Send>| {
+        format!("a panic of the model: {}", panics::message(&*payload))
+    };
+    panics::silently(|| catch_unwind(all)).map_err(panicked)
+}
+
+/// How the execution that has just ended did, and what stopped it if it did not end by itself.
+pub(crate) fn how_it_ended(end: &End) -> (Ended, Option<Stop>) {
+    let stopped = record::with(|record| record.take_stop());
+    let is_too_long = matches!(end, End::StepLimit) || stopped == Some(Stop::StepLimit);
+    let stopped = if is_too_long { Some(Stop::StepLimit) } else { stopped };
+    let ended = match end {
+        End::Deadlock(_) => Ended::Deadlock,
+        _ if matches!(stopped, Some(Stop::StepLimit | Stop::Unable(_))) => Ended::Cut,
+        End::Visited | End::NotDeterministic(_) => Ended::Cut,
+        _ => Ended::Complete,
+    };
+    (ended, stopped)
+}
+
+/// A schedule as it is stored ([`selvedge_trace::Counterexample::schedule`]).
+pub(crate) fn numbers(schedule: &[dpor::Step]) -> Vec<i32> {
+    let number = |step: &dpor::Step| match *step {
+        dpor::Step::Task(task) => task as i32,
+        dpor::Step::Choice(alternative) => -1 - alternative as i32,
+    };
+    schedule.iter().map(number).collect()
+}
+
 /// The execution has ended before something was done that had been put off.
-fn not_done() -> Option<Cut> {
+pub(crate) fn not_done() -> Option<Cut> {
     record::with(|record| record.still_put_off().map(|why| Cut::Engine(why.into())))
 }
 

@@ -3,7 +3,7 @@
 
 use selvedge_trace::{
     Action, Class, Context, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths,
-    TaskInfo, Waiting,
+    TaskInfo, Touch, Waiting,
 };
 
 pub const A: u32 = 0;
@@ -30,6 +30,7 @@ pub fn event(task: u8, action: Action, object: u32) -> Event {
         racy: false,
         at: "",
         in_waker: false,
+        touch: Touch::default(),
     }
 }
 

@@ -220,7 +220,7 @@ pub(crate) fn explore(bounds: &Bounds, monitors: Monitors, body: &Body) -> Seen 
             // The search before was whole, but for the orders that loom has lost.
             let names: Vec<String> = mended.values().map(|name| name.to_string()).collect();
             let lost = || format!("loom forgets reads (loom#166), here of {}", names.join(", "));
-            seen = Seen { tally: before, monitors: seen.monitors, cut: None };
+            seen = Seen { tally: before, cut: None, ..seen };
             seen.tally.exceeded.get_or_insert_with(lost);
             return seen;
         }

@@ -1,0 +1,118 @@
+//! The step that decides: before it some way to go on breaks no rule, after it every way breaks
+//! this one. Found by halving: once the outcome is settled, it stays so.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use dpor::{End, Next, Observer, SleepSets, Step};
+use selvedge_trace::{ActionKind, Counterexample, Passing, Record, Rule};
+
+use crate::machine::shuttle::{how_it_ended, numbers, run_quietly};
+use crate::record;
+use crate::replay::{as_far_as_it_came, decisions, follow};
+use crate::tally::{Monitors, Seen, others};
+use crate::verdict::Cut;
+use crate::{Body, Bounds, Engine};
+
+/// The index of the event, and the steps that could be in its place and after it; `None` if every
+/// execution fails. `Err`: not decided, because of what.
+pub(super) fn step(
+    bounds: &Bounds,
+    monitors: Monitors,
+    body: &Body,
+    cx: &Counterexample,
+) -> Result<Option<(usize, Passing)>, String> {
+    // A choice belongs to the step before it.
+    let ends: Vec<usize> =
+        (0..=cx.schedule.len()).filter(|&at| cx.schedule.get(at).is_none_or(|&n| n >= 0)).collect();
+    let (mut open, mut settled) = (0, ends.len() - 1);
+    let ways_on = |at: usize| way_on(bounds, others(&monitors), body, cx, ends[at]);
+    let Some(mut passing) = ways_on(open)? else { return Ok(None) };
+    while settled - open > 1 {
+        let middle = open + (settled - open) / 2;
+        match ways_on(middle)? {
+            Some(way) => (open, passing) = (middle, way),
+            None => settled = middle,
+        }
+    }
+    let event = event_of(bounds, body, cx, ends[open]);
+    Ok(event.map(|event| {
+        let steps = passing.steps.split_off(event.min(passing.steps.len()));
+        (event, Passing { tasks: passing.tasks, steps })
+    }))
+}
+
+/// An execution with this beginning of the schedule that does not break the rule, if there is one.
+fn way_on(
+    bounds: &Bounds,
+    monitors: Monitors,
+    body: &Body,
+    cx: &Counterexample,
+    until: usize,
+) -> Result<Option<Counterexample>, String> {
+    record::begin_search(Engine::Dfs, bounds);
+    let probe = Probe {
+        seen: Seen::by(monitors),
+        rule: cx.rule.clone(),
+        executions_max: bounds.executions_max,
+        answer: None,
+    };
+    let probe = Rc::new(RefCell::new(probe));
+    let beginning = decisions(&cx.schedule[..until]);
+    let observer = Box::new(Shared(probe.clone()));
+    run_quietly(SleepSets::after(&beginning, observer, 2 * bounds.steps_max), body)?;
+    let answer = probe.borrow_mut().answer.take();
+    answer.unwrap_or(Ok(None)).map_err(|cut| {
+        format!("which step decides is not known: {cut}, looking at what can follow step {until}")
+    })
+}
+
+/// The event that the decision at this place of the schedule lets happen: the first of its task
+/// after what has happened before.
+fn event_of(bounds: &Bounds, body: &Body, cx: &Counterexample, at: usize) -> Option<usize> {
+    let before = follow(bounds, Vec::new(), body, &cx.schedule[..at]).0.execution.steps.len();
+    let task = u8::try_from(*cx.schedule.get(at)?).ok()?;
+    let is_it = |step: &Record| {
+        step.task == task && !step.action.is_note() && step.action != ActionKind::Fence
+    };
+    cx.steps.iter().skip(before).position(is_it).map(|offset| before + offset)
+}
+
+struct Probe {
+    seen: Seen,
+    rule: String,
+    executions_max: u64,
+    /// The first execution that does not break the rule; `Err`: what ended the search before it was
+    /// known whether there is one.
+    answer: Option<Result<Option<Counterexample>, Cut>>,
+}
+
+impl Observer for Probe {
+    fn execution_ended(&mut self, end: &End, schedule: &[Step]) -> Next {
+        if *end == End::SleepSetBlocked {
+            return Next::Continue;
+        }
+        let (ended, stopped) = how_it_ended(end);
+        self.seen.execution_ended(ended, true, &numbers(schedule));
+        let broke = self.seen.broke.map(|Rule(rule)| rule);
+        self.answer = match (end, stopped) {
+            (End::NotDeterministic(what), _) => Some(Err(Cut::NotDeterministic(what.clone()))),
+            (_, Some(crate::task::Stop::StepLimit)) => Some(Err(Cut::Steps)),
+            (_, Some(crate::task::Stop::Unable(why))) => Some(Err(Cut::Engine(why))),
+            _ if broke != Some(self.rule.as_str()) => Some(Ok(Some(as_far_as_it_came()))),
+            _ if self.seen.tally.executions >= self.executions_max => {
+                Some(Err(Cut::Executions(self.executions_max)))
+            }
+            _ => None,
+        };
+        if self.answer.is_some() { Next::Stop } else { Next::Continue }
+    }
+}
+
+struct Shared(Rc<RefCell<Probe>>);
+
+impl Observer for Shared {
+    fn execution_ended(&mut self, end: &End, schedule: &[Step]) -> Next {
+        self.0.borrow_mut().execution_ended(end, schedule)
+    }
+}

@@ -1,0 +1,381 @@
+//! Compares all executions of a scenario in the orders of the steps that the failing one has.
+//!
+//! The same step of two executions is that of the same task, in the same functions, with the same
+//! primitive on the same object, and so many such steps of the task came before it. Its values may
+//! differ.
+//!
+//! dpor runs one execution of each set that differ in the order of independent steps only, so that
+//! what is read off one must hold in all of them: an order counts only where the two steps depend
+//! on each other in that execution, and else as one that may go either way.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use selvedge_trace::{
+    Action, Condition, Counterexample, End, Event, Execution, Finding, Monitor, Name, PathId, Rule,
+};
+
+use crate::replay::follow;
+use crate::step::NO_OBJECT;
+use crate::tally::{Monitors, others};
+use crate::{Body, Bounds, Engine, search};
+
+/// More orders than these are not looked at.
+const CANDIDATES_MAX: usize = 1_024;
+
+/// Which condition is met in an execution: bits, by candidate.
+pub(super) type Bits = Vec<u64>;
+
+/// What all executions have shown.
+pub(super) struct Compared {
+    /// The candidates, all true of the failing execution.
+    pub(super) candidates: Vec<Candidate>,
+    /// Of each kind of failing execution: the conditions that are surely met, and how many.
+    pub(super) failing: BTreeMap<Bits, u64>,
+    /// Of each kind of passing execution: the conditions that may be met, and how many.
+    pub(super) passing: BTreeMap<Bits, u64>,
+    /// How many executions break another rule.
+    pub(super) others: u64,
+}
+
+impl Compared {
+    pub(super) fn executions(&self) -> u64 {
+        self.failing() + self.passing.values().sum::<u64>() + self.others
+    }
+
+    pub(super) fn failing(&self) -> u64 {
+        self.failing.values().sum()
+    }
+}
+
+/// A condition that may matter.
+#[derive(Clone)]
+pub(super) struct Candidate {
+    pub(super) is: Condition,
+    pub(super) object: Name,
+    /// The steps, as places in the list of those that are looked for. Of a choice: the step, and
+    /// what it chose.
+    one: usize,
+    other: Other,
+}
+
+#[derive(Clone, Copy)]
+enum Other {
+    Step(usize),
+    Chose(u64),
+}
+
+/// A step as it is found again in other executions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    /// A hash of task, functions, primitive and object.
+    what: u64,
+    /// How many such steps of the task came before.
+    nth: u32,
+}
+
+/// Runs all executions of the scenario. `Err`: not all of them, because of what.
+pub(super) fn compare(
+    bounds: &Bounds,
+    monitors: &Monitors,
+    body: &Body,
+    cx: &Counterexample,
+) -> Result<Compared, String> {
+    let first: Monitors = vec![Box::<First>::default()];
+    let first = follow(bounds, first, body, &cx.schedule).1.pop();
+    let first: Option<Box<dyn std::any::Any>> = first.map(|monitor| monitor as _);
+    let first = first.and_then(|monitor| monitor.downcast::<First>().ok()).unwrap_or_default();
+    let mut watching = others(monitors);
+    let (keys, rule) = (first.keys.clone(), cx.rule.clone());
+    watching.push(Box::new(Collector::new(first.candidates.clone(), keys, rule)));
+    let bounds = Bounds { keep_going: true, preemptions_max: None, ..bounds.clone() };
+    let mut seen = search(Engine::Dpor, &bounds, watching, body);
+    let collector: Option<Box<dyn std::any::Any>> = seen.monitors.pop().map(|m| m as _);
+    let collector = collector.and_then(|monitor| monitor.downcast::<Collector>().ok());
+    match (seen.cut, collector) {
+        (None, Some(collector)) => Ok(Compared {
+            candidates: first.candidates,
+            failing: collector.failing,
+            passing: collector.passing,
+            others: collector.others,
+        }),
+        (cut, _) => {
+            let cut = cut.map_or_else(String::new, |cut| cut.to_string());
+            let executions = seen.tally.executions;
+            Err(format!(
+                "which orders it takes is not known: {cut}, after {executions} of all executions"
+            ))
+        }
+    }
+}
+
+/// Hashes what stays of a step from one execution to the next. Function nests have other numbers
+/// in each search.
+#[derive(Default)]
+struct Hashes {
+    paths: HashMap<PathId, u64>,
+}
+
+impl Hashes {
+    fn path(&mut self, execution: &Execution<'_>, path: PathId) -> u64 {
+        let of = || hash(&execution.paths.functions(path));
+        *self.paths.entry(path).or_insert_with(of)
+    }
+
+    /// The keys of all steps; none of notes.
+    fn keys(&mut self, execution: &Execution<'_>) -> Vec<Option<Key>> {
+        let tasks = tasks(execution);
+        let mut counts: HashMap<u64, u32> = HashMap::new();
+        let mut keys = Vec::with_capacity(execution.events.len());
+        for event in execution.events {
+            keys.push((!event.action.is_note()).then(|| {
+                let path = self.path(execution, event.path);
+                let task = tasks[usize::from(event.task)];
+                let what = hash(&(task, path, event.primitive, event.name));
+                let count = counts.entry(what).or_default();
+                *count += 1;
+                Key { what, nth: *count - 1 }
+            }));
+        }
+        keys
+    }
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Each task by its name and CPU, and its number among those that have these.
+fn tasks(execution: &Execution<'_>) -> Vec<u64> {
+    let mut counts: BTreeMap<(&str, Option<u8>), u32> = BTreeMap::new();
+    (execution.tasks.iter())
+        .map(|task| {
+            let count = counts.entry((&task.name, task.cpu)).or_default();
+            *count += 1;
+            hash(&(&task.name, task.cpu, *count))
+        })
+        .collect()
+}
+
+/// Looks at the failing execution, for what may matter.
+#[derive(Default)]
+struct First {
+    candidates: Vec<Candidate>,
+    keys: Vec<Key>,
+}
+
+impl Monitor for First {
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        let keys = Hashes::default().keys(execution);
+        let mut found = Found { keys: &keys, first: First::default() };
+        let pairs = adjacent(execution.events);
+        pairs.into_iter().for_each(|(before, after)| found.order(execution, before, after));
+        if let End::Deadlock(waiting) = execution.end {
+            waiting.iter().for_each(|waits| found.blocked(execution, waits));
+        }
+        for (index, event) in execution.events.iter().enumerate() {
+            if event.action == Action::Choice {
+                found.choice(index, event);
+            }
+        }
+        *self = found.first;
+        self.candidates.truncate(CANDIDATES_MAX);
+        None
+    }
+
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::<First>::default()
+    }
+}
+
+/// Pairs of steps of different tasks that depend on each other, with none between that depends on
+/// both.
+fn adjacent(events: &[Event]) -> Vec<(usize, usize)> {
+    let mut of_object: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (index, event) in events.iter().enumerate() {
+        if event.object != NO_OBJECT && !event.action.is_note() {
+            of_object.entry(event.object).or_default().push(index);
+        }
+    }
+    let depend = |a: usize, b: usize| events[a].touch.depends_on(events[b].touch);
+    let mut pairs = Vec::new();
+    for steps in of_object.values() {
+        for (at, &after) in steps.iter().enumerate() {
+            for (earlier, &before) in steps[..at].iter().enumerate().rev() {
+                let between = &steps[earlier + 1..at];
+                let is_hidden = between.iter().any(|&c| depend(before, c) && depend(c, after));
+                let is_other = events[before].task != events[after].task;
+                if is_other && depend(before, after) && !is_hidden {
+                    pairs.push((before, after));
+                }
+            }
+        }
+    }
+    pairs.sort_unstable();
+    pairs
+}
+
+struct Found<'a> {
+    keys: &'a [Option<Key>],
+    first: First,
+}
+
+impl Found<'_> {
+    fn place(&mut self, key: Key) -> usize {
+        let known = self.first.keys.iter().position(|known| *known == key);
+        known.unwrap_or_else(|| {
+            self.first.keys.push(key);
+            self.first.keys.len() - 1
+        })
+    }
+
+    fn order(&mut self, execution: &Execution<'_>, before: usize, after: usize) {
+        let (Some(one), Some(other)) = (self.keys[before], self.keys[after]) else { return };
+        let candidate = Candidate {
+            is: Condition::Order { before, after: Some(after), blocked: None },
+            object: execution.events[before].name,
+            one: self.place(one),
+            other: Other::Step(self.place(other)),
+        };
+        self.first.candidates.push(candidate);
+    }
+
+    /// A task that waits for ever: the last step of another that took what it waits for.
+    fn blocked(&mut self, execution: &Execution<'_>, waits: &selvedge_trace::Waiting) {
+        let is_it = |event: &Event| event.object == waits.object && event.task != waits.task;
+        let before = execution.events.iter().rposition(|e| is_it(e) && !e.action.is_note());
+        let Some(before) = before.filter(|_| waits.end_of.is_none()) else { return };
+        let Some(one) = self.keys[before] else { return };
+        let path = Hashes::default().path(execution, waits.path);
+        let task = tasks(execution)[usize::from(waits.task)];
+        let what = hash(&(task, path, waits.primitive, waits.name));
+        let nth = self.keys.iter().flatten().filter(|key| key.what == what).count() as u32;
+        let candidate = Candidate {
+            is: Condition::Order { before, after: None, blocked: Some(waits.task) },
+            object: waits.name,
+            one: self.place(one),
+            other: Other::Step(self.place(Key { what, nth })),
+        };
+        self.first.candidates.push(candidate);
+    }
+
+    fn choice(&mut self, index: usize, event: &Event) {
+        let Some(one) = self.keys[index] else { return };
+        let candidate = Candidate {
+            is: Condition::Choice { step: index },
+            object: event.name,
+            one: self.place(one),
+            other: Other::Chose(event.new),
+        };
+        self.first.candidates.push(candidate);
+    }
+}
+
+/// Says of every execution which conditions it meets.
+struct Collector {
+    candidates: Vec<Candidate>,
+    keys: HashMap<Key, usize>,
+    rule: String,
+    hashes: Hashes,
+    failing: BTreeMap<Bits, u64>,
+    passing: BTreeMap<Bits, u64>,
+    others: u64,
+}
+
+impl Collector {
+    fn new(candidates: Vec<Candidate>, keys: Vec<Key>, rule: String) -> Collector {
+        Collector {
+            candidates,
+            keys: keys.into_iter().enumerate().map(|(place, key)| (key, place)).collect(),
+            rule,
+            hashes: Hashes::default(),
+            failing: BTreeMap::new(),
+            passing: BTreeMap::new(),
+            others: 0,
+        }
+    }
+
+    /// Where in the execution each step is that is looked for.
+    fn places(&mut self, execution: &Execution<'_>) -> Vec<Option<usize>> {
+        let mut places = vec![None; self.keys.len()];
+        for (index, key) in self.hashes.keys(execution).into_iter().enumerate() {
+            if let Some(&place) = key.and_then(|key| self.keys.get(&key)) {
+                places[place] = Some(index);
+            }
+        }
+        places
+    }
+}
+
+/// Whether the condition is met; `None`: in some of the executions that differ from this one in the
+/// order of independent steps only.
+fn is_met(candidate: &Candidate, places: &[Option<usize>], events: &[Event]) -> Option<bool> {
+    let Some(one) = places[candidate.one] else { return Some(false) };
+    match candidate.other {
+        Other::Chose(alternative) => Some(events[one].new == alternative),
+        Other::Step(other) => match places[other] {
+            None => Some(true),
+            Some(other) if events[one].touch.depends_on(events[other].touch) => Some(one < other),
+            Some(_) => None,
+        },
+    }
+}
+
+impl Monitor for Collector {
+    fn execution(&mut self, _: &Execution<'_>) -> Option<Finding> {
+        None
+    }
+
+    fn concluded(&mut self, execution: &Execution<'_>, finding: Option<&Finding>) {
+        let fails = match finding {
+            Some(Finding { rule: Rule(rule), .. }) if *rule != self.rule => {
+                self.others += 1;
+                return;
+            }
+            finding => finding.is_some(),
+        };
+        let places = self.places(execution);
+        let mut bits: Bits = vec![0; self.candidates.len().div_ceil(64)];
+        for (number, candidate) in self.candidates.iter().enumerate() {
+            let met = is_met(candidate, &places, execution.events);
+            if met.unwrap_or(!fails) {
+                bits[number / 64] |= 1 << (number % 64);
+            }
+        }
+        let seen = if fails { &mut self.failing } else { &mut self.passing };
+        *seen.entry(bits).or_default() += 1;
+    }
+
+    fn another(&self) -> Box<dyn Monitor> {
+        let mut other = Collector::new(self.candidates.clone(), Vec::new(), self.rule.clone());
+        other.keys = self.keys.clone();
+        Box::new(other)
+    }
+
+    fn take_over(&mut self, later: Box<dyn Monitor>) {
+        let later: Box<dyn std::any::Any> = later;
+        let Ok(later) = later.downcast::<Collector>() else { return };
+        for (mine, theirs) in
+            [(&mut self.failing, later.failing), (&mut self.passing, later.passing)]
+        {
+            theirs.into_iter().for_each(|(bits, count)| *mine.entry(bits).or_default() += count);
+        }
+        self.others += later.others;
+    }
+}
+
+/// The numbers of the bits that are set in all of these.
+pub(super) fn common<'a>(all: impl Iterator<Item = &'a Bits>, count: usize) -> BTreeSet<usize> {
+    let mut common: BTreeSet<usize> = (0..count).collect();
+    for bits in all {
+        common.retain(|&number| has(bits, number));
+    }
+    common
+}
+
+/// Is the bit of this number set?
+pub(super) fn has(bits: &Bits, number: usize) -> bool {
+    bits[number / 64] >> (number % 64) & 1 == 1
+}

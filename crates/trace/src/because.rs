@@ -1,0 +1,201 @@
+//! Says why an execution fails, in a sentence; and which of its steps a reader can do without.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::text;
+use crate::{ActionKind, Blocked, Condition, Counterexample, Explanation, Record};
+
+/// `fails exactly when A happens before B, and C happens before D`; empty if nothing is known.
+pub fn sentence(cx: &Counterexample, why: &Explanation) -> String {
+    let clauses: Vec<String> = why.conditions.iter().map(|one| clause(cx, one)).collect();
+    let all = clauses.join(", and ");
+    match (why.necessary, why.sufficient) {
+        (true, true) if clauses.is_empty() => "fails in every execution".into(),
+        (true, true) => format!("fails exactly when {all}"),
+        (false, true) => format!("fails whenever {all}; there are other ways to fail"),
+        _ => String::new(),
+    }
+}
+
+fn clause(cx: &Counterexample, condition: &Condition) -> String {
+    let step = |index: usize| cx.steps.get(index).map_or_else(String::new, |s| named(cx, s));
+    match *condition {
+        Condition::Order { before, after: Some(after), .. } => {
+            format!("{} happens before {}", step(before), step(after))
+        }
+        Condition::Order { before, after: None, blocked: task } => {
+            let waits = cx.blocked.iter().find(|waits| Some(waits.task) == task);
+            let waits = waits.map_or_else(String::new, |waits| named_wait(cx, waits));
+            format!("{} happens before {waits}", step(before))
+        }
+        Condition::Choice { step: index } => {
+            let chosen = cx.steps.get(index).map_or(0, |step| step.new);
+            format!("{} is {chosen}", step(index))
+        }
+    }
+}
+
+/// `CPU0 installer's atomic_read(migrate_pending_count) in migrate_pending()`
+fn named(cx: &Counterexample, step: &Record) -> String {
+    let object = match &step.bit {
+        Some(bit) => format!("{} of {}", bit.name, step.object),
+        None => step.object.clone(),
+    };
+    let what = match step.action {
+        ActionKind::PlainRead => format!("read of {object}"),
+        ActionKind::PlainWrite => format!("write to {object}"),
+        ActionKind::Choice => step.primitive.clone(),
+        _ if text::excludes_on_a_cpu(&step.object) => text::step(cx, step),
+        _ => format!("{}({object})", step.primitive),
+    };
+    in_function(format!("{}'s {what}", text::who(cx, step.task)), step.path.last())
+}
+
+fn named_wait(cx: &Counterexample, waits: &Blocked) -> String {
+    let what = format!("{}'s {}", text::who(cx, waits.task), text::blocked(cx, waits));
+    in_function(what, waits.path.last())
+}
+
+fn in_function(what: String, function: Option<&String>) -> String {
+    match function {
+        Some(function) => format!("{what} in {function}()"),
+        None => what,
+    }
+}
+
+/// Steps that no other task can see: nobody else in this execution touches their object, or they
+/// are barriers of an execution in which all CPUs see one order. The fatal step is not one of them.
+pub fn unseen(cx: &Counterexample) -> Vec<bool> {
+    let mut users: BTreeMap<&str, BTreeSet<u8>> = BTreeMap::new();
+    for step in cx.steps.iter().filter(|step| is_access(step)) {
+        users.entry(&step.object).or_default().insert(step.task);
+    }
+    for waits in &cx.blocked {
+        users.entry(&waits.object).or_default().extend([waits.task, u8::MAX]);
+    }
+    let is_unseen = |(index, step): (usize, &Record)| match step.action {
+        _ if cx.fatal == Some(index) => false,
+        ActionKind::Fence => cx.memory_model == "sc",
+        _ if !is_access(step) => false,
+        _ => users.get(step.object.as_str()).is_none_or(|users| users.len() < 2),
+    };
+    cx.steps.iter().enumerate().map(is_unseen).collect()
+}
+
+fn is_access(step: &Record) -> bool {
+    use ActionKind::{Choice, Fence, Join, Spawn};
+    !step.action.is_note() && !matches!(step.action, Fence | Spawn | Join | Choice)
+}
+
+/// Steps whose place does not matter: those on other objects, or other bits, than the conditions,
+/// the fatal step, and what tasks wait for. If the conditions are not known, [`unseen`] steps.
+pub fn unneeded(cx: &Counterexample, why: &Explanation) -> Vec<usize> {
+    if !why.sufficient {
+        let unseen = unseen(cx);
+        return (0..cx.steps.len()).filter(|&step| unseen[step]).collect();
+    }
+    let named = why.conditions.iter().flat_map(|condition| match *condition {
+        Condition::Order { before, after, .. } => [Some(before), after],
+        Condition::Choice { step } => [Some(step), None],
+    });
+    let marked: BTreeSet<usize> = named.flatten().chain(why.decisive).chain(cx.fatal).collect();
+    let of = |step: &Record| (step.object.clone(), step.bit.as_ref().map(|bit| bit.nr));
+    let mut matter: BTreeSet<(String, Option<u32>)> =
+        marked.iter().filter_map(|&step| cx.steps.get(step)).map(of).collect();
+    matter.extend(cx.blocked.iter().map(|waits| (waits.object.clone(), None)));
+    let whole = |object: &str| matter.contains(&(object.to_string(), None));
+    let is_unneeded = |&(index, step): &(usize, &Record)| {
+        !marked.contains(&index)
+            && !step.action.is_note()
+            && !matter.contains(&of(step))
+            && !(is_access(step) && whole(&step.object))
+    };
+    cx.steps.iter().enumerate().filter(is_unneeded).map(|(index, _)| index).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Column, Context, Order, SCHEMA};
+
+    fn step(task: u8, action: ActionKind, object: &str) -> Record {
+        Record {
+            task,
+            cpu: task - 1,
+            context: Context::Task,
+            path: vec!["f".into()],
+            action,
+            primitive: "WRITE_ONCE".into(),
+            object: object.into(),
+            bit: None,
+            order: Order::Relaxed,
+            old: 0,
+            new: 1,
+            stale: false,
+            at: String::new(),
+            detail: String::new(),
+        }
+    }
+
+    fn example() -> Counterexample {
+        let column = |name: &str, cpu| Column { name: name.into(), cpu, context: Context::Task };
+        Counterexample {
+            schema: SCHEMA.into(),
+            claim: String::new(),
+            tree: String::new(),
+            scenario: String::new(),
+            rule: "r".into(),
+            message: "m".into(),
+            engine: "dpor".into(),
+            memory_model: "sc".into(),
+            model: None,
+            tasks: vec![column("main", None), column("a", Some(0)), column("b", Some(1))],
+            steps: vec![
+                step(1, ActionKind::PlainRead, "x"),
+                step(1, ActionKind::Write, "own"),
+                step(2, ActionKind::Write, "x"),
+                step(2, ActionKind::Fence, ""),
+                step(1, ActionKind::Write, "y"),
+                step(2, ActionKind::PlainWrite, "y"),
+            ],
+            fatal: Some(5),
+            blocked: Vec::new(),
+            holders: Vec::new(),
+            schedule: Vec::new(),
+            explanation: None,
+        }
+    }
+
+    fn because(necessary: bool, sufficient: bool) -> Explanation {
+        let order = Condition::Order { before: 0, after: Some(2), blocked: None };
+        Explanation { conditions: vec![order], necessary, sufficient, ..Explanation::default() }
+    }
+
+    #[test]
+    fn the_sentence_says_no_more_than_was_found() {
+        let orders = "CPU0 a's read of x in f() happens before CPU1 b's WRITE_ONCE(x) in f()";
+        let said = |necessary, sufficient| sentence(&example(), &because(necessary, sufficient));
+        assert_eq!(said(true, true), format!("fails exactly when {orders}"));
+        let whenever = format!("fails whenever {orders}; there are other ways to fail");
+        assert_eq!(said(false, true), whenever);
+        assert_eq!(said(false, false), "");
+        let always = Explanation { conditions: Vec::new(), ..because(true, true) };
+        assert_eq!(sentence(&example(), &always), "fails in every execution");
+    }
+
+    #[test]
+    fn steps_on_what_matters_are_needed_and_those_of_one_task_alone_are_unseen() {
+        let cx = example();
+        assert_eq!(unseen(&cx), [false, true, false, true, false, false]);
+        assert_eq!(unneeded(&cx, &because(true, true)), [1, 3]);
+        assert_eq!(unneeded(&cx, &because(false, false)), [1, 3]);
+        let fatal_elsewhere = Counterexample { fatal: None, ..cx };
+        assert_eq!(unneeded(&fatal_elsewhere, &because(true, true)), [1, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_barrier_is_seen_under_weak_memory() {
+        let cx = Counterexample { memory_model: "c11".into(), ..example() };
+        assert!(!unseen(&cx)[3]);
+    }
+}

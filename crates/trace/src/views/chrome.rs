@@ -1,0 +1,150 @@
+//! The trace-event format of Chrome, which Perfetto and about:tracing open: a process for each CPU,
+//! a thread for each task, nested slices for functions and steps, arrows for starts, wake-ups and
+//! locks that change hands.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::held::Later;
+use crate::text;
+use crate::{ActionKind, Counterexample, Record};
+
+/// How long a step is drawn, in microseconds; what happened in between took no time.
+const STEP_US: usize = 10;
+/// The process of tasks that no CPU executes.
+const NO_CPU: usize = 1_000;
+
+/// The events as one JSON object, ready to be opened.
+pub fn chrome(cx: &Counterexample) -> String {
+    let cx = &text::printable(cx);
+    let mut chrome = Chrome { cx, events: Vec::new(), open: BTreeMap::new() };
+    chrome.names();
+    for (at, step) in cx.steps.iter().enumerate().filter(|(_, step)| !step.action.is_note()) {
+        chrome.step(at, step);
+    }
+    chrome.close_all();
+    chrome.flows();
+    let all = json!({
+        "displayTimeUnit": "ms",
+        "otherData": { "claim": cx.claim, "rule": cx.rule, "message": cx.message },
+        "traceEvents": chrome.events,
+    });
+    format!("{all}\n")
+}
+
+struct Chrome<'a> {
+    cx: &'a Counterexample,
+    events: Vec<Value>,
+    /// The functions that each task is in.
+    open: BTreeMap<u8, Vec<String>>,
+}
+
+impl Chrome<'_> {
+    fn pid(&self, task: u8) -> usize {
+        let task = self.cx.tasks.get(usize::from(task));
+        task.and_then(|task| task.cpu).map_or(NO_CPU, usize::from)
+    }
+
+    fn names(&mut self) {
+        let mut named = Vec::new();
+        for (number, task) in self.cx.tasks.iter().enumerate() {
+            let pid = self.pid(number as u8);
+            if !named.contains(&pid) {
+                named.push(pid);
+                let name = task.cpu.map_or("scenario".into(), |cpu| format!("CPU{cpu}"));
+                self.events.push(json!({
+                    "ph": "M", "name": "process_name", "pid": pid, "args": { "name": name },
+                }));
+            }
+            self.events.push(json!({
+                "ph": "M", "name": "thread_name", "pid": pid, "tid": number,
+                "args": { "name": task.name },
+            }));
+        }
+    }
+
+    fn step(&mut self, at: usize, step: &Record) {
+        let (pid, tid, ts) = (self.pid(step.task), step.task, at * STEP_US);
+        let open = self.open.entry(step.task).or_default();
+        let shared = open.iter().zip(&step.path).take_while(|(a, b)| a == b).count();
+        for name in open.split_off(shared).into_iter().rev() {
+            self.events.push(json!({
+                "ph": "E", "name": format!("{name}()"), "pid": pid, "tid": tid, "ts": ts,
+            }));
+        }
+        for name in &step.path[shared..] {
+            open.push(name.clone());
+            let name = format!("{name}()");
+            self.events.push(json!({ "ph": "B", "name": name, "pid": pid, "tid": tid, "ts": ts }));
+        }
+        let mut args = json!({
+            "step": at, "object": step.object, "old": step.old, "new": step.new,
+            "order": step.order, "stale": step.stale,
+        });
+        if self.cx.fatal == Some(at) {
+            args["fatal"] = json!(self.cx.rule);
+        }
+        self.events.push(json!({
+            "ph": "X", "name": text::step(self.cx, step), "cat": step.action,
+            "pid": pid, "tid": tid, "ts": ts, "dur": STEP_US - 1, "args": args,
+        }));
+    }
+
+    fn close_all(&mut self) {
+        let ts = self.cx.steps.len() * STEP_US;
+        for (task, open) in std::mem::take(&mut self.open) {
+            let pid = self.pid(task);
+            for name in open.into_iter().rev() {
+                self.events.push(json!({
+                    "ph": "E", "name": format!("{name}()"), "pid": pid, "tid": task, "ts": ts,
+                }));
+            }
+        }
+    }
+
+    /// An arrow from the middle of one step to that of another.
+    fn flow(&mut self, name: &str, from: usize, to: usize) {
+        let (from_task, to_task) = (self.cx.steps[from].task, self.cx.steps[to].task);
+        let id = self.events.len();
+        for (phase, task, at) in [("s", from_task, from), ("f", to_task, to)] {
+            let mut event = json!({
+                "ph": phase, "id": id, "name": name, "cat": "flow", "pid": self.pid(task),
+                "tid": task, "ts": at * STEP_US + STEP_US / 2,
+            });
+            if phase == "f" {
+                event["bp"] = json!("e");
+            }
+            self.events.push(event);
+        }
+    }
+
+    fn flows(&mut self) {
+        let mut given: BTreeMap<&str, usize> = BTreeMap::new();
+        let cx = self.cx;
+        let later = Later::new(cx);
+        for (at, step) in cx.steps.iter().enumerate() {
+            match step.action {
+                ActionKind::Spawn => {
+                    let task = u8::try_from(step.new).ok();
+                    if let Some(first) = task.and_then(|task| later.next_of(task, at)) {
+                        self.flow("starts", at, first);
+                    }
+                }
+                ActionKind::Wake => {
+                    if let Some(next) = later.woken(at).and_then(|task| later.next_of(task, at)) {
+                        self.flow("wakes", at, next);
+                    }
+                }
+                ActionKind::Unlock => _ = given.insert(&step.object, at),
+                ActionKind::Lock | ActionKind::TryLock => {
+                    let from = given.remove(step.object.as_str());
+                    if let Some(from) = from.filter(|&from| cx.steps[from].task != step.task) {
+                        self.flow("hands over", from, at);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! Every view of every reviewed counterexample is what its format asks for, and no name in a file
+//! gets out of it.
+
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+use selvedge_trace::views::{self, Tags};
+use selvedge_trace::{
+    ActionKind, Column, Context, Counterexample, Explanation, Look, Passing, because, from_json,
+    steps, table, table_as, to_json, why,
+};
+use serde_json::Value;
+
+fn reviewed() -> Vec<(String, Counterexample)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proofs/counterexamples");
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).expect("there are counterexamples") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let text = fs::read_to_string(&path).expect("readable");
+            let name = path.display().to_string();
+            all.push((name.clone(), from_json(&name, &text).expect("a counterexample")));
+        }
+    }
+    assert!(all.len() > 20);
+    all
+}
+
+/// As if the failing execution were its own explanation.
+fn explained(cx: &Counterexample) -> Counterexample {
+    let passing = Passing { tasks: cx.tasks.clone(), steps: cx.steps.clone() };
+    let mut why =
+        Explanation { decisive: Some(0), passing: Some(passing), ..Explanation::default() };
+    why.unneeded = because::unneeded(cx, &why);
+    Counterexample { explanation: Some(why), ..cx.clone() }
+}
+
+/// All views, by name.
+fn all(cx: &Counterexample) -> Vec<(&'static str, String)> {
+    let tags = Tags { base: cx.tree.clone(), ..Tags::default() };
+    vec![
+        ("table", table(cx)),
+        ("folded", table_as(cx, &Look::default())),
+        ("wide", table_as(cx, &Look { width: 200, all: true })),
+        ("narrow", table_as(cx, &Look { width: 60, all: false })),
+        ("why", why(cx)),
+        ("steps", steps(cx)),
+        ("splat", views::splat(cx)),
+        ("changelog", views::changelog(cx, &tags)),
+        ("mermaid", views::mermaid(cx)),
+        ("ftrace", views::ftrace(cx)),
+        ("dot", views::dot(cx)),
+        ("html", views::html(cx)),
+        ("chrome", views::chrome(cx)),
+        ("json", to_json(cx)),
+    ]
+}
+
+fn view(cx: &Counterexample, name: &str) -> String {
+    let found = all(cx).into_iter().find(|(view, _)| *view == name);
+    found.unwrap_or_else(|| panic!("no view {name}")).1
+}
+
+/// What the page is given as data.
+fn data(html: &str) -> Value {
+    let (_, after) = html.split_once("id=\"data\">").expect("a page has data");
+    let (data, _) = after.split_once("</script>").expect("its end");
+    serde_json::from_str(data).expect("it is JSON")
+}
+
+#[test]
+fn every_reviewed_counterexample_is_shown_in_all_views() {
+    for (name, cx) in reviewed() {
+        for cx in [&cx, &explained(&cx)] {
+            for (view, text) in all(cx) {
+                assert!(!text.trim().is_empty(), "{name} as {view}");
+                let is_bad = |c: char| c.is_control() && c != '\n';
+                assert!(!text.contains(is_bad), "{name} as {view}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_table_keeps_to_its_width() {
+    for (name, cx) in reviewed() {
+        for cx in [&cx, &explained(&cx)] {
+            for (width, all) in [(60, true), (60, false), (75, false), (120, true), (200, false)] {
+                let table = table_as(cx, &Look { width, all });
+                let widest = table.lines().map(|line| line.chars().count()).max();
+                assert!(widest <= Some(width), "{name}, {width}: {widest:?}\n{table}");
+                assert_eq!(
+                    table.matches(" <==").count(),
+                    usize::from(cx.fatal.is_some()),
+                    "{name}"
+                );
+            }
+        }
+    }
+}
+
+/// What is folded is counted; what is not is as it was.
+#[test]
+fn folding_leaves_out_whole_steps_and_says_how_many() {
+    for (name, cx) in reviewed() {
+        let (folded, whole) = (table_as(&cx, &Look::default()), table(&cx));
+        assert!(folded.lines().count() <= whole.lines().count() + 2, "{name}\n{folded}");
+        assert_eq!(folded.contains('…'), folded.contains("are left out"), "{name}\n{folded}");
+    }
+}
+
+/// A bit that is a lock is held until it is cleared; and each task that waits has its trace once.
+#[test]
+fn a_splat_names_the_bits_that_are_locks_and_each_task_once() {
+    let name = "migrate_batches.jbd2_writes_to_loop_sync_light_ba.v6.3-rc1.dpor.json";
+    let (_, cx) = reviewed_once().iter().find(|(file, _)| file.ends_with(name)).expect("it");
+    let splat = view(cx, "splat");
+    for held in ["(BH_Lock of bh0->b_state)", "(PG_locked of folio1->flags)"] {
+        assert_eq!(splat.matches(held).count(), 1, "{held}: {splat}");
+    }
+    assert_eq!(splat.matches("Call Trace of").count(), 2, "{splat}");
+}
+
+/// Of each thread the slices are nested, each end is of what began last, and time does not go back;
+/// each arrow has two ends.
+#[test]
+fn chrome_slices_are_nested_and_arrows_have_two_ends() {
+    for (name, cx) in reviewed() {
+        let trace: Value = serde_json::from_str(&view(&cx, "chrome")).expect("JSON");
+        let events = trace["traceEvents"].as_array().expect("events");
+        let mut open: std::collections::BTreeMap<String, Vec<(Value, u64)>> = Default::default();
+        let mut arrows: std::collections::BTreeMap<u64, Vec<String>> = Default::default();
+        let mut slices = 0;
+        for event in events {
+            let of = event["tid"].to_string();
+            let ts = event["ts"].as_u64().unwrap_or(0);
+            match event["ph"].as_str().expect("a phase") {
+                "B" => open.entry(of).or_default().push((event["name"].clone(), ts)),
+                "E" => {
+                    let (began, since) =
+                        open.get_mut(&of).and_then(Vec::pop).expect("an end of what has begun");
+                    assert_eq!(began, event["name"], "{name}");
+                    assert!(since <= ts, "{name}");
+                }
+                "X" => slices += 1,
+                "M" => assert!(event["args"]["name"].is_string(), "{name}"),
+                phase => {
+                    let id = event["id"].as_u64().expect("an arrow has a number");
+                    arrows.entry(id).or_default().push(phase.into());
+                }
+            }
+        }
+        assert!(open.values().all(Vec::is_empty), "{name}: {open:?}");
+        assert!(arrows.values().all(|ends| *ends == ["s", "f"]), "{name}: {arrows:?}");
+        assert_eq!(slices, cx.steps.iter().filter(|step| !step.action.is_note()).count(), "{name}");
+    }
+}
+
+#[test]
+fn ftrace_has_a_line_for_each_step_in_order() {
+    for (name, cx) in reviewed() {
+        let text = view(&cx, "ftrace");
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let times: Vec<&str> = lines.filter_map(|line| line.split_whitespace().nth(3)).collect();
+        assert!(times.is_sorted(), "{name}");
+        assert_eq!(times.len(), cx.steps.iter().filter(|s| !s.action.is_note()).count(), "{name}");
+    }
+}
+
+#[test]
+fn the_page_names_nothing_outside_of_itself() {
+    for (name, cx) in reviewed() {
+        let html = view(&explained(&cx), "html");
+        for outside in ["http://", "https://", "src=", "<link", "@import", "url(", "innerHTML"] {
+            assert!(!html.contains(outside), "{name}: {outside}");
+        }
+        assert!(html.contains("default-src 'none'"), "{name}");
+        assert_eq!(data(&html)["steps"].as_array().map(Vec::len), Some(cx.steps.len()), "{name}");
+    }
+}
+
+/// Names that some format takes for syntax.
+const HOSTILE: &[&str] = &[
+    "</script><script>alert(1)</script>",
+    "\"];",
+    "a\"b\\",
+    "\\",
+    "end",
+    "x; y",
+    "#35;",
+    "<!--",
+    "\u{1b}[2J",
+    "a\nb\r\nc",
+    "\u{202e}evil",
+    "%s%n",
+    "'; DROP TABLE",
+    "-->",
+    "\u{0}",
+    "${x}",
+    "",
+    "@DATA@",
+];
+
+fn hostile() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(HOSTILE).prop_map(String::from),
+        any::<String>(),
+        "[a-z_]{1,40}",
+    ]
+}
+
+fn action() -> impl Strategy<Value = ActionKind> {
+    use ActionKind::*;
+    let all = [
+        Read,
+        Write,
+        Update,
+        UpdateFailed,
+        PlainRead,
+        PlainWrite,
+        Fence,
+        Lock,
+        TryLock,
+        TryLockFailed,
+        Unlock,
+        Wait,
+        Wake,
+        Spawn,
+        Join,
+        Choice,
+        Get,
+        Put,
+        Hand,
+        Mark,
+        Awaits,
+        Owns,
+    ];
+    prop::sample::select(all.to_vec())
+}
+
+/// A counterexample that no engine would make, but that a file may hold.
+fn any_counterexample() -> impl Strategy<Value = Counterexample> {
+    let step =
+        (any::<u8>(), action(), prop::collection::vec(hostile(), 0..4), hostile(), hostile());
+    let tasks = prop::collection::vec((hostile(), any::<Option<u8>>()), 1..6);
+    let steps = prop::collection::vec(step, 0..20);
+    let numbers = (any::<u64>(), any::<u64>(), any::<usize>(), any::<u8>());
+    (tasks, steps, hostile(), hostile(), numbers).prop_map(
+        |(tasks, steps, rule, message, numbers)| {
+            let (old, new, at, nr) = numbers;
+            let (_, template) = &reviewed_once()[0];
+            let count = tasks.len() as u8;
+            let record = template.steps[0].clone();
+            let steps: Vec<_> = (steps.into_iter())
+                .map(|(task, action, path, object, detail)| selvedge_trace::Record {
+                    task: task % count,
+                    action,
+                    path,
+                    primitive: detail.clone(),
+                    object,
+                    bit: (nr % 3 == 0).then(|| selvedge_trace::BitOf {
+                        nr: u32::from(nr % 64),
+                        name: detail.clone(),
+                    }),
+                    old,
+                    new,
+                    detail,
+                    ..record.clone()
+                })
+                .collect();
+            let column = |(name, cpu)| Column { name, cpu, context: Context::Task };
+            Counterexample {
+                fatal: (!steps.is_empty()).then(|| at % steps.len()),
+                tasks: tasks.into_iter().map(column).collect(),
+                steps,
+                blocked: Vec::new(),
+                holders: Vec::new(),
+                rule,
+                message,
+                ..template.clone()
+            }
+        },
+    )
+}
+
+fn reviewed_once() -> &'static [(String, Counterexample)] {
+    static ALL: std::sync::OnceLock<Vec<(String, Counterexample)>> = std::sync::OnceLock::new();
+    ALL.get_or_init(reviewed)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 100, failure_persistence: None, ..Default::default()
+    })]
+
+    /// No view panics, none sends what a terminal takes for a command, and what other programs read
+    /// stays what they can read.
+    #[test]
+    fn names_of_a_file_stay_text_in_every_view(cx in any_counterexample()) {
+        let explained = if cx.steps.is_empty() { cx.clone() } else { explained(&cx) };
+        for (view, text) in all(&explained) {
+            let steers = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+            prop_assert!(view == "json" || !text.contains(steers), "{view}: {text:?}");
+        }
+        let html = view(&explained, "html");
+        prop_assert_eq!(html.matches("<script").count(), 2);
+        prop_assert_eq!(html.matches("</script>").count(), 2);
+        data(&html);
+        let chrome: Result<Value, _> = serde_json::from_str(&view(&cx, "chrome"));
+        prop_assert!(chrome.is_ok());
+        for line in view(&cx, "mermaid").lines().skip(1) {
+            prop_assert!(line.starts_with("    Note over T") || line.starts_with("    T")
+                || line.starts_with("    participant T"), "{line}");
+            prop_assert!(!line.contains(['<', '"']) , "{line}");
+        }
+        let dot = view(&explained, "dot");
+        // All quotes are closed in the line in which they are opened.
+        for line in dot.lines() {
+            let quotes = line.replace("\\\\", "").replace("\\\"", "").matches('"').count();
+            prop_assert_eq!(quotes % 2, 0, "{}", line);
+        }
+        prop_assert_eq!(from_json("f", &to_json(&explained)), Ok(explained));
+    }
+
+    /// What is cut, changed or foreign is refused or read, and says which file.
+    #[test]
+    fn the_reader_takes_any_text(
+        cut in any::<prop::sample::Index>(), put in hostile(), only in any::<String>()
+    ) {
+        let text = to_json(&reviewed_once()[0].1);
+        let mut at = cut.index(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        let changed = format!("{}{put}{}", &text[..at], &text[at..]);
+        for text in [&text[..at], changed.as_str(), only.as_str()] {
+            match from_json("f.json", text) {
+                Ok(cx) => drop(all(&cx)),
+                Err(error) => prop_assert!(error.to_string().starts_with("f.json: ")),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_nested_a_thousand_deep_is_refused() {
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(from_json("f", &deep).is_err());
+    let text = to_json(&reviewed_once()[0].1);
+    let field = format!("{{\n  \"more\": {}1{},", "[".repeat(1_000), "]".repeat(1_000));
+    assert!(from_json("f", &text.replacen('{', &field, 1)).is_err());
+}
+
+/// A search that does not end is cut long before, but a file may say so.
+#[test]
+fn a_hundred_thousand_steps_are_shown() {
+    let (_, mut cx) = reviewed_once()[0].clone();
+    let shown = cx.steps.iter().position(|step| step.task != 0).expect("a step of a task");
+    let step = cx.steps[shown].clone();
+    cx.steps = vec![step; 100_000];
+    cx.fatal = Some(99_999);
+    for (name, text) in all(&explained(&cx)) {
+        assert!(
+            name == "changelog"
+                || name == "why"
+                || name == "folded"
+                || name == "narrow"
+                || text.len() > 1_000_000
+                || name == "splat"
+                || name == "dot",
+            "{name}"
+        );
+    }
+}
