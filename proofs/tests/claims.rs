@@ -12,7 +12,7 @@ use std::sync::{LazyLock, Mutex};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use selvedge_explore::{Bounds, Engine};
-use selvedge_models::{Kind, Tree, trees};
+use selvedge_models::{Kind, trees};
 use selvedge_proofs::expected::{self, Line};
 use selvedge_proofs::{Claim, Expected, Outcome, Row, Source, check, rows};
 use selvedge_trace::{from_json, table, to_json};

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use selvedge_trace::{Counterexample, Explanation};
 
+use crate::machine::search;
 use crate::replay::replay;
 use crate::tally::{Monitors, others};
 use crate::verdict::{Cut, conclude};
-use crate::{Body, Bounds, Engine, search};
+use crate::{Body, Bounds, Engine};
 
 pub(super) fn with_fewest_preemptions(
     bounds: &Bounds,

@@ -15,10 +15,11 @@ use selvedge_trace::{
     Action, Condition, Counterexample, End, Event, Execution, Finding, Monitor, Name, PathId, Rule,
 };
 
+use crate::machine::search;
 use crate::replay::follow;
 use crate::step::NO_OBJECT;
 use crate::tally::{Monitors, others};
-use crate::{Body, Bounds, Engine, search};
+use crate::{Body, Bounds, Engine};
 
 /// More orders than these are not looked at.
 const CANDIDATES_MAX: usize = 1_024;
