@@ -34,9 +34,9 @@
 //!
 //! # The algorithm
 //!
-//! TruSt: Kokologiannakis, Marmanis, Gladstein, Vafeiadis, *Truly stateless, optimal dynamic partial
-//! order reduction*, POPL 2022. `engine/mod.rs` has it in a few words. Nothing is remembered of
-//! graphs that have been explored; the memory is linear in the size of one.
+//! TruSt: Kokologiannakis, Marmanis, Gladstein, Vafeiadis, *Truly stateless, optimal dynamic
+//! partial order reduction*, POPL 2022. `engine/mod.rs` has it in a few words. Nothing is remembered
+//! of graphs that have been explored; the memory is linear in the size of one.
 //!
 //! Three things are not in the paper.
 //!
@@ -95,8 +95,8 @@
 //! - **Load buffering.** Only executions are explored in which program order and reads-from have no
 //!   cycle. The kernel's model allows others: two tasks may each read what the other writes later,
 //!   if nothing orders the write after the read. An outcome that needs such a cycle is not found.
-//! - **Dependencies** cannot be seen through a closure. They are taken to be absent, so that more is
-//!   allowed than by the kernel's model, unless the program names them: an acquire for a pointer
+//! - **Dependencies** cannot be seen through a closure. They are taken to be absent, so that more
+//!   is allowed than by the kernel's model, unless the program names them: an acquire for a pointer
 //!   that is dereferenced (`rcu_dereference()`), [`Fence::Control`] for a branch or for data.
 //! - SRCU is not there.
 //!

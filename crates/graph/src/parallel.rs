@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::coroutine::Words;
-use crate::engine::{Explored, Part, explore};
+use crate::engine::{Explored, Part, Run};
 use crate::search::{Counts, Observer, Search};
 
 /// Looks at the executions of one thread of the operating system. What it saw in a part of the
@@ -45,6 +45,13 @@ impl Default for Split {
 /// A part, and the words that the program had made when it was put aside.
 type Waiting = (Part, Words);
 
+/// Parts that are searched before what was found is put together, each up to a number of
+/// executions.
+struct Round {
+    parts: Vec<Waiting>,
+    budget: u64,
+}
+
 /// A part that has been searched.
 struct Searched<F> {
     explored: Explored,
@@ -76,9 +83,10 @@ impl Search {
                 (parts as usize, self.split.executions.min(left))
             };
             is_first = false;
-            let round: Vec<Waiting> = waiting.drain(..parts.min(waiting.len())).collect();
+            let parts = waiting.drain(..parts.min(waiting.len())).collect();
+            let round = Round { parts, budget };
             let mut put_back = Vec::new();
-            for searched in self.search_round(threads, round, budget, &main, &worker) {
+            for searched in self.search_round(threads, round, &main, &worker) {
                 if is_told {
                     break;
                 }
@@ -95,17 +103,16 @@ impl Search {
         counts
     }
 
-    /// Searches some parts, each up to a number of executions. Returns them in their order.
+    /// Searches the parts of a round. Returns them in their order.
     fn search_round<W: Worker>(
         &self,
         threads: usize,
-        round: Vec<Waiting>,
-        budget: u64,
+        round: Round,
         main: &Arc<dyn Fn() + Send + Sync>,
         worker: &(impl Fn() -> W + Sync),
     ) -> Vec<Searched<W::Findings>> {
-        let count = round.len();
-        let parts: Vec<_> = round.into_iter().map(|part| Mutex::new(Some(part))).collect();
+        let count = round.parts.len();
+        let parts: Vec<_> = round.parts.into_iter().map(|part| Mutex::new(Some(part))).collect();
         let results: Vec<_> = (0..count).map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         let work = || {
@@ -115,7 +122,8 @@ impl Search {
                 let Some(part) = parts.get(at) else { break };
                 let (part, words) = locked(part).take().expect("each part is taken once");
                 let program: Arc<dyn Fn()> = main.clone();
-                let explored = explore(self, &program, &mut worker, vec![part], words, budget);
+                let run = Run { search: self, program: &program, executions_max: round.budget };
+                let explored = run.explore(&mut worker, vec![part], words);
                 let findings = worker.submit();
                 *locked(&results[at]) = Some(Searched { explored, findings });
             }

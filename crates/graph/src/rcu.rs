@@ -64,8 +64,8 @@ impl<const W: usize> Graph<W> {
         links
     }
 
-    /// Each grace period to itself, and each end of a section (or the last event of its task) to its
-    /// beginning.
+    /// Each grace period to itself, and each end of a section (or the last event of its task) to
+    /// its beginning.
     pub(crate) fn grace_periods_and_sections(&self) -> (Matrix<W>, Matrix<W>) {
         let events = &self.shape.events;
         let periods = Matrix::on(self.len(), |e| events[e].kind == Kind::GracePeriod);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::coroutine::Words;
-use crate::engine::{Part, explore};
+use crate::engine::{Part, Run};
 use crate::execution::{End, Execution};
 use crate::parallel::Split;
 
@@ -90,7 +90,7 @@ impl Counts {
 pub struct Search {
     /// Which executions there are.
     pub model: Model,
-    /// An execution of more events is given up.
+    /// An execution of more events is given up; 4,158 is as much as there can be.
     pub events_max: usize,
     /// The search ends when it has seen so many executions.
     pub executions_max: u64,
@@ -103,8 +103,8 @@ pub struct Search {
 }
 
 impl Default for Search {
-    /// The kernel's model, with data races, no limit on executions, 4,096 events each, and stacks of
-    /// 64 KiB.
+    /// The kernel's model, with data races, no limit on executions, 4,096 events each, and stacks
+    /// of 64 KiB.
     fn default() -> Search {
         Search {
             model: Model::Kernel,
@@ -127,8 +127,8 @@ impl Search {
     /// words, spawns the other tasks, and may look at the end at what has become of the words.
     pub fn run(&self, main: impl Fn() + 'static, observer: &mut dyn Observer) -> Counts {
         let program: Program = Arc::new(main);
-        let (parts, max) = (vec![Part::whole()], self.executions_max);
-        let explored = explore(self, &program, observer, parts, Words::default(), max);
+        let run = Run { search: self, program: &program, executions_max: self.executions_max };
+        let explored = run.explore(observer, vec![Part::whole()], Words::default());
         let is_all = explored.left.is_empty() && !explored.is_told;
         Counts { complete: is_all && explored.counts.given_up == 0, ..explored.counts }
     }

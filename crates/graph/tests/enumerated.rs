@@ -50,7 +50,12 @@ proptest! {
     #[test]
     fn updates_are_as_enumerated(
         program in tasks(
-            single(prop_oneof![2 => access(2), 3 => update(2), 1 => barrier(), 1 => combined_barrier()]),
+            single(prop_oneof![
+                2 => access(2),
+                3 => update(2),
+                1 => barrier(),
+                1 => combined_barrier()
+            ]),
             3,
             4..=8,
         ),
@@ -75,7 +80,11 @@ proptest! {
 
     #[test]
     fn waits_are_as_enumerated(
-        program in tasks(single(prop_oneof![3 => access(2), 1 => update(2), 2 => wait(2)]), 3, 3..=7),
+        program in tasks(
+            single(prop_oneof![3 => access(2), 1 => update(2), 2 => wait(2)]),
+            3,
+            3..=7,
+        ),
     ) {
         same(&program, Model::Kernel)?;
         same(&program, Model::Sc)?;

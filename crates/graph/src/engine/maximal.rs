@@ -5,9 +5,9 @@ use crate::bits::Bits;
 use crate::event::{Event, NONE};
 
 impl<const W: usize> Engine<'_, W> {
-    /// The events before number `n` that were added after `read`, and are not in `prefix`, are about
-    /// to be deleted: they, and `read`, must be what is added when everybody takes the newest. (With
-    /// anything else, the graph after the revisit is reached from another one.)
+    /// The events before number `n` that were added after `read`, and are not in `prefix`, are
+    /// about to be deleted: they, and `read`, must be what is added when everybody takes the
+    /// newest. (With anything else, the graph after the revisit is reached from another one.)
     pub(super) fn is_newest_after(&self, read: usize, prefix: &Bits<W>, n: usize) -> bool {
         let graph = self.seen();
         let kept = Bits::below(read + 1).or(prefix);

@@ -29,7 +29,7 @@ use crate::graph::Graph;
 use crate::op::{Announced, What};
 use crate::search::{Counts, Next, Observer, Program, Search};
 
-pub(crate) use part::{Explored, Part, explore};
+pub(crate) use part::{EVENTS_MAX, Explored, Part, Run};
 
 /// What is done instead; the graph is cut back to `at` events before.
 struct Alternative {
@@ -175,7 +175,7 @@ impl<const W: usize> Engine<'_, W> {
         while self.surprise.is_none() {
             let Some(task) = self.next_task() else { break };
             let len = self.seen().len();
-            if len >= self.search.events_max {
+            if len >= self.search.events_max.min(EVENTS_MAX) {
                 self.counts.given_up += 1;
                 return Some(self.tell(&End::TooLong));
             }
@@ -252,8 +252,8 @@ impl<const W: usize> Engine<'_, W> {
         self.tell(&end)
     }
 
-    /// Is it an execution? Not if a task waits on account of a value that is not the newest: it will
-    /// see another. Nor if a grace period does not wait for a section.
+    /// Is it an execution? Not if a task waits on account of a value that is not the newest: it
+    /// will see another. Nor if a grace period does not wait for a section.
     fn is_real(&mut self, waiting: &[usize]) -> bool {
         let shape = &self.seen().shape;
         let is_transient = |&task: &usize| {

@@ -65,6 +65,11 @@ impl Part {
     }
 }
 
+/// The words of the widest sets of events.
+const WIDEST: usize = 65;
+/// The most events that an execution can have (what a step adds has to fit, too).
+pub(crate) const EVENTS_MAX: usize = WIDEST * 64 - 2;
+
 /// How far an exploration of parts has come.
 pub(crate) struct Explored {
     pub(crate) counts: Counts,
@@ -76,42 +81,40 @@ pub(crate) struct Explored {
     pub(crate) words: Words,
 }
 
-/// Explores parts, the first one first, up to a number of executions.
-pub(crate) fn explore(
-    search: &Search,
-    program: &Program,
-    observer: &mut dyn Observer,
-    parts: Vec<Part>,
-    words: Words,
-    executions_max: u64,
-) -> Explored {
-    coroutine::set_words(words);
-    let start = Explored {
-        counts: Counts::default(),
-        left: parts,
-        is_told: false,
-        words: Words::default(),
-    };
-    let run = Run { search, program, executions_max };
-    // Wider graphs take longer: as narrow as will do. The last holds all that a number can name.
-    let narrow = run.go_on::<1>(start, observer);
-    let wider = run.go_on::<2>(narrow, observer);
-    let wider = run.go_on::<4>(wider, observer);
-    let wider = run.go_on::<8>(wider, observer);
-    let wider = run.go_on::<16>(wider, observer);
-    let wider = run.go_on::<32>(wider, observer);
-    let widest = run.go_on::<65>(wider, observer);
-    Explored { words: coroutine::words(), ..widest }
-}
-
-/// What stays the same while graphs get wider.
-struct Run<'a> {
-    search: &'a Search,
-    program: &'a Program,
-    executions_max: u64,
+/// What stays the same while parts are explored.
+pub(crate) struct Run<'a> {
+    pub(crate) search: &'a Search,
+    pub(crate) program: &'a Program,
+    /// No more executions than these.
+    pub(crate) executions_max: u64,
 }
 
 impl Run<'_> {
+    /// Explores parts, the first one first.
+    pub(crate) fn explore(
+        &self,
+        observer: &mut dyn Observer,
+        parts: Vec<Part>,
+        words: Words,
+    ) -> Explored {
+        coroutine::set_words(words);
+        let start = Explored {
+            counts: Counts::default(),
+            left: parts,
+            is_told: false,
+            words: Words::default(),
+        };
+        // Wider graphs take longer: as narrow as will do. The last holds more events than may be.
+        let narrow = self.go_on::<1>(start, observer);
+        let wider = self.go_on::<2>(narrow, observer);
+        let wider = self.go_on::<4>(wider, observer);
+        let wider = self.go_on::<8>(wider, observer);
+        let wider = self.go_on::<16>(wider, observer);
+        let wider = self.go_on::<32>(wider, observer);
+        let widest = self.go_on::<{ WIDEST }>(wider, observer);
+        Explored { words: coroutine::words(), ..widest }
+    }
+
     /// Goes on with what is left, in graphs of this width, if they hold it.
     fn go_on<const W: usize>(&self, before: Explored, observer: &mut dyn Observer) -> Explored {
         let Explored { counts, left, is_told, words } = before;

@@ -105,28 +105,36 @@ fn for_each_candidate(program: &Program, each: &mut dyn FnMut(Candidate)) {
         is_virtual: false,
     };
     let events = (0..WORDS + LOCKS).map(|word| Event { word, ..blank }).collect();
-    decide(program, 0, 0, 0, Candidate { tasks: program.len(), events, stuck: Vec::new() }, each);
+    decide(
+        program,
+        Place::default(),
+        Candidate { tasks: program.len(), events, stuck: Vec::new() },
+        each,
+    );
 }
 
-fn decide(
-    program: &Program,
+/// An instruction of a program, and which tries of its task have failed before.
+#[derive(Clone, Copy, Default)]
+struct Place {
     task: usize,
     at: usize,
     failed_tries: u32,
-    candidate: Candidate,
-    each: &mut dyn FnMut(Candidate),
-) {
+}
+
+fn decide(program: &Program, place: Place, candidate: Candidate, each: &mut dyn FnMut(Candidate)) {
+    let Place { task, at, failed_tries } = place;
+    let next_task = Place { task: task + 1, ..Place::default() };
     let Some(instrs) = program.get(task) else { return each(candidate) };
     let Candidate { tasks, events, stuck } = candidate;
     let Some(&instr) = instrs.get(at) else {
         let candidate = Candidate { tasks, events: with_sections_ended(events, task), stuck };
-        return decide(program, task + 1, 0, 0, candidate, each);
+        return decide(program, next_task, candidate, each);
     };
     for (more, failed_tries) in outcomes(instr, failed_tries) {
         let events = events.iter().copied();
         let events = events.chain(more.into_iter().map(|event| Event { task, ..event })).collect();
         let candidate = Candidate { tasks, events, stuck: stuck.clone() };
-        decide(program, task, at + 1, failed_tries, candidate, each);
+        decide(program, Place { task, at: at + 1, failed_tries }, candidate, each);
     }
     let stuck_on = match instr {
         Instr::Lock(l) => Some((WORDS + l, Must::NotBe(0))),
@@ -137,7 +145,7 @@ fn decide(
     if let Some(on) = stuck_on {
         let stuck = stuck.into_iter().chain([on]).collect();
         let candidate = Candidate { tasks, events: with_sections_ended(events, task), stuck };
-        decide(program, task + 1, 0, 0, candidate, each);
+        decide(program, next_task, candidate, each);
     }
 }
 

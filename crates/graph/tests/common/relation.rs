@@ -1,4 +1,4 @@
-//! Relations between at most 64 events, as matrices; the algebra in which memory models are written.
+//! Relations between at most 64 events, as matrices: the algebra of memory models.
 
 use std::ops::{BitAnd, BitOr, Sub};
 
