@@ -209,9 +209,8 @@ fn why_forgotten(
         [] => format!("{who} cleared it last, looked at the queue, and found nobody to wake"),
         _ => {
             let others = others.join(" and ");
-            format!(
-                "{who} cleared it last and woke {others}, who neither took it nor passed the wake-up on"
-            )
+            let did = "neither took it nor passed the wake-up on";
+            format!("{who} cleared it last and woke {others}, who {did}")
         }
     }
 }

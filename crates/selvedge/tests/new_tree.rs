@@ -188,16 +188,26 @@ fn set_time(file: &Path, time: SystemTime) {
     opened.and_then(|file| file.set_modified(time)).expect("its time");
 }
 
-/// The models of the copy are built otherwise than those of this checkout, so that cargo never takes
-/// what is made of them for the one of the other: both lie in one directory.
-const OF_THE_COPY: &str = "profile.test.package.selvedge-models.debug=false";
+/// The crates of the copy are built otherwise than those of this checkout, so that cargo never takes
+/// what is made of the ones for the others: both lie in one directory, and cargo tells crates of a
+/// workspace apart by their place in it. It would find a library fresh that was made of the copy,
+/// whatever has changed here since.
+fn of_the_copy(dir: &Path) -> Vec<String> {
+    let text = read(dir, "Cargo.toml");
+    let crates = text.lines().filter(|line| line.contains("{ path = \""));
+    let names = crates.filter_map(|line| line.split(' ').next());
+    names.map(|name| format!("profile.test.package.{name}.debug=false")).collect()
+}
 
-/// A step of cargo in the copy. The libraries below the models are those of this build.
+/// A step of cargo in the copy. The libraries from elsewhere are those of this build.
 fn cargo(dir: &Path, args: &[&str]) -> Output {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(dir).env("CARGO_TARGET_DIR", target).env_remove("SELVEDGE_BLESS");
-    command.args(["--config", OF_THE_COPY]).args(args).output().expect("cargo runs")
+    for profile in of_the_copy(dir) {
+        command.args(["--config", &profile]);
+    }
+    command.args(args).output().expect("cargo runs")
 }
 
 /// The blocks of Rust in the tutorial: what it tells its reader to write.
@@ -239,7 +249,7 @@ fn follow_the_tutorial(dir: &Path) {
 #[test]
 fn a_patch_is_copied_edited_and_judged() {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("new_tree_checkout");
-    for part in ["ci", "crates", "models", "proofs"] {
+    for part in ["ci", "crates", "examples", "models", "proofs"] {
         copy(&root().join(part), &dir.join(part));
     }
     for file in ["Cargo.toml", "Cargo.lock", "rustfmt.toml"] {
@@ -259,7 +269,9 @@ fn a_patch_is_copied_edited_and_judged() {
     let changed = code.replace(call, "").replace(", synchronize_rcu_expedited", "");
     fs::write(&file, changed).expect("edited");
     follow_the_tutorial(&dir);
-    settle(&dir.join("models"), &dir.with_extension("seen"));
+    for part in ["crates", "models", "proofs"] {
+        settle(&dir.join(part), &dir.with_extension("seen").join(part));
+    }
 
     // The test of the claims, which is what `selvedge check` runs: the command of the copy would
     // take the place of the one that is tested here.
