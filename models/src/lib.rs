@@ -81,3 +81,8 @@ pub use machine::{Initial, Machine, Modelled, Sizes};
 pub use tree::changes;
 pub use tree::{Change, Kind, Tree};
 pub use version::Version;
+
+/// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached
+/// before may have changed.
+pub static SOURCES: include_dir::Dir<'static> =
+    include_dir::include_dir!("$CARGO_MANIFEST_DIR/src");

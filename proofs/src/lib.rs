@@ -42,3 +42,8 @@ pub use scenario::{Run, Scenario, Task, calls, cpu, irq};
 pub use selvedge_explore::{Bounds, Engine};
 pub use source::Source;
 pub use suite::Suite;
+
+/// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached
+/// before may have changed.
+pub static SOURCES: include_dir::Dir<'static> =
+    include_dir::include_dir!("$CARGO_MANIFEST_DIR/src");

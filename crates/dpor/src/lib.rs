@@ -102,3 +102,8 @@ pub use table::{
     Outcome, abandon, at_rest, choose, holder, join, me, observe, pending, refine, spawn, step,
     try_lock, update_loop,
 };
+
+/// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached
+/// before may have changed.
+pub static SOURCES: include_dir::Dir<'static> =
+    include_dir::include_dir!("$CARGO_MANIFEST_DIR/src");

@@ -69,6 +69,11 @@ use selvedge_trace::{Counterexample, Monitor};
 
 use tally::{Monitors, Seen, others};
 
+/// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached
+/// before may have changed.
+pub static SOURCES: include_dir::Dir<'static> =
+    include_dir::include_dir!("$CARGO_MANIFEST_DIR/src");
+
 /// A scenario: called once for every execution.
 pub type Body = Arc<dyn Fn() + Send + Sync>;
 

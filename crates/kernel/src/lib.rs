@@ -59,3 +59,8 @@ pub use selvedge_explore::{Rmw, choose, enter, enter_waker, fail, fail_about, jo
 pub use selvedge_trace::{Bit, Context, NOBODY_WAITS_FOR_EVER, Name, Order, Rule};
 pub use smp::*;
 pub use workqueue::*;
+
+/// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached
+/// before may have changed.
+pub static SOURCES: include_dir::Dir<'static> =
+    include_dir::include_dir!("$CARGO_MANIFEST_DIR/src");

@@ -33,6 +33,11 @@ pub use wait_graph::WaitGraph;
 
 use selvedge_trace::{Monitor, Rule};
 
+/// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached
+/// before may have changed.
+pub static SOURCES: include_dir::Dir<'static> =
+    include_dir::include_dir!("$CARGO_MANIFEST_DIR/src");
+
 /// The monitors that every claim is checked with.
 pub fn standard() -> Vec<Box<dyn Monitor>> {
     vec![Box::<WaitGraph>::default(), Box::<Ledger>::default(), Box::<LockOrder>::default()]

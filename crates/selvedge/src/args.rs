@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::format::{CheckFormat, Report};
+use crate::shard::Shard;
 
 /// A model checker for the locking of the Linux memory manager.
 ///
@@ -43,6 +44,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Which of the modelled functions a kernel tree has otherwise than they were modelled.
     Drift(DriftArgs),
+    /// Put the reports of all shards of a check together, and print them as `check` does.
+    Merge(MergeArgs),
     /// Make a fault at each step of the models, one at a time: which claim notices it.
     Mutate(MutateArgs),
     /// Begin a tree of yours, or a driver of movable pages: a file to fill in, which is then asked
@@ -93,6 +96,32 @@ pub struct CheckArgs {
     /// Give up (undecided) all rows that are not decided so many seconds after the start.
     #[arg(long, value_name = "SECONDS", value_parser = whole_number)]
     pub max_time: Option<u64>,
+    /// Only the K-th of N parts of the rows, which are about equally long: for one of N jobs, whose
+    /// reports (`--report json=FILE`) `selvedge merge` puts together.
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<Shard>,
+    /// Take a row from this directory if nothing that it depends on has changed since it was
+    /// checked, and keep there what is decided.
+    #[arg(long, value_name = "DIR", conflicts_with = "keep_going")]
+    pub cache: Option<PathBuf>,
+}
+
+/// `selvedge merge`
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub struct MergeArgs {
+    /// The report of each shard: what `check --shard K/N --report json=FILE` has written.
+    #[arg(required = true, value_name = "REPORT")]
+    pub files: Vec<PathBuf>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: CheckFormat,
+    /// Write the same rows to a file too, as `junit=out.xml`. May be given several times.
+    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    pub reports: Vec<Report>,
+    /// Write every counterexample to this directory, as JSON and as a table.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// More threads than this help nobody, and exhaust some machines.

@@ -9,40 +9,73 @@ use selvedge_proofs::{Outcome as Judged, Row, check};
 use selvedge_trace::to_json;
 
 use crate::args::CheckArgs;
+use crate::cache::Cache;
 use crate::error::Failure;
-use crate::format::{CheckFormat, Totals, evidence, step_summary};
+use crate::format::{About, CheckFormat, Report, Totals, evidence, step_summary};
 use crate::interrupt::Interrupt;
 use crate::progress::Meter;
 use crate::select::{Selected, select};
+use crate::shard::part_of;
 use crate::{Outcome, Status, output, threads};
+
+/// Rows that were checked.
+pub struct Checked {
+    /// In their order.
+    pub rows: Vec<Row>,
+    /// Whether the counterexamples could be written.
+    pub written: Result<(), Failure>,
+    /// What there is to say of them besides.
+    pub about: About,
+}
 
 /// Checks what the arguments name.
 pub fn run(args: &CheckArgs) -> Outcome {
-    let selected = select(args)?;
-    if let Some(dir) = &args.out {
+    let (selected, part) = match args.shard {
+        None => (select(args)?, None),
+        Some(shard) => {
+            let (mine, part) = part_of(select(args)?, shard)?;
+            (mine, Some(part))
+        }
+    };
+    prepare(args.out.as_deref(), &args.reports)?;
+    let mut checked = check_all(&selected, args)?;
+    checked.about.part = part;
+    report(checked, args.format, &args.reports)
+}
+
+/// Makes sure, before anything is computed, that what is asked for can be written.
+pub fn prepare(out: Option<&Path>, reports: &[Report]) -> Result<(), Failure> {
+    if let Some(dir) = out {
         output::prepare_dir(dir)?;
     }
-    for report in &args.reports {
-        output::prepare_file(&report.file)?;
-    }
-    let (rows, written) = check_all(&selected, args)?;
+    reports.iter().try_for_each(|report| output::prepare_file(&report.file))
+}
+
+/// Prints and writes what was found.
+pub fn report(checked: Checked, format: CheckFormat, reports: &[Report]) -> Outcome {
+    let Checked { rows, written, about } = checked;
     // What was found is printed even if it cannot be written.
-    let written = written.and_then(|()| write_reports(&rows, args));
-    output::print(&args.format.render(&rows))?;
+    let written = written.and_then(|()| write_reports(&rows, &about, format, reports));
+    output::print(&format.render_about(&rows, &about))?;
     written?;
     Ok(status(&rows))
 }
 
-fn write_reports(rows: &[Row], args: &CheckArgs) -> Result<(), Failure> {
-    for report in &args.reports {
-        output::write_file(&report.file, &report.format.render(rows))?;
+fn write_reports(
+    rows: &[Row],
+    about: &About,
+    format: CheckFormat,
+    reports: &[Report],
+) -> Result<(), Failure> {
+    for report in reports {
+        output::write_file(&report.file, &report.format.render_about(rows, about))?;
     }
     // GitHub names the file of the step's summary.
     let summary = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|name| !name.is_empty());
-    if let (CheckFormat::Github, Some(file)) = (args.format, summary) {
+    if let (CheckFormat::Github, Some(file)) = (format, summary) {
         let file = Path::new(&file);
         let already = fs::metadata(file).map_or(0, |known| known.len() as usize);
-        output::append(file, &step_summary(rows, already))?;
+        output::append(file, &step_summary(rows, about, already))?;
     }
     Ok(())
 }
@@ -57,19 +90,17 @@ pub fn status(rows: &[Row]) -> Status {
     }
 }
 
-/// Checks the rows, as many at a time as there are workers; the result is in their order. Besides:
-/// whether the counterexamples could be written.
+/// Checks the rows, as many at a time as there are workers.
 ///
 /// Each row may have all workers besides, since the last row that is left is often a long one. That
 /// they are more than the cores then for a while costs next to nothing.
-pub fn check_all(
-    selected: &[Selected],
-    args: &CheckArgs,
-) -> Result<(Vec<Row>, Result<(), Failure>), Failure> {
+pub fn check_all(selected: &[Selected], args: &CheckArgs) -> Result<Checked, Failure> {
     let interrupt = Interrupt::catch()?;
     let meter = Meter::new(selected.len());
     let workers = args.workers.map_or_else(threads::cores, usize::from);
     let limits = Limits::from_now(args);
+    let is_timed = args.max_seconds.or(args.max_time).is_some();
+    let cache = args.cache.as_deref().map(|dir| Cache::open(dir, is_timed)).transpose()?;
     let checked = threads::on_each(selected, workers, |&(claim, engine)| {
         let bounds = Bounds {
             executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
@@ -79,20 +110,32 @@ pub fn check_all(
             progress: Some(meter.of_row(&claim.name(engine))),
             ..Bounds::PROOF
         };
-        let row = match interrupt.is_set() {
-            true => not_begun((claim, engine), &bounds, "an interrupt from outside"),
-            false => limits.check((claim, engine), &bounds),
+        let (row, is_cached) = match &cache {
+            _ if interrupt.is_set() => {
+                (not_begun((claim, engine), &bounds, "an interrupt from outside"), false)
+            }
+            None => (limits.check((claim, engine), &bounds), false),
+            Some(cache) => {
+                cache.row_or((claim, engine), &bounds, || limits.check((claim, engine), &bounds))
+            }
         };
         meter.row_done();
         let written = match &args.out {
             Some(dir) => write_counterexample(dir, &row),
             None => Ok(()),
         };
-        (row, written)
+        (row, is_cached, written)
     });
     meter.finish();
-    let (rows, written): (Vec<Row>, Vec<Result<(), Failure>>) = checked.into_iter().unzip();
-    Ok((rows, written.into_iter().collect()))
+    let names =
+        || checked.iter().filter(|(_, is_cached, _)| *is_cached).map(|(row, ..)| row.name());
+    let cached = cache.is_some().then(|| names().collect());
+    let (mut rows, mut written) = (Vec::new(), Ok(()));
+    for (row, _, was_written) in checked {
+        rows.push(row);
+        written = written.and(was_written);
+    }
+    Ok(Checked { rows, written, about: About { part: None, cached } })
 }
 
 /// How long a row may take, and all of them together.

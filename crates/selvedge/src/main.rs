@@ -5,24 +5,29 @@
 
 mod args;
 mod c;
+mod cache;
 mod check;
 mod diff;
 mod drift;
 mod error;
+mod fingerprint;
 mod format;
 mod interrupt;
 mod kernel_file;
 mod list;
 mod litmus;
+mod merge;
 mod mutate;
 mod new;
 mod output;
 mod patch;
 mod progress;
 mod select;
+mod shard;
 mod show;
 #[cfg(test)]
 mod shown_commands;
+mod stored;
 mod threads;
 
 use std::io::IsTerminal;
@@ -56,6 +61,7 @@ fn run(command: Option<Command>) -> Outcome {
         Some(Command::Drift(args)) => drift::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Litmus(args)) => litmus::run(&args),
+        Some(Command::Merge(args)) => merge::run(&args),
         Some(Command::Mutate(args)) => mutate::run(&args),
         Some(Command::New(args)) => new::run(&args),
         Some(Command::Patch(args)) => patch::run(&args),

@@ -52,7 +52,7 @@ pub fn run(args: &PatchArgs) -> Outcome {
         false => None,
         true => {
             let rows: Vec<_> = report.claims.iter().map(|&c| (c, c.engines[0])).collect();
-            Some(check_all(&rows, &CheckArgs::default())?.0)
+            Some(check_all(&rows, &CheckArgs::default())?.rows)
         }
     };
     let text = match args.format {

@@ -124,6 +124,34 @@ fn the_steps_summary_is_added_to_the_file_that_github_names() {
     assert!(summary.starts_with("before\n## selvedge: as expected\n"), "{summary}");
 }
 
+/// Of each engine a row that takes more than a look at the clock, but for dfs, which has none.
+const HOLDS: [&str; 5] = [
+    LONG,
+    "two_tasks_lock_a_buffer::v6.1::loom",
+    "install_vs_prep::v6.1::random",
+    "install_vs_prep::v6.1::pct",
+    "offline_pages_may_fail::v5.15::dfs",
+];
+
+#[test]
+fn what_any_limit_cuts_is_undecided_under_any_engine() {
+    for limit in [["--max-executions", "1"], ["--max-time", "0"], ["--max-seconds", "0"]] {
+        let is_looked_at = |row: &&&str| limit[0] != "--max-seconds" || !row.ends_with("dfs");
+        let rows: Vec<&str> = HOLDS.iter().filter(is_looked_at).copied().collect();
+        let args = [&["check", "--format", "json"], rows.as_slice(), &limit].concat();
+        let output = selvedge(&args);
+        assert_eq!(output.status.code(), Some(3), "{limit:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let found = report["rows"].as_array().expect("rows");
+        assert_eq!(found.len(), rows.len());
+        for row in found {
+            assert_eq!(row["verdict"], "undecided", "{limit:?}: {row}");
+            assert_eq!((&row["as_expected"], &row["complete"]), (&false.into(), &false.into()));
+            assert!(row["bound"].as_str().is_some_and(|said| said.contains("limit")), "{row}");
+        }
+    }
+}
+
 #[test]
 fn the_time_of_all_rows_is_limited() {
     let output = selvedge(&["check", "install_vs_prep", "--max-time", "0"]);

@@ -52,3 +52,8 @@ pub use site::Site;
 pub use steps::steps;
 pub use table::{Look, table, table_as};
 pub use why::why;
+
+/// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached
+/// before may have changed.
+pub static SOURCES: include_dir::Dir<'static> =
+    include_dir::include_dir!("$CARGO_MANIFEST_DIR/src");

@@ -8,18 +8,32 @@ use selvedge_proofs::{Outcome, Row};
 use selvedge_trace::Counterexample;
 use serde::Serialize;
 
-use super::row;
+use super::{About, row};
+use crate::fingerprint;
 
 /// The schema of the report.
-const SCHEMA: &str = "selvedge-report/1";
+pub const SCHEMA: &str = "selvedge-report/1";
 
 #[derive(Serialize)]
 struct Report<'a> {
     schema: &'static str,
+    /// The sources of the build that has checked the rows: a hash.
+    build: &'a str,
+    /// Only of a shard: which, and of what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<Shard<'a>>,
     rows: Vec<Line<'a>>,
     totals: Totals,
     /// What each engine makes of the kernel's litmus tests.
     cards: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct Shard<'a> {
+    number: usize,
+    of: usize,
+    rows_of_all: usize,
+    rows_hash: &'a str,
 }
 
 #[derive(Serialize)]
@@ -47,6 +61,12 @@ struct Line<'a> {
     /// What no single execution shows, a cycle of lock orders; only if that is the violation.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<&'a str>,
+    /// Edits of the tree that no execution came to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    idle_edits: Vec<String>,
+    /// Only with `--cache`: was it taken from there?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cached: Option<bool>,
     /// Only with `--keep-going`.
     #[serde(skip_serializing_if = "Option::is_none")]
     violations: Option<AllViolations<'a>>,
@@ -77,11 +97,19 @@ struct Totals {
 }
 
 /// The rows as one JSON object.
-pub fn json(rows: &[Row]) -> String {
+pub fn json(rows: &[Row], about: &About) -> String {
     let totals = row::Totals::of(rows);
+    let is_cached = |row: &Row| about.cached.as_ref().map(|names| names.contains(&row.name()));
     let report = Report {
         schema: SCHEMA,
-        rows: rows.iter().map(line).collect(),
+        build: fingerprint::build(),
+        shard: about.part.as_ref().map(|part| Shard {
+            number: part.shard.number,
+            of: part.shard.of,
+            rows_of_all: part.rows_of_all,
+            rows_hash: &part.rows_hash,
+        }),
+        rows: rows.iter().map(|row| Line { cached: is_cached(row), ..line(row) }).collect(),
         totals: Totals {
             rows: totals.rows,
             as_expected: totals.as_expected,
@@ -92,6 +120,11 @@ pub fn json(rows: &[Row]) -> String {
         cards: rows.iter().map(|row| (row.engine.name(), card_of(row.engine))).collect(),
     };
     serde_json::to_string_pretty(&report).expect("plain data") + "\n"
+}
+
+/// One row, as it is in a report.
+pub fn row_json(row: &Row) -> String {
+    serde_json::to_string(&line(row)).expect("plain data")
 }
 
 fn line(row: &Row) -> Line<'_> {
@@ -117,6 +150,8 @@ fn line(row: &Row) -> Line<'_> {
         elapsed_ms: seen.elapsed.as_secs_f64() * 1e3,
         counterexample: seen.counterexample.as_ref(),
         evidence: seen.evidence.as_deref(),
+        idle_edits: seen.idle_edits.iter().map(ToString::to_string).collect(),
+        cached: None,
         violations: seen.violations.as_ref().map(|all| AllViolations {
             executions: all.executions,
             cut_short_by: all.cut.as_deref(),

@@ -5,11 +5,12 @@ use std::fmt::Write;
 
 use selvedge_proofs::{Outcome, Row};
 
+use super::About;
 use super::row::{Totals, counted, effort, evidence, expectation, found, undecided, unexpected};
 use super::row::{by_subsystem, verdict};
 
 /// The rows as Markdown, in at most so many bytes if there is a limit. What does not fit is counted.
-pub fn markdown(rows: &[Row], bytes_max: Option<usize>) -> String {
+pub fn markdown(rows: &[Row], about: &About, bytes_max: Option<usize>) -> String {
     let mut page = Page { text: String::new(), bytes_max: bytes_max.unwrap_or(usize::MAX) };
     let totals = Totals::of(rows);
     let verdict = match (totals.unexpected, totals.undecided) {
@@ -18,6 +19,9 @@ pub fn markdown(rows: &[Row], bytes_max: Option<usize>) -> String {
         (_, _) => "not as expected",
     };
     page.add(&format!("## selvedge: {verdict}\n\n{totals}.\n"));
+    about.sentences(rows).iter().for_each(|said| {
+        page.add(&format!("{said}\n"));
+    });
     for (heading, rows) in [
         ("Not as expected", unexpected(rows).collect::<Vec<_>>()),
         ("Undecided", undecided(rows).collect()),

@@ -14,13 +14,47 @@ mod sarif;
 mod tests;
 mod text;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ValueEnum;
 use selvedge_proofs::Row;
 
+pub use json::{SCHEMA as REPORT_SCHEMA, row_json};
 pub use row::{Totals, evidence};
+
+use crate::shard::Part;
+
+/// What there is to say of the rows besides what they are.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// They are a part of a check.
+    pub part: Option<Part>,
+    /// The names of those that were taken from a cache, if there was one.
+    pub cached: Option<BTreeSet<String>>,
+}
+
+impl About {
+    /// A sentence for each, for a reader.
+    fn sentences(&self, rows: &[Row]) -> Vec<String> {
+        let mut said = Vec::new();
+        if let Some(cached) = &self.cached {
+            let (cached, of) = (cached.len(), row::counted(rows.len() as u64, "row"));
+            said.push(format!(
+                "{cached} of {of} from the cache: nothing that they depend on has changed."
+            ));
+        }
+        if let Some(Part { shard, rows_of_all, .. }) = &self.part {
+            said.push(format!(
+                "Shard {shard}: {} of the {rows_of_all} of the check; `selvedge merge` puts the \
+                 reports of all together.",
+                row::counted(rows.len() as u64, "row")
+            ));
+        }
+        said
+    }
+}
 
 /// How `selvedge check` prints.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -45,21 +79,26 @@ pub enum CheckFormat {
 impl CheckFormat {
     /// The rows in this format.
     pub fn render(self, rows: &[Row]) -> String {
+        self.render_about(rows, &About::default())
+    }
+
+    /// The rows in this format, as far as it has a place for it with what there is to say of them.
+    pub fn render_about(self, rows: &[Row], about: &About) -> String {
         match self {
-            CheckFormat::Text => text::text(rows),
-            CheckFormat::Json => json::json(rows),
+            CheckFormat::Text => text::text(rows, about),
+            CheckFormat::Json => json::json(rows, about),
             CheckFormat::Junit => junit::junit(rows),
             CheckFormat::Ktap => ktap::ktap(rows),
             CheckFormat::Sarif => sarif::sarif(rows),
             CheckFormat::Github => github::annotations(rows),
-            CheckFormat::Markdown => markdown::markdown(rows, None),
+            CheckFormat::Markdown => markdown::markdown(rows, about, None),
         }
     }
 }
 
 /// The Markdown, in at most so many bytes, for a step's summary on GitHub.
-pub fn step_summary(rows: &[Row], already: usize) -> String {
-    markdown::markdown(rows, Some(github::SUMMARY_BYTES_MAX.saturating_sub(already)))
+pub fn step_summary(rows: &[Row], about: &About, already: usize) -> String {
+    markdown::markdown(rows, about, Some(github::SUMMARY_BYTES_MAX.saturating_sub(already)))
 }
 
 /// `--report FORMAT=FILE`

@@ -5,7 +5,7 @@ use selvedge_proofs::{Claim, Expected, Outcome, Row, Source, check, rows};
 use serde_json::Value;
 
 use super::CheckFormat::{Github, Json, Junit, Ktap, Markdown, Sarif, Text};
-use super::{markdown, step_summary};
+use super::{About, markdown, step_summary};
 
 /// A row of the proofs, checked with another expectation than theirs, perhaps.
 fn row(scenario: &str, tree: &str, expected: Expected) -> Row {
@@ -278,11 +278,11 @@ fn markdown_fits_and_counts_what_does_not() {
 
     let one = row("install_vs_prep", BROKEN, Expected::Holds);
     rows.extend(std::iter::repeat_n(one, 20));
-    let short = markdown::markdown(&rows, Some(20_000));
+    let short = markdown::markdown(&rows, &About::default(), Some(20_000));
     assert!(short.len() <= 20_000, "{}", short.len());
     assert!(short.contains("more rows left out"), "{short}");
     assert_eq!(short.matches("```").count() % 2, 0, "nothing is cut in the middle");
-    let shorter = markdown::markdown(&rows, Some(8_500));
+    let shorter = markdown::markdown(&rows, &About::default(), Some(8_500));
     assert!(shorter.contains("*25 rows of migrate_pending left out"), "{shorter}");
-    assert_eq!(step_summary(&rows, 2_000_000), "", "no room is left");
+    assert_eq!(step_summary(&rows, &About::default(), 2_000_000), "", "no room is left");
 }

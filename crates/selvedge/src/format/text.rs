@@ -7,10 +7,11 @@ use selvedge_litmus::card_of;
 use selvedge_proofs::{Outcome, Row, Source};
 use selvedge_trace::cycle;
 
+use super::About;
 use super::row::{Totals, counted, evidence, expectation, undecided, unexpected};
 
 /// The matrix and what belongs below it.
-pub fn text(rows: &[Row]) -> String {
+pub fn text(rows: &[Row], about: &About) -> String {
     let mut out = String::new();
     let mut heading = (String::new(), "");
     for row in rows {
@@ -29,7 +30,7 @@ pub fn text(rows: &[Row]) -> String {
     }
     mended(&mut out, rows);
     incomplete(&mut out, rows);
-    summary(&mut out, rows);
+    summary(&mut out, rows, about);
     out.trim_start().into()
 }
 
@@ -144,8 +145,11 @@ fn incomplete(out: &mut String, rows: &[Row]) {
     }
 }
 
-fn summary(out: &mut String, rows: &[Row]) {
+fn summary(out: &mut String, rows: &[Row], about: &About) {
     let _ = writeln!(out, "\n{}.", Totals::of(rows));
+    for said in about.sentences(rows) {
+        let _ = writeln!(out, "{said}");
+    }
     let mut engines: Vec<_> = rows.iter().map(|row| row.engine).collect();
     engines.sort_unstable();
     engines.dedup();

@@ -177,6 +177,8 @@ impl std::fmt::Debug for Driver {
 }
 
 impl Role {
+    /// Asked by [`Owner::new`] only: without a driver on its machine a scenario calls none. The
+    /// command's cache of verdicts counts on it.
     fn of(self, tree: &Tree) -> &'static Driver {
         match self {
             Role::Balloon => tree.movable.balloon,
