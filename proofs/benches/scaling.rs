@@ -1,14 +1,19 @@
 //! `cargo bench -p selvedge-proofs`: kernel-lru B1 in 6.1 with 1, 2 and 3 CPUs that install a bh
-//! while one more migrates, under each engine. Times are of one run, on one core; compare ratios.
+//! while one more migrates, under each engine. Then what monitors cost: scenarios of 6.12.117 with
+//! none, with the standard ones, and with the lock graph. Times are of one run, on one core; compare
+//! ratios.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use selvedge_explore::{Bounds, Engine, explore};
 use selvedge_kernel::join;
-use selvedge_models::trees::V6_1;
+use selvedge_models::trees::{V6_1, V6_12_117};
 use selvedge_models::{Kernel, Machine};
+use selvedge_monitors::lock_graph::Locks;
 use selvedge_monitors::standard;
+use selvedge_proofs::{Run, Scenario, lock_order};
+use selvedge_trace::Monitor;
 
 /// How long an engine may take for one line.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,6 +28,43 @@ fn main() {
             line(cpus, engine);
         }
     }
+    println!("\n{:32} {:>10} {:>8} {:>8} {:>8}", "", "executions", "none", "standard", "graph");
+    for scenario in lock_order::scenarios(&V6_12_117) {
+        if MONITORED.contains(&scenario.name) {
+            monitored(scenario);
+        }
+    }
+}
+
+/// Scenarios that are long enough for a time to mean something.
+const MONITORED: [&str; 4] = [
+    "add_vs_drain_all_vs_disable",
+    "three_tasks_lock_a_buffer",
+    "writepage_of_a_mapped_folio",
+    "waiters_on_two_bits",
+];
+
+/// Seconds without monitors, and with these or those, as ratios.
+fn monitored(scenario: &'static Scenario) {
+    let run = |monitors: Vec<Box<dyn Monitor>>| {
+        let body = Arc::new(|| scenario.play(&Run::new(Kernel::new(&V6_12_117, scenario.machine))));
+        let bounds = Bounds { as_found: true, ..Bounds::PROOF };
+        let seen = explore(Engine::Dpor, &bounds, monitors, body);
+        (seen.executions, seen.elapsed.as_secs_f64())
+    };
+    let (executions, none) = run(Vec::new());
+    let with: Vec<f64> = [standard(), vec![Box::new(Locks::into(&Arc::default()))]]
+        .into_iter()
+        .map(|monitors| {
+            let (same, seconds) = run(monitors);
+            assert_eq!(same, executions, "who looks changes nothing");
+            seconds / none
+        })
+        .collect();
+    println!(
+        "{:32} {executions:>10} {none:>7.2}s {:>8.2} {:>8.2}",
+        scenario.name, with[0], with[1]
+    );
 }
 
 fn line(cpus: usize, engine: Engine) {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use selvedge_explore::{Bounds, Token, note};
+use selvedge_explore::{Bounds, Engine, Token, explore, note};
 use selvedge_kernel::*;
 use selvedge_models::fs::buffer::{lock_buffer, trylock_buffer, unlock_buffer};
 use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
@@ -12,8 +12,10 @@ use selvedge_models::mm::page_writeback::{
 };
 use selvedge_models::trees::{V6_12_117, V6_12_117_RT};
 use selvedge_models::{Kernel, Machine, Tree};
-use selvedge_monitors::lock_graph::{Guard, Judged, Verdict};
-use selvedge_proofs::lock_order::{Explored, explore_body};
+use selvedge_monitors::lock_graph::{Guard, Judged, Locks, Verdict};
+use selvedge_monitors::standard;
+use selvedge_proofs::Run;
+use selvedge_proofs::lock_order::{self, Explored, explore_body};
 use selvedge_trace::Action;
 
 /// What a task may wait for, and hold or owe.
@@ -423,6 +425,13 @@ fn a_lock_of_an_interrupt_that_is_taken_with_interrupts_on_is_a_deadlock() {
     assert_eq!(real(&interrupted(0, with_interrupts_on)), [["spin[0]", "an interrupt on CPU0"]]);
     assert_eq!(interrupted(0, with_interrupts_off).cycles, []);
     assert_eq!(interrupted(1, with_interrupts_on).cycles, [], "it is another CPU's");
+    // lockdep does not ask on which CPU an interrupt may come.
+    let inverted = |explored: &Explored| {
+        let contexts = explored.graph.contexts.values();
+        contexts.filter(|contexts| contexts.inversion().is_some()).count()
+    };
+    assert_eq!(inverted(&interrupted(1, with_interrupts_on)), 1);
+    assert_eq!(inverted(&interrupted(1, with_interrupts_off)), 0);
 }
 
 /// smp_call_function() under a lock that the other CPU wants with interrupts off.
@@ -440,4 +449,25 @@ fn an_ipi_under_a_lock_that_is_wanted_with_interrupts_off_is_a_deadlock() {
     assert_eq!(real(&explored), [["interrupts off on CPU1", "spin[0]", "end of ipi/1"]]);
     let explored = explore_two([calls, ab]);
     assert_eq!(real(&explored), Vec::<Vec<&str>>::new(), "with interrupts on it answers");
+}
+
+/// Who looks changes nothing of what is explored.
+#[test]
+fn monitors_change_no_execution() {
+    let scenarios = lock_order::scenarios(&V6_12_117).into_iter();
+    let some = ["migrate_vs_truncate", "add_and_drain_vs_drain", "two_tasks_lock_a_buffer"];
+    let mut asked = 0;
+    for scenario in scenarios.filter(|scenario| some.contains(&scenario.name)) {
+        let run = |monitors| {
+            let kernel = || Kernel::new(&V6_12_117, scenario.machine);
+            let body = Arc::new(move || scenario.play(&Run::new(kernel())));
+            explore(Engine::Dpor, &Bounds::PROOF, monitors, body).executions
+        };
+        let alone = run(Vec::new());
+        assert!(alone > 1, "{}", scenario.name);
+        assert_eq!(run(standard()), alone, "{}", scenario.name);
+        assert_eq!(run(vec![Box::new(Locks::into(&Arc::default()))]), alone, "{}", scenario.name);
+        asked += 1;
+    }
+    assert_eq!(asked, some.len());
 }

@@ -5,13 +5,14 @@
 //! | [`Ledger`]         | the reference count is what its holders hold  | notes, counters     |
 //! | [`LockOrder`]      | locks are taken in one order                  | all executions      |
 //! | [`WaitGraph`]      | no task waits for ever, or sleeps on a lock that is free | deadlocks |
+//! | [`LockRules`]      | no lock is held at exit, and other rules of lockdep | locks, lock bits |
 //! | [`HeldFolios`]     | a migration that waits holds its pair only    | bits that are slept on |
 //! | [`Races`]          | plain accesses do not race                    | accesses, orderings |
 //!
 //! Besides, [`lock_graph`] gathers who could have to wait for whom over all executions of a scenario,
 //! and judges each cycle in that: what is asked of a tree and not of a claim.
 //!
-//! [`standard`] has all but the last two. The kernel has races on purpose, and by custom, and a
+//! [`standard`] has all but the last three. The kernel has races on purpose, and by custom, and a
 //! migration that holds too much need not deadlock; a claim that is about them asks for that
 //! monitor by its rule ([`for_rule`]).
 //!
@@ -21,12 +22,17 @@ mod held_folios;
 mod ledger;
 pub mod lock_graph;
 mod lock_order;
+mod lock_rules;
 mod races;
 mod wait_graph;
 
 pub use held_folios::{HeldFolios, WAITING_MIGRATION_HOLDS_ITS_PAIR};
 pub use ledger::{Ledger, REFERENCES_BALANCE};
 pub use lock_order::{LOCKS_HAVE_ONE_ORDER, LockOrder};
+pub use lock_rules::{
+    LOCK_RULES, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, LockRules, NO_LOCK_IS_HELD_AT_EXIT,
+    NOBODY_LOCKS_WHAT_IT_HOLDS, WHAT_IS_UNLOCKED_IS_LOCKED,
+};
 pub use races::{PLAIN_ACCESSES_DO_NOT_RACE, Races};
 pub use selvedge_trace::NOBODY_WAITS_FOR_EVER;
 pub use wait_graph::WaitGraph;

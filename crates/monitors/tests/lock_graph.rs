@@ -81,11 +81,11 @@ fn starts(by: u8, task: u8) -> Event {
 fn a_wait_that_did_not_have_to_be_is_an_edge() {
     let mut p = Program::new();
     let (first, second) = (p.locks(1, 0), p.locks(1, 1));
-    p.runs(&[first, second]);
+    p.runs(&[starts(0, 1), starts(0, 2), first, second]);
     assert_eq!(p.edges(), ["PG_locked of folio0 -> PG_locked of folio1: CPU1 task1 waits"]);
     let tried = Event { path: PathId::ROOT, ..p.locks(2, 0) };
     let (cleared, held) = (Program::change(1, 0, LOCKED, false), p.locks(2, 1));
-    p.runs(&[held, tried, cleared]);
+    p.runs(&[starts(0, 1), starts(0, 2), held, tried, cleared]);
     assert_eq!(p.edges()[1], "PG_locked of folio1 -> PG_locked of folio0: CPU2 task2 tries");
     let graph = p.graph.lock().expect("not poisoned");
     let (cycles, all) = judge(&graph, &Search { executions: 2, cut: None });

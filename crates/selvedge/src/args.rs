@@ -38,6 +38,8 @@ pub enum Command {
     C(crate::c::CArgs),
     /// Name what there is.
     List(ListArgs),
+    /// The lock order: every cycle of the lock and wait graph of every tree, with its verdict.
+    Locks(LocksArgs),
     /// Run litmus tests in the kernel's C dialect on our primitives.
     Litmus(LitmusArgs),
     /// What differs between two trees: functions, decisions, verdicts.
@@ -212,6 +214,43 @@ pub struct ListArgs {
     pub format: Format,
 }
 
+/// `selvedge locks`
+#[derive(clap::Args, Debug)]
+#[command(after_help = crate::locks::EXIT_CODES)]
+pub struct LocksArgs {
+    /// Which scenarios: any text in their names. All, if not given.
+    pub filters: Vec<String>,
+    /// Only this tree; all but mutants, if not given.
+    #[arg(long = "tree", value_name = "TREE")]
+    pub trees: Vec<String>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: LocksFormat,
+    /// Write each deadlock to this directory: the counterexample, its table, and a splat.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// So many scenarios at a time, 1 to 1024; all cores if not given.
+    #[arg(long, value_name = "N", value_parser = workers)]
+    pub workers: Option<NonZeroUsize>,
+    /// Give a scenario up after so many executions: its cycles are then possible.
+    #[arg(long, value_name = "N", value_parser = whole_number)]
+    pub max_executions: Option<u64>,
+}
+
+/// How to print the lock order.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LocksFormat {
+    /// For reading.
+    #[default]
+    Text,
+    /// One object, and nothing else, on stdout.
+    Json,
+    /// Each cycle as lockdep would print it.
+    Splat,
+    /// The graph of each scenario, for Graphviz.
+    Dot,
+}
+
 /// `selvedge mutate`
 #[derive(clap::Args, Debug)]
 #[command(after_help = crate::mutate::EXIT_CODES)]
@@ -305,6 +344,10 @@ pub enum View {
     Table,
     /// Every event, numbered.
     Steps,
+    /// Who holds which references, since where; and whom a failed freeze met.
+    Refs,
+    /// The same at the end, for Graphviz.
+    RefsDot,
     /// The file itself, checked.
     Json,
 }

@@ -16,6 +16,7 @@ mod interrupt;
 mod kernel_file;
 mod list;
 mod litmus;
+mod locks;
 mod merge;
 mod mutate;
 mod new;
@@ -56,12 +57,14 @@ fn run(command: Option<Command>) -> Outcome {
     match command {
         None => check::run(&CheckArgs::default()),
         Some(Command::C(args)) => c::run(&args),
+        Some(Command::Check(args)) if locks::is_meant(&args) => locks::check(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Drift(args)) => drift::run(&args),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Litmus(args)) => litmus::run(&args),
         Some(Command::Merge(args)) => merge::run(&args),
+        Some(Command::Locks(args)) => locks::run(&args),
         Some(Command::Mutate(args)) => mutate::run(&args),
         Some(Command::New(args)) => new::run(&args),
         Some(Command::Patch(args)) => patch::run(&args),

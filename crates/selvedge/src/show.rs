@@ -1,6 +1,6 @@
 //! `selvedge show`: a counterexample from its file.
 
-use selvedge_trace::{from_json, steps, table, to_json};
+use selvedge_trace::{from_json, refs, refs_dot, steps, table, to_json};
 
 use crate::args::{ShowArgs, View};
 use crate::error::Failure;
@@ -17,6 +17,8 @@ pub fn run(args: &ShowArgs) -> Outcome {
     let view = match args.view {
         View::Table => output::printable(&table(&cx)),
         View::Steps => output::printable(&steps(&cx)),
+        View::Refs => output::printable(&refs(&cx)),
+        View::RefsDot => output::printable(&refs_dot(&cx)),
         View::Json => to_json(&cx),
     };
     match &args.output {

@@ -18,6 +18,7 @@
 //! | see one as a list of steps                 | `steps.rs`          |
 //! | see why it fails                           | `why.rs`            |
 //! | see one as a page, a graph, another tool's trace | `views/`      |
+//! | see who holds which references in one      | `refs.rs`           |
 
 pub mod because;
 mod counterexample;
@@ -28,6 +29,7 @@ mod json;
 mod monitor;
 mod path;
 mod provenance;
+mod refs;
 mod rule;
 mod site;
 mod steps;
@@ -47,6 +49,7 @@ pub use json::{Unreadable, from_json, to_json};
 pub use monitor::{End, Execution, Monitor, Waiting};
 pub use path::{PathId, Paths};
 pub use provenance::{Condition, Explanation, Model, Passing};
+pub use refs::{refs, refs_dot};
 pub use rule::{Finding, NOBODY_WAITS_FOR_EVER, Rule, slug};
 pub use site::Site;
 pub use steps::steps;

@@ -22,10 +22,12 @@
 //! | `waits.rs`    | the waits of an execution, and the edges that they make        |
 //! | `cycles.rs`   | the elementary cycles                                          |
 //! | `tribunal.rs` | what becomes of a cycle: real, refuted (by what), possible     |
+//! | `irq.rs`      | locks that interrupts take, and that are taken with interrupts on |
 //! | `joined.rs`   | cycles through several scenarios, and by class                 |
 //! | `splat.rs`    | a cycle as lockdep would print it, and the graph as DOT        |
 
 mod cycles;
+mod irq;
 mod joined;
 mod read;
 mod splat;
@@ -38,6 +40,7 @@ use std::sync::{Arc, Mutex};
 
 use selvedge_trace::{Context, Counterexample, Execution, Finding, Monitor};
 
+pub use irq::{Contexts, Taken};
 pub use joined::{Classes, Joined, joined};
 use read::Tasks;
 pub use splat::{dot, splat};
@@ -107,6 +110,8 @@ pub struct Use {
     pub held_in: Vec<&'static str>,
     /// Those in which it waits for the second.
     pub waits_in: Vec<&'static str>,
+    /// Did the task itself take the first? If not, it is up to it since somebody else set it.
+    pub took: bool,
     /// Does it only try?
     pub tries: bool,
     /// What it holds besides that one task at a time can hold.
@@ -130,7 +135,9 @@ pub struct LockGraph {
     pub edges: BTreeMap<(Id, Id), BTreeSet<Use>>,
     /// The deadlocks that executions ended in: each cycle, from its smallest node on, with the first
     /// such execution. Its schedule is for who ran the search to fill in.
-    pub reached: BTreeMap<Vec<Id>, Counterexample>,
+    pub reached: BTreeMap<Vec<Id>, Arc<Counterexample>>,
+    /// In which contexts locks were taken.
+    pub contexts: BTreeMap<Id, Contexts>,
     /// The tasks of all executions: whose [`Id::End`] and [`Use::task`] are these numbers, from 1.
     tasks: Tasks,
 }

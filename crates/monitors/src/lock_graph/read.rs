@@ -262,6 +262,9 @@ fn taken(event: &Event) -> Id {
     }
 }
 
+/// How the work queues take the lock of a pool of workers.
+pub(super) const POOLS: &str = "raw_spin_lock";
+
 /// Gives what the event is about its name, if it has none yet.
 fn name(event: &Event, holds: &Holds, tasks: &[TaskInfo], resources: &mut BTreeMap<Id, Resource>) {
     let cpu = event.name.cpu.map_or(String::new(), |cpu| format!(" on CPU{cpu}"));
@@ -278,7 +281,10 @@ fn name(event: &Event, holds: &Holds, tasks: &[TaskInfo], resources: &mut BTreeM
                 p if p.contains("local_lock") || p.starts_with("wait for") => Kind::LocalLock,
                 _ => Kind::SpinLock,
             };
-            add(object, kind, event.name.to_string(), event.name.text, is_static);
+            // The pool of a work queue and that of an allocator are called alike.
+            let of = if event.primitive == POOLS { "worker_" } else { "" };
+            let class = format!("{of}{}", event.name.text);
+            add(object, kind, format!("{of}{}", event.name), &class, is_static);
         }
         (Action::Lock, Class::Preempt) => {
             let what = "preemption off";

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use selvedge_trace::Counterexample;
 
@@ -42,7 +43,7 @@ pub enum Guard {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Verdict {
     /// An execution ended in it.
-    Real(Box<Counterexample>),
+    Real(Arc<Counterexample>),
     /// No execution does: these are the reasons, of the ways in which its edges come about.
     Refuted(BTreeSet<Guard>),
     /// Not known; what it would take to know.
@@ -96,14 +97,35 @@ fn cycles(graph: &LockGraph) -> (Vec<Vec<Id>>, bool) {
             let next = cycle.iter().cycle().skip(1);
             cycle.iter().zip(next).any(|(&from, &to)| (from, to) == closing)
         };
-        found.extend(cycles.into_iter().filter(closes));
+        found.extend(cycles.into_iter().filter(closes).filter(|cycle| is_of_many(graph, cycle)));
     }
     (found, all)
 }
 
+/// Can each edge of the cycle be another task's? One through an edge that only tries is no
+/// prediction if not: the task that tries has the lock, or has not, when it waits.
+fn is_of_many(graph: &LockGraph, cycle: &[Id]) -> bool {
+    let (uses, ways) = ways(graph, cycle);
+    (0..ways.min(WAYS_MAX)).any(|way| {
+        let mut tasks: Vec<u8> = pick(&uses, way).iter().map(|used| used.task).collect();
+        tasks.sort_unstable();
+        tasks.windows(2).all(|pair| pair[0] != pair[1])
+    })
+}
+
+/// The uses of each edge of the cycle, and in how many ways one of each can be picked.
+fn ways<'a>(graph: &'a LockGraph, cycle: &[Id]) -> (Vec<Vec<&'a Use>>, usize) {
+    let next = cycle.iter().cycle().skip(1);
+    let edges = cycle.iter().copied().zip(next.copied());
+    let uses: Vec<Vec<&Use>> =
+        edges.map(|edge| graph.edges.get(&edge).into_iter().flatten().collect()).collect();
+    let ways = uses.iter().map(Vec::len).fold(1, usize::saturating_mul);
+    (uses, ways)
+}
+
 fn verdict(graph: &LockGraph, search: &Search, cycle: &[Id]) -> Verdict {
     if let Some(counterexample) = graph.reached.get(cycle) {
-        return Verdict::Real(Box::new(counterexample.clone()));
+        return Verdict::Real(counterexample.clone());
     }
     let (guards, is_open) = guards(graph, cycle);
     match &search.cut {
@@ -124,13 +146,9 @@ fn verdict(graph: &LockGraph, search: &Search, cycle: &[Id]) -> Verdict {
 /// What guards each way in which the edges of the cycle can come together; and whether some way is
 /// not guarded.
 fn guards(graph: &LockGraph, cycle: &[Id]) -> (BTreeSet<Guard>, bool) {
-    let next = cycle.iter().cycle().skip(1);
-    let edges = cycle.iter().copied().zip(next.copied());
-    let uses: Vec<Vec<&Use>> =
-        edges.map(|edge| graph.edges.get(&edge).into_iter().flatten().collect()).collect();
+    let (uses, ways) = ways(graph, cycle);
     let mut found = BTreeSet::new();
     let mut is_open = false;
-    let ways: usize = uses.iter().map(Vec::len).fold(1, usize::saturating_mul);
     for way in 0..ways.min(WAYS_MAX) {
         match guard(graph, cycle, &pick(&uses, way)) {
             Some(guard) => _ = found.insert(guard),

@@ -1,6 +1,7 @@
 //! The waits of an execution, whether they came to be or not, and the edges that they make.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use selvedge_trace::{
     Action, BitWait, Class, Context, Counterexample, End, Event, Execution, Finding,
@@ -9,7 +10,7 @@ use selvedge_trace::{
 
 use super::cycles::{canonical, elementary};
 use super::read::{Bits, Hold, Holds, of_bit, of_token, only_waits};
-use super::{Id, Kind, LockGraph, Resource, Use};
+use super::{Id, Kind, LockGraph, Resource, Use, irq};
 
 /// The kernel's functions that wait for a bit if it is set. A step on the bit in one of these is a
 /// wait that could have been, though the bit was clear. Who sleeps elsewhere is seen when he does:
@@ -98,6 +99,7 @@ impl Watch {
             };
             self.add(execution, (hold, &wait), &holds, graph);
         });
+        irq::note(execution, &holds, graph);
         deadlocks(execution, &stuck, &holds, graph);
     }
 
@@ -143,12 +145,15 @@ impl Watch {
             return;
         }
         let functions = |path| execution.paths.functions(path);
+        let mut waits_in = functions(wait.path);
+        waits_in.truncate(waits_in.len() - trailing_sleep(&waits_in));
         let used = Use {
             task: key.task,
             who: who(execution.tasks, wait.task),
             context: wait.context,
             held_in: functions(taken.path),
-            waits_in: functions(wait.path),
+            waits_in,
+            took: taken.task == wait.task,
             tries: wait.tries,
             guards: key.guards.iter().copied().collect(),
             after,
@@ -159,6 +164,14 @@ impl Watch {
         graph.edges.entry(key.edge).or_default().insert(used);
         self.known.insert(key);
     }
+}
+
+/// How many functions at the end of the nest do nothing but sleep: who waits calls them all.
+fn trailing_sleep(functions: &[&str]) -> usize {
+    let sleeps = |function: &&&str| {
+        ["schedule", "folio_wait_bit_common", "__wait_on_bit_lock"].contains(*function)
+    };
+    functions.iter().rev().take_while(sleeps).count()
 }
 
 fn is_wake_up(id: Id, resources: &BTreeMap<Id, Resource>) -> bool {
@@ -173,7 +186,7 @@ fn is_exclusive(id: Id, resources: &BTreeMap<Id, Resource>) -> bool {
 }
 
 /// `CPU0 migrator`
-fn who(tasks: &[TaskInfo], task: u8) -> String {
+pub(super) fn who(tasks: &[TaskInfo], task: u8) -> String {
     match tasks.get(usize::from(task)) {
         Some(info) => match info.cpu {
             Some(cpu) => format!("CPU{cpu} {}", info.name),
@@ -373,6 +386,6 @@ fn deadlocks(
         let message = format!("a cycle of waits: {}", names.join(", "));
         let last = execution.events.iter().rposition(|event| !event.action.is_note());
         let finding = Finding { rule: NOBODY_WAITS_FOR_EVER, message, event: last };
-        graph.reached.insert(cycle, Counterexample::new(execution, &finding));
+        graph.reached.insert(cycle, Arc::new(Counterexample::new(execution, &finding)));
     }
 }

@@ -1,13 +1,23 @@
-//! The order of locks in a tree: the lock and wait graphs of all its scenarios, and what becomes of
-//! each cycle in them.
+//! The order of locks in a tree: the lock and wait graphs of all its scenarios, what becomes of each
+//! cycle in them, and whether the order that the kernel documents is kept.
+
+mod documented;
+mod report;
 
 use std::sync::{Arc, Mutex};
 
-use selvedge_explore::{Body, Bounds, Engine, Exploration, Verdict as Found, explore};
+use selvedge_explore::{Body, Bounds, Engine, Exploration, Verdict as Found, Violation, explore};
 use selvedge_models::{Kernel, Tree};
 use selvedge_monitors::lock_graph::{Judged, LockGraph, Locks, Search, Verdict, judge};
+use selvedge_monitors::{LOCK_RULES, LockRules};
+use selvedge_trace::Monitor;
 
 use crate::{Run, Scenario, rows};
+
+pub use selvedge_monitors::lock_graph;
+
+pub use documented::{Broken, ORDERS, Order};
+pub use report::{Cycle, Inversion, Step, TreeReport};
 
 /// A scenario in a tree, explored for its lock graph.
 #[derive(Debug)]
@@ -22,6 +32,8 @@ pub struct Explored {
     pub cycles: Vec<Judged>,
     /// Are those all cycles?
     pub all_cycles: bool,
+    /// What breaks one of [`LOCK_RULES`].
+    pub broken: Vec<Violation>,
 }
 
 /// The scenarios that claims ask about in this tree under the engine that explores its lock order,
@@ -44,8 +56,8 @@ pub fn explore_locks(
     bounds: &Bounds,
 ) -> Explored {
     let body = Arc::new(move || scenario.play(&Run::new(Kernel::new(tree, scenario.machine))));
-    let mut explored = explore_body(body, bounds);
-    for counterexample in explored.graph.reached.values_mut() {
+    let mut explored = gather(body, bounds);
+    for counterexample in explored.graph.reached.values_mut().map(Arc::make_mut) {
         counterexample.tree = tree.name.into();
         counterexample.scenario = scenario.name.into();
     }
@@ -55,12 +67,20 @@ pub fn explore_locks(
 
 /// The same, of any program.
 pub fn explore_body(body: Body, bounds: &Bounds) -> Explored {
+    let mut explored = gather(body, bounds);
+    explored.judge();
+    explored
+}
+
+fn gather(body: Body, bounds: &Bounds) -> Explored {
     // With more threads the steps of an edge would be those of whichever came first.
     let bounds = Bounds { keep_going: true, as_found: true, workers: 1, ..bounds.clone() };
     let graph = Arc::new(Mutex::new(LockGraph::default()));
-    let seen = explore(Engine::Dpor, &bounds, vec![Box::new(Locks::into(&graph))], body);
+    let monitors: Vec<Box<dyn Monitor>> =
+        vec![Box::new(Locks::into(&graph)), Box::<LockRules>::default()];
+    let seen = explore(Engine::Dpor, &bounds, monitors, body);
     let mut graph = std::mem::take(&mut *graph.lock().expect("not poisoned"));
-    for counterexample in graph.reached.values_mut() {
+    for counterexample in graph.reached.values_mut().map(Arc::make_mut) {
         counterexample.engine = Engine::Dpor.name().into();
         counterexample.memory_model = Engine::Dpor.memory_model().name().into();
         let first = seen.counterexample.as_ref();
@@ -68,10 +88,10 @@ pub fn explore_body(body: Body, bounds: &Bounds) -> Explored {
             counterexample.schedule.clone_from(&first.schedule);
         }
     }
+    let violations = seen.violations.iter().flat_map(|all| &all.distinct);
+    let broken = violations.filter(|found| LOCK_RULES.contains(&found.rule)).cloned().collect();
     let search = search(&seen);
-    let mut explored = Explored { name: "", search, graph, cycles: Vec::new(), all_cycles: true };
-    explored.judge();
-    explored
+    Explored { name: "", search, graph, cycles: Vec::new(), all_cycles: true, broken }
 }
 
 /// How far the search went, past violations.

@@ -1,0 +1,218 @@
+//! `selvedge locks`, also `selvedge check lock_order`: every cycle of the lock and wait graph of
+//! every tree, with its verdict.
+
+mod text;
+
+use std::path::Path;
+
+use selvedge_explore::Bounds;
+use selvedge_models::{Kind, Tree, trees};
+use selvedge_proofs::Scenario;
+use selvedge_proofs::lock_order::lock_graph::dot;
+use selvedge_proofs::lock_order::{Cycle, Explored, TreeReport, explore_locks, scenarios};
+use selvedge_trace::{table, to_json};
+use serde_json::{Value, json};
+
+use crate::args::{CheckArgs, LocksArgs, LocksFormat};
+use crate::error::Failure;
+use crate::format::CheckFormat;
+use crate::interrupt::Interrupt;
+use crate::progress::Meter;
+use crate::select::tree;
+use crate::{Outcome, Status, output, threads};
+
+/// The filter of `check` that means this report.
+pub const FILTER: &str = "lock_order";
+
+/// What the exit code says.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  every cycle is refuted, or a deadlock that a claim expects
+  1  a deadlock that no claim expects
+  2  wrong usage or bad input
+  3  a cycle is possible: a limit was hit, or no scenario has it whole";
+
+/// Does `check` mean this report?
+pub fn is_meant(args: &CheckArgs) -> bool {
+    args.filters == [FILTER]
+}
+
+/// The report, as `check` asks for it.
+///
+/// # Errors
+/// Engines and formats other than this report's.
+pub fn check(args: &CheckArgs) -> Outcome {
+    let format = match args.format {
+        CheckFormat::Text => LocksFormat::Text,
+        CheckFormat::Json => LocksFormat::Json,
+        _ => return Err(Failure::new("`check lock_order` prints text or json")),
+    };
+    if args.engines.iter().any(|engine| engine != "dpor") {
+        return Err(Failure::new("the lock order is explored by dpor: leave `--engine` out"));
+    }
+    run(&LocksArgs {
+        filters: Vec::new(),
+        trees: args.trees.clone(),
+        format,
+        out: args.out.clone(),
+        workers: args.workers,
+        max_executions: args.max_executions,
+    })
+}
+
+/// Explores the scenarios of the trees that the arguments name.
+pub fn run(args: &LocksArgs) -> Outcome {
+    let trees = trees_meant(args)?;
+    if let Some(dir) = &args.out {
+        output::prepare_dir(dir)?;
+    }
+    let work: Vec<(&'static Tree, &'static Scenario)> = trees
+        .iter()
+        .flat_map(|&tree| scenarios(tree).into_iter().map(move |scenario| (tree, scenario)))
+        .filter(|(_, scenario)| is_asked(args, scenario))
+        .collect();
+    if work.is_empty() {
+        return Err(Failure::new(format!(
+            "no scenario of these trees is explored by dpor and named {}",
+            if args.filters.is_empty() { "at all".into() } else { args.filters.join(" or ") }
+        )));
+    }
+    let explored = explore_all(&work, args)?;
+    let mut explored = work.iter().zip(explored).peekable();
+    let mut reports = Vec::new();
+    for tree in trees {
+        let mut of_tree = Vec::new();
+        while let Some((_, one)) = explored.next_if(|((t, _), _)| t.name == tree.name) {
+            of_tree.push(one);
+        }
+        if !of_tree.is_empty() {
+            reports.push(TreeReport::new(tree, of_tree));
+        }
+    }
+    if let Some(dir) = &args.out {
+        write_all(dir, &reports)?;
+    }
+    output::print(&render(&reports, args.format))?;
+    Ok(status(&reports))
+}
+
+fn is_asked(args: &LocksArgs, scenario: &Scenario) -> bool {
+    args.filters.is_empty() || args.filters.iter().any(|text| scenario.name.contains(text.as_str()))
+}
+
+/// The trees that are named; all but mutants if none is.
+fn trees_meant(args: &LocksArgs) -> Result<Vec<&'static Tree>, Failure> {
+    if args.trees.is_empty() {
+        return Ok(trees::every().filter(|tree| tree.kind != Kind::Mutant).collect());
+    }
+    args.trees.iter().map(|name| tree(name)).collect()
+}
+
+fn explore_all(
+    work: &[(&'static Tree, &'static Scenario)],
+    args: &LocksArgs,
+) -> Result<Vec<Explored>, Failure> {
+    let interrupt = Interrupt::catch()?;
+    let meter = Meter::new(work.len());
+    let workers = args.workers.map_or_else(threads::cores, usize::from);
+    let explored = threads::on_each(work, workers, |&(tree, scenario)| {
+        let bounds = Bounds {
+            executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
+            interrupted: Some(interrupt.flag()),
+            progress: Some(meter.of_row(&format!("{}::{}", scenario.name, tree.name))),
+            ..Bounds::PROOF
+        };
+        let explored = explore_locks(tree, scenario, &bounds);
+        meter.row_done();
+        explored
+    });
+    meter.finish();
+    Ok(explored)
+}
+
+fn render(reports: &[TreeReport], format: LocksFormat) -> String {
+    match format {
+        LocksFormat::Text => text::report(reports),
+        LocksFormat::Splat => {
+            let cycles = reports.iter().flat_map(|report| &report.cycles);
+            let splats: Vec<&str> = cycles.map(|cycle| cycle.splat.as_str()).collect();
+            splats.join("\n")
+        }
+        LocksFormat::Dot => {
+            let all = reports.iter().flat_map(|report| &report.explored);
+            all.map(|one| dot(&one.graph, &one.cycles)).collect()
+        }
+        LocksFormat::Json => {
+            let reports: Vec<Value> = reports.iter().map(json).collect();
+            let whole = json!({ "schema": "selvedge-locks/1", "trees": reports });
+            serde_json::to_string_pretty(&whole).expect("plain data") + "\n"
+        }
+    }
+}
+
+fn json(report: &TreeReport) -> Value {
+    let cycle = |cycle: &Cycle| {
+        let steps = cycle.steps.iter().map(|step| {
+            json!({ "held": step.from, "waits_for": step.to, "task": step.who,
+                    "held_in": step.held_in, "waits_in": step.waits_in, "tries": step.tries })
+        });
+        json!({ "verdict": cycle.verdict.name(), "expected": !cycle.is_unexpected,
+                "edges": steps.collect::<Vec<_>>(), "guards": cycle.guards(),
+                "scenarios": cycle.scenarios })
+    };
+    let broken = report.broken.iter().map(|broken| {
+        json!({ "held": broken.step.from, "waits_for": broken.step.to,
+                "waits_in": broken.step.waits_in, "task": broken.step.who,
+                "scenario": broken.scenario, "documented": broken.source })
+    });
+    let across = report
+        .across
+        .iter()
+        .map(|(cycle, scenarios)| json!({ "locks": cycle.cycle, "scenarios": scenarios }));
+    let inversions = report.inversions.iter().map(|inversion| {
+        json!({ "lock": inversion.lock, "in_irq": inversion.in_irq.0.who,
+                "with_irqs_on": inversion.with_irqs_on.0.who,
+                "scenarios": [inversion.in_irq.1, inversion.with_irqs_on.1] })
+    });
+    let rules = report.explored.iter().flat_map(|one| {
+        one.broken.iter().map(|broken| {
+            json!({ "rule": broken.rule.0, "message": broken.message, "scenario": one.name })
+        })
+    });
+    let classes = report.classes.iter().map(|classes| &classes.0);
+    json!({ "tree": report.tree.name, "scenarios": report.explored.len(),
+            "executions": report.executions(),
+            "cycles": report.cycles.iter().map(cycle).collect::<Vec<_>>(),
+            "across_scenarios": across.collect::<Vec<_>>(),
+            "classes": classes.collect::<Vec<_>>(),
+            "documented_order_broken": broken.collect::<Vec<_>>(),
+            "irq_inversions": inversions.collect::<Vec<_>>(),
+            "rules_broken": rules.collect::<Vec<_>>() })
+}
+
+/// Writes each deadlock: the counterexample, its table, and the cycle in lockdep's shape.
+fn write_all(dir: &Path, reports: &[TreeReport]) -> Result<(), Failure> {
+    for report in reports {
+        for (number, cycle) in report.cycles.iter().enumerate() {
+            let Some(counterexample) = cycle.counterexample() else { continue };
+            let scenario = cycle.scenarios.first().copied().unwrap_or_default();
+            let stem = format!("lock_order.{scenario}.{}.{number}", report.tree.name);
+            output::write_file(&dir.join(format!("{stem}.json")), &to_json(counterexample))?;
+            let text = format!("{}\n{}", cycle.splat, output::printable(&table(counterexample)));
+            output::write_file(&dir.join(format!("{stem}.txt")), &text)?;
+        }
+    }
+    Ok(())
+}
+
+fn status(reports: &[TreeReport]) -> Status {
+    if reports.iter().any(|report| report.cycles.iter().any(|cycle| cycle.is_unexpected)) {
+        return Status::Unexpected;
+    }
+    let is_open = |report: &TreeReport| {
+        report.count("possible") > 0
+            || report.is_cut
+            || report.explored.iter().any(|one| one.search.cut.is_some())
+    };
+    if reports.iter().any(is_open) { Status::Undecided } else { Status::AsExpected }
+}

@@ -1,0 +1,89 @@
+//! The report on the lock order: every cycle with its verdict.
+
+use std::process::{Command, Output};
+
+fn selvedge(args: &[&str]) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_selvedge")).args(args).output();
+    output.expect("the command can be run")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into()
+}
+
+/// The scenarios of the two deadlocks of February 2023.
+const FEBRUARY_2023: [&str; 2] =
+    ["jbd2_writes_to_loop_sync_light_ba", "loop_ends_writeback_sync_ba"];
+
+fn verdicts(tree: &str) -> String {
+    let mut args = vec!["locks", "--tree", tree];
+    args.extend(FEBRUARY_2023);
+    let output = selvedge(&args);
+    assert_eq!(output.status.code(), Some(0), "{tree}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn the_deadlocks_of_2023_are_real_where_they_were_and_gone_where_they_were_mended() {
+    let broken = verdicts("next-20230217");
+    assert!(broken.contains("  real      BH_Lock of bh0 -> PG_locked of folio1\n"), "{broken}");
+    assert!(
+        broken.contains("  real      PG_locked of folio1 -> PG_writeback of folio0\n"),
+        "{broken}"
+    );
+    for tree in ["v6.1", "v6.4", "v6.17"] {
+        let mended = verdicts(tree);
+        assert!(mended.contains(" 0 real, "), "{tree}: {mended}");
+        assert!(mended.contains(" 0 possible.\n"), "{tree}: {mended}");
+    }
+}
+
+#[test]
+fn a_cycle_has_a_splat_and_a_counterexample() {
+    let scenario = "loop_ends_writeback_sync_ba";
+    let dir = std::env::temp_dir().join(format!("selvedge-locks-{}", std::process::id()));
+    let dir_name = dir.display().to_string();
+    let args = ["locks", scenario, "--tree", "next-20230217", "--format", "splat", "--out"];
+    let output = selvedge(&[&args[..], &[dir_name.as_str()]].concat());
+    let splats = text(&output.stdout);
+    for line in [
+        "WARNING: circular locking dependency detected: deadlock\n",
+        "loop_ends_writeback_sync_ba in v6.3-rc1\n",
+        "but task is already holding lock:\n",
+        " *** DEADLOCK ***\n",
+    ] {
+        assert!(splats.contains(line), "{line}\n{splats}");
+    }
+    let files =
+        std::fs::read_dir(&dir).expect("written").filter_map(|file| Some(file.ok()?.path()));
+    let json: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+    let [file] = &json[..] else { panic!("{json:?}") };
+    let shown = selvedge(&["show", &file.display().to_string()]);
+    assert!(text(&shown.stdout).contains("no task waits for ever"), "{}", text(&shown.stdout));
+    let refs = selvedge(&["show", "--as", "refs", &file.display().to_string()]);
+    assert!(text(&refs.stdout).contains("x page cache, since the scenario began"));
+    std::fs::remove_dir_all(&dir).expect("removed");
+}
+
+#[test]
+fn the_report_is_what_check_means_by_lock_order() {
+    let args = ["check", "lock_order", "--tree", "readahead-nowhere"];
+    assert_eq!(selvedge(&args).status.code(), Some(2));
+    let args = ["check", "lock_order", "--tree", "v4.2", "--format", "json"];
+    let output = selvedge(&args);
+    let json = text(&output.stdout);
+    assert!(json.contains("\"schema\": \"selvedge-locks/1\""), "{json}{}", text(&output.stderr));
+    let args = ["check", "lock_order", "--format", "junit"];
+    let refused = selvedge(&args);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("prints text or json"));
+}
+
+#[test]
+fn a_scenario_that_is_cut_short_leaves_its_cycles_possible() {
+    let scenario = "migrator_vs_locker";
+    let args = ["locks", scenario, "--tree", "next-20230217", "--max-executions", "3"];
+    let output = selvedge(&args);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("the scenario was left after 3 executions"));
+}
