@@ -9,14 +9,17 @@
 //! | [`How::Split`]      | an update is a look and a write                                          |
 //! | [`How::Delay`]      | it happens after a later step of its task                                |
 //!
+//! A round over all CPUs can leave one of them out: [`Edit::skip_cpu`]. A reference that is not
+//! taken or not given back, since its step was left out, is not booked either.
+//!
 //! The steps of an edit are steps like others: engines explore and monitors see them. What an edit
 //! cannot do to a step makes the search undecided, and names it. An edit whose site no execution
 //! came to has changed nothing: [`crate::Exploration::idle_edits`].
 
 use std::fmt;
 
-use selvedge_trace::Order;
 pub use selvedge_trace::Site;
+use selvedge_trace::{Action, Order};
 
 use crate::gate;
 use crate::record::{self, Record};
@@ -87,6 +90,11 @@ impl Edit {
         Edit { at, how: How::Split }
     }
 
+    /// Leaves one CPU, `CPU0` to `CPU3`, out of the rounds of this function over all of them.
+    pub const fn skip_cpu(cpu: &'static str, function: &'static str) -> Edit {
+        Edit::drop(Site::of(FOR_EACH_ONLINE_CPU).on(cpu).within(function))
+    }
+
     /// Puts the steps off.
     pub const fn delay(at: Site, until: Until) -> Edit {
         Edit { at, how: How::Delay(until) }
@@ -108,6 +116,18 @@ impl fmt::Display for Edit {
             How::Delay(Until::Site(site)) => write!(f, "after {site}"),
         }
     }
+}
+
+/// A turn of a round over all CPUs, as a site: its object is one of [`CPUS`].
+pub const FOR_EACH_ONLINE_CPU: &str = "for_each_online_cpu";
+
+/// CPUs that a round can leave out, in sites.
+pub const CPUS: [&str; 4] = ["CPU0", "CPU1", "CPU2", "CPU3"];
+
+/// Does the round over all CPUs, in the function that the current task is in, leave this one out?
+/// To be asked for each CPU that there is.
+pub fn leaves_out(cpu: usize) -> bool {
+    record::with(|record| record.edits.is_some() && record.skips(cpu))
 }
 
 /// How many edits an execution may have: which of them were used is a mask.
@@ -134,6 +154,8 @@ pub(crate) struct State {
     delayed: Vec<(usize, usize, Step)>,
     /// Locks that a task takes itself to hold.
     pretended: Vec<(usize, u32)>,
+    /// The object of a step that was left out, with its task, as long as that has taken no other.
+    left_out: Option<(usize, u32)>,
 }
 
 /// How many steps of a call were at a site.
@@ -218,6 +240,41 @@ impl Record {
         Fate::AsIs
     }
 
+    /// [`leaves_out`]
+    fn skips(&mut self, cpu: usize) -> bool {
+        let function = self.whereabouts().2;
+        let name = CPUS.get(cpu).copied();
+        let is_turn = |edit: &Edit| {
+            edit.at.primitive == FOR_EACH_ONLINE_CPU
+                && edit.at.object.is_some_and(|cpu| name == Some(cpu))
+                && edit.at.function.is_none_or(|wanted| function == Some(wanted))
+        };
+        let number = self.edits.edits.iter().position(is_turn);
+        if let Some(number) = number {
+            self.edits.used |= 1 << number;
+        }
+        number.is_some()
+    }
+
+    /// The step has been left out, and with it the puts of references that were booked for it.
+    fn unbook(&mut self, step: &Step) {
+        let task = self.current();
+        for holder in self.puts_just_now(step.object) {
+            self.note(Action::Get(holder), step.object, step.name);
+        }
+        self.edits.left_out = Some((task, step.object));
+    }
+
+    /// Is the reference that is to be booked one whose step was left out just now?
+    pub(crate) fn was_never_taken(&mut self, action: Action, object: u32) -> bool {
+        let is_it = matches!(action, Action::Get(_))
+            && self.edits.left_out == Some((self.current(), object));
+        if !is_it {
+            self.edits.left_out = None;
+        }
+        is_it
+    }
+
     /// The steps of the current task that were put off until this one.
     fn due_after(&mut self, step: &Step) -> Vec<Step> {
         let task = self.current();
@@ -254,12 +311,21 @@ fn can_weaken(how: How, step: &Step) -> bool {
 /// Takes a step of an execution that has edits.
 #[cold]
 pub(crate) fn take(step: &Step) -> Took {
-    let took = match record::with(|record| record.fate(step)) {
+    let fate = record::with(|record| {
+        record.edits.left_out = None;
+        record.fate(step)
+    });
+    let took = match fate {
         Fate::AsIs => gate::take_as_is(step),
         Fate::EndOfPair => return left_out(Took::default()),
         Fate::Edited(how) => match edited(how, step) {
             Ok(took) => took,
-            Err(took) => return left_out(took),
+            Err(took) => {
+                if matches!(how, How::Drop { .. }) {
+                    record::with(|record| record.unbook(step));
+                }
+                return left_out(took);
+            }
         },
     };
     take_all(record::with(|record| record.due_after(step)));

@@ -269,6 +269,9 @@ impl Record {
 
     /// Records a remark: no step.
     pub(crate) fn note(&mut self, action: Action, object: u32, name: Name) {
+        if self.edits.is_some() && self.was_never_taken(action, object) {
+            return;
+        }
         if let Action::Mark(state) = action {
             self.reached.push(state);
         }
@@ -298,6 +301,16 @@ impl Record {
             shared.book(&event);
         }
         self.events.push(event);
+    }
+
+    /// Who has put references to the object, as far as the last remarks say so: those that the step
+    /// is for that the current task is about to take.
+    pub(crate) fn puts_just_now(&self, object: u32) -> Vec<Name> {
+        let put_by = |event: &Event| match event.action {
+            Action::Put(holder) if event.object == object => Some(holder),
+            _ => None,
+        };
+        self.events.iter().rev().map_while(put_by).collect()
     }
 
     /// Says that a rule is broken, by the last event unless `object` says what is wrong: then by

@@ -15,6 +15,7 @@
 
 use std::sync::{Arc, Mutex as Private};
 
+use selvedge_explore::edits::leaves_out;
 use selvedge_explore::{Lock, Place, abilities, current_context, current_cpu, me, spawn};
 use selvedge_trace::{Class, Context, IRQ, PREEMPT};
 
@@ -113,9 +114,9 @@ impl Cpus {
         self.cpus[cpu].reader_sections.lock().expect("not poisoned").clone()
     }
 
-    /// `for_each_online_cpu`.
-    pub fn online(&self) -> std::ops::Range<usize> {
-        0..self.cpus.len()
+    /// `for_each_online_cpu`. A mutant may leave one out.
+    pub fn online(&self) -> impl Iterator<Item = usize> {
+        (0..self.cpus.len()).filter(|&cpu| !leaves_out(cpu))
     }
 
     /// Where a task of `cpu` runs.
@@ -279,7 +280,7 @@ pub struct PerCpu<T>(Vec<T>);
 impl<T> PerCpu<T> {
     /// `DEFINE_PER_CPU`, with each CPU's initial value.
     pub fn new(cpus: &Cpus, init: impl FnMut(usize) -> T) -> PerCpu<T> {
-        PerCpu(cpus.online().map(init).collect())
+        PerCpu((0..cpus.cpus.len()).map(init).collect())
     }
 
     /// `per_cpu_ptr(ptr, cpu)`.

@@ -7,6 +7,7 @@
 //! of one call with each other.
 //! Source: kernel/smp.c `smp_call_function_many_cond()`, 5.11 and 6.12.
 
+use selvedge_explore::edits::leaves_out;
 use selvedge_explore::{Interrupts, abilities, enter, fence, join, spawn, unable, under};
 use selvedge_trace::{Context, Order};
 
@@ -34,7 +35,7 @@ pub fn on_each_cpu_cond(
             sent.extend(send(cpus, cpu, func.clone()));
         }
     }
-    if cond(here) {
+    if !leaves_out(here) && cond(here) {
         local_irq_save(cpus);
         func();
         local_irq_restore(cpus);

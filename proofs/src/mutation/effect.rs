@@ -23,7 +23,7 @@ pub fn is_none(mutant: &Mutant) -> bool {
         Operator::Empty if is_read => !passed.finds_something,
         Operator::Empty => !passed.finds_something && !passed.changes_something,
         Operator::Drop | Operator::Later => !is_read && !passed.changes_something,
-        Operator::Split | Operator::Relax | Operator::DropBarrier => false,
+        Operator::Split | Operator::Relax | Operator::DropBarrier | Operator::Skip => false,
     }
 }
 

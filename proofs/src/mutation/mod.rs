@@ -155,6 +155,18 @@ impl Survey {
         }
         let mut mutants = Vec::new();
         for (site, (passed, judges)) in sites {
+            for (cpu, turn, edit) in operators::turns(&site) {
+                let can_see = |&number: &usize| {
+                    let (judge, _) = &looked[number];
+                    judge.can_see(Operator::Skip) && cpu < judge.claim.scenario.machine.sizes.cpus
+                };
+                let judges: Vec<usize> = judges.iter().copied().filter(can_see).collect();
+                if !judges.is_empty() {
+                    let edits: &'static [Edit] = Vec::leak(vec![edit]);
+                    let operator = Operator::Skip;
+                    mutants.push(Mutant { tree, site: turn, operator, edits, passed, judges });
+                }
+            }
             for (operator, edits) in operators::faults(&site, &passed) {
                 let can_see = |&number: &usize| {
                     let (judge, _) = &looked[number];

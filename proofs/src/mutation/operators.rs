@@ -12,19 +12,17 @@
 //! | `try_to_wake_up()`, `queue_work_on()` | the whole call does nothing    | `drop`   |
 //! | barrier                               | it does not happen             | `drop`   |
 //! | step with acquire, release, or both   | it orders nothing              | `relax`  |
+//! | `for_each_online_cpu()`               | it leaves out one CPU          | `skip`   |
 //!
-//! The last two are judged under weak memory, the others under SC.
+//! The barrier and the ordering are judged under weak memory, the others under SC.
 //!
-//! Not offered: words of ours by which a rule is checked (`folio->freed`); one CPU of
-//! `for_each_online_cpu()` left out (a site does not tell CPUs apart; the looks of
-//! `cpu_needs_drain()` and `has_bh_in_lru()`, answered with 0, leave all of them out); a spinlock
-//! that leaves preemption on, which nobody writes; steps inside of a primitive of
+//! Not offered: words of ours by which a rule is checked (`folio->freed`); a spinlock that leaves preemption on, which nobody writes; steps inside of a primitive of
 //! `crates/kernel`, but for the whole calls above, which is then each call of it.
 
 use std::fmt;
 
 use selvedge_explore::{Next, Passed};
-use selvedge_kernel::edits::{Edit, Site, Until};
+use selvedge_kernel::edits::{CPUS, Edit, FOR_EACH_ONLINE_CPU, Site, Until};
 use selvedge_trace::{ActionKind, Order};
 
 /// A kind of fault.
@@ -42,6 +40,8 @@ pub enum Operator {
     Relax,
     /// A barrier does not happen.
     DropBarrier,
+    /// A round over all CPUs leaves out one.
+    Skip,
 }
 
 impl Operator {
@@ -53,6 +53,7 @@ impl Operator {
             Operator::Later => "later",
             Operator::Split => "split",
             Operator::Relax => "relax",
+            Operator::Skip => "skip",
         }
     }
 
@@ -60,7 +61,8 @@ impl Operator {
     pub fn wants_weak_memory(self) -> bool {
         match self {
             Operator::Relax | Operator::DropBarrier => true,
-            Operator::Drop | Operator::Empty | Operator::Later | Operator::Split => false,
+            Operator::Drop | Operator::Empty | Operator::Later => false,
+            Operator::Split | Operator::Skip => false,
         }
     }
 }
@@ -94,6 +96,14 @@ const PRIMITIVES: &[&str] = &[
     "synchronize_rcu",
     "synchronize_rcu_expedited",
     "try_to_wake_up",
+];
+
+/// Functions that go over all CPUs, each with a step that every call of it takes.
+const ROUNDS: &[(&str, &str)] = &[
+    ("__lru_add_drain_all", "smp_load_acquire"),
+    ("on_each_cpu_cond", "preempt_disable"),
+    ("synchronize_rcu", "wait for preempt-off section of"),
+    ("synchronize_rcu_expedited", "wait for preempt-off section of"),
 ];
 
 /// Words that the kernel does not have: rules are checked by them.
@@ -150,6 +160,21 @@ pub fn faults(site: &Site, passed: &Passed) -> Vec<Fault> {
         faults.push(one(Operator::Relax, Edit::relax(*site)));
     }
     faults
+}
+
+/// The turns of the round over all CPUs that the site belongs to, each with its CPU and the edit
+/// that leaves it out: offered at the first step of the round's function that every call takes.
+pub fn turns(site: &Site) -> Vec<(usize, Site, Edit)> {
+    let is_round =
+        |function: &str| ROUNDS.contains(&(function, site.primitive)) && site.nth == Some(0);
+    let Some(function) = site.function.filter(|&function| is_round(function)) else {
+        return Vec::new();
+    };
+    let turn = |(cpu, &name)| {
+        let site = Site::of(FOR_EACH_ONLINE_CPU).within(function).on(name).nth(0);
+        (cpu, site, Edit::skip_cpu(name, function))
+    };
+    CPUS.iter().enumerate().map(turn).collect()
 }
 
 /// Until when a store is put off, if somebody could see it: past a look (two tasks that each store
