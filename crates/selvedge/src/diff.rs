@@ -1,6 +1,8 @@
 //! `selvedge diff`: what a patch changes, on one screen: commits, functions, decisions, and every
 //! verdict that comes out differently.
 
+mod fold;
+
 use std::fmt::Write;
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict};
@@ -150,11 +152,7 @@ fn text(pair: [&'static Tree; 2], compared: &[Compared]) -> String {
         out.push_str("  none\n");
     }
     out.push_str("\nVerdicts:\n");
-    for c in compared.iter().filter(|c| c.differs()) {
-        let (rule, scenario) = (c.claim.rule.0, c.claim.scenario.name);
-        let _ = writeln!(out, "  {rule}  ({scenario}, {})", c.engine);
-        let _ = writeln!(out, "      {} -> {}", c.verdicts[0], c.verdicts[1]);
-    }
+    out.push_str(&fold::verdicts(compared));
     let same = compared.iter().filter(|c| !c.differs()).count();
     let _ = writeln!(out, "  {same} of {} the same", compared.len());
     out

@@ -304,6 +304,13 @@ fn a_diff_shows_what_a_patch_gains_and_loses() {
     assert_eq!(of("activated_then_pinned"), ("violated", "holds"));
     assert_eq!(of("reclaim_after_activate"), ("holds", "violated"));
     assert!(!verdicts.iter().any(|v| v["scenario"] == "mlocked_then_pinned"), "as before");
+    // As text: what changes, the rule, and the scenarios, so that it fits a screen.
+    let text = stdout(&selvedge(&["diff", "v6.10", "lru-flag-before-batch-v4"]));
+    let changed = text.split_once("\nVerdicts:\n").expect("verdicts").1;
+    let change = changed.split("\n  violated -> holds").nth(1).unwrap_or(changed);
+    assert!(change.contains("activated_then_pinned"), "{text}");
+    assert!(changed.lines().all(|line| line.len() <= 96), "{text}");
+    assert!(changed.lines().count() < verdicts.len(), "folded: {text}");
     refused(&["diff", "v6.10", "lru-flag-before-batch"], "did you mean lru-flag-before-batch-v4");
     refused(&["diff", "v6.10", "seed-002"], "did you mean seed-002-v4");
 }
