@@ -59,7 +59,8 @@ fn note_lock(locked: &mut BTreeMap<u32, Locked>, event: &Event) {
     }
     if let Some(lock) = locked.get_mut(&event.object) {
         match (event.old & lock.mask != 0, event.new & lock.mask != 0) {
-            (false, true) => lock.owner = Some(event.task),
+            // A waker may take it for a waiter, who says so when it wakes.
+            (false, true) => lock.owner = (!event.in_waker).then_some(event.task),
             (true, false) => lock.owner = None,
             _ => {}
         }
