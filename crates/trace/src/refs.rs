@@ -188,12 +188,14 @@ mod tests {
             message: "it is not".into(),
             engine: String::new(),
             memory_model: String::new(),
+            model: None,
             tasks: vec![column("main", None), column("adder", Some(0))],
             steps,
             fatal: None,
             blocked: Vec::new(),
             holders: Vec::new(),
             schedule: Vec::new(),
+            explanation: None,
         }
     }
 
