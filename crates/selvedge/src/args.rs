@@ -73,15 +73,9 @@ pub struct CheckArgs {
     /// Only this engine: dpor, loom, random, pct or dfs.
     #[arg(long = "engine", value_name = "ENGINE")]
     pub engines: Vec<String>,
-    /// How to print.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: CheckFormat,
-    /// Write the same rows to a file too, as `junit=out.xml`. May be given several times.
-    #[arg(long = "report", value_name = "FORMAT=FILE")]
-    pub reports: Vec<Report>,
-    /// Write every counterexample to this directory, as JSON and as a table.
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+    /// How to print, and what to write.
+    #[command(flatten)]
+    pub printed: Printed,
     /// So many rows at a time, and so many threads for a long one, 1 to 1024; all cores if not
     /// given. What is found does not depend on it.
     #[arg(long, value_name = "N", value_parser = workers)]
@@ -108,13 +102,9 @@ pub struct CheckArgs {
     pub cache: Option<PathBuf>,
 }
 
-/// `selvedge merge`
-#[derive(clap::Args, Debug)]
-#[command(after_help = EXIT_CODES)]
-pub struct MergeArgs {
-    /// The report of each shard: what `check --shard K/N --report json=FILE` has written.
-    #[arg(required = true, value_name = "REPORT")]
-    pub files: Vec<PathBuf>,
+/// How rows are printed, and where they are written to besides.
+#[derive(clap::Args, Debug, Default)]
+pub struct Printed {
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     pub format: CheckFormat,
@@ -124,6 +114,18 @@ pub struct MergeArgs {
     /// Write every counterexample to this directory, as JSON and as a table.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// `selvedge merge`
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub struct MergeArgs {
+    /// The report of each shard: what `check --shard K/N --report json=FILE` has written.
+    #[arg(required = true, value_name = "REPORT")]
+    pub files: Vec<PathBuf>,
+    /// How to print, and what to write.
+    #[command(flatten)]
+    pub printed: Printed,
 }
 
 /// More threads than this help nobody, and exhaust some machines.

@@ -8,10 +8,10 @@ use selvedge_explore::{Bounds, Verdict};
 use selvedge_proofs::{Outcome as Judged, Row, check};
 use selvedge_trace::to_json;
 
-use crate::args::CheckArgs;
+use crate::args::{CheckArgs, Printed};
 use crate::cache::Cache;
 use crate::error::Failure;
-use crate::format::{About, CheckFormat, Report, Totals, evidence, step_summary};
+use crate::format::{About, CheckFormat, Totals, evidence, step_summary};
 use crate::interrupt::Interrupt;
 use crate::progress::Meter;
 use crate::select::{Selected, select};
@@ -37,42 +37,37 @@ pub fn run(args: &CheckArgs) -> Outcome {
             (mine, Some(part))
         }
     };
-    prepare(args.out.as_deref(), &args.reports)?;
+    prepare(&args.printed)?;
     let mut checked = check_all(&selected, args)?;
     checked.about.part = part;
-    report(checked, args.format, &args.reports)
+    report(checked, &args.printed)
 }
 
 /// Makes sure, before anything is computed, that what is asked for can be written.
-pub fn prepare(out: Option<&Path>, reports: &[Report]) -> Result<(), Failure> {
-    if let Some(dir) = out {
+pub fn prepare(printed: &Printed) -> Result<(), Failure> {
+    if let Some(dir) = &printed.out {
         output::prepare_dir(dir)?;
     }
-    reports.iter().try_for_each(|report| output::prepare_file(&report.file))
+    printed.reports.iter().try_for_each(|report| output::prepare_file(&report.file))
 }
 
 /// Prints and writes what was found.
-pub fn report(checked: Checked, format: CheckFormat, reports: &[Report]) -> Outcome {
+pub fn report(checked: Checked, printed: &Printed) -> Outcome {
     let Checked { rows, written, about } = checked;
     // What was found is printed even if it cannot be written.
-    let written = written.and_then(|()| write_reports(&rows, &about, format, reports));
-    output::print(&format.render_about(&rows, &about))?;
+    let written = written.and_then(|()| write_reports(&rows, &about, printed));
+    output::print(&printed.format.render_about(&rows, &about))?;
     written?;
     Ok(status(&rows))
 }
 
-fn write_reports(
-    rows: &[Row],
-    about: &About,
-    format: CheckFormat,
-    reports: &[Report],
-) -> Result<(), Failure> {
-    for report in reports {
+fn write_reports(rows: &[Row], about: &About, printed: &Printed) -> Result<(), Failure> {
+    for report in &printed.reports {
         output::write_file(&report.file, &report.format.render_about(rows, about))?;
     }
     // GitHub names the file of the step's summary.
     let summary = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|name| !name.is_empty());
-    if let (CheckFormat::Github, Some(file)) = (format, summary) {
+    if let (CheckFormat::Github, Some(file)) = (printed.format, summary) {
         let file = Path::new(&file);
         let already = fs::metadata(file).map_or(0, |known| known.len() as usize);
         output::append(file, &step_summary(rows, about, already))?;
@@ -120,7 +115,7 @@ pub fn check_all(selected: &[Selected], args: &CheckArgs) -> Result<Checked, Fai
             }
         };
         meter.row_done();
-        let written = match &args.out {
+        let written = match &args.printed.out {
             Some(dir) => write_counterexample(dir, &row),
             None => Ok(()),
         };

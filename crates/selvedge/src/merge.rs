@@ -40,18 +40,18 @@ impl PartOfReport {
 
 /// Puts the reports together, and prints them as `check` does.
 pub fn run(args: &MergeArgs) -> Outcome {
-    check::prepare(args.out.as_deref(), &args.reports)?;
+    check::prepare(&args.printed)?;
     let reports = args.files.iter().map(|file| Ok((file.as_path(), read(file)?)));
     let reports = reports.collect::<Result<Vec<(&Path, Report)>, Failure>>()?;
     belong_together(&reports)?;
     let cached = names_of_cached(&reports);
     let rows = all_rows(reports)?;
-    let written = match &args.out {
+    let written = match &args.printed.out {
         Some(dir) => rows.iter().try_for_each(|row| check::write_counterexample(dir, row)),
         None => Ok(()),
     };
     let about = About { part: None, cached };
-    check::report(Checked { rows, written, about }, args.format, &args.reports)
+    check::report(Checked { rows, written, about }, &args.printed)
 }
 
 /// The names of the rows that were taken from a cache, if any were.

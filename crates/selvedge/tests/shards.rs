@@ -139,7 +139,7 @@ fn reports_that_are_not_those_of_one_check_are_refused() {
         assert!(of_one.contains(from), "{from}");
         file(name, &of_one.replacen(from, to, 1))
     };
-    refused(&[one.clone()], "no report of shard 2/2");
+    refused(std::slice::from_ref(one), "no report of shard 2/2");
     refused(&[one.clone(), two.clone(), one.clone()], "shard 1/2 is there twice");
     refused(&["nowhere.json".into(), two.clone()], "cannot read nowhere.json");
     refused(&[file("cut.json", &of_one[..of_one.len() / 2]), two.clone()], "cut.json: not JSON");
