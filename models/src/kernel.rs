@@ -33,6 +33,8 @@ pub const BH_LOCK: Bit = Bit { nr: 2, name: "BH_Lock" };
 pub const BH_UPTODATE: Bit = Bit { nr: 0, name: "BH_Uptodate" };
 /// `BH_Dirty`, of `bh->b_state`.
 pub const BH_DIRTY: Bit = Bit { nr: 1, name: "BH_Dirty" };
+/// `BH_Async_Write`, of `bh->b_state`: the buffer is under I/O that ends its folio's writeback.
+pub const BH_ASYNC_WRITE: Bit = Bit { nr: 7, name: "BH_Async_Write" };
 /// `BH_Migrate`, of `bh->b_state`: since 6.15.
 pub const BH_MIGRATE: Bit = Bit { nr: 16, name: "BH_Migrate" };
 /// `PG_uptodate`
@@ -108,6 +110,8 @@ pub struct BufferHead {
     pub b_count: Atomic,
     /// `bh->b_state`
     pub b_state: Flags,
+    /// `bh->b_uptodate_lock`, of the first of a ring: asked of by the ends of the I/O of all.
+    pub b_uptodate_lock: SpinLock,
     /// What the buffer lock protects, as one word.
     pub contents: Var,
     /// Has `free_buffer_head()` been called?
@@ -379,6 +383,7 @@ impl BufferHead {
         let b_state = Flags::new(Name::new("bh->b_state").nth(index), 0);
         let contents = Var::new(Name::new("bh->contents").nth(index), 0);
         let b_folio = Var::new(Name::new("bh->b_folio").nth(index), (index / ring) as u64);
-        BufferHead { index, b_count, b_state, contents, freed, moving, b_folio }
+        let b_uptodate_lock = SpinLock::new(Name::new("b_uptodate_lock").nth(index));
+        BufferHead { index, b_count, b_state, b_uptodate_lock, contents, freed, moving, b_folio }
     }
 }

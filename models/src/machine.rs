@@ -144,6 +144,9 @@ part! {
         dirty,
         /// PG_writeback of migrated folios.
         writeback,
+        /// The lock of the page cache's marks, which writeback changes: that of `i_pages`, taken by
+        /// interrupts too.
+        marks,
         /// The lives of folios and of waiters' stacks, where the folio lock touches them: a step
         /// more at each such place.
         lifetimes,

@@ -12,6 +12,7 @@ use crate::mm::memory_hotplug::{MemoryHotplug, MemoryHotplugChange};
 use crate::mm::migrate::{Migrate, MigrateChange};
 use crate::mm::mlock::Mlock;
 use crate::mm::movable::{Movable, MovableChange};
+use crate::mm::page_writeback::{PageWriteback, PageWritebackChange};
 use crate::mm::swap::{Swap, SwapChange};
 use crate::mm::vmscan::{Vmscan, VmscanChange};
 use crate::replaced::{Replaced, ReplacedChange};
@@ -76,6 +77,8 @@ kernel_files! {
         migrate: Migrate, set by MigrateChange;
         /// mm/filemap.c
         filemap: Filemap, set by FilemapChange;
+        /// mm/page-writeback.c
+        page_writeback: PageWriteback, set by PageWritebackChange;
         /// mm/memory_hotplug.c
         memory_hotplug: MemoryHotplug, set by MemoryHotplugChange;
         /// Pages that drivers have made movable.

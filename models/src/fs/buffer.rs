@@ -8,6 +8,13 @@
 //! buffers of 6.1.192 and 6.12.117; the lookup since 6.15 as 7ffe3de53a88 and 2d900efff915 describe
 //! it.
 
+mod write;
+
+pub use write::{
+    __block_write_full_folio, NOTHING_UNDER_WAY, REDIRTIED, STILL_BUSY, end_buffer_async_write,
+    mark_buffer_dirty,
+};
+
 use selvedge_kernel::{
     Cpus, Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, atomic_read, booked, clear_bit,
     clear_bit_unlock, data_race, enter, irqs_disabled, kernel_assert, might_sleep,
@@ -356,13 +363,18 @@ pub fn __find_get_block_slow(k: &Kernel, wanted: &BufferHead, user: Name, finder
             found
         }
         (FindBlock::FolioLock, Finder::Atomic) | (FindBlock::PrivateLock, _) => {
-            spin_lock(&k.cpus, &k.i_private_lock);
-            let found = !is_migrating(k, folio) && get_if_in_ring(wanted, user);
-            spin_unlock(&k.cpus, &k.i_private_lock);
-            found
+            find_in_ring(k, folio, wanted, user)
         }
     };
     folio_put(k, folio, holder);
+    found
+}
+
+/// What `__find_get_block_slow()` does to a folio that it has found and may not lock.
+pub fn find_in_ring(k: &Kernel, folio: &Folio, wanted: &BufferHead, user: Name) -> bool {
+    spin_lock(&k.cpus, &k.i_private_lock);
+    let found = !is_migrating(k, folio) && get_if_in_ring(wanted, user);
+    spin_unlock(&k.cpus, &k.i_private_lock);
     found
 }
 

@@ -58,7 +58,7 @@ pub fn iomap_writepages(k: &Kernel, fbatch: &[usize], sync_mode: SyncMode) -> Ve
     };
     write_cache_pages(k, fbatch, sync_mode, lock, |folio| {
         let _in = enter("iomap_writepage_map");
-        folio_start_writeback(folio);
+        folio_start_writeback(k, folio);
         ioend.borrow_mut().push(folio.index);
         folio_unlock(k, folio);
     });

@@ -4,8 +4,8 @@
 //! Kept: the bit, its waiters, the reference that the end takes, since writeback holds none; of the
 //! walk, that it holds references to the folios that it has looked up, and locks one after the
 //! other in the order of the file; what it asks of a folio that it has locked.
-//! Left out: the marks of the page cache and their lock, dirty accounting, rotation, wrapping
-//! round; that a start of writeback on top of another one is a BUG() is asserted for every release,
+//! Left out: the marks of the page cache (their lock is taken where [`crate::Machine::marks`] asks
+//! for it: it matters to who takes it with interrupts on), dirty accounting, rotation; that a start of writeback on top of another one is a BUG() is asserted for every release,
 //! though `__folio_start_writeback()` of 6.1 lets it pass.
 //! Source: mm/page-writeback.c `__folio_start_writeback()`, `__folio_end_writeback()`,
 //! `folio_wait_writeback()` (a `while` since c2407cf7d22d, 5.11), `write_cache_pages()`
@@ -14,7 +14,7 @@
 
 use selvedge_kernel::{
     Name, enter, kernel_assert, plain_read, reached, set_bit, smp_mb__after_atomic,
-    test_and_clear_bit, test_bit,
+    spin_lock_irqsave, spin_unlock_irqrestore, test_and_clear_bit, test_bit,
 };
 
 use crate::kernel::{PG_DIRTY, PG_LOCKED, PG_WAITERS, PG_WRITEBACK};
@@ -24,12 +24,50 @@ use crate::mm::filemap::{
 use crate::mm::swap::{folio_get, folio_put};
 use crate::{Folio, Kernel};
 
+decisions! {
+    /// What differs between trees.
+    pub struct PageWriteback of "mm/page-writeback.c", set by PageWritebackChange {
+        /// What a walk that began in the middle of the file (`range_cyclic`) does at its end.
+        cyclic: Cyclic,
+    }
+}
+
+/// What a walk that began in the middle of the file (`range_cyclic`) does at its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cyclic {
+    /// It goes on at the beginning, in the same call: before 64081362e8ff, of 2018.
+    WrapsRound,
+    /// It ends; the next call begins at the beginning.
+    Ends,
+}
+
+/// The folios that a `range_cyclic` walk goes over, of those that are looked up: from
+/// `writeback_index` on.
+pub fn range_cyclic(k: &Kernel, fbatch: &[usize], writeback_index: usize) -> Vec<usize> {
+    let (before, from) = fbatch.split_at(writeback_index);
+    match k.tree.page_writeback.cyclic {
+        Cyclic::WrapsRound => [from, before].concat(),
+        Cyclic::Ends => from.to_vec(),
+    }
+}
+
 /// `folio_start_writeback()`: by the holder of the folio lock.
-pub fn folio_start_writeback(folio: &Folio) {
+pub fn folio_start_writeback(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_start_writeback");
     kernel_assert(test_bit(PG_LOCKED, &folio.flags), "writeback of a folio that is not locked");
     kernel_assert(!test_bit(PG_WRITEBACK, &folio.flags), "the folio is under writeback already");
-    set_bit(PG_WRITEBACK, &folio.flags);
+    with_marks_locked(k, || set_bit(PG_WRITEBACK, &folio.flags));
+}
+
+/// The change of the bit comes with that of the page cache's mark, under the lock of those.
+fn with_marks_locked<T>(k: &Kernel, change: impl FnOnce() -> T) -> T {
+    if !k.modelled.marks {
+        return change();
+    }
+    spin_lock_irqsave(&k.cpus, &k.i_pages_lock);
+    let changed = change();
+    spin_unlock_irqrestore(&k.cpus, &k.i_pages_lock);
+    changed
 }
 
 /// `folio_end_writeback()`.
@@ -39,7 +77,7 @@ pub fn folio_end_writeback(k: &Kernel, folio: &Folio) {
     if k.modelled.writeback_pins {
         folio_get(folio, holder);
     }
-    if __folio_end_writeback(k, folio) {
+    if with_marks_locked(k, || __folio_end_writeback(k, folio)) {
         folio_wake_bit(k, folio, PG_WRITEBACK);
     }
     if k.modelled.writeback_pins {

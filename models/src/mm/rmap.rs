@@ -3,7 +3,8 @@
 //! Kept: everything under the page-table lock; the reference of an entry; migration entries, and
 //! the wait for one without a reference.
 //! Left out: all but one process; large folios; the walk itself (user page n is page n of the
-//! file). Source: mm/rmap.c `try_to_migrate_one()`, `try_to_unmap_flush()`, mm/migrate.c
+//! file).
+//! Source: mm/rmap.c `try_to_migrate_one()`, `try_to_unmap_flush()`, mm/migrate.c
 //! `remove_migration_pte()`, 6.12.117.
 
 use selvedge_kernel::{

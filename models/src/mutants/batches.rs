@@ -7,8 +7,8 @@ use selvedge_kernel::{
 };
 
 use crate::fs::buffer::{Finder, folio_buffers, get_if_in_ring, trylock_buffer, unlock_buffer};
-use crate::kernel::BH_MIGRATE;
-use crate::mm::filemap::{filemap_get_entry, folio_unlock};
+use crate::kernel::{BH_MIGRATE, PG_LOCKED};
+use crate::mm::filemap::{filemap_get_entry, folio_unlock, folio_wait_bit};
 use crate::mm::migrate::batch_m4::{Lists, migrate_pages_batch, unmap_folios};
 use crate::mm::migrate::buffers::{
     buffer_migrate_lock_buffers, may_wait_for_buffer, move_ring, move_unless_busy,
@@ -19,7 +19,7 @@ use crate::mm::migrate::move_folio::{
     Batch, drain_after_move, migrate_folio_done, move_to_new_folio,
 };
 use crate::mm::migrate::unmap::{Target, migrate_folio_lock, migrate_folio_undo_src, undo_dst};
-use crate::mm::migrate::{Errno, FOUND_REFERENCES_EARLY, Migrator, Mode};
+use crate::mm::migrate::{Errno, FOUND_REFERENCES_EARLY, Migrator, Mode, lock_src_of_batch};
 use crate::mm::rmap::remove_migration_ptes;
 use crate::mm::swap::{folio_add_lru, folio_put};
 use crate::{BufferHead, Folio, Kernel};
@@ -33,6 +33,26 @@ pub fn waits_with_others_locked(
     _avoid_force_lock: bool,
 ) -> Result<(), Errno> {
     migrate_folio_lock(k, src, who, force)
+}
+
+/// The source's lock of a batch of 6.3-rc1 where `-EDEADLOCK` leads to another round at once, with
+/// what is locked neither moved nor let go. Such a round takes the same steps as the one before
+/// until somebody unlocks the source, and nobody can tell how many of them there were. So they are
+/// one sleep here until the source is unlocked: who sleeps for ever goes round for ever, if only
+/// whoever can go on does so at some time.
+pub fn tries_again_unmoved(
+    k: &Kernel,
+    src: &Folio,
+    who: Migrator,
+    force: bool,
+    avoid_force_lock: bool,
+) -> Result<(), Errno> {
+    loop {
+        match lock_src_of_batch(k, src, who, force, avoid_force_lock) {
+            Err(Errno::Deadlock) => folio_wait_bit(k, src, PG_LOCKED),
+            locked => return locked,
+        }
+    }
 }
 
 /// `migrate_folio_undo_src()` that is not called.

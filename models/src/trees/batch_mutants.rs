@@ -7,6 +7,7 @@ use super::{V6_1, V6_3_RC1, V6_4, V6_12_117, V6_15};
 use crate::Tree;
 use crate::fs::buffer::Buffer;
 use crate::mm::migrate::Migrate;
+use crate::mm::page_writeback::{Cyclic, PageWriteback};
 use crate::mutants::batches::*;
 
 /// kernel-migrate CM1, C-S2.
@@ -14,6 +15,14 @@ pub static CM1_WAITS_WITH_OTHERS_LOCKED: Tree = Tree {
     name: "v6.3-rc1-waits-with-others-locked",
     about: "6.3-rc1 with a forced folio_lock() whatever the batch has locked: no avoid_force_lock",
     migrate: Migrate { lock_src_of_batch: func!(waits_with_others_locked), ..V6_3_RC1.migrate },
+    ..V6_3_RC1.mutant()
+};
+
+/// kernel-migrate CM2.
+pub static CM2_TRIES_AGAIN_UNMOVED: Tree = Tree {
+    name: "v6.3-rc1-tries-again-unmoved",
+    about: "6.3-rc1 with -EDEADLOCK leading to the next round without a move of what is locked",
+    migrate: Migrate { lock_src_of_batch: func!(tries_again_unmoved), ..V6_3_RC1.migrate },
     ..V6_3_RC1.mutant()
 };
 
@@ -80,6 +89,12 @@ pub static BH_MIGRATE_NEVER_SET: Tree = V6_15.edited(
     &[Edit::drop(Site::of("test_and_set_bit_lock").on("BH_Migrate"))],
 );
 /// kernel-migrate D-S3.
+pub static BH_MIGRATE_NO_ACQUIRE: Tree = V6_15.edited(
+    "v6.15-bh-migrate-no-acquire",
+    "6.15 with the look at BH_Migrate ordering nothing",
+    &[Edit::relax(Site::of("test_bit_acquire").on("BH_Migrate"))],
+);
+/// kernel-migrate D-S3.
 pub static BH_MIGRATE_AFTER_SCAN: Tree = Tree {
     name: "v6.15-bh-migrate-after-scan",
     about: "6.15 with BH_Migrate set after the look at b_count",
@@ -99,3 +114,11 @@ pub static BH_LRUS_KEPT: Tree = V6_1.edited(
     "6.1 with invalidate_bh_lrus() interrupting no CPU",
     &[Edit::drop(Site::of("read").on("bhs").within("has_bh_in_lru"))],
 );
+
+/// kernel-migrate E-S6.
+pub static WRAPS_ROUND: Tree = Tree {
+    name: "v6.12.117-writeback-wraps-round",
+    about: "6.12.117 with 64081362e8ff reverted: a walk that began later goes on at the beginning",
+    page_writeback: PageWriteback { cyclic: Cyclic::WrapsRound },
+    ..V6_12_117.mutant()
+};

@@ -17,6 +17,7 @@ mod races;
 pub(crate) mod releases;
 mod settings;
 mod swap_mutants;
+mod writeback_mutants;
 
 pub use batch_mutants::*;
 pub use batches::*;
@@ -34,6 +35,7 @@ pub use races::*;
 pub use releases::*;
 pub use settings::*;
 pub use swap_mutants::*;
+pub use writeback_mutants::*;
 
 /// Former names.
 pub use {
@@ -154,6 +156,7 @@ pub static ALL: &[&Tree] = &[
     &BM11_NO_PUT_OF_UNMAPPED,
     &BM12_PRIVATE_NOT_COUNTED,
     &CM1_WAITS_WITH_OTHERS_LOCKED,
+    &CM2_TRIES_AGAIN_UNMOVED,
     &CM3_NO_UNDO,
     &CM4_UNDO_LEAVES_ENTRIES,
     &CM5_RESTORE_AFTER_UNLOCK,
@@ -163,9 +166,25 @@ pub static ALL: &[&Tree] = &[
     &UNLOCKS_WHOLE_RING,
     &PRIVATE_LOCK_FIRST,
     &BH_MIGRATE_NEVER_SET,
+    &BH_MIGRATE_NO_ACQUIRE,
     &BH_MIGRATE_AFTER_SCAN,
     &FINDS_UNLOCKED,
     &BH_LRUS_KEPT,
+    &WRAPS_ROUND,
+    &FIRST_BUFFER_ENDS_WRITEBACK,
+    &NO_UPTODATE_LOCK,
+    &DIRTIES_BUFFER_ONLY,
+    &WRITES_NOTHING,
+    &PAGES_LOCK_IRQS_ON,
+    &INVALIDATES_IRQS_ON,
+    &COMPACTS_WITHOUT_LRU_LOCK,
+    &DRAIN_SKIPS_CPU1,
+    &INVALIDATION_SKIPS_CPU0,
+    &PREP_SKIPS_CPU2,
+    &TRUNCATES_NOTHING,
+    &FREES_UNLOCKED,
+    &MOVES_LOCKED_BUFFERS,
+    &SPLITS_LOCKED,
     &DRAINS_REMOTELY,
     &ANNOTATED_PREEMPT_OFF_ONLY,
     &C1_PREEMPT_OFF_ONLY,

@@ -27,6 +27,7 @@ use crate::mm::migrate::{
 };
 use crate::mm::mlock::Mlock;
 use crate::mm::movable::{self, Movable, SlabLayout};
+use crate::mm::page_writeback::{Cyclic, PageWriteback};
 use crate::mm::rmap::try_to_unmap_flush;
 use crate::mm::swap::{
     BhLruDrain, DeactivateFile, ForcedDrain, LruAdd, LruClaim, RemoteLook, Swap,
@@ -41,7 +42,7 @@ use crate::{Tree, Version};
 /// Before the first commit of the list. The drains are those of 5.5 (eef1a429f234): older ones are
 /// not modelled, so that 4.13 is what it was in mm/filemap.c, and 5.5 elsewhere. The page lock of
 /// releases before 4.13 is that of 4.13 too, which has PG_waiters (62906027091f, 4.10).
-/// `forced_drain` is asked by nobody before 5.13.
+/// `forced_drain` is asked by nobody before 5.13, nor `cyclic` before 64081362e8ff.
 pub(crate) const OLDEST: Tree = Tree {
     name: "",
     aliases: &[],
@@ -113,6 +114,7 @@ pub(crate) const OLDEST: Tree = Tree {
     },
     preempt_rt: false,
     replaced: Replaced::NOTHING,
+    page_writeback: PageWriteback { cyclic: Cyclic::Ends },
     memory_hotplug: MemoryHotplug { failed_removal: FailedRemoval::NothingToUndo },
     filemap: Filemap {
         folio_wait_bit_common: func!(wait_signal_first),

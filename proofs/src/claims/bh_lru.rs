@@ -3,8 +3,8 @@
 
 use selvedge_kernel::{Name, READ_ONCE, atomic_read, fail_about, plain_read, plain_write};
 use selvedge_models::fs::buffer::{
-    __find_get_block, Finder, brelse, invalidate_bh_lrus, lock_buffer, lookup_bh_lru, put_bh,
-    try_to_free_buffers, unlock_buffer,
+    __find_get_block, Finder, brelse, invalidate_bh_lrus, invalidate_bh_lrus_cpu, lock_buffer,
+    lookup_bh_lru, put_bh, try_to_free_buffers, unlock_buffer,
 };
 use selvedge_models::mm::filemap::folio_trylock;
 use selvedge_models::mm::migrate::{Aops, ISOLATION, Migrator, buffer_migrate_folio_norefs};
@@ -154,6 +154,58 @@ static REINSTALL_VS_MIGRATE_DISABLED: Scenario = Scenario {
     ..REINSTALL_VS_MIGRATE
 };
 
+static FIND_VS_FREE: Scenario = Scenario {
+    name: "find_in_page_cache_vs_free",
+    about: "Nobody holds the bh, and no bh_lru has it. CPU0 looks it up in the page cache; CPU1 frees \
+            the buffers of its folio if it can.",
+    before: &[cpu(0, "setup", |k| brelse(Some(&k.buffer_heads[0]), USER))],
+    tasks: &[
+        cpu(0, "finder", |k| {
+            if let Some(bh) = __find_get_block(k, &k.buffer_heads[0], FINDER, Finder::Atomic) {
+                bh_is_not_freed(READ_ONCE(&bh.freed));
+            }
+        }),
+        cpu(1, "reclaim", |k| {
+            try_to_free_buffers(k, &k.folios[0]);
+        }),
+    ],
+    at_end: referenced_bh_is_not_freed,
+    ..Scenario::EMPTY
+};
+
+static FIND_ALONE: Scenario = Scenario {
+    name: "bh_is_found_in_the_page_cache",
+    about: "Nobody holds the bh, and no bh_lru has it. CPU0 looks it up in the page cache, which \
+            installs it, and lets it go.",
+    tasks: &[cpu(0, "finder", |k| find_and_put(k, |_| ()))],
+    at_end: no_bh_reference_is_left_over,
+    ..FIND_VS_FREE
+};
+
+static INVALIDATE_VS_OWN: Scenario = Scenario {
+    name: "two_invalidate_a_bh_lru",
+    about: "Only CPU0's bh_lru holds the bh. CPU0 empties its bh_lru, as its work item of \
+            lru_add_drain_all() does; CPU1 invalidates all bh_lrus, by an IPI to CPU0 at any step.",
+    before: ONLY_THE_LRU_HOLDS_IT,
+    tasks: &[
+        cpu(0, "kworker", |k| invalidate_bh_lrus_cpu(k)),
+        cpu(1, "invalidator", |k| invalidate_bh_lrus(k)),
+    ],
+    at_end: bh_lrus_own_what_they_hold,
+    ..Scenario::EMPTY
+};
+
+static INVALIDATE_TWICE: Scenario = Scenario {
+    name: "bh_lru_is_emptied_twice",
+    about: "Only CPU0's bh_lru holds the bh. CPU0 empties its bh_lru, and then installs the bh, \
+            which a lookup has found, again.",
+    tasks: &[cpu(0, "user", |k| {
+        invalidate_bh_lrus_cpu(k);
+        find_and_put(k, |_| ());
+    })],
+    ..INVALIDATE_VS_OWN
+};
+
 fn is_in_a_bh_lru(k: &Kernel) -> bool {
     k.cpus.online().any(|cpu| k.bh_lrus.of(cpu).iter().any(|slot| READ_ONCE(slot) != 0))
 }
@@ -204,6 +256,24 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(EVERY)
             .holds(&[&V5_11, &V6_1, &V6_12_117])
             .violated(&[&C2_SLOT_WITHOUT_REFERENCE]),
+        ask(A_FREED_BH_IS_NOT_FOUND, &FIND_VS_FREE, lru("C2"), &[BUFFERS_FREED, INSTALLED])
+            .under(DPOR)
+            .holds(&[&V6_12_117])
+            .violated_as(Analysis("i_private_lock keeps the two apart"), &[&FREES_UNLOCKED]),
+        ask(NO_REFERENCE_IS_LEFT_OVER, &FIND_ALONE, lru("C2"), &[INSTALLED])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
+        ask(A_BH_LRU_OWNS_WHAT_IT_HOLDS, &INVALIDATE_VS_OWN, lru("C1"), &[])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
+        ask(A_BH_LRU_OWNS_WHAT_IT_HOLDS, &INVALIDATE_TWICE, lru("C1"), &[INSTALLED])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
+        // The warning of brelse() comes first: the slot is given back twice.
+        ask(KERNEL_ASSERTIONS_HOLD, &INVALIDATE_VS_OWN, lru("C1"), &[])
+            .under(DPOR)
+            .holds(&[&V6_12_117])
+            .violated(&[&INVALIDATES_IRQS_ON]),
         ask(
             NOBODY_HAS_A_MOVING_BH,
             &FIND_VS_MIGRATE,
@@ -227,8 +297,8 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&V6_1])
             .under(SC)
             .holds(&[&V6_12_117])
-            .holds_as(Analysis("reordering is what it takes"), &[&UNLOCK_BUFFER_NO_BARRIER])
+            .holds_as(Source::migrate("D-S4"), &[&UNLOCK_BUFFER_NO_BARRIER])
             .under(WEAK)
-            .violated_as(Analysis("store buffering"), &[&UNLOCK_BUFFER_NO_BARRIER]),
+            .violated_as(Source::migrate("D-S4"), &[&UNLOCK_BUFFER_NO_BARRIER]),
     ]
 }

@@ -8,6 +8,7 @@ use selvedge_models::mm::migrate::{
     FAKE_MAPPING, ISOLATION, Migrator, migrate_pages, putback_movable_pages,
 };
 use selvedge_models::mm::vmscan::folio_isolate_lru;
+use selvedge_models::trees::M3;
 use selvedge_models::trees::*;
 
 use super::page_cache::{MIGRATABLE, migrate};
@@ -132,7 +133,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC)
             .holds(&[&V6_1])
             .under(SC_WITHOUT_RANDOM)
-            .violated(&[&V6_6])
+            .violated(&[&V6_3_RC1, &M3, &V6_4, &V6_6])
             .under(SC)
             .holds(&[&V6_10, &V6_12_117]),
     ]

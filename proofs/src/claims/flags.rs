@@ -59,7 +59,7 @@ static WRITTEN: Scenario = Scenario {
     setup: locked,
     tasks: &[
         cpu(0, "writer", |k| {
-            folio_start_writeback(&k.folios[0]);
+            folio_start_writeback(k, &k.folios[0]);
             folio_unlock(k, &k.folios[0]);
         }),
         DIRTIER,

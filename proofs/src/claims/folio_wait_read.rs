@@ -1,7 +1,7 @@
 //! kernel-migrate section A: waiters for the end of a read, asynchronous waiters, and waiters
 //! without a reference of their own.
 
-use selvedge_kernel::{Name, fail, test_bit};
+use selvedge_kernel::{Name, fail, fail_about, test_bit};
 use selvedge_models::mm::filemap::{
     folio_end_read, folio_lock_async, folio_put_wait_locked, folio_wait_locked, lock_page_retry,
 };
@@ -15,8 +15,8 @@ use super::folio_lock::{add_one, lock_and_add, locked, unlock};
 use super::folio_wait::lock_plainly;
 use super::{DPOR, SC, SC_WITHOUT_RANDOM};
 use crate::rules::{
-    A_FREED_FOLIO_IS_NOT_TOUCHED, CONTENTS_HAVE_ONE_WRITER, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
-    WHO_WAITED_FOR_A_READ_SEES_IT, each_holder_added_one,
+    A_FREED_FOLIO_IS_NOT_TOUCHED, CONTENTS_HAVE_ONE_WRITER, NO_REFERENCE_IS_LEFT_OVER,
+    NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, WHO_WAITED_FOR_A_READ_SEES_IT, each_holder_added_one,
 };
 use crate::states::SLEPT;
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
@@ -110,6 +110,12 @@ static PUT_AND_WAIT: Scenario = Scenario {
         })
         .sleeper(0),
     ],
+    at_end: |k| {
+        if k.folios[0].freed.peek() != 1 {
+            let message = "nobody has a reference any more, and folio0 is not freed";
+            fail_about(NO_REFERENCE_IS_LEFT_OVER, message, k.folios[0].refcount.object());
+        }
+    },
     ..Scenario::EMPTY
 };
 
@@ -149,6 +155,9 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&L2, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&UPTODATE_TOO_LATE]),
+        ask(NO_REFERENCE_IS_LEFT_OVER, &PUT_AND_WAIT, sheet("A.2"), &[SLEPT])
+            .under(SC_WITHOUT_RANDOM)
+            .holds(&[&V6_12_117]),
         ask(NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, &ASYNC, sheet("A.2"), &[SLEPT])
             .under(SC)
             .holds(&[&L2, &V6_12_117]),

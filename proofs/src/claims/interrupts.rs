@@ -1,17 +1,19 @@
 //! Locks that interrupt handlers take too: who takes one with interrupts on, and is interrupted on
 //! that CPU by such a handler, waits for itself.
 
-use selvedge_kernel::{clear_bit, is_killed_already, plain_write, set_bit};
+use selvedge_kernel::{clear_bit, fail_about, is_killed_already, join, plain_write, set_bit};
 use selvedge_models::fs::buffer::{lock_buffer, trylock_buffer, unlock_buffer};
 use selvedge_models::mm::filemap::{
-    folio_end_read, folio_lock, folio_lock_killable, folio_trylock, folio_unlock,
+    folio_end_read, folio_lock, folio_lock_killable, folio_trylock, folio_unlock, is_page_dirty,
+    truncate_inode_folio,
 };
 use selvedge_models::mm::memory::do_swap_page;
-use selvedge_models::mm::migrate::ISOLATION;
+use selvedge_models::mm::migrate::{ISOLATION, Migrator, Mode, migrate_pages};
 use selvedge_models::mm::mlock::{mlock_folio, mlock_new_folio, munlock_folio};
 use selvedge_models::mm::page_writeback::{folio_end_writeback, folio_start_writeback};
+use selvedge_models::mm::readahead::page_cache_ra_unbounded;
 use selvedge_models::mm::rmap::{remove_migration_ptes, try_to_migrate};
-use selvedge_models::mm::swap::{folio_activate, folio_put, folio_rotate_reclaimable};
+use selvedge_models::mm::swap::{folio_activate, folio_get, folio_put, folio_rotate_reclaimable};
 use selvedge_models::mm::vmscan::{
     folio_isolate_lru, isolate_lru_folios, move_folios_to_lru, scan_folios,
 };
@@ -26,7 +28,7 @@ use super::folio_wait_read::lock_asynchronously;
 use super::lru_flag::LISTED;
 use super::lru_locks::{COMPACTED, isolate_for_compaction};
 use crate::Source::{Analysis, Comment};
-use crate::rules::{NOBODY_WAITS_FOR_EVER, is_with};
+use crate::rules::{NO_REFERENCE_IS_LEFT_OVER, NOBODY_WAITS_FOR_EVER, is_batched, is_with};
 use crate::{Answers, Run, Scenario, ask, cpu, irq};
 
 /// `folio_end_writeback()` of a folio that is to be rotated: with batches of one it takes lru_lock.
@@ -112,7 +114,7 @@ static LRU_LOCK_OF_NEW: Scenario = Scenario {
 /// A read and a write are on their way: the folio is locked, and under writeback.
 fn under_io(k: &Run) {
     locked(k);
-    folio_start_writeback(&k.folios[0]);
+    folio_start_writeback(k, &k.folios[0]);
 }
 
 fn end_writeback(k: &Run) {
@@ -198,7 +200,7 @@ static QUEUE_LOCK_OF_FAULT: Scenario = Scenario {
     machine: Machine::TINY.folios(3).sleepers(1).mapped(),
     setup: |k| {
         assert!(folio_trylock(&k.folios[2]), "nobody else runs yet");
-        folio_start_writeback(&k.folios[2]);
+        folio_start_writeback(k, &k.folios[2]);
         folio_unlock(k, &k.folios[2]);
         set_bit(PG_WAITERS, &k.folios[2].flags);
     },
@@ -260,9 +262,88 @@ static BIT_QUEUE_LOCK_OF_WAKER: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+fn starts_writeback(k: &Run, index: usize) {
+    folio_lock(k, &k.folios[index]);
+    folio_start_writeback(k, &k.folios[index]);
+    folio_unlock(k, &k.folios[index]);
+}
+
+static PAGES_LOCK: Scenario = Scenario {
+    name: "writeback_ends_under_the_pages_lock",
+    about: "CPU0 looks for a dirty page, migrates folio0 and folio1, which is large and has no \
+            target, writes folio2, and truncates its page; an interrupt on CPU0 ends the writeback \
+            of folio3, of the same file, at any step.",
+    machine: Machine::TINY
+        .cpus(1)
+        .folios(4)
+        .spares()
+        .batch(9)
+        .passes(1)
+        .sleepers(1)
+        .without_target(&[1])
+        .marks()
+        .writeback_pins(false),
+    setup: |k| {
+        for index in [0, 1] {
+            folio_get(&k.folios[index], ISOLATION);
+        }
+    },
+    before: &[cpu(0, "flush worker", |k| starts_writeback(k, 3))],
+    tasks: &[
+        cpu(0, "task", |k| {
+            is_page_dirty(k, 3);
+            migrate_pages(k, &[0, 1], Migrator { mode: Mode::Async, memalloc: false });
+            starts_writeback(k, 2);
+            folio_end_writeback(k, &k.folios[2]);
+            truncate_inode_folio(k, 2);
+        }),
+        irq(0, "end of writeback", |k| folio_end_writeback(k, &k.folios[3])),
+    ],
+    ..Scenario::EMPTY
+};
+
+/// Readahead gives back its own references.
+fn readahead_keeps_nothing(k: &Run) {
+    for folio in &k.folios {
+        let is_cached = k.i_pages[folio.index].peek() != 0 && folio.mapping.peek() != 0;
+        let expected = i64::from(is_cached) + i64::from(is_batched(k, folio));
+        let count = folio.refcount.peek();
+        if count != expected {
+            let index = folio.index;
+            let message = format!("folio{index} has {count} references, should have {expected}");
+            fail_about(NO_REFERENCE_IS_LEFT_OVER, message, folio.refcount.object());
+        }
+    }
+}
+
+static PAGES_LOCK_OF_READAHEAD: Scenario = Scenario {
+    name: "writeback_ends_under_readahead",
+    about: "CPU0 reads page 0 ahead; an interrupt on CPU0 ends the writeback of folio1, of the same \
+            file, at any step.",
+    machine: Machine::TINY
+        .cpus(1)
+        .folios(2)
+        .absent(1)
+        .sleepers(1)
+        .batch(3)
+        .marks()
+        .writeback_pins(false),
+    before: &[cpu(0, "flush worker", |k| starts_writeback(k, 1))],
+    tasks: &[
+        cpu(0, "readahead", |k| {
+            page_cache_ra_unbounded(k, 1).into_iter().for_each(join);
+        }),
+        irq(0, "end of writeback", |k| folio_end_writeback(k, &k.folios[1])),
+    ],
+    at_end: readahead_keeps_nothing,
+    ..Scenario::EMPTY
+};
+
 pub(super) fn claims() -> Vec<Answers> {
     let lru_lock = Analysis("the end of a writeback rotates, and moves a full batch");
     let queue_lock = Comment { file: "mm/filemap.c", says: "folio_unlock() from any context" };
+    let reads = Analysis("readahead's own reference goes when the read is submitted");
+    let marks = Analysis("__folio_end_writeback() takes the i_pages lock, in interrupts too");
     let hang = |scenario, source| ask(NOBODY_WAITS_FOR_EVER, scenario, source, &[]).under(DPOR);
     vec![
         hang(&LRU_LOCK, lru_lock).holds(&[&V6_12_117]).violated(&[&LRU_LOCK_IRQS_ON]),
@@ -279,6 +360,11 @@ pub(super) fn claims() -> Vec<Answers> {
         hang(&QUEUE_LOCK_OF_WAKER, queue_lock).holds(&[&V6_12_117]),
         hang(&QUEUE_LOCK_OF_ASYNCHRONOUS, queue_lock).holds(&[&V6_12_117]),
         hang(&QUEUE_LOCK_OF_FAULT, queue_lock).holds(&[&V6_12_117]),
+        hang(&PAGES_LOCK, marks).holds(&[&V6_12_117]).violated(&[&PAGES_LOCK_IRQS_ON]),
+        hang(&PAGES_LOCK_OF_READAHEAD, marks).holds(&[&V6_12_117]),
+        ask(NO_REFERENCE_IS_LEFT_OVER, &PAGES_LOCK_OF_READAHEAD, reads, &[])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
         hang(&BIT_QUEUE_LOCK, queue_lock).holds(&[&V6_12_117]),
         hang(&BIT_QUEUE_LOCK_OF_WAKER, queue_lock).holds(&[&V6_12_117]),
     ]

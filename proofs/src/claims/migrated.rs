@@ -73,6 +73,42 @@ static NOREFS: Scenario = Scenario {
     ..BUFFERS
 };
 
+static NOREFS_OF_TWO: Scenario = Scenario {
+    name: "dirty_folio_of_two_buffers_is_migrated",
+    about: "CPU0 migrates an active, dirty folio of a block device, with two buffers. Nobody else \
+            does anything.",
+    machine: NOREFS.machine.ring(2).buffer_heads(2),
+    setup: |k| {
+        full(k);
+        for bh in &k.buffer_heads {
+            brelse(Some(bh), Name::new("user of the bh"));
+        }
+    },
+    ..BUFFERS
+};
+
+/// An unevictable folio with buffers that nobody uses.
+fn unevictable_with_buffers(k: &Run) {
+    (UNEVICTABLE.setup)(k);
+    brelse(Some(&k.buffer_heads[0]), Name::new("user of the bh"));
+}
+
+static UNEVICTABLE_BUFFERS: Scenario = Scenario {
+    name: "unevictable_folio_with_buffers_is_migrated",
+    about: "CPU0 migrates an unevictable folio with a buffer. Nobody else does anything.",
+    machine: BUFFERS.machine.mlock(),
+    setup: unevictable_with_buffers,
+    ..UNEVICTABLE
+};
+
+static UNEVICTABLE_NOREFS: Scenario = Scenario {
+    name: "unevictable_folio_of_a_block_device_is_migrated",
+    about: "CPU0 migrates an unevictable folio of a block device, with a buffer. Nobody else does \
+            anything.",
+    machine: NOREFS.machine.mlock(),
+    ..UNEVICTABLE_BUFFERS
+};
+
 pub(super) fn claims() -> Vec<Answers> {
     let flags = Comment {
         file: "include/linux/page-flags.h",
@@ -85,5 +121,8 @@ pub(super) fn claims() -> Vec<Answers> {
         whole(&UNEVICTABLE).holds(&[&V6_12_117]),
         whole(&BUFFERS).holds(&[&V6_12_117]),
         whole(&NOREFS).holds(&[&V6_12_117]),
+        whole(&NOREFS_OF_TWO).holds(&[&V6_12_117]),
+        whole(&UNEVICTABLE_BUFFERS).holds(&[&V6_12_117]),
+        whole(&UNEVICTABLE_NOREFS).holds(&[&V6_12_117]),
     ]
 }

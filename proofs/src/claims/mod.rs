@@ -3,8 +3,10 @@
 
 mod bh_lru;
 mod compaction;
+mod compaction_lists;
 mod compaction_locked;
 mod compaction_sync;
+mod every_cpu;
 mod fault_and_walk;
 mod flags;
 mod folio_lock;
@@ -42,17 +44,21 @@ pub type Group = (&'static str, fn() -> Vec<Answers>);
 pub const ALL: &[Group] = &[
     ("migrate_pending", migrate_pending::claims),
     ("migrate_pending", migrate_pending_callers::claims),
+    ("migrate_pending", every_cpu::claims),
     ("longterm_pin", longterm_pin::claims),
     ("compaction", compaction::claims),
     ("compaction", compaction_sync::claims),
     ("compaction", compaction_locked::claims),
+    ("compaction", compaction_lists::claims),
     ("migrate_batches", migrate_batches::jbd2),
     ("migrate_batches", migrate_batches::writeback),
     ("migrate_batches", migrate_batches::split),
     ("migrate_batches", migrate_batches::held),
     ("migrate_batches", migrate_batches::folios),
     ("migrate_batches", migrate_batches::writeout),
+    ("migrate_batches", migrate_batches::cyclic),
     ("migrate_buffers", migrate_batches::buffers),
+    ("migrate_buffers", migrate_batches::written),
     ("lru_flag", lru_flag::claims),
     ("lru_flag", lru_reclaim::claims),
     ("lru_flag", lru_mlock::claims_of_flag),

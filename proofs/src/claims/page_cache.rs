@@ -130,6 +130,24 @@ static TRUNCATE: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+static TRUNCATE_ALONE: Scenario = Scenario {
+    name: "page_is_truncated",
+    about: "CPU0 truncates a page. Nobody else does anything.",
+    machine: UNMAPPED.cpus(1).sleepers(1),
+    tasks: &[cpu(0, "truncator", |k| truncate_inode_folio(k, 0))],
+    at_end: |k| {
+        if k.i_pages[0].peek() != 0 {
+            let message = "nobody else was there, and the page has a folio still";
+            fail_about(A_TRUNCATED_PAGE_IS_GONE, message, k.i_pages[0].object());
+        }
+        if k.folios[0].freed.peek() != 1 {
+            let message = "nobody else was there, and the folio is not freed";
+            fail_about(A_TRUNCATED_PAGE_IS_GONE, message, k.folios[0].refcount.object());
+        }
+    },
+    ..Scenario::EMPTY
+};
+
 static DIRTY: Scenario = Scenario {
     name: "migrate_dirty_vs_writeback",
     about: "The folio is isolated, dirty, and mapped nowhere. CPU0 migrates it, CPU1 looks for \
@@ -177,6 +195,8 @@ static UNLOCKED_WRITER: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+const GONE: Source = Source::Analysis("what truncation is for");
+
 pub(super) fn claims() -> Vec<Answers> {
     let sheet = Source::migrate;
     let lookup =
@@ -212,6 +232,10 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&V6_1, &V6_12_117])
             .violated_as(sheet("BM12"), &[&BM12_PRIVATE_NOT_COUNTED]),
         one_end(&TRUNCATE, "B-S4", &[MIGRATED, TRUNCATED]).under(SC).holds(&[&V6_1, &V6_12_117]),
+        ask(A_TRUNCATED_PAGE_IS_GONE, &TRUNCATE_ALONE, GONE, &[TRUNCATED])
+            .under(ALONE)
+            .holds(&[&V6_12_117])
+            .violated(&[&TRUNCATES_NOTHING]),
         ask(A_DIRTY_PAGE_STAYS_DIRTY, &DIRTY, sheet("B-S5"), &[MIGRATED])
             .under(SC)
             .holds(&[&V6_1, &V6_12_117])

@@ -37,7 +37,7 @@ static WRITEBACK: Scenario = Scenario {
     about: "CPU0 ends a writeback; CPU1 waits for that, and looks at its own state.",
     setup: |k| {
         locked(k);
-        folio_start_writeback(&k.folios[0]);
+        folio_start_writeback(k, &k.folios[0]);
         unlock(k);
     },
     tasks: &[

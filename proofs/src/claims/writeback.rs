@@ -23,7 +23,7 @@ const NEVER_FREED: Machine = Machine::TINY.writeback_pins(false);
 /// The folio is locked, and under writeback, when the tasks begin.
 fn locked_under_writeback(k: &Run) {
     assert!(folio_trylock(&k.folios[0]), "nobody else runs yet");
-    folio_start_writeback(&k.folios[0]);
+    folio_start_writeback(k, &k.folios[0]);
 }
 
 fn end_writeback(k: &Run) {
@@ -56,7 +56,7 @@ fn flush(k: &Run) {
     let folio = &k.folios[0];
     let starts = !test_bit(PG_WRITEBACK, &folio.flags);
     if starts {
-        folio_start_writeback(folio);
+        folio_start_writeback(k, folio);
         reached(STARTED_AGAIN);
     }
     folio_unlock(k, folio);

@@ -40,6 +40,15 @@ pub const AN_IDLE_FOLIO_MIGRATES: Rule = Rule("a folio that nobody else uses is 
 pub const A_MIGRATED_FOLIO_IS_WHOLE: Rule =
     Rule("a migrated folio has what the old one had, and the old one keeps nothing");
 
+/// What the lock of a folio keeps a split from.
+pub const A_LOCKED_FOLIO_STAYS_WHOLE: Rule =
+    Rule("a folio is not split while somebody has it locked");
+/// What a large folio is split for.
+pub const A_TARGET_IS_AS_LARGE: Rule =
+    Rule("a large folio without a target of its size is split before it migrates");
+/// What the caller of a truncation relies on.
+pub const A_TRUNCATED_PAGE_IS_GONE: Rule = Rule("a truncated page has no folio in the page cache");
+
 pub(super) const IDS_OF_MIGRATION: Ids = &[
     ("lookup", LOOKUP_IS_OF_THE_CACHED_FOLIO),
     ("one-end", MIGRATION_HAS_ONE_END),
@@ -52,6 +61,9 @@ pub(super) const IDS_OF_MIGRATION: Ids = &[
     ("sync-light-no-io", SYNC_LIGHT_WAITS_FOR_NO_IO),
     ("idle-migrates", AN_IDLE_FOLIO_MIGRATES),
     ("whole", A_MIGRATED_FOLIO_IS_WHOLE),
+    ("locked-whole", A_LOCKED_FOLIO_STAYS_WHOLE),
+    ("target-size", A_TARGET_IS_AS_LARGE),
+    ("truncated", A_TRUNCATED_PAGE_IS_GONE),
 ];
 
 /// References of a folio that is somewhere: the page cache, its page-table entry, batches.
@@ -112,6 +124,12 @@ pub fn migrated_folio_is_whole(k: &Run, flags: &[Bit]) {
     }
     if (old.mapping.peek(), new.mapping.peek() == 0) != (0, false) {
         broken("the mapping is not the new folio's alone".into(), new.mapping.object());
+    }
+    let expected = 1 + i64::from(new.flags.peek(PG_PRIVATE)) + lru_entries(k, new) as i64;
+    if (old.freed.peek(), new.refcount.peek()) != (1, expected) {
+        let count = new.refcount.peek();
+        let message = format!("the new folio has {count} references, should have {expected}");
+        broken(message, new.refcount.object());
     }
     for &bit in flags {
         if !new.flags.peek(bit) {

@@ -13,6 +13,7 @@ mod migration;
 mod mlock;
 mod movable;
 mod pins;
+mod references;
 
 use selvedge_trace::Rule;
 
@@ -25,6 +26,7 @@ pub use migration::*;
 pub use mlock::*;
 pub use movable::*;
 pub use pins::*;
+pub use references::*;
 
 pub use selvedge_kernel::{
     KERNEL_ASSERTIONS_HOLD, NO_QUEUED_WORK_IS_REINITIALISED, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT,
@@ -68,6 +70,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, Rule)> {
         IDS_OF_FOLIO_LOCK,
         IDS_OF_MIGRATION,
         IDS_OF_MOVABLE,
+        IDS_OF_REFERENCES,
         ELSEWHERE,
     ];
     by_subject.into_iter().flatten().copied()

@@ -64,7 +64,7 @@ fn writepage(k: &Kernel, folio: &Folio) {
         folio_unlock(k, folio);
         return;
     }
-    folio_start_writeback(folio);
+    folio_start_writeback(k, folio);
     folio_unlock(k, folio);
     let index = folio.index;
     k.task(k.sizes.cpus - 1, "end of I/O", move |k| folio_end_writeback(k, &k.folios[index]));

@@ -1,16 +1,22 @@
 //! The buffers of a folio while it migrates: kernel-migrate D.5, but for the deadlock.
 
-use selvedge_kernel::{READ_ONCE, fail, fail_about, join};
+use selvedge_kernel::{READ_ONCE, fail, fail_about, join, plain_write, reached};
 use selvedge_models::fs::buffer::{
-    __find_get_block, Finder, brelse, put_bh, trylock_buffer, unlock_buffer,
+    __find_get_block, Finder, brelse, find_in_ring, lock_buffer, put_bh, trylock_buffer,
+    unlock_buffer,
 };
-use selvedge_models::mm::migrate::{Aops, FOUND_A_LOCKED_BUFFER, Mode, WAITED_FOR_BUFFER};
+use selvedge_models::mm::filemap::folio_trylock;
+use selvedge_models::mm::migrate::{
+    Aops, FOUND_A_LOCKED_BUFFER, ISOLATION, Migrator, Mode, WAITED_FOR_BUFFER,
+    buffer_migrate_folio_norefs,
+};
+use selvedge_models::mm::swap::folio_get;
 use selvedge_models::trees::*;
 use selvedge_models::trees::{M2, M3, M4, M5, M6, M7};
 use selvedge_models::{BH_LOCK, Kernel, Machine};
 use selvedge_trace::Name;
 
-use super::{ALONE, DPOR, ONE, migrate, scenario};
+use super::{ALONE, COMPLETE, DPOR, ONE, WEAK, migrate, scenario};
 use crate::rules::*;
 use crate::states::MIGRATED;
 use crate::{Answers, Run, Scenario, Source, ask};
@@ -142,6 +148,67 @@ static ONLY_THE_LRU: Scenario = scenario(
     },
 );
 
+static IN_RING: Scenario = scenario(
+    "find_in_ring_vs_move",
+    "Nobody holds the buffer of a block device's folio, and the folio and its target are locked. \
+     CPU0 moves the folio with its buffer; CPU1, which has found the folio, and must not sleep, \
+     looks for the buffer. For loom: without the lookup of the folio, the passes, and the lists.",
+    BLOCK_DEVICE.sleepers(1),
+    |k| {
+        no_users(k);
+        folio_get(&k.folios[0], ISOLATION);
+        for folio in &k.folios {
+            assert!(folio_trylock(folio), "nobody else runs yet");
+        }
+        let migrator = k.task(0, "migrator", |k| {
+            let (dst, src) = (&k.folios[1], &k.folios[0]);
+            if buffer_migrate_folio_norefs(k, dst, src, ASYNCHRONOUS).is_ok() {
+                reached(MIGRATED);
+            }
+        });
+        let finder = k.task(1, "finder", |k| {
+            let bh = &k.buffer_heads[0];
+            if find_in_ring(k, &k.folios[0], bh, FINDER) {
+                if READ_ONCE(&bh.moving) != 0 {
+                    let message = "bh0 was found while it moves";
+                    fail_about(NOBODY_HAS_A_MOVING_BH, message, bh.moving.object());
+                }
+                put_bh(bh, FINDER);
+            }
+        });
+        join(migrator);
+        join(finder);
+    },
+    |_| {},
+);
+
+const ASYNCHRONOUS: Migrator = Migrator { mode: Mode::Async, memalloc: false };
+
+static WRITER: Scenario = scenario(
+    "writer_of_a_locked_buffer",
+    "CPU0 migrates a folio with a buffer; CPU1 locks the buffer, writes to the folio that it is of, \
+     and unlocks it.",
+    ONE.aops(&[Aops::Buffers]),
+    |k| {
+        no_users(k);
+        let migrator = migrate(k, Mode::Sync, &[0]);
+        let writer = k.task(1, "writer", |k| {
+            let bh = &k.buffer_heads[0];
+            lock_buffer(k, bh);
+            plain_write(&k.folios[READ_ONCE(&bh.b_folio) as usize].contents, 1);
+            unlock_buffer(k, bh);
+        });
+        join(migrator);
+        join(writer);
+    },
+    |k| {
+        let contents = &k.folios[k.i_pages[0].peek() as usize - 1].contents;
+        if contents.peek() != 1 {
+            fail_about(NO_STORE_IS_LOST, "the write is not in the page", contents.object());
+        }
+    },
+);
+
 pub(in crate::claims) fn claims() -> Vec<Answers> {
     let mut all = lookups();
     all.extend(locks());
@@ -155,8 +222,15 @@ fn lookups() -> Vec<Answers> {
         ask(NOBODY_HAS_A_MOVING_BH, &FIND_ATOMICALLY, sheet("D-S2"), &[MIGRATED])
             .under(DPOR)
             .violated_as(Source::migrate_part("D-S2", "before ebdf4de5642f"), &[&C3_MOVE_UNLOCKED])
-            .holds(&[&M0, &M4, &M6, &M7A, &M7])
+            .holds(&[&M0, &M2, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
             .violated_as(sheet("D-S3"), &[&BH_MIGRATE_NEVER_SET, &BH_MIGRATE_AFTER_SCAN]),
+        ask(NOBODY_HAS_A_MOVING_BH, &IN_RING, sheet("D-S3"), &[MIGRATED])
+            .under(COMPLETE)
+            .holds(&[&M7A])
+            .under(DPOR)
+            .holds_as(Source::Analysis("reordering is what it takes"), &[&BH_MIGRATE_NO_ACQUIRE])
+            .under(WEAK)
+            .violated(&[&BH_MIGRATE_NO_ACQUIRE]),
         ask(NOBODY_HAS_A_MOVING_BH, &FIND_SLEEPING, sheet("D-S2"), &[MIGRATED])
             .under(DPOR)
             .holds(&[&M6S, &M7A, &M7])
@@ -180,8 +254,17 @@ fn locks() -> Vec<Answers> {
             &[FOUND_A_LOCKED_BUFFER],
         )
         .under(DPOR)
-        .holds(&[&M0, &M4, &M6S, &M7])
+        .holds(&[&M0, &M2, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
         .violated(&[&UNLOCKS_WHOLE_RING]),
+        ask(
+            NO_STORE_IS_LOST,
+            &WRITER,
+            Source::Analysis("what the lock of a buffer is for"),
+            &[MIGRATED],
+        )
+        .under(DPOR)
+        .holds(&[&M0, &M6S])
+        .violated(&[&MOVES_LOCKED_BUFFERS]),
         ask(AN_IDLE_FOLIO_MIGRATES, &ONLY_THE_LRU, sheet("D-S8"), &[MIGRATED])
             .under(DPOR)
             .holds(&[&M0, &M2, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])

@@ -4,8 +4,9 @@ use selvedge_kernel::{fail_about, join, set_bit};
 use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::mm::memory::zap_pte_range;
 use selvedge_models::mm::migrate::{
-    ISOLATION, MOVED_AGAIN, Migrator, Mode, WOULD_DEADLOCK, migrate_pages,
+    ISOLATION, MOVED_AGAIN, Migrator, Mode, WAITED_FOR_WRITEBACK, WOULD_DEADLOCK, migrate_pages,
 };
+use selvedge_models::mm::page_writeback::{folio_end_writeback, folio_start_writeback};
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
 use selvedge_models::trees::{M2, M3, M4, M5, M6, M7};
@@ -41,6 +42,54 @@ static SECOND_IS_LOCKED: Scenario = scenario(
         join(holder);
     },
     all_migrated,
+);
+
+static SECOND_IS_LOCKED_END: Scenario = scenario(
+    "batch_of_which_one_is_locked",
+    "CPU0 migrates two folios in MIGRATE_ASYNC, and puts back what is left; CPU1 has the second one \
+     locked, and unlocks it at some time.",
+    TWO.batch(4),
+    |k| {
+        assert!(folio_trylock(&k.folios[1]), "nobody else runs yet");
+        let migrator = migrate(k, Mode::Async, &[0, 1]);
+        let holder = k.task(1, "holder", |k| folio_unlock(k, &k.folios[1]));
+        join(migrator);
+        join(holder);
+    },
+    migration_has_one_end,
+);
+
+static SECOND_IS_PUT_OFF: Scenario = scenario(
+    "batch_gives_way_to_a_locked_folio",
+    "CPU0 migrates two folios in MIGRATE_SYNC; CPU1 has the second one locked, and unlocks it at \
+     some time. Fairness is assumed: it always comes to its unlock.",
+    TWO,
+    |k| (SECOND_IS_LOCKED.setup)(k),
+    all_migrated,
+);
+
+static SECOND_IS_WRITTEN: Scenario = scenario(
+    "second_folio_of_a_batch_is_written",
+    "CPU0 migrates two folios in MIGRATE_SYNC; the second one is under writeback, which ends on \
+     CPU1 at some time, and holds a reference to it then. Fairness is assumed: it always comes to \
+     its end.",
+    TWO.writeback(),
+    |k| {
+        assert!(folio_trylock(&k.folios[1]), "nobody else runs yet");
+        folio_start_writeback(k, &k.folios[1]);
+        folio_unlock(k, &k.folios[1]);
+        let migrator = migrate(k, Mode::Sync, &[0, 1]);
+        let end = k.task(1, "end of I/O", |k| folio_end_writeback(k, &k.folios[1]));
+        join(migrator);
+        join(end);
+    },
+    |k| {
+        // That of the end may be there in the last pass.
+        if k.i_pages[0].peek() != 3 {
+            let message = "nobody else used folio0, and it was not migrated";
+            fail_about(AN_IDLE_FOLIO_MIGRATES, message, k.i_pages[0].object());
+        }
+    },
 );
 
 /// CPU0 migrates folio 1, then folio 0; sleeper 2 locks them the other way round.
@@ -123,6 +172,14 @@ static ONE_IS_UNMAPPED: Scenario = scenario(
 
 pub(in crate::claims) fn claims() -> Vec<Answers> {
     let sheet = Source::migrate;
+    // Each execution of a complete search ends, whoever is how slow: passes are counted, and a round
+    // that gives way has taken a folio off the list. What is asked besides is where it gets to.
+    let gives_way = ask(
+        SYNC_SUCCEEDS_ONCE_UNLOCKED,
+        &SECOND_IS_PUT_OFF,
+        sheet("E-S3"),
+        &[WOULD_DEADLOCK, MIGRATED],
+    );
     let stays =
         |reached| ask(MIGRATION_HAS_ONE_END, &ONE_STAYS, sheet("C-S7"), reached).under(DPOR);
     vec![
@@ -131,20 +188,35 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
             .holds(&[&M2]),
         ask(NOBODY_WAITS_FOR_EVER, &LOCKS_IN_ORDER, sheet("C-S1"), &[WAITED_FOR_SOURCE])
             .under(DPOR)
-            .holds(&[&M0, &M2, &M3, &M4])
-            .violated_as(sheet("C-S2"), &[&CM1_WAITS_WITH_OTHERS_LOCKED]),
+            .holds(&[&M0, &M2, &M3, &M4, &M6S, &M7])
+            .violated_as(sheet("C-S2"), &[&CM1_WAITS_WITH_OTHERS_LOCKED])
+            // It tries for ever: see tries_again_unmoved().
+            .violated_as(sheet("CM2"), &[&CM2_TRIES_AGAIN_UNMOVED]),
         // Only these batches have -EDEADLOCK to give way with.
         ask(NOBODY_WAITS_FOR_EVER, &LOCKS_IN_ORDER, sheet("C-S1"), &[WOULD_DEADLOCK])
             .under(DPOR)
             .holds(&[&M2_W, &M2_H, &M2_W_H]),
         ask(SYNC_SUCCEEDS_ONCE_UNLOCKED, &SECOND_IS_LOCKED, sheet("C-S4"), &[MIGRATED])
             .under(DPOR)
-            .holds(&[&M0, &M2, &M2_W_H, &M3, &M4, &M5, &M6S, &M7])
+            .holds(&[&M0, &M2, &M2_W, &M2_H, &M2_W_H, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
             .violated(&[&M4R])
             .violated_as(
                 Analysis("the adjusted mode refuses what it would have waited for"),
                 &[&HUGH_ADJUSTED_MODE],
             ),
+        gives_way.under(DPOR).holds(&[&M2, &M2_W, &M2_H, &M2_W_H]),
+        ask(
+            AN_IDLE_FOLIO_MIGRATES,
+            &SECOND_IS_WRITTEN,
+            sheet("E-S3"),
+            &[WOULD_DEADLOCK, WAITED_FOR_WRITEBACK, MIGRATED],
+        )
+        .under(DPOR)
+        .holds(&[&M2_W, &M2_W_H]),
+        ask(MIGRATION_HAS_ONE_END, &SECOND_IS_LOCKED_END, sheet("C-S8"), &[MIGRATED])
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M2_W, &M2_H, &M2_W_H, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
+            .violated(&[&CM7_ON_BOTH_LISTS]),
         stays(&[MIGRATED])
             .holds(&[&M0, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7, &HUGH_ADJUSTED_MODE])
             .violated_as(sheet("CM4"), &[&CM4_UNDO_LEAVES_ENTRIES])

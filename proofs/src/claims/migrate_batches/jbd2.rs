@@ -67,7 +67,9 @@ fn blocking(at: usize, waits: &[&'static Tree]) -> [Answers; 2] {
 pub(in crate::claims) fn claims() -> Vec<Answers> {
     let asynchronous = |at: usize| {
         let question = hang(&D_S1[at], Source::migrate("D-S1"), FOUND);
-        question.under(DPOR).holds(&[&M0, &M2, &M4, &M6S, &M7])
+        question
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M2_W, &M2_H, &M2_W_H, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
     };
     let mut all = vec![asynchronous(IN_ASYNC + BA), asynchronous(IN_ASYNC + AB)];
     let every: &[&Tree] = &[&M0, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7];

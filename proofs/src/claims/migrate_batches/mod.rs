@@ -10,26 +10,32 @@
 //! | `held.rs`      | C.3: what is locked at each wait                                        |
 //! | `folios.rs`    | C-S1, C-S4, C-S7: what becomes of a batch, who gets its locks           |
 //! | `writeout.rs`  | C-S5, C-S6: folios that a migration writes out                          |
+//! | `written.rs`   | dirty buffers that are written, and what is on the disk then            |
+//! | `cyclic.rs`    | E-S6: two writers of one file, and one that wraps round                 |
 //! | `buffers.rs`   | D-S2 to D-S8, G-S3: buffers while their folio migrates                  |
 //!
 //! Each deadlock is played in all modes that its row of the sheet names, and with both orders of
 //! the list of folios. B is folio 0, A is folio 1.
 
 mod buffers;
+mod cyclic;
 mod folios;
 mod held;
 mod jbd2;
 mod split;
 mod writeback;
 mod writeout;
+mod written;
 
 pub(super) use buffers::claims as buffers;
+pub(super) use cyclic::claims as cyclic;
 pub(super) use folios::claims as folios;
 pub(super) use held::claims as held;
 pub(super) use jbd2::claims as jbd2;
 pub(super) use split::claims as split;
 pub(super) use writeback::claims as writeback;
 pub(super) use writeout::claims as writeout;
+pub(super) use written::claims as written;
 
 use selvedge_kernel::{enter, plain_write, set_bit};
 use selvedge_models::mm::migrate::{
@@ -38,7 +44,7 @@ use selvedge_models::mm::migrate::{
 use selvedge_models::mm::swap::folio_get;
 use selvedge_models::{Machine, PG_UPTODATE};
 
-use super::{ALONE, DPOR};
+use super::{ALONE, COMPLETE, DPOR, WEAK};
 use crate::Source::{self, Analysis};
 use crate::rules::NOBODY_WAITS_FOR_EVER;
 use crate::{Question, Run, Scenario, ask};

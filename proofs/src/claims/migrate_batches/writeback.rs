@@ -68,7 +68,7 @@ pub(super) const LOOP_IO: &str = "B is under writeback to a loop device, A the f
 pub(super) fn loop_ends_writeback<const MODE: u8, const A_FIRST: bool>(k: &Run) {
     let b = &k.folios[0];
     assert!(folio_trylock(b), "nobody else runs yet");
-    folio_start_writeback(b);
+    folio_start_writeback(k, b);
     folio_unlock(k, b);
     folio_get(&k.folios[1], Name::new("loop worker"));
     let m = migrator(k, "repro", mode(MODE), list(A_FIRST));
@@ -108,7 +108,7 @@ const END_IO: &str = "F is a file's folio under writeback, N the folio of its in
 fn ext4_ends_writeback<const A_FIRST: bool>(k: &Run) {
     let f = &k.folios[0];
     assert!(folio_trylock(f), "nobody else runs yet");
-    folio_start_writeback(f);
+    folio_start_writeback(k, f);
     folio_unlock(k, f);
     folio_get(&k.folios[1], Name::new("bdev_getblk"));
     let m = migrator(k, "migrator", Mode::Sync, list(A_FIRST));
@@ -150,7 +150,9 @@ fn flush() -> Vec<Answers> {
     let waited: &[&str] = &[WAITED_FOR_WRITEBACK, FLUSH_WRITES];
     let submitted: &[&str] = &[WAITED_FOR_WRITEBACK, SUBMITTED_EARLY];
     let of_modes = |at: usize, reached| {
-        hang(&E_S1[at], sheet, reached).under(DPOR).holds(&[&M0, &M2, &M4, &M6S, &M7])
+        hang(&E_S1[at], sheet, reached)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M2_W, &M2_H, &M2_W_H, &M3, &M4, &M6S, &M7])
     };
     let sync = |at: usize, trees: &[&'static Tree]| {
         hang(&E_S1[at], sheet, waited)
@@ -171,7 +173,9 @@ fn flush() -> Vec<Answers> {
         of_modes(IN_ASYNC + BA, found),
         of_modes(IN_ASYNC + AB, found),
         // But for the look at PG_uptodate, 6.4 takes the steps of 6.17; it is asked with A first.
-        hang(&E_S1[IN_LIGHT + BA], sheet, light).under(DPOR).holds(&[&M0, &M2, &M7]),
+        hang(&E_S1[IN_LIGHT + BA], sheet, light)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M2_W, &M2_H, &M2_W_H, &M7]),
         of_modes(IN_LIGHT + AB, light),
         sync(IN_SYNC + BA, EVERY_TREE),
         hugh(IN_SYNC + BA, waited),
@@ -189,7 +193,9 @@ fn loop_io() -> Vec<Answers> {
     let light: &[&str] = &[FOUND_WRITEBACK, SERVED, WAITED_FOR_SOURCE];
     let waited: &[&str] = &[WAITED_FOR_WRITEBACK, SERVED];
     let of_modes = |at: usize, reached| {
-        hang(&E_S2[at], sheet, reached).under(DPOR).holds(&[&M0, &M2, &M4, &M6S, &M7])
+        hang(&E_S2[at], sheet, reached)
+            .under(DPOR)
+            .holds(&[&M0, &M2, &M2_W, &M2_H, &M2_W_H, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
     };
     let sync = |at: usize, trees: &[&'static Tree]| {
         hang(&E_S2[at], sheet, waited)
@@ -209,7 +215,7 @@ fn loop_io() -> Vec<Answers> {
         of_modes(IN_LIGHT + AB, light),
         sync(IN_SYNC + BA, EVERY_TREE),
         hugh(IN_SYNC + BA, waited),
-        sync(IN_SYNC + AB, SOME_TREES),
+        sync(IN_SYNC + AB, EVERY_TREE),
         hugh(IN_SYNC + AB, found),
     ]
 }
@@ -222,5 +228,5 @@ fn ext4() -> Vec<Answers> {
             .violated(&[&M2, &M2_H])
     };
     // To a migration, ext4's worker is a loop worker: with N first, 6.1 is asked by E-S2.
-    vec![ask(BA).holds(&[&M0]), ask(AB)]
+    vec![ask(BA).holds(&[&M0, &M3, &M5, &M6, &M7A]), ask(AB).holds(&[&M3])]
 }
