@@ -63,7 +63,7 @@ static LOOKUP_VS_FREE: Scenario = Scenario {
             }
         }),
     ],
-    at_end: referenced_bh_is_not_freed,
+    at_end: Some(referenced_bh_is_not_freed),
     ..Scenario::EMPTY
 };
 
@@ -169,7 +169,7 @@ static FIND_VS_FREE: Scenario = Scenario {
             try_to_free_buffers(k, &k.folios[0]);
         }),
     ],
-    at_end: referenced_bh_is_not_freed,
+    at_end: Some(referenced_bh_is_not_freed),
     ..Scenario::EMPTY
 };
 
@@ -178,7 +178,7 @@ static FIND_ALONE: Scenario = Scenario {
     about: "Nobody holds the bh, and no bh_lru has it. CPU0 looks it up in the page cache, which \
             installs it, and lets it go.",
     tasks: &[cpu(0, "finder", |k| find_and_put(k, |_| ()))],
-    at_end: no_bh_reference_is_left_over,
+    at_end: Some(no_bh_reference_is_left_over),
     ..FIND_VS_FREE
 };
 
@@ -191,7 +191,7 @@ static INVALIDATE_VS_OWN: Scenario = Scenario {
         cpu(0, "kworker", |k| invalidate_bh_lrus_cpu(k)),
         cpu(1, "invalidator", |k| invalidate_bh_lrus(k)),
     ],
-    at_end: bh_lrus_own_what_they_hold,
+    at_end: Some(bh_lrus_own_what_they_hold),
     ..Scenario::EMPTY
 };
 
@@ -223,7 +223,7 @@ static LOCK_BUFFER: Scenario = Scenario {
     about: "CPU0 and CPU1 each lock the buffer, change its contents, and unlock it.",
     machine: Machine::TINY.sleepers(2),
     tasks: &[cpu(0, "task", lock_and_add), cpu(1, "task", lock_and_add)],
-    at_end: |k| no_addition_to_a_buffer_is_lost(k, 2),
+    at_end: Some(|k| no_addition_to_a_buffer_is_lost(k, 2)),
     ..Scenario::EMPTY
 };
 
@@ -236,7 +236,7 @@ static LOCK_BUFFER_THREE: Scenario = Scenario {
         cpu(1, "task", lock_and_add),
         cpu(2, "task", lock_and_add),
     ],
-    at_end: |k| no_addition_to_a_buffer_is_lost(k, 3),
+    at_end: Some(|k| no_addition_to_a_buffer_is_lost(k, 3)),
     ..Scenario::EMPTY
 };
 

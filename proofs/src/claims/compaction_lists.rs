@@ -31,7 +31,7 @@ static SIZE: Scenario = Scenario {
             folio_isolate_lru(k, &k.folios[0], Name::new("reclaim"));
         }),
     ],
-    at_end: size_is_linked_folios,
+    at_end: Some(size_is_linked_folios),
     ..Scenario::EMPTY
 };
 
@@ -52,7 +52,7 @@ static FREED: Scenario = Scenario {
     about: "CPU0 compacts a folio. Nobody else does anything.",
     machine: LISTED.cpus(1).spares().sleepers(1).passes(1),
     tasks: &[cpu(0, "compact_memory", compacts)],
-    at_end: no_freed_folio_is_linked,
+    at_end: Some(no_freed_folio_is_linked),
     ..Scenario::EMPTY
 };
 

@@ -38,7 +38,7 @@ static HELD_BRIEFLY: Scenario = Scenario {
         .sleeper(0),
         timer(1),
     ],
-    at_end: sync_migration_succeeded,
+    at_end: Some(sync_migration_succeeded),
     ..Scenario::EMPTY
 };
 
@@ -61,7 +61,7 @@ static HELD_THEN_TRIED_AGAIN: Scenario = Scenario {
             }
         }));
     },
-    at_end: sync_migration_succeeded,
+    at_end: Some(sync_migration_succeeded),
     ..Scenario::EMPTY
 };
 

@@ -24,13 +24,13 @@ static DRAIN: Scenario = Scenario {
     machine: THREE,
     before: &[cpu(0, "adder", adds::<0>), cpu(1, "adder", adds::<1>), cpu(2, "adder", adds::<2>)],
     tasks: &[cpu(0, "drainer", |k| lru_add_drain_all(k))],
-    at_end: |k| {
+    at_end: Some(|k| {
         if let Some(folio) = k.folios.iter().find(|folio| is_batched(k, folio)) {
             let message = format!("folio{} rests in a batch", folio.index);
             let object = folio.refcount.object();
             selvedge_kernel::fail_about(OWN_ADDITIONS_ARE_DRAINED, message, object);
         }
-    },
+    }),
     ..Scenario::EMPTY
 };
 
@@ -49,7 +49,7 @@ static INVALIDATE: Scenario = Scenario {
         cpu(2, "user", installs::<2>),
     ],
     tasks: &[cpu(0, "invalidator", |k| invalidate_bh_lrus(k))],
-    at_end: |k| no_bh_is_left(k, AN_INVALIDATION_EMPTIES_EVERY_BH_LRU),
+    at_end: Some(|k| no_bh_is_left(k, AN_INVALIDATION_EMPTIES_EVERY_BH_LRU)),
     ..Scenario::EMPTY
 };
 
@@ -63,7 +63,7 @@ static PREP_1: Scenario = Scenario {
             migration is pending when we look.",
     machine: THREE,
     tasks: &[cpu(0, "migrator", disables), cpu(1, "installer", installs::<1>)],
-    at_end: |k| no_bh_is_left(k, NO_BH_STAYS_WHILE_PENDING),
+    at_end: Some(|k| no_bh_is_left(k, NO_BH_STAYS_WHILE_PENDING)),
     ..Scenario::EMPTY
 };
 

@@ -52,7 +52,7 @@ static ONE_FAULT: Scenario = Scenario {
             do_swap_page(k, 0);
         }),
     ],
-    at_end: fault_did_no_harm,
+    at_end: Some(fault_did_no_harm),
     ..Scenario::EMPTY
 };
 
@@ -71,7 +71,7 @@ static STORE: Scenario = Scenario {
             }
         }),
     ],
-    at_end: page_holds_the_last_store,
+    at_end: Some(page_holds_the_last_store),
     ..Scenario::EMPTY
 };
 
@@ -86,7 +86,7 @@ static WALKER: Scenario = Scenario {
             pfn_walker(k, &k.folios[0]);
         }),
     ],
-    at_end: migration_has_one_end,
+    at_end: Some(migration_has_one_end),
     ..Scenario::EMPTY
 };
 

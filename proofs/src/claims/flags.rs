@@ -30,7 +30,7 @@ static ACTIVATED: Scenario = Scenario {
     about: "CPU0 activates the folio, in a batch of one; CPU1 sets PG_dirty.",
     machine: LISTED.batch(1),
     tasks: &[cpu(0, "user", |k| folio_activate(k, &k.folios[0])), DIRTIER],
-    at_end: is_dirty,
+    at_end: Some(is_dirty),
     ..Scenario::EMPTY
 };
 
@@ -40,7 +40,7 @@ static MLOCKED: Scenario = Scenario {
     machine: LISTED.batch(1).mlock(),
     before: &[cpu(0, "user", |k| folio_activate(k, &k.folios[0]))],
     tasks: &[cpu(0, "mlocker", |k| mlock_folio(k, &k.folios[0])), DIRTIER],
-    at_end: is_dirty,
+    at_end: Some(is_dirty),
     ..Scenario::EMPTY
 };
 
@@ -49,7 +49,7 @@ static NEW_MLOCKED: Scenario = Scenario {
     about: "The folio is on no list. CPU0 mlocks it as new, in a batch of one; CPU1 sets PG_dirty.",
     machine: Machine::TINY.operations().batch(1).mlock(),
     tasks: &[cpu(0, "fault", |k| mlock_new_folio(k, &k.folios[0])), DIRTIER],
-    at_end: is_dirty,
+    at_end: Some(is_dirty),
     ..Scenario::EMPTY
 };
 
@@ -64,7 +64,7 @@ static WRITTEN: Scenario = Scenario {
         }),
         DIRTIER,
     ],
-    at_end: is_dirty,
+    at_end: Some(is_dirty),
     ..Scenario::EMPTY
 };
 
@@ -79,7 +79,7 @@ static BUFFER: Scenario = Scenario {
             test_and_set_bit(BH_DIRTY, &k.buffer_heads[0].b_state);
         }),
     ],
-    at_end: |k| the_flag_is_kept(&k.buffer_heads[0].b_state, BH_DIRTY),
+    at_end: Some(|k| the_flag_is_kept(&k.buffer_heads[0].b_state, BH_DIRTY)),
     ..Scenario::EMPTY
 };
 

@@ -45,7 +45,7 @@ pub(super) static TRY_ONCE: Scenario = Scenario {
     name: "two_cpus_try_once",
     about: "CPU0 and CPU1 each try the folio lock once; who wins changes the contents.",
     tasks: &[cpu(0, "task", try_and_add), cpu(1, "task", try_and_add)],
-    at_end: |k| each_holder_added_one(k, 2 - k.count.peek() as u64),
+    at_end: Some(|k| each_holder_added_one(k, 2 - k.count.peek() as u64)),
     ..Scenario::EMPTY
 };
 
@@ -60,7 +60,7 @@ static LOCK_TWO: Scenario = Scenario {
     about: "CPU0 and CPU1 each lock the folio, change its contents, and unlock it.",
     machine: Machine::TINY.sleepers(2),
     tasks: &[cpu(0, "task", lock_and_add), cpu(1, "task", lock_and_add)],
-    at_end: |k| each_holder_added_one(k, 2),
+    at_end: Some(|k| each_holder_added_one(k, 2)),
     ..Scenario::EMPTY
 };
 
@@ -98,7 +98,7 @@ static LOCK_THREE: Scenario = Scenario {
         cpu(1, "task", lock_and_add),
         cpu(2, "task", lock_and_add),
     ],
-    at_end: |k| each_holder_added_one(k, 3),
+    at_end: Some(|k| each_holder_added_one(k, 3)),
     ..Scenario::EMPTY
 };
 

@@ -79,7 +79,7 @@ static ASYNC_WRITER: Scenario = Scenario {
             unlock(k);
         }),
     ],
-    at_end: |k| each_holder_added_one(k, 2),
+    at_end: Some(|k| each_holder_added_one(k, 2)),
     ..Scenario::EMPTY
 };
 
@@ -110,12 +110,12 @@ static PUT_AND_WAIT: Scenario = Scenario {
         })
         .sleeper(0),
     ],
-    at_end: |k| {
+    at_end: Some(|k| {
         if k.folios[0].freed.peek() != 1 {
             let message = "nobody has a reference any more, and folio0 is not freed";
             fail_about(NO_REFERENCE_IS_LEFT_OVER, message, k.folios[0].refcount.object());
         }
-    },
+    }),
     ..Scenario::EMPTY
 };
 

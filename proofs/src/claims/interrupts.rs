@@ -107,7 +107,7 @@ static LRU_LOCK_OF_NEW: Scenario = Scenario {
         cpu(0, "mlocker", |k| mlock_new_folio(k, &k.folios[0])),
         irq(0, "end of writeback", rotate),
     ],
-    at_end: |k| is_with(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE]),
+    at_end: Some(|k| is_with(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE])),
     ..LRU_LOCK_OF_MLOCK
 };
 
@@ -335,7 +335,7 @@ static PAGES_LOCK_OF_READAHEAD: Scenario = Scenario {
         }),
         irq(0, "end of writeback", |k| folio_end_writeback(k, &k.folios[1])),
     ],
-    at_end: readahead_keeps_nothing,
+    at_end: Some(readahead_keeps_nothing),
     ..Scenario::EMPTY
 };
 

@@ -35,7 +35,7 @@ static ACTIVATED_THEN_PINNED: Scenario = Scenario {
     machine: PINNABLE.passes(1),
     before: &[cpu(0, "user", |k| follow_page_pte(k, 0))],
     tasks: &[cpu(1, "pinner", |k| pin(k, 1, 3))],
-    at_end: pin_did_not_fail_for_a_batch,
+    at_end: Some(pin_did_not_fail_for_a_batch),
     ..Scenario::EMPTY
 };
 
@@ -46,7 +46,7 @@ static MLOCKED_THEN_PINNED: Scenario = Scenario {
     machine: PINNABLE.mlock().passes(1),
     before: &[cpu(0, "user", |k| mlock_folio(k, &k.folios[0]))],
     tasks: &[cpu(1, "pinner", |k| pin(k, 1, 3))],
-    at_end: pin_did_not_fail_for_a_batch,
+    at_end: Some(pin_did_not_fail_for_a_batch),
     ..Scenario::EMPTY
 };
 
@@ -56,7 +56,7 @@ static ACTIVATED_WHILE_PINNED: Scenario = Scenario {
             fails for a reference of CPU0 that is in no batch afterwards does not count.",
     machine: PINNABLE,
     tasks: &[cpu(0, "user", |k| follow_page_pte(k, 0)), cpu(1, "pinner", |k| pin(k, 1, 2))],
-    at_end: pin_did_not_fail_for_a_batch,
+    at_end: Some(pin_did_not_fail_for_a_batch),
     ..Scenario::EMPTY
 };
 
@@ -66,7 +66,7 @@ static MOVED_AGAIN_AND_AGAIN: Scenario = Scenario {
             up after two rounds.",
     machine: PINNABLE,
     tasks: &[cpu(0, "user", touch_then_cold), cpu(1, "pinner", |k| pin(k, 1, 2))],
-    at_end: pin_has_ended,
+    at_end: Some(pin_has_ended),
     ..Scenario::EMPTY
 };
 
@@ -86,7 +86,7 @@ static MOVED_THEN_AT_REST: Scenario = Scenario {
             }
         }));
     },
-    at_end: pin_has_succeeded,
+    at_end: Some(pin_has_succeeded),
     ..Scenario::EMPTY
 };
 
@@ -95,7 +95,7 @@ static PINNED_ALONE: Scenario = Scenario {
     about: "CPU1 pins a folio that no batch holds.",
     machine: PINNABLE,
     tasks: &[cpu(1, "pinner", |k| pin(k, 1, 1))],
-    at_end: nobody_drained,
+    at_end: Some(nobody_drained),
     ..Scenario::EMPTY
 };
 
@@ -106,7 +106,7 @@ static SECOND_FOLIO_ACTIVATED_LATER: Scenario = Scenario {
     machine: PINNABLE.folios(2),
     before: &[cpu(0, "user", |k| follow_page_pte(k, 0))],
     tasks: &[cpu(0, "user", |k| follow_page_pte(k, 1)), cpu(1, "pinner", |k| pin(k, 2, 1))],
-    at_end: drained_for_the_second_folio,
+    at_end: Some(drained_for_the_second_folio),
     ..Scenario::EMPTY
 };
 

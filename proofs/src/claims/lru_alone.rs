@@ -52,7 +52,7 @@ static ADDED: Scenario = Scenario {
     about: "CPU0 adds a folio and drains. Nobody else does anything.",
     machine: ONE_CPU.unlisted(),
     tasks: &[cpu(0, "user", |k| drained(k, |k| folio_add_lru(k, &k.folios[0])))],
-    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
+    at_end: Some(|k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU])),
     ..Scenario::EMPTY
 };
 
@@ -64,7 +64,7 @@ static ACTIVATED: Scenario = Scenario {
         drained(k, activate);
         drained(k, activate);
     })],
-    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU, PG_ACTIVE]),
+    at_end: Some(|k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU, PG_ACTIVE])),
     ..Scenario::EMPTY
 };
 
@@ -75,7 +75,7 @@ static DEACTIVATED: Scenario = Scenario {
         drained(k, activate);
         drained(k, |k| folio_deactivate(k, &k.folios[0]));
     })],
-    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
+    at_end: Some(|k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU])),
     ..ACTIVATED
 };
 
@@ -86,7 +86,7 @@ static MLOCKED: Scenario = Scenario {
         drained(k, activate);
         drained(k, mlock);
     })],
-    at_end: |k| is_as_it_should_be(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE]),
+    at_end: Some(|k| is_as_it_should_be(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE])),
     ..ACTIVATED
 };
 
@@ -95,7 +95,7 @@ static MLOCKED_NEW: Scenario = Scenario {
     about: "CPU0 mlocks a folio that is on no list yet, and drains.",
     machine: ONE_CPU.unlisted(),
     tasks: &[cpu(0, "user", |k| drained(k, |k| mlock_new_folio(k, &k.folios[0])))],
-    at_end: |k| is_as_it_should_be(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE]),
+    at_end: Some(|k| is_as_it_should_be(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE])),
     ..Scenario::EMPTY
 };
 
@@ -106,7 +106,7 @@ static MUNLOCKED: Scenario = Scenario {
         drained(k, mlock);
         drained(k, munlock);
     })],
-    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
+    at_end: Some(|k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU])),
     ..ACTIVATED
 };
 
@@ -118,7 +118,7 @@ static MLOCKED_TWICE: Scenario = Scenario {
         drained(k, mlock);
         drained(k, munlock);
     })],
-    at_end: |k| is_as_it_should_be(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE]),
+    at_end: Some(|k| is_as_it_should_be(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE])),
     ..ACTIVATED
 };
 
@@ -131,7 +131,7 @@ static MUNLOCKED_TWICE: Scenario = Scenario {
         drained(k, munlock);
         drained(k, munlock);
     })],
-    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
+    at_end: Some(|k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU])),
     ..ACTIVATED
 };
 
@@ -141,7 +141,7 @@ static MLOCKED_WHEN_ADDED: Scenario = Scenario {
     machine: ONE_CPU.unlisted(),
     setup: |k| set_bit(PG_MLOCKED, &k.folios[0].flags),
     tasks: &[cpu(0, "user", |k| drained(k, |k| folio_add_lru(k, &k.folios[0])))],
-    at_end: |k| is_with(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE]),
+    at_end: Some(|k| is_with(k, UNEVICTABLE, &[PG_LRU, PG_MLOCKED, PG_UNEVICTABLE])),
     ..Scenario::EMPTY
 };
 
@@ -157,7 +157,7 @@ static MUNLOCKED_AFTER_ADDED: Scenario = Scenario {
         drained(k, |k| folio_add_lru(k, &k.folios[0]));
         drained(k, munlock);
     })],
-    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
+    at_end: Some(|k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU])),
     ..MLOCKED_WHEN_ADDED
 };
 
@@ -173,7 +173,7 @@ static MUNLOCKED_WHILE_ISOLATED: Scenario = Scenario {
         drained(k, munlock);
         drained(k, |k| folio_putback_lru(k, &k.folios[0], ISOLATION));
     })],
-    at_end: |k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU]),
+    at_end: Some(|k| is_as_it_should_be(k, EVICTABLE, &[PG_LRU])),
     ..ACTIVATED
 };
 
@@ -186,7 +186,7 @@ static FREED_BY_RECLAIM: Scenario = Scenario {
         folio_put(k, &k.folios[0], PAGE_CACHE);
         move_folios_to_lru(k, &k.folios[0], ISOLATION);
     })],
-    at_end: |k| is_with(k, NOT_LINKED, &[]),
+    at_end: Some(|k| is_with(k, NOT_LINKED, &[])),
     ..ACTIVATED
 };
 
@@ -196,7 +196,7 @@ static FREED_ALONE: Scenario = Scenario {
     name: "freed_alone",
     about: "CPU0 drops the last reference of a folio. No page is freed with PG_lru set.",
     tasks: &[cpu(0, "user", |k| folio_put(k, &k.folios[0], PAGE_CACHE))],
-    at_end: |k| is_with(k, NOT_LINKED, &[]),
+    at_end: Some(|k| is_with(k, NOT_LINKED, &[])),
     ..ACTIVATED
 };
 
@@ -210,7 +210,7 @@ static TWO_ADDED: Scenario = Scenario {
         mlock_new_folio(k, &k.folios[2]);
         mlock_new_folio(k, &k.folios[3]);
     })],
-    at_end: entries_own_references,
+    at_end: Some(entries_own_references),
     ..Scenario::EMPTY
 };
 
@@ -230,7 +230,7 @@ static TWO_MOVED: Scenario = Scenario {
             mlock_folio(k, folio);
         }
     })],
-    at_end: entries_own_references,
+    at_end: Some(entries_own_references),
     ..Scenario::EMPTY
 };
 

@@ -55,7 +55,7 @@ pub(super) static ROTATE_INTERRUPTS_DRAIN: Scenario = Scenario {
         calls(0, "drainer", ROTATE_AND_DRAIN),
         irq(0, "irq", |k| folio_rotate_reclaimable(k, &k.folios[1])),
     ],
-    at_end: entries_own_references,
+    at_end: Some(entries_own_references),
     ..Scenario::EMPTY
 };
 
@@ -85,7 +85,7 @@ static PUTBACK_VS_LAST_PUT: Scenario = Scenario {
         cpu(0, "reclaim", |k| move_folios_to_lru(k, &k.folios[0], ISOLATION)),
         cpu(1, "putter", |k| folio_put(k, &k.folios[0], USER)),
     ],
-    at_end: folio_is_freed_and_off_the_list,
+    at_end: Some(folio_is_freed_and_off_the_list),
     ..Scenario::EMPTY
 };
 
@@ -100,7 +100,7 @@ static ADD_VS_MUNLOCK: Scenario = Scenario {
         }),
         cpu(1, "unlocker", |k| clear_page_mlock(k, &k.folios[0])),
     ],
-    at_end: folio_is_not_stranded,
+    at_end: Some(folio_is_not_stranded),
     ..Scenario::EMPTY
 };
 

@@ -94,7 +94,7 @@ static ACTIVATE_VS_LAST_PUT: Scenario = Scenario {
         }),
         cpu(1, "putter", |k| folio_put(k, &k.folios[0], PAGE_CACHE)),
     ],
-    at_end: no_freed_folio_is_linked,
+    at_end: Some(no_freed_folio_is_linked),
     ..Scenario::EMPTY
 };
 
@@ -103,7 +103,7 @@ static ACTIVATE_VS_ROTATE: Scenario = Scenario {
     about: "CPU0 activates the folio, CPU1 rotates it. The callers have references of their own.",
     machine: LISTED,
     tasks: &[cpu(0, "user", activate), cpu(1, "writeback", rotate)],
-    at_end: batched_folio_has_flag_clear,
+    at_end: Some(batched_folio_has_flag_clear),
     ..Scenario::EMPTY
 };
 
@@ -117,13 +117,13 @@ static ACTIVATE_ROTATE_ISOLATE: Scenario = Scenario {
         cpu(1, "writeback", rotate),
         cpu(2, "isolator", isolate_and_tell),
     ],
-    at_end: folio_is_in_one_batch,
+    at_end: Some(folio_is_in_one_batch),
     ..Scenario::EMPTY
 };
 
 static ISOLATE_ACTIVATE_ROTATE: Scenario = Scenario {
     name: "isolate_activate_rotate",
-    at_end: isolated_folio_is_not_moved,
+    at_end: Some(isolated_folio_is_not_moved),
     ..ACTIVATE_ROTATE_ISOLATE
 };
 
@@ -137,7 +137,7 @@ static DEACTIVATE_ISOLATED: Scenario = Scenario {
     machine: LISTED,
     before: &[calls(1, "isolator", ISOLATE)],
     tasks: &[cpu(0, "user", deactivate)],
-    at_end: folio_gained_no_batch,
+    at_end: Some(folio_gained_no_batch),
     ..Scenario::EMPTY
 };
 
@@ -146,7 +146,7 @@ static DEACTIVATE_VS_ISOLATE: Scenario = Scenario {
     about: "CPU1 isolates the folio while CPU0 calls deactivate_file_folio().",
     machine: LISTED,
     tasks: &[cpu(1, "isolator", isolate_and_tell), cpu(0, "user", deactivate)],
-    at_end: isolated_folio_gained_no_batch,
+    at_end: Some(isolated_folio_gained_no_batch),
     ..Scenario::EMPTY
 };
 

@@ -37,7 +37,7 @@ static MLOCK: Scenario = Scenario {
     machine: MLOCKING,
     before: ONE_RESTS,
     tasks: &[cpu(0, "user", |k| mlock_folio(k, &k.folios[0])), cpu(1, "drainer", drain_all)],
-    at_end: entries_own_references,
+    at_end: Some(entries_own_references),
     ..Scenario::EMPTY
 };
 
@@ -86,7 +86,7 @@ static SIZE_AND_MLOCK_NEW: Scenario = Scenario {
             lru_add_drain(k);
         }),
     ],
-    at_end: size_is_linked_folios,
+    at_end: Some(size_is_linked_folios),
 };
 
 static SIZE_AND_RECLAIM: Scenario = Scenario {
@@ -99,7 +99,7 @@ static SIZE_AND_RECLAIM: Scenario = Scenario {
             isolate_lru_folios(k, ISOLATION);
         }),
     ],
-    at_end: size_is_linked_folios,
+    at_end: Some(size_is_linked_folios),
     ..Scenario::EMPTY
 };
 

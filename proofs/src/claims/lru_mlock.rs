@@ -57,7 +57,7 @@ static MLOCKED_WHILE_ADDED: Scenario = Scenario {
         set_bit(PG_MLOCKED, &k.folios[0].flags);
         lru_add_drain(k);
     })],
-    at_end: added_mlocked_folio_is_unevictable,
+    at_end: Some(added_mlocked_folio_is_unevictable),
     ..Scenario::EMPTY
 };
 

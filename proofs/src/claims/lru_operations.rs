@@ -30,11 +30,12 @@ static BOTH_MOVE: Scenario = Scenario {
             lru_add_drain(k);
         }),
     ],
-    at_end: entries_own_references,
+    at_end: Some(entries_own_references),
     ..Scenario::EMPTY
 };
 
-static BOTH_MOVE_FLAG: Scenario = Scenario { at_end: linked_folios_have_the_flag, ..BOTH_MOVE };
+static BOTH_MOVE_FLAG: Scenario =
+    Scenario { at_end: Some(linked_folios_have_the_flag), ..BOTH_MOVE };
 
 pub(super) static MOVE_VS_ISOLATE: Scenario = Scenario {
     name: "activate_folio0_isolate_folio1",
@@ -46,7 +47,7 @@ pub(super) static MOVE_VS_ISOLATE: Scenario = Scenario {
             folio_isolate_lru(k, &k.folios[1], ISOLATION);
         }),
     ],
-    at_end: size_is_linked_folios,
+    at_end: Some(size_is_linked_folios),
     ..Scenario::EMPTY
 };
 
@@ -61,7 +62,7 @@ static MLOCK_VS_FREE: Scenario = Scenario {
         }),
         cpu(1, "putter", |k| folio_put(k, &k.folios[1], PAGE_CACHE)),
     ],
-    at_end: size_is_linked_folios,
+    at_end: Some(size_is_linked_folios),
     ..Scenario::EMPTY
 };
 
@@ -72,7 +73,7 @@ static ADD_UNDER_DRAIN: Scenario = Scenario {
     machine: LISTED.folios(2),
     before: &[cpu(0, "user", |k| folio_activate(k, &k.folios[1]))],
     tasks: &[cpu(0, "user", activate), cpu(1, "drainer", |k| lru_add_drain_all(k))],
-    at_end: entries_own_references,
+    at_end: Some(entries_own_references),
     ..Scenario::EMPTY
 };
 
@@ -108,7 +109,7 @@ static ISOLATE_TWICE: Scenario = Scenario {
     about: "CPU0 and CPU1 each isolate the folio, and put it back if they can.",
     machine: LISTED,
     tasks: &[cpu(0, "isolator", isolate_and_put_back), cpu(1, "isolator", isolate_and_put_back)],
-    at_end: entries_own_references,
+    at_end: Some(entries_own_references),
     ..Scenario::EMPTY
 };
 
@@ -117,7 +118,7 @@ static GIVE_UP: Scenario = Scenario {
     about: "CPU0 activates the folio; CPU1 isolates it and puts it back.",
     machine: LISTED,
     tasks: &[cpu(0, "user", activate), cpu(1, "isolator", isolate_and_put_back)],
-    at_end: entries_own_references,
+    at_end: Some(entries_own_references),
     ..Scenario::EMPTY
 };
 
@@ -131,7 +132,7 @@ static THREE_CALLERS: Scenario = Scenario {
         cpu(1, "drainer", |k| lru_add_drain_all(k)),
         cpu(2, "migrator", |k| (k.tree.swap.lru_cache_disable)(k)),
     ],
-    at_end: no_folio_rests,
+    at_end: Some(no_folio_rests),
     ..Scenario::EMPTY
 };
 

@@ -62,7 +62,7 @@ static ACTIVATED_AT_REST: Scenario = Scenario {
     about: "CPU0 activates the folio, which rests in its batch.",
     machine: LISTED.cpus(1),
     tasks: &[cpu(0, "user", activate)],
-    at_end: flag_clear_means_on_no_list,
+    at_end: Some(flag_clear_means_on_no_list),
     ..Scenario::EMPTY
 };
 
@@ -78,7 +78,7 @@ static RECLAIM_VS_LAST_PUT: Scenario = Scenario {
             }
         }),
     ],
-    at_end: no_freed_folio_is_linked,
+    at_end: Some(no_freed_folio_is_linked),
     ..Scenario::EMPTY
 };
 
@@ -91,7 +91,7 @@ static LARGE_FOLIO: Scenario = Scenario {
         activate(k);
         mlock_folio(k, &k.folios[0]);
     })],
-    at_end: large_folio_has_one_reference,
+    at_end: Some(large_folio_has_one_reference),
     ..Scenario::EMPTY
 };
 

@@ -73,10 +73,10 @@ static INSTALL_VS_NESTED: Scenario = Scenario {
         cpu(1, "first", disable_and_enable),
         cpu(1, "second", disable),
     ],
-    at_end: |k| {
+    at_end: Some(|k| {
         callers_are_counted(k, 1);
         no_bh_stays(k);
-    },
+    }),
     ..Scenario::EMPTY
 };
 
@@ -85,10 +85,10 @@ static ADD_VS_NESTED: Scenario = Scenario {
     about: "CPU0 adds a folio to its batch; on CPU1 one task disables and enables caching, and \
             another disables it and stays inside.",
     tasks: &[cpu(0, "adder", add), cpu(1, "first", disable_and_enable), cpu(1, "second", disable)],
-    at_end: |k| {
+    at_end: Some(|k| {
         callers_are_counted(k, 1);
         no_folio_rests(k);
-    },
+    }),
     ..Scenario::EMPTY
 };
 

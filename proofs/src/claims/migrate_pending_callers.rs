@@ -28,7 +28,7 @@ static TWO_MIGRATORS: Scenario = Scenario {
     name: "two_migrators",
     about: "CPU0 and CPU1 each disable caching, work, and enable it.",
     tasks: &[cpu(0, "migrator", migrate), cpu(1, "migrator", migrate)],
-    at_end: nobody_is_counted,
+    at_end: Some(nobody_is_counted),
     ..Scenario::EMPTY
 };
 
@@ -46,7 +46,7 @@ static EVERY_CALLER_ONCE: Scenario = Scenario {
         let _ = __alloc_contig_migrate_range(k);
         reached(ALL_RETURNED);
     })],
-    at_end: nobody_is_counted,
+    at_end: Some(nobody_is_counted),
     ..Scenario::EMPTY
 };
 
@@ -59,7 +59,7 @@ static OFFLINE_FAILS: Scenario = Scenario {
             reached(OFFLINE_FAILED);
         }
     })],
-    at_end: nobody_is_counted,
+    at_end: Some(nobody_is_counted),
     ..Scenario::EMPTY
 };
 
@@ -70,7 +70,7 @@ static FINISH_THEN_PREP: Scenario = Scenario {
         disable_and_enable(k);
         disable(k);
     })],
-    at_end: |k| callers_are_counted(k, 1),
+    at_end: Some(|k| callers_are_counted(k, 1)),
     ..Scenario::EMPTY
 };
 

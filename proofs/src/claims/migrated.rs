@@ -40,7 +40,7 @@ static PLAIN: Scenario = Scenario {
     tasks: &[cpu(0, "migrator", |k| {
         migrate_pages(k, &[0], Migrator::SYNC);
     })],
-    at_end: |k| migrated_folio_is_whole(k, &[PG_ACTIVE, PG_DIRTY, PG_PRIVATE]),
+    at_end: Some(|k| migrated_folio_is_whole(k, &[PG_ACTIVE, PG_DIRTY, PG_PRIVATE])),
     ..Scenario::EMPTY
 };
 
@@ -53,7 +53,7 @@ static UNEVICTABLE: Scenario = Scenario {
         set_bit(PG_UNEVICTABLE, &k.folios[0].flags);
         folio_get(&k.folios[0], ISOLATION);
     },
-    at_end: |k| migrated_folio_is_whole(k, &[PG_UNEVICTABLE, PG_PRIVATE]),
+    at_end: Some(|k| migrated_folio_is_whole(k, &[PG_UNEVICTABLE, PG_PRIVATE])),
     ..PLAIN
 };
 

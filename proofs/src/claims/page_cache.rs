@@ -67,7 +67,7 @@ static MIGRATE_VS_LOOKUP: Scenario = Scenario {
 };
 
 static MIGRATE_VS_LOOKUP_END: Scenario =
-    Scenario { at_end: migration_has_one_end, ..MIGRATE_VS_LOOKUP };
+    Scenario { at_end: Some(migration_has_one_end), ..MIGRATE_VS_LOOKUP };
 
 static MIGRATE_ISOLATED_VS_LOOKUP: Scenario = Scenario {
     name: "migrate_isolated_vs_lookup",
@@ -89,7 +89,7 @@ static TWO_LOOKUPS: Scenario = Scenario {
         cpu(1, "reader", lookup),
         cpu(2, "reader", lookup),
     ],
-    at_end: migration_has_one_end,
+    at_end: Some(migration_has_one_end),
     ..Scenario::EMPTY
 };
 
@@ -102,7 +102,7 @@ static LOOKUP_HOLDS: Scenario = Scenario {
     setup: |k| folio_get(&k.folios[0], LOOKUP),
     before: &[cpu(0, "migrator", migrate)],
     tasks: &[cpu(1, "reader", |k| folio_put(k, &k.folios[0], LOOKUP))],
-    at_end: migration_has_one_end,
+    at_end: Some(migration_has_one_end),
 };
 
 static ALONE_WITH_PRIVATE: Scenario = Scenario {
@@ -110,7 +110,7 @@ static ALONE_WITH_PRIVATE: Scenario = Scenario {
     about: "CPU0 migrates a folio with private data. Nobody else does anything.",
     machine: MIGRATABLE.private(),
     tasks: &[cpu(0, "migrator", migrate)],
-    at_end: idle_folio_was_migrated,
+    at_end: Some(idle_folio_was_migrated),
     ..Scenario::EMPTY
 };
 
@@ -126,7 +126,7 @@ static TRUNCATE: Scenario = Scenario {
         }),
         cpu(1, "truncator", |k| truncate_inode_folio(k, 0)),
     ],
-    at_end: migration_has_one_end_at_rest,
+    at_end: Some(migration_has_one_end_at_rest),
     ..Scenario::EMPTY
 };
 
@@ -135,7 +135,7 @@ static TRUNCATE_ALONE: Scenario = Scenario {
     about: "CPU0 truncates a page. Nobody else does anything.",
     machine: UNMAPPED.cpus(1).sleepers(1),
     tasks: &[cpu(0, "truncator", |k| truncate_inode_folio(k, 0))],
-    at_end: |k| {
+    at_end: Some(|k| {
         if k.i_pages[0].peek() != 0 {
             let message = "nobody else was there, and the page has a folio still";
             fail_about(A_TRUNCATED_PAGE_IS_GONE, message, k.i_pages[0].object());
@@ -144,7 +144,7 @@ static TRUNCATE_ALONE: Scenario = Scenario {
             let message = "nobody else was there, and the folio is not freed";
             fail_about(A_TRUNCATED_PAGE_IS_GONE, message, k.folios[0].refcount.object());
         }
-    },
+    }),
     ..Scenario::EMPTY
 };
 
@@ -191,7 +191,7 @@ static UNLOCKED_WRITER: Scenario = Scenario {
         isolated(k);
     },
     tasks: &[cpu(0, "migrator", migrate_isolated), cpu(1, "writer", write_unlocked)],
-    at_end: page_holds_what_was_written,
+    at_end: Some(page_holds_what_was_written),
     ..Scenario::EMPTY
 };
 

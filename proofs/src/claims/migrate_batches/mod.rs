@@ -130,5 +130,5 @@ const fn scenario(
     setup: fn(&Run),
     at_end: fn(&Run),
 ) -> Scenario {
-    Scenario { name, about, machine, setup, at_end, ..Scenario::EMPTY }
+    Scenario { name, about, machine, setup, at_end: Some(at_end), ..Scenario::EMPTY }
 }

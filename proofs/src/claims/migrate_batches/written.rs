@@ -117,7 +117,8 @@ static SYNC: Scenario = Scenario {
         FIRST_ENDS,
         SECOND_ENDS,
     ],
-    at_end: what_is_clean_is_on_disk,
+    at_end: Some(what_is_clean_is_on_disk),
+    ..Scenario::EMPTY
 };
 
 static INTERRUPTED: Scenario = Scenario {
@@ -166,7 +167,7 @@ static MARKED: Scenario = Scenario {
         }),
         cpu(1, "flush worker", writes_all),
     ],
-    at_end: what_is_clean_is_on_disk,
+    at_end: Some(what_is_clean_is_on_disk),
     ..Scenario::EMPTY
 };
 
@@ -201,7 +202,7 @@ static REDIRTIES: Scenario = Scenario {
             writes(k, SyncMode::None, |_, bh| ends_io(k, bh.index));
         }),
     ],
-    at_end: what_is_clean_is_on_disk,
+    at_end: Some(what_is_clean_is_on_disk),
     ..Scenario::EMPTY
 };
 
@@ -234,7 +235,7 @@ static BY_HAND: Scenario = Scenario {
         sync_has_written(k, plain_read(&bh.contents));
         unlock_buffer(k, bh);
     })],
-    at_end: no_bh_reference_is_left_over,
+    at_end: Some(no_bh_reference_is_left_over),
     ..Scenario::EMPTY
 };
 
@@ -244,7 +245,7 @@ static ENDS_ALONE: Scenario = Scenario {
     machine: ONE,
     setup: under_writeback,
     tasks: &[cpu(0, "end of writeback", |k| folio_end_writeback(k, &k.folios[0]))],
-    at_end: no_reference_is_left_over,
+    at_end: Some(no_reference_is_left_over),
     ..Scenario::EMPTY
 };
 

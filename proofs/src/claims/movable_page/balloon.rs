@@ -61,7 +61,7 @@ static EMPTIED: Scenario = Scenario {
         putback_movable_page(k, &k.folios[2]);
         frees(k);
     })],
-    at_end: is_emptied,
+    at_end: Some(is_emptied),
     ..Scenario::EMPTY
 };
 
@@ -77,7 +77,7 @@ static PASSED_OVER: Scenario = Scenario {
         folio_unlock(k, &k.folios[1]);
         frees(k);
     })],
-    at_end: is_emptied,
+    at_end: Some(is_emptied),
     ..Scenario::EMPTY
 };
 
@@ -94,13 +94,13 @@ static INFLATED: Scenario = Scenario {
             putback_movable_page(k, &k.folios[0]);
         }),
     ],
-    at_end: |k| {
+    at_end: Some(|k| {
         join(k.task(0, "leak_balloon", |k| {
             frees(k);
             frees(k);
         }));
         is_emptied(k);
-    },
+    }),
     ..Scenario::EMPTY
 };
 

@@ -67,7 +67,7 @@ static AGAIN_AND_AGAIN: Scenario = Scenario {
         putback_movable_page(k, &k.folios[NEW]);
         is_isolated_again(k, NEW);
     })],
-    at_end: |k| updates_are_kept(k, 2),
+    at_end: Some(|k| updates_are_kept(k, 2)),
     ..Scenario::EMPTY
 };
 
@@ -82,7 +82,7 @@ static FREED_AFTER_MOVE: Scenario = Scenario {
         putback_movable_page(k, &k.folios[NEW]);
         frees(k);
     })],
-    at_end: all_is_freed,
+    at_end: Some(all_is_freed),
     ..Scenario::EMPTY
 };
 
@@ -109,7 +109,7 @@ pub(super) static UPDATE_VS_MOVE: Scenario = Scenario {
     about: "CPU0 moves the page, while CPU1 changes what is in it; somebody who came across the \
             old page keeps it from being freed.",
     before: READ_BEFORE,
-    at_end: |k| updates_are_kept(k, 1),
+    at_end: Some(|k| updates_are_kept(k, 1)),
     ..ACCESS_VS_MOVE
 };
 
@@ -129,7 +129,7 @@ static FREE_VS_MOVE: Scenario = Scenario {
     machine: ONE_PAGE.lifetimes(),
     before: ISOLATED_BEFORE,
     tasks: &[cpu(0, "compaction", moves_or_puts_back), cpu(1, "driver", frees)],
-    at_end: all_is_freed,
+    at_end: Some(all_is_freed),
     ..Scenario::EMPTY
 };
 
@@ -160,7 +160,7 @@ static ACCESS_BESIDE: Scenario = Scenario {
         cpu(1, "compaction", compacts),
         cpu(2, "user", accesses),
     ],
-    at_end: |k| updates_are_kept(k, 1),
+    at_end: Some(|k| updates_are_kept(k, 1)),
     ..Scenario::EMPTY
 };
 
@@ -185,12 +185,12 @@ static FREE_BESIDE: Scenario = Scenario {
         }),
         cpu(1, "driver", frees),
     ],
-    at_end: |k| {
+    at_end: Some(|k| {
         if k.folios[0].linked.peek() == ON_MIGRATE_LIST {
             join(k.task(0, "compaction", |k| putback_movable_page(k, &k.folios[0])));
         }
         all_is_freed(k);
-    },
+    }),
     ..Scenario::EMPTY
 };
 

@@ -29,10 +29,10 @@ static LRU_PUT_BACK: Scenario = Scenario {
         isolates_under_lru_lock(k);
         putback_movable_page(k, &k.folios[0]);
     })],
-    at_end: |k| {
+    at_end: Some(|k| {
         join(k.task(0, "drain", |k| lru_add_drain(k)));
         is_on_the_lru(k);
-    },
+    }),
     ..Scenario::EMPTY
 };
 

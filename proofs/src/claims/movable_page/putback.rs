@@ -28,7 +28,7 @@ static RELEASED_THEN_PUT_BACK: Scenario = Scenario {
     machine: ONE_PAGE,
     before: ISOLATED_BEFORE,
     tasks: PUT_BACK_AND_RELEASED,
-    at_end: all_is_freed,
+    at_end: Some(all_is_freed),
     ..Scenario::EMPTY
 };
 
@@ -45,10 +45,10 @@ static RELEASED_THEN_MOVED: Scenario = Scenario {
         cpu(1, "driver", frees),
     ],
     // Up to 4.4 a page that has moved is freed when the batch drains that it is in.
-    at_end: |k| {
+    at_end: Some(|k| {
         join(k.task(0, "drain", |k| lru_add_drain(k)));
         all_is_freed(k);
-    },
+    }),
     ..RELEASED_THEN_PUT_BACK
 };
 
@@ -74,7 +74,7 @@ static BALLOON_RELEASED_WATCHED: Scenario = Scenario {
     about: "The balloon's page is isolated. CPU0 puts it back, while a balloon that may do so \
             releases it on CPU1; at each touch of its lock is looked whether it has been freed.",
     machine: BALLOON_RELEASED.machine.lifetimes(),
-    at_end: |_| {},
+    at_end: None,
     ..BALLOON_RELEASED
 };
 
@@ -131,10 +131,10 @@ static LOCKED_WHILE_COMPACTED: Scenario = Scenario {
     name: "isolation_after_lock_vs_move",
     about: "The page is isolated. CPU0 moves it, or puts it back if that fails; CPU1, which has a \
             reference, locks and unlocks it. In the end a compactor comes to where it is.",
-    at_end: |k| {
+    at_end: Some(|k| {
         let index = owner(k).place().expect("nobody frees it");
         join(k.task(0, "compaction", move |k| is_isolated_again(k, index)));
-    },
+    }),
     ..LOCKED_WHILE_MOVED
 };
 

@@ -121,7 +121,7 @@ static EMPTIED: Scenario = Scenario {
     machine: ZSPAGE,
     before: ISOLATED_BEFORE,
     tasks: &[cpu(0, "compaction", moves_or_puts_back), cpu(1, "zram", frees)],
-    at_end: empty_zspage_is_freed,
+    at_end: Some(empty_zspage_is_freed),
     ..Scenario::EMPTY
 };
 
@@ -149,12 +149,12 @@ static WALKED: Scenario = Scenario {
 static FREED_BY_FREE_WORK: Scenario = Scenario {
     name: "free_work_vs_move_to_its_end",
     about: "As free_work_vs_move; in the end the page is put back, if it was not moved.",
-    at_end: |k| {
+    at_end: Some(|k| {
         if k.folios[0].linked.peek() == ON_MIGRATE_LIST {
             join(k.task(0, "compaction", puts_back));
         }
         zspage_is_freed(k);
-    },
+    }),
     ..WALKED
 };
 
@@ -206,14 +206,14 @@ static BOTH_MOVED: Scenario = Scenario {
         old_page_is_left_alone(k);
         (owner(k).driver.access)(k);
     })],
-    at_end: |k| {
+    at_end: Some(|k| {
         updates_are_kept(k, 2);
         join(k.task(0, "zram", |k| {
             folio_put(k, &k.folios[0], READER);
             frees(k);
         }));
         zspage_is_freed(k);
-    },
+    }),
     ..Scenario::EMPTY
 };
 
@@ -246,7 +246,7 @@ static UPDATED: Scenario = Scenario {
         allocates(k);
         folio_get(&k.folios[0], READER);
     })],
-    at_end: |k| updates_are_kept(k, 1),
+    at_end: Some(|k| updates_are_kept(k, 1)),
     ..ACCESSED
 };
 
