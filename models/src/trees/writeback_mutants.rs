@@ -53,6 +53,27 @@ pub static INVALIDATES_IRQS_ON: Tree = V6_12_117.edited(
     )],
 );
 
+/// What its last put is for.
+pub static END_WRITEBACK_KEEPS_REFERENCE: Tree = V6_12_117.edited(
+    "v6.12.117-end-writeback-keeps-reference",
+    "6.12.117 with folio_end_writeback() not dropping the reference that it has taken",
+    &[Edit::drop(Site::of("atomic_sub_and_test").within("folio_end_writeback"))],
+);
+
+/// What a folio is split for.
+pub static MIGRATES_LARGE_TO_SMALL: Tree = V6_12_117.edited(
+    "v6.12.117-migrates-large-to-small",
+    "6.12.117 with migrate_folio_unmap() taking a large folio for a small one",
+    &[Edit::drop(Site::of("read").on("folio_test_large(folio)").within("migrate_folio_unmap"))],
+);
+
+/// What the put of each slot is for.
+pub static INVALIDATES_WITHOUT_PUT: Tree = V6_12_117.edited(
+    "v6.12.117-invalidates-without-put",
+    "6.12.117 with invalidate_bh_lrus_cpu() clearing slots without a look at what is in them",
+    &[Edit::drop(Site::of("read").on("bhs").within("invalidate_bh_lrus_cpu"))],
+);
+
 /// What lru_lock is for.
 pub static COMPACTS_WITHOUT_LRU_LOCK: Tree = V6_12_117.edited(
     "v6.12.117-compacts-without-lru-lock",

@@ -268,7 +268,8 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&V6_12_117]),
         ask(A_BH_LRU_OWNS_WHAT_IT_HOLDS, &INVALIDATE_TWICE, lru("C1"), &[INSTALLED])
             .under(DPOR)
-            .holds(&[&V6_12_117]),
+            .holds(&[&V6_12_117])
+            .violated(&[&INVALIDATES_WITHOUT_PUT]),
         // The warning of brelse() comes first: the slot is given back twice.
         ask(KERNEL_ASSERTIONS_HOLD, &INVALIDATE_VS_OWN, lru("C1"), &[])
             .under(DPOR)

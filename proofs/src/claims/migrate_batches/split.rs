@@ -137,7 +137,8 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
     vec![
         ask(A_TARGET_IS_AS_LARGE, &ALONE_SPLIT, freeze, &[SPLIT, MIGRATED])
             .under(ALONE)
-            .holds(&[&M6S]),
+            .holds(&[&M6S])
+            .violated(&[&MIGRATES_LARGE_TO_SMALL]),
         ask(A_LOCKED_FOLIO_STAYS_WHOLE, &LOCKED_SPLIT, freeze, &[SPLIT])
             .under(DPOR)
             .holds(&[&M6S])

@@ -372,7 +372,10 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
             .holds(&[&M6S]),
         ask(A_SYNC_WRITES_WHAT_WAS_DIRTY, &BY_HAND, sync, &[]).under(DPOR).holds(&[&M6S]),
         ask(NO_REFERENCE_IS_LEFT_OVER, &BY_HAND, sync, &[]).under(DPOR).holds(&[&M6S]),
-        ask(NO_REFERENCE_IS_LEFT_OVER, &ENDS_ALONE, own, &[]).under(ALONE).holds(&[&M0, &M6S]),
+        ask(NO_REFERENCE_IS_LEFT_OVER, &ENDS_ALONE, own, &[])
+            .under(ALONE)
+            .holds(&[&M0, &M6S])
+            .violated(&[&END_WRITEBACK_KEEPS_REFERENCE]),
         ask(A_SYNC_WRITES_WHAT_WAS_DIRTY, &FSYNC, sync, &[SLEPT])
             .under(DPOR)
             .holds(&[&M0, &M6S])
