@@ -96,7 +96,7 @@ impl Things {
             Buffer => lock_buffer(k, &k.buffer_heads[nth]),
             Writeback => {
                 assert!(folio_trylock(&k.folios[nth]), "nobody locks it for long");
-                folio_start_writeback(&k.folios[nth]);
+                folio_start_writeback(k, &k.folios[nth]);
                 folio_unlock(k, &k.folios[nth]);
             }
             // From the beginning, or on the CPU where it runs.

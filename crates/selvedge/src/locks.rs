@@ -42,7 +42,7 @@ pub fn is_meant(args: &CheckArgs) -> bool {
 /// # Errors
 /// Engines and formats other than this report's.
 pub fn check(args: &CheckArgs) -> Outcome {
-    let format = match args.format {
+    let format = match args.printed.format {
         CheckFormat::Text => LocksFormat::Text,
         CheckFormat::Json => LocksFormat::Json,
         _ => return Err(Failure::new("`check lock_order` prints text or json")),
@@ -54,7 +54,7 @@ pub fn check(args: &CheckArgs) -> Outcome {
         filters: Vec::new(),
         trees: args.trees.clone(),
         format,
-        out: args.out.clone(),
+        out: args.printed.out.clone(),
         workers: args.workers,
         max_executions: args.max_executions,
     })

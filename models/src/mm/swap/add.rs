@@ -194,13 +194,11 @@ fn lru_add_fn(k: &Kernel, folio: &Folio) {
         test_and_clear_bit(PG_UNEVICTABLE, &folio.flags);
     }
     let list = if test_bit(PG_MLOCKED, &folio.flags) { UNEVICTABLE } else { EVICTABLE };
-    if k.modelled.mlock {
-        if list == UNEVICTABLE {
-            clear_bit(PG_ACTIVE, &folio.flags);
-            set_bit(PG_UNEVICTABLE, &folio.flags);
-            // An underestimate: whoever mlocks may have counted it already. Reclaim mends it.
-            crate::mm::mlock::set_mlock_count(folio, 0);
-        }
+    if k.modelled.mlock && list == UNEVICTABLE {
+        clear_bit(PG_ACTIVE, &folio.flags);
+        set_bit(PG_UNEVICTABLE, &folio.flags);
+        // An underestimate: whoever mlocks may have counted it already. Reclaim mends it.
+        crate::mm::mlock::set_mlock_count(folio, 0);
     }
     lruvec_add_folio(k, folio, list);
 }
