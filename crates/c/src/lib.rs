@@ -22,6 +22,7 @@
 
 mod error;
 mod initial;
+mod own;
 mod request;
 mod scenario;
 mod scenarios;

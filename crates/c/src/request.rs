@@ -13,6 +13,8 @@ pub struct Request {
     pub kernel: PathBuf,
     /// Patches on top of it, in their order.
     pub patches: Vec<PathBuf>,
+    /// A C file with a scenario of the user's own, which is run in place of all others.
+    pub init: Option<PathBuf>,
     /// Parts of names of scenarios; all that the patches reach, if there is none.
     pub filters: Vec<String>,
     /// The compiler.

@@ -28,7 +28,7 @@ fn trees() -> Vec<PathBuf> {
 fn of_tree(kernel: &Path, patches: Vec<PathBuf>, filters: &[&str]) -> Request {
     let filters = filters.iter().map(ToString::to_string).collect();
     let (kernel, cc) = (kernel.to_path_buf(), "gcc".into());
-    Request { kernel, patches, filters, cc, bounds: Bounds::PROOF }
+    Request { kernel, patches, init: None, filters, cc, bounds: Bounds::PROOF }
 }
 
 fn checked(kernel: &Path, patches: Vec<PathBuf>, filters: &[&str]) -> Checked {

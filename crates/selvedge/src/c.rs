@@ -29,6 +29,9 @@ pub struct CArgs {
     /// A patch on top of it; may be given several times, in their order.
     #[arg(long = "patch", value_name = "FILE")]
     pub patches: Vec<PathBuf>,
+    /// A C file with a scenario of your own, which is run in place of all others (docs/c.md).
+    #[arg(long, value_name = "FILE.c", conflicts_with_all = ["filters", "compare"])]
+    pub init: Option<PathBuf>,
     /// Hold the models beside this kernel's C: which functions do the same, step by step?
     #[arg(long)]
     pub compare: bool,
@@ -64,6 +67,7 @@ pub fn run(args: &CArgs) -> Outcome {
     let request = Request {
         kernel: args.kernel.clone(),
         patches: args.patches.clone(),
+        init: args.init.clone(),
         filters: args.filters.clone(),
         cc: args.cc.clone(),
         bounds,

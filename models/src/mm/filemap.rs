@@ -56,7 +56,8 @@ pub(crate) const LEFT_OUT: &[LeftOut] = &[
     ),
     LeftOut::of_c(
         &["folio_wait_table[*].head*", "wait->entry.prev"],
-        "links of the queue, under its lock: the model's list is edited under it, without steps;          what is compared is whether an entry is linked",
+        "links of the queue, under its lock: the model's list is edited under it, without steps; \
+         what is compared is whether an entry is linked",
     ),
 ];
 

@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use selvedge_explore::fail;
+use selvedge_kernel::KERNEL_ASSERTIONS_HOLD;
+use selvedge_proofs::look::Look;
+
 use crate::error::{Error, Result};
 use crate::native::audit::audit;
 use crate::native::build::cache::{CONFIG, Cache};
@@ -13,7 +17,8 @@ use crate::native::build::objects::Objects;
 use crate::native::build::overlay::Patched;
 use crate::native::build::tree::Tree;
 use crate::native::image::Image;
-use crate::native::run;
+use crate::native::{models, run};
+use crate::own;
 use crate::request::{Checked, Ran, Request};
 use crate::scenario::Scenario;
 use crate::scenarios;
@@ -35,7 +40,7 @@ impl Prepared {
         let tree = Tree::open(&request.kernel)?;
         let cache = cache_of(&tree, &request.cc)?;
         let build = Build::make(&tree, &cache, &request.cc, say)?;
-        let linked = image_of(&build, &cache.dir, &Patched::default())?;
+        let linked = image_of(&build, &cache.dir, &Patched::default(), None)?;
         let prefixes = vec![tree.dir.display().to_string()];
         Ok(Prepared { version: tree.version.clone(), linked, prefixes, _cache: cache })
     }
@@ -54,13 +59,18 @@ fn cache_of(tree: &Tree, cc: &str) -> Result<Cache> {
 /// Builds, audits and explores. `say` is told what takes long.
 pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     let tree = Tree::open(&request.kernel)?;
-    let wanted = wanted(&scenarios::of_release(&tree.version), &request.filters)?;
+    let all = scenarios::of_release(&tree.version);
+    let mut wanted = wanted(&all, &request.filters)?;
     let patched = Patched::read(&tree.dir, &tree.version, &request.patches)?;
     let cache = cache_of(&tree, &request.cc)?;
     let build = Build::make(&tree, &cache, &request.cc, say)?;
     let mut checked = Checked { version: tree.version.clone(), ..Checked::default() };
     checked.remarks.extend(tree.remark());
-    let plain = image_of(&build, &cache.dir, &Patched::default())?;
+    let init = request.init.as_deref();
+    let plain = image_of(&build, &cache.dir, &Patched::default(), init)?;
+    if let Some(path) = init {
+        wanted = vec![own::scenario(path, &plain.init, own_check)?];
+    }
     let prefixes = vec![tree.dir.display().to_string()];
     if patched.files.is_empty() {
         let scenarios = checked.applicable(&wanted, &[&plain]);
@@ -68,12 +78,12 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
         return Ok(checked);
     }
     checked.patches = patched.name.clone();
-    let new = image_of(&build, &cache.dir, &patched)?;
+    let new = image_of(&build, &cache.dir, &patched, init)?;
     let changed = plain.objects.differ(&new.objects);
     checked.changed = changed.iter().map(|(_, name)| name.clone()).collect();
     checked.remarks.extend(not_compiled(&build, &patched));
     let mut scenarios = checked.applicable(&wanted, &[&plain, &new]);
-    if request.filters.is_empty() {
+    if request.filters.is_empty() && init.is_none() {
         scenarios.retain(|scenario| {
             let reaches = [&plain, &new].iter().any(|linked| {
                 let roots = symbols(scenario, &linked.objects);
@@ -91,6 +101,14 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     let prefixes = [&overlaid[..], &prefixes].concat();
     checked.after = explore_all(&new, &prefixes, &scenarios, request, say)?;
     Ok(checked)
+}
+
+/// The check of a scenario of the user's own: its `at_end()`.
+fn own_check(_: &(dyn Look + 'static)) {
+    let answer = models::call("at_end", &[]) as i32;
+    if answer != 0 {
+        fail(KERNEL_ASSERTIONS_HOLD, format!("at_end() returned {answer}"));
+    }
 }
 
 /// The scenarios that are meant, in their order. A whole name means that one, and not those that it
@@ -115,11 +133,16 @@ pub fn wanted(all: &[Scenario], filters: &[String]) -> Result<Vec<Scenario>> {
 }
 
 /// Compiles what is not up to date, links it, and looks whether all is at the gate.
-pub fn image_of(build: &Build<'_>, cache: &Path, patched: &Patched) -> Result<Linked> {
+pub fn image_of(
+    build: &Build<'_>,
+    cache: &Path,
+    patched: &Patched,
+    init: Option<&Path>,
+) -> Result<Linked> {
     let dir = patched.dir(build, cache);
     let (objects, _) = patched.compile(build, &dir)?;
     let roots: Vec<&str> = scenarios::roots().into_iter().collect();
-    let linked = link(build, &objects, &dir, &dir.join("tree"), &roots)?;
+    let linked = link(build, &objects, &dir, &dir.join("tree"), (&roots, init))?;
     let found = audit(&Image::load(&linked)?);
     if let Some(first) = found.faults.first() {
         let more = found.faults.len() - 1;

@@ -21,6 +21,7 @@ const GATE: &[(&str, &str)] = &[
     ("probes/mm/mlock.c", include_str!("../../../gate/probes/mm/mlock.c")),
     ("probes/mm/vmscan.c", include_str!("../../../gate/probes/mm/vmscan.c")),
     ("probes/mm/swap.c", include_str!("../../../gate/probes/mm/swap.c")),
+    ("selvedge.h", include_str!("../../../gate/selvedge.h")),
     ("tasks.c", include_str!("../../../gate/tasks.c")),
     ("world.c", include_str!("../../../gate/world.c")),
     ("cc", include_str!("../../../gate/cc")),

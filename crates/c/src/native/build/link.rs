@@ -30,6 +30,8 @@ pub struct Linked {
     pub traps: Vec<Undefined>,
     /// Everything in it.
     pub objects: Objects,
+    /// The global functions of a file of the user's.
+    pub init: Vec<String>,
 }
 
 /// Compiles our own two files, and links all with what is reached from these roots.
@@ -38,9 +40,10 @@ pub fn link(
     objects: &[PathBuf],
     out: &Path,
     overlay: &Path,
-    roots: &[&str],
+    (roots, init): (&[&str], Option<&Path>),
 ) -> Result<Linked> {
     let mut paths = objects.to_vec();
+    let mut roots = roots.to_vec();
     for own in ["world", "tasks"] {
         let object = out.join(format!("{own}.o"));
         let source = build.gate.join(format!("{own}.c"));
@@ -52,7 +55,30 @@ pub fn link(
         }
         paths.push(object);
     }
-    link_files(&build.cc, &paths, out, roots)
+    let mut functions = Vec::new();
+    if let Some(init) = init {
+        let object = compile_init(build, init, out, overlay)?;
+        functions = Objects::read(std::slice::from_ref(&object))?.functions();
+        paths.push(object);
+    }
+    roots.extend(functions.iter().map(String::as_str));
+    let linked = link_files(&build.cc, &paths, out, &roots)?;
+    Ok(Linked { init: functions, ..linked })
+}
+
+/// Compiles a file of the user's as one of our own: instrumented, with the same headers.
+fn compile_init(build: &Build<'_>, init: &Path, out: &Path, overlay: &Path) -> Result<PathBuf> {
+    let text = fs::read_to_string(init).map_err(|error| Error::io("read", init, &error))?;
+    // Only what lies there is compiled with our headers in front.
+    let source = build.gate.join("init.c");
+    write(&source, &text)?;
+    let object = out.join("init.o");
+    build.recompile("fs/buffer.c", &source, &object, overlay).map_err(|error| {
+        let text =
+            error.to_string().replace(&source.display().to_string(), &init.display().to_string());
+        Error::new(format!("{} does not compile:\n{text}", init.display()))
+    })?;
+    Ok(object)
 }
 
 /// Is it older than one of these, or not there? They include the same headers.
@@ -86,7 +112,7 @@ pub fn link_files(cc: &str, paths: &[PathBuf], out: &Path, roots: &[&str]) -> Re
     ld.args(paths).arg(&object);
     succeed(&mut ld)?;
     fs::rename(&partial, &path).map_err(|error| Error::io("write", &path, &error))?;
-    Ok(Linked { path, traps, objects })
+    Ok(Linked { path, traps, objects, init: Vec::new() })
 }
 
 fn succeed(command: &mut Command) -> Result<()> {

@@ -131,6 +131,13 @@ impl Objects {
         }
     }
 
+    /// All global names, in their order.
+    pub fn functions(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.defined.keys().cloned().collect();
+        names.sort();
+        names
+    }
+
     /// Is there such a global function or variable?
     pub fn defines(&self, name: &str) -> bool {
         self.defined.contains_key(name)

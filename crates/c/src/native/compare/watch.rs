@@ -134,7 +134,8 @@ impl Seen {
             if is_ours {
                 // That it is called is all that is told.
                 let outside = chain.iter().take_while(|name| !OURS.contains(name)).count();
-                self.enter(task, &chain[..=outside], Some(event.call));
+                let is_innermost = nest.last() == chain.get(outside);
+                self.enter(task, &chain[..=outside], is_innermost.then_some(event.call));
                 continue;
             }
             let (item, left_out) = self.words.item(side, event, next, &nest, task.last);
