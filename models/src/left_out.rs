@@ -8,7 +8,8 @@ pub struct LeftOut {
     /// In which functions, inlined or not, and not in those that they call; empty is any.
     pub functions: &'static [&'static str],
     /// Of which words: names as C has them, or for [`LeftOut::of_model`] as the model has them; `*`
-    /// stands for anything, and a bit comes after a colon, `folio->flags:PG_uptodate`; `:-` is the word as a whole.
+    /// stands for anything, and a bit comes after a colon, `folio->flags:PG_uptodate`; `:-` is the
+    /// word as a whole.
     pub words: &'static [&'static str],
     /// Why nobody misses them.
     pub why: &'static str,
@@ -70,7 +71,7 @@ const CONFIGURATION: &[LeftOut] = &[
     LeftOut::of_c(&["stack-*"], "what lies on the task's own stack and nobody else is told of"),
     LeftOut::of_c(
         &["task->pending.signal*", "task->thread_info.flags:bit 17"],
-        "which signal is pending: SIGKILL is the only one; TIF_SIGPENDING, set after it, is compared",
+        "which signal is pending: SIGKILL alone; TIF_SIGPENDING, set after it, is compared",
     ),
     LeftOut::of_c(
         &["rcu_read_lock of task*"],

@@ -66,7 +66,7 @@ fn verdict(function: &FunctionCompared) -> &'static str {
 fn side_by_side(name: &str, difference: &Difference) -> String {
     let Difference { scenario, only: [model, c], rows } = difference;
     let mut text = format!(
-        "\n{name}() differs in {scenario}: {model} kinds of calls only in the model, {c} only in C\n\n"
+        "\n{name}() differs in {scenario}: {model} courses only in the model, {c} only in C\n\n"
     );
     let _ = writeln!(text, "  {:WIDTH$}  C", "model");
     for (of_model, of_c) in rows {

@@ -46,7 +46,9 @@ __no_kcsan int sv_batch_nr(int cpu, int batch)
 
 __no_kcsan unsigned long sv_batch_entry(int cpu, int batch, int nth)
 {
-	return batch == 6 ? sv_mlock_batch_entry(cpu, nth) : (unsigned long)sv_batch(cpu, batch)->folios[nth];
+	if (batch == 6)
+		return sv_mlock_batch_entry(cpu, nth);
+	return (unsigned long)sv_batch(cpu, batch)->folios[nth];
 }
 
 /* What rests in the batch of the CPU when its own call of lru_add_drain_all() returns. */
