@@ -89,7 +89,7 @@ pub(crate) const LEFT_OUT: &[LeftOut] = &[
     ),
     LeftOut::of_model(
         &["folio->lru", "folio->freed"],
-        "whether a folio is linked, and whether it is free: what C has in the links of lists and in \
+        "whether a folio is linked, and whether it is free: what C has in its lists and in \
          the page allocator",
     ),
 ];
