@@ -80,6 +80,7 @@ const X: usize = 0;
 const Y: usize = 1;
 const Z: usize = 2;
 const A: usize = 3;
+const B: usize = 4;
 const MB: Instr = Barrier(Fence::Full);
 const RMB: Instr = Barrier(Fence::Read);
 const WMB: Instr = Barrier(Fence::Write);
@@ -219,6 +220,16 @@ fn overwrites() -> Vec<Litmus> {
 fn more_tasks() -> Vec<Litmus> {
     const WRC: &[(usize, usize, u64)] = &[(1, 0, 1), (2, 0, 1), (2, 1, 0)];
     const IRIW: &[(usize, usize, u64)] = &[(1, 0, 1), (1, 1, 0), (3, 0, 1), (3, 1, 0)];
+    const BACK: &[(usize, usize, u64)] = &[(0, 0, 1), (0, 1, 1), (0, 2, 0), (3, 0, 1)];
+    let control = Barrier(Fence::Control);
+    let back = |barrier: Instr| {
+        vec![
+            vec![r(Z), control, w(Y, 1), acquire(A), r(X)],
+            vec![w(X, 1), release(Z, 1)],
+            vec![w(Y, 2), barrier, w(B, 1)],
+            vec![r(B), control, w(A, 1)],
+        ]
+    };
     let iriw = |between: &[Instr]| {
         vec![
             vec![w(X, 1)],
@@ -262,6 +273,12 @@ fn more_tasks() -> Vec<Litmus> {
             &[(Z, 2)],
             Sometimes,
         ),
+        // The first task's first read happens after its last, to which x has not propagated, and
+        // before its write, by a dependency. That is overwritten before a full barrier, from where
+        // reads and a dependency lead to the last read: a cycle of propagates-before. A write
+        // barrier makes no such step.
+        finals("back into a task by a full barrier", back(MB), BACK, &[(Y, 2)], Never),
+        finals("back into a task by a write barrier", back(WMB), BACK, &[(Y, 2)], Sometimes),
         reads("IRIW", iriw(&[]), IRIW, Sometimes),
         reads("IRIW+mb", iriw(&[MB]), IRIW, Never),
         // Acquires do not make tasks agree on the order of writes by others.
@@ -358,6 +375,16 @@ fn handed_over_locks() -> Vec<Litmus> {
             &[(Z, 2)],
             Never,
         ),
+        // A barrier for atomics makes no full barrier of a lock: that is no update.
+        reads(
+            "SB+before-atomic-lock",
+            vec![
+                [vec![w(X, 1), Barrier(Fence::BeforeAtomic)], locked(&[r(Y)])].concat(),
+                vec![w(Y, 1), MB, r(X)],
+            ],
+            &[(0, 1, 0), (1, 0, 0)],
+            Sometimes,
+        ),
         // An unlock and a lock alone are no full barrier.
         reads(
             "SB+unlock-lock",
@@ -407,6 +434,18 @@ fn updates() -> Vec<Litmus> {
             "cmpxchg-late-after-atomic",
             vec![vec![w(X, 1), taking], vec![taking, after, r(X)]],
             LATE,
+            Never,
+        ),
+        // The release goes on through updates that read from one another ("rmw-sequence" in
+        // linux-kernel.cat).
+        reads(
+            "MP+release+update+acquire",
+            vec![
+                vec![w(X, 1), release(Y, 1)],
+                vec![Update(Y, Change::Add(1), Rmw::Relaxed)],
+                vec![acquire(Y), r(X)],
+            ],
+            &[(1, 0, 1), (2, 0, 2), (2, 1, 0)],
             Never,
         ),
         reads("SB+full", sb(&[add(Rmw::Full)]), SB, Never),

@@ -54,7 +54,7 @@ pub enum Instr {
 
 pub type Program = Vec<Vec<Instr>>;
 
-pub const WORDS: usize = 4;
+pub const WORDS: usize = 5;
 pub const LOCKS: usize = 2;
 
 /// What identifies an execution: for each task what its events did, and the order of writes.
