@@ -55,6 +55,11 @@ pub enum Command {
     New(NewArgs),
     /// Which modelled functions a patch touches, and which claims exercise them.
     Patch(PatchArgs),
+    /// Run the execution of a counterexample again, step for step.
+    Replay(crate::replay::ReplayArgs),
+    /// Why a counterexample fails: the fewest preemptions, the orders of steps that it takes, the
+    /// step that decides.
+    Explain(crate::explain::ExplainArgs),
     /// Print a counterexample that `check --out` wrote.
     Show(ShowArgs),
 }
@@ -111,7 +116,8 @@ pub struct Printed {
     /// Write the same rows to a file too, as `junit=out.xml`. May be given several times.
     #[arg(long = "report", value_name = "FORMAT=FILE")]
     pub reports: Vec<Report>,
-    /// Write every counterexample to this directory, as JSON and as a table.
+    /// Write every counterexample to this directory, as JSON, as a table and as a page, and a page
+    /// of all rows, `index.html`.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
@@ -307,6 +313,13 @@ pub struct ShowArgs {
     /// What to show.
     #[arg(long = "as", value_enum, default_value_t, value_name = "VIEW")]
     pub view: View,
+    /// Every step of a table, also those whose place does not matter.
+    #[arg(long)]
+    pub all: bool,
+    /// How wide a table may be: 60 to 200 columns.
+    #[arg(long, value_name = "COLUMNS", default_value_t = 75,
+          value_parser = clap::value_parser!(u16).range(60..=200))]
+    pub width: u16,
     /// Where to write it, instead of to the terminal.
     #[arg(short, value_name = "OUT")]
     pub output: Option<PathBuf>,
@@ -350,6 +363,21 @@ pub enum View {
     Refs,
     /// The same at the end, for Graphviz.
     RefsDot,
+    /// In the shape of a lockdep report.
+    Splat,
+    /// A draft of a changelog's paragraph, with the table and the tags.
+    Changelog,
+    /// A page to step through, which needs no network.
+    Html,
+    /// A sequence diagram in Mermaid's language.
+    Mermaid,
+    /// A trace for Perfetto or chrome://tracing.
+    #[value(alias = "chrome")]
+    Perfetto,
+    /// As ftrace would have recorded it.
+    Ftrace,
+    /// A graph of locks, references and orders in Graphviz's language.
+    Dot,
     /// The file itself, checked.
     Json,
 }

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use selvedge_explore::{Bounds, Verdict};
 use selvedge_proofs::{Outcome as Judged, Row, check};
 use selvedge_trace::to_json;
+use selvedge_trace::views::html;
 
 use crate::args::{CheckArgs, Printed};
 use crate::cache::Cache;
 use crate::error::Failure;
-use crate::format::{About, CheckFormat, Totals, evidence, step_summary};
+use crate::format::{About, CheckFormat, Totals, evidence, index, step_summary};
 use crate::interrupt::Interrupt;
 use crate::progress::Meter;
 use crate::select::{Selected, select};
@@ -64,6 +65,9 @@ pub fn report(checked: Checked, printed: &Printed) -> Outcome {
 fn write_reports(rows: &[Row], about: &About, printed: &Printed) -> Result<(), Failure> {
     for report in &printed.reports {
         output::write_file(&report.file, &report.format.render_about(rows, about))?;
+    }
+    if let Some(dir) = &printed.out {
+        output::write_file(&dir.join("index.html"), &index(rows))?;
     }
     // GitHub names the file of the step's summary.
     let summary = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|name| !name.is_empty());
@@ -186,10 +190,17 @@ fn undecided(mut row: Row, why: &str) -> Row {
 /// removed.
 pub fn write_counterexample(dir: &Path, row: &Row) -> Result<(), Failure> {
     let stem = row.name().replace("::", ".");
-    let (json, text) = (dir.join(format!("{stem}.json")), dir.join(format!("{stem}.txt")));
+    let file = |kind: &str| dir.join(format!("{stem}.{kind}"));
+    let (json, text, page) = (file("json"), file("txt"), file("html"));
     match &row.exploration.counterexample {
-        Some(cx) => output::write_file(&json, &to_json(cx))?,
-        None => output::remove_file(&json)?,
+        Some(cx) => {
+            output::write_file(&json, &to_json(cx))?;
+            output::write_file(&page, &html(cx))?;
+        }
+        None => {
+            output::remove_file(&json)?;
+            output::remove_file(&page)?;
+        }
     }
     match evidence(row) {
         Some(evidence) => output::write_file(&text, &evidence),

@@ -10,6 +10,7 @@ mod check;
 mod diff;
 mod drift;
 mod error;
+mod explain;
 mod fingerprint;
 mod format;
 mod interrupt;
@@ -23,6 +24,7 @@ mod new;
 mod output;
 mod patch;
 mod progress;
+mod replay;
 mod select;
 mod shard;
 mod show;
@@ -30,6 +32,7 @@ mod show;
 mod shown_commands;
 mod stored;
 mod threads;
+mod trace_file;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -68,6 +71,8 @@ fn run(command: Option<Command>) -> Outcome {
         Some(Command::Mutate(args)) => mutate::run(&args),
         Some(Command::New(args)) => new::run(&args),
         Some(Command::Patch(args)) => patch::run(&args),
+        Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Show(args)) => show::run(&args),
     }
 }

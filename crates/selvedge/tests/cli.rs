@@ -94,11 +94,16 @@ fn a_counterexample_goes_through_a_file() {
     assert_eq!(output.status.code(), Some(0));
     let files: Vec<PathBuf> =
         fs::read_dir(&dir).expect("made").map(|entry| entry.expect("entry").path()).collect();
-    assert_eq!(files.len(), 2, "{files:?}");
+    assert_eq!(files.len(), 4, "json, txt, html and index.html: {files:?}");
+    let index = fs::read_to_string(dir.join("index.html")).expect("a page of all rows");
+    for file in files.iter().filter(|file| !file.ends_with("index.html")) {
+        let name = file.file_name().expect("a name").to_string_lossy();
+        assert!(index.contains(&format!("href=\"{name}\"")), "{name} is not in {index}");
+    }
     let json =
         files.iter().find(|file| file.extension().is_some_and(|e| e == "json")).expect("json");
     let json_name = json.display().to_string();
-    let table = stdout(&selvedge(&["show", &json_name]));
+    let table = stdout(&selvedge(&["show", &json_name, "--all"]));
     assert!(table.starts_with("CPU0 installer"), "{table}");
     assert_eq!(table, fs::read_to_string(json.with_extension("txt")).expect("the table"));
     assert!(stdout(&selvedge(&["show", &json_name, "--as", "steps"])).contains("<== fatal"));
@@ -108,7 +113,7 @@ fn a_counterexample_goes_through_a_file() {
     );
     let copy = dir.join("copy");
     let copy_name = copy.display().to_string();
-    assert_eq!(selvedge(&["show", &json_name, "-o", &copy_name]).status.code(), Some(0));
+    assert_eq!(selvedge(&["show", &json_name, "--all", "-o", &copy_name]).status.code(), Some(0));
     assert_eq!(table, fs::read_to_string(copy).expect("written"));
     refused(&["show", &json_name, "-o", &format!("{dir_name}/no/such/dir")], "cannot write");
 }

@@ -4,6 +4,7 @@
 //! the three places below, and a test in tests.rs.
 
 mod github;
+mod index;
 mod json;
 mod junit;
 mod ktap;
@@ -21,6 +22,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use selvedge_proofs::Row;
 
+pub use index::index;
 pub use json::{SCHEMA as REPORT_SCHEMA, row_json};
 pub use row::{Totals, evidence};
 

@@ -1,0 +1,227 @@
+//! A counterexample from its file: run again, explained, shown.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+const NAME: &str = "migrate_pending.install_vs_prep.rfc-migrate-pending.dpor.json";
+
+fn selvedge(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_selvedge")).args(args).output().expect("the command runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn refused(args: &[&str], saying: &str) {
+    let output = selvedge(args);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+    assert!(error.contains(saying), "{args:?}: {error}");
+    assert!(output.stdout.is_empty(), "{args:?} printed something");
+    assert!(!error.contains("panicked"), "{error}");
+}
+
+/// A directory of this test's own, empty.
+fn scratch(name: &str) -> PathBuf {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).expect("a directory");
+    dir
+}
+
+fn reviewed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proofs/counterexamples").join(name)
+}
+
+fn of(path: &Path) -> &str {
+    path.to_str().expect("a name in UTF-8")
+}
+
+/// The reviewed counterexample, with a change, as a file.
+fn changed(dir: &Path, change: impl Fn(&mut Value)) -> PathBuf {
+    let text = fs::read_to_string(reviewed(NAME)).expect("readable");
+    let mut value: Value = serde_json::from_str(&text).expect("JSON");
+    change(&mut value);
+    let file = dir.join("changed.json");
+    fs::write(&file, value.to_string()).expect("written");
+    file
+}
+
+/// Also those of loom, whose whole search is run again.
+#[test]
+fn every_reviewed_counterexample_goes_and_ends_as_its_file_says() {
+    let mut count = 0;
+    for entry in fs::read_dir(reviewed("")).expect("there are counterexamples") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let output = selvedge(&["replay", of(&path)]);
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(0), "{error}{}", stdout(&output));
+            assert!(stdout(&output).contains(" steps as in the file"), "{}", stdout(&output));
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[test]
+fn a_file_of_other_models_is_refused_with_what_differs() {
+    let dir = scratch("replay-of-other-models");
+    let other_text = changed(&dir, |cx| {
+        cx["model"]["functions"]["bh_lru_install"] = json!("0000000000000000");
+    });
+    refused(
+        &["replay", of(&other_text)],
+        "another version of the models: changed since: bh_lru_install(); run all the same, it goes \
+         and ends as the file says",
+    );
+    let other_step = changed(&dir, |cx| {
+        cx["model"]["functions"]["migrate_prep"] = json!("0000000000000000");
+        cx["steps"][4]["old"] = json!(7);
+    });
+    refused(&["replay", of(&other_step)], "step 4 was installer's atomic_read");
+    let no_model = changed(&dir, |cx| drop(cx.as_object_mut().expect("one").remove("model")));
+    refused(&["replay", of(&no_model)], "the file does not say which");
+    let older = changed(&dir, |cx| cx["model"]["version"] = json!("0.0.9"));
+    let output = selvedge(&["replay", of(&older)]);
+    assert_eq!(output.status.code(), Some(0), "the functions are the same");
+}
+
+#[test]
+fn an_execution_that_goes_otherwise_is_unexpected() {
+    let dir = scratch("replay-otherwise");
+    let other = changed(&dir, |cx| cx["steps"][6]["object"] = json!("cpu0:bhs[1]"));
+    let output = selvedge(&["replay", of(&other)]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = "step 6 was installer's read(cpu0:bhs[1]) in bh_lru_install(), 0 -> 0, and is \
+                installer's read(cpu0:bhs[0])";
+    assert!(stdout(&output).contains(said), "{}", stdout(&output));
+    let other = changed(&dir, |cx| cx["message"] = json!("something else"));
+    assert_eq!(selvedge(&["replay", of(&other)]).status.code(), Some(1));
+    let other = changed(&dir, |cx| {
+        let schedule = cx["schedule"].as_array_mut().expect("a schedule");
+        schedule.truncate(3);
+    });
+    let output = selvedge(&["replay", of(&other)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("of the schedule cannot be followed"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_file_without_a_row_or_a_schedule_says_so() {
+    let dir = scratch("replay-without");
+    let no_row = changed(&dir, |cx| cx["claim"] = json!("a::b::c::mine::dpor"));
+    refused(&["replay", of(&no_row)], "it is of the row `a::b::c::mine::dpor`, and there is none");
+    refused(&["explain", of(&no_row)], "`selvedge c` runs");
+    let no_schedule = changed(&dir, |cx| cx["schedule"] = json!([]));
+    refused(&["replay", of(&no_schedule)], "it has no schedule to follow");
+    refused(&["replay", "no-such-file.json"], "cannot read no-such-file.json");
+}
+
+#[test]
+fn an_explanation_is_said_and_can_be_written_and_shown() {
+    let dir = scratch("explain");
+    let (file, out) = (reviewed(NAME), dir.join("explained.json"));
+    let output = selvedge(&["explain", of(&file), "-o", of(&out)]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    for part in ["It fails exactly when CPU0 installer's", "It takes 1 preemption", "<--", "…"] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    assert_eq!(stdout(&selvedge(&["explain", of(&out)])), text, "what is explained stays so");
+    let shown = stdout(&selvedge(&["show", of(&out)]));
+    assert!(text.starts_with(&shown), "{shown}");
+    assert_eq!(selvedge(&["replay", of(&out)]).status.code(), Some(0));
+    let all = stdout(&selvedge(&["show", of(&out), "--all"]));
+    assert!(!all.contains('…') && all.lines().count() > shown.lines().count(), "{all}");
+}
+
+#[test]
+fn a_limit_that_was_hit_is_named_and_is_undecided() {
+    let output = selvedge(&["explain", of(&reviewed(NAME)), "--max-executions", "1"]);
+    assert_eq!(output.status.code(), Some(3));
+    let text = stdout(&output);
+    assert!(text.contains("Not decided: ") && text.contains("the limit of 1 executions"), "{text}");
+}
+
+/// loom's executions cannot be compared, and that is said.
+#[test]
+fn what_only_loom_has_found_is_not_explained() {
+    let of_loom = "migrate_pending.add_vs_prep.rfc-migrate-pending.loom.json";
+    refused(&["explain", of(&reviewed(of_loom))], "loom ends its search at the first violation");
+}
+
+#[test]
+fn every_view_can_be_shown_and_written() {
+    let dir = scratch("views");
+    let file = reviewed(NAME);
+    let views = [
+        ("table", "CPU0 installer"),
+        ("steps", "<== fatal"),
+        ("splat", "Call Trace of installer/1 (CPU0):"),
+        ("changelog", "Link: <of "),
+        ("html", "<!DOCTYPE html>"),
+        ("mermaid", "sequenceDiagram"),
+        ("perfetto", "\"traceEvents\""),
+        ("ftrace", "# tracer: nop"),
+        ("dot", "digraph"),
+        ("json", "selvedge-trace/1"),
+    ];
+    for (view, part) in views {
+        let output = selvedge(&["show", of(&file), "--as", view]);
+        assert_eq!(output.status.code(), Some(0), "{view}");
+        assert!(stdout(&output).contains(part), "{view}: {}", stdout(&output));
+        let out = dir.join(view);
+        assert_eq!(
+            selvedge(&["show", of(&file), "--as", view, "-o", of(&out)]).status.code(),
+            Some(0)
+        );
+        assert_eq!(fs::read_to_string(&out).expect("written"), stdout(&output), "{view}");
+    }
+    refused(&["show", of(&file), "--width", "10"], "60..=200");
+    refused(&["show", of(&file), "-o", of(&dir)], "cannot write");
+}
+
+/// A device on which nothing can be written.
+#[test]
+fn a_full_disk_is_said() {
+    let full = Path::new("/dev/full");
+    if !full.exists() {
+        eprintln!("no /dev/full here: not tested");
+        return;
+    }
+    let file = reviewed(NAME);
+    refused(&["show", of(&file), "--as", "html", "-o", of(full)], "cannot write /dev/full");
+    refused(&["explain", of(&file), "-o", of(full)], "cannot write /dev/full");
+}
+
+/// Chromium draws the page, runs its script, and finds the step that was asked for.
+#[test]
+fn a_browser_opens_the_page() {
+    let browser = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| {
+        Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success())
+    });
+    let Some(browser) = browser else {
+        eprintln!("no chromium here: the page is not opened");
+        return;
+    };
+    let dir = scratch("browser");
+    let (explained, page) = (dir.join("explained.json"), dir.join("page.html"));
+    selvedge(&["explain", of(&reviewed(NAME)), "-o", of(&explained)]);
+    selvedge(&["show", of(&explained), "--as", "html", "-o", of(&page)]);
+    let profile = format!("--user-data-dir={}", dir.join("profile").display());
+    let url = format!("file://{}#step=20", page.display());
+    let args = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000"];
+    let opened = Command::new(browser).args(args).args([&profile, "--dump-dom", &url]).output();
+    let dom = stdout(&opened.expect("the browser runs"));
+    assert!(dom.contains("data-ready=\"yes\""), "the script has not come to its end: {dom}");
+    assert!(dom.contains("step 20 of"), "{dom}");
+    // Both runs are drawn; where they part is marked in both.
+    for row in ["class=\"step decisive differs now\"", "class=\"step differs now\""] {
+        assert_eq!(dom.matches(row).count(), 1, "{row}: {dom}");
+    }
+}
