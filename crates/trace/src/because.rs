@@ -104,13 +104,14 @@ pub fn unneeded(cx: &Counterexample, why: &Explanation) -> Vec<usize> {
         marked.iter().filter_map(|&step| cx.steps.get(step)).map(of).collect();
     matter.extend(cx.blocked.iter().map(|waits| (waits.object.clone(), None)));
     let whole = |object: &str| matter.contains(&(object.to_string(), None));
-    let is_unneeded = |&(index, step): &(usize, &Record)| {
-        !marked.contains(&index)
-            && !step.action.is_note()
-            && !matter.contains(&of(step))
-            && !(is_access(step) && whole(&step.object))
+    let is_needed = |index: usize, step: &Record| {
+        marked.contains(&index)
+            || step.action.is_note()
+            || matter.contains(&of(step))
+            || (is_access(step) && whole(&step.object))
     };
-    cx.steps.iter().enumerate().filter(is_unneeded).map(|(index, _)| index).collect()
+    let unneeded = cx.steps.iter().enumerate().filter(|(index, step)| !is_needed(*index, step));
+    unneeded.map(|(index, _)| index).collect()
 }
 
 #[cfg(test)]
