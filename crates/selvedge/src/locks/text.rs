@@ -58,6 +58,20 @@ fn tree(out: &mut String, report: &TreeReport) {
         }
         out.push_str("            no scenario has all of these tasks: write one that does\n");
     }
+    rules(out, report);
+    classes(out, report);
+    if report.is_cut {
+        out.push_str("  there are more cycles than are looked for\n");
+    }
+    for one in &report.explored {
+        if let Some(cut) = &one.search.cut {
+            let _ = writeln!(out, "  not explored to its end: {} ({cut})", one.name);
+        }
+    }
+}
+
+/// What breaks the documented order, or another rule.
+fn rules(out: &mut String, report: &TreeReport) {
     for broken in &report.broken {
         let step = &broken.step;
         let _ = writeln!(
@@ -89,6 +103,10 @@ fn tree(out: &mut String, report: &TreeReport) {
             );
         }
     }
+}
+
+/// What a checker of classes would report.
+fn classes(out: &mut String, report: &TreeReport) {
     if !report.classes.is_empty() {
         let mut classes: Vec<String> =
             report.classes.iter().map(|classes| classes.0.join(" -> ")).collect();
@@ -97,14 +115,6 @@ fn tree(out: &mut String, report: &TreeReport) {
         let more = classes.len() - shown.len();
         let more = if more > 0 { format!("; and {more} more") } else { String::new() };
         let _ = writeln!(out, "  by class, as information: {}{more}", shown.join("; "));
-    }
-    if report.is_cut {
-        out.push_str("  there are more cycles than are looked for\n");
-    }
-    for one in &report.explored {
-        if let Some(cut) = &one.search.cut {
-            let _ = writeln!(out, "  not explored to its end: {} ({cut})", one.name);
-        }
     }
 }
 
