@@ -1,7 +1,7 @@
 //! `cargo bench -p selvedge-proofs`: kernel-lru B1 in 6.1 with 1, 2 and 3 CPUs that install a bh
 //! while one more migrates, under each engine. Then what monitors cost: scenarios of 6.12.117 with
-//! none, with the standard ones, and with the lock graph. Times are of one run, on one core; compare
-//! ratios.
+//! none, with the standard ones, and with the lock graph (only that: `-- monitors`). Times are of one
+//! run, on one core; compare ratios.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,18 @@ use selvedge_trace::Monitor;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() {
+    if !std::env::args().any(|arg| arg == "monitors") {
+        scaling();
+    }
+    println!("{:32} {:>10} {:>8} {:>8} {:>8}", "", "executions", "none", "standard", "graph");
+    for scenario in lock_order::scenarios(&V6_12_117) {
+        if MONITORED.contains(&scenario.name) {
+            monitored(scenario);
+        }
+    }
+}
+
+fn scaling() {
     println!(
         "{:4} {:6} {:>10} {:>8} {:>11}  verdict",
         "CPUs", "engine", "executions", "steps", "per second"
@@ -28,21 +40,12 @@ fn main() {
             line(cpus, engine);
         }
     }
-    println!("\n{:32} {:>10} {:>8} {:>8} {:>8}", "", "executions", "none", "standard", "graph");
-    for scenario in lock_order::scenarios(&V6_12_117) {
-        if MONITORED.contains(&scenario.name) {
-            monitored(scenario);
-        }
-    }
+    println!();
 }
 
 /// Scenarios that are long enough for a time to mean something.
-const MONITORED: [&str; 4] = [
-    "add_vs_drain_all_vs_disable",
-    "three_tasks_lock_a_buffer",
-    "writepage_of_a_mapped_folio",
-    "waiters_on_two_bits",
-];
+const MONITORED: [&str; 3] =
+    ["add_vs_drain_all_vs_disable", "three_tasks_lock_a_buffer", "waiters_on_two_bits"];
 
 /// Seconds without monitors, and with these or those, as ratios.
 fn monitored(scenario: &'static Scenario) {

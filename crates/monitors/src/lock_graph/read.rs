@@ -96,9 +96,14 @@ impl Holds {
     }
 
     /// The same, of a set of tasks.
-    pub(super) fn numbers_of(&self, tasks: u128) -> u128 {
-        let members = (0..128).filter(|task| tasks & 1 << task != 0);
-        members.fold(0, |mask, task| mask | 1 << self.number_of(task))
+    pub(super) fn numbers_of(&self, mut tasks: u128) -> u128 {
+        let mut numbers = 0;
+        while tasks != 0 {
+            let task = tasks.trailing_zeros() as u8;
+            numbers |= 1 << self.number_of(task);
+            tasks &= tasks - 1;
+        }
+        numbers
     }
 
     fn enter(&mut self, at: usize, event: &Event, bits: &Bits, known: &mut BTreeMap<Id, Resource>) {
@@ -267,52 +272,49 @@ pub(super) const POOLS: &str = "raw_spin_lock";
 
 /// Gives what the event is about its name, if it has none yet.
 fn name(event: &Event, holds: &Holds, tasks: &[TaskInfo], resources: &mut BTreeMap<Id, Resource>) {
-    let cpu = event.name.cpu.map_or(String::new(), |cpu| format!(" on CPU{cpu}"));
-    let mut add = |id: Id, kind: Kind, name: String, class: &str, is_static: bool| {
-        let resource = Resource { kind, name, class: class.into(), is_static };
-        resources.entry(id).or_insert(resource);
+    use Action::{Lock, Spawn, TryLock, Wait, Wake};
+    let id = match event.action {
+        Spawn => Id::End(holds.number_of(event.new as u8)),
+        Lock | TryLock | Wait | Wake => Id::Object(event.object),
+        _ => return,
     };
-    let object = Id::Object(event.object);
-    match (event.action, event.class) {
-        (Action::Lock | Action::TryLock, Class::Lock) => {
-            let is_static = event.name.index.is_none();
-            let kind = match event.primitive {
-                p if p.contains("mutex") => Kind::Mutex,
-                p if p.contains("local_lock") || p.starts_with("wait for") => Kind::LocalLock,
-                _ => Kind::SpinLock,
-            };
-            // The pool of a work queue and that of an allocator are called alike.
-            let of = if event.primitive == POOLS { "worker_" } else { "" };
-            let class = format!("{of}{}", event.name.text);
-            add(object, kind, format!("{of}{}", event.name), &class, is_static);
-        }
-        (Action::Lock, Class::Preempt) => {
-            let what = "preemption off";
-            add(object, Kind::PreemptOff, format!("{what}{cpu}"), what, true);
-        }
-        (Action::Lock, Class::Irq) => {
-            let what = "interrupts off";
-            add(object, Kind::IrqOff, format!("{what}{cpu}"), what, true);
-            let handler = Id::Handler(event.object);
-            add(handler, Kind::Handler, format!("an interrupt{cpu}"), "an interrupt", true);
-        }
-        (Action::Wait | Action::Wake, Class::Token) => {
-            resources.entry(object).or_insert_with(|| of_token(event.name));
-        }
-        (Action::Spawn, _) => {
-            let number = event.new as u8;
-            let task = tasks.get(usize::from(number)).map_or("task", |info| info.name.as_str());
-            let class = format!("end of {}", task.split('/').next().unwrap_or(task));
-            add(
-                Id::End(holds.number_of(number)),
-                Kind::End,
-                format!("end of {task}"),
-                &class,
-                false,
-            );
-        }
-        _ => {}
+    if resources.contains_key(&id) {
+        return;
     }
+    let of_cpu = |kind: Kind, what: &str| {
+        let cpu = event.name.cpu.map_or(String::new(), |cpu| format!(" on CPU{cpu}"));
+        Resource { kind, name: format!("{what}{cpu}"), class: what.into(), is_static: true }
+    };
+    let resource = match (event.action, event.class) {
+        (Spawn, _) => of_end(tasks.get(event.new as usize).map_or("task", |info| &info.name)),
+        (Wait | Wake, _) => of_token(event.name),
+        (_, Class::Preempt) => of_cpu(Kind::PreemptOff, "preemption off"),
+        (_, Class::Irq) => {
+            let handler = of_cpu(Kind::Handler, "an interrupt");
+            resources.entry(Id::Handler(event.object)).or_insert(handler);
+            of_cpu(Kind::IrqOff, "interrupts off")
+        }
+        _ => of_lock(event),
+    };
+    resources.insert(id, resource);
+}
+
+fn of_lock(event: &Event) -> Resource {
+    let kind = match event.primitive {
+        p if p.contains("mutex") => Kind::Mutex,
+        p if p.contains("local_lock") || p.starts_with("wait for") => Kind::LocalLock,
+        _ => Kind::SpinLock,
+    };
+    // The pool of a work queue and that of an allocator are called alike.
+    let of = if event.primitive == POOLS { "worker_" } else { "" };
+    let (name, class) = (format!("{of}{}", event.name), format!("{of}{}", event.name.text));
+    Resource { kind, name, class, is_static: event.name.index.is_none() }
+}
+
+/// `end of kworker/0`
+fn of_end(task: &str) -> Resource {
+    let class = format!("end of {}", task.split('/').next().unwrap_or(task));
+    Resource { kind: Kind::End, name: format!("end of {task}"), class, is_static: false }
 }
 
 /// `PG_locked of folio1`

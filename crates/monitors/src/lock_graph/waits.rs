@@ -270,17 +270,20 @@ impl Reader<'_> {
             return None;
         }
         let id = Id::Bit(event.object, bit.mask());
-        let functions = self.execution.paths.functions(event.path);
+        if !WAITS_FOR.iter().any(|(_, name)| *name == bit.name) {
+            return None;
+        }
+        let paths = self.execution.paths;
         let waits_here = |function: &str| WAITS_FOR.contains(&(function, bit.name));
-        if functions.last().is_some_and(|function| waits_here(function)) {
+        if paths.innermost(event.path).is_some_and(waits_here) {
             return Some((id, false));
         }
+        if bit.name == "PG_writeback" || !event.primitive.starts_with("test_and_set_bit") {
+            return None;
+        }
         // A try within a function that waits is a part of the wait.
-        let is_part = functions.iter().any(|function| waits_here(function));
-        let is_lock =
-            WAITS_FOR.iter().any(|(_, name)| *name == bit.name) && bit.name != "PG_writeback";
-        let tries = is_lock && !is_part && event.primitive.starts_with("test_and_set_bit");
-        tries.then_some((id, true))
+        let is_part = paths.functions(event.path).into_iter().any(waits_here);
+        (!is_part).then_some((id, true))
     }
 
     /// Who can never go on at the end of the execution, and for whom each waits. A task that only
