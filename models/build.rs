@@ -1,5 +1,5 @@
-//! Writes the register of modelled functions (`src/functions.rs`) from the model sources, so that it
-//! is never out of date.
+//! Writes the register of modelled functions (`src/functions.rs`) from the model sources, so that
+//! it is never out of date.
 
 #[path = "build/scan.rs"]
 mod scan;
@@ -45,8 +45,8 @@ fn texts(hashes: &BTreeMap<String, u64>) -> String {
     out + "];\n"
 }
 
-/// Every file in a directory that is named after one of the kernel's. Beside those of `drivers/` are
-/// drivers that are in no kernel.
+/// Every file in a directory that is named after one of the kernel's. Beside those of `drivers/`
+/// are drivers that are in no kernel.
 fn collect(src: &Path, dir: &Path, sources: &mut Vec<(String, String)>) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();

@@ -1,5 +1,5 @@
-//! Tells the command by what it was compiled: the compiler and its settings, and the versions of all
-//! libraries. Verdicts that a cache keeps are those of one build environment.
+//! Tells the command by what it was compiled: the compiler and its settings, and the versions of
+//! all libraries. Verdicts that a cache keeps are those of one build environment.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! `cargo bench -p selvedge-proofs`: kernel-lru B1 in 6.1 with 1, 2 and 3 CPUs that install a bh
 //! while one more migrates, under each engine. Then what monitors cost: scenarios of 6.12.117 with
-//! none, with the standard ones, and with the lock graph (only that: `-- monitors`). Times are of one
-//! run, on one core; compare ratios.
+//! none, with the standard ones, and with the lock graph (only that: `-- monitors`). Times are of
+//! one run, on one core; compare ratios.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -75,8 +75,8 @@ fn unpatched(tree: &Path) {
     }
 }
 
-/// The models of 6.12 do what its C does, up to what they declare. What differs in other releases is
-/// known, and told of in docs/c-compare.md.
+/// The models of 6.12 do what its C does, up to what they declare. What differs in other releases
+/// is known, and told of in docs/c-compare.md.
 fn compared(tree: &Path) {
     if !checked(tree, Vec::new(), &["install_vs_prep"]).version.starts_with("6.12.") {
         return;

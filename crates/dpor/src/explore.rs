@@ -72,8 +72,8 @@ impl Explore {
         self.part = Some(PartOf { part, tree, found, known, scratch, way });
     }
 
-    /// Gives the part back, to be called after [`Explore::back_up`]: the effects of its first steps,
-    /// the leaves that are left of it, and the sequences to insert outside of it.
+    /// Gives the part back, to be called after [`Explore::back_up`]: the effects of its first
+    /// steps, the leaves that are left of it, and the sequences to insert outside of it.
     pub(crate) fn unload(&mut self) -> Option<(Part, Found)> {
         let PartOf { part, mut found, .. } = self.part.take()?;
         let given = part.way.len();

@@ -478,8 +478,8 @@ impl Analysis {
             || (later >= self.taken && self.finds_locks_free(earlier, later, true))
     }
 
-    /// The same. With `needs`, of the steps that do not depend on `earlier` only those are kept that
-    /// happen before `later`.
+    /// The same. With `needs`, of the steps that do not depend on `earlier` only those are kept
+    /// that happen before `later`.
     pub(crate) fn finds_locks_free(&self, earlier: usize, later: usize, needs: bool) -> bool {
         let Event { task, op, effect, .. } = self.events[later];
         let wanted = (op.kind == Kind::Lock).then_some(effect.object);

@@ -3,8 +3,8 @@
 use crate::table;
 use crate::{Kind, Object, Op, join, me, spawn, step};
 
-/// Twins are tasks that run the same code. Are executions all explored that differ only in which twin
-/// is which?
+/// Twins are tasks that run the same code. Are executions all explored that differ only in which
+/// twin is which?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Symmetry {
     /// They are: twins are tasks like any other.

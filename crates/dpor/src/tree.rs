@@ -16,11 +16,11 @@
 //!   it would go to at any later time.
 //! - If `v` reaches a leaf that a worker is already exploring, and `s` is not in that leaf's sleep
 //!   set, nothing is inserted: the worker will explore the trace of `v`. If `s` may be in the sleep
-//!   set, `v` must be inserted *before* the exploration of the leaf starts; therefore `parts()` does
-//!   not hand out a leaf while a step in its sleep set is unfinished. This is rare: a prefix that was
-//!   planned because of a race wakes every step of the sleep set (otherwise that step would cover
-//!   the prefix), except for an alternative of a choice, or for a last step that may do less than it
-//!   announced.
+//!   set, `v` must be inserted *before* the exploration of the leaf starts; therefore `parts()`
+//!   does not hand out a leaf while a step in its sleep set is unfinished. This is rare: a prefix
+//!   that was planned because of a race wakes every step of the sleep set (otherwise that step
+//!   would cover the prefix), except for an alternative of a choice, or for a last step that may do
+//!   less than it announced.
 //! - A sleep set holds the effects of the steps to the left. A branch is not started before each of
 //!   those steps has been executed once, so that its effect is known.
 //!

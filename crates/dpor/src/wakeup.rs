@@ -103,8 +103,8 @@ impl Branch {
         self.state == State::Planned && self.children.is_empty()
     }
 
-    /// Is it known what the step does when it is run from here? Of a planned prefix all steps but the
-    /// last, the reversed one, were executed before with the same effect.
+    /// Is it known what the step does when it is run from here? Of a planned prefix all steps but
+    /// the last, the reversed one, were executed before with the same effect.
     pub(crate) fn is_exact(&self) -> bool {
         let may_do_less = matches!(self.effect.kind, EffectKind::Access(_) | EffectKind::Try);
         let is_known = self.reverses.is_none() || !may_do_less;
@@ -305,12 +305,12 @@ impl Sequence {
     /// `false`: nowhere, a path of the tree already leads there. Takes from the sequence the steps
     /// that lie on the way.
     ///
-    /// A leaf covers every sequence that begins with it, since everything that can follow the leaf is
-    /// explored. There is one exception: a leaf at which the earlier step of the race is still
-    /// asleep, or may be. The exploration from such a leaf skips the sequence, because the branch of
-    /// the sleeping step is expected to run it; but that branch is the one that has just asked for
-    /// it. A prefix that is planned because of a race wakes every sleeping step, except that its last
-    /// step may do less than was announced.
+    /// A leaf covers every sequence that begins with it, since everything that can follow the leaf
+    /// is explored. There is one exception: a leaf at which the earlier step of the race is still
+    /// asleep, or may be. The exploration from such a leaf skips the sequence, because the branch
+    /// of the sleeping step is expected to run it; but that branch is the one that has just asked
+    /// for it. A prefix that is planned because of a race wakes every sleeping step, except that
+    /// its last step may do less than was announced.
     pub(crate) fn place(
         &mut self,
         order: &impl Precedence,

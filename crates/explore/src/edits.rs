@@ -256,12 +256,10 @@ impl Record {
         number.is_some()
     }
 
-    /// The step has been left out, and with it the puts of references that were booked for it.
+    /// The step has been left out, and with it the booking of the puts that it is for.
     fn unbook(&mut self, step: &Step) {
         let task = self.current();
-        for holder in self.puts_just_now(step.object) {
-            self.note(Action::Get(holder), step.object, step.name);
-        }
+        self.take_back_puts(step.object);
         self.edits.left_out = Some((task, step.object));
     }
 

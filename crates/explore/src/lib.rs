@@ -20,8 +20,8 @@
 //! [`Bounds::stateful`] makes the first go on from every state once, instead of running every
 //! trace; [`Bounds::keep_going`] counts all violations after the first.
 //!
-//! A counterexample can be run again ([`replay`]) and explained ([`explain`]): why it fails is found
-//! by exploration too.
+//! A counterexample can be run again ([`replay`]) and explained ([`explain`]): why it fails is
+//! found by exploration too.
 //!
 //! **Invariant:** nothing here knows what a folio is. **Invariant:** `Verdict::Holds` is only made
 //! in `verdict.rs`, from a search that nothing cut short.

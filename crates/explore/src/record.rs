@@ -303,14 +303,22 @@ impl Record {
         self.events.push(event);
     }
 
-    /// Who has put references to the object, as far as the last remarks say so: those that the step
-    /// is for that the current task is about to take.
-    pub(crate) fn puts_just_now(&self, object: u32) -> Vec<Name> {
-        let put_by = |event: &Event| match event.action {
-            Action::Put(holder) if event.object == object => Some(holder),
+    /// Takes back the last remarks, if they say that references to the object were put: those that
+    /// the step is for that the current task was about to take.
+    pub(crate) fn take_back_puts(&mut self, object: u32) {
+        let last = |events: &[Event]| match events.last() {
+            Some(&event) if event.object == object => match event.action {
+                Action::Put(holder) => Some((event, holder)),
+                _ => None,
+            },
             _ => None,
         };
-        self.events.iter().rev().map_while(put_by).collect()
+        while let Some((event, holder)) = last(&self.events) {
+            self.events.pop();
+            if let Some(shared) = &mut self.shared {
+                shared.book(&Event { action: Action::Get(holder), ..event });
+            }
+        }
     }
 
     /// Says that a rule is broken, by the last event unless `object` says what is wrong: then by

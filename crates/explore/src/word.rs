@@ -77,14 +77,14 @@ impl Word {
         self.name
     }
 
-    /// The newest value, read by nobody: no step, for the scenario's main before it starts tasks and
-    /// when all of them, and what they started, have ended and been waited for.
+    /// The newest value, read by nobody: no step, for the scenario's main before it starts tasks
+    /// and when all of them, and what they started, have ended and been waited for.
     ///
     /// # Panics
     /// In any other task, and if main has not waited for the end of a task, directly or by way of a
-    /// task that has: a work item that nobody flushes, for instance. A look that is not announced is
-    /// one that the engines do not know of: they would not try it at another time, and a complete
-    /// search would not be.
+    /// task that has: a work item that nobody flushes, for instance. A look that is not announced
+    /// is one that the engines do not know of: they would not try it at another time, and a
+    /// complete search would not be.
     pub fn peek(&self) -> u64 {
         let machine = record::with(|record| {
             let name = self.name;

@@ -92,6 +92,41 @@ fn a_reference_that_is_not_given_back_stays_booked() {
     }
 }
 
+/// No remark says that a reference is given back which was never taken.
+#[test]
+fn who_leaves_out_a_get_and_its_put_says_nothing_of_either() {
+    const NEITHER: &[Edit] = &[
+        Edit::drop(Site::of("atomic_inc").within("get")),
+        Edit::drop(Site::of("atomic_dec").within("put")),
+    ];
+    #[derive(Clone)]
+    struct Remarks(Arc<AtomicI64>);
+    impl Monitor for Remarks {
+        fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+            let is_one =
+                |e: &&selvedge_trace::Event| matches!(e.action, Action::Get(_) | Action::Put(_));
+            self.0.fetch_add(execution.events.iter().filter(is_one).count() as i64, Relaxed);
+            None
+        }
+
+        fn another(&self) -> Box<dyn Monitor> {
+            Box::new(self.clone())
+        }
+    }
+    for engine in BOTH {
+        let remarks = Remarks(Arc::default());
+        let body: Body = Arc::new(|| {
+            install(NEITHER);
+            let count = Word::new(COUNT, 0);
+            get(&count);
+            put(&count);
+        });
+        let seen = explore(engine, &Bounds::PROOF, vec![Box::new(remarks.clone())], body);
+        assert!(seen.idle_edits.is_empty() && seen.executions > 0, "{engine}");
+        assert_eq!(remarks.0.load(Relaxed), 0, "{engine}");
+    }
+}
+
 #[test]
 fn a_round_leaves_out_the_cpu_that_the_edit_names() {
     const RULE: Rule = Rule("it does not happen");

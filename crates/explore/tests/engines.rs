@@ -184,9 +184,9 @@ fn a_task_that_begins_with_a_load_is_explored() {
     assert_eq!(executions.load(Relaxed), 1, "loom#392 is mended: the guard can go");
 }
 
-/// tokio-rs/loom#166: when a word is written, loom compares with its last access alone. The writer's
-/// own read hides that of the other thread, and the order in which that one comes after the write is
-/// never explored.
+/// tokio-rs/loom#166: when a word is written, loom compares with its last access alone. The
+/// writer's own read hides that of the other thread, and the order in which that one comes after
+/// the write is never explored.
 #[test]
 fn loom_forgets_a_read_behind_the_writers_own() {
     let outcomes: Arc<Mutex<BTreeSet<usize>>> = Arc::default();

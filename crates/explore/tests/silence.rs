@@ -151,8 +151,8 @@ fn a_deadlock_that_no_monitor_explains_breaks_the_rule_of_the_monitors() {
     assert_eq!(seen.counterexample.expect("a deadlock").rule, NOBODY_WAITS_FOR_EVER.0);
 }
 
-/// shuttle lets the variable override the seed of the schedule that is run twice. Run once more with
-/// it, in a process of its own.
+/// shuttle lets the variable override the seed of the schedule that is run twice. Run once more
+/// with it, in a process of its own.
 #[test]
 fn a_seed_from_outside_does_not_hide_a_model_that_is_not_deterministic() {
     if std::env::var_os(SEED).is_none() {
@@ -178,8 +178,9 @@ fn a_seed_from_outside_does_not_hide_a_model_that_is_not_deterministic() {
 /// The search looks for a simpler counterexample by another engine: then that one has found it.
 #[test]
 fn a_counterexample_names_the_engine_that_found_it() {
-    // The finder is started before or after the freer. If before, dpor finds the freer in the middle
-    // of the finder first; that all of it may come before all of the finder is easier to read.
+    // The finder is started before or after the freer. If before, dpor finds the freer in the
+    // middle of the finder first; that all of it may come before all of the finder is easier to
+    // read.
     let engine = |finder_first: bool| {
         let seen = run(Engine::Dpor, move || {
             let (link, freed) = (word(), word());

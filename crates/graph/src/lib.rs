@@ -35,8 +35,8 @@
 //! # The algorithm
 //!
 //! TruSt: Kokologiannakis, Marmanis, Gladstein, Vafeiadis, *Truly stateless, optimal dynamic
-//! partial order reduction*, POPL 2022. `engine/mod.rs` has it in a few words. Nothing is remembered
-//! of graphs that have been explored; the memory is linear in the size of one.
+//! partial order reduction*, POPL 2022. `engine/mod.rs` has it in a few words. Nothing is
+//! remembered of graphs that have been explored; the memory is linear in the size of one.
 //!
 //! Three things are not in the paper.
 //!

@@ -93,8 +93,9 @@ pub fn __clear_bit(bit: Bit, flags: &Flags) {
     flags.0.store(seen & !bit.mask(), Access::relaxed("__clear_bit").plain());
 }
 
-/// `xor_unlock_is_negative_byte(mask, flags)`: changes the bits of `mask`, a lock bit that is set with
-/// them, and in the same step tells whether `waiters`, a bit of the same byte, is set. Release.
+/// `xor_unlock_is_negative_byte(mask, flags)`: changes the bits of `mask`, a lock bit that is set
+/// with them, and in the same step tells whether `waiters`, a bit of the same byte, is set.
+/// Release.
 pub fn xor_unlock_is_negative_byte(mask: u64, waiters: Bit, flags: &Flags) -> bool {
     let access = Access::relaxed("xor_unlock_is_negative_byte")
         .bits(mask | waiters.mask())

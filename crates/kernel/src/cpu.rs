@@ -7,8 +7,8 @@
 //! - where steps pass locks (`Abilities::steps_pass_locks`) every step of a task passes both
 //!   exclusions of its CPU, so that nobody takes a step on a CPU whose task has preemption off, or
 //!   beneath an interrupt handler;
-//! - elsewhere (loom) the regions are mutexes. Steps outside regions are not excluded from a handler's:
-//!   that adds interleavings that a CPU does not have, and takes none away.
+//! - elsewhere (loom) the regions are mutexes. Steps outside regions are not excluded from a
+//!   handler's: that adds interleavings that a CPU does not have, and takes none away.
 //!
 //! Left out: migration of tasks between CPUs, nested interrupts.
 //! Source: include/linux/preempt.h, include/linux/local_lock_internal.h, 6.12.
@@ -41,8 +41,8 @@ struct Cpu {
 }
 
 /// How deep each task of a CPU is in sections of one kind. As a rule the outermost section is the
-/// one that takes the exclusion and gives it back, and no other task is in one. An edit may have left
-/// that out: then the next section within does, and others may be in one meanwhile.
+/// one that takes the exclusion and gives it back, and no other task is in one. An edit may have
+/// left that out: then the next section within does, and others may be in one meanwhile.
 #[derive(Debug, Default)]
 struct Nest(Private<Vec<Nested>>);
 
@@ -224,8 +224,8 @@ impl Cpus {
         }
     }
 
-    /// Interrupts off implies that nobody preempts. Where other tasks' steps pass `irq` it alone says
-    /// so; elsewhere the task must take both.
+    /// Interrupts off implies that nobody preempts. Where other tasks' steps pass `irq` it alone
+    /// says so; elsewhere the task must take both.
     pub(crate) fn irq_off(&self, primitive: &'static str) {
         if in_interrupt() {
             return;

@@ -1,9 +1,9 @@
 //! The kernel's primitives under the kernel's names, each with the ordering that the Linux-kernel
 //! memory model (LKMM) gives it.
 //!
-//! Every step passes one gate, by way of [`selvedge_explore::Word`], `Lock` and `Token`: nothing else
-//! here switches tasks, and nothing else but remarks is recorded. A primitive that an engine cannot
-//! render like the others asks for its [`selvedge_explore::Abilities`].
+//! Every step passes one gate, by way of [`selvedge_explore::Word`], `Lock` and `Token`: nothing
+//! else here switches tasks, and nothing else but remarks is recorded. A primitive that an engine
+//! cannot render like the others asks for its [`selvedge_explore::Abilities`].
 //!
 //! | primitive                                              | ordering                               | file          |
 //! |--------------------------------------------------------|----------------------------------------|---------------|

@@ -1,6 +1,6 @@
 //! Spinlocks and mutexes. An unlock and the next lock of the same lock order everything before the
-//! one before everything after the other; for a third CPU that takes no lock, all but a store before
-//! and a load after (LKMM's `po-unlock-lock-po`).
+//! one before everything after the other; for a third CPU that takes no lock, all but a store
+//! before and a load after (LKMM's `po-unlock-lock-po`).
 
 use selvedge_explore::{Lock, me};
 use selvedge_trace::Name;

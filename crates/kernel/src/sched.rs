@@ -1,10 +1,10 @@
-//! Sleeping, by the kernel's own algorithm: a task announces that it will sleep by storing its state,
-//! looks once more at what it waits for, and calls `schedule()`; a waker stores what is waited for,
-//! then looks at the state. Each side has a full barrier between its store and its load; without one
-//! of them a wake-up is lost, and that shows as a hang.
+//! Sleeping, by the kernel's own algorithm: a task announces that it will sleep by storing its
+//! state, looks once more at what it waits for, and calls `schedule()`; a waker stores what is
+//! waited for, then looks at the state. Each side has a full barrier between its store and its
+//! load; without one of them a wake-up is lost, and that shows as a hang.
 //!
-//! A fatal signal, and the end of a timeout, are steps of some other task of the scenario: each stores
-//! its word and then wakes the task, so that a complete engine tries them at every moment.
+//! A fatal signal, and the end of a timeout, are steps of some other task of the scenario: each
+//! stores its word and then wakes the task, so that a complete engine tries them at every moment.
 //!
 //! All that the engine provides is "this task does not go on until its state is RUNNING".
 //! Left out: priorities, run queues, freezing, signals that are not fatal; kernel threads and user
@@ -102,8 +102,8 @@ pub fn __set_current_state(task: &Task, state: u64) {
     WRITE_ONCE(&task.state, state);
 }
 
-/// `schedule()`, by the task itself: returns when its state is RUNNING. A task that a pending signal
-/// would wake does not sleep.
+/// `schedule()`, by the task itself: returns when its state is RUNNING. A task that a pending
+/// signal would wake does not sleep.
 pub fn schedule(cpus: &Cpus, task: &Task) {
     let _in = enter("schedule");
     might_sleep(cpus, "schedule");
@@ -111,7 +111,8 @@ pub fn schedule(cpus: &Cpus, task: &Task) {
     sleep_unless(task, "schedule", signal_ends_sleep);
 }
 
-/// `schedule_timeout()`, by the task itself: returns when its state is RUNNING, or its time is over.
+/// `schedule_timeout()`, by the task itself: returns when its state is RUNNING, or its time is
+/// over.
 pub fn schedule_timeout(cpus: &Cpus, task: &Task) {
     let _in = enter("schedule_timeout");
     might_sleep(cpus, "schedule_timeout");
@@ -167,8 +168,8 @@ pub fn timed_out(task: &Task) -> bool {
     READ_ONCE(&task.timed_out) != 0
 }
 
-/// `send_sig(SIGKILL, p, 1)`: makes the signal pending, then wakes the task if its state lets a fatal
-/// signal do that.
+/// `send_sig(SIGKILL, p, 1)`: makes the signal pending, then wakes the task if its state lets a
+/// fatal signal do that.
 pub fn send_sigkill(cpus: &Cpus, task: &Task) {
     let _in = enter("send_sig");
     WRITE_ONCE(&task.sigpending, 1);
@@ -187,9 +188,9 @@ pub fn process_timeout(cpus: &Cpus, task: &Task) {
     try_to_wake_up(cpus, task, TASK_NORMAL);
 }
 
-/// `try_to_wake_up(p, state)`: `p->pi_lock` and a full barrier, then the look at the state: the task
-/// is woken if its state is one of `states`. True if it was. (A load and a store, as in the kernel:
-/// the waiter's stores do not take the lock.)
+/// `try_to_wake_up(p, state)`: `p->pi_lock` and a full barrier, then the look at the state: the
+/// task is woken if its state is one of `states`. True if it was. (A load and a store, as in the
+/// kernel: the waiter's stores do not take the lock.)
 pub fn try_to_wake_up(cpus: &Cpus, task: &Task, states: u64) -> bool {
     let _in = enter("try_to_wake_up");
     spin_lock_irqsave(cpus, &task.pi_lock);

@@ -2,10 +2,10 @@
 //!
 //! Every queued item runs in a kworker task of its CPU, in process context. Two items of a CPU may
 //! interleave, which a pool does only when one sleeps: more interleavings than the kernel has,
-//! never fewer. Under an engine that has no tasks to spare (loom: `WorkItems::AtFlush`) the item runs
-//! where it is flushed, by the task that waits for it: between the queueing and the flush nothing else
-//! happens in the scenarios that are run there. An item that nobody flushes would not run there at
-//! all, so that such a scenario is undecided.
+//! never fewer. Under an engine that has no tasks to spare (loom: `WorkItems::AtFlush`) the item
+//! runs where it is flushed, by the task that waits for it: between the queueing and the flush
+//! nothing else happens in the scenarios that are run there. An item that nobody flushes would not
+//! run there at all, so that such a scenario is undecided.
 //! Left out: cancellation, delayed work, rescuers, `max_active`.
 //! Source: kernel/workqueue.c `__queue_work()`, `process_one_work()`, `flush_work()`, 6.12.
 

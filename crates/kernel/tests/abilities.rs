@@ -1,4 +1,5 @@
-//! What an engine cannot do is said: a scenario that needs it is undecided there, and never `holds`.
+//! What an engine cannot do is said: a scenario that needs it is undecided there, and never
+//! `holds`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! A section that an edit leaves out turns nothing off; a section within it does, until its own end.
+//! A section that an edit leaves out turns nothing off; a section within it does, until its own
+//! end.
 
 use std::sync::Arc;
 

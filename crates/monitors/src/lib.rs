@@ -9,8 +9,8 @@
 //! | [`HeldFolios`]     | a migration that waits holds its pair only    | bits that are slept on |
 //! | [`Races`]          | plain accesses do not race                    | accesses, orderings |
 //!
-//! Besides, [`lock_graph`] gathers who could have to wait for whom over all executions of a scenario,
-//! and judges each cycle in that: what is asked of a tree and not of a claim.
+//! Besides, [`lock_graph`] gathers who could have to wait for whom over all executions of a
+//! scenario, and judges each cycle in that: what is asked of a tree and not of a claim.
 //!
 //! [`standard`] has all but the last three. The kernel has races on purpose, and by custom, and a
 //! migration that holds too much need not deadlock; a claim that is about them asks for that

@@ -1,8 +1,8 @@
 //! Who waits for whom when nobody can go on.
 //!
 //! A lock is waited for until its holder releases it; a bit, until somebody clears it and wakes who
-//! sleeps on it. A task that sleeps on a bit that is clear has been forgotten, and the moment to look
-//! at is the one at which the bit was last cleared: whoever did that owed the wake-up.
+//! sleeps on it. A task that sleeps on a bit that is clear has been forgotten, and the moment to
+//! look at is the one at which the bit was last cleared: whoever did that owed the wake-up.
 //!
 //! What is said depends on who waits for what and why, not on the schedule that led there: two
 //! executions that hang in the same way have the same rule and message, and are one finding.

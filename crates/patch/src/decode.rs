@@ -9,8 +9,8 @@ enum Encoding {
     Base64,
 }
 
-/// The text with every body or part decoded that a header says is encoded. Without such a header the
-/// text is returned as it is.
+/// The text with every body or part decoded that a header says is encoded. Without such a header
+/// the text is returned as it is.
 pub(crate) fn bodies(text: &str) -> String {
     if !text.to_ascii_lowercase().contains("content-transfer-encoding:") {
         return text.into();
@@ -67,8 +67,8 @@ fn decoded(body: &str, encoding: Encoding) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// `=3D` is `=`, and `=` at the end of a line joins it to the next. In the word of a header `_` is a
-/// blank.
+/// `=3D` is `=`, and `=` at the end of a line joins it to the next. In the word of a header `_` is
+/// a blank.
 fn quoted_printable(text: &str, in_word: bool) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

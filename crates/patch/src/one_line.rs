@@ -1,7 +1,7 @@
 //! A thread whose line breaks became blanks: all of it is one line.
 //!
-//! Where it is quoted, the marks still stand at what were the starts of lines. A run of k marks in a
-//! diff that is quoted d times is k/d starts of lines: all but the last one are empty lines. d is
+//! Where it is quoted, the marks still stand at what were the starts of lines. A run of k marks in
+//! a diff that is quoted d times is k/d starts of lines: all but the last one are empty lines. d is
 //! known in a diff, because `--- FILE`, `+++ FILE` and `@@` follow each other with no line between.
 //! Where it is not quoted, only the headers can be found again.
 

@@ -11,7 +11,8 @@ pub(crate) struct Source {
     pub depth: usize,
     /// The rest.
     pub text: String,
-    /// It has swallowed the lines after it: their breaks are lost, and no mark tells where they were.
+    /// It has swallowed the lines after it: their breaks are lost, and no mark tells where they
+    /// were.
     pub breaks_lost: bool,
 }
 

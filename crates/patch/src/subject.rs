@@ -9,7 +9,8 @@ pub(crate) fn at(lines: &[Source], at: usize) -> Option<String> {
     let text = line.text.trim();
     if let Some(subject) = header(text) {
         let mut whole = crate::decode::words(subject.trim());
-        // A header may be folded; what follows is indented. A mail that was flattened is not folded.
+        // A header may be folded; what follows is indented. A mail that was flattened is not
+        // folded.
         let follows = lines.iter().skip(at + 1).take_while(|next| {
             next.depth == line.depth
                 && next.text.starts_with([' ', '\t'])

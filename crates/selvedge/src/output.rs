@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Failure;
 
-/// Prints to stdout; to a terminal nothing that it takes for a command. A reader who has seen enough
-/// (`| head`) is no error.
+/// Prints to stdout; to a terminal nothing that it takes for a command. A reader who has seen
+/// enough (`| head`) is no error.
 pub fn print(text: &str) -> Result<(), Failure> {
     let is_terminal = std::io::stdout().is_terminal();
     let text = if is_terminal { Cow::from(printable(text)) } else { Cow::from(text) };

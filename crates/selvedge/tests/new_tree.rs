@@ -188,10 +188,10 @@ fn set_time(file: &Path, time: SystemTime) {
     opened.and_then(|file| file.set_modified(time)).expect("its time");
 }
 
-/// The crates of the copy are built otherwise than those of this checkout, so that cargo never takes
-/// what is made of the ones for the others: both lie in one directory, and cargo tells crates of a
-/// workspace apart by their place in it. It would find a library fresh that was made of the copy,
-/// whatever has changed here since.
+/// The crates of the copy are built otherwise than those of this checkout, so that cargo never
+/// takes what is made of the ones for the others: both lie in one directory, and cargo tells crates
+/// of a workspace apart by their place in it. It would find a library fresh that was made of the
+/// copy, whatever has changed here since.
 fn of_the_copy(dir: &Path) -> Vec<String> {
     let text = read(dir, "Cargo.toml");
     let crates = text.lines().filter(|line| line.contains("{ path = \""));
@@ -296,7 +296,8 @@ fn a_patch_is_copied_edited_and_judged() {
         assert!(said.contains("1 passed; 0 failed"), "{said}\n{errors}");
         assert!(!errors.contains("warning"), "{errors}");
     }
-    // Of a row that nothing is on record of yet: it passes, is shown, and it is said how to keep it.
+    // Of a row that nothing is on record of yet: it passes, is shown, and it is said how to keep
+    // it.
     let known = dir.join("proofs/expected.tsv");
     let text = fs::read_to_string(&known).expect("what is on record");
     let is_other = |line: &&str| !line.contains("::install_vs_prep::rfc-migrate-pending::dpor");

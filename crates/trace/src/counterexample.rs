@@ -96,8 +96,8 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub at: String,
     /// Of a note: the holder of the reference (`get`, `put`), the old and the new one (`hand`), the
-    /// state (`mark`), the bit that the task waits for (`awaits`), the mask of the bits that it owns
-    /// (`owns`).
+    /// state (`mark`), the bit that the task waits for (`awaits`), the mask of the bits that it
+    /// owns (`owns`).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }

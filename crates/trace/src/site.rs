@@ -12,8 +12,8 @@ pub struct Site {
     pub function: Option<&'static str>,
     /// The primitive, as the kernel spells it.
     pub primitive: &'static str,
-    /// What it is done to: the name of the bit (`PG_lru`) or of the object (`folio->flags`), without
-    /// CPU and index.
+    /// What it is done to: the name of the bit (`PG_lru`) or of the object (`folio->flags`),
+    /// without CPU and index.
     pub object: Option<&'static str>,
     /// Which of the steps of one call of the function that have all of the above, from 0.
     pub nth: Option<u32>,

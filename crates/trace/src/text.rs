@@ -98,8 +98,8 @@ fn other(cx: &Counterexample, task: u64) -> String {
     u8::try_from(task).map_or_else(|_| format!("task {task}"), |task| who(cx, task))
 }
 
-/// `spin_lock(lru_lock)`. What excludes on one CPU has no argument, `local_irq_disable()`, unless it
-/// is another CPU's; what an interrupt handler does to it is its entry or its exit.
+/// `spin_lock(lru_lock)`. What excludes on one CPU has no argument, `local_irq_disable()`, unless
+/// it is another CPU's; what an interrupt handler does to it is its entry or its exit.
 fn call(
     action: ActionKind,
     primitive: &str,

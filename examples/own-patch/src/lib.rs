@@ -2,7 +2,8 @@
 //!
 //! `lru_cache_disable()` counts up, then makes every CPU drain its caches, and counts on whoever
 //! looks at the counter later to see it. Marcelo Tosatti's patch waits for RCU readers in place of
-//! running work on every CPU; Minchan Kim's moves the look in `bh_lru_install()` into such a reader.
+//! running work on every CPU; Minchan Kim's moves the look in `bh_lru_install()` into such a
+//! reader.
 
 use selvedge_kernel::{atomic_inc, enter, synchronize_rcu};
 use selvedge_models::fs::buffer::InstallCheck;

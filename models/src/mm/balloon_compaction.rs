@@ -78,7 +78,8 @@ pub static LRU_AS_MOBILE: Driver = Driver {
 /// 4.2: the core looks at PagePrivate.
 pub static V4_2: Driver = Driver { name: "balloon v4.2", ..POSTED_2015 };
 
-/// What the count and the list are for: `balloon_page_dequeue()` takes a balloon for broken by them.
+/// What the count and the list are for: `balloon_page_dequeue()` takes a balloon for broken by
+/// them.
 pub const A_BALLOON_KNOWS_ITS_PAGES: Rule =
     Rule("a balloon that was emptied has no page on its list, and counts none as isolated");
 

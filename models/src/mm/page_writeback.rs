@@ -5,8 +5,9 @@
 //! walk, that it holds references to the folios that it has looked up, and locks one after the
 //! other in the order of the file; what it asks of a folio that it has locked.
 //! Left out: the marks of the page cache (their lock is taken where [`crate::Machine::marks`] asks
-//! for it: it matters to who takes it with interrupts on), dirty accounting, rotation; that a start of writeback on top of another one is a BUG() is asserted for every release,
-//! though `__folio_start_writeback()` of 6.1 lets it pass.
+//! for it: it matters to who takes it with interrupts on), dirty accounting, rotation; that a start
+//! of writeback on top of another one is a BUG() is asserted for every release, though
+//! `__folio_start_writeback()` of 6.1 lets it pass.
 //! Source: mm/page-writeback.c `__folio_start_writeback()`, `__folio_end_writeback()`,
 //! `folio_wait_writeback()` (a `while` since c2407cf7d22d, 5.11), `write_cache_pages()`
 //! (`writeback_iter()`, `folio_prepare_writeback()` since 6.9), mm/filemap.c

@@ -1,5 +1,5 @@
-//! Deliberate mistakes in mm/swap.c: each reference, lock, test-and-clear and flag of the batches, and
-//! each step of their drains, dropped or moved, one at a time. Some claim must catch each.
+//! Deliberate mistakes in mm/swap.c: each reference, lock, test-and-clear and flag of the batches,
+//! and each step of their drains, dropped or moved, one at a time. Some claim must catch each.
 
 use selvedge_kernel::edits::{Edit, How, Site, Until};
 

@@ -1,5 +1,5 @@
-//! kernel-migrate section F: a folio lock is held for a short time. What does a migration achieve that
-//! waits for it, and what does a migration leave behind that gives up?
+//! kernel-migrate section F: a folio lock is held for a short time. What does a migration achieve
+//! that waits for it, and what does a migration leave behind that gives up?
 
 use selvedge_kernel::{Name, join, plain_write, process_timeout, set_bit, task_is_running};
 use selvedge_models::PG_UPTODATE;

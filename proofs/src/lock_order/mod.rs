@@ -1,5 +1,5 @@
-//! The order of locks in a tree: the lock and wait graphs of all its scenarios, what becomes of each
-//! cycle in them, and whether the order that the kernel documents is kept.
+//! The order of locks in a tree: the lock and wait graphs of all its scenarios, what becomes of
+//! each cycle in them, and whether the order that the kernel documents is kept.
 
 mod documented;
 mod report;

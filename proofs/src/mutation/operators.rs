@@ -16,8 +16,9 @@
 //!
 //! The barrier and the ordering are judged under weak memory, the others under SC.
 //!
-//! Not offered: words of ours by which a rule is checked (`folio->freed`); a spinlock that leaves preemption on, which nobody writes; steps inside of a primitive of
-//! `crates/kernel`, but for the whole calls above, which is then each call of it.
+//! Not offered: words of ours by which a rule is checked (`folio->freed`); a spinlock that leaves
+//! preemption on, which nobody writes; steps inside of a primitive of `crates/kernel`, but for the
+//! whole calls above, which is then each call of it.
 
 use std::fmt;
 

@@ -2,9 +2,9 @@
 //! checker of classes would see.
 //!
 //! What is the same instance in every scenario joins their graphs: static locks. Folio 1 of one
-//! scenario is not folio 1 of another: which folio a scenario means by it is its own affair, so that
-//! those meet by class only, and a cycle of classes is information, no verdict: every release has
-//! such cycles (PG_locked of one folio while another is locked), and keeps their order by other
+//! scenario is not folio 1 of another: which folio a scenario means by it is its own affair, so
+//! that those meet by class only, and a cycle of classes is information, no verdict: every release
+//! has such cycles (PG_locked of one folio while another is locked), and keeps their order by other
 //! means.
 
 use std::collections::{BTreeMap, BTreeSet};

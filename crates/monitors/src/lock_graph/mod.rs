@@ -3,14 +3,14 @@
 //! A node is an *instance* of what a task may wait for: a spinlock, mutex or local lock, a bit that
 //! is slept on (PG_locked, BH_Lock, PG_writeback), a region with preemption or interrupts off (that
 //! `synchronize_rcu()` or an IPI waits for), an interrupt handler that has the CPU, the end of a
-//! work item (`flush_work()`) or of another task, a wake-up or completion. An edge from A to B says:
-//! some task waits for B while it holds A, or while the release of A is up to it.
+//! work item (`flush_work()`) or of another task, a wake-up or completion. An edge from A to B
+//! says: some task waits for B while it holds A, or while the release of A is up to it.
 //!
 //! - A wait that did not have to happen is an edge: the lock was free, and a schedule in which it
 //!   is not is what the graph is to predict.
-//! - A bit without an owner is held by whoever clears it, from when it was set; before that task was
-//!   started, by who started it, and so on: so a bio that nobody has submitted yet is up to who has
-//!   it, and one that was is up to the end of the I/O.
+//! - A bit without an owner is held by whoever clears it, from when it was set; before that task
+//!   was started, by who started it, and so on: so a bio that nobody has submitted yet is up to who
+//!   has it, and one that was is up to the end of the I/O.
 //! - A try-lock waits for nobody. What it would have waited for is kept as an edge that only
 //!   *tries*: a cycle through one is no deadlock, and that is why.
 //! - A lock that is taken with interrupts on could have to wait for a handler on its CPU.
@@ -133,8 +133,8 @@ pub struct LockGraph {
     pub resources: BTreeMap<Id, Resource>,
     /// The edges, with each way in which they came about.
     pub edges: BTreeMap<(Id, Id), BTreeSet<Use>>,
-    /// The deadlocks that executions ended in: each cycle, from its smallest node on, with the first
-    /// such execution. Its schedule is for who ran the search to fill in.
+    /// The deadlocks that executions ended in: each cycle, from its smallest node on, with the
+    /// first such execution. Its schedule is for who ran the search to fill in.
     pub reached: BTreeMap<Vec<Id>, Arc<Counterexample>>,
     /// In which contexts locks were taken.
     pub contexts: BTreeMap<Id, Contexts>,

@@ -53,8 +53,8 @@ pub enum Verdict {
 /// A cycle, and what becomes of it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Judged {
-    /// Its nodes: each is held by the task that waits for the next, the last by the one that waits for
-    /// the first.
+    /// Its nodes: each is held by the task that waits for the next, the last by the one that waits
+    /// for the first.
     pub cycle: Vec<Id>,
     /// What becomes of it.
     pub verdict: Verdict,
@@ -68,9 +68,9 @@ impl Judged {
     }
 }
 
-/// Judges every elementary cycle of the graph, which was gathered by this search: those of waits, and
-/// those of waits and one edge that only tries. Besides: whether those are all; there is a limit of
-/// two thousand.
+/// Judges every elementary cycle of the graph, which was gathered by this search: those of waits,
+/// and those of waits and one edge that only tries. Besides: whether those are all; there is a
+/// limit of two thousand.
 pub fn judge(graph: &LockGraph, search: &Search) -> (Vec<Judged>, bool) {
     let (mut cycles, all) = cycles(graph);
     // An execution may end in a cycle through a lock that it never gets.

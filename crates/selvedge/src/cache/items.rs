@@ -1,8 +1,9 @@
 //! The items of sources in Rust, functions above all, and where a change of one can be felt.
 //!
-//! What may run when a function runs is found by names ([`super::mentions`]): an item leads to every
-//! item that a name in it may mean, by the language's rules as far as they are simple. That is more
-//! than the compiler would find, and never less, if what names do not show is counted besides:
+//! What may run when a function runs is found by names ([`super::mentions`]): an item leads to
+//! every item that a name in it may mean, by the language's rules as far as they are simple. That
+//! is more than the compiler would find, and never less, if what names do not show is counted
+//! besides:
 //! - an implementation of a trait runs without its name: it answers to its type;
 //! - what an item-level macro makes answers to names that only the macro knows: macros, and where
 //!   items are made by them, belong to every item;

@@ -3,8 +3,8 @@
 //! - All of the crates that explore, play the kernel's primitives and watch: any change of them
 //!   changes every key. So do another compiler, other settings of it, and other libraries.
 //! - The row itself: rule, engine, bounds, the tree with every decision and edit, the machine.
-//! - Of the models and the proofs the items that the row can come to ([`Items`]): from its scenario,
-//!   from the functions that its tree names, and from what plays a scenario.
+//! - Of the models and the proofs the items that the row can come to ([`Items`]): from its
+//!   scenario, from the functions that its tree names, and from what plays a scenario.
 //!
 //! A tree says its functions by name; they count where the field is touched that says so. What that
 //! name means, the files say in which the tree, and what it

@@ -1,5 +1,5 @@
-//! `--format github`: workflow commands that GitHub shows as annotations, and before them, for the log,
-//! the tables of the unexpected rows.
+//! `--format github`: workflow commands that GitHub shows as annotations, and before them, for the
+//! log, the tables of the unexpected rows.
 //!
 //! GitHub shows ten annotations of a kind for a step and drops the others, and shows nothing of a
 //! summary that is longer than 1 MiB.

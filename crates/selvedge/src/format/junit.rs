@@ -1,5 +1,5 @@
-//! `--format junit`: JUnit XML, as Jenkins, GitLab and others read it. A suite for each subsystem, a
-//! case for each row.
+//! `--format junit`: JUnit XML, as Jenkins, GitLab and others read it. A suite for each subsystem,
+//! a case for each row.
 //!
 //! A row that is violated as expected passes: the case is about the claim, not about the tree. An
 //! unexpected verdict is a failure, with the table; an undecided row is an error.

@@ -1,8 +1,9 @@
-//! `--format ktap`: the Kernel Test Anything Protocol, version 1 (Documentation/dev-tools/ktap.rst), as
-//! KernelCI, LAVA and kunit.py read it. A test for each subsystem, a subtest for each row.
+//! `--format ktap`: the Kernel Test Anything Protocol, version 1
+//! (Documentation/dev-tools/ktap.rst), as KernelCI, LAVA and kunit.py read it. A test for each
+//! subsystem, a subtest for each row.
 //!
-//! A tree that is broken as expected is `ok ... # XFAIL`, as kselftest.h prints it: readers that do not
-//! know the directive look at the "ok". Undecided is `not ok ... # TIMEOUT`. The table of an
+//! A tree that is broken as expected is `ok ... # XFAIL`, as kselftest.h prints it: readers that do
+//! not know the directive look at the "ok". Undecided is `not ok ... # TIMEOUT`. The table of an
 //! unexpected row stands before its line, as diagnostics.
 
 use std::fmt::Write;

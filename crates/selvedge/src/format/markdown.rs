@@ -1,5 +1,5 @@
-//! `--format markdown`: for a mail, a merge request or a job's summary. What is not as expected comes
-//! first and with its tables; all rows are folded at the end.
+//! `--format markdown`: for a mail, a merge request or a job's summary. What is not as expected
+//! comes first and with its tables; all rows are folded at the end.
 
 use std::fmt::Write;
 
@@ -9,7 +9,8 @@ use super::About;
 use super::row::{Totals, counted, effort, evidence, expectation, found, undecided, unexpected};
 use super::row::{by_subsystem, verdict};
 
-/// The rows as Markdown, in at most so many bytes if there is a limit. What does not fit is counted.
+/// The rows as Markdown, in at most so many bytes if there is a limit. What does not fit is
+/// counted.
 pub fn markdown(rows: &[Row], about: &About, bytes_max: Option<usize>) -> String {
     let mut page = Page { text: String::new(), bytes_max: bytes_max.unwrap_or(usize::MAX) };
     let totals = Totals::of(rows);

@@ -1,7 +1,7 @@
 //! The formats of `selvedge check`, one file each.
 //!
-//! A format is a function from the checked rows to text. A new one is a file here, a line in each of
-//! the three places below, and a test in tests.rs.
+//! A format is a function from the checked rows to text. A new one is a file here, a line in each
+//! of the three places below, and a test in tests.rs.
 
 mod github;
 mod index;

@@ -1,13 +1,13 @@
-//! `--format sarif`: SARIF 2.1.0, for code scanning and for the viewers of editors. A result for each
-//! violated or undecided row, with a thread flow for each task and `executionOrder` for how they
-//! interleave.
+//! `--format sarif`: SARIF 2.1.0, for code scanning and for the viewers of editors. A result for
+//! each violated or undecided row, with a thread flow for each task and `executionOrder` for how
+//! they interleave.
 //!
 //! Only what is not as expected is an error. A tree that is violated as expected is a note that is
 //! suppressed, with the source of the expectation as its justification.
 //!
-//! A place is a function of a kernel file, below `KERNEL`; the models know no lines, and GitHub wants
-//! one: it is always 1. The structure is asserted in tests.rs; docs/ci.md says how to validate
-//! it against the schema, which is not ours to copy.
+//! A place is a function of a kernel file, below `KERNEL`; the models know no lines, and GitHub
+//! wants one: it is always 1. The structure is asserted in tests.rs; docs/ci.md says how to
+//! validate it against the schema, which is not ours to copy.
 
 use std::collections::BTreeSet;
 
@@ -98,8 +98,8 @@ fn result(row: &Row) -> Option<Value> {
     Some(result)
 }
 
-/// Where it went wrong: the functions of the fatal step, or else of one that waits for ever, or else of
-/// the last one that is in any.
+/// Where it went wrong: the functions of the fatal step, or else of one that waits for ever, or
+/// else of the last one that is in any.
 fn culprit(cx: &Counterexample) -> &[String] {
     let fatal = cx.fatal.and_then(|at| cx.steps.get(at)).map(|step| &step.path);
     let blocked = cx.blocked.iter().map(|blocked| &blocked.path);
@@ -165,8 +165,8 @@ fn place(path: &[String], file: &str, text: Option<&str>) -> Value {
     place
 }
 
-/// What keeps the alerts of two rows apart, which may have the same file and line: FNV-1a of the name,
-/// the same in every build.
+/// What keeps the alerts of two rows apart, which may have the same file and line: FNV-1a of the
+/// name, the same in every build.
 fn hash(name: &str) -> String {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
     format!("{:016x}:1", name.bytes().fold(0xcbf2_9ce4_8422_2325, step))

@@ -273,7 +273,8 @@ fn to_copy(not: &NotCopied) -> String {
     out
 }
 
-/// A function that the base does not have, and the patch adds: how other trees have one of its name.
+/// A function that the base does not have, and the patch adds: how other trees have one of its
+/// name.
 fn to_write(not: &NotCopied) -> String {
     let mut out = format!("  {}(): added by the patch: write it in the file\n", not.name);
     for model in &not.models {

@@ -19,8 +19,8 @@ use crate::{Answers, cpu};
 /// Nobody migrates them, and the page cache keeps both.
 const FILE: Machine = Machine::TINY.cpus(3).folios(2).sleepers(3).writeback_pins(false);
 
-/// A walk whose bio, which has these folios so far, is private until the walk is over; its I/O takes
-/// no time then.
+/// A walk whose bio, which has these folios so far, is private until the walk is over; its I/O
+/// takes no time then.
 fn writes(k: &Run, walk: &[usize], sync_mode: SyncMode, ioend: Vec<usize>) {
     let ioend = RefCell::new(ioend);
     let lock = |folio: &Folio| folio_lock(k, folio);

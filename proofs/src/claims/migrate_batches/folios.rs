@@ -172,8 +172,9 @@ static ONE_IS_UNMAPPED: Scenario = scenario(
 
 pub(in crate::claims) fn claims() -> Vec<Answers> {
     let sheet = Source::migrate;
-    // Each execution of a complete search ends, whoever is how slow: passes are counted, and a round
-    // that gives way has taken a folio off the list. What is asked besides is where it gets to.
+    // Each execution of a complete search ends, whoever is how slow: passes are counted, and a
+    // round that gives way has taken a folio off the list. What is asked besides is where it gets
+    // to.
     let gives_way = ask(
         SYNC_SUCCEEDS_ONCE_UNLOCKED,
         &SECOND_IS_PUT_OFF,

@@ -76,7 +76,8 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
     all.extend(blocking(IN_LIGHT + BA, every));
     all.extend(blocking(IN_SYNC + BA, every));
     // With A first the migration can wait for B's buffer only when it has let A go, which it does
-    // by a failure of A's move. Releases that take the same steps are asked in the other order only.
+    // by a failure of A's move. Releases that take the same steps are asked in the other order
+    // only.
     all.extend(blocking(IN_LIGHT + AB, &[&M0, &M3, &M4, &M7]));
     all.extend(blocking(IN_SYNC + AB, &[&M0, &M3, &M4, &M7]));
     // kernel-migrate CM6

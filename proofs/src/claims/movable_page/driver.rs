@@ -4,8 +4,8 @@
 //! as few tasks as can show it; then two compactors with an access, and with a free. (All four at
 //! once take millions of executions, and any two that conflict are in one of these.)
 //!
-//! Beside each row stand drivers that break it. M6 has none: PG_isolated, which is the core's, keeps
-//! two compactors apart whatever the driver does, and isolation.rs breaks the core.
+//! Beside each row stand drivers that break it. M6 has none: PG_isolated, which is the core's,
+//! keeps two compactors apart whatever the driver does, and isolation.rs breaks the core.
 
 use selvedge_kernel::{join, reached};
 use selvedge_models::Tree;

@@ -3,8 +3,8 @@
 //! putback.rs, beside the other trees. M11 is that the rules are written down.
 //!
 //! It meets all but two. M6 is left to each driver, since nothing of the core's marks what is
-//! isolated. M9 is not met: what is put back is told by a look without a lock, as it was posted, and a
-//! page that its driver has released meanwhile is taken for one of the LRU.
+//! isolated. M9 is not met: what is put back is told by a look without a lock, as it was posted,
+//! and a page that its driver has released meanwhile is taken for one of the LRU.
 
 use selvedge_kernel::{fail_about, join};
 use selvedge_models::mm::movable::{ISOLATED, MOVED, putback_movable_page};

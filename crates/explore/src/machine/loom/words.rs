@@ -21,9 +21,9 @@ pub(super) struct Word {
     newest: Cell<u64>,
     stores: Cell<u32>,
     seen: Accesses,
-    /// Of a word whose reads loom would forget: one for each task. A task stores to its own before it
-    /// reads, and to those of who has read before it writes, so that each read is compared with each
-    /// write. Never read, so that nothing is ordered by them.
+    /// Of a word whose reads loom would forget: one for each task. A task stores to its own before
+    /// it reads, and to those of who has read before it writes, so that each read is compared with
+    /// each write. Never read, so that nothing is ordered by them.
     dependence: Option<[AtomicU64; THREADS_MAX]>,
 }
 
