@@ -15,7 +15,7 @@ use selvedge_explore::{Bounds, Engine};
 use selvedge_models::{Kind, trees};
 use selvedge_proofs::expected::{self, Line};
 use selvedge_proofs::{Claim, Expected, Outcome, Row, Source, check, rows};
-use selvedge_trace::{from_json, table, to_json};
+use selvedge_trace::{Counterexample, from_json, table, to_json};
 
 /// The counterexamples to be read as a whole: those of the README's findings, and one for each
 /// patch of the mail threads. By scenario and tree.
@@ -259,7 +259,9 @@ fn golden(row: &Row) -> Result<(), Failed> {
         return Err("the JSON does not say what was found".into());
     }
     compare(&stem, "txt", &table(cx))?;
-    compare(&stem, "json", &to_json(cx))
+    // A reviewed file is of the models as they are: this test says so. Their fingerprint would
+    // change with every edit of a function, and of a tree of yours too.
+    compare(&stem, "json", &to_json(&Counterexample { model: None, ..cx.clone() }))
 }
 
 /// Writes the counterexample to a file, and says which command runs it again.

@@ -3,6 +3,7 @@
 
 mod fold;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict};
@@ -27,6 +28,12 @@ struct Compared {
 impl Compared {
     fn differs(&self) -> bool {
         self.verdicts[0] != self.verdicts[1]
+    }
+
+    /// Why it was not compared, if it was decided in neither tree.
+    fn undecided(&self) -> Option<&str> {
+        let is_undecided = |verdict: &String| verdict.starts_with("undecided");
+        (!self.differs() && is_undecided(&self.verdicts[0])).then(|| self.verdicts[0].as_str())
     }
 }
 
@@ -153,8 +160,16 @@ fn text(pair: [&'static Tree; 2], compared: &[Compared]) -> String {
     }
     out.push_str("\nVerdicts:\n");
     out.push_str(&fold::verdicts(compared));
-    let same = compared.iter().filter(|c| !c.differs()).count();
-    let _ = writeln!(out, "  {same} of {} the same", compared.len());
+    let is_same = |c: &&Compared| !c.differs() && c.undecided().is_none();
+    let (same, of) = (compared.iter().filter(is_same).count(), compared.len());
+    let _ = writeln!(out, "  {same} of {of} the same");
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for why in compared.iter().filter_map(Compared::undecided) {
+        *reasons.entry(why).or_default() += 1;
+    }
+    for (why, count) in reasons {
+        let _ = writeln!(out, "  {count} of {of} not compared, {why}");
+    }
     out
 }
 
@@ -172,7 +187,7 @@ fn json(pair: [&'static Tree; 2], compared: &[Compared]) -> String {
         .map(|(a, b)| json!({ "file": a.file, "name": a.name, "from": a.value, "to": b.value }))
         .collect();
     let verdicts: Vec<_> = (compared.iter())
-        .filter(|c| c.differs())
+        .filter(|c| c.differs() || c.undecided().is_some())
         .map(|c| {
             json!({ "rule": c.claim.rule.0, "scenario": c.claim.scenario.name,
                     "engine": c.engine.name(), "from": c.verdicts[0], "to": c.verdicts[1] })

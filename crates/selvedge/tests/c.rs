@@ -17,7 +17,7 @@ fn refused(args: &[&str], saying: &str) {
 fn bad_input_is_answered_before_anything_is_built() {
     refused(&[], "--kernel <DIR>");
     refused(&["--kernel", "/no/such"], "/no/such is no kernel tree: its Makefile cannot be read");
-    refused(&["--kernel", "/", "nothing"], "no scenario on C has `nothing` in its name; there are");
+    refused(&["--kernel", "/", "nothing"], "/ is no kernel tree");
     refused(&["--kernel", "/", "--out", "/dev/null/x"], "cannot write to the directory");
 }
 
@@ -50,6 +50,8 @@ fn a_patch_that_does_not_apply_is_named_with_its_hunk() {
     with("no.patch", "no patch: found");
     with("none.patch", "cannot read");
     refused(&["--kernel", &kernel, "--cc", "no-such-compiler"], "no no-such-compiler here");
+    let saying = "no scenario on C has `nothing` in its name; there are";
+    refused(&["--kernel", &kernel, "nothing"], saying);
     fs::write(dir.join(".config"), "").expect("written");
     refused(&["--kernel", &kernel], "has been built in place (there is .config)");
     fs::remove_dir_all(&dir).expect("removed");

@@ -41,9 +41,12 @@ fn of(path: &Path) -> &str {
     path.to_str().expect("a name in UTF-8")
 }
 
-/// The reviewed counterexample, with a change, as a file.
+/// A counterexample of these models, with a change, as a file.
 fn changed(dir: &Path, change: impl Fn(&mut Value)) -> PathBuf {
-    let text = fs::read_to_string(reviewed(NAME)).expect("readable");
+    let row = "migrate_pending::bh-stays::install_vs_prep::rfc-migrate-pending::dpor";
+    assert!(selvedge(&["check", row, "--out", of(dir)]).status.success());
+    let found = dir.join(format!("{}.json", row.replace("::", ".")));
+    let text = fs::read_to_string(found).expect("readable");
     let mut value: Value = serde_json::from_str(&text).expect("JSON");
     change(&mut value);
     let file = dir.join("changed.json");
@@ -84,8 +87,9 @@ fn a_file_of_other_models_is_refused_with_what_differs() {
         cx["steps"][4]["old"] = json!(7);
     });
     refused(&["replay", of(&other_step)], "step 4 was installer's atomic_read");
+    // As the reviewed ones: the steps tell.
     let no_model = changed(&dir, |cx| drop(cx.as_object_mut().expect("one").remove("model")));
-    refused(&["replay", of(&no_model)], "the file does not say which");
+    assert_eq!(selvedge(&["replay", of(&no_model)]).status.code(), Some(0));
     let older = changed(&dir, |cx| cx["model"]["version"] = json!("0.0.9"));
     let output = selvedge(&["replay", of(&older)]);
     assert_eq!(output.status.code(), Some(0), "the functions are the same");
