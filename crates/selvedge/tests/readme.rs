@@ -250,3 +250,30 @@ fn the_readme_and_the_pages_are_current() {
     let table = fs::read_to_string(root().join(golden)).expect("the golden file");
     expect_block("README.md", "table", &format!("```text\n{table}```\n"));
 }
+
+/// The mails to linux-mm, each with the counterexample that it shows.
+const MAILS: &[(&str, &str)] = &[
+    ("killed-waiter", "folio_wait.killed_waiter_before_plain_waiter.v6.1.dpor"),
+    ("stranded-folio", "lru_operations.mlock_new_drain_vs_munlock.v6.12.117.dpor"),
+    ("cpu-needs-drain", "races.install_vs_drain_all.annotate-cpu-needs-drain-v2.dpor"),
+];
+
+/// What a list takes: a subject, no line that a mailer would break, and the table as it was found.
+#[test]
+fn the_mails_show_the_tables_that_were_found() {
+    for (mail, golden) in MAILS {
+        let file = format!("docs/findings/mails/{mail}.txt");
+        let text = fs::read_to_string(root().join(&file)).expect(&file);
+        let golden = format!("proofs/counterexamples/{golden}.txt");
+        let table = fs::read_to_string(root().join(&golden)).expect(&golden);
+        let indented: String = (table.lines())
+            .map(|line| if line.is_empty() { "\n".into() } else { format!("  {line}\n") })
+            .collect();
+        assert!(text.contains(&indented), "{file} does not show {golden}: copy it anew");
+        assert!(text.lines().any(|line| line.starts_with("Subject: mm")), "{file}: no subject");
+        // git keeps a title on one line, whatever its length.
+        let mut of_prose = text.lines().filter(|line| !line.starts_with("Fixes: "));
+        let long = of_prose.find(|line| line.chars().count() > 78);
+        assert_eq!(long, None, "{file}: a line that mailers break");
+    }
+}
