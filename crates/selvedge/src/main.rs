@@ -7,6 +7,7 @@ mod args;
 mod c;
 mod cache;
 mod check;
+mod colour;
 mod diff;
 mod drift;
 mod error;

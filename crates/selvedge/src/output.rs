@@ -5,13 +5,16 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::colour;
 use crate::error::Failure;
 
-/// Prints to stdout; to a terminal nothing that it takes for a command. A reader who has seen
-/// enough (`| head`) is no error.
+/// Prints to stdout; to a terminal nothing that it takes for a command, but for our colours. A
+/// reader who has seen enough (`| head`) is no error.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let is_terminal = std::io::stdout().is_terminal();
+    let stdout = std::io::stdout();
+    let is_terminal = stdout.is_terminal();
     let text = if is_terminal { Cow::from(printable(text)) } else { Cow::from(text) };
+    let text = if colour::is_wanted(&stdout) { Cow::from(colour::coloured(&text)) } else { text };
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
