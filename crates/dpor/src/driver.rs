@@ -1,6 +1,6 @@
 //! What all our schedulers share: telling decisions from bookkeeping, and the end of executions.
 
-use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
+use shuttle::scheduler::{Scheduler, Task, TaskId};
 
 use crate::table::{self, Known, Table, TaskState};
 use crate::{Kind, Op};
@@ -86,7 +86,7 @@ pub(crate) trait Strategy {
     }
 }
 
-/// A [`Strategy`] as a scheduler of shuttle's.
+/// Asks a [`Strategy`] where something has to be decided, and shows executions to an observer.
 pub(crate) struct Driver<S> {
     pub(crate) strategy: S,
     observer: Box<dyn Observer>,
@@ -132,11 +132,12 @@ impl<S: Strategy> Driver<S> {
         self.stopped |= next == Next::Stop || matches!(end, End::NotDeterministic(_));
     }
 
-    pub(crate) fn begin(&mut self) -> Option<Schedule> {
+    /// Ends the execution, if one runs, and begins the next; `false` if there is none.
+    pub(crate) fn begin(&mut self) -> bool {
         self.close();
         self.stopped = self.stopped && !self.strategy.continues_after_stop();
         if self.stopped || !self.strategy.begin() {
-            return None;
+            return false;
         }
         table::begin_execution(S::COMPARES_STATES);
         table::with(|table| table.known = self.strategy.known());
@@ -145,7 +146,7 @@ impl<S: Strategy> Driver<S> {
         self.last = 0;
         self.steps = 0;
         self.is_open = true;
-        Some(Schedule::new(0))
+        true
     }
 
     /// Notes the known steps that were taken meanwhile.
@@ -180,7 +181,8 @@ impl<S: Strategy> Driver<S> {
         })
     }
 
-    pub(crate) fn next(&mut self, offered: &[&Task], current: Option<TaskId>) -> Option<TaskId> {
+    /// Which of the tasks that shuttle offers goes on; `None`: the execution ends.
+    pub(crate) fn next_of(&mut self, offered: &[&Task], current: Option<TaskId>) -> Option<TaskId> {
         if table::with(|table| table.abandoned) {
             self.end = Some(End::Abandoned);
             return None;
@@ -193,13 +195,33 @@ impl<S: Strategy> Driver<S> {
         }
         self.catch_up();
         self.enabled.clear();
-        table::with(|table| {
-            for task in offered.iter().map(|task| usize::from(task.id())) {
-                let op = table.announced(task);
-                self.enabled
-                    .extend(op.filter(|op| table.is_enabled(task, op)).map(|op| (task, op)));
-            }
+        let numbers = offered.iter().map(|task| usize::from(task.id()));
+        table::with(|table| self.enabled.extend(numbers.filter_map(|task| table.enabled(task))));
+        self.decide(offered).map(TaskId::from)
+    }
+
+    /// Which of all tasks goes on; `None`: the execution ends.
+    pub(crate) fn next(&mut self) -> Option<usize> {
+        let (abandoned, next) = table::with(|table| {
+            (table.abandoned, table.first_fresh().or_else(|| table.take_known()))
         });
+        if abandoned {
+            self.end = Some(End::Abandoned);
+            return None;
+        }
+        if next.is_some() {
+            return next;
+        }
+        self.catch_up();
+        self.enabled.clear();
+        let is_over = table::with(|table| {
+            self.enabled.extend((0..table.tasks.len()).filter_map(|task| table.enabled(task)));
+            table.tasks.iter().all(|state| *state == TaskState::Finished)
+        });
+        if is_over { None } else { self.decide(&[]) }
+    }
+
+    fn decide(&mut self, offered: &[&Task]) -> Option<usize> {
         self.steps += 1;
         if self.enabled.is_empty() {
             self.end = Some(End::Deadlock(table::pending()));
@@ -219,7 +241,7 @@ impl<S: Strategy> Driver<S> {
         }
     }
 
-    fn let_go(&mut self, task: usize, alternative: u32) -> TaskId {
+    fn let_go(&mut self, task: usize, alternative: u32) -> usize {
         self.schedule.push(Step::Task(task));
         let op = self.enabled.iter().find(|&&(t, _)| t == task).map(|&(_, op)| op);
         if op.is_some_and(|op| matches!(op.kind, Kind::Choice(_))) {
@@ -229,7 +251,7 @@ impl<S: Strategy> Driver<S> {
         self.last = task;
         self.decisions += 1;
         table::with(|table| table.decisions = self.decisions);
-        TaskId::from(task)
+        task
     }
 }
 
@@ -238,7 +260,7 @@ macro_rules! drive {
     ($($scheduler:tt)+) => {
         impl $($scheduler)+ {
             fn new_execution(&mut self) -> Option<shuttle::scheduler::Schedule> {
-                self.driver.begin()
+                self.driver.begin().then(|| shuttle::scheduler::Schedule::new(0))
             }
 
             fn next_task(
@@ -247,7 +269,7 @@ macro_rules! drive {
                 current: Option<shuttle::scheduler::TaskId>,
                 _is_yielding: bool,
             ) -> Option<shuttle::scheduler::TaskId> {
-                self.driver.next(offered, current)
+                self.driver.next_of(offered, current)
             }
 
             fn next_u64(&mut self) -> u64 {

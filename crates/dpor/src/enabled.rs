@@ -58,11 +58,11 @@ impl<S: Scheduler> Strategy for Foreign<S> {
 
 impl<S: Scheduler> Scheduler for Enabled<S> {
     fn new_execution(&mut self) -> Option<Schedule> {
-        self.driver.begin()
+        self.driver.begin().then(|| Schedule::new(0))
     }
 
     fn next_task(&mut self, offered: &[&Task], current: Option<TaskId>, _: bool) -> Option<TaskId> {
-        self.driver.next(offered, current)
+        self.driver.next_of(offered, current)
     }
 
     fn next_u64(&mut self) -> u64 {

@@ -44,7 +44,8 @@
 //! **Choices** ([`choose`]). The alternatives of a choice are steps that exclude each other.
 //!
 //! [`Search`] lets several threads explore parts of the tree at the same time; why that is the same
-//! search is said in `tree.rs`.
+//! search is said in `tree.rs`. It runs tasks on coroutines of its own (`coroutines.rs`), and not on
+//! shuttle's: it starts them so often that it matters.
 //!
 //! # What is guaranteed
 //!
@@ -72,6 +73,7 @@
 //! [`spawn_twins`] leaves out orders of tasks that do the same, and [`update_loop`] makes one step
 //! of a compare-and-exchange loop.
 
+mod coroutines;
 mod dfs;
 mod dpor;
 mod driver;

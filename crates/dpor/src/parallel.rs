@@ -7,9 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use shuttle::scheduler::Scheduler;
-
-use crate::driver::{Driver, Point, Strategy, drive, run};
+use crate::coroutines;
+use crate::driver::{Driver, Point, Strategy};
 use crate::explore::{Explore, Frame};
 use crate::table::Known;
 use crate::tree::{Found, Part, Tree};
@@ -171,11 +170,11 @@ fn work<W: Worker>(
             remembers_traces: search.remembers_traces,
         };
         let observer = Box::new(Watching(worker.clone()));
-        let scheduler =
-            WorkerScheduler { driver: Driver::new(strategy, observer, search.steps_max) };
+        let driver = Driver::new(strategy, observer, search.steps_max);
         let body = body.clone();
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| run(scheduler, search.stack, move || body())));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            coroutines::run(driver, search.stack, move || body());
+        }));
         let Err(panic) = outcome else { return };
         let findings = worker.borrow_mut().submit_panic(panic);
         let Some(at) = current.take() else { return };
@@ -335,13 +334,7 @@ impl<F> Progress<F> {
     }
 }
 
-/// The scheduler of a worker's thread.
-struct WorkerScheduler<W: Worker> {
-    driver: Driver<WorkerStrategy<W>>,
-}
-
-drive!(<W: Worker> Scheduler for WorkerScheduler<W>);
-
+/// How a worker's thread decides.
 struct WorkerStrategy<W: Worker> {
     coordinator: Arc<Coordinator<W::Findings>>,
     worker: Rc<RefCell<W>>,

@@ -1,12 +1,14 @@
 //! The announce table: what each task wants to do next, who holds which lock, who has finished.
 //!
-//! shuttle runs all tasks of an execution as coroutines of one operating-system thread, and calls
-//! the scheduler on the same thread, so that both sides share a thread-local.
+//! All tasks of an execution run as coroutines of one operating-system thread, shuttle's or our own
+//! ([`crate::coroutines`]), and who schedules them runs on the same thread, so that both sides share
+//! a thread-local.
 
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use crate::coroutines;
 use crate::fingerprint::{Local, StateHash};
 use crate::symmetry::Turns;
 use crate::{Footprint, Kind, Object, Op};
@@ -107,6 +109,16 @@ impl Table {
             Some(TaskState::Announced(op)) => Some(*op),
             _ => None,
         }
+    }
+
+    /// The task and its step, if it has announced one and can take it.
+    pub(crate) fn enabled(&self, task: usize) -> Option<(usize, Op)> {
+        self.announced(task).filter(|op| self.is_enabled(task, op)).map(|op| (task, op))
+    }
+
+    /// The first task that has not run up to its first step.
+    pub(crate) fn first_fresh(&self) -> Option<usize> {
+        self.tasks.iter().position(|state| *state == TaskState::Fresh)
     }
 
     /// Decides for the next known step, if its task has announced it and can take it: the task.
@@ -258,8 +270,7 @@ fn take(op: Op) {
         panic!("task {task} read object {object} and went on without saying what it saw");
     }
     if !goes_on {
-        // The only way to switch tasks that gives the scheduler no hint.
-        shuttle::thread::sleep(Duration::ZERO);
+        switch();
     }
     with(|table| {
         table.running = task;
@@ -381,6 +392,10 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> usize {
             with(|table| table.tasks[task] = TaskState::Finished);
         }
     };
+    if coroutines::is_in_use() {
+        coroutines::start(body);
+        return task;
+    }
     let handle = shuttle::thread::Builder::new().name(name.into()).spawn(body);
     let handle = handle.expect("shuttle starts every thread");
     with(|table| {
@@ -399,6 +414,16 @@ pub fn join(task: usize) {
 pub fn abandon() -> ! {
     with(|table| table.abandoned = true);
     loop {
+        switch();
+    }
+}
+
+/// Lets other tasks run.
+fn switch() {
+    if coroutines::is_in_use() {
+        coroutines::switch();
+    } else {
+        // The only way to switch shuttle's tasks that gives the scheduler no hint.
         shuttle::thread::sleep(Duration::ZERO);
     }
 }

@@ -1,0 +1,136 @@
+//! Tasks as coroutines of our own, for [`crate::Search`]: the way from a task to who lets it go on,
+//! and back, and nothing else.
+//!
+//! shuttle knows of each task a name, labels, a vector clock, a signature and a span, and of each
+//! switch between tasks whom it could have let go. A search that starts the same tasks a hundred
+//! thousand times and knows better who can go on spends a quarter of its time on that. What a task
+//! announces, who decides, and in which order tasks are started and numbered is the same under
+//! both, so that shuttle under [`crate::Dpor`] is a second opinion.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+
+use crate::driver::{Driver, Strategy};
+use crate::table::{self, TaskState};
+
+type Task = Coroutine<(), (), (), DefaultStack>;
+
+thread_local! {
+    /// What the running task needs to stop; null if no task of ours runs.
+    static STOP: Cell<*const Yielder<(), ()>> = const { Cell::new(std::ptr::null()) };
+    static TASKS: RefCell<Tasks> = const { RefCell::new(Tasks::new()) };
+}
+
+/// The tasks of the execution that runs on this thread.
+struct Tasks {
+    /// By number; `None`: it has ended, or runs.
+    tasks: Vec<Option<Task>>,
+    /// Stacks that can be used again.
+    stacks: Vec<DefaultStack>,
+    /// The size of a stack, in bytes.
+    stack: usize,
+}
+
+impl Tasks {
+    const fn new() -> Tasks {
+        Tasks { tasks: Vec::new(), stacks: Vec::new(), stack: 0 }
+    }
+}
+
+/// Do the tasks of this thread run on coroutines of ours?
+pub(crate) fn is_in_use() -> bool {
+    !STOP.get().is_null()
+}
+
+/// Adds a task, which runs when it is let go.
+pub(crate) fn start(body: impl FnOnce() + 'static) {
+    TASKS.with_borrow_mut(|tasks| {
+        let stack = tasks.stacks.pop().unwrap_or_else(|| {
+            DefaultStack::new(tasks.stack).expect("the operating system has memory for a stack")
+        });
+        tasks.tasks.push(Some(Task::with_stack(stack, move |stop, ()| {
+            STOP.set(stop);
+            body();
+        })));
+    });
+}
+
+/// Lets others run; returns when the running task is to go on.
+///
+/// # Panics
+/// If no task runs.
+pub(crate) fn switch() {
+    let stop = STOP.get();
+    assert!(!stop.is_null(), "only a task switches to others");
+    #[expect(unsafe_code, reason = "the way from a free function back to its own coroutine")]
+    // SAFETY: `STOP` was set by the coroutine that runs now: `start` sets it before the body runs,
+    // and it is set again below whenever the coroutine goes on. Its yielder lives on its stack as
+    // long as the coroutine does.
+    unsafe {
+        (*stop).suspend(());
+    }
+    STOP.set(stop);
+}
+
+/// Runs `body`, as task 0, and the tasks that it starts, until the driver has no more executions.
+/// `stack` is the stack of a task, in bytes.
+///
+/// # Panics
+/// If the body does.
+pub(crate) fn run<S: Strategy>(
+    mut driver: Driver<S>,
+    stack: usize,
+    body: impl Fn() + Clone + 'static,
+) {
+    TASKS.set(Tasks { stack, ..Tasks::new() });
+    while driver.begin() {
+        let body = body.clone();
+        start(move || {
+            body();
+            table::with(|table| table.tasks[0] = TaskState::Finished);
+        });
+        let execution = catch_unwind(AssertUnwindSafe(|| {
+            let mut next = Some(0);
+            while let Some(task) = next {
+                resume(task);
+                next = driver.next();
+            }
+        }));
+        STOP.set(std::ptr::null());
+        end_all();
+        if let Err(panic) = execution {
+            TASKS.set(Tasks::new());
+            resume_unwind(panic);
+        }
+    }
+    TASKS.set(Tasks::new());
+    table::begin_execution(false);
+}
+
+/// Lets a task go on until it lets others run.
+fn resume(number: usize) {
+    let task = TASKS.with_borrow_mut(|tasks| tasks.tasks[number].take());
+    let mut task = task.expect("who is let go has not ended");
+    let result = task.resume(());
+    TASKS.with_borrow_mut(|tasks| match result {
+        CoroutineResult::Yield(()) => tasks.tasks[number] = Some(task),
+        CoroutineResult::Return(()) => tasks.stacks.push(task.into_stack()),
+    });
+}
+
+/// Ends all tasks wherever they are, by unwinding, and keeps their stacks. What is dropped there
+/// takes no steps.
+fn end_all() {
+    let count = TASKS.with_borrow(|tasks| tasks.tasks.len());
+    for number in 0..count {
+        let task = TASKS.with_borrow_mut(|tasks| tasks.tasks[number].take());
+        if let Some(mut task) = task {
+            task.force_unwind();
+            TASKS.with_borrow_mut(|tasks| tasks.stacks.push(task.into_stack()));
+        }
+    }
+    TASKS.with_borrow_mut(|tasks| tasks.tasks.clear());
+}
