@@ -106,6 +106,10 @@ impl Strategy for Whole {
         self.explore.take_known()
     }
 
+    fn in_common(&self) -> usize {
+        self.explore.in_common()
+    }
+
     fn keep_known(&mut self, known: Vec<Known>) {
         self.explore.keep_known(known);
     }

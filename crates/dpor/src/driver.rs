@@ -71,6 +71,10 @@ pub(crate) trait Strategy {
     fn known(&mut self) -> Vec<Known> {
         Vec::new()
     }
+    /// How many steps the new execution has in common with the one before.
+    fn in_common(&self) -> usize {
+        0
+    }
     /// Gives back what [`Strategy::known`] gave.
     fn keep_known(&mut self, _known: Vec<Known>) {}
     /// So many known steps have been taken.
@@ -140,7 +144,10 @@ impl<S: Strategy> Driver<S> {
             return false;
         }
         table::begin_execution(S::COMPARES_STATES);
-        table::with(|table| table.known = self.strategy.known());
+        table::with(|table| {
+            table.known = self.strategy.known();
+            table.in_common = self.strategy.in_common();
+        });
         self.schedule.clear();
         self.decisions = 0;
         self.last = 0;
@@ -216,7 +223,8 @@ impl<S: Strategy> Driver<S> {
         self.enabled.clear();
         let is_over = table::with(|table| {
             self.enabled.extend((0..table.tasks.len()).filter_map(|task| table.enabled(task)));
-            table.tasks.iter().all(|state| *state == TaskState::Finished)
+            let has_finished = |state: &TaskState| matches!(state, TaskState::Finished);
+            self.enabled.is_empty() && table.tasks.iter().all(has_finished)
         });
         if is_over { None } else { self.decide(&[]) }
     }

@@ -40,6 +40,8 @@ pub(crate) struct Explore {
     /// The steps of the first frames: those that an execution has taken before.
     known: Vec<Known>,
     pub(crate) is_redundant: bool,
+    /// How many steps the current execution has in common with the one before.
+    in_common: usize,
     /// How many steps the current execution has in common with the last that was analysed.
     unchanged: usize,
     /// The part that is searched; `None`: the whole.
@@ -47,6 +49,24 @@ pub(crate) struct Explore {
     analysis: Analysis,
     sequence: Sequence,
     kept: Vec<usize>,
+    spare: Spare,
+}
+
+/// Buffers of what an execution has left behind, for the next.
+#[derive(Default)]
+struct Spare {
+    sleep: Vec<Vec<Sleeper>>,
+    branches: Vec<Vec<Branch>>,
+}
+
+impl Spare {
+    fn keep(&mut self, frame: Frame) {
+        let Frame { mut sleep, mut wakeup, .. } = frame;
+        sleep.clear();
+        self.sleep.push(sleep);
+        wakeup.clear();
+        self.branches.push(wakeup);
+    }
 }
 
 /// What a search of a part knows of the whole.
@@ -67,6 +87,7 @@ impl Explore {
         self.next_wakeup.clear();
         self.has_begun = false;
         self.known.clear();
+        self.in_common = 0;
         self.unchanged = 0;
         let (found, known, scratch, way) = Default::default();
         self.part = Some(PartOf { part, tree, found, known, scratch, way });
@@ -113,7 +134,7 @@ impl Explore {
             if !frame.wakeup.is_empty() {
                 return true;
             }
-            self.frames.pop();
+            self.spare_from(self.frames.len() - 1);
         }
         false
     }
@@ -126,8 +147,15 @@ impl Explore {
         frame.op = None;
         frame.label = branch.label;
         self.next_wakeup = branch.children;
+        self.in_common = last;
         self.unchanged = self.unchanged.min(last);
         self.known.truncate(last);
+    }
+
+    /// Forgets the points from this one on.
+    fn spare_from(&mut self, first: usize) {
+        let first = first.min(self.frames.len());
+        self.frames.drain(first..).for_each(|frame| self.spare.keep(frame));
     }
 
     pub(crate) fn start(&mut self) {
@@ -145,6 +173,11 @@ impl Explore {
     /// [`Explore::keep_known`].
     pub(crate) fn take_known(&mut self) -> Vec<Known> {
         std::mem::take(&mut self.known)
+    }
+
+    /// See [`crate::steps_in_common`].
+    pub(crate) fn in_common(&self) -> usize {
+        self.in_common
     }
 
     pub(crate) fn keep_known(&mut self, known: Vec<Known>) {
@@ -171,7 +204,7 @@ impl Explore {
 
     pub(crate) fn ended(&mut self, end: &End) {
         self.learn_outcome();
-        self.frames.truncate(self.depth);
+        self.spare_from(self.depth);
         if !self.is_redundant && !matches!(end, End::NotDeterministic(_)) {
             self.plan_reversals();
         }
@@ -247,11 +280,14 @@ impl Explore {
 
     /// A point that no execution has been to.
     fn extend(&mut self, point: &Point<'_>) -> Result<Label, End> {
-        let sleep: Vec<Sleeper> = match self.frames.last() {
-            Some(parent) => still_asleep(&parent.sleep, parent.label, &parent.effect).collect(),
-            None => Vec::new(),
-        };
+        let mut sleep = self.spare.sleep.pop().unwrap_or_default();
+        if let Some(parent) = self.frames.last() {
+            sleep.extend(still_asleep(&parent.sleep, parent.label, &parent.effect));
+        }
         let mut wakeup = std::mem::take(&mut self.next_wakeup);
+        if wakeup.capacity() == 0 {
+            wakeup = self.spare.branches.pop().unwrap_or_default();
+        }
         // A step may be asleep because one before it did less than was known when this was planned.
         wakeup.retain(|branch| sleep.iter().all(|s| s.label != branch.label));
         let label = if wakeup.is_empty() {
@@ -295,9 +331,8 @@ impl Explore {
         self.unchanged = usize::MAX;
         let analysis = &self.analysis;
         for race in &analysis.races {
-            let after = race.earlier + 1..analysis.taken;
             self.kept.clear();
-            self.kept.extend(after.filter(|&event| !analysis.is_before(race.earlier, event)));
+            self.kept.extend(analysis.not_after(race.earlier));
             if race.later >= analysis.taken
                 && !analysis.finds_locks_free(race.earlier, race.later, false)
             {
@@ -305,6 +340,7 @@ impl Explore {
                 self.kept.retain(|&event| analysis.is_before_previous(event, race.later));
             }
             let frame = &mut self.frames[race.earlier];
+            let spare = &mut self.spare.branches;
             let reverses = Sleeper { label: frame.label, effect: frame.effect };
             self.sequence.set(analysis, &self.kept, race.later, reverses);
             if self.sequence.is_covered_by(analysis, &frame.sleep) {
@@ -314,7 +350,7 @@ impl Explore {
                 Some(of) if race.earlier < of.part.way.len() => {
                     of.submit(analysis, race.earlier, &self.sequence);
                 }
-                _ => self.sequence.insert_into(analysis, &mut frame.wakeup),
+                _ => self.sequence.insert_into(analysis, &mut frame.wakeup, spare),
             }
         }
     }

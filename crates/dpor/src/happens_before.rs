@@ -95,6 +95,7 @@ impl Effect {
     }
 
     /// May the order of these steps of different tasks matter?
+    #[inline]
     pub(crate) fn depends_on(&self, other: &Effect) -> bool {
         if (self.moves_lock() && other.passes(self.object))
             || (other.moves_lock() && self.passes(other.object))
@@ -189,8 +190,8 @@ impl Analysis {
         pending: &[(usize, Op)],
         unchanged: usize,
     ) {
-        let mut unchanged = unchanged.min(self.taken);
-        self.events.truncate(unchanged);
+        let unchanged = unchanged.min(self.taken);
+        self.forget_from(unchanged);
         self.events.extend(taken.skip(unchanged));
         self.taken = self.events.len();
         self.events.extend(pending.iter().map(|&(task, op)| Event {
@@ -199,49 +200,78 @@ impl Analysis {
             op,
             effect: Effect::announced(&op),
         }));
-        let tasks = self.events.iter().map(|event| event.task + 1).max().unwrap_or(1);
-        let spawned = self.events.iter().filter(|e| e.effect.kind == EffectKind::Spawn).count();
-        let tasks = tasks.max(spawned + 1);
-        if tasks > self.tasks {
-            // The clocks become longer.
-            self.tasks = tasks;
-            unchanged = 0;
-        }
-        self.forget_from(unchanged);
+        let new = &self.events[unchanged..];
+        let tasks = new.iter().map(|event| event.task + 1).max().unwrap_or(1);
+        let spawned = new.iter().filter(|e| e.effect.kind == EffectKind::Spawn).count();
+        self.make_room(tasks.max(self.spawns.len() + spawned + 1));
         self.clocks.resize(self.events.len() * self.tasks, 0);
         for index in unchanged..self.events.len() {
             self.add(index);
         }
     }
 
-    /// Goes back to where the steps from `first` on had not been looked at.
+    /// Makes the clocks long enough for so many tasks.
+    fn make_room(&mut self, tasks: usize) {
+        if tasks <= self.tasks {
+            return;
+        }
+        let mut longer = Vec::with_capacity(self.numbers.len() * tasks);
+        for event in 0..self.numbers.len() {
+            longer.extend_from_slice(self.clock(event));
+            longer.resize((event + 1) * tasks, 0);
+        }
+        self.clocks = longer;
+        self.tasks = tasks;
+        self.spawned_by.resize(tasks, None);
+        self.last_of_task.resize(tasks, None);
+    }
+
+    /// Goes back to where the steps from `first` on had not been taken.
     fn forget_from(&mut self, first: usize) {
         self.races.retain(|race| race.later < first);
+        for event in (first..self.taken).rev() {
+            let Event { task, effect, .. } = self.events[event];
+            let before = self.previous[event].filter(|_| self.numbers[event] > 1);
+            self.last_of_task[task] = before;
+            if effect.kind == EffectKind::Spawn {
+                self.spawned_by[self.spawns.len()] = None;
+                self.spawns.pop();
+            }
+            for object in objects_of(&effect) {
+                let is_it = |last: &mut u32| *last as usize == event;
+                self.by_object[object as usize].pop_if(is_it);
+                if let Some(moves) = self.moves.get_mut(object as usize) {
+                    moves.pop_if(is_it);
+                }
+            }
+        }
+        self.events.truncate(first);
         self.numbers.truncate(first);
         self.previous.truncate(first);
         self.clocks.truncate(first * self.tasks);
-        for list in self.by_object.iter_mut().chain(&mut self.moves).chain([&mut self.spawns]) {
-            while list.pop_if(|event| *event as usize >= first).is_some() {}
-        }
-        self.spawned_by.resize(self.tasks, None);
-        self.spawned_by[self.spawns.len() + 1..].fill(None);
-        self.last_of_task.clear();
-        self.last_of_task.resize(self.tasks, None);
-        for (index, event) in self.events[..first].iter().enumerate() {
-            self.last_of_task[event.task] = Some(index);
-        }
     }
 
+    /// The steps that were taken after this one and do not depend on it.
+    pub(crate) fn not_after(&self, event: usize) -> impl Iterator<Item = usize> {
+        let (task, number) = (self.events[event].task, self.numbers[event]);
+        let clocks = self.clocks[..self.taken * self.tasks].chunks_exact(self.tasks);
+        let later = clocks.enumerate().skip(event + 1);
+        later.filter(move |(_, clock)| clock[task] < number).map(|(later, _)| later)
+    }
+
+    #[inline]
     fn clock(&self, event: usize) -> &[u32] {
         &self.clocks[event * self.tasks..(event + 1) * self.tasks]
     }
 
     /// Does `earlier` happen before `later`, or are they the same?
+    #[inline]
     pub(crate) fn is_before(&self, earlier: usize, later: usize) -> bool {
         self.clock(later)[self.events[earlier].task] >= self.numbers[earlier]
     }
 
     /// Does `earlier` happen before the previous step of the task that takes `later`?
+    #[inline]
     pub(crate) fn is_before_previous(&self, earlier: usize, later: usize) -> bool {
         self.previous[later].is_some_and(|previous| self.is_before(earlier, previous))
     }
@@ -273,6 +303,7 @@ impl Analysis {
         }
     }
 
+    #[inline]
     fn inherit(&mut self, index: usize, from: usize) {
         let (head, tail) = self.clocks.split_at_mut(index * self.tasks);
         let from = &head[from * self.tasks..(from + 1) * self.tasks];
@@ -287,13 +318,7 @@ impl Analysis {
             self.spawns.push(index as u32);
             self.spawned_by[self.spawns.len()] = Some(index);
         }
-        let touches_object = !matches!(
-            event.effect.kind,
-            EffectKind::Local | EffectKind::Spawn | EffectKind::Join(_)
-        );
-        let own = touches_object.then_some(event.effect.object);
-        let passed = event.effect.passes.into_iter().flatten();
-        for object in own.into_iter().chain(passed.filter(|&lock| Some(lock) != own)) {
+        for object in objects_of(&event.effect) {
             push(&mut self.by_object, object, index);
         }
         if matches!(event.effect.kind, EffectKind::Acquire | EffectKind::Release) {
@@ -512,6 +537,15 @@ impl Analysis {
         }
         hasher.finish()
     }
+}
+
+/// The objects that a step touches or passes.
+fn objects_of(effect: &Effect) -> impl Iterator<Item = u32> + use<> {
+    let touches_none =
+        matches!(effect.kind, EffectKind::Local | EffectKind::Spawn | EffectKind::Join(_));
+    let own = (!touches_none).then_some(effect.object);
+    let passed = effect.passes.into_iter().flatten();
+    own.into_iter().chain(passed.filter(move |&lock| Some(lock) != own))
 }
 
 fn push(lists: &mut Vec<Vec<u32>>, object: u32, event: usize) {

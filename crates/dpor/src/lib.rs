@@ -102,7 +102,7 @@ pub use stateful::{Stateful, States};
 pub use symmetry::{Symmetry, Twins, spawn_twins};
 pub use table::{
     Outcome, abandon, at_rest, choose, holder, join, me, observe, pending, refine, spawn, step,
-    try_lock, update_loop,
+    steps_in_common, steps_taken, try_lock, update_loop,
 };
 
 /// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached

@@ -375,6 +375,10 @@ impl<W: Worker> Strategy for WorkerStrategy<W> {
         self.explore.take_known()
     }
 
+    fn in_common(&self) -> usize {
+        self.explore.in_common()
+    }
+
     fn keep_known(&mut self, known: Vec<Known>) {
         self.explore.keep_known(known);
     }

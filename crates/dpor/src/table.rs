@@ -4,7 +4,7 @@
 //! ([`crate::coroutines`]), and who schedules them runs on the same thread, so that both sides share
 //! a thread-local.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
@@ -47,6 +47,8 @@ pub(crate) struct Known {
 #[derive(Default)]
 pub(crate) struct Table {
     pub(crate) tasks: Vec<TaskState>,
+    /// How many of them have not run up to their first step.
+    fresh: usize,
     /// Who holds each lock, by object.
     holders: Vec<Option<usize>>,
     /// Which tokens are set, by object.
@@ -64,6 +66,8 @@ pub(crate) struct Table {
     pub(crate) known: Vec<Known>,
     /// How many decisions have been made. The next step is the known one of this number.
     pub(crate) decisions: usize,
+    /// How many steps this execution has in common with the one before.
+    pub(crate) in_common: usize,
     /// What each task has observed; kept only if the search compares states.
     locals: Option<Vec<Local>>,
     pub(crate) turns: Turns,
@@ -71,6 +75,8 @@ pub(crate) struct Table {
 
 thread_local! {
     static TABLE: RefCell<Table> = RefCell::default();
+    /// Is it kept what tasks observe?
+    static KEEPS_OBSERVATIONS: Cell<bool> = const { Cell::new(false) };
 }
 
 pub(crate) fn with<R>(f: impl FnOnce(&mut Table) -> R) -> R {
@@ -79,12 +85,14 @@ pub(crate) fn with<R>(f: impl FnOnce(&mut Table) -> R) -> R {
 
 /// Forgets the last execution. In the next one, what tasks observe is kept if asked.
 pub(crate) fn begin_execution(keeps_observations: bool) {
+    KEEPS_OBSERVATIONS.set(keeps_observations);
     let handles = with(|table| std::mem::take(&mut table.handles));
     // Dropping a handle may call into shuttle, which must not find the table borrowed.
     drop(handles);
     with(|table| {
         table.tasks.clear();
         table.tasks.push(TaskState::Running);
+        table.fresh = 0;
         table.holders.fill(None);
         table.tokens.fill(false);
         table.turns.clear();
@@ -93,6 +101,7 @@ pub(crate) fn begin_execution(keeps_observations: bool) {
         table.abandoned = false;
         table.known.clear();
         table.decisions = 0;
+        table.in_common = 0;
         table.locals = keeps_observations.then(|| vec![Local::default()]);
     });
 }
@@ -118,29 +127,33 @@ impl Table {
 
     /// The first task that has not run up to its first step.
     pub(crate) fn first_fresh(&self) -> Option<usize> {
-        self.tasks.iter().position(|state| *state == TaskState::Fresh)
+        let mut tasks = self.tasks.iter();
+        if self.fresh == 0 { None } else { tasks.position(|s| matches!(s, TaskState::Fresh)) }
     }
 
-    /// Decides for the next known step, if its task has announced it and can take it: the task.
+    /// Decides for the next known step, if its task has announced it: the task. It can take the
+    /// step, as it could after the same steps before.
     pub(crate) fn take_known(&mut self) -> Option<usize> {
-        let &Known { task, alternative, op } = self.known.get(self.decisions)?;
-        if self.announced(task) != Some(op) || !self.is_enabled(task, &op) {
-            return None;
+        let known = self.known.get(self.decisions)?;
+        let (task, alternative) = (known.task, known.alternative);
+        match self.tasks.get(task) {
+            Some(TaskState::Announced(op)) if *op == known.op => {}
+            _ => return None,
         }
         self.decisions += 1;
         self.chosen = alternative;
         Some(task)
     }
 
-    /// The same if it is a step of this task, and no other has to run before the next step.
-    fn take_known_of(&mut self, task: usize) -> bool {
-        let is_next = self.known.get(self.decisions).is_some_and(|known| known.task == task);
-        let is_settled =
-            |state: &TaskState| matches!(state, TaskState::Announced(_) | TaskState::Finished);
+    /// The same if it is this step of this task, and no other has to run before it.
+    fn take_known_of(&mut self, task: usize, op: &Op) -> bool {
+        let Some(known) = self.known.get(self.decisions) else { return false };
+        let is_next = known.task == task && self.fresh == 0 && !self.abandoned && known.op == *op;
+        if is_next {
+            self.chosen = known.alternative;
+            self.decisions += 1;
+        }
         is_next
-            && !self.abandoned
-            && self.tasks.iter().all(is_settled)
-            && self.take_known().is_some()
     }
 
     pub(crate) fn holder(&self, lock: Object) -> Option<usize> {
@@ -185,10 +198,11 @@ impl Table {
     }
 
     /// Keeps what the table itself saw the step do to its task.
+    #[inline]
     fn note_observations(&mut self, task: usize, op: &Op) {
+        let Some(locals) = &mut self.locals else { return };
         let (chosen, failed) = (self.chosen, self.refined == Some(Outcome::Failed));
         let next = self.tasks.len() as u64;
-        let Some(locals) = &mut self.locals else { return };
         let local = &mut locals[task];
         local.tick();
         match op.kind {
@@ -264,7 +278,7 @@ fn take(op: Op) {
             return (task, Some(object), false);
         }
         table.tasks[task] = TaskState::Announced(op);
-        (task, None, table.take_known_of(task))
+        (task, None, table.take_known_of(task, &op))
     });
     if let Some(object) = owed {
         panic!("task {task} read object {object} and went on without saying what it saw");
@@ -297,6 +311,9 @@ pub fn at_rest(position: u64) {
 }
 
 fn with_local(change: impl FnOnce(&mut Local)) {
+    if !KEEPS_OBSERVATIONS.get() {
+        return;
+    }
     with(|table| {
         let task = table.running;
         if let Some(local) = table.locals.as_mut().and_then(|locals| locals.get_mut(task)) {
@@ -380,12 +397,14 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> usize {
             locals.push(Local::spawned_by(&locals[parent], number));
         }
         table.tasks.push(TaskState::Fresh);
+        table.fresh += 1;
         (table.running, table.tasks.len() - 1)
     });
     let body = move || {
         with(|table| {
             table.running = task;
             table.tasks[task] = TaskState::Running;
+            table.fresh -= 1;
         });
         body();
         if !std::thread::panicking() {
@@ -431,6 +450,19 @@ fn switch() {
 /// The task that holds the lock: no step.
 pub fn holder(lock: Object) -> Option<usize> {
     with(|table| table.holder(lock))
+}
+
+/// How many steps the execution that runs has in common, at its beginning, with the one that ran
+/// before it on this thread: the same tasks take the same steps in the same order. For a caller who
+/// keeps what was recorded of them. 0 where that is not known: only [`crate::Search`] and
+/// [`crate::Dpor`] know it.
+pub fn steps_in_common() -> usize {
+    with(|table| table.in_common)
+}
+
+/// How many steps have been let go in this execution, that of the calling task included.
+pub fn steps_taken() -> usize {
+    with(|table| table.decisions)
 }
 
 /// What the unfinished tasks have announced.

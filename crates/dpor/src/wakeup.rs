@@ -176,6 +176,8 @@ pub(crate) struct Sequence {
     has_reversed: bool,
     /// The earlier step of the race.
     reverses: Option<Sleeper>,
+    /// The places to go down by, of the last search for a place.
+    way: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -212,7 +214,7 @@ impl Precedence for Order {
 
 impl Portable {
     pub(crate) fn insert_into(&self, tree: &mut Vec<Branch>) {
-        self.sequence.clone().insert_into(&self.order, tree);
+        self.sequence.clone().insert_into(&self.order, tree, &mut Vec::new());
     }
 }
 
@@ -341,21 +343,36 @@ impl Sequence {
         }
     }
 
-    /// Inserts the sequence into the tree, unless a path of the tree already leads there.
-    pub(crate) fn insert_into(&mut self, order: &impl Precedence, tree: &mut Vec<Branch>) {
-        let mut way = Vec::new();
-        if !self.place(order, tree, &mut way) {
-            return;
+    /// Inserts the sequence into the tree, unless a path of the tree already leads there. `spare`
+    /// are empty buffers to be used.
+    pub(crate) fn insert_into(
+        &mut self,
+        order: &impl Precedence,
+        tree: &mut Vec<Branch>,
+        spare: &mut Vec<Vec<Branch>>,
+    ) {
+        let mut way = std::mem::take(&mut self.way);
+        if self.place(order, tree, &mut way) {
+            let level = way.iter().fold(tree, |level, &at| {
+                level[at].was_leaf |= level[at].children.is_empty();
+                &mut level[at].children
+            });
+            self.append_to(level, spare);
         }
-        let level = way.into_iter().fold(tree, |level, at| {
-            level[at].was_leaf |= level[at].children.is_empty();
-            &mut level[at].children
-        });
+        self.way = way;
+    }
+
+    /// Adds what is left of the sequence as a new branch.
+    fn append_to(&self, level: &mut Vec<Branch>, spare: &mut Vec<Vec<Branch>>) {
         let reverses = self.reverses.filter(|_| self.has_reversed).map(|s| s.label);
-        let chain = self.items.iter().rev().fold(Vec::new(), |children: Vec<Branch>, item| {
-            let reverses = reverses.filter(|_| children.is_empty());
-            vec![Branch { children, reverses, ..Branch::planned(item.label, item.effect) }]
+        let mut items = self.items.iter().rev();
+        let Some(last) = items.next() else { return };
+        let leaf = Branch { reverses, ..Branch::planned(last.label, last.effect) };
+        let branch = items.fold(leaf, |child, item| {
+            let mut children = spare.pop().unwrap_or_default();
+            children.push(child);
+            Branch { children, ..Branch::planned(item.label, item.effect) }
         });
-        level.extend(chain);
+        level.push(branch);
     }
 }
