@@ -19,6 +19,10 @@ pub enum Engine {
     Pct,
     /// Plain depth-first search on shuttle: complete, no reduction.
     Dfs,
+    /// Execution graphs (crate `graph`): complete, the kernel's memory model.
+    Graph,
+    /// The same, sequentially consistent.
+    GraphSc,
 }
 
 /// The memory model that an engine explores.
@@ -29,12 +33,21 @@ pub enum MemoryModel {
     /// The C11 model as far as loom implements it: store buffering and stale reads, but no load
     /// buffering and no dependencies.
     C11,
+    /// The Linux kernel's own, without load buffering and dependencies.
+    Lkmm,
 }
 
 impl Engine {
     /// All engines, the default one first.
-    pub const ALL: [Engine; 5] =
-        [Engine::Dpor, Engine::Loom, Engine::Random, Engine::Pct, Engine::Dfs];
+    pub const ALL: [Engine; 7] = [
+        Engine::Dpor,
+        Engine::Loom,
+        Engine::Random,
+        Engine::Pct,
+        Engine::Dfs,
+        Engine::Graph,
+        Engine::GraphSc,
+    ];
 
     /// Its name on the command line and in rows.
     pub fn name(self) -> &'static str {
@@ -44,6 +57,8 @@ impl Engine {
             Engine::Random => "random",
             Engine::Pct => "pct",
             Engine::Dfs => "dfs",
+            Engine::Graph => "graph",
+            Engine::GraphSc => "graph-sc",
         }
     }
 
@@ -57,6 +72,11 @@ impl Engine {
             Engine::Random => "shuttle's random scheduler: samples, sequential consistency",
             Engine::Pct => "shuttle's PCT scheduler: samples, sequential consistency",
             Engine::Dfs => "complete, sequential consistency: every order of steps, no reduction",
+            Engine::Graph => {
+                "complete, weak memory (the kernel's own model, no load buffering): each execution \
+                 graph once"
+            }
+            Engine::GraphSc => "complete, sequential consistency: each execution graph once",
         }
     }
 
@@ -64,14 +84,17 @@ impl Engine {
     pub fn memory_model(self) -> MemoryModel {
         match self {
             Engine::Loom => MemoryModel::C11,
-            Engine::Dpor | Engine::Random | Engine::Pct | Engine::Dfs => MemoryModel::Sc,
+            Engine::Graph => MemoryModel::Lkmm,
+            Engine::Dpor | Engine::Random | Engine::Pct | Engine::Dfs | Engine::GraphSc => {
+                MemoryModel::Sc
+            }
         }
     }
 
     /// Whether it visits every behaviour when nothing cuts it short.
     pub fn is_exhaustive(self) -> bool {
         match self {
-            Engine::Dpor | Engine::Loom | Engine::Dfs => true,
+            Engine::Dpor | Engine::Loom | Engine::Dfs | Engine::Graph | Engine::GraphSc => true,
             Engine::Random | Engine::Pct => false,
         }
     }
@@ -92,11 +115,12 @@ impl FromStr for Engine {
 }
 
 impl MemoryModel {
-    /// Its name in rows: `sc` or `c11`.
+    /// Its name in rows: `sc`, `c11` or `lkmm`.
     pub fn name(self) -> &'static str {
         match self {
             MemoryModel::Sc => "sc",
             MemoryModel::C11 => "c11",
+            MemoryModel::Lkmm => "lkmm",
         }
     }
 }
@@ -122,7 +146,8 @@ pub struct Bounds {
     pub steps_max: usize,
     /// A complete engine that has run so long gives up (`undecided`).
     pub time_max: Option<Duration>,
-    /// Only executions with at most so many preemptions (`holds within`). Dpor and loom.
+    /// Only executions with at most so many preemptions (`holds within`). Dpor and loom; graphs
+    /// have none, and are all explored.
     pub preemptions_max: Option<u32>,
     /// How many schedules the random engines try (`holds within`).
     pub samples: u64,

@@ -16,6 +16,8 @@
 //! | [`Engine::Random`]     | SC           | no       | shuttle's uniform random scheduler            |
 //! | [`Engine::Pct`]        | SC           | no       | shuttle's probabilistic concurrency testing   |
 //! | [`Engine::Loom`]       | C11          | yes      | loom, within its limits                       |
+//! | [`Engine::Graph`]      | LKMM         | yes      | one execution per execution graph             |
+//! | [`Engine::GraphSc`]    | SC           | yes      | the same                                      |
 //!
 //! [`Bounds::stateful`] makes the first go on from every state once, instead of running every
 //! trace; [`Bounds::keep_going`] counts all violations after the first.

@@ -66,6 +66,14 @@ impl Lock {
         machine.holder(self.object) == Some(me())
     }
 
+    /// Looks whether somebody holds it: a step, which orders nothing. Only where
+    /// [`crate::Abilities::locks_are_words`].
+    pub fn is_held(&self, primitive: &'static str) -> bool {
+        let Lock { object, name, class, .. } = *self;
+        let step = Step::without_object(primitive, Does::Load);
+        gate::take(&Step { object, name, class, bits: !0, ..step }).old != 0
+    }
+
     /// Takes it, waiting until it is free.
     pub fn lock(&self, primitive: &'static str) {
         let does = Does::Lock { orders_others: self.orders_others };

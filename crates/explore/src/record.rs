@@ -252,6 +252,18 @@ impl Record {
         }
     }
 
+    /// The events so far.
+    pub(crate) fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The events, and the place among them of the one that broke a rule, for a machine that knows
+    /// their order only when the execution is over.
+    pub(crate) fn events_and_fatal(&mut self) -> (&mut Vec<Event>, Option<&mut usize>) {
+        let fatal = self.finding.as_mut().and_then(|finding| finding.event.as_mut());
+        (&mut self.events, fatal)
+    }
+
     /// Shows the last event to who reads along (`--log`).
     fn trace(&self) {
         let Some(event) = self.events.last() else { return };

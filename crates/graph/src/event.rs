@@ -57,6 +57,9 @@ pub(crate) mod mark {
     pub(crate) const COMPUTED: u32 = 16384;
     /// The read half of an acquisition that waits for the lock (not of a try-lock).
     pub(crate) const WAITS: u32 = 32768;
+    /// Either half of entering an exclusion, which orders nothing for others: taken like a lock,
+    /// but no lock to the memory model.
+    pub(crate) const EXCLUSION: u32 = 131_072;
     /// Of an update, whether it happened or not: what barriers for atomics are about. (Taking a
     /// lock is none.)
     pub(crate) const ATOMIC: u32 = 65536;

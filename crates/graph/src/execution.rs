@@ -148,7 +148,11 @@ impl<'a> Execution<'a> {
         self.shape.newest_value(word as u16)
     }
 
-    fn event(&self, id: Id) -> Event {
+    pub(crate) fn shape(&self) -> &Shape {
+        self.shape
+    }
+
+    pub(crate) fn event(&self, id: Id) -> Event {
         let event = self.shape.event(id);
         Event {
             at: at(event),

@@ -123,6 +123,8 @@ pub(crate) enum What {
     SectionEnds,
     Choose(u32),
     Fail(String),
+    /// A look at the newest value: no event.
+    Peek,
 }
 
 /// An operation that a task is about to take.
@@ -223,6 +225,22 @@ impl Word {
         self.change(Change::Add(value), Rmw::Relaxed, marks).unwrap_or_default();
     }
 
+    /// Replaces the value by what `change` makes of it, in an update that returns nothing: as
+    /// [`Word::add`], its read is ordered by no read barrier. What was there is for who looks on;
+    /// the program must not act on it.
+    pub fn update_void(self, strength: Rmw, change: impl Fn(u64) -> u64 + 'static) -> u64 {
+        let change = Change::Any(Rc::new(move |seen| Some(change(seen))));
+        let marks = mark::COMPUTED | mark::RETURNS_NOTHING;
+        self.change(change, strength, marks).unwrap_or_default()
+    }
+
+    /// The newest value, as far as tasks have come: no operation, and no event. Only for a task
+    /// that has seen the end of all others; what it sees of a word that somebody still writes
+    /// depends on the order in which tasks happen to be run.
+    pub fn peek(self) -> u64 {
+        announce(self.op(What::Peek, 0)).value
+    }
+
     /// Replaces the value whatever it was, and returns that.
     pub fn swap(self, value: u64, strength: Rmw) -> u64 {
         self.change(Change::Set(value), strength, 0).unwrap_or_default()
@@ -280,6 +298,18 @@ impl Lock {
         announce(self.0.op(What::Unlock, mark::RELEASE | mark::UNLOCK));
     }
 
+    /// Waits for it and takes it as an *exclusion*: what is done with it comes before what the next
+    /// one does who takes it, as with a lock, but to a task that does not take it it is an acquire
+    /// and a release by the way, and no lock. To be given back by [`Lock::leave`].
+    pub fn enter(self) {
+        announce(self.0.op(What::Lock, mark::EXCLUSION));
+    }
+
+    /// Gives back what was taken by [`Lock::enter`].
+    pub fn leave(self) {
+        announce(self.0.op(What::Unlock, mark::RELEASE));
+    }
+
     /// Has somebody got it? Orders nothing.
     pub fn is_locked(self) -> bool {
         self.0.load(Load::Relaxed) != 0
@@ -291,6 +321,9 @@ impl Lock {
 pub struct Task(usize);
 
 impl Task {
+    /// The main task. Nobody can join it.
+    pub const MAIN: Task = Task(0);
+
     /// Its number: the main task is 0, and others are numbered in the order in which the program
     /// spawns them, if it is the main task that does.
     pub fn number(self) -> usize {

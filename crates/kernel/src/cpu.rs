@@ -144,7 +144,7 @@ impl Cpus {
         self.cpus[cpu].irq.clone()
     }
 
-    pub(crate) fn preempt_of(&self, cpu: usize) -> &Lock {
+    pub(crate) fn preempt_of(&self, cpu: usize) -> &Arc<Lock> {
         &self.cpus[cpu].preempt
     }
 }

@@ -2,7 +2,7 @@
 //! one before everything after the other; for a third CPU that takes no lock, all but a store
 //! before and a load after (LKMM's `po-unlock-lock-po`).
 
-use selvedge_explore::{Lock, me};
+use selvedge_explore::{Lock, abilities, me};
 use selvedge_trace::Name;
 
 use crate::smp_store_release;
@@ -21,9 +21,11 @@ impl SpinLock {
     }
 
     /// The same, for a lock that somebody asks `spin_is_locked()` of. Its word costs a step more in
-    /// each lock and unlock; what locks exclude and order does not rest on it.
+    /// each lock and unlock; what locks exclude and order does not rest on it. (It has none where
+    /// locks are words themselves.)
     pub fn observable(name: Name) -> SpinLock {
-        SpinLock(Lock::new(name).ordering_others(), Some(Var::new(name, 0)))
+        let word = (!abilities().locks_are_words).then(|| Var::new(name, 0));
+        SpinLock(Lock::new(name).ordering_others(), word)
     }
 
     fn lock(&self, primitive: &'static str) {
@@ -99,6 +101,9 @@ pub fn spin_unlock(cpus: &Cpus, lock: &SpinLock) {
 /// # Panics
 /// If the lock is not observable: a model's mistake.
 pub fn spin_is_locked(lock: &SpinLock) -> bool {
+    if abilities().locks_are_words {
+        return lock.0.is_held("spin_is_locked");
+    }
     READ_ONCE(lock.1.as_ref().expect("spin_is_locked() of an observable lock")) != 0
 }
 

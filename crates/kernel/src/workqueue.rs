@@ -103,7 +103,16 @@ pub fn queue_work_on(cpus: &Cpus, cpu: usize, work: &Work) -> bool {
     item.pool.lock("raw_spin_lock");
     let running = work.clone();
     let name = format!("kworker/{cpu}");
-    let worker = spawn(&name, cpus.place(cpu, Context::Kworker), move || running.process_one());
+    let preempt = (!abilities().steps_pass_locks).then(|| cpus.preempt_of(cpu).clone());
+    let worker = spawn(&name, cpus.place(cpu, Context::Kworker), move || {
+        // The CPU switches to the kworker in no preempt-off region: what those before did comes
+        // before the work. (Elsewhere its first step says so.)
+        if let Some(preempt) = preempt {
+            preempt.lock("preempt_disable");
+            preempt.unlock("preempt_enable");
+        }
+        running.process_one();
+    });
     item.worker.store(worker + 1, Relaxed);
     item.pool.unlock("raw_spin_unlock");
     true

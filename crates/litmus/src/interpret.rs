@@ -38,6 +38,13 @@ pub struct Observed {
     pub executions: u64,
 }
 
+impl Observed {
+    /// The final states that satisfy the filter.
+    pub fn states(&self) -> &BTreeSet<BTreeMap<String, i64>> {
+        &self.states
+    }
+}
+
 /// Runs the test. An unsupported construct is named before anything is run.
 pub fn observe(test: &Test, engine: Engine, bounds: &Bounds) -> Result<Observed, SyntaxError> {
     let plan = Plan::new(test)?;

@@ -46,6 +46,6 @@ pub fn card_of(engine: Engine) -> &'static str {
     let own = CARD.lines().find_map(|line| line.strip_prefix(&name));
     own.unwrap_or(match engine.memory_model() {
         MemoryModel::Sc => "not on the card; sequentially consistent, as dpor",
-        MemoryModel::C11 => "not on the card",
+        MemoryModel::C11 | MemoryModel::Lkmm => "not on the card",
     })
 }

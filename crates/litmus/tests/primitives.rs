@@ -40,6 +40,26 @@ fn loom_agrees_with_lkmm_about_every_primitive() {
     }
 }
 
+/// None of our twins needs load buffering, all that the engine is blind to.
+#[test]
+fn graphs_agree_with_lkmm_about_every_primitive() {
+    for (_, test) in tests() {
+        assert_eq!(agreement(&test, Engine::Graph), Agreement::Agrees, "{}", test.name);
+    }
+}
+
+/// By their final states, and not only in what the file asks for.
+#[test]
+fn sequentially_consistent_graphs_end_like_dpor() {
+    for (_, test) in tests() {
+        let states = |engine| {
+            let observed = observe(&test, engine, &Bounds::PROOF).expect("supported");
+            (observed.states().clone(), observed.verdict)
+        };
+        assert_eq!(states(Engine::GraphSc), states(Engine::Dpor), "{}", test.name);
+    }
+}
+
 #[test]
 fn an_sc_engine_sees_less_but_nothing_false() {
     let mut blind = 0;

@@ -1,6 +1,7 @@
 //! A machine takes steps: it knows the memory model, and lets other tasks run where it must. One
 //! file for each engine's library; nothing outside of this folder names shuttle or loom.
 
+pub(crate) mod graph;
 pub(crate) mod loom;
 pub(crate) mod shuttle;
 
@@ -29,6 +30,8 @@ pub struct Abilities {
     /// Whether a conditional update reads and writes in one step; if not, it is a load and an
     /// exchange that is tried again when another task came between.
     pub updates_if_in_one_step: bool,
+    /// Whether a lock is a word that a task may look at without taking it ([`crate::Lock::is_held`]).
+    pub locks_are_words: bool,
     /// Whether foreign code may access memory of its own ([`crate::ForeignWord`]): there is one
     /// value of each word, and it is the one in memory.
     pub foreign: bool,
@@ -114,6 +117,7 @@ pub(crate) trait Machine: Sync {
 pub(crate) fn search(engine: Engine, bounds: &Bounds, monitors: Monitors, body: &Body) -> Seen {
     match engine {
         Engine::Loom => loom::explore(bounds, monitors, body),
+        Engine::Graph | Engine::GraphSc => graph::explore(engine, bounds, monitors, body),
         Engine::Dpor | Engine::Dfs | Engine::Random | Engine::Pct => {
             shuttle::explore(engine, bounds, monitors, body)
         }
@@ -124,6 +128,8 @@ pub(crate) fn search(engine: Engine, bounds: &Bounds, monitors: Monitors, body: 
 pub(crate) fn of(engine: Engine) -> &'static dyn Machine {
     match engine {
         Engine::Loom => &loom::LOOM,
+        Engine::Graph => &graph::GRAPH,
+        Engine::GraphSc => &graph::GRAPH_SC,
         Engine::Dpor | Engine::Dfs | Engine::Random | Engine::Pct => &shuttle::SHUTTLE,
     }
 }

@@ -46,6 +46,7 @@ impl Machine for Shuttle {
             interrupts: Interrupts::AtAnyStep,
             work: WorkItems::AsTasks,
             updates_if_in_one_step: true,
+            locks_are_words: false,
             foreign: true,
             tasks_max: TASKS_MAX,
         }
@@ -250,7 +251,7 @@ fn run_with(
             });
         }
         // A bounded search is done without reduction: that is what makes it complete within it.
-        Engine::Dpor | Engine::Dfs | Engine::Loom => {
+        Engine::Dpor | Engine::Dfs | Engine::Loom | Engine::Graph | Engine::GraphSc => {
             let dfs = PlainDfs::new(watch, steps_max, bounds.preemptions_max);
             dpor::run(dfs, STACK_BYTES, scenario);
         }
@@ -282,7 +283,7 @@ impl Watch {
         Watch { bounds: bounds.clone(), started, watched: 0, seen: Seen::by(monitors) }
     }
 
-    fn spent(&mut self) -> Option<Cut> {
+    pub(crate) fn spent(&mut self) -> Option<Cut> {
         let executions = self.seen.tally.executions;
         self.watched += 1;
         if self.watched.is_multiple_of(LOOKS_EVERY) {

@@ -98,6 +98,8 @@ struct Engine<'a, const W: usize> {
     levels: Vec<Level<W>>,
     tasks: Vec<TaskState>,
     counts: Counts,
+    /// How many events of the graph, in its order, the tasks have followed.
+    followed: usize,
     /// The first failure of the execution that runs.
     failure: Option<String>,
     /// The program did something else than before.
@@ -290,9 +292,24 @@ impl<const W: usize> Engine<'_, W> {
 
     /// Lets the announced operation of a task happen, and runs it to its next one.
     fn go_on(&mut self, task: usize, reply: Reply) {
-        let state = &mut self.tasks[task];
-        let running = state.running.as_mut().expect("a task that takes a step runs");
-        state.next = running.resume(task, reply);
+        let mut running = self.tasks[task].running.take().expect("a task that takes a step runs");
+        let mut next = running.resume(task, reply);
         self.declare_words();
+        while let Some(Announced { what: What::Peek, word, .. }) = next {
+            let reply = Reply { value: self.newest_followed(word), done: false };
+            next = running.resume(task, reply);
+            self.declare_words();
+        }
+        let state = &mut self.tasks[task];
+        (state.running, state.next) = (Some(running), next);
+    }
+
+    /// The newest value of a word among the events that the tasks have followed.
+    fn newest_followed(&self, word: u16) -> u64 {
+        let shape = &self.seen().shape;
+        let followed = &shape.order[..self.followed.min(shape.order.len())];
+        let writes = &shape.words[usize::from(word)].writes;
+        let newest = writes.iter().rev().copied().find(|write| followed.contains(write));
+        shape.value(word, newest.unwrap_or(NONE))
     }
 }

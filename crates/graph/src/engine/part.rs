@@ -131,6 +131,7 @@ impl Run<'_> {
             levels: left.into_iter().rev().map(|part| part.level(self.search)).collect(),
             tasks: Vec::new(),
             counts,
+            followed: 0,
             failure: None,
             surprise: None,
         };

@@ -18,11 +18,13 @@ impl<const W: usize> Engine<'_, W> {
     /// stops before that read.
     pub(super) fn replay(&mut self, revisited: Option<usize>) {
         self.failure = None;
+        self.followed = 0;
         self.stop_tasks();
         coroutine::restart_words();
         let program = self.program.clone();
         self.start(0, Box::new(move || program()));
         for k in 0..self.seen().len() {
+            self.followed = k + 1;
             let id = usize::from(self.seen().shape.order[k]);
             let event = self.seen().shape.events[id];
             // Of an update, the write half makes the task go on.
@@ -34,6 +36,7 @@ impl<const W: usize> Engine<'_, W> {
                 return;
             }
         }
+        self.followed = usize::MAX;
     }
 
     /// Starts a task, which runs up to its first operation.
@@ -41,15 +44,13 @@ impl<const W: usize> Engine<'_, W> {
         if self.tasks.len() <= task {
             self.tasks.resize_with(task + 1, TaskState::default);
         }
-        let mut running = coroutine::start(body, self.search.stack);
-        self.tasks[task].next = if task == 0 {
-            running.resume(task, Reply::default())
+        self.tasks[task].running = Some(coroutine::start(body, self.search.stack));
+        if task == 0 {
+            self.go_on(task, Reply::default());
         } else {
             // The body runs when the beginning is an event.
-            Some(Announced::new(What::Begin))
-        };
-        self.tasks[task].running = Some(running);
-        self.declare_words();
+            self.tasks[task].next = Some(Announced::new(What::Begin));
+        }
     }
 
     /// Makes room for the words that the running task has made.

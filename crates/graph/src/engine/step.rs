@@ -179,7 +179,7 @@ impl<const W: usize> Engine<'_, W> {
         let successor = shape.successor(read.word, place);
         let owner = successor.map(|next| usize::from(shape.read_half(shape.event(next))));
         if let (Some(write), Some(owner)) = (write, owner)
-            && write.has(mark::LOCK)
+            && write.has(mark::LOCK | mark::EXCLUSION)
             && shape.events[owner].has(mark::WAITS)
         {
             if self.can_steal(&read, owner) {
@@ -254,7 +254,7 @@ impl<const W: usize> Engine<'_, W> {
 fn written(next: &Announced, value: u64) -> (Option<u64>, u32) {
     let acquires = if next.strength == Rmw::Acquire { mark::ACQUIRE } else { 0 };
     let update = mark::UPDATE | mark::ATOMIC | acquires | next.marks & mark::RETURNS_NOTHING;
-    let lock = mark::UPDATE | mark::LOCK | mark::ACQUIRE;
+    let lock = mark::UPDATE | kind_of_lock(next) | mark::ACQUIRE;
     match &next.what {
         What::Wait(condition) if !condition(value) => (None, next.marks | mark::BLOCKED),
         What::Update(change) => match change.of(value) {
@@ -273,9 +273,17 @@ fn written(next: &Announced, value: u64) -> (Option<u64>, u32) {
     }
 }
 
+/// A lock, or an exclusion, which is none to the memory model.
+fn kind_of_lock(next: &Announced) -> u32 {
+    match next.marks & mark::EXCLUSION {
+        0 => mark::LOCK,
+        exclusion => exclusion,
+    }
+}
+
 /// The marks of what an update writes.
 fn write_marks(next: &Announced) -> u32 {
-    let lock = mark::NEWEST | mark::UPDATE | mark::LOCK;
+    let lock = mark::NEWEST | mark::UPDATE | kind_of_lock(next);
     let update = mark::NEWEST | mark::UPDATE | mark::ATOMIC | next.marks & mark::COMPUTED;
     match (&next.what, next.strength) {
         (What::Lock | What::TryLock, _) => lock,

@@ -117,6 +117,7 @@ impl Machine for Loom {
             interrupts: Interrupts::None,
             work: WorkItems::AtFlush,
             updates_if_in_one_step: false,
+            locks_are_words: false,
             foreign: false,
             tasks_max: THREADS_MAX,
         }

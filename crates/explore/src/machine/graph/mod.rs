@@ -1,0 +1,322 @@
+//! Execution graphs as an engine: our crate `graph`, under the kernel's own memory model, or under
+//! sequential consistency.
+//!
+//! Each step is one operation of that crate, a barrier excepted, which is none; what was read comes
+//! back as the reply. The tasks run again from the start for each graph, in an order in which each
+//! event comes after what it reads from; the record is of that order, and is put into the best
+//! order that the execution has when it is over (`arrange.rs`).
+//!
+//! What excludes others on one CPU (preemption or interrupts off) is taken like a lock, as under
+//! loom, but does not order what third parties see. Steps outside of such a region are not kept
+//! from running beside it: that adds executions that a CPU does not have, and takes none away.
+//! Between tasks of one CPU a context switch orders as much as this does; an interrupt handler is
+//! ordered more than the kernel's model has it. There are no interrupts at any step.
+//!
+//! A word is a word: that two steps are about different bits of it does not make them independent,
+//! nor do updates of which nobody sees the result commute.
+
+mod arrange;
+mod search;
+
+use std::cell::RefCell;
+use std::sync::{Arc, OnceLock};
+
+use graph::Fence;
+use selvedge_trace::{Name, Order};
+
+use crate::MemoryModel;
+use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, run_task};
+use crate::record::{self, TASKS_MAX};
+use crate::step::{Does, If, Intent, Rmw, Step, Took};
+
+pub(crate) use search::explore;
+
+/// The machine of the engines `graph` and `graph-sc`.
+pub(crate) struct Graph(MemoryModel);
+
+/// The kernel's memory model.
+pub(crate) static GRAPH: Graph = Graph(MemoryModel::Lkmm);
+/// Sequential consistency.
+pub(crate) static GRAPH_SC: Graph = Graph(MemoryModel::Sc);
+
+/// The objects and tasks of the execution that runs on this thread.
+#[derive(Default)]
+struct State {
+    objects: Vec<Object>,
+    /// Of each task, the one of the graph that it is.
+    tasks: Vec<graph::Task>,
+    /// How many events there were when the scenario first gave up.
+    given_up: Option<usize>,
+}
+
+#[derive(Clone, Copy)]
+enum Object {
+    /// `newest`: what was written last in the order in which the tasks run.
+    Word {
+        word: graph::Word,
+        newest: u64,
+    },
+    Lock {
+        lock: graph::Lock,
+        holder: Option<usize>,
+    },
+    Token(graph::Word),
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+/// The message of a failure that is ours: what is wrong is recorded.
+const GIVEN_UP: &str = "the scenario has given up";
+
+fn with<R>(f: impl FnOnce(&mut State) -> R) -> R {
+    STATE.with_borrow_mut(f)
+}
+
+fn object(number: u32) -> Object {
+    with(|state| state.objects[number as usize])
+}
+
+fn word(number: u32) -> graph::Word {
+    match object(number) {
+        Object::Word { word, .. } => word,
+        Object::Lock { .. } | Object::Token(_) => unreachable!("object {number} is a word"),
+    }
+}
+
+fn lock(number: u32) -> graph::Lock {
+    match object(number) {
+        Object::Lock { lock, .. } => lock,
+        Object::Word { .. } | Object::Token(_) => unreachable!("object {number} is a lock"),
+    }
+}
+
+fn token(number: u32) -> graph::Word {
+    match object(number) {
+        Object::Token(word) => word,
+        Object::Word { .. } | Object::Lock { .. } => unreachable!("object {number} is a token"),
+    }
+}
+
+impl Machine for Graph {
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            memory: self.0,
+            steps_pass_locks: false,
+            interrupts: Interrupts::None,
+            work: WorkItems::AsTasks,
+            updates_if_in_one_step: true,
+            locks_are_words: true,
+            foreign: false,
+            tasks_max: TASKS_MAX,
+        }
+    }
+
+    fn begin_execution(&self) {
+        with(|state| {
+            state.objects.clear();
+            state.tasks.clear();
+            state.given_up = None;
+        });
+    }
+
+    fn make(&self, _object: u32, _name: Name, new: New) {
+        let made = match new {
+            New::Word(value) => Object::Word { word: graph::Word::new(value), newest: value },
+            New::Lock => Object::Lock { lock: graph::Lock::new(), holder: None },
+            New::Token => Object::Token(graph::Word::new(0)),
+        };
+        with(|state| state.objects.push(made));
+    }
+
+    fn take(&self, by: &By, step: &Step) -> Took {
+        match step.does {
+            Does::Load => {
+                let word = match object(step.object) {
+                    Object::Lock { lock, .. } => lock.word(),
+                    Object::Word { word, .. } | Object::Token(word) => word,
+                };
+                Took::read(word.load(load_strength(step)))
+            }
+            Does::Store(value) => {
+                word(step.object).store(value, store_strength(step));
+                Took::wrote(put(step.object, value), value)
+            }
+            Does::Update { change, looks } => update(step, change, looks),
+            Does::UpdateIf { condition, change } => update_if(step, condition, change),
+            Does::Foreign(_) => unreachable!("there is no foreign memory here: see abilities()"),
+            Does::Fence => barrier(step),
+            Does::Lock { orders_others } => {
+                let lock = lock(step.object);
+                if orders_others {
+                    lock.lock()
+                } else {
+                    lock.enter()
+                }
+                hold(step.object, Some(by.task))
+            }
+            Does::Unlock { orders_others } => {
+                let lock = lock(step.object);
+                if orders_others {
+                    lock.unlock()
+                } else {
+                    lock.leave()
+                }
+                hold(step.object, None)
+            }
+            Does::Wait { consume: true } => {
+                token(step.object).wait_update(graph::Rmw::Acquire, |set| (set != 0).then_some(0));
+                Took::default()
+            }
+            Does::Wait { consume: false } => {
+                token(step.object).wait(graph::Load::Acquire, |set| set != 0);
+                Took::default()
+            }
+            // An exchange, so that who waits is ordered after all wake-ups before the last one.
+            Does::Wake => {
+                token(step.object).swap(1, graph::Rmw::Release);
+                Took::default()
+            }
+            Does::Spawn => unreachable!("a task is started with a body"),
+            Does::Join(task) => {
+                with(|state| state.tasks[task]).join();
+                Took::gave(task as u64)
+            }
+            Does::Choose(alternatives) => Took::gave(u64::from(graph::choose(alternatives))),
+        }
+    }
+
+    fn start(&self, by: &By, task: Start) -> Took {
+        let Start { info, passes, body } = task;
+        // Its number is known when this step has been taken, which is before the body runs.
+        let number: Arc<OnceLock<usize>> = Arc::default();
+        let known = number.clone();
+        let spawned = graph::spawn(move || {
+            run_task(*known.get().expect("a task begins after the step that starts it"), body);
+        });
+        let task = record::with(|record| record.add_task(info, passes, by.task));
+        number.get_or_init(|| task);
+        with(|state| {
+            // Main, which nobody starts, is number 0 in both.
+            state.tasks.resize(task, graph::Task::MAIN);
+            state.tasks.push(spawned);
+        });
+        Took::gave(task as u64)
+    }
+
+    fn only_read(&self, _bits: u64) {
+        unreachable!("there is no foreign memory here: see abilities()");
+    }
+
+    fn newest(&self, number: u32) -> u64 {
+        word(number).peek()
+    }
+
+    fn holder(&self, number: u32) -> Option<usize> {
+        match object(number) {
+            Object::Lock { holder, .. } => holder,
+            Object::Word { .. } | Object::Token(_) => unreachable!("object {number} is a lock"),
+        }
+    }
+
+    /// The others go on in any case: whether an execution is one is known at its end.
+    fn stand_still(&self) -> ! {
+        self.give_up()
+    }
+
+    fn give_up(&self) -> ! {
+        let events = record::with(|record| record.events().len());
+        with(|state| state.given_up.get_or_insert(events).to_owned());
+        graph::fail(GIVEN_UP)
+    }
+}
+
+/// Notes what a word holds now; returns what it held before.
+fn put(number: u32, value: u64) -> u64 {
+    with(|state| match &mut state.objects[number as usize] {
+        Object::Word { newest, .. } => std::mem::replace(newest, value),
+        Object::Lock { .. } | Object::Token(_) => unreachable!("object {number} is a word"),
+    })
+}
+
+fn hold(number: u32, by: Option<usize>) -> Took {
+    with(|state| {
+        if let Object::Lock { holder, .. } = &mut state.objects[number as usize] {
+            *holder = by;
+        }
+    });
+    Took::default()
+}
+
+/// An access that is meant to race is marked here: it takes part in no race that is reported.
+fn load_strength(step: &Step) -> graph::Load {
+    match (step.intent, step.order) {
+        (Intent::Plain, _) => graph::Load::Plain,
+        (_, Order::Relaxed | Order::Release) => graph::Load::Relaxed,
+        (_, Order::Acquire | Order::Full) => graph::Load::Acquire,
+    }
+}
+
+fn store_strength(step: &Step) -> graph::Store {
+    match (step.intent, step.order) {
+        (Intent::Plain, _) => graph::Store::Plain,
+        (_, Order::Relaxed | Order::Acquire) => graph::Store::Relaxed,
+        (_, Order::Release | Order::Full) => graph::Store::Release,
+    }
+}
+
+fn strength(order: Order) -> graph::Rmw {
+    match order {
+        Order::Relaxed => graph::Rmw::Relaxed,
+        Order::Acquire => graph::Rmw::Acquire,
+        Order::Release => graph::Rmw::Release,
+        Order::Full => graph::Rmw::Full,
+    }
+}
+
+fn update(step: &Step, change: Rmw, looks: bool) -> Took {
+    let (word, strength) = (word(step.object), strength(step.order));
+    let old = match change {
+        _ if !looks => word.update_void(strength, move |old| change.apply(old)),
+        Rmw::Add(value) => word.fetch_add(value, strength),
+        Rmw::Swap(value) => word.swap(value, strength),
+        Rmw::Or(_) | Rmw::And(_) | Rmw::Xor(_) => word
+            .update(strength, move |old| Some(change.apply(old)))
+            .expect("such an update always happens"),
+    };
+    put(step.object, change.apply(old));
+    Took::wrote(old, change.apply(old))
+}
+
+fn update_if(step: &Step, condition: If, change: Rmw) -> Took {
+    let (word, strength) = (word(step.object), strength(step.order));
+    let outcome = match (condition, change) {
+        (If::Equals(old), Rmw::Swap(new)) => word.compare_exchange(old, new, strength),
+        _ => word.update(strength, move |old| condition.is_met(old).then(|| change.apply(old))),
+    };
+    match outcome {
+        Ok(old) => {
+            put(step.object, change.apply(old));
+            Took::wrote(old, change.apply(old))
+        }
+        Err(old) => Took { failed: true, ..Took::read(old) },
+    }
+}
+
+/// The kernel's barriers by their names: the ordering alone does not tell those apart that are full
+/// only together with an atomic or a lock.
+fn barrier(step: &Step) -> Took {
+    let fence = match (step.order, step.primitive) {
+        (Order::Relaxed, _) => return Took::default(),
+        (Order::Acquire, _) => Fence::Read,
+        (Order::Release, _) => Fence::Write,
+        (Order::Full, "smp_mb__before_atomic") => Fence::BeforeAtomic,
+        (Order::Full, "smp_mb__after_atomic") => Fence::AfterAtomic,
+        (Order::Full, "smp_mb__after_spinlock") => Fence::AfterLock,
+        (Order::Full, "smp_mb__after_unlock_lock") => Fence::AfterUnlockLock,
+        (Order::Full, _) => Fence::Full,
+    };
+    graph::fence(fence);
+    Took::default()
+}

@@ -1,0 +1,107 @@
+//! The search of the engine: what is made of each execution, and why it ends.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use graph::{End, Execution, Model, Next, Observer, Search, Worker};
+
+use super::{GIVEN_UP, arrange};
+use crate::machine::run_task;
+use crate::machine::shuttle::{Watch, not_done};
+use crate::panics::{self, Silence};
+use crate::record::{self, Ended};
+use crate::tally::{Monitors, Seen, others};
+use crate::task::Stop;
+use crate::verdict::Cut;
+use crate::{Body, Bounds, Engine, MemoryModel, Progress};
+
+/// The stack of a task.
+const STACK_BYTES: usize = 0x2_0000;
+
+/// More events than these do not fit into a graph.
+const EVENTS_MAX: usize = 4_096;
+
+/// Runs the whole search. A bound on preemptions means nothing here: there are none.
+pub(crate) fn explore(engine: Engine, bounds: &Bounds, monitors: Monitors, body: &Body) -> Seen {
+    let kinds = Mutex::new(others(&monitors));
+    let mut seen = Seen::by(monitors);
+    let search = Search {
+        model: match engine.memory_model() {
+            MemoryModel::Sc => Model::Sc,
+            MemoryModel::Lkmm | MemoryModel::C11 => Model::Kernel,
+        },
+        events_max: EVENTS_MAX,
+        executions_max: bounds.executions_max,
+        races: false,
+        stack: STACK_BYTES,
+        ..Search::default()
+    };
+    let started = Instant::now();
+    let worker = || {
+        let monitors = others(&kinds.lock().expect("not poisoned"));
+        record::begin_search(engine, bounds);
+        // How many executions there may be is known to the search.
+        let bounds = Bounds { executions_max: u64::MAX, progress: None, ..bounds.clone() };
+        let watch = Watch::new(&bounds, started, monitors);
+        OnThread { watch, keeps_going: bounds.keep_going, _silence: Silence::begin() }
+    };
+    let body = body.clone();
+    let scenario = Arc::new(move || {
+        record::begin_execution();
+        run_task(0, || body());
+    });
+    let counts = search.run_by(bounds.workers, scenario, worker, |found: Seen, counts| {
+        seen.add(found);
+        if let Some(progress) = &bounds.progress {
+            progress(&Progress { executions: counts.executions, estimate: None });
+        }
+    });
+    let is_cut_by_number = !counts.complete && counts.executions >= bounds.executions_max;
+    seen.cut = seen.cut.or(is_cut_by_number.then_some(Cut::Executions(bounds.executions_max)));
+    seen
+}
+
+struct OnThread {
+    watch: Watch,
+    keeps_going: bool,
+    _silence: Silence,
+}
+
+impl Observer for OnThread {
+    fn execution_ended(&mut self, end: &End, execution: &Execution<'_>) -> Next {
+        arrange::arrange(execution);
+        let stopped = record::with(|record| record.take_stop());
+        let ended = match (end, &stopped) {
+            (_, Some(Stop::StepLimit | Stop::Unable(_))) => Ended::Cut,
+            (End::Deadlock(_), _) => Ended::Deadlock,
+            (End::TooLong | End::NotDeterministic(_), _) => Ended::Cut,
+            (End::Complete | End::Failed(_), _) => Ended::Complete,
+        };
+        let is_violated = self.watch.seen.execution_ended(ended, self.keeps_going, &[]);
+        let cut = match (end, stopped) {
+            (End::NotDeterministic(what), _) => Some(Cut::NotDeterministic(what.clone())),
+            (End::Failed(message), _) if message != GIVEN_UP => {
+                Some(Cut::Panic(panics::message(message)))
+            }
+            _ if is_violated && !self.keeps_going => Some(Cut::Violation),
+            (_, Some(Stop::Unable(why))) => Some(Cut::Engine(why)),
+            (_, Some(Stop::StepLimit)) => Some(Cut::Steps),
+            (End::TooLong, _) => Some(Cut::Engine(format!("a graph of {EVENTS_MAX} events"))),
+            _ if ended == Ended::Complete && !is_violated => {
+                not_done().or_else(|| self.watch.spent())
+            }
+            _ => self.watch.spent(),
+        };
+        let Some(cut) = cut else { return Next::Continue };
+        self.watch.seen.cut = Some(cut);
+        Next::Stop
+    }
+}
+
+impl Worker for OnThread {
+    type Findings = Seen;
+
+    fn submit(&mut self) -> Seen {
+        self.watch.seen.submit()
+    }
+}

@@ -1,0 +1,233 @@
+//! Execution graphs against interleavings, on random programs. `PROPTEST_CASES` sets how many.
+//!
+//! Under sequential consistency `graph-sc` and `dpor` share no code but the gate: they must reach
+//! the same final states, and deadlock alike. The kernel's model allows all of that, and no more if
+//! there is a full barrier between any two steps.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+use selvedge_explore::{
+    Access, Body, Bounds, Engine, If, Lock, Place, Rmw, Token, Verdict, Word, choose, explore,
+    fence, join, spawn,
+};
+use selvedge_trace::{Context, Name, Order};
+
+#[derive(Clone, Debug)]
+enum Do {
+    Read(usize, Order),
+    Write(usize, u64, Order),
+    Update(usize, Rmw, Order),
+    /// Nobody looks at what was there.
+    UpdateVoid(usize, Rmw),
+    UpdateIf(usize, If, Rmw, Order),
+    Fence(&'static str, Order),
+    Locked(usize, Vec<Do>),
+    Wake(usize),
+    Wait(usize, bool),
+    Choose(usize),
+}
+
+type Program = Vec<Vec<Do>>;
+/// What the tasks read, task by task, and then the words at the end.
+type Outcomes = BTreeSet<Vec<u64>>;
+
+const WORDS: usize = 2;
+const LOCKS: usize = 2;
+const TOKENS: usize = 1;
+const HERE: Place = Place { cpu: Some(0), context: Context::Task, passes: [None, None] };
+
+struct Shared {
+    words: Vec<Word>,
+    locks: Vec<Lock>,
+    tokens: Vec<Token>,
+    reads: Mutex<Vec<Vec<u64>>>,
+}
+
+impl Shared {
+    fn new(tasks: usize) -> Shared {
+        let lock = |i| {
+            let lock = Lock::new(Name::new("lock").nth(i));
+            // One of each kind.
+            if i == 0 { lock.ordering_others() } else { lock }
+        };
+        Shared {
+            words: (0..WORDS).map(|i| Word::new(Name::new("word").nth(i), 0)).collect(),
+            locks: (0..LOCKS).map(lock).collect(),
+            tokens: (0..TOKENS).map(|i| Token::new(Name::new("token").nth(i))).collect(),
+            reads: Mutex::new(vec![Vec::new(); tasks]),
+        }
+    }
+
+    fn take(&self, me: usize, step: &Do) {
+        let access = |order| Access::relaxed("access").order(order);
+        let read = match *step {
+            Do::Read(w, order) => self.words[w].load(access(order)),
+            Do::Update(w, change, order) => self.words[w].update(change, access(order)),
+            Do::UpdateIf(w, condition, change, order) => {
+                match self.words[w].update_if(condition, change, access(order)) {
+                    Ok(old) => old,
+                    Err(old) => 100 + old,
+                }
+            }
+            Do::Choose(n) => u64::from(choose("which", n as u32)),
+            Do::Write(w, value, order) => return self.words[w].store(value, access(order)),
+            Do::UpdateVoid(w, change) => {
+                return self.words[w].update_void(change, Access::relaxed("access"));
+            }
+            Do::Fence(primitive, order) => return fence(primitive, order),
+            Do::Wake(t) => return self.tokens[t].wake("wake"),
+            Do::Wait(t, consume) => return self.tokens[t].wait("wait", consume),
+            Do::Locked(l, ref steps) => {
+                self.locks[l].lock("lock");
+                steps.iter().for_each(|step| self.take(me, step));
+                return self.locks[l].unlock("unlock");
+            }
+        };
+        self.reads.lock().unwrap()[me].push(read);
+    }
+}
+
+fn body(program: &Program, outcomes: Arc<Mutex<Outcomes>>) -> Body {
+    let program = Arc::new(program.clone());
+    Arc::new(move || {
+        let shared = Arc::new(Shared::new(program.len()));
+        let tasks: Vec<usize> = (0..program.len())
+            .map(|me| {
+                let (program, shared) = (program.clone(), shared.clone());
+                spawn("task", HERE, move || {
+                    program[me].iter().for_each(|step| shared.take(me, step));
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(join);
+        let mut outcome = shared.reads.lock().unwrap().concat();
+        outcome.extend(shared.words.iter().map(Word::peek));
+        outcomes.lock().unwrap().insert(outcome);
+    })
+}
+
+/// The final states, or that it deadlocks.
+fn run(engine: Engine, workers: usize, program: &Program) -> (Verdict, Outcomes) {
+    let outcomes: Arc<Mutex<Outcomes>> = Arc::default();
+    let bounds = Bounds { workers, ..Bounds::PROOF };
+    let seen = explore(engine, &bounds, Vec::new(), body(program, outcomes.clone()));
+    let is_whole = seen.verdict == Verdict::Holds;
+    let outcomes = std::mem::take(&mut *outcomes.lock().unwrap());
+    // A search that ends at the first violation has seen as much as it happened to see.
+    (seen.verdict, if is_whole { outcomes } else { Outcomes::new() })
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    prop_oneof![Just(Order::Relaxed), Just(Order::Acquire), Just(Order::Release), Just(Order::Full)]
+}
+
+fn change() -> impl Strategy<Value = Rmw> {
+    prop_oneof![
+        (1..3u64).prop_map(Rmw::Add),
+        (1..4u64).prop_map(Rmw::Or),
+        (0..3u64).prop_map(|mask| Rmw::And(!mask)),
+        (1..4u64).prop_map(Rmw::Xor),
+        (1..4u64).prop_map(Rmw::Swap),
+    ]
+}
+
+fn condition() -> impl Strategy<Value = If> {
+    prop_oneof![
+        (0..2u64).prop_map(If::Equals),
+        (0..2u64).prop_map(If::Differs),
+        (1..4u64).prop_map(If::Clear),
+    ]
+}
+
+fn access() -> impl Strategy<Value = Do> {
+    let word = || 0..WORDS;
+    let load = prop_oneof![Just(Order::Relaxed), Just(Order::Acquire)];
+    let store = prop_oneof![Just(Order::Relaxed), Just(Order::Release)];
+    prop_oneof![
+        3 => (word(), load).prop_map(|(w, order)| Do::Read(w, order)),
+        3 => (word(), 1..3u64, store).prop_map(|(w, value, order)| Do::Write(w, value, order)),
+        1 => (word(), change(), order()).prop_map(|(w, by, order)| Do::Update(w, by, order)),
+        1 => (word(), change()).prop_map(|(w, by)| Do::UpdateVoid(w, by)),
+        1 => (word(), condition(), change(), order())
+            .prop_map(|(w, when, by, order)| Do::UpdateIf(w, when, by, order)),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Do> {
+    let barrier = prop_oneof![
+        Just(Do::Fence("smp_mb", Order::Full)),
+        Just(Do::Fence("smp_rmb", Order::Acquire)),
+        Just(Do::Fence("smp_wmb", Order::Release)),
+        Just(Do::Fence("smp_mb__after_atomic", Order::Full)),
+        Just(Do::Fence("smp_mb__after_spinlock", Order::Full)),
+    ];
+    let token = || 0..TOKENS;
+    prop_oneof![
+        6 => access(),
+        1 => barrier,
+        2 => (0..LOCKS, prop::collection::vec(access(), 0..=2)).prop_map(|(l, s)| Do::Locked(l, s)),
+        1 => token().prop_map(Do::Wake),
+        1 => (token(), any::<bool>()).prop_map(|(t, consume)| Do::Wait(t, consume)),
+        1 => Just(Do::Choose(2)),
+    ]
+}
+
+fn program() -> impl Strategy<Value = Program> {
+    prop_oneof![
+        prop::collection::vec(prop::collection::vec(step(), 1..=4), 2..=2),
+        prop::collection::vec(prop::collection::vec(step(), 1..=2), 3..=3),
+    ]
+}
+
+/// A full barrier before each step.
+fn fenced(program: &Program) -> Program {
+    fn steps(plain: &[Do]) -> Vec<Do> {
+        let fence = || Do::Fence("smp_mb", Order::Full);
+        let mut all = Vec::new();
+        for step in plain {
+            all.push(fence());
+            all.push(match step {
+                Do::Locked(lock, inner) => {
+                    let mut inner = steps(inner);
+                    inner.push(fence());
+                    Do::Locked(*lock, inner)
+                }
+                step => step.clone(),
+            });
+        }
+        all
+    }
+    program.iter().map(|task| steps(task)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sequentially_consistent_graphs_end_like_interleavings(program in program()) {
+        let dpor = run(Engine::Dpor, 1, &program);
+        prop_assert_eq!(run(Engine::GraphSc, 1, &program), dpor);
+    }
+
+    #[test]
+    fn the_kernels_model_allows_what_sequential_consistency_does(program in program()) {
+        let (sc, weak) = (run(Engine::GraphSc, 1, &program), run(Engine::Graph, 1, &program));
+        if weak.0 == Verdict::Holds {
+            prop_assert_eq!(sc.0, Verdict::Holds);
+            prop_assert!(sc.1.is_subset(&weak.1), "{:?}", sc.1.difference(&weak.1));
+        }
+    }
+
+    #[test]
+    fn full_barriers_everywhere_leave_nothing_weak(program in program()) {
+        let program = fenced(&program);
+        prop_assert_eq!(run(Engine::Graph, 1, &program), run(Engine::Dpor, 1, &program));
+    }
+
+    #[test]
+    fn two_workers_find_what_one_finds(program in program()) {
+        prop_assert_eq!(run(Engine::Graph, 2, &program), run(Engine::Graph, 1, &program));
+    }
+}
