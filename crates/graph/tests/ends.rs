@@ -44,6 +44,16 @@ fn a_check_that_fails_in_some_execution_is_found_there() {
 }
 
 #[test]
+fn a_task_that_starts_another_as_its_last_step_ends() {
+    let (ends, ..) = ends(Search::default(), || {
+        let word = Word::new(0);
+        spawn(move || drop_value(spawn(move || word.store(1, Store::Relaxed)).number() as u64))
+            .join();
+    });
+    assert_eq!(ends, [End::Complete]);
+}
+
+#[test]
 fn a_panic_is_a_failure_with_its_message() {
     let (ends, ..) = ends(Search::default(), || {
         spawn(|| assert_eq!(1 + 1, 3, "sums")).join();

@@ -122,6 +122,7 @@ impl<const W: usize> Engine<'_, W> {
                 let body = body.expect("a body is spawned once");
                 self.go_on(task, reply);
                 self.start(reply.value as usize, body);
+                self.end_when_done(task);
             }
             What::Fail(message) => {
                 self.failure.get_or_insert(message.clone());

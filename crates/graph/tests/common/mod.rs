@@ -140,7 +140,7 @@ pub fn explore(program: &Program, model: Model) -> Explored {
     Explored { executions, counts }
 }
 
-fn key(execution: &Execution<'_>) -> Key {
+pub fn key(execution: &Execution<'_>) -> Key {
     let mut key = Key::default();
     // Where an event is among the accesses of its task.
     let mut place = BTreeMap::new();
