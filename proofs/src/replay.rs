@@ -17,7 +17,8 @@ pub fn model_of(cx: &Counterexample) -> Model {
     Model::new(env!("CARGO_PKG_VERSION"), known.collect::<BTreeMap<String, String>>())
 }
 
-/// Runs the claim's scenario once, along this schedule. Not of loom, which cannot be told one.
+/// Runs the claim's scenario once, along this schedule. Not of an engine that cannot be told one
+/// ([`Engine::takes_schedules`]).
 pub fn replay(claim: &Claim, schedule: &[i32]) -> Replayed {
     selvedge_explore::replay(&Bounds::PROOF, for_rule(claim.rule), &body(claim), schedule)
 }
@@ -35,6 +36,12 @@ pub fn explain(
         return Err("loom ends its search at the first violation, so that its executions cannot \
                     be compared; if the claim has rows of dpor, explain one of those"
             .into());
+    }
+    if !engine.takes_schedules() {
+        return Err(format!(
+            "{engine} explores graphs, and no orders of steps that could be compared; if the claim \
+             has rows of dpor, explain one of those"
+        ));
     }
     let mut found = selvedge_explore::explain(bounds, for_rule(claim.rule), &body(claim), cx)?;
     found.model = Some(model_of(&found));

@@ -91,6 +91,14 @@ impl Engine {
         }
     }
 
+    /// Whether its executions can be run again along their schedules ([`crate::replay`]).
+    pub fn takes_schedules(self) -> bool {
+        match self {
+            Engine::Dpor | Engine::Dfs | Engine::Random | Engine::Pct => true,
+            Engine::Loom | Engine::Graph | Engine::GraphSc => false,
+        }
+    }
+
     /// Whether it visits every behaviour when nothing cuts it short.
     pub fn is_exhaustive(self) -> bool {
         match self {

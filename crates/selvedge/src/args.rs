@@ -75,7 +75,7 @@ pub struct CheckArgs {
     /// Only this tree.
     #[arg(long = "tree", value_name = "TREE")]
     pub trees: Vec<String>,
-    /// Only this engine: dpor, loom, random, pct or dfs.
+    /// Only this engine: dpor, loom, random, pct, dfs, graph or graph-sc.
     #[arg(long = "engine", value_name = "ENGINE")]
     pub engines: Vec<String>,
     /// How to print, and what to write.
@@ -388,7 +388,7 @@ pub struct LitmusArgs {
     /// Litmus tests: `tools/memory-model/litmus-tests/*.litmus` of a kernel tree, or others.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// Under this engine: loom and dpor, if not given.
+    /// Under this engine: loom, dpor and graph, if not given.
     #[arg(long = "engine", value_name = "ENGINE")]
     pub engines: Vec<String>,
     /// Stop each test and engine after so many executions.

@@ -29,7 +29,7 @@ pub fn run(args: &LitmusArgs) -> Outcome {
     let engines = args.engines.iter().map(|name| engine(name));
     let mut engines = engines.collect::<Result<Vec<Engine>, Failure>>()?;
     if engines.is_empty() {
-        engines = vec![Engine::Loom, Engine::Dpor];
+        engines = vec![Engine::Loom, Engine::Dpor, Engine::Graph];
     }
     let (mut texts, mut unread) = (Vec::new(), Vec::new());
     for file in &args.files {

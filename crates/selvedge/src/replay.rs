@@ -32,7 +32,7 @@ struct Again {
     /// Why it did not come to an end.
     stopped: Option<String>,
     /// How it was run.
-    how: &'static str,
+    how: String,
 }
 
 /// Runs the execution of the file again, and compares.
@@ -66,10 +66,10 @@ pub fn run(args: &ReplayArgs) -> Outcome {
 }
 
 fn again(claim: &'static Claim, engine: Engine, cx: &Counterexample) -> Result<Again, Failure> {
-    if engine == Engine::Loom {
-        // loom takes no schedule, but its search is the same every time.
+    if !engine.takes_schedules() {
+        // But its search is the same every time.
         let row = check(claim, engine, &Bounds { workers: threads::cores(), ..Bounds::PROOF });
-        let how = "loom takes no schedule: its whole search again";
+        let how = format!("{engine} takes no schedule: its whole search again");
         let stopped = match &row.exploration.counterexample {
             Some(_) => None,
             None => Some(format!("the search ends as {}", row.exploration.verdict)),
@@ -81,7 +81,7 @@ fn again(claim: &'static Claim, engine: Engine, cx: &Counterexample) -> Result<A
         return Err(Failure::new(format!("{}: it has no schedule to follow", cx.claim)));
     }
     let replayed = replay(claim, &cx.schedule);
-    let how = "along its schedule";
+    let how = String::from("along its schedule");
     Ok(Again { execution: replayed.execution, stopped: replayed.stopped, how })
 }
 
