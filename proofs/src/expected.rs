@@ -5,7 +5,6 @@ use std::fmt::Write;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use selvedge_explore::Engine;
 use selvedge_trace::{Counterexample, steps};
 
 use crate::Row;
@@ -33,7 +32,7 @@ impl Line {
     /// What was found.
     pub fn of(row: &Row) -> Line {
         let seen = &row.exploration;
-        let is_complete = matches!(row.engine, Engine::Dpor | Engine::Loom | Engine::Dfs);
+        let is_complete = row.engine.is_exhaustive();
         let is_default = row.claim.engines[0] == row.engine;
         let evidence = seen.counterexample.as_ref().filter(|_| is_default);
         Line {

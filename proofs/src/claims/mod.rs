@@ -89,20 +89,22 @@ pub const ALL: &[Group] = &[
 ];
 
 /// For what shows under sequential consistency: every engine, the complete ones first.
-const EVERY: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Random, Engine::Pct];
+const EVERY: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Graph, Engine::Random, Engine::Pct];
 /// For what is true only under sequential consistency.
 const SC: &[Engine] = &[Engine::Dpor, Engine::Random, Engine::Pct];
 /// For interrupts, which loom does not have.
 const INTERRUPT: &[Engine] = SC;
 /// For what needs weak memory to fail, or to hold in spite of it.
-const WEAK: &[Engine] = &[Engine::Loom];
+const WEAK: &[Engine] = &[Engine::Loom, Engine::Graph];
+/// The same, where graphs come to another rule first.
+const LOOM: &[Engine] = &[Engine::Loom];
 /// For one task alone: PCT wants two.
 const ALONE: &[Engine] = &[Engine::Dpor, Engine::Dfs, Engine::Random];
 /// For what random schedules are too unlikely to hit.
-const WITHOUT_RANDOM: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Pct];
+const WITHOUT_RANDOM: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Graph, Engine::Pct];
 /// The same, under sequential consistency only.
 const SC_WITHOUT_RANDOM: &[Engine] = &[Engine::Dpor, Engine::Pct];
 /// For what random and PCT schedules are too unlikely to hit, and for what is too large for loom.
 const DPOR: &[Engine] = &[Engine::Dpor];
-/// Complete, under both memory models.
-const COMPLETE: &[Engine] = &[Engine::Dpor, Engine::Loom];
+/// Complete, under every memory model.
+const COMPLETE: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Graph];

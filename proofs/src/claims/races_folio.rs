@@ -19,8 +19,8 @@ use crate::Source::{self, Analysis, Comment, Report};
 use crate::states::{HANDED_OVER, MIGRATED, SLEPT, TRUNCATED};
 use crate::{Answers, Run, Scenario, cpu};
 
-/// Complete under both memory models, and once more without any reduction.
-const SMALL: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Dfs];
+/// Complete under every memory model, and once more without any reduction.
+const SMALL: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Graph, Engine::Dfs];
 
 const CHANGED: &str = "the contents were changed";
 

@@ -9,7 +9,7 @@ use selvedge_models::trees::*;
 use selvedge_models::{Folio, Kernel};
 
 use super::{ALLOCATED, COMPLETE, ONE_PAGE, OWN_LOCKS, frees, isolates};
-use crate::claims::WEAK;
+use crate::claims::{LOOM, WEAK};
 use crate::rules::FRESH_FLAGS_ARE_THE_OWNERS;
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
@@ -101,6 +101,8 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(WEAK)
             .holds(&[&V6_12_117])
             .holds_as(LOCK_ACQUIRES, &[&E2_NO_FIRST_SMP_RMB])
+            // A stale type is acted on before it is found to be one: M2 is broken first.
+            .under(LOOM)
             .violated(&[&E2_NO_SMP_WMB_IN_FREE]),
     ]
 }
