@@ -56,6 +56,28 @@ fn bits_of_one_word_are_independent() {
     assert_eq!(dpor(&program).executions, 2);
 }
 
+/// A store of what is there anyway, and a bit that is so already, have only read.
+#[test]
+fn a_write_that_changes_nothing_is_a_read() {
+    let reader = vec![Read(0)];
+    let same = [Put(0, 0), Flag(0, false, false), Flag(0, true, false)];
+    for write in same {
+        assert_eq!(dpor(&[vec![write], vec![write], reader.clone()]).executions, 1, "{write:?}");
+    }
+    // The second of two that set the bit changes nothing. The reader comes before both, between
+    // them, or after both, and they come in either order: 6, of which two pairs are the same.
+    let sets = vec![Flag(0, false, true)];
+    assert_eq!(dpor(&[sets.clone(), sets, reader]).executions, 4);
+}
+
+/// A store of the whole word conflicts with who reads a part of it if it changes that part.
+#[test]
+fn a_write_changes_the_bits_that_it_changes() {
+    let high = vec![Put(0, 1 << 32)];
+    assert_eq!(dpor(&[high.clone(), vec![ReadHalf(0, false)]]).executions, 1);
+    assert_eq!(dpor(&[high, vec![ReadHalf(0, true)]]).executions, 2);
+}
+
 /// (2n)! / 2^n: n updates, none of which gives up, and n additions, each after its update.
 #[test]
 fn update_loops_are_ordered_with_all_that_looks() {

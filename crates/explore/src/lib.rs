@@ -32,6 +32,7 @@ mod bounds;
 mod determinism;
 pub mod edits;
 mod explain;
+mod footprint;
 mod foreign;
 mod gate;
 mod lock;

@@ -11,7 +11,7 @@ use crate::panics::{self, Silence};
 use crate::record;
 use crate::tally::{Monitors, Seen, others};
 use crate::verdict::Cut;
-use crate::{Body, Bounds, Engine, Progress};
+use crate::{Body, Bounds, Engine, Progress, footprint};
 
 /// Runs the whole search.
 pub(crate) fn explore(bounds: &Bounds, monitors: Monitors, stack: usize, scenario: Body) -> Seen {
@@ -29,6 +29,7 @@ pub(crate) fn explore(bounds: &Bounds, monitors: Monitors, stack: usize, scenari
     let worker = || {
         let monitors = others(&kinds.lock().expect("not poisoned"));
         record::begin_search(Engine::Dpor, bounds);
+        footprint::begin_search(&monitors);
         // How many executions there may be is known to the search.
         let bounds = Bounds { executions_max: u64::MAX, progress: None, ..bounds.clone() };
         OnThread { watch: Watch::new(&bounds, started, monitors), _silence: Silence::begin() }

@@ -3,9 +3,10 @@
 //! Everything that an engine, a monitor, an edit or a table may ask about a step is in a [`Step`].
 //! Who takes it, and in which nest of functions, is known to the record (`record.rs`).
 
+use dpor::Footprint;
 use selvedge_trace::{Action, Bit, Class, Name, Order, Touch};
 
-use crate::{Commutes, Effect};
+use crate::{Commutes, Effect, footprint};
 
 /// A step that a task is about to take.
 #[derive(Clone, Copy, Debug)]
@@ -192,29 +193,17 @@ impl Step {
         }
     }
 
-    /// What it has done to its object: the same that the machines of the sequentially consistent
-    /// engines announce.
+    /// What it has done to its object: what the sequentially consistent engines take it for.
     pub(crate) fn touch(&self, took: &Took) -> Touch {
         const NOTHING: Touch = Touch { reads: 0, writes: 0, commutes: 0 };
-        let of = |does: bool| if does { self.bits } else { 0 };
         match self.does {
-            Does::Load => Touch { reads: self.bits, ..NOTHING },
-            Does::Store(_) => Touch { writes: self.bits, ..NOTHING },
-            Does::Update { change, looks } => Touch {
-                reads: of(looks),
-                writes: self.bits,
-                commutes: match change {
-                    Rmw::Add(_) if !looks => 1,
-                    Rmw::Or(_) if !looks => 2,
-                    Rmw::And(_) if !looks => 3,
-                    _ => 0,
-                },
-            },
-            Does::UpdateIf { .. } => {
-                Touch { reads: self.bits, writes: of(!took.failed), ..NOTHING }
-            }
-            Does::Foreign(Effect { reads, writes, .. }) => {
-                Touch { reads: of(reads), writes: of(writes), ..NOTHING }
+            Does::Load
+            | Does::Store(_)
+            | Does::Update { .. }
+            | Does::UpdateIf { .. }
+            | Does::Foreign(_) => {
+                let Footprint { reads, writes, commutes } = footprint::done(self, took);
+                Touch { reads, writes, commutes: commutes as u8 }
             }
             Does::Lock { .. } | Does::Unlock { .. } | Does::Wait { .. } => Touch::ALL,
             Does::Wake => Touch { commutes: 4, ..Touch { reads: 0, ..Touch::ALL } },

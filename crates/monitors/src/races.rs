@@ -47,6 +47,11 @@ impl Monitor for Races {
         Box::<Races>::default()
     }
 
+    /// Two stores of one value may order different things.
+    fn asks_who_wrote(&self) -> bool {
+        true
+    }
+
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         let mut clocks = Clocks::default();
         let of_bits = execution.events.iter().filter(|event| event.bit.is_some());

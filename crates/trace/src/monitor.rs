@@ -66,6 +66,13 @@ pub trait Monitor: Any + Send {
     /// come after those of this one. A monitor that keeps anything implements this.
     fn take_over(&mut self, _later: Box<dyn Monitor>) {}
 
+    /// Does what it finds depend on which of two writes of the same value a load has read? Then
+    /// executions that differ in that alone are not taken for the same. To be said by who follows
+    /// orderings from a store to the loads that read it.
+    fn asks_who_wrote(&self) -> bool {
+        false
+    }
+
     /// After the last execution: what no single one of them shows, such as a cycle of lock orders
     /// that no execution ran into. The string is the evidence, ready to print.
     fn exploration_ended(&mut self) -> Option<(Finding, String)> {

@@ -34,6 +34,8 @@ fn instr() -> impl Strategy<Value = Instr> {
         (w.clone(), any::<bool>()).prop_map(|(w, high)| ReadHalf(w, high)),
         (w.clone(), 1..3u64).prop_map(|(w, v)| Write(w, v)),
         (w.clone(), any::<bool>(), 1..3u64).prop_map(|(w, high, v)| WriteHalf(w, high, v)),
+        (w.clone(), prop_oneof![Just(0), Just(1), Just(1 << 32)]).prop_map(|(w, v)| Put(w, v)),
+        (w.clone(), any::<bool>(), any::<bool>()).prop_map(|(w, high, set)| Flag(w, high, set)),
         (w.clone(), 1..3u64).prop_map(|(w, v)| Add(w, v)),
         (w.clone(), any::<bool>()).prop_map(|(w, high)| SetBit(w, high)),
         (w.clone(), 1..3u64).prop_map(|(w, v)| FetchAdd(w, v)),

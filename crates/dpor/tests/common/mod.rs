@@ -27,6 +27,12 @@ pub enum Instr {
     Write(u32, u64),
     /// Writes a value to the low or the high half of a word.
     WriteHalf(u32, bool, u64),
+    /// Writes a value, and says which bits it has changed: of the others it has only read that they
+    /// were so already.
+    Put(u32, u64),
+    /// Sets the lowest bit of the low or the high half, or clears it, without telling the task what
+    /// was there, and says whether that changed it.
+    Flag(u32, bool, bool),
     /// Adds, and does not look.
     Add(u32, u64),
     /// Sets the low or the high half's lowest bit, and does not look.
@@ -136,6 +142,14 @@ fn half(high: bool) -> u64 {
     if high { !0 << 32 } else { (1 << 32) - 1 }
 }
 
+/// Writes these bits of the word, and says of the step that it has written those that it changed
+/// and read all of them.
+fn put(word: &mut u64, bits: u64, value: u64) {
+    let changed = bits & (*word ^ value);
+    *word ^= changed;
+    refine(Outcome::Footprint(Footprint { reads: bits, writes: changed, ..Footprint::default() }));
+}
+
 /// What an update loop returns, as one number.
 fn told_of(outcome: Result<u64, u64>) -> u64 {
     match outcome {
@@ -199,6 +213,19 @@ pub fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
                 let word = &mut m.words[w as usize];
                 *word = *word & !half(high) | value;
             });
+        }
+        Instr::Put(w, value) => {
+            access(w, Footprint::WRITE);
+            change(&mut |m| put(&mut m.words[w as usize], !0, value));
+        }
+        Instr::Flag(w, high, set) => {
+            let bit = if high { 1 << 32 } else { 1 };
+            access(w, Footprint { reads: bit, writes: bit, commutes: Commutes::No });
+            change(&mut |m| {
+                let word = &mut m.words[w as usize];
+                put(word, bit, if set { *word | bit } else { *word & !bit });
+            });
+            observe(0);
         }
         Instr::Add(w, value) => {
             access(w, Footprint { commutes: Commutes::Add, ..Footprint::WRITE });
@@ -297,10 +324,12 @@ impl Observer for Watch {
 pub fn may_be_in_vain(program: &[Vec<Instr>]) -> bool {
     use Instr::*;
     let any = |is: fn(&Instr) -> bool| program.iter().flatten().any(is);
-    let parts = any(|i| matches!(i, ReadHalf(..) | WriteHalf(..) | SetBit(..)));
+    let parts =
+        any(|i| matches!(i, ReadHalf(..) | WriteHalf(..) | SetBit(..) | Flag(..) | Put(..)));
     let blocks = any(|i| matches!(i, Lock(_) | LockPassing(..) | PassAndWrite(..) | Wait(..)));
-    (any(|i| matches!(i, Update(_, Rule::IncrementBelow(_)) | Loop(..))) && parts)
-        || (any(|i| *i == Choose) && blocks)
+    let less =
+        |i: &Instr| matches!(i, Update(_, Rule::IncrementBelow(_)) | Loop(..) | Flag(..) | Put(..));
+    (any(less) && parts) || (any(|i| *i == Choose) && blocks)
 }
 
 /// How a program is run.

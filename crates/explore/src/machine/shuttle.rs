@@ -10,20 +10,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dpor::{
-    Commutes, Enabled, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, PlainDfs,
-    Stateful,
+    Enabled, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, PlainDfs, Stateful,
 };
 use selvedge_trace::Name;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
 use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, run_task};
 use crate::record::{self, Ended, TASKS_MAX};
-use crate::step::{Does, Rmw, Step, Took};
+use crate::step::{Does, Step, Took};
 use crate::tally::{Monitors, Seen};
 use crate::task::Stop;
 use crate::verdict::Cut;
-use crate::{Body, Bounds, Effect, Engine, MemoryModel, Progress, States};
-use crate::{panics, split, state};
+use crate::{Body, Bounds, Engine, MemoryModel, Progress, States};
+use crate::{footprint, panics, split, state};
 
 /// The machine of the sequentially consistent engines.
 pub(crate) struct Shuttle;
@@ -72,41 +71,36 @@ impl Machine for Shuttle {
             dpor::step(Op { kind, object: Object(step.object), passes });
             Took::default()
         };
+        let access = || announce(Kind::Access(footprint::announced(step)));
         match step.does {
             Does::Load => {
-                announce(Kind::Access(Footprint { reads: step.bits, ..NOTHING }));
+                access();
                 let value = self.newest(step.object);
                 dpor::observe(value);
                 Took::read(value)
             }
             Does::Store(value) => {
-                announce(Kind::Access(Footprint { writes: step.bits, ..NOTHING }));
-                Took::wrote(change(step.object, |_| value), value)
+                access();
+                refined(step, Took::wrote(change(step.object, |_| value), value))
             }
             Does::Update { change: rmw, looks } => {
-                announce(Kind::Access(footprint(rmw, step.bits, looks)));
+                access();
                 let old = change(step.object, |old| rmw.apply(old));
-                if looks {
-                    dpor::observe(old);
-                }
-                Took::wrote(old, rmw.apply(old))
+                // Who does not look sees nothing, and says so.
+                dpor::observe(if looks { old } else { 0 });
+                refined(step, Took::wrote(old, rmw.apply(old)))
             }
             Does::UpdateIf { condition, change: rmw } => {
-                let both = Footprint { reads: step.bits, writes: step.bits, ..NOTHING };
-                announce(Kind::Access(both));
+                access();
                 let old = self.newest(step.object);
                 dpor::observe(old);
                 if !condition.is_met(old) {
-                    dpor::refine(Outcome::Footprint(Footprint { writes: 0, ..both }));
-                    return Took { failed: true, ..Took::read(old) };
+                    return refined(step, Took { failed: true, ..Took::read(old) });
                 }
                 change(step.object, |old| rmw.apply(old));
-                Took::wrote(old, rmw.apply(old))
+                refined(step, Took::wrote(old, rmw.apply(old)))
             }
-            Does::Foreign(Effect { reads, writes, commutes }) => {
-                let of = |does| if does { step.bits } else { 0 };
-                announce(Kind::Access(Footprint { reads: of(reads), writes: of(writes), commutes }))
-            }
+            Does::Foreign(_) => access(),
             Does::Fence => Took::default(),
             Does::Lock { .. } => announce(Kind::Lock),
             Does::Unlock { .. } => announce(Kind::Unlock),
@@ -131,7 +125,8 @@ impl Machine for Shuttle {
     }
 
     fn only_read(&self, bits: u64) {
-        dpor::refine(Outcome::Footprint(Footprint { reads: bits, ..NOTHING }));
+        let only_read = Footprint { reads: bits, ..Footprint::default() };
+        dpor::refine(Outcome::Footprint(only_read));
     }
 
     fn newest(&self, object: u32) -> u64 {
@@ -155,18 +150,13 @@ impl Machine for Shuttle {
     }
 }
 
-const NOTHING: Footprint = Footprint { reads: 0, writes: 0, commutes: Commutes::No };
-
-/// What an update does to those bits: like updates whose result nobody looks at commute.
-fn footprint(rmw: Rmw, bits: u64, looks: bool) -> Footprint {
-    let commutes = match rmw {
-        _ if looks => Commutes::No,
-        Rmw::Add(_) => Commutes::Add,
-        Rmw::Or(_) => Commutes::Or,
-        Rmw::And(_) => Commutes::And,
-        Rmw::Xor(_) | Rmw::Swap(_) => Commutes::No,
-    };
-    Footprint { reads: if looks { bits } else { 0 }, writes: bits, commutes }
+/// Says what the step that was just taken has done, if that is less than it announced.
+fn refined(step: &Step, took: Took) -> Took {
+    let done = footprint::done(step, &took);
+    if done != footprint::announced(step) {
+        dpor::refine(Outcome::Footprint(done));
+    }
+    took
 }
 
 /// Changes a word; returns what was there.
@@ -207,6 +197,7 @@ pub(crate) fn search(engine: Engine, bounds: &Bounds, monitors: Monitors, body: 
         return split::explore(bounds, monitors, STACK_BYTES, Arc::new(scenario));
     }
     record::begin_search(engine, bounds);
+    footprint::begin_search(&monitors);
     let watch = Watch::new(bounds, Instant::now(), monitors);
     let watch = Rc::new(RefCell::new(watch));
     let mut states = None;
