@@ -23,7 +23,7 @@ pub(crate) fn take_as_is(step: &Step) -> Took {
 }
 
 /// Takes a step that starts a task.
-pub(crate) fn start(step: &Step, task: Start) -> Took {
+pub(crate) fn start(step: &Step, task: Start<'_>) -> Took {
     let announced = record::with(|record| record.announce(step, Edits::AreDone));
     pass(step, announced, |machine, by| machine.start(&by, task))
 }

@@ -7,6 +7,7 @@
 //!
 //! Which task may go on, and who holds which lock, is the machine's business and not known here.
 
+mod events;
 mod tasks;
 
 use std::cell::RefCell;
@@ -21,8 +22,9 @@ use crate::machine::{self, By, Machine};
 use crate::state::Shared;
 use crate::step::{Does, Intent, Step, Took};
 use crate::task::Stop;
-use crate::{Bounds, Engine};
+use crate::{Bounds, Engine, Place};
 
+use events::Events;
 use tasks::{Pending, TaskRecord};
 pub(crate) use tasks::{TASKS_MAX, Within};
 
@@ -50,7 +52,7 @@ pub(crate) struct Record {
     objects: u32,
     calls: u32,
     pub(crate) edits: edits::State,
-    events: Vec<Event>,
+    events: Events,
     paths: Paths,
     /// The states that the execution has reached.
     reached: Vec<&'static str>,
@@ -63,6 +65,7 @@ pub(crate) struct Record {
     put_off: Vec<(u32, String)>,
     /// Kept only for a search that compares states.
     pub(crate) shared: Option<Shared>,
+    /// The tasks, by number, and after them those of earlier executions: names are not made anew.
     infos: Vec<TaskInfo>,
 }
 
@@ -75,7 +78,7 @@ impl Record {
             objects: 0,
             calls: 0,
             edits: edits::State::default(),
-            events: Vec::new(),
+            events: Events::default(),
             paths: Paths::default(),
             reached: Vec::new(),
             finding: None,
@@ -113,7 +116,7 @@ pub(crate) fn begin_search(engine: Engine, bounds: &Bounds) {
 /// Forgets the last execution. To be called on the main task before the scenario.
 pub(crate) fn begin_execution() {
     let machine = with(|record| {
-        record.events.clear();
+        record.events.begin(record.machine.steps_in_common());
         record.tasks.clear();
         record.reached.clear();
         record.finding = None;
@@ -127,8 +130,8 @@ pub(crate) fn begin_execution() {
         if let Some(shared) = &mut record.shared {
             shared.forget();
         }
-        let info = TaskInfo { name: "main".into(), cpu: None, context: Context::Task };
-        record.add_task(info, [None, None], 0);
+        let place = Place { cpu: None, context: Context::Task, passes: [None, None] };
+        record.add_task("main", place, 0);
         record.machine
     });
     machine.begin_execution();
@@ -209,7 +212,19 @@ impl Record {
             }
             _ => {}
         }
+        self.steps += 1;
         let me = &self.tasks[task];
+        let is_foreign = matches!(step.does, Does::Foreign(_));
+        let is_it = |known: &Event| {
+            let at = (known.task, known.object, known.path, known.call);
+            at == (task as u8, step.object, me.path, me.call)
+                && !known.action.is_note()
+                && (is_foreign || (known.old, known.new) == (took.old, took.new))
+        };
+        if self.events.repeat(is_it) {
+            return self.trace();
+        }
+        self.events.count_steps(self.machine.steps_taken());
         self.events.push(Event {
             task: task as u8,
             cpu: me.cpu,
@@ -231,21 +246,20 @@ impl Record {
             in_waker: me.in_waker,
             touch: step.touch(took),
         });
-        self.steps += 1;
         self.trace();
     }
 
     /// What the step that was taken last found. Returns the place of its event.
     pub(crate) fn looked(&mut self, old: u64) -> usize {
-        let last = self.events.len() - 1;
-        let event = &mut self.events[last];
-        (event.old, event.new) = (old, old);
+        let events = self.events.happened_mut();
+        let last = events.len() - 1;
+        (events[last].old, events[last].new) = (old, old);
         last
     }
 
     /// What it left. An update that left what was there did not happen.
     pub(crate) fn settled(&mut self, event: usize, new: u64, left_alone: bool) {
-        let event = &mut self.events[event];
+        let event = &mut self.events.happened_mut()[event];
         event.new = new;
         if left_alone && event.action == Action::Update {
             event.action = Action::UpdateFailed;
@@ -254,19 +268,22 @@ impl Record {
 
     /// The events so far.
     pub(crate) fn events(&self) -> &[Event] {
-        &self.events
+        self.events.happened()
     }
 
-    /// The events, and the place among them of the one that broke a rule, for a machine that knows
-    /// their order only when the execution is over.
-    pub(crate) fn events_and_fatal(&mut self) -> (&mut Vec<Event>, Option<&mut usize>) {
+    /// Shows the events, and the place among them of the one that broke a rule, to a machine that
+    /// knows their order only when the execution is over, and arranges them.
+    pub(crate) fn arrange(&mut self, by: impl FnOnce(&mut Vec<Event>, Option<&mut usize>)) {
         let fatal = self.finding.as_mut().and_then(|finding| finding.event.as_mut());
-        (&mut self.events, fatal)
+        self.events.arrange(|events| by(events, fatal));
     }
 
     /// Shows the last event to who reads along (`--log`).
     fn trace(&self) {
-        let Some(event) = self.events.last() else { return };
+        if !tracing::enabled!(target: "selvedge::gate", tracing::Level::TRACE) {
+            return;
+        }
+        let Some(event) = self.events.happened().last() else { return };
         tracing::trace!(
             target: "selvedge::gate",
             task = event.task,
@@ -287,7 +304,18 @@ impl Record {
         if let Action::Mark(state) = action {
             self.reached.push(state);
         }
+        if let Some(shared) = &mut self.shared {
+            shared.book(object, action);
+        }
         let me = &self.tasks[self.current];
+        let is_it = |known: &Event| {
+            let at = (known.task, known.object, known.path, known.call);
+            at == (self.current as u8, object, me.path, me.call) && known.action == action
+        };
+        if self.events.repeat(is_it) {
+            return;
+        }
+        self.events.count_steps(self.machine.steps_taken());
         let event = Event {
             task: self.current as u8,
             cpu: me.cpu,
@@ -309,9 +337,6 @@ impl Record {
             in_waker: me.in_waker,
             touch: Touch::default(),
         };
-        if let Some(shared) = &mut self.shared {
-            shared.book(&event);
-        }
         self.events.push(event);
     }
 
@@ -319,16 +344,16 @@ impl Record {
     /// the step is for that the current task was about to take.
     pub(crate) fn take_back_puts(&mut self, object: u32) {
         let last = |events: &[Event]| match events.last() {
-            Some(&event) if event.object == object => match event.action {
-                Action::Put(holder) => Some((event, holder)),
+            Some(event) if event.object == object => match event.action {
+                Action::Put(holder) => Some(holder),
                 _ => None,
             },
             _ => None,
         };
-        while let Some((event, holder)) = last(&self.events) {
-            self.events.pop();
+        while let Some(holder) = last(self.events.happened()) {
+            self.events.take_back();
             if let Some(shared) = &mut self.shared {
-                shared.book(&Event { action: Action::Get(holder), ..event });
+                shared.book(object, Action::Get(holder));
             }
         }
     }
@@ -337,9 +362,10 @@ impl Record {
     /// the event that changed it last.
     pub(crate) fn broke(&mut self, rule: Rule, message: String, object: Option<u32>) {
         use Action::{PlainWrite, Update, Write};
+        let events = self.events.happened();
         let event = match object {
-            None => self.events.len().checked_sub(1),
-            Some(object) => self.events.iter().rposition(|e| {
+            None => events.len().checked_sub(1),
+            Some(object) => events.iter().rposition(|e| {
                 e.object == object
                     && matches!(e.action, Write | PlainWrite | Update)
                     && e.old != e.new
@@ -397,10 +423,12 @@ impl Record {
             () if ended == Ended::Deadlock => End::Deadlock(self.waiting()),
             () => End::Complete,
         };
-        self.infos.clear();
-        self.infos.extend(self.tasks.iter().map(|task| task.info.clone()));
-        let execution =
-            Execution { events: &self.events, paths: &self.paths, tasks: &self.infos, end: &end };
+        let execution = Execution {
+            events: self.events.happened(),
+            paths: &self.paths,
+            tasks: &self.infos[..self.tasks.len()],
+            end: &end,
+        };
         look(&execution, self.steps, self.finding.take())
     }
 }

@@ -94,7 +94,7 @@ struct Once {
 impl Observer for Once {
     fn execution_ended(&mut self, end: &End, schedule: &[Step]) -> Next {
         let (ended, stopped) = how_it_ended(end);
-        self.seen.execution_ended(ended, false, &numbers(schedule));
+        self.seen.execution_ended(ended, false, || numbers(schedule));
         self.execution = self.seen.tally.counterexample.take();
         self.stopped = match (end, stopped) {
             (End::NotDeterministic(what), _) => Some(what.clone()),

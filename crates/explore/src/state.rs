@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use dpor::StateHash;
-use selvedge_trace::{Action, Event, Name};
+use selvedge_trace::{Action, Name};
 
 use crate::machine::shuttle;
 use crate::record;
@@ -49,11 +49,11 @@ impl Shared {
         self.hidden.clear();
     }
 
-    pub(crate) fn book(&mut self, event: &Event) {
+    pub(crate) fn book(&mut self, object: u32, action: Action) {
         let mut change = |holder: Name, by: i64| {
-            *self.references.entry((event.object, holder)).or_default() += by;
+            *self.references.entry((object, holder)).or_default() += by;
         };
-        match event.action {
+        match action {
             Action::Get(holder) => change(holder, 1),
             Action::Put(holder) => change(holder, -1),
             Action::Hand(from, to) => {

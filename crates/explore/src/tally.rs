@@ -87,10 +87,15 @@ impl Seen {
         &mut self,
         ended: Ended,
         keeps_going: bool,
-        schedule: &[i32],
+        schedule: impl FnOnce() -> Vec<i32>,
     ) -> bool {
         record::with(|record| {
-            self.tally.reached.extend(record.reached());
+            // Most have been reached before.
+            for &state in record.reached() {
+                if !self.tally.reached.contains(state) {
+                    self.tally.reached.insert(state);
+                }
+            }
             let (edits, used) = record.edits.used();
             self.tally.edits = (edits, self.tally.edits.1 | used);
             record.show(ended, |execution, steps, found| {
@@ -108,7 +113,7 @@ impl Seen {
                     }
                     Some(finding) if self.tally.counterexample.is_none() => {
                         let mut counterexample = Counterexample::new(execution, &finding);
-                        counterexample.schedule = schedule.to_vec();
+                        counterexample.schedule = schedule();
                         self.tally.counterexample = Some(counterexample);
                     }
                     _ => {}

@@ -1,7 +1,7 @@
 //! Tasks: starting them, waiting for their end, choosing, failing; and where a task is: its CPU,
 //! its context, the functions that it is in.
 
-use selvedge_trace::{Action, Context, Name, Rule, TaskInfo};
+use selvedge_trace::{Action, Context, Name, Rule};
 
 use crate::gate;
 use crate::machine::{Abilities, Start};
@@ -79,9 +79,7 @@ pub fn made_up(object: u32) {
 
 /// Starts a task and returns its number.
 pub fn spawn(name: &str, place: Place, body: impl FnOnce() + Send + 'static) -> usize {
-    let cpu = place.cpu.map(|cpu| u8::try_from(cpu).expect("a CPU's number is below 256"));
-    let info = TaskInfo { name: name.into(), cpu, context: place.context };
-    let start = Start { info, passes: place.passes, body: Box::new(body) };
+    let start = Start { name, place, body: Box::new(body) };
     gate::start(&Step::without_object("spawn", Does::Spawn), start).new as usize
 }
 

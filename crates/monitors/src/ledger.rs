@@ -38,7 +38,7 @@ impl Monitor for Ledger {
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
-        self.books = Books::default();
+        self.books.close();
         for (index, event) in execution.events.iter().enumerate() {
             if let Err(message) = self.books.enter(event) {
                 return Some(Finding { rule: REFERENCES_BALANCE, message, event: Some(index) });
@@ -50,6 +50,13 @@ impl Monitor for Ledger {
 }
 
 impl Books {
+    /// Forgets everything.
+    fn close(&mut self) {
+        self.graph.clear();
+        self.objects.clear();
+        self.holders.clear();
+    }
+
     fn enter(&mut self, event: &Event) -> Result<(), String> {
         match event.action {
             Action::Get(holder) => self.change(event, holder, 1),

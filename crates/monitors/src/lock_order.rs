@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
-use selvedge_trace::{Action, Class, Execution, Finding, Monitor, Name, Rule};
+use selvedge_trace::{Action, Class, Event, Execution, Finding, Monitor, Name, Rule, TaskInfo};
 
 /// The rule of the lock order.
 pub const LOCKS_HAVE_ONE_ORDER: Rule = Rule("locks are taken in one order");
@@ -21,6 +21,38 @@ pub const LOCKS_HAVE_ONE_ORDER: Rule = Rule("locks are taken in one order");
 pub struct LockOrder {
     edges: BTreeMap<(u32, u32), BTreeSet<Use>>,
     names: BTreeMap<u32, Name>,
+    noted: Noted,
+    /// What each task holds, in the execution that is looked at.
+    held: Vec<Vec<Held>>,
+}
+
+/// What has been noted already, so that each is spelled out once: most executions take their locks
+/// as the one before did.
+#[derive(Default)]
+struct Noted {
+    /// Task, function nest, lock, and what was held besides.
+    ways: BTreeSet<Vec<u32>>,
+    way: Vec<u32>,
+    /// The tasks that the numbers are of.
+    tasks: Vec<TaskInfo>,
+}
+
+impl Noted {
+    /// Begins with an execution of these tasks.
+    fn begin(&mut self, tasks: &[TaskInfo]) {
+        if self.tasks != tasks {
+            self.ways.clear();
+            self.tasks = tasks.to_vec();
+        }
+    }
+
+    /// Is this way of taking a lock new?
+    fn is_new(&mut self, event: &Event, held: &[Held]) -> bool {
+        self.way.clear();
+        self.way.extend([u32::from(event.task), event.path.0, event.object]);
+        self.way.extend(held.iter().map(|held| held.lock));
+        !self.ways.contains(&self.way) && self.ways.insert(self.way.clone())
+    }
 }
 
 /// One way in which an edge came about.
@@ -36,6 +68,7 @@ struct Use {
 /// A lock that a task holds.
 struct Held {
     lock: u32,
+    name: Name,
     class: Class,
 }
 
@@ -45,13 +78,17 @@ impl Monitor for LockOrder {
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
-        let mut held: BTreeMap<u8, Vec<Held>> = BTreeMap::new();
+        self.noted.begin(execution.tasks);
+        self.held.resize_with(execution.tasks.len(), Vec::new);
+        self.held.iter_mut().for_each(Vec::clear);
         for event in execution.events {
-            let mine = held.entry(event.task).or_default();
+            let mine = &mut self.held[usize::from(event.task)];
             match event.action {
                 Action::Lock | Action::TryLock => {
-                    self.names.insert(event.object, event.name);
-                    if event.action == Action::Lock && !event.class.is_exclusion() {
+                    let waits = event.action == Action::Lock && !event.class.is_exclusion();
+                    if waits && !mine.is_empty() && self.noted.is_new(event, mine) {
+                        self.names.insert(event.object, event.name);
+                        self.names.extend(mine.iter().map(|held| (held.lock, held.name)));
                         for first in mine.iter().filter(|held| !held.class.is_exclusion()) {
                             let who = execution.tasks[usize::from(event.task)].name.clone();
                             let guards = mine.iter().map(|held| held.lock);
@@ -62,7 +99,7 @@ impl Monitor for LockOrder {
                             self.edges.entry(edge).or_default().insert(used);
                         }
                     }
-                    mine.push(Held { lock: event.object, class: event.class });
+                    mine.push(Held { lock: event.object, name: event.name, class: event.class });
                 }
                 Action::Unlock => mine.retain(|held| held.lock != event.object),
                 _ => {}

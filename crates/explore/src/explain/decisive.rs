@@ -93,7 +93,7 @@ impl Observer for Probe {
             return Next::Continue;
         }
         let (ended, stopped) = how_it_ended(end);
-        self.seen.execution_ended(ended, true, &numbers(schedule));
+        self.seen.execution_ended(ended, true, || numbers(schedule));
         let broke = self.seen.broke.map(|Rule(rule)| rule);
         self.answer = match (end, stopped) {
             (End::NotDeterministic(what), _) => Some(Err(Cut::NotDeterministic(what.clone()))),

@@ -5,13 +5,13 @@ pub(crate) mod graph;
 pub(crate) mod loom;
 pub(crate) mod shuttle;
 
-use selvedge_trace::{Name, TaskInfo};
+use selvedge_trace::Name;
 
 use crate::edits;
 use crate::record;
 use crate::step::{Step, Took};
 use crate::tally::{Monitors, Seen};
-use crate::{Body, Bounds, Engine, MemoryModel};
+use crate::{Body, Bounds, Engine, MemoryModel, Place};
 
 /// What the machine of an engine can do. A primitive that cannot be rendered alike everywhere asks
 /// these, and not which engine it is.
@@ -74,9 +74,9 @@ pub(crate) struct By {
 }
 
 /// A task that is to be started.
-pub(crate) struct Start {
-    pub(crate) info: TaskInfo,
-    pub(crate) passes: [Option<u32>; 2],
+pub(crate) struct Start<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) place: Place,
     pub(crate) body: Box<dyn FnOnce() + Send>,
 }
 
@@ -95,12 +95,20 @@ pub(crate) trait Machine: Sync {
     fn abilities(&self) -> Abilities;
     /// A new execution begins: there are no objects.
     fn begin_execution(&self);
+    /// How many steps the execution that begins has in common with the last on this thread.
+    fn steps_in_common(&self) -> usize {
+        0
+    }
+    /// How many steps of the execution have been let go, by the same count.
+    fn steps_taken(&self) -> usize {
+        0
+    }
     /// Objects are numbered in the order in which they are made.
     fn make(&self, object: u32, name: Name, new: New);
     /// Takes the step, which is any but the start of a task. Other tasks run in here.
     fn take(&self, by: &By, step: &Step) -> Took;
     /// Starts a task. Other tasks run in here.
-    fn start(&self, by: &By, task: Start) -> Took;
+    fn start(&self, by: &By, task: Start<'_>) -> Took;
     /// The foreign access that was just taken left these bits as they were.
     fn only_read(&self, bits: u64);
     /// The newest value of a word: no step.

@@ -55,6 +55,14 @@ impl Machine for Shuttle {
         WORDS.with_borrow_mut(Vec::clear);
     }
 
+    fn steps_in_common(&self) -> usize {
+        dpor::steps_in_common()
+    }
+
+    fn steps_taken(&self) -> usize {
+        dpor::steps_taken()
+    }
+
     fn make(&self, object: u32, _name: Name, new: New) {
         // An object that is made by a task: its number says who else made one before.
         dpor::observe(u64::from(object) + 1);
@@ -115,11 +123,11 @@ impl Machine for Shuttle {
         }
     }
 
-    fn start(&self, by: &By, task: Start) -> Took {
-        let Start { info, passes, body } = task;
+    fn start(&self, by: &By, task: Start<'_>) -> Took {
+        let Start { name, place, body } = task;
         // Others may start one while this task waits for its turn: its number is known afterwards.
-        let number = dpor::spawn(&info.name, move || run_task(dpor::me(), body));
-        let task = record::with(|record| record.add_task(info, passes, by.task));
+        let number = dpor::spawn(name, move || run_task(dpor::me(), body));
+        let task = record::with(|record| record.add_task(name, place, by.task));
         assert_eq!(number, task, "tasks are numbered in the order in which they are started");
         Took::gave(number as u64)
     }
@@ -299,11 +307,10 @@ impl Observer for Watch {
             // Another execution does the same, and goes on.
             return Next::Continue;
         }
-        let schedule = numbers(schedule);
         let (ended, stopped) = how_it_ended(end);
         let is_too_long = stopped == Some(Stop::StepLimit);
         let keeps_going = self.bounds.keep_going;
-        let violated = self.seen.execution_ended(ended, keeps_going, &schedule);
+        let violated = self.seen.execution_ended(ended, keeps_going, || numbers(schedule));
         let cut = match (end, stopped) {
             (End::NotDeterministic(what), _) => Some(Cut::NotDeterministic(what.clone())),
             _ if violated && !keeps_going => Some(Cut::Violation),

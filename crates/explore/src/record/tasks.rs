@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use selvedge_trace::{Context, Name, PathId, TaskInfo, Waiting};
 
 use super::Record;
+use crate::Place;
 
 /// How many tasks an execution may have: [`TaskRecord::ended`] is a mask.
 pub(crate) const TASKS_MAX: usize = 128;
@@ -13,7 +14,6 @@ pub(crate) const TASKS_MAX: usize = 128;
 /// What is known of a task while it runs.
 #[derive(Debug)]
 pub(crate) struct TaskRecord {
-    pub(super) info: TaskInfo,
     /// Where it executes now; an interrupt handler that it runs in place changes this.
     pub(crate) cpu: u8,
     pub(crate) context: Context,
@@ -53,17 +53,20 @@ pub(super) struct Pending {
 
 impl Record {
     /// A task that `parent` starts. Returns its number.
-    pub(crate) fn add_task(
-        &mut self,
-        info: TaskInfo,
-        passes: [Option<u32>; 2],
-        parent: usize,
-    ) -> usize {
+    pub(crate) fn add_task(&mut self, name: &str, place: Place, parent: usize) -> usize {
+        let Place { cpu, context, passes } = place;
+        let cpu = cpu.map(|cpu| u8::try_from(cpu).expect("a CPU's number is below 256"));
         let ended = self.tasks.get(parent).map_or(0, |parent| parent.ended);
-        assert!(self.tasks.len() < TASKS_MAX, "an execution has at most {TASKS_MAX} tasks");
+        let number = self.tasks.len();
+        assert!(number < TASKS_MAX, "an execution has at most {TASKS_MAX} tasks");
+        let is_it = |it: &TaskInfo| it.name == name && it.cpu == cpu && it.context == context;
+        if !self.infos.get(number).is_some_and(is_it) {
+            self.infos.truncate(number);
+            self.infos.push(TaskInfo { name: name.into(), cpu, context });
+        }
         self.tasks.push(TaskRecord {
-            cpu: info.cpu.unwrap_or(u8::MAX),
-            context: info.context,
+            cpu: cpu.unwrap_or(u8::MAX),
+            context,
             path: PathId::ROOT,
             call: 0,
             passes,
@@ -72,9 +75,8 @@ impl Record {
             pending: None,
             finished: false,
             ended,
-            info,
         });
-        self.tasks.len() - 1
+        number
     }
 
     /// Where each task is, as far as that can differ between tasks that have observed the same.
@@ -92,10 +94,10 @@ impl Record {
     /// The tasks, other than the current one, of whose end the current one cannot know.
     pub(crate) fn not_waited_for(&self) -> impl Iterator<Item = (usize, &str)> {
         let knows = self.me().ended | 1 << self.current;
-        let tasks = self.tasks.iter().enumerate();
+        let tasks = self.infos[..self.tasks.len()].iter().enumerate();
         tasks
             .filter(move |(task, _)| knows & 1 << task == 0)
-            .map(|(number, task)| (number, task.info.name.as_str()))
+            .map(|(number, info)| (number, info.name.as_str()))
     }
 
     /// Enters a function. Returns where the task was before.

@@ -17,8 +17,7 @@ use crate::record;
 /// gave up is left out.
 pub(super) fn arrange(execution: &Execution<'_>) {
     let given_up = with(|state| state.given_up);
-    record::with(|record| {
-        let (events, fatal) = record.events_and_fatal();
+    let by = |events: &mut Vec<Event>, fatal: Option<&mut usize>| {
         if let Some(count) = given_up {
             events.truncate(count);
         }
@@ -31,7 +30,8 @@ pub(super) fn arrange(execution: &Execution<'_>) {
                 *fatal = place;
             }
         }
-    });
+    };
+    record::with(|record| record.arrange(by));
 }
 
 /// The events in the order in which they are shown, and for each its place in the record.

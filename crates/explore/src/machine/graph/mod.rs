@@ -187,15 +187,15 @@ impl Machine for Graph {
         }
     }
 
-    fn start(&self, by: &By, task: Start) -> Took {
-        let Start { info, passes, body } = task;
+    fn start(&self, by: &By, task: Start<'_>) -> Took {
+        let Start { name, place, body } = task;
         // Its number is known when this step has been taken, which is before the body runs.
         let number: Arc<OnceLock<usize>> = Arc::default();
         let known = number.clone();
         let spawned = graph::spawn(move || {
             run_task(*known.get().expect("a task begins after the step that starts it"), body);
         });
-        let task = record::with(|record| record.add_task(info, passes, by.task));
+        let task = record::with(|record| record.add_task(name, place, by.task));
         number.get_or_init(|| task);
         with(|state| {
             // Main, which nobody starts, is number 0 in both.

@@ -77,7 +77,7 @@ impl Observer for OnThread {
             (End::TooLong | End::NotDeterministic(_), _) => Ended::Cut,
             (End::Complete | End::Failed(_), _) => Ended::Complete,
         };
-        let is_violated = self.watch.seen.execution_ended(ended, self.keeps_going, &[]);
+        let is_violated = self.watch.seen.execution_ended(ended, self.keeps_going, Vec::new);
         let cut = match (end, stopped) {
             (End::NotDeterministic(what), _) => Some(Cut::NotDeterministic(what.clone())),
             (End::Failed(message), _) if message != GIVEN_UP => {

@@ -163,7 +163,7 @@ impl Machine for Loom {
         }
     }
 
-    fn start(&self, by: &By, task: Start) -> Took {
+    fn start(&self, by: &By, task: Start<'_>) -> Took {
         tasks::start(by.task, task)
     }
 
@@ -280,7 +280,7 @@ impl Inside {
         record::begin_execution();
         tasks::prepare_choices(self.bounds.loom_choices);
         body();
-        if self.seen().execution_ended(Ended::Complete, false, &[]) {
+        if self.seen().execution_ended(Ended::Complete, false, Vec::new) {
             self.end(Cut::Violation);
         }
         if let Some(why) = record::with(|record| record.still_put_off().map(String::from)) {
@@ -321,7 +321,7 @@ fn gave_up(seen: &mut Seen) -> Option<Cut> {
         Some(Stop::StepLimit) => Some(Cut::Steps),
         Some(Stop::Unable(why)) => Some(Cut::Engine(why)),
         Some(Stop::Failed) | None => {
-            seen.execution_ended(Ended::Complete, false, &[]);
+            seen.execution_ended(Ended::Complete, false, Vec::new);
             Some(Cut::Violation)
         }
     }
@@ -330,7 +330,7 @@ fn gave_up(seen: &mut Seen) -> Option<Cut> {
 /// loom reports deadlocks and its limits by panicking.
 fn stopped_by_panic(message: &str, seen: &mut Seen) -> Cut {
     if message.starts_with("deadlock; threads =") {
-        seen.execution_ended(Ended::Deadlock, false, &[]);
+        seen.execution_ended(Ended::Deadlock, false, Vec::new);
         return Cut::Violation;
     }
     if message.contains("exceeded maximum number of branches") {

@@ -33,9 +33,9 @@ impl Tasks {
 }
 
 /// Starts a loom thread.
-pub(super) fn start(me: usize, task: Start) -> Took {
-    let Start { info, passes, body } = task;
-    let task = record::with(|record| record.add_task(info, passes, me));
+pub(super) fn start(me: usize, task: Start<'_>) -> Took {
+    let Start { name, place, body } = task;
+    let task = record::with(|record| record.add_task(name, place, me));
     if task >= THREADS_MAX {
         unable(format!("loom's limit of {THREADS_MAX} threads"));
     }

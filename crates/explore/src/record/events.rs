@@ -1,0 +1,83 @@
+//! The events of an execution. A search over all schedules begins most executions as it began the
+//! one before: what that one has recorded of the common beginning is kept, and not made again.
+
+use selvedge_trace::Event;
+
+#[derive(Default)]
+pub(super) struct Events {
+    /// Those of this execution, then those of the last, up to where the two part.
+    list: Vec<Event>,
+    /// How many have happened.
+    count: usize,
+    /// How many happened before each step that the engine counts: where executions can part.
+    before_step: Vec<usize>,
+}
+
+impl Events {
+    /// A new execution, whose first steps, so many, are those of the last one.
+    pub(super) fn begin(&mut self, steps_in_common: usize) {
+        self.count = 0;
+        // A step that takes no part in the record is one of a pair: the other one does.
+        let first_new = self.before_step.get(steps_in_common).or(self.before_step.last());
+        self.list.truncate(first_new.copied().unwrap_or(0));
+        self.before_step.truncate(steps_in_common);
+    }
+
+    /// The events that have happened, in order.
+    pub(super) fn happened(&self) -> &[Event] {
+        &self.list[..self.count]
+    }
+
+    /// The same, to be completed. What is kept for later is not among them.
+    pub(super) fn happened_mut(&mut self) -> &mut [Event] {
+        &mut self.list[..self.count]
+    }
+
+    /// The engine has counted so many steps with the one that is recorded next.
+    pub(super) fn count_steps(&mut self, steps: usize) {
+        if self.before_step.len() < steps {
+            self.before_step.resize(steps, self.count);
+        }
+    }
+
+    /// Goes on to the next event if it is known from the last execution. One that `is_it` does not
+    /// take for the same ends what the executions have in common.
+    #[inline]
+    pub(super) fn repeat(&mut self, is_it: impl FnOnce(&Event) -> bool) -> bool {
+        let Some(known) = self.list.get(self.count) else { return false };
+        let is_known = is_it(known);
+        if is_known {
+            self.count += 1;
+        } else {
+            self.part();
+        }
+        is_known
+    }
+
+    /// From here on nothing is known of what will happen.
+    fn part(&mut self) {
+        self.list.truncate(self.count);
+        while self.before_step.pop_if(|before| *before > self.count).is_some() {}
+    }
+
+    /// Adds an event that is new.
+    #[inline]
+    pub(super) fn push(&mut self, event: Event) {
+        self.list.push(event);
+        self.count += 1;
+    }
+
+    /// Lets `by` change all that has happened.
+    pub(super) fn arrange(&mut self, by: impl FnOnce(&mut Vec<Event>)) {
+        self.part();
+        by(&mut self.list);
+        self.count = self.list.len();
+        self.before_step.clear();
+    }
+
+    /// Takes the last event back.
+    pub(super) fn take_back(&mut self) {
+        self.count -= 1;
+        self.part();
+    }
+}
