@@ -3,8 +3,6 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use shuttle::scheduler::Scheduler;
-
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::{End, Kind, Observer, Step};
 
@@ -28,7 +26,7 @@ impl PlainDfs {
     }
 }
 
-drive!(Scheduler for PlainDfs);
+drive!(PlainDfs);
 
 #[derive(Default)]
 pub(crate) struct Search {
@@ -127,7 +125,7 @@ impl Replay {
     }
 }
 
-drive!(Scheduler for Replay);
+drive!(Replay);
 
 pub(crate) struct Follow {
     schedule: Vec<Step>,

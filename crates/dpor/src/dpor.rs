@@ -4,8 +4,6 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use shuttle::scheduler::Scheduler;
-
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::explore::{Explore, explored};
 use crate::table::Known;
@@ -38,7 +36,7 @@ impl Dpor {
     }
 }
 
-drive!(Scheduler for Dpor);
+drive!(Dpor);
 
 /// How far a search is.
 #[derive(Clone, Default)]

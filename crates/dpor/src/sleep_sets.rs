@@ -1,7 +1,5 @@
 //! Sleep sets alone: one execution for each trace, without looking for races.
 
-use shuttle::scheduler::Scheduler;
-
 use crate::dfs::Follow;
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::explore::labels_of;
@@ -34,7 +32,7 @@ impl SleepSets {
     }
 }
 
-drive!(Scheduler for SleepSets);
+drive!(SleepSets);
 
 /// A point, the step that is taken from it, and those that are still to be tried.
 struct Frame {

@@ -5,8 +5,6 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
-use shuttle::scheduler::Scheduler;
-
 use crate::dfs::Search;
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::fingerprint::StateHash;
@@ -46,7 +44,7 @@ pub struct Stateful {
     results: States,
 }
 
-drive!(Scheduler for Stateful);
+drive!(Stateful);
 
 impl Stateful {
     /// Visits every state once, and gives up executions of more than `steps_max` steps. `shared`
