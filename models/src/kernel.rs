@@ -150,10 +150,17 @@ pub struct Kernel {
     pub mlock_fbatch: PerCpu<Batch<MlockEntry>>,
     /// mm/mlock.c: `mlock_fbatch.lock`.
     pub mlock_lock: PerCpu<LocalLock>,
+    /// The zone's statistic NR_MLOCK, where [`crate::Machine::nr_mlock`] asks for it.
+    pub nr_mlock: Option<Atomic>,
     /// `mapping->i_pages` of the one file: by page, the folio's index plus 1.
     pub i_pages: Vec<Var>,
     /// `xa_lock` of `mapping->i_pages`.
     pub i_pages_lock: SpinLock,
+    /// `xa_node->marks[PAGECACHE_TAG_WRITEBACK]`, a bit for each page, where
+    /// [`crate::Machine::marks`] asks for it.
+    pub i_pages_marks: Option<Var>,
+    /// `mapping->nrpages`, where [`crate::Machine::nrpages`] asks for it.
+    pub nrpages: Option<Var>,
     /// The page table of the one process: see mm/rmap.rs.
     pub ptes: Vec<Var>,
     /// The lock of the page table.
@@ -247,9 +254,15 @@ impl Kernel {
             fbatch_locks: Locks::new(&cpus),
             mlock_fbatch: PerCpu::new(&cpus, mlock),
             mlock_lock: PerCpu::new(&cpus, |cpu| LocalLock::new(&cpus, "mlock_fbatch.lock", cpu)),
+            nr_mlock: modelled.nr_mlock.then(|| Atomic::new(Name::new("NR_MLOCK"), 0)),
             i_pages: page("i_pages", !initial.anon),
             tlb: PerCpu::new(&cpus, |cpu| Var::new(Name::new("tlb").on(cpu), 0)),
             i_pages_lock: SpinLock::new(Name::new("i_pages lock")),
+            i_pages_marks: modelled.marks.then(|| Var::new(Name::new("i_pages marks"), 0)),
+            nrpages: modelled.nrpages.then(|| {
+                let cached = if initial.anon { 0 } else { sizes.folios - initial.absent };
+                Var::new(Name::new("mapping->nrpages"), cached as u64)
+            }),
             ptes: page("pte", initial.mapped),
             ptl: SpinLock::new(Name::new("ptl")),
             folio_waitqueue: WaitQueue::new(),

@@ -134,6 +134,8 @@ part! {
         operations,
         /// PG_unevictable and the mlock batch; else the scenario does not mlock.
         mlock,
+        /// NR_MLOCK, the statistic, which nobody looks at elsewhere.
+        nr_mlock,
         /// The size of the LRU lists, which nobody looks at elsewhere.
         lru_size,
         /// PG_uptodate of migrated folios.
@@ -144,9 +146,13 @@ part! {
         dirty,
         /// PG_writeback of migrated folios.
         writeback,
-        /// The lock of the page cache's marks, which writeback changes: that of `i_pages`, taken by
+        /// The marks of the page cache for writeback, and their lock: that of `i_pages`, taken by
         /// interrupts too.
         marks,
+        /// `mapping->nrpages`, which nobody looks at elsewhere.
+        nrpages,
+        /// `free_page_is_bad()`: who drops the last reference of a folio checks it.
+        free_checks,
         /// The lives of folios and of waiters' stacks, where the folio lock touches them: a step
         /// more at each such place.
         lifetimes,

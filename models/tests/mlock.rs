@@ -15,7 +15,7 @@ fn lru_add_drain_all_drains_the_mlock_batch_of_another_cpu() {
     let drains = |tree: &&&Tree| tree.mlock.has_batch() && tree.name != trees::DRAINS_REMOTELY.name;
     let with_batch: Vec<_> = trees::ALL.iter().filter(drains).collect();
     let is_of_mlock = |tree: &&&&Tree| tree.name.contains("-mlock-");
-    assert_eq!(with_batch.iter().filter(is_of_mlock).count(), 3);
+    assert_eq!(with_batch.iter().filter(is_of_mlock).count(), 5);
     for tree in with_batch {
         let body = move || {
             let machine = Machine::TINY.listed().mlock();

@@ -45,7 +45,7 @@ fn scaling() {
 
 /// Scenarios that are long enough for a time to mean something.
 const MONITORED: [&str; 3] =
-    ["add_vs_drain_all_vs_disable", "three_tasks_lock_a_buffer", "waiters_on_two_bits"];
+    ["add_vs_drain_all_vs_disable", "migrator_vs_locker", "waiters_on_two_bits"];
 
 /// Seconds without monitors, and with these or those, as ratios.
 fn monitored(scenario: &'static Scenario) {

@@ -25,6 +25,8 @@ pub const ISOLATED: &str = "a folio was isolated";
 pub const FREED: &str = "a folio was freed";
 /// Reclaim met a folio without a reference.
 pub const RECLAIM_MET_A_FREED_FOLIO: &str = "reclaim met a folio that is being freed";
+/// Reclaim gave back the reference to a folio that it did not get.
+pub const RECLAIM_PASSED_OVER: &str = "reclaim passed over a folio that somebody else has isolated";
 /// Reclaim had the last reference.
 pub const RECLAIM_FREED: &str = "reclaim freed the folio";
 /// Reclaim did not have the last reference.

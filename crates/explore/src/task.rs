@@ -164,6 +164,11 @@ impl Drop for Enter {
     }
 }
 
+/// Is another task of this CPU within a function: does the current one run on top of it?
+pub fn is_on_top_of_a_call() -> bool {
+    record::with(|record| record.is_on_top_of_a_call())
+}
+
 /// Runs `f` as if on `cpu` in `context`: an interrupt handler on top of the current task, or what
 /// another CPU does while the current task waits for it. Its steps pass the given locks.
 pub fn under<R>(

@@ -8,11 +8,13 @@
 //! Source: kernel/smp.c `smp_call_function_many_cond()`, 5.11 and 6.12.
 
 use selvedge_explore::edits::leaves_out;
-use selvedge_explore::{Interrupts, abilities, enter, fence, join, spawn, unable, under};
+use selvedge_explore::{
+    Interrupts, abilities, enter, fence, is_on_top_of_a_call, join, spawn, unable, under,
+};
 use selvedge_trace::{Context, Order};
 
 use crate::{Cpus, local_irq_restore, local_irq_save, preempt_disable, preempt_enable};
-use crate::{irqs_disabled, kernel_assert, smp_processor_id};
+use crate::{irqs_disabled, kernel_assert, reached, smp_processor_id};
 
 /// `on_each_cpu_cond(cond, func, info, wait = true)`: runs `func` on every CPU for which `cond`
 /// says so, with interrupts off there, and waits. `cond` is evaluated here, without any lock and
@@ -61,6 +63,9 @@ fn send(cpus: &Cpus, cpu: usize, func: impl Fn() + Send + 'static) -> Option<usi
     Some(spawn(&format!("ipi/{cpu}"), place, handler))
 }
 
+/// An interrupt came while a task of its CPU was within a function.
+pub const INTERRUPTED: &str = "an interrupt came in the middle of a call";
+
 /// An interrupt hits `cpu` at some step of it at which interrupts are on, or while it is idle.
 /// Returns the handler's task. Undecided under an engine that has no interrupts (loom).
 pub fn interrupt(
@@ -75,6 +80,9 @@ pub fn interrupt(
     let irq = cpus.irq_of(cpu);
     spawn(name, cpus.place(cpu, Context::Irq), move || {
         irq.lock("irq_enter");
+        if is_on_top_of_a_call() {
+            reached(INTERRUPTED);
+        }
         func();
         irq.unlock("irq_exit");
     })

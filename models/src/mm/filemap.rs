@@ -34,8 +34,9 @@ pub use lookup::*;
 pub use wait::{Behaviour, Sleep, folio_lock_async, lock_page_retry};
 pub(crate) use wait::{WQ_FLAG_CUSTOM, WQ_FLAG_DONE, WQ_FLAG_EXCLUSIVE, WQ_FLAG_WOKEN};
 pub(crate) use wait::{folio_trylock_flag, folio_wait_bit_common, migration_entry_wait_on_locked};
+pub use wake::folio_wake_bit;
 pub use wake::{WaitPageKey, Walk};
-pub(crate) use wake::{folio_wake_bit, list_del_init_careful, wake_page_function, wake_page_match};
+pub(crate) use wake::{list_del_init_careful, wake_page_function, wake_page_match};
 
 /// What is left out, for a comparison with C.
 pub(crate) const LEFT_OUT: &[LeftOut] = &[

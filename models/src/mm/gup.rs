@@ -6,6 +6,8 @@
 //! Left out: device memory, hugetlb, large folios with a pincount, page faults.
 //! Source: mm/gup.c of 6.1, 6.11.11 and 6.12.117; 98c6d259319e, a09a8a1fbb37.
 
+use std::ops::Range;
+
 use selvedge_kernel::{
     Name, READ_ONCE, atomic_read, enter, reached, spin_lock, spin_unlock, test_bit,
 };
@@ -76,15 +78,27 @@ fn with_present_folio(k: &Kernel, page: usize, what: fn(&Kernel, &Folio)) {
     spin_unlock(&k.cpus, &k.ptl);
 }
 
-/// `__get_user_pages_locked()` with `FOLL_PIN`, of present pages: the folios, pinned.
-fn __get_user_pages_locked(k: &Kernel, pages: usize) -> Vec<usize> {
+/// `pin_user_pages()` of one page, without `FOLL_LONGTERM`: its folio, unless it is mapped no more.
+/// (Then C takes a page fault, and here the caller gets nothing.)
+pub fn pin_user_pages(k: &Kernel, page: usize) -> Option<&Folio> {
+    let pinned = __get_user_pages_locked(k, page..page + 1);
+    pinned.first().map(|&index| &k.folios[index])
+}
+
+/// `__get_user_pages_locked()` with `FOLL_PIN`: the folios, pinned, up to the first page that is
+/// not present.
+fn __get_user_pages_locked(k: &Kernel, pages: Range<usize>) -> Vec<usize> {
     let _in = enter("__get_user_pages_locked");
     let mut pinned = Vec::new();
-    for pte in &k.ptes[..pages] {
+    for pte in &k.ptes[pages] {
         spin_lock(&k.cpus, &k.ptl);
         let entry = READ_ONCE(pte);
         assert!(entry & MIGRATION_ENTRY == 0, "nobody else migrates these pages");
-        let folio = pte_folio(k, entry).expect("the scenario maps its pages");
+        let Some(folio) = pte_folio(k, entry) else {
+            spin_unlock(&k.cpus, &k.ptl);
+            reached(NOTHING_TO_PIN);
+            break;
+        };
         // try_grab_folio()
         folio_ref_add(folio, GUP_PIN_COUNTING_BIAS, GUP_PIN);
         spin_unlock(&k.cpus, &k.ptl);
@@ -93,8 +107,11 @@ fn __get_user_pages_locked(k: &Kernel, pages: usize) -> Vec<usize> {
     pinned
 }
 
+/// A pin found that its page is mapped no more.
+pub const NOTHING_TO_PIN: &str = "a pin found no page";
+
 /// `unpin_folio()`
-fn unpin_folio(k: &Kernel, folio: &Folio) {
+pub fn unpin_folio(k: &Kernel, folio: &Folio) {
     folio_put_refs(k, folio, GUP_PIN_COUNTING_BIAS, GUP_PIN);
 }
 
@@ -188,7 +205,7 @@ fn check_and_migrate_movable_pages(k: &Kernel, pinned: &[usize]) -> Result<(), E
 pub fn pin_user_pages_longterm(k: &Kernel, pages: usize, rounds: usize) -> Result<(), Errno> {
     let _in = enter("__gup_longterm_locked");
     for _ in 0..rounds {
-        let pinned = __get_user_pages_locked(k, pages);
+        let pinned = __get_user_pages_locked(k, 0..pages);
         match check_and_migrate_movable_pages(k, &pinned) {
             Err(Errno::Again) => reached("a long-term pin was tried again"),
             other => return other,

@@ -3,18 +3,18 @@
 //!
 //! Kept: the bit, its waiters, the reference that the end takes, since writeback holds none; of the
 //! walk, that it holds references to the folios that it has looked up, and locks one after the
-//! other in the order of the file; what it asks of a folio that it has locked.
-//! Left out: the marks of the page cache (their lock is taken where [`crate::Machine::marks`] asks
-//! for it: it matters to who takes it with interrupts on), dirty accounting, rotation; that a start
-//! of writeback on top of another one is a BUG() is asserted for every release, though
-//! `__folio_start_writeback()` of 6.1 lets it pass.
+//! other in the order of the file; what it asks of a folio that it has locked. The marks of the
+//! page cache for writeback, with their lock, where [`crate::Machine::marks`] asks for them.
+//! Left out: other marks, dirty accounting, rotation; that a start of writeback on top of another
+//! one is a BUG() is asserted for every release, though `__folio_start_writeback()` of 6.1 lets it
+//! pass.
 //! Source: mm/page-writeback.c `__folio_start_writeback()`, `__folio_end_writeback()`,
 //! `folio_wait_writeback()` (a `while` since c2407cf7d22d, 5.11), `write_cache_pages()`
 //! (`writeback_iter()`, `folio_prepare_writeback()` since 6.9), mm/filemap.c
 //! `folio_end_writeback()` (its reference since 073861ed77b6, 5.10) of 6.1.192 and 6.12.117.
 
 use selvedge_kernel::{
-    Name, enter, kernel_assert, plain_read, reached, set_bit, smp_mb__after_atomic,
+    Name, enter, kernel_assert, plain_read, plain_write, reached, set_bit, smp_mb__after_atomic,
     spin_lock_irqsave, spin_unlock_irqrestore, test_and_clear_bit, test_bit,
 };
 
@@ -57,11 +57,14 @@ pub fn folio_start_writeback(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_start_writeback");
     kernel_assert(test_bit(PG_LOCKED, &folio.flags), "writeback of a folio that is not locked");
     kernel_assert(!test_bit(PG_WRITEBACK, &folio.flags), "the folio is under writeback already");
-    with_marks_locked(k, || set_bit(PG_WRITEBACK, &folio.flags));
+    with_mark(k, || {
+        set_bit(PG_WRITEBACK, &folio.flags);
+        change_mark(k, |marks| marks | 1 << folio.page_index);
+    });
 }
 
 /// The change of the bit comes with that of the page cache's mark, under the lock of those.
-fn with_marks_locked<T>(k: &Kernel, change: impl FnOnce() -> T) -> T {
+fn with_mark<T>(k: &Kernel, change: impl FnOnce() -> T) -> T {
     if !k.modelled.marks {
         return change();
     }
@@ -71,6 +74,13 @@ fn with_marks_locked<T>(k: &Kernel, change: impl FnOnce() -> T) -> T {
     changed
 }
 
+/// `xas_set_mark()`, `xas_clear_mark()`: the marks of all pages are in one word.
+fn change_mark(k: &Kernel, change: impl FnOnce(u64) -> u64) {
+    if let Some(marks) = &k.i_pages_marks {
+        plain_write(marks, change(plain_read(marks)));
+    }
+}
+
 /// `folio_end_writeback()`.
 pub fn folio_end_writeback(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_end_writeback");
@@ -78,7 +88,12 @@ pub fn folio_end_writeback(k: &Kernel, folio: &Folio) {
     if k.modelled.writeback_pins {
         folio_get(folio, holder);
     }
-    if with_marks_locked(k, || __folio_end_writeback(k, folio)) {
+    let has_waiters = with_mark(k, || {
+        let has_waiters = __folio_end_writeback(k, folio);
+        change_mark(k, |marks| marks & !(1 << folio.page_index));
+        has_waiters
+    });
+    if has_waiters {
         folio_wake_bit(k, folio, PG_WRITEBACK);
     }
     if k.modelled.writeback_pins {

@@ -15,7 +15,7 @@ use selvedge_kernel::{
 };
 
 use crate::kernel::PAGE_CACHE;
-use crate::mm::filemap::{folio_end_read, folio_trylock};
+use crate::mm::filemap::{count_pages, folio_end_read, folio_trylock};
 use crate::mm::page_alloc::__alloc_pages_direct_compact;
 use crate::mm::swap::{folio_add_lru, folio_put, folio_ref_add};
 use crate::{Folio, Kernel};
@@ -65,6 +65,7 @@ fn filemap_add_folio(k: &Kernel, folio: &Folio, page: usize) {
     plain_write(&folio.mapping, 1);
     spin_lock_irq(&k.cpus, &k.i_pages_lock);
     rcu_assign_pointer(&k.i_pages[page], folio.index as u64 + 1);
+    count_pages(k, 1);
     spin_unlock_irq(&k.cpus, &k.i_pages_lock);
     folio_add_lru(k, folio);
 }

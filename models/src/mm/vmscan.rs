@@ -77,6 +77,7 @@ pub fn isolate_folio(k: &Kernel, folio: &Folio, holder: Name) -> bool {
         return false;
     }
     if !test_and_clear_bit(PG_LRU, &folio.flags) {
+        reached("reclaim passed over a folio that somebody else has isolated");
         folio_put(k, folio, holder);
         return false;
     }

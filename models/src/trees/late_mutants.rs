@@ -10,25 +10,6 @@ const fn late_steps(name: &'static str, about: &'static str, edits: &'static [Ed
     Tree { name, about, edits, ..V6_12_117.mutant() }
 }
 
-/// What `spin_lock_irq()` is there for.
-const fn irqs_off(function: &'static str) -> Edit {
-    Edit::drop_pair(Site::of("local_irq_disable").on("cpu.irq").within(function))
-}
-
-/// lru_lock is taken by interrupts: `folio_rotate_reclaimable()`.
-pub static LRU_LOCK_IRQS_ON: Tree = late_steps(
-    "v6.12.117-lru-lock-irqs-on",
-    "6.12.117 with folio_isolate_lru() taking lru_lock with interrupts on",
-    &[irqs_off("folio_isolate_lru")],
-);
-
-/// The lock of a folio's wait queue is taken by interrupts: `folio_end_writeback()`.
-pub static QUEUE_LOCK_IRQS_ON: Tree = late_steps(
-    "v6.12.117-queue-lock-irqs-on",
-    "6.12.117 with folio_wait_bit_common() taking the queue's lock with interrupts on",
-    &[irqs_off("folio_wait_bit_common")],
-);
-
 /// What `folio_migrate_flags()` is there for.
 pub static MIGRATE_NO_FLAGS: Tree = late_steps(
     "v6.12.117-migrate-no-flags",
@@ -43,16 +24,65 @@ pub static ACTIVATE_NO_FLAG: Tree = late_steps(
     &[Edit::drop(Site::of("set_bit").on("PG_active").within("folio_batch_move_lru"))],
 );
 
-/// What an atomic bit operation is there for: `lru_lock` keeps nobody from the other flags.
-pub static ACTIVE_NOT_ATOMIC: Tree = late_steps(
-    "v6.12.117-active-not-atomic",
-    "6.12.117 with the move of an activate batch setting PG_active as __set_bit() does",
-    &[Edit::split(Site::of("set_bit").on("PG_active").within("folio_batch_move_lru"))],
-);
-
 /// What `finish_wait()` does first.
 pub static FINISH_WAIT_NO_STATE: Tree = late_steps(
     "v6.12.117-finish-wait-no-state",
     "6.12.117 with finish_wait() not storing TASK_RUNNING, in a wait of one round for a buffer",
     &[Edit::drop(Site::of("WRITE_ONCE").on("task->__state").within("__wait_on_bit_lock").nth(1))],
+);
+
+/// What `folio_test_set_mlocked()` is asked for.
+pub static MLOCKED_NOT_ATOMIC: Tree = late_steps(
+    "v6.12.117-mlocked-not-atomic",
+    "6.12.117 with mlock_folio() looking at PG_mlocked, and then setting it",
+    &[Edit::split(Site::of("test_and_set_bit").on("PG_mlocked").within("mlock_folio"))],
+);
+
+/// What the lock of `i_pages` is there for besides the slot.
+pub static TRUNCATE_NO_PAGES_LOCK: Tree = late_steps(
+    "v6.12.117-truncate-no-pages-lock",
+    "6.12.117 with truncate_inode_folio() not taking the lock of i_pages",
+    &[Edit::drop_pair(Site::of("spin_lock_irq").on("i_pages lock").within("truncate_inode_folio"))],
+);
+
+/// What the lock of `i_pages` is there for at the end of a writeback.
+pub static END_WRITEBACK_NO_PAGES_LOCK: Tree = late_steps(
+    "v6.12.117-end-writeback-no-pages-lock",
+    "6.12.117 with folio_end_writeback() not taking the lock of i_pages",
+    &[Edit::drop_pair(
+        Site::of("spin_lock_irqsave").on("i_pages lock").within("folio_end_writeback"),
+    )],
+);
+
+/// What the page-table lock is there for.
+pub static PIN_NO_PTL: Tree = late_steps(
+    "v6.12.117-pin-no-ptl",
+    "6.12.117 with get_user_pages() not taking the page-table lock",
+    &[Edit::drop_pair(Site::of("spin_lock").on("ptl").within("__get_user_pages_locked"))],
+);
+
+/// What reclaim gives back of a folio that it does not get.
+pub static RECLAIM_KEEPS_REFERENCE: Tree = late_steps(
+    "v6.12.117-reclaim-keeps-reference",
+    "6.12.117 with isolate_lru_folios() keeping its reference to a folio that it passes over",
+    &[Edit::drop(
+        Site::of("atomic_sub_and_test").on("folio->_refcount").within("isolate_lru_folios"),
+    )],
+);
+
+/// What the lock of the queue for bits is there for: who queues itself, and who is woken, change
+/// one list.
+pub static BIT_QUEUE_UNLOCKED: Tree = late_steps(
+    "v6.12.117-bit-queue-unlocked",
+    "6.12.117 with wake_up_bit() not taking the lock of the queue",
+    &[Edit::drop_pair(Site::of("spin_lock_irqsave").on("bit_wq->lock").within("wake_up_bit"))],
+);
+
+/// What the ordering of a put is there for.
+pub static BATCH_PUTS_RELAXED: Tree = late_steps(
+    "v6.12.117-batch-puts-relaxed",
+    "6.12.117 with the put of a batch ordering nothing",
+    &[Edit::relax(
+        Site::of("atomic_sub_and_test").on("folio->_refcount").within("folio_batch_move_lru"),
+    )],
 );

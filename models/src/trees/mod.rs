@@ -4,7 +4,9 @@
 mod batch_mutants;
 mod batches;
 mod buffer_mutants;
+mod flag_mutants;
 mod folio_lock;
+mod irq_mutants;
 mod late_mutants;
 mod lru_batch_flag;
 mod lru_mutants;
@@ -22,7 +24,9 @@ mod writeback_mutants;
 pub use batch_mutants::*;
 pub use batches::*;
 pub use buffer_mutants::*;
+pub use flag_mutants::*;
 pub use folio_lock::*;
+pub use irq_mutants::*;
 pub use late_mutants::*;
 pub use lru_batch_flag::*;
 pub use lru_mutants::*;
@@ -270,6 +274,30 @@ pub static ALL: &[&Tree] = &[
     &ACTIVATE_NO_FLAG,
     &ACTIVE_NOT_ATOMIC,
     &FINISH_WAIT_NO_STATE,
+    &MLOCK_IRQS_ON,
+    &MLOCK_NEW_IRQS_ON,
+    &AGING_IRQS_ON,
+    &COMPACTION_IRQS_ON,
+    &GIVES_UP_IRQS_ON,
+    &WAKER_IRQS_ON,
+    &ASYNC_IRQS_ON,
+    &FAULT_IRQS_ON,
+    &READAHEAD_IRQS_ON,
+    &BIT_WAITER_IRQS_ON,
+    &BIT_WAKER_IRQS_ON,
+    &MLOCKED_NOT_ATOMIC,
+    &TRUNCATE_NO_PAGES_LOCK,
+    &END_WRITEBACK_NO_PAGES_LOCK,
+    &PIN_NO_PTL,
+    &BATCH_PUTS_RELAXED,
+    &BIT_QUEUE_UNLOCKED,
+    &RECLAIM_KEEPS_REFERENCE,
+    &INACTIVE_NOT_ATOMIC,
+    &UNEVICTABLE_NOT_ATOMIC,
+    &NEW_MLOCKED_NOT_ATOMIC,
+    &WRITEBACK_NOT_ATOMIC,
+    &BUFFER_UNLOCK_NOT_ATOMIC,
+    &ASYNC_WRITE_NOT_ATOMIC,
 ];
 
 /// Declares the module of each tree of yours, and collects them.

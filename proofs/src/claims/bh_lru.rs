@@ -1,10 +1,12 @@
 //! kernel-lru section C: the bh_lru, what its references protect, and what they stand in the way
 //! of.
 
-use selvedge_kernel::{Name, READ_ONCE, atomic_read, fail_about, plain_read, plain_write};
+use selvedge_kernel::{
+    Name, READ_ONCE, atomic_inc, atomic_read, fail_about, plain_read, plain_write,
+};
 use selvedge_models::fs::buffer::{
     __find_get_block, Finder, brelse, invalidate_bh_lrus, invalidate_bh_lrus_cpu, lock_buffer,
-    lookup_bh_lru, put_bh, try_to_free_buffers, unlock_buffer,
+    lookup_bh_lru, put_bh, try_to_free_buffers, trylock_buffer, unlock_buffer,
 };
 use selvedge_models::mm::filemap::folio_trylock;
 use selvedge_models::mm::migrate::{Aops, ISOLATION, Migrator, buffer_migrate_folio_norefs};
@@ -213,6 +215,11 @@ fn is_in_a_bh_lru(k: &Kernel) -> bool {
 fn lock_and_add(k: &Run) {
     let bh = &k.buffer_heads[0];
     lock_buffer(k, bh);
+    add_and_unlock(k);
+}
+
+fn add_and_unlock(k: &Run) {
+    let bh = &k.buffer_heads[0];
     let value = plain_read(&bh.contents);
     plain_write(&bh.contents, value + 1);
     unlock_buffer(k, bh);
@@ -227,16 +234,36 @@ static LOCK_BUFFER: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
-static LOCK_BUFFER_THREE: Scenario = Scenario {
-    name: "three_tasks_lock_a_buffer",
-    about: "CPU0, CPU1 and CPU2 each lock the buffer, change its contents, and unlock it.",
-    machine: Machine::TINY.cpus(3).sleepers(3),
+static LOCK_BUFFER_STOLEN: Scenario = Scenario {
+    name: "buffer_is_stolen_from_its_waiter",
+    about: "CPU0 unlocks the buffer, for which CPU1 waits, to change its contents; CPU2 tries the \
+            lock, to do the same.",
+    machine: Machine::TINY.cpus(3).sleepers(2),
+    setup: |k| assert!(trylock_buffer(&k.buffer_heads[0]), "nobody else runs yet"),
     tasks: &[
-        cpu(0, "task", lock_and_add),
-        cpu(1, "task", lock_and_add),
-        cpu(2, "task", lock_and_add),
+        cpu(0, "holder", |k| unlock_buffer(k, &k.buffer_heads[0])),
+        cpu(1, "waiter", lock_and_add),
+        cpu(2, "thief", |k| {
+            if trylock_buffer(&k.buffer_heads[0]) {
+                add_and_unlock(k);
+                atomic_inc(&k.count);
+            }
+        }),
     ],
-    at_end: Some(|k| no_addition_to_a_buffer_is_lost(k, 3)),
+    at_end: Some(|k| no_addition_to_a_buffer_is_lost(k, 1 + k.count.peek() as u64)),
+    ..Scenario::EMPTY
+};
+
+static TWO_BUFFERS: Scenario = Scenario {
+    name: "two_buffers_of_one_queue",
+    about: "CPU0 unlocks bh0, and then bh1; CPU1 waits for bh0, CPU2 for bh1: in one queue.",
+    machine: Machine::TINY.cpus(3).buffer_heads(2).sleepers(2),
+    setup: |k| assert!(k.buffer_heads.iter().all(trylock_buffer), "nobody else runs yet"),
+    tasks: &[
+        cpu(0, "holder", |k| k.buffer_heads.iter().for_each(|bh| unlock_buffer(k, bh))),
+        cpu(1, "waiter", |k| lock_buffer(k, &k.buffer_heads[0])).sleeper(0),
+        cpu(2, "waiter", |k| lock_buffer(k, &k.buffer_heads[1])).sleeper(1),
+    ],
     ..Scenario::EMPTY
 };
 
@@ -245,6 +272,7 @@ pub(super) fn claims() -> Vec<Answers> {
     let at_once =
         |scenario, reached| ask(LRU_ONLY_BUFFERS_MIGRATE_AT_ONCE, scenario, lru("C4"), reached);
     let barriers = Analysis("each side has a full barrier");
+    let what_for = Analysis("what the bit, and the lock of the queue of those who wait, are for");
     vec![
         ask(REFERENCES_BALANCE, &INSTALL_VS_INVALIDATE, lru("C1"), &[INSTALLED])
             .under(EVERY)
@@ -263,7 +291,7 @@ pub(super) fn claims() -> Vec<Answers> {
         ask(NO_REFERENCE_IS_LEFT_OVER, &FIND_ALONE, lru("C2"), &[INSTALLED])
             .under(DPOR)
             .holds(&[&V6_12_117]),
-        ask(A_BH_LRU_OWNS_WHAT_IT_HOLDS, &INVALIDATE_VS_OWN, lru("C1"), &[])
+        ask(A_BH_LRU_OWNS_WHAT_IT_HOLDS, &INVALIDATE_VS_OWN, lru("C1"), &[INSTALLED])
             .under(DPOR)
             .holds(&[&V6_12_117]),
         ask(A_BH_LRU_OWNS_WHAT_IT_HOLDS, &INVALIDATE_TWICE, lru("C1"), &[INSTALLED])
@@ -271,7 +299,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&V6_12_117])
             .violated(&[&INVALIDATES_WITHOUT_PUT]),
         // The warning of brelse() comes first: the slot is given back twice.
-        ask(KERNEL_ASSERTIONS_HOLD, &INVALIDATE_VS_OWN, lru("C1"), &[])
+        ask(KERNEL_ASSERTIONS_HOLD, &INVALIDATE_VS_OWN, lru("C1"), &[INSTALLED])
             .under(DPOR)
             .holds(&[&V6_12_117])
             .violated(&[&INVALIDATES_IRQS_ON]),
@@ -290,9 +318,13 @@ pub(super) fn claims() -> Vec<Answers> {
         at_once(&REINSTALL_VS_MIGRATE_DISABLED, &[BUFFERS_MOVED])
             .under(SC)
             .holds(&[&V5_18, &V6_1, &V6_12_117]),
-        ask(NOBODY_WAITS_FOR_EVER, &LOCK_BUFFER_THREE, barriers, &[SLEPT_ON_A_BIT])
+        ask(CONTENTS_HAVE_ONE_WRITER, &LOCK_BUFFER_STOLEN, what_for, &[SLEPT_ON_A_BIT])
             .under(DPOR)
             .holds(&[&V6_12_117]),
+        ask(NOBODY_WAITS_FOR_EVER, &TWO_BUFFERS, what_for, &[SLEPT_ON_A_BIT])
+            .under(DPOR)
+            .holds(&[&V6_12_117])
+            .violated(&[&BIT_QUEUE_UNLOCKED]),
         ask(NOBODY_WAITS_FOR_EVER, &LOCK_BUFFER, barriers, &[SLEPT_ON_A_BIT])
             .under(EVERY)
             .holds(&[&V6_1])

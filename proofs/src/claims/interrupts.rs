@@ -1,7 +1,9 @@
 //! Locks that interrupt handlers take too: who takes one with interrupts on, and is interrupted on
 //! that CPU by such a handler, waits for itself.
 
-use selvedge_kernel::{clear_bit, fail_about, is_killed_already, join, plain_write, set_bit};
+use selvedge_kernel::{
+    INTERRUPTED, clear_bit, fail_about, is_killed_already, join, plain_write, set_bit,
+};
 use selvedge_models::fs::buffer::{lock_buffer, trylock_buffer, unlock_buffer};
 use selvedge_models::mm::filemap::{
     folio_end_read, folio_lock, folio_lock_killable, folio_trylock, folio_unlock, is_page_dirty,
@@ -11,7 +13,7 @@ use selvedge_models::mm::memory::do_swap_page;
 use selvedge_models::mm::migrate::{ISOLATION, Migrator, Mode, migrate_pages};
 use selvedge_models::mm::mlock::{mlock_folio, mlock_new_folio, munlock_folio};
 use selvedge_models::mm::page_writeback::{folio_end_writeback, folio_start_writeback};
-use selvedge_models::mm::readahead::page_cache_ra_unbounded;
+use selvedge_models::mm::readahead::{A_READ_ENDED, page_cache_ra_unbounded};
 use selvedge_models::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use selvedge_models::mm::swap::{folio_activate, folio_get, folio_put, folio_rotate_reclaimable};
 use selvedge_models::mm::vmscan::{
@@ -29,6 +31,9 @@ use super::lru_flag::LISTED;
 use super::lru_locks::{COMPACTED, isolate_for_compaction};
 use crate::Source::{Analysis, Comment};
 use crate::rules::{NO_REFERENCE_IS_LEFT_OVER, NOBODY_WAITS_FOR_EVER, is_batched, is_with};
+use crate::states::{
+    FREED, GAVE_UP, ISOLATED, MADE_UNEVICTABLE, MIGRATED, SLEPT, SLEPT_ON_A_BIT, TRUNCATED,
+};
 use crate::{Answers, Run, Scenario, ask, cpu, irq};
 
 /// `folio_end_writeback()` of a folio that is to be rotated: with batches of one it takes lru_lock.
@@ -262,7 +267,7 @@ static BIT_QUEUE_LOCK_OF_WAKER: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
-fn starts_writeback(k: &Run, index: usize) {
+pub(super) fn starts_writeback(k: &Run, index: usize) {
     folio_lock(k, &k.folios[index]);
     folio_start_writeback(k, &k.folios[index]);
     folio_unlock(k, &k.folios[index]);
@@ -344,28 +349,34 @@ pub(super) fn claims() -> Vec<Answers> {
     let queue_lock = Comment { file: "mm/filemap.c", says: "folio_unlock() from any context" };
     let reads = Analysis("readahead's own reference goes when the read is submitted");
     let marks = Analysis("__folio_end_writeback() takes the i_pages lock, in interrupts too");
-    let hang = |scenario, source| ask(NOBODY_WAITS_FOR_EVER, scenario, source, &[]).under(DPOR);
+    let hang = |scenario, source, reached| {
+        ask(NOBODY_WAITS_FOR_EVER, scenario, source, reached).under(DPOR).holds(&[&V6_12_117])
+    };
+    let slept = &[INTERRUPTED, SLEPT];
     vec![
-        hang(&LRU_LOCK, lru_lock).holds(&[&V6_12_117]).violated(&[&LRU_LOCK_IRQS_ON]),
-        hang(&LRU_LOCK_OF_MLOCK, lru_lock).holds(&[&V6_12_117]),
-        hang(&LRU_LOCK_OF_AGING, lru_lock).holds(&[&V6_12_117]),
-        ask(NOBODY_WAITS_FOR_EVER, &LRU_LOCK_OF_COMPACTION, lru_lock, &[COMPACTED])
+        hang(&LRU_LOCK, lru_lock, &[INTERRUPTED, ISOLATED]).violated(&[&LRU_LOCK_IRQS_ON]),
+        hang(&LRU_LOCK_OF_MLOCK, lru_lock, &[INTERRUPTED, MADE_UNEVICTABLE, FREED])
+            .violated(&[&MLOCK_IRQS_ON]),
+        hang(&LRU_LOCK_OF_AGING, lru_lock, &[INTERRUPTED]).violated(&[&AGING_IRQS_ON]),
+        hang(&LRU_LOCK_OF_COMPACTION, lru_lock, &[INTERRUPTED, COMPACTED])
+            .violated(&[&COMPACTION_IRQS_ON]),
+        hang(&LRU_LOCK_OF_NEW, lru_lock, &[INTERRUPTED]).violated(&[&MLOCK_NEW_IRQS_ON]),
+        hang(&QUEUE_LOCK_OF_WAITER, queue_lock, slept).violated(&[&QUEUE_LOCK_IRQS_ON]),
+        hang(&QUEUE_LOCK_OF_KILLED, queue_lock, &[INTERRUPTED, SLEPT, GAVE_UP])
+            .violated(&[&GIVES_UP_IRQS_ON]),
+        hang(&QUEUE_LOCK_OF_WAKER, queue_lock, slept).violated(&[&WAKER_IRQS_ON]),
+        hang(&QUEUE_LOCK_OF_ASYNCHRONOUS, queue_lock, slept).violated(&[&ASYNC_IRQS_ON]),
+        hang(&QUEUE_LOCK_OF_FAULT, queue_lock, slept).violated(&[&FAULT_IRQS_ON]),
+        hang(&PAGES_LOCK, marks, &[INTERRUPTED, MIGRATED, TRUNCATED])
+            .violated(&[&PAGES_LOCK_IRQS_ON]),
+        hang(&PAGES_LOCK_OF_READAHEAD, marks, &[INTERRUPTED, A_READ_ENDED])
+            .violated(&[&READAHEAD_IRQS_ON]),
+        ask(NO_REFERENCE_IS_LEFT_OVER, &PAGES_LOCK_OF_READAHEAD, reads, &[A_READ_ENDED])
             .under(DPOR)
             .holds(&[&V6_12_117]),
-        hang(&LRU_LOCK_OF_NEW, lru_lock).holds(&[&V6_12_117]),
-        hang(&QUEUE_LOCK_OF_WAITER, queue_lock)
-            .holds(&[&V6_12_117])
-            .violated(&[&QUEUE_LOCK_IRQS_ON]),
-        hang(&QUEUE_LOCK_OF_KILLED, queue_lock).holds(&[&V6_12_117]),
-        hang(&QUEUE_LOCK_OF_WAKER, queue_lock).holds(&[&V6_12_117]),
-        hang(&QUEUE_LOCK_OF_ASYNCHRONOUS, queue_lock).holds(&[&V6_12_117]),
-        hang(&QUEUE_LOCK_OF_FAULT, queue_lock).holds(&[&V6_12_117]),
-        hang(&PAGES_LOCK, marks).holds(&[&V6_12_117]).violated(&[&PAGES_LOCK_IRQS_ON]),
-        hang(&PAGES_LOCK_OF_READAHEAD, marks).holds(&[&V6_12_117]),
-        ask(NO_REFERENCE_IS_LEFT_OVER, &PAGES_LOCK_OF_READAHEAD, reads, &[])
-            .under(DPOR)
-            .holds(&[&V6_12_117]),
-        hang(&BIT_QUEUE_LOCK, queue_lock).holds(&[&V6_12_117]),
-        hang(&BIT_QUEUE_LOCK_OF_WAKER, queue_lock).holds(&[&V6_12_117]),
+        hang(&BIT_QUEUE_LOCK, queue_lock, &[INTERRUPTED, SLEPT_ON_A_BIT])
+            .violated(&[&BIT_WAITER_IRQS_ON]),
+        hang(&BIT_QUEUE_LOCK_OF_WAKER, queue_lock, &[INTERRUPTED, SLEPT_ON_A_BIT])
+            .violated(&[&BIT_WAKER_IRQS_ON]),
     ]
 }

@@ -19,7 +19,7 @@ use super::DPOR;
 use super::lru_flag::LISTED;
 use crate::Source::Comment;
 use crate::rules::*;
-use crate::states::{RESTED, RESTED_FOR_MLOCK};
+use crate::states::{FREED, ISOLATED, MADE_UNEVICTABLE, RECLAIM_FREED, RESTED, RESTED_FOR_MLOCK};
 use crate::{Answers, Run, Scenario, ask, cpu};
 
 const ONE_CPU: Machine = LISTED.cpus(1).mlock();
@@ -190,8 +190,6 @@ static FREED_BY_RECLAIM: Scenario = Scenario {
     ..ACTIVATED
 };
 
-const RECLAIMED: &str = "reclaim freed the folio";
-
 static FREED_ALONE: Scenario = Scenario {
     name: "freed_alone",
     about: "CPU0 drops the last reference of a folio. No page is freed with PG_lru set.",
@@ -259,9 +257,12 @@ pub(super) fn claims() -> Vec<Answers> {
         says: "folio_lru_list(): the list that a folio should be on, by its flags",
     };
     let mlock = Comment { file: "mm/mlock.c", says: "mlock_count is of the VMAs that mlock it" };
-    let question =
-        |scenario, source| ask(A_DRAINED_FOLIO_IS_WHERE_IT_SHOULD_BE, scenario, source, &[]);
-    let holds = |scenario, source| question(scenario, source).under(DPOR).holds(&[&V6_12_117]);
+    let holds = |scenario, source, reached| {
+        ask(A_DRAINED_FOLIO_IS_WHERE_IT_SHOULD_BE, scenario, source, reached)
+            .under(DPOR)
+            .holds(&[&V6_12_117])
+    };
+    let (added, mlocked) = (&[RESTED], &[RESTED_FOR_MLOCK, MADE_UNEVICTABLE]);
     let free = Comment {
         file: "include/linux/page-flags.h",
         says: "PAGE_FLAGS_CHECK_AT_FREE: no page is freed with these",
@@ -271,21 +272,19 @@ pub(super) fn claims() -> Vec<Answers> {
         ask(NO_BATCH_ENTRY_IS_LOST, scenario, count, &[RESTED]).under(DPOR).holds(&[&V6_12_117])
     };
     vec![
-        holds(&ADDED, lists),
-        holds(&ACTIVATED, lists).violated(&[&ACTIVATE_NO_FLAG]),
-        holds(&DEACTIVATED, lists),
-        holds(&MLOCKED, mlock),
-        holds(&MLOCKED_NEW, mlock),
-        holds(&MUNLOCKED, mlock),
-        holds(&MLOCKED_TWICE, mlock),
-        holds(&MUNLOCKED_TWICE, mlock),
-        holds(&MLOCKED_WHEN_ADDED, mlock),
-        holds(&MUNLOCKED_AFTER_ADDED, mlock),
-        holds(&MUNLOCKED_WHILE_ISOLATED, lists),
-        holds(&FREED_ALONE, free),
-        ask(A_DRAINED_FOLIO_IS_WHERE_IT_SHOULD_BE, &FREED_BY_RECLAIM, free, &[RECLAIMED])
-            .under(DPOR)
-            .holds(&[&V6_12_117]),
+        holds(&ADDED, lists, added),
+        holds(&ACTIVATED, lists, added).violated(&[&ACTIVATE_NO_FLAG]),
+        holds(&DEACTIVATED, lists, added),
+        holds(&MLOCKED, mlock, mlocked),
+        holds(&MLOCKED_NEW, mlock, &[RESTED_FOR_MLOCK]),
+        holds(&MUNLOCKED, mlock, mlocked),
+        holds(&MLOCKED_TWICE, mlock, mlocked),
+        holds(&MUNLOCKED_TWICE, mlock, mlocked),
+        holds(&MLOCKED_WHEN_ADDED, mlock, added),
+        holds(&MUNLOCKED_AFTER_ADDED, mlock, &[RESTED, RESTED_FOR_MLOCK]),
+        holds(&MUNLOCKED_WHILE_ISOLATED, lists, &[MADE_UNEVICTABLE, ISOLATED]),
+        holds(&FREED_ALONE, free, &[FREED]),
+        holds(&FREED_BY_RECLAIM, free, &[ISOLATED, RECLAIM_FREED]),
         rest(&TWO_ADDED),
         rest(&TWO_MOVED),
         rest(&TWO_ACTIVATED),

@@ -142,7 +142,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated(&[&A1D_BUMP_AFTER_LOOP]),
         // Under the mutex no drain finds that another has done its work.
         drained(&[RESTED]).under(EVERY).holds(&[&A1E_READ_UNDER_MUTEX]),
-        ask(NO_BATCH_ENTRY_IS_LOST, &ROTATE_INTERRUPTS_DRAIN, lru("A3"), &[])
+        ask(NO_BATCH_ENTRY_IS_LOST, &ROTATE_INTERRUPTS_DRAIN, lru("A3"), &[RESTED])
             .under(INTERRUPT)
             .holds(&[&V6_1, &V6_1_RT, &V6_12_117])
             .violated(&[&A3_ROTATE_DRAIN_IRQS_ON]),

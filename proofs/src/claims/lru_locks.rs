@@ -14,7 +14,7 @@ use super::DPOR;
 use super::lru_flag::{LISTED, activate_and_drain};
 use crate::Source::{self, Comment};
 use crate::rules::*;
-use crate::states::DRAIN_WORKED;
+use crate::states::{DRAIN_WORKED, MADE_UNEVICTABLE, RESTED, RESTED_FOR_MLOCK, SKIPPED};
 use crate::{Answers, Run, Scenario, Task, ask, cpu};
 
 const MLOCKING: Machine = LISTED.folios(2).mlock();
@@ -145,8 +145,11 @@ static DEACTIVATE: Scenario = Scenario {
 pub(super) fn claims() -> Vec<Answers> {
     let batch = Comment { file: "mm/mlock.c", says: "mlock_fbatch.lock" };
     let lost = |scenario| ask(NO_BATCH_ENTRY_IS_LOST, scenario, batch, &[DRAIN_WORKED]).under(DPOR);
-    let size =
-        |scenario| ask(LRU_SIZE_IS_LINKED_FOLIOS, scenario, Source::lru("O2"), &[]).under(DPOR);
+    let size = |scenario, reached| {
+        ask(LRU_SIZE_IS_LINKED_FOLIOS, scenario, Source::lru("O2"), reached)
+            .under(DPOR)
+            .holds(&[&V6_12_117])
+    };
     vec![
         lost(&MLOCK).holds(&[&V6_12_117]),
         lost(&MUNLOCK).holds(&[&V6_12_117]),
@@ -154,11 +157,9 @@ pub(super) fn claims() -> Vec<Answers> {
         ask(NO_BATCH_ENTRY_IS_LOST, &DEACTIVATE, Source::lru("0.2"), &[DRAIN_WORKED])
             .under(DPOR)
             .holds(&[&V6_12_117]),
-        size(&SIZE_AND_MLOCK_NEW).holds(&[&V6_12_117]),
-        size(&SIZE_AND_RECLAIM).holds(&[&V6_12_117]),
-        size(&SIZE_AND_AGING).holds(&[&V6_12_117]),
-        ask(LRU_SIZE_IS_LINKED_FOLIOS, &SIZE_AND_COMPACTION, Source::lru("O2"), &[COMPACTED])
-            .under(DPOR)
-            .holds(&[&V6_12_117]),
+        size(&SIZE_AND_MLOCK_NEW, &[RESTED_FOR_MLOCK, MADE_UNEVICTABLE]),
+        size(&SIZE_AND_RECLAIM, &[RESTED, SKIPPED]),
+        size(&SIZE_AND_AGING, &[RESTED, SKIPPED]),
+        size(&SIZE_AND_COMPACTION, &[RESTED, SKIPPED, COMPACTED]),
     ]
 }

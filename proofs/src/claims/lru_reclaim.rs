@@ -13,7 +13,7 @@ use super::lru_flag::{LISTED, activate};
 use super::{ALONE, EVERY, SC_WITHOUT_RANDOM};
 use crate::Source::{self, Analysis};
 use crate::rules::*;
-use crate::states::{FREED, RECLAIM_MET_A_FREED_FOLIO, RESTED};
+use crate::states::{FREED, MADE_UNEVICTABLE, RECLAIM_MET_A_FREED_FOLIO, RESTED};
 use crate::{Answers, Scenario, ask, cpu};
 
 static RECLAIM_AND_RESTING_FOLIO: Scenario = Scenario {
@@ -129,7 +129,7 @@ pub(super) fn claims() -> Vec<Answers> {
         .holds(&[&V6_1, &V6_12_117])
         .under(SC_WITHOUT_RANDOM)
         .violated(&[&ISOLATE_CLEAR_THEN_GET]),
-        ask(LARGE_FOLIO_RESTS_NOWHERE, &LARGE_FOLIO, lru("A.2"), &[])
+        ask(LARGE_FOLIO_RESTS_NOWHERE, &LARGE_FOLIO, lru("A.2"), &[MADE_UNEVICTABLE])
             .under(ALONE)
             .holds(&[&V6_1, &SEED_002_V4, &V6_12_117])
             .violated_as(Analysis("what the step is there for"), &[&BATCH_LARGE_FOLIO]),

@@ -6,6 +6,7 @@ mod compaction;
 mod compaction_lists;
 mod compaction_locked;
 mod compaction_sync;
+mod counts;
 mod every_cpu;
 mod fault_and_walk;
 mod flags;
@@ -14,6 +15,7 @@ mod folio_lock_order;
 mod folio_wait;
 mod folio_wait_read;
 mod interrupts;
+mod left_over;
 mod longterm_pin;
 mod lru_alone;
 mod lru_batches;
@@ -28,6 +30,7 @@ mod migrate_pending_callers;
 mod migrated;
 mod movable_page;
 mod page_cache;
+mod queue_lock;
 mod races;
 mod races_folio;
 mod waits;
@@ -71,14 +74,17 @@ pub const ALL: &[Group] = &[
     ("references", page_cache::claims),
     ("references", fault_and_walk::claims),
     ("references", migrated::claims),
+    ("references", left_over::claims),
     ("folio_lock", folio_lock::claims),
     ("folio_lock", folio_lock_order::claims),
     ("folio_wait", folio_wait::claims),
     ("folio_wait", folio_wait_read::claims),
     ("folio_wait", waits::claims),
+    ("folio_wait", queue_lock::claims),
     ("writeback", writeback::claims),
     ("interrupts", interrupts::claims),
     ("flags", flags::claims),
+    ("counts", counts::claims),
     ("races", races::claims),
     ("races", races_folio::claims),
     ("movable_page", movable_page::isolation),
@@ -108,3 +114,21 @@ const SC_WITHOUT_RANDOM: &[Engine] = &[Engine::Dpor, Engine::Pct];
 const DPOR: &[Engine] = &[Engine::Dpor];
 /// Complete, under every memory model.
 const COMPLETE: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Graph];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::{Expected, rows};
+
+    /// A rule that holds in a scenario in which nothing happens has proven nothing.
+    #[test]
+    fn every_claim_that_holds_names_a_state_that_it_must_have_reached() {
+        let holds = rows().filter(|(claim, _)| claim.expected == Expected::Holds);
+        let without: BTreeSet<&str> = holds
+            .filter(|(claim, _)| claim.reached.is_empty())
+            .map(|(claim, _)| claim.scenario.name)
+            .collect();
+        assert!(without.is_empty(), "no state to be reached in: {without:?}");
+    }
+}

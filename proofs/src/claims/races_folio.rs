@@ -11,7 +11,7 @@ use selvedge_models::mm::migrate::FREEZE_FAILED;
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
 
-use super::folio_lock::{LOCK_TWO_STACKS, NEW_OWNER, TRY_ONCE, TRYLOCK_FAILED};
+use super::folio_lock::{LOCK_TWO_KILLABLY, LOCK_TWO_STACKS, NEW_OWNER, TRY_ONCE, TRYLOCK_FAILED};
 use super::page_cache::{isolated, migrate_or_put_back};
 use super::races::race;
 use super::{COMPLETE, DPOR};
@@ -87,6 +87,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&V6_1, &V6_12_117])
             .under(DPOR)
             .violated(&[&AM8_RELAXED_TRYLOCK, &AM8_RELAXED_UNLOCK]),
+        race(&LOCK_TWO_KILLABLY, sheet("A.5-1"), &[SLEPT]).under(DPOR).holds(&[&V6_12_117]),
         race(&NEW_OWNER, sheet("A.5-5"), &[HANDED_OVER])
             .under(COMPLETE)
             .holds(&[&L2_UNFAIRNESS_0, &A5_RELAXED_FLAGS])

@@ -2,7 +2,7 @@
 
 use selvedge_models::Machine;
 use selvedge_models::fs::buffer::{lock_buffer, trylock_buffer, unlock_buffer};
-use selvedge_models::mm::filemap::folio_lock;
+use selvedge_models::mm::filemap::{folio_lock, folio_wait_locked};
 use selvedge_models::mm::memory::do_swap_page;
 use selvedge_models::mm::page_writeback::{
     folio_end_writeback, folio_start_writeback, folio_wait_writeback,
@@ -10,10 +10,11 @@ use selvedge_models::mm::page_writeback::{
 use selvedge_models::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use selvedge_models::trees::*;
 
-use super::DPOR;
 use super::folio_lock::{locked, unlock};
-use crate::Source::Comment;
-use crate::rules::{WHO_HAS_WAITED_RUNS, who_has_waited_runs};
+use super::{DPOR, WEAK};
+use crate::Source::{Analysis, Comment};
+use crate::rules::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, WHO_HAS_WAITED_RUNS, who_has_waited_runs};
+use crate::states::{FAULT_FOUND_AN_ENTRY, SLEPT, SLEPT_ON_A_BIT};
 use crate::{Answers, Scenario, ask, cpu};
 
 static FOLIO: Scenario = Scenario {
@@ -30,6 +31,16 @@ static FOLIO: Scenario = Scenario {
         .sleeper(0),
     ],
     ..Scenario::EMPTY
+};
+
+static UNLOCKED: Scenario = Scenario {
+    name: "waiter_sees_the_unlock",
+    about: "CPU0 unlocks the folio; CPU1 waits until it is unlocked.",
+    tasks: &[
+        cpu(0, "holder", unlock),
+        cpu(1, "waiter", |k| folio_wait_locked(k, &k.folios[0])).sleeper(0),
+    ],
+    ..FOLIO
 };
 
 static WRITEBACK: Scenario = Scenario {
@@ -93,11 +104,17 @@ static FAULT: Scenario = Scenario {
 
 pub(super) fn claims() -> Vec<Answers> {
     let finish = Comment { file: "kernel/sched/wait.c", says: "finish_wait(): back to running" };
-    let runs = |scenario| ask(WHO_HAS_WAITED_RUNS, scenario, finish, &[]).under(DPOR);
+    let runs = |scenario, reached| {
+        ask(WHO_HAS_WAITED_RUNS, scenario, finish, reached).under(DPOR).holds(&[&V6_12_117])
+    };
+    let barriers = Analysis("the waiter has a barrier between its state and its look at the flags");
     vec![
-        runs(&FOLIO).holds(&[&V6_12_117]),
-        runs(&WRITEBACK).holds(&[&V6_12_117]),
-        runs(&BUFFER).holds(&[&V6_12_117]).violated(&[&FINISH_WAIT_NO_STATE]),
-        runs(&FAULT).holds(&[&V6_12_117]),
+        runs(&FOLIO, &[SLEPT]),
+        runs(&WRITEBACK, &[SLEPT]),
+        runs(&BUFFER, &[SLEPT_ON_A_BIT]).violated(&[&FINISH_WAIT_NO_STATE]),
+        runs(&FAULT, &[SLEPT, FAULT_FOUND_AN_ENTRY]),
+        ask(NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, &UNLOCKED, barriers, &[SLEPT])
+            .under(WEAK)
+            .holds(&[&V6_12_117]),
     ]
 }

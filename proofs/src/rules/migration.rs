@@ -49,7 +49,13 @@ pub const A_TARGET_IS_AS_LARGE: Rule =
 /// What the caller of a truncation relies on.
 pub const A_TRUNCATED_PAGE_IS_GONE: Rule = Rule("a truncated page has no folio in the page cache");
 
+/// What MIGRATE_SYNC does for a filesystem that does not migrate its folios.
+pub const A_DIRTY_FOLIO_IS_WRITTEN_OUT: Rule = Rule(
+    "MIGRATE_SYNC writes a dirty folio out that its filesystem does not migrate, and moves it",
+);
+
 pub(super) const IDS_OF_MIGRATION: Ids = &[
+    ("written-out", A_DIRTY_FOLIO_IS_WRITTEN_OUT),
     ("lookup", LOOKUP_IS_OF_THE_CACHED_FOLIO),
     ("one-end", MIGRATION_HAS_ONE_END),
     ("fault-waits-once", FAULT_WAITS_ONCE),

@@ -1,9 +1,11 @@
 //! PG_mlocked, and the unevictable list.
 
+use selvedge_kernel::fail_about;
 use selvedge_models::PG_MLOCKED;
 use selvedge_trace::Rule;
 
 use super::Ids;
+use crate::Run;
 use crate::look::{Look, Place};
 
 /// `PG_mlocked` decides the list.
@@ -13,8 +15,15 @@ pub const EVICTABLE_FOLIO_IS_NOT_STRANDED: Rule =
 pub const MLOCKED_FOLIO_IS_UNEVICTABLE: Rule =
     Rule("after all drains a mlocked folio is on the unevictable list and counted");
 
-pub(super) const IDS_OF_MLOCK: Ids =
-    &[("stranded", EVICTABLE_FOLIO_IS_NOT_STRANDED), ("mlocked", MLOCKED_FOLIO_IS_UNEVICTABLE)];
+/// What the outcome of setting and clearing PG_mlocked is asked for.
+pub const NR_MLOCK_IS_MLOCKED_FOLIOS: Rule =
+    Rule("NR_MLOCK is the number of folios with PG_mlocked");
+
+pub(super) const IDS_OF_MLOCK: Ids = &[
+    ("stranded", EVICTABLE_FOLIO_IS_NOT_STRANDED),
+    ("mlocked", MLOCKED_FOLIO_IS_UNEVICTABLE),
+    ("nr-mlock", NR_MLOCK_IS_MLOCKED_FOLIOS),
+];
 
 /// `selvedge_models::UNEVICTABLE`, as a place has it.
 const UNEVICTABLE: i64 = selvedge_models::UNEVICTABLE as i64;
@@ -57,5 +66,15 @@ pub fn added_mlocked_folio_is_unevictable<L: Look + ?Sized>(k: &L) {
     if k.value(list) != UNEVICTABLE {
         let message = "folio0 is mlocked, and not on the unevictable list";
         k.fail(MLOCKED_FOLIO_IS_UNEVICTABLE, message.into(), list);
+    }
+}
+
+/// [`NR_MLOCK_IS_MLOCKED_FOLIOS`], on a machine that has the statistic.
+pub fn nr_mlock_is_mlocked_folios(k: &Run) {
+    let nr_mlock = k.nr_mlock.as_ref().expect("Machine::nr_mlock");
+    let mlocked = k.folios.iter().filter(|folio| folio.flags.peek(PG_MLOCKED)).count() as i64;
+    if nr_mlock.peek() != mlocked {
+        let message = format!("NR_MLOCK is {}, {mlocked} folios are mlocked", nr_mlock.peek());
+        fail_about(NR_MLOCK_IS_MLOCKED_FOLIOS, message, nr_mlock.object());
     }
 }

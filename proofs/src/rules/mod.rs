@@ -12,6 +12,7 @@ mod lru_flag;
 mod migration;
 mod mlock;
 mod movable;
+mod page_cache;
 mod pins;
 mod references;
 
@@ -25,6 +26,7 @@ pub use lru_flag::*;
 pub use migration::*;
 pub use mlock::*;
 pub use movable::*;
+pub use page_cache::*;
 pub use pins::*;
 pub use references::*;
 
@@ -70,6 +72,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, Rule)> {
         IDS_OF_FOLIO_LOCK,
         IDS_OF_MIGRATION,
         IDS_OF_MOVABLE,
+        IDS_OF_PAGE_CACHE,
         IDS_OF_REFERENCES,
         ELSEWHERE,
     ];

@@ -13,7 +13,11 @@ pub const NO_REFERENCE_IS_LEFT_OVER: Rule = Rule(
     "a folio has the references of its cache, mappings, private data and batches, and no more",
 );
 
-pub(super) const IDS_OF_REFERENCES: Ids = &[("left-over", NO_REFERENCE_IS_LEFT_OVER)];
+/// What the page-table lock is for: the reference of an entry is there as long as the entry is.
+pub const A_PINNED_FOLIO_IS_NOT_FREED: Rule = Rule("a folio that is pinned has not been freed");
+
+pub(super) const IDS_OF_REFERENCES: Ids =
+    &[("left-over", NO_REFERENCE_IS_LEFT_OVER), ("pinned-alive", A_PINNED_FOLIO_IS_NOT_FREED)];
 
 /// [`NO_REFERENCE_IS_LEFT_OVER`], where no task keeps a reference to a folio.
 pub fn no_reference_is_left_over(k: &Run) {

@@ -118,6 +118,15 @@ impl Record {
         }
     }
 
+    /// Is another task of the current one's CPU within a function?
+    pub(crate) fn is_on_top_of_a_call(&self) -> bool {
+        let me = self.me();
+        let is_within =
+            |task: &TaskRecord| !task.finished && task.cpu == me.cpu && task.path != PathId::ROOT;
+        let mut others = self.tasks.iter().enumerate().filter(|(task, _)| *task != self.current);
+        others.any(|(_, task)| is_within(task))
+    }
+
     /// The current task, the number of the call that it is in, and the innermost function.
     pub(crate) fn whereabouts(&self) -> (usize, u32, Option<&'static str>) {
         let me = self.me();

@@ -66,12 +66,20 @@ pub fn truncate_inode_folio(k: &Kernel, page: usize) {
         spin_lock_irq(&k.cpus, &k.i_pages_lock);
         rcu_assign_pointer(&k.i_pages[page], 0);
         plain_write(&folio.mapping, 0);
+        count_pages(k, u64::MAX);
         spin_unlock_irq(&k.cpus, &k.i_pages_lock);
         folio_put(k, folio, PAGE_CACHE);
         reached("a folio was truncated");
     }
     folio_unlock(k, folio);
     folio_put(k, folio, holder);
+}
+
+/// `mapping->nrpages += by`, under `i_pages` lock, in scenarios that look at it.
+pub(crate) fn count_pages(k: &Kernel, by: u64) {
+    if let Some(nrpages) = &k.nrpages {
+        plain_write(nrpages, plain_read(nrpages).wrapping_add(by));
+    }
 }
 
 /// `tag_pages_for_writeback()`, as far as it sees one page: whether the folio in its slot is dirty.

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use selvedge_kernel::{
     __set_current_state, Bit, NOBODY_WAITS_FOR_EVER, Name, TASK_RUNNING, TASK_UNINTERRUPTIBLE,
-    WRITE_ONCE, awaits, enter, owns, plain_read, plain_write, reached, schedule, schedule_timeout,
-    set_current_state, signal_pending_state, smp_load_acquire, spin_lock_irq, spin_lock_irqsave,
-    spin_unlock, spin_unlock_irq, spin_unlock_irqrestore, test_and_set_bit, test_bit, timed_out,
+    WRITE_ONCE, awaits, enter, kernel_assert, owns, plain_read, plain_write, reached, schedule,
+    schedule_timeout, set_current_state, signal_pending_state, smp_load_acquire, spin_lock_irq,
+    spin_lock_irqsave, spin_unlock, spin_unlock_irq, spin_unlock_irqrestore, test_and_set_bit,
+    test_bit, timed_out,
 };
 use selvedge_kernel::{SpinLock, Task};
 
@@ -284,6 +285,9 @@ pub fn folio_lock_async(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
     (k.tree.filemap.folio_set_waiters)(k, folio);
     let is_ours = folio_trylock(folio);
     if is_ours {
+        // Nobody can have called back meanwhile: the lock is still held.
+        let is_queued = queue.edit(|entries| entries.iter().any(|e| e.sleeper == wait.index));
+        kernel_assert(is_queued, "__folio_lock_async() has the lock, and was called back as well");
         __remove_wait_queue(k, wait);
     }
     spin_unlock_irq(&k.cpus, &queue.lock);

@@ -33,7 +33,7 @@ pub enum Walk {
 
 /// `folio_wake_bit()`: wakes the waiters for this bit of this folio, up to and with the first that
 /// is exclusive.
-pub(crate) fn folio_wake_bit(k: &Kernel, folio: &Folio, bit: Bit) {
+pub fn folio_wake_bit(k: &Kernel, folio: &Folio, bit: Bit) {
     let _in = enter_waker("folio_wake_bit");
     let queue = &k.folio_waitqueue;
     let mut key = WaitPageKey { folio, bit, page_match: false };

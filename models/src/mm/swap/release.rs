@@ -7,6 +7,7 @@ use selvedge_kernel::{
 };
 
 use crate::kernel::{NOT_LINKED, PG_LRU};
+use crate::mm::movable::{NO_MAPPING, PAGE_MAPPING_MOVABLE, PG_SLAB};
 use crate::{Folio, Kernel};
 
 /// `folio_get()`: orders nothing. `holder` has the reference now.
@@ -57,8 +58,22 @@ pub fn __folio_put(k: &Kernel, folio: &Folio) {
         __clear_bit(PG_LRU, &folio.flags);
         spin_unlock_irqrestore(&k.cpus, &k.lru_lock);
     }
+    if k.modelled.free_checks {
+        free_pages_prepare(folio);
+    }
     WRITE_ONCE(&folio.freed, 1);
     reached("a folio was freed");
+}
+
+/// `free_page_is_bad()`, in scenarios that look at it: what its owner cleared before it dropped its
+/// reference is clear for who drops the last one. The mapping of a movable page, and of slab, is
+/// cleared here.
+fn free_pages_prepare(folio: &Folio) {
+    let _in = enter("free_pages_prepare");
+    let mapping = plain_read(&folio.mapping);
+    let is_file = mapping != NO_MAPPING && mapping & PAGE_MAPPING_MOVABLE == 0;
+    kernel_assert(!is_file, "Bad page state: non-NULL mapping");
+    kernel_assert(!test_bit(PG_SLAB, &folio.flags), "Bad page state: its type is still slab");
 }
 
 /// `lruvec_del_folio()`: `list_del()` of a folio that is on no list corrupts it.

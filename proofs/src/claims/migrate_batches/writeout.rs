@@ -8,8 +8,9 @@ use selvedge_models::mm::migrate::{Aops, DIRTY_REFUSED, Mode, WRITTEN_OUT};
 use selvedge_models::trees::*;
 use selvedge_models::trees::{M2, M3, M4, M5, M6, M7};
 
-use super::{DPOR, ONE, migrate, scenario};
-use crate::rules::{KERNEL_ASSERTIONS_HOLD, NO_STORE_IS_LOST};
+use super::{ALONE, DPOR, ONE, migrate, scenario};
+use crate::Source::Comment;
+use crate::rules::{A_DIRTY_FOLIO_IS_WRITTEN_OUT, KERNEL_ASSERTIONS_HOLD, NO_STORE_IS_LOST};
 use crate::{Answers, Run, Scenario, Source, ask};
 
 /// A dirty folio of a filesystem that does not migrate its folios, migrated in MIGRATE_SYNC.
@@ -56,8 +57,25 @@ static WRITTEN_OUT_MAPPED: Scenario = scenario(
     },
 );
 
+static WRITTEN_OUT_ALONE: Scenario = scenario(
+    "dirty_folio_without_migrate_folio",
+    "CPU0 migrates a dirty folio in MIGRATE_SYNC, which ->writepage() has written when it returns. \
+     Nobody else does anything.",
+    ONE.cpus(1).aops(&[Aops::WritepageSync]).dirty().passes(4),
+    writes_out,
+    |k| {
+        let left = k.outcome.peek();
+        let flags = &k.folios[k.i_pages[0].peek() as usize - 1].flags;
+        if left > 0 || flags.peek(PG_DIRTY) {
+            let message = if left > 0 { "the folio has not moved" } else { "it moved dirty" };
+            fail_about(A_DIRTY_FOLIO_IS_WRITTEN_OUT, message, flags.object());
+        }
+    },
+);
+
 pub(in crate::claims) fn claims() -> Vec<Answers> {
     let sheet = Source::migrate;
+    let clean = Comment { file: "mm/migrate.c", says: "the folio must be clean for migration" };
     vec![
         ask(KERNEL_ASSERTIONS_HOLD, &WRITTEN_OUT_ASYNC, sheet("C-S5"), &[WRITTEN_OUT])
             .under(DPOR)
@@ -66,6 +84,10 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         ask(KERNEL_ASSERTIONS_HOLD, &WRITTEN_OUT_ASYNC, sheet("C-S5"), &[DIRTY_REFUSED])
             .under(DPOR)
             .holds(&[&M7]),
+        ask(A_DIRTY_FOLIO_IS_WRITTEN_OUT, &WRITTEN_OUT_ALONE, clean, &[WRITTEN_OUT])
+            .under(ALONE)
+            .holds(&[&M0, &M6S])
+            .violated_as(Source::commit("7ee3647243e5"), &[&M7]),
         ask(NO_STORE_IS_LOST, &WRITTEN_OUT_MAPPED, sheet("C-S6"), &[WRITTEN_OUT])
             .under(DPOR)
             .holds(&[&M0, &M6, &M7A])

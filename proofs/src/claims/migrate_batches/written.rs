@@ -4,7 +4,7 @@
 //! The disk is one word, `outcome`: what it has of the folio, or of its first buffer.
 
 use selvedge_kernel::{
-    atomic_inc, atomic_read, fail_about, owns, plain_read, plain_write, set_bit, test_bit,
+    atomic_inc, atomic_read, fail_about, owns, plain_read, plain_write, reached, set_bit, test_bit,
 };
 use selvedge_models::fs::buffer::{
     __block_write_full_folio, NOTHING_UNDER_WAY, REDIRTIED, STILL_BUSY, end_buffer_async_write,
@@ -154,6 +154,15 @@ static MIGRATES: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+/// What was written to the buffer is on the disk.
+const ON_DISK: &str = "the change is on the disk";
+
+fn reached_the_disk(k: &Run) {
+    if k.outcome.peek() == 1 {
+        reached(ON_DISK);
+    }
+}
+
 static MARKED: Scenario = Scenario {
     name: "buffer_is_dirtied_while_written",
     about: "CPU0 changes a buffer without any lock, and marks it dirty; CPU1 writes its folio, \
@@ -167,7 +176,10 @@ static MARKED: Scenario = Scenario {
         }),
         cpu(1, "flush worker", writes_all),
     ],
-    at_end: Some(what_is_clean_is_on_disk),
+    at_end: Some(|k| {
+        what_is_clean_is_on_disk(k);
+        reached_the_disk(k);
+    }),
     ..Scenario::EMPTY
 };
 
@@ -235,7 +247,10 @@ static BY_HAND: Scenario = Scenario {
         sync_has_written(k, plain_read(&bh.contents));
         unlock_buffer(k, bh);
     })],
-    at_end: Some(no_bh_reference_is_left_over),
+    at_end: Some(|k| {
+        no_bh_reference_is_left_over(k);
+        reached_the_disk(k);
+    }),
     ..Scenario::EMPTY
 };
 
@@ -245,9 +260,16 @@ static ENDS_ALONE: Scenario = Scenario {
     machine: ONE,
     setup: under_writeback,
     tasks: &[cpu(0, "end of writeback", |k| folio_end_writeback(k, &k.folios[0]))],
-    at_end: Some(no_reference_is_left_over),
+    at_end: Some(|k| {
+        no_reference_is_left_over(k);
+        if !k.folios[0].flags.peek(PG_WRITEBACK) {
+            reached(ENDED);
+        }
+    }),
     ..Scenario::EMPTY
 };
+
+const ENDED: &str = "the writeback is over";
 
 static WRITTEN_BEFORE: Scenario = Scenario {
     name: "folio_of_a_clean_buffer_is_written",
@@ -361,8 +383,8 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         ask(NOBODY_WAITS_FOR_EVER, &MIGRATES, ends, &[WAITED_FOR_WRITEBACK, MIGRATED])
             .under(DPOR)
             .holds(every),
-        ask(WHAT_IS_CLEAN_IS_ON_DISK, &MARKED, marks, &[]).under(DPOR).holds(&[&M0, &M6S]),
-        ask(WHAT_IS_CLEAN_IS_ON_DISK, &CLEAN_BUFFER_MARKED, marks, &[])
+        ask(WHAT_IS_CLEAN_IS_ON_DISK, &MARKED, marks, &[ON_DISK]).under(DPOR).holds(&[&M0, &M6S]),
+        ask(WHAT_IS_CLEAN_IS_ON_DISK, &CLEAN_BUFFER_MARKED, marks, &[ON_DISK])
             .under(DPOR)
             .holds(&[&M6S])
             .violated(&[&DIRTIES_BUFFER_ONLY]),
@@ -370,9 +392,9 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         ask(NOBODY_WAITS_FOR_EVER, &WRITTEN_BEFORE, ends, &[NOTHING_UNDER_WAY, SLEPT])
             .under(DPOR)
             .holds(&[&M6S]),
-        ask(A_SYNC_WRITES_WHAT_WAS_DIRTY, &BY_HAND, sync, &[]).under(DPOR).holds(&[&M6S]),
-        ask(NO_REFERENCE_IS_LEFT_OVER, &BY_HAND, sync, &[]).under(DPOR).holds(&[&M6S]),
-        ask(NO_REFERENCE_IS_LEFT_OVER, &ENDS_ALONE, own, &[])
+        ask(A_SYNC_WRITES_WHAT_WAS_DIRTY, &BY_HAND, sync, &[ON_DISK]).under(DPOR).holds(&[&M6S]),
+        ask(NO_REFERENCE_IS_LEFT_OVER, &BY_HAND, sync, &[ON_DISK]).under(DPOR).holds(&[&M6S]),
+        ask(NO_REFERENCE_IS_LEFT_OVER, &ENDS_ALONE, own, &[ENDED])
             .under(ALONE)
             .holds(&[&M0, &M6S])
             .violated(&[&END_WRITEBACK_KEEPS_REFERENCE]),

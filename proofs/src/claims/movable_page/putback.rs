@@ -1,7 +1,7 @@
 //! Moving an isolated page, or putting it back, while its driver releases it and others wait for
 //! its lock.
 
-use selvedge_kernel::join;
+use selvedge_kernel::{join, reached};
 use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::mm::migrate::{Migrator, Mode};
 use selvedge_models::mm::movable::{ISOLATED, MOVED, PUT_BACK, Role, move_or_put_back, owner};
@@ -58,8 +58,15 @@ static MOVE_FAILS: Scenario = Scenario {
     machine: ONE_PAGE,
     before: ISOLATED_BEFORE,
     tasks: &[cpu(0, "compaction", moves_or_puts_back)],
+    at_end: Some(|k| {
+        if owner(k).place() == Some(0) {
+            reached(STAYED);
+        }
+    }),
     ..Scenario::EMPTY
 };
+
+const STAYED: &str = "the page is where it was";
 
 static BALLOON_RELEASED: Scenario = Scenario {
     name: "release_vs_putback_of_a_balloon",
@@ -201,7 +208,7 @@ fn waiters() -> Vec<Answers> {
         .under(COMPLETE)
         .holds(&[&V5_18, &V6_12_117])
         .violated(&[&DRIVER_FORGETS_PUTBACK]),
-        ask(M7, &CALLER_HAS_THE_LOCK, lru("E13"), &[])
+        ask(M7, &CALLER_HAS_THE_LOCK, lru("E13"), &[PUT_BACK])
             .under(ALONE)
             .violated(&[&MOBILE_2015])
             .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE])
@@ -228,7 +235,7 @@ fn releases() -> Vec<Answers> {
             .violated(&[&MOBILE_2015])
             .under(COMPLETE)
             .holds(&[&V6_12_117]),
-        ask(M9, &MOVE_FAILS, NOT_AGAIN, &[])
+        ask(M9, &MOVE_FAILS, NOT_AGAIN, &[STAYED])
             .under(ALONE)
             .violated(&[&MOBILE_2015_FAILS])
             .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE_FAILS])

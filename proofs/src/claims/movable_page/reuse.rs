@@ -67,6 +67,8 @@ static FREED_BY_SLAB: Scenario = Scenario {
     ..ALLOCATED_BY_SLAB
 };
 
+const NOT_MOVABLE_ANY_MORE: &str = "an isolation found that the page is no movable page any more";
+
 /// Of 4.8 no mm_types.h was read: the posting of 8b8817630ae8 has the layout change.
 const A_POINTER: Source = Source::Commit {
     id: "130d4df57390",
@@ -97,7 +99,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(WEAK)
             .holds(&[&V6_12_117])
             .violated(&[&E2_NO_SMP_RMB, &E2_NO_SMP_WMB]),
-        ask(FRESH_FLAGS_ARE_THE_OWNERS, &FREED_BY_SLAB, lru("E2"), &[])
+        ask(FRESH_FLAGS_ARE_THE_OWNERS, &FREED_BY_SLAB, lru("E2"), &[NOT_MOVABLE_ANY_MORE])
             .under(WEAK)
             .holds(&[&V6_12_117])
             .holds_as(LOCK_ACQUIRES, &[&E2_NO_FIRST_SMP_RMB])
