@@ -9,8 +9,8 @@
 //! | [`How::Split`]      | an update is a look and a write                                          |
 //! | [`How::Delay`]      | it happens after a later step of its task                                |
 //!
-//! A round over all CPUs can leave one of them out: [`Edit::skip_cpu`]. A reference that is not
-//! taken or not given back, since its step was left out, is not booked either.
+//! A round over the members of a group can leave one of them out: [`Edit::skip`]. A reference that
+//! is not taken or not given back, since its step was left out, is not booked either.
 //!
 //! The steps of an edit are steps like others: engines explore and monitors see them. What an edit
 //! cannot do to a step makes the search undecided, and names it. An edit whose site no execution
@@ -90,9 +90,10 @@ impl Edit {
         Edit { at, how: How::Split }
     }
 
-    /// Leaves one CPU, `CPU0` to `CPU3`, out of the rounds of this function over all of them.
-    pub const fn skip_cpu(cpu: &'static str, function: &'static str) -> Edit {
-        Edit::drop(Site::of(FOR_EACH_ONLINE_CPU).on(cpu).within(function))
+    /// Leaves this member out of the rounds of this kind that the function makes: see
+    /// [`leaves_out`].
+    pub const fn skip(round: &'static str, member: &'static str, function: &'static str) -> Edit {
+        Edit::drop(Site::of(round).on(member).within(function))
     }
 
     /// Puts the steps off.
@@ -118,16 +119,11 @@ impl fmt::Display for Edit {
     }
 }
 
-/// A turn of a round over all CPUs, as a site: its object is one of [`CPUS`].
-pub const FOR_EACH_ONLINE_CPU: &str = "for_each_online_cpu";
-
-/// CPUs that a round can leave out, in sites.
-pub const CPUS: [&str; 4] = ["CPU0", "CPU1", "CPU2", "CPU3"];
-
-/// Does the round over all CPUs, in the function that the current task is in, leave this one out?
-/// To be asked for each CPU that there is.
-pub fn leaves_out(cpu: usize) -> bool {
-    record::with(|record| record.edits.is_some() && record.skips(cpu))
+/// Does an edit leave this member out of a round of this kind, in the function that the current
+/// task is in? To be asked for each member that there is. A turn of a round is no step; its site
+/// has the round's name where others have a primitive, and the member's where they have an object.
+pub fn leaves_out(round: &str, member: &str) -> bool {
+    record::with(|record| record.edits.is_some() && record.skips(round, member))
 }
 
 /// How many edits an execution may have: which of them were used is a mask.
@@ -241,12 +237,11 @@ impl Record {
     }
 
     /// [`leaves_out`]
-    fn skips(&mut self, cpu: usize) -> bool {
+    fn skips(&mut self, round: &str, member: &str) -> bool {
         let function = self.whereabouts().2;
-        let name = CPUS.get(cpu).copied();
         let is_turn = |edit: &Edit| {
-            edit.at.primitive == FOR_EACH_ONLINE_CPU
-                && edit.at.object.is_some_and(|cpu| name == Some(cpu))
+            edit.at.primitive == round
+                && edit.at.object == Some(member)
                 && edit.at.function.is_none_or(|wanted| function == Some(wanted))
         };
         let number = self.edits.edits.iter().position(is_turn);

@@ -15,11 +15,27 @@
 
 use std::sync::{Arc, Mutex as Private};
 
-use selvedge_explore::edits::leaves_out;
+use selvedge_explore::edits::{Edit, leaves_out};
 use selvedge_explore::{Lock, Place, abilities, current_context, current_cpu, me, spawn};
 use selvedge_trace::{Class, Context, IRQ, PREEMPT};
 
 use crate::{KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, fail};
+
+/// A turn of a round over all CPUs, as a site: its object is one of [`CPUS`].
+pub const FOR_EACH_ONLINE_CPU: &str = "for_each_online_cpu";
+
+/// The CPUs that a round can leave out, as they are called in sites.
+pub const CPUS: [&str; 4] = ["CPU0", "CPU1", "CPU2", "CPU3"];
+
+/// Leaves one of [`CPUS`] out of the rounds of this function over all CPUs.
+pub const fn skip_cpu(cpu: &'static str, function: &'static str) -> Edit {
+    Edit::skip(FOR_EACH_ONLINE_CPU, cpu, function)
+}
+
+/// Does a mutant leave the CPU out of the round that the caller makes?
+pub(crate) fn is_left_out(cpu: usize) -> bool {
+    CPUS.get(cpu).is_some_and(|name| leaves_out(FOR_EACH_ONLINE_CPU, name))
+}
 
 /// The CPUs of a scenario.
 #[derive(Debug)]
@@ -116,7 +132,7 @@ impl Cpus {
 
     /// `for_each_online_cpu`. A mutant may leave one out.
     pub fn online(&self) -> impl Iterator<Item = usize> {
-        (0..self.cpus.len()).filter(|&cpu| !leaves_out(cpu))
+        (0..self.cpus.len()).filter(|&cpu| !is_left_out(cpu))
     }
 
     /// Where a task of `cpu` runs.

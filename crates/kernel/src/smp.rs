@@ -7,12 +7,12 @@
 //! those of two handlers of one call with each other.
 //! Source: kernel/smp.c `smp_call_function_many_cond()`, 5.11 and 6.12.
 
-use selvedge_explore::edits::leaves_out;
 use selvedge_explore::{
     Interrupts, abilities, enter, fence, is_on_top_of_a_call, join, spawn, unable, under,
 };
 use selvedge_trace::{Context, Order};
 
+use crate::cpu::is_left_out;
 use crate::{Cpus, local_irq_restore, local_irq_save, preempt_disable, preempt_enable};
 use crate::{irqs_disabled, kernel_assert, reached, smp_processor_id};
 
@@ -37,7 +37,7 @@ pub fn on_each_cpu_cond(
             sent.extend(send(cpus, cpu, func.clone()));
         }
     }
-    if !leaves_out(here) && cond(here) {
+    if !is_left_out(here) && cond(here) {
         local_irq_save(cpus);
         func();
         local_irq_restore(cpus);

@@ -1,6 +1,7 @@
 //! Deliberate mistakes in how dirty buffers and folios are written: 6.12.117.
 
 use selvedge_kernel::edits::{Edit, Site};
+use selvedge_kernel::skip_cpu;
 
 use super::V6_12_117;
 use crate::Tree;
@@ -87,19 +88,19 @@ pub static COMPACTS_WITHOUT_LRU_LOCK: Tree = V6_12_117.edited(
 pub static DRAIN_SKIPS_CPU1: Tree = V6_12_117.edited(
     "v6.12.117-drain-skips-cpu1",
     "6.12.117 with __lru_add_drain_all() leaving CPU1 out",
-    &[Edit::skip_cpu("CPU1", "__lru_add_drain_all")],
+    &[skip_cpu("CPU1", "__lru_add_drain_all")],
 );
 /// What a round over all CPUs is for.
 pub static INVALIDATION_SKIPS_CPU0: Tree = V6_12_117.edited(
     "v6.12.117-invalidation-skips-cpu0",
     "6.12.117 with on_each_cpu_cond() leaving CPU0 out",
-    &[Edit::skip_cpu("CPU0", "on_each_cpu_cond")],
+    &[skip_cpu("CPU0", "on_each_cpu_cond")],
 );
 /// What a round over all CPUs is for.
 pub static PREP_SKIPS_CPU2: Tree = V6_12_117.edited(
     "v6.12.117-prep-skips-cpu2",
     "6.12.117 with synchronize_rcu_expedited() not waiting for CPU2",
-    &[Edit::skip_cpu("CPU2", "synchronize_rcu_expedited")],
+    &[skip_cpu("CPU2", "synchronize_rcu_expedited")],
 );
 
 /// Why truncation looks at the mapping once more.

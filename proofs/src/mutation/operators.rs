@@ -23,7 +23,8 @@
 use std::fmt;
 
 use selvedge_explore::{Next, Passed};
-use selvedge_kernel::edits::{CPUS, Edit, FOR_EACH_ONLINE_CPU, Site, Until};
+use selvedge_kernel::edits::{Edit, Site, Until};
+use selvedge_kernel::{CPUS, FOR_EACH_ONLINE_CPU, skip_cpu};
 use selvedge_trace::{ActionKind, Order};
 
 /// A kind of fault.
@@ -173,7 +174,7 @@ pub fn turns(site: &Site) -> Vec<(usize, Site, Edit)> {
     };
     let turn = |(cpu, &name)| {
         let site = Site::of(FOR_EACH_ONLINE_CPU).within(function).on(name).nth(0);
-        (cpu, site, Edit::skip_cpu(name, function))
+        (cpu, site, skip_cpu(name, function))
     };
     CPUS.iter().enumerate().map(turn).collect()
 }
