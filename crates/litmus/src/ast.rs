@@ -1,5 +1,7 @@
 //! A litmus test as parsed.
 
+use std::collections::BTreeSet;
+
 use crate::lex::Place;
 
 /// A litmus test.
@@ -63,9 +65,66 @@ pub(crate) enum Expr {
     Load(Box<Expr>),
     Not(Box<Expr>),
     Negate(Box<Expr>),
+    /// `~x`
+    Complement(Box<Expr>),
+    /// `a ? b : c`
+    Choice(Box<Expr>, Box<Expr>, Box<Expr>),
     Binary(&'static str, Box<Expr>, Box<Expr>),
     /// A primitive; an argument `*p` of a macro, and `&x`, are the pointer.
     Call(String, Vec<Expr>, Place),
+}
+
+impl Expr {
+    /// The expressions right below it.
+    pub(crate) fn parts(&self) -> Vec<&Expr> {
+        match self {
+            Expr::Number(_) | Expr::Name(_) => Vec::new(),
+            Expr::Load(inner)
+            | Expr::Not(inner)
+            | Expr::Negate(inner)
+            | Expr::Complement(inner) => vec![inner],
+            Expr::Binary(_, a, b) => vec![a, b],
+            Expr::Choice(condition, then, otherwise) => vec![condition, then, otherwise],
+            Expr::Call(_, arguments, _) => arguments.iter().collect(),
+        }
+    }
+
+    fn add_names(&self, names: &mut BTreeSet<String>) {
+        if let Expr::Name(name) = self {
+            names.insert(name.clone());
+        }
+        self.parts().into_iter().for_each(|part| part.add_names(names));
+    }
+}
+
+impl Process {
+    /// The registers and parameters that some expression uses.
+    pub(crate) fn used(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let mut add = |expr: &Expr| expr.add_names(&mut names);
+        for_each_expr(&self.body, &mut add);
+        names
+    }
+}
+
+/// All expressions of the statements, but not those below them.
+pub(crate) fn for_each_expr<'a>(block: &'a [Statement], with: &mut impl FnMut(&'a Expr)) {
+    for statement in block {
+        match statement {
+            Statement::Declare(_, None) => {}
+            Statement::Declare(_, Some(value)) | Statement::Set(_, value) => with(value),
+            Statement::Evaluate(value) => with(value),
+            Statement::Store(pointer, value) => {
+                with(pointer);
+                with(value);
+            }
+            Statement::If(condition, then, otherwise) => {
+                with(condition);
+                for_each_expr(then, with);
+                for_each_expr(otherwise, with);
+            }
+        }
+    }
 }
 
 /// How the final condition is meant.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ast::{Expr, Statement};
+use crate::ast::{Expr, Statement, for_each_expr};
 use crate::lex::{Place, SyntaxError};
 use crate::primitives;
 
@@ -42,23 +42,22 @@ fn check_expr(expr: &Expr, names: &BTreeSet<String>) -> Result<(), SyntaxError> 
         Expr::Number(_) => Ok(()),
         Expr::Name(name) if names.contains(name) => Ok(()),
         Expr::Name(name) => {
-            let message = format!("`{name}` is neither a register nor a parameter");
+            let message = format!("`{name}` is neither a register that is set nor a parameter");
             Err(SyntaxError::new(Place::default(), message))
         }
-        Expr::Load(inner) | Expr::Not(inner) | Expr::Negate(inner) => check_expr(inner, names),
-        Expr::Binary(_, a, b) => check_expr(a, names).and_then(|()| check_expr(b, names)),
         Expr::Call(name, arguments, place) => {
             let count = arguments.len();
-            let Some((meaning, _)) = primitives::find(name) else {
+            let Some(primitive) = primitives::find(name) else {
                 return Err(SyntaxError::unsupported(*place, name));
             };
-            let wanted = meaning.arguments();
+            let wanted = primitive.meaning.arguments();
             if wanted != count {
                 let message = format!("{name}() has {wanted} arguments, found {count}");
                 return Err(SyntaxError::new(*place, message));
             }
             arguments.iter().try_for_each(|argument| check_expr(argument, names))
         }
+        _ => expr.parts().into_iter().try_for_each(|part| check_expr(part, names)),
     }
 }
 
@@ -71,25 +70,14 @@ pub(crate) fn sets(block: &[Statement], register: &str) -> bool {
     })
 }
 
-/// Does a statement call it?
-pub(crate) fn calls(block: &[Statement], name: &str) -> bool {
-    block.iter().any(|statement| match statement {
-        Statement::Declare(_, value) => value.as_ref().is_some_and(|v| expr_calls(v, name)),
-        Statement::Set(_, value) | Statement::Evaluate(value) => expr_calls(value, name),
-        Statement::Store(pointer, value) => expr_calls(pointer, name) || expr_calls(value, name),
-        Statement::If(condition, then, otherwise) => {
-            expr_calls(condition, name) || calls(then, name) || calls(otherwise, name)
-        }
-    })
+/// Does a statement call one of these?
+pub(crate) fn calls(block: &[Statement], is_one: fn(&str) -> bool) -> bool {
+    let mut is_called = false;
+    for_each_expr(block, &mut |expr| is_called |= expr_calls(expr, is_one));
+    is_called
 }
 
-fn expr_calls(expr: &Expr, name: &str) -> bool {
-    match expr {
-        Expr::Number(_) | Expr::Name(_) => false,
-        Expr::Load(inner) | Expr::Not(inner) | Expr::Negate(inner) => expr_calls(inner, name),
-        Expr::Binary(_, a, b) => expr_calls(a, name) || expr_calls(b, name),
-        Expr::Call(called, arguments, _) => {
-            called == name || arguments.iter().any(|argument| expr_calls(argument, name))
-        }
-    }
+fn expr_calls(expr: &Expr, is_one: fn(&str) -> bool) -> bool {
+    let is_it = matches!(expr, Expr::Call(called, ..) if is_one(called));
+    is_it || expr.parts().into_iter().any(|part| expr_calls(part, is_one))
 }

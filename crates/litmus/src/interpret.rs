@@ -7,12 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use selvedge_explore::{Bounds, Engine, Verdict, explore};
-use selvedge_kernel::{Name, READ_ONCE, SpinLock, join, spawn_task};
+use selvedge_kernel::{
+    LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Name, READ_ONCE, Rule,
+    SpinLock, fail, join, spawn_task,
+};
 
 use crate::ast::{Condition, Kind, Operand, Process, Test, Value};
 use crate::check::{calls, check_block, sets};
+use crate::gaps::Gap;
+use crate::judge::Wanted;
 use crate::lex::{Place, SyntaxError};
-use crate::machine::Machine;
+use crate::machine::{Frame, Machine, POINTERS_POINT};
 
 /// A pointer is this plus the number of its location.
 pub(crate) const ADDRESSES: i64 = 1 << 40;
@@ -31,9 +36,8 @@ pub struct Observed {
     pub(crate) addresses: BTreeMap<String, i64>,
     /// How the search ended; `Violated` is a deadlock or a fault.
     pub verdict: Verdict,
-    /// What a process did that none may do: follow a pointer to nowhere, unlock what is not locked.
-    /// Not a deadlock.
-    pub fault: Option<String>,
+    /// What a process did that none may do. Not a deadlock.
+    pub fault: Option<Fault>,
     /// How many executions it took.
     pub executions: u64,
 }
@@ -45,14 +49,63 @@ impl Observed {
     }
 }
 
+/// What no process may do, and what came of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// It followed a pointer that points to no location, or not to one of the kind that it takes.
+    WildPointer(String),
+    /// It unlocked what it does not hold.
+    NotHeld(String),
+    /// It waited for a grace period where nobody may sleep: in a read-side critical section, which
+    /// the grace period waits for, or with a spinlock held.
+    Sleeps(String),
+    /// Something else: a primitive says what.
+    Other(String),
+}
+
+impl Fault {
+    fn of(rule: &str, message: &str) -> Fault {
+        let what = format!("{rule}: {message}");
+        if rule == POINTERS_POINT.0 {
+            Fault::WildPointer(what)
+        } else if rule == LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER.0 {
+            Fault::NotHeld(what)
+        } else if rule == NOBODY_SLEEPS_IN_ATOMIC_CONTEXT.0 {
+            Fault::Sleeps(what)
+        } else {
+            Fault::Other(what)
+        }
+    }
+
+    /// The word that is printed for it where herd prints `Never` or `Sometimes`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Fault::WildPointer(_) => "WildPointer",
+            Fault::NotHeld(_) => "UnlockNotHeld",
+            Fault::Sleeps(_) => "SleepsInAtomic",
+            Fault::Other(_) => "Fault",
+        }
+    }
+
+    /// What was broken, in words.
+    pub fn what(&self) -> &str {
+        match self {
+            Fault::WildPointer(what)
+            | Fault::NotHeld(what)
+            | Fault::Sleeps(what)
+            | Fault::Other(what) => what,
+        }
+    }
+}
+
 /// Runs the test. An unsupported construct is named before anything is run.
 pub fn observe(test: &Test, engine: Engine, bounds: &Bounds) -> Result<Observed, SyntaxError> {
-    let plan = Plan::new(test)?;
+    let plan = Arc::new(Plan::new(test)?);
     let addresses = plan.addresses();
     let seen: Arc<Mutex<BTreeSet<State>>> = Arc::default();
-    let (all, plan) = (seen.clone(), Arc::new(plan));
+    let all = seen.clone();
     let body = Arc::new(move || {
-        let state = plan.run();
+        let state = plan.run(&[]);
         all.lock().expect("not poisoned").insert(state);
     });
     let exploration = explore(engine, bounds, Vec::new(), body);
@@ -62,15 +115,43 @@ pub fn observe(test: &Test, engine: Engine, bounds: &Bounds) -> Result<Observed,
         states,
         addresses,
         verdict: exploration.verdict,
-        fault: at_fault.map(|cx| format!("{}: {}", cx.rule, cx.message)),
+        fault: at_fault.map(|cx| Fault::of(&cx.rule, &cx.message)),
         executions: exploration.executions,
     })
+}
+
+const STATE_IS_NOT_REACHED: Rule = Rule("the state that is looked for is not reached");
+
+/// Is a state that answers the test's question reached if these gaps are closed? `Err`: what cut
+/// the search short.
+pub(crate) fn reaches(
+    test: &Test,
+    engine: Engine,
+    bounds: &Bounds,
+    closed: &[Gap],
+) -> Result<bool, String> {
+    let plan = Arc::new(Plan::new(test).expect("it has been run before"));
+    let (addresses, wanted, closed) = (plan.addresses(), Wanted::of(test), closed.to_vec());
+    let body = Arc::new(move || {
+        if wanted.is_met(&plan.run(&closed), &addresses) {
+            fail(STATE_IS_NOT_REACHED, "");
+        }
+    });
+    let exploration = explore(engine, bounds, Vec::new(), body);
+    match (exploration.counterexample, exploration.verdict) {
+        (Some(cx), _) if cx.rule == STATE_IS_NOT_REACHED.0 => Ok(true),
+        (Some(cx), _) => Err(cx.rule),
+        (None, Verdict::Undecided(why)) => Err(why),
+        (None, _) => Ok(false),
+    }
 }
 
 /// A test whose names are resolved.
 pub(crate) struct Plan {
     pub(crate) locations: Vec<(String, Kind, i64)>,
     pub(crate) processes: Vec<Process>,
+    /// The registers that each process uses.
+    used: Vec<BTreeSet<String>>,
     /// What the registers of each process hold at first.
     first: Vec<Registers>,
     /// Does a process ask whether a lock is held?
@@ -94,8 +175,12 @@ impl Plan {
         let mut plan = Plan {
             locations,
             processes: test.processes.clone(),
+            used: test.processes.iter().map(Process::used).collect(),
             first: vec![Registers::new(); test.processes.len()],
-            asks_locks: test.processes.iter().any(|p| calls(&p.body, "spin_is_locked")),
+            asks_locks: test
+                .processes
+                .iter()
+                .any(|p| calls(&p.body, |name| name == "spin_is_locked")),
             registers: BTreeSet::new(),
             words: BTreeSet::new(),
         };
@@ -195,9 +280,9 @@ impl Plan {
         if self.asks_locks { SpinLock::observable(name) } else { SpinLock::new(name) }
     }
 
-    /// One execution: the final state.
-    fn run(self: &Arc<Plan>) -> State {
-        let machine = Arc::new(Machine::new(self));
+    /// One execution, with these gaps closed: the final state.
+    fn run(self: &Arc<Plan>, closed: &[Gap]) -> State {
+        let machine = Arc::new(Machine::new(self, closed));
         let finals: Arc<Mutex<Vec<BTreeMap<String, i64>>>> =
             Arc::new(Mutex::new(vec![BTreeMap::new(); self.processes.len()]));
         let tasks: Vec<usize> = (0..self.processes.len())
@@ -205,9 +290,9 @@ impl Plan {
                 let (plan, machine, finals) = (self.clone(), machine.clone(), finals.clone());
                 let cpus = machine.clone();
                 spawn_task(&cpus.cpus, cpu, &format!("P{cpu}"), move || {
-                    let mut registers = plan.first[cpu].clone();
-                    machine.block(&plan.processes[cpu].body, &mut registers);
-                    finals.lock().expect("not poisoned")[cpu] = registers;
+                    let mut frame = Frame::new(plan.first[cpu].clone(), &plan.used[cpu]);
+                    machine.block(&plan.processes[cpu].body, &mut frame);
+                    finals.lock().expect("not poisoned")[cpu] = frame.registers;
                 })
             })
             .collect();

@@ -10,16 +10,18 @@
 //! | know how a statement is run         | `machine.rs`  |
 //! | know what a final state is made of  | `interpret.rs`|
 //! | know how an outcome is judged       | `judge.rs`    |
+//! | know what an engine is too weak for | `gaps.rs`     |
 //!
 //! **Rendered stronger than LKMM:** `rcu_dereference()` is an acquire load (the engines have no
 //! address dependencies). **Left out:** SRCU, bit operations, `spin_trylock()`, loops, arrays,
 //! structures; a test that has one is *unsupported*, and the construct is named.
 //!
-//! **False alarms to expect under loom:** where LKMM counts on a dependency (control, address or
-//! data), which C11 does not order; and where a release has to cover a relaxed read before it.
+//! **Not decided under loom:** what LKMM forbids by a dependency (control, address or data), or by
+//! a release that has to cover a relaxed read before it. C11 orders neither.
 
 mod ast;
 mod check;
+mod gaps;
 mod interpret;
 mod judge;
 mod lex;
@@ -30,7 +32,8 @@ mod primitives;
 use selvedge_explore::{Engine, MemoryModel};
 
 pub use ast::{Condition, Quantifier, Test};
-pub use interpret::{Observed, observe};
+pub use gaps::run;
+pub use interpret::{Fault, Observed, observe};
 pub use judge::{Agreement, Judged, judge};
 pub use lex::{Place, SyntaxError};
 pub use parse::parse;

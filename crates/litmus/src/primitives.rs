@@ -41,25 +41,74 @@ impl Meaning {
     }
 }
 
-/// The primitive of this name, and its ordering: without a suffix, what returns a value is a full
-/// barrier on both sides.
-pub(crate) fn find(name: &str) -> Option<(Meaning, Order)> {
-    let exact = || {
-        let both = PLAIN.iter().chain(ORDERED);
-        both.clone().find(|(known, _)| *known == name).map(|(_, meaning)| (*meaning, Order::Full))
-    };
-    exact().or_else(|| {
+/// What a step does, as far as somebody has to know who renders it stronger.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Does {
+    /// It takes a lock, delimits a section, or only orders.
+    Orders,
+    Unlocks,
+    Loads,
+    Stores,
+    /// A store and what orders it, in one.
+    StoresAndOrders,
+    StoresRelease,
+    Updates,
+    UpdatesRelease,
+}
+
+impl Does {
+    /// Is what comes before it in its process to be seen by who sees it?
+    pub(crate) fn releases(self) -> bool {
+        matches!(self, Does::Unlocks | Does::StoresRelease | Does::UpdatesRelease)
+    }
+
+    pub(crate) fn stores(self) -> bool {
+        match self {
+            Does::Orders | Does::Unlocks | Does::Loads => false,
+            Does::Stores | Does::StoresAndOrders | Does::StoresRelease => true,
+            Does::Updates | Does::UpdatesRelease => true,
+        }
+    }
+
+    pub(crate) fn loads(self) -> bool {
+        matches!(self, Does::Loads | Does::Updates | Does::UpdatesRelease)
+    }
+}
+
+/// A primitive as a test calls it.
+#[derive(Clone, Copy)]
+pub(crate) struct Primitive {
+    pub(crate) does: Does,
+    pub(crate) meaning: Meaning,
+    /// Without a suffix, what returns a value is a full barrier on both sides.
+    pub(crate) order: Order,
+}
+
+/// The primitive of this name.
+pub(crate) fn find(name: &str) -> Option<Primitive> {
+    let plain = PLAIN
+        .iter()
+        .find(|(known, ..)| *known == name)
+        .map(|(_, does, meaning)| Primitive { does: *does, meaning: *meaning, order: Order::Full });
+    plain.or_else(|| {
         let suffixes = [
             ("_relaxed", Order::Relaxed),
             ("_acquire", Order::Acquire),
             ("_release", Order::Release),
+            ("", Order::Full),
         ];
         suffixes.into_iter().find_map(|(suffix, order)| {
             let bare = name.strip_suffix(suffix)?;
-            let found = ORDERED.iter().find(|(known, _)| *known == bare);
-            found.map(|(_, meaning)| (*meaning, order))
+            let (_, meaning) = ORDERED.iter().find(|(known, _)| *known == bare)?;
+            let is_release = order == Order::Release;
+            let does = if is_release { Does::UpdatesRelease } else { Does::Updates };
+            Some(Primitive { does, meaning: *meaning, order })
         })
     })
+}
+
+fn fetch(v: &Atomic, rmw: Rmw, order: Order) -> i64 {
+    atomic_fetch_ordered(v, rmw, order, "atomic_fetch")
 }
 
 fn fetch_add(v: &Atomic, value: i64, order: Order) -> i64 {
@@ -77,22 +126,23 @@ fn compare(v: &Atomic, [old, new]: [i64; 2], order: Order) -> i64 {
 use Meaning::{Lock, Nothing, ValueWord, Word, WordTwoValues, WordValue};
 
 /// What has no other form.
-const PLAIN: &[(&str, Meaning)] = &[
+const PLAIN: &[(&str, Does, Meaning)] = &[
     // For the compiler only.
-    ("barrier", Nothing(|_| {})),
-    ("smp_mb", Nothing(|_| smp_mb())),
-    ("smp_rmb", Nothing(|_| smp_rmb())),
-    ("smp_wmb", Nothing(|_| smp_wmb())),
-    ("smp_mb__before_atomic", Nothing(|_| smp_mb__before_atomic())),
-    ("smp_mb__after_atomic", Nothing(|_| smp_mb__after_atomic())),
-    ("smp_mb__after_spinlock", Nothing(|_| smp_mb__after_spinlock())),
-    ("smp_mb__after_unlock_lock", Nothing(|_| smp_mb__after_unlock_lock())),
-    ("rcu_read_lock", Nothing(rcu_read_lock)),
-    ("rcu_read_unlock", Nothing(rcu_read_unlock)),
-    ("synchronize_rcu", Nothing(synchronize_rcu)),
-    ("synchronize_rcu_expedited", Nothing(synchronize_rcu_expedited)),
+    ("barrier", Does::Orders, Nothing(|_| {})),
+    ("smp_mb", Does::Orders, Nothing(|_| smp_mb())),
+    ("smp_rmb", Does::Orders, Nothing(|_| smp_rmb())),
+    ("smp_wmb", Does::Orders, Nothing(|_| smp_wmb())),
+    ("smp_mb__before_atomic", Does::Orders, Nothing(|_| smp_mb__before_atomic())),
+    ("smp_mb__after_atomic", Does::Orders, Nothing(|_| smp_mb__after_atomic())),
+    ("smp_mb__after_spinlock", Does::Orders, Nothing(|_| smp_mb__after_spinlock())),
+    ("smp_mb__after_unlock_lock", Does::Orders, Nothing(|_| smp_mb__after_unlock_lock())),
+    ("rcu_read_lock", Does::Orders, Nothing(rcu_read_lock)),
+    ("rcu_read_unlock", Does::Orders, Nothing(rcu_read_unlock)),
+    ("synchronize_rcu", Does::Orders, Nothing(synchronize_rcu)),
+    ("synchronize_rcu_expedited", Does::Orders, Nothing(synchronize_rcu_expedited)),
     (
         "spin_lock",
+        Does::Orders,
         Lock(|cpus, lock| {
             spin_lock(cpus, lock);
             0
@@ -100,19 +150,21 @@ const PLAIN: &[(&str, Meaning)] = &[
     ),
     (
         "spin_unlock",
+        Does::Unlocks,
         Lock(|cpus, lock| {
             spin_unlock(cpus, lock);
             0
         }),
     ),
-    ("spin_is_locked", Lock(|_, lock| i64::from(spin_is_locked(lock)))),
-    ("READ_ONCE", Word(|v, _| READ_ONCE(v.counter()) as i64)),
-    ("rcu_dereference", Word(|v, _| rcu_dereference(v.counter()) as i64)),
-    ("smp_load_acquire", Word(|v, _| smp_load_acquire(v.counter()) as i64)),
-    ("atomic_read", Word(|v, _| atomic_read(v))),
-    ("atomic_read_acquire", Word(|v, _| smp_load_acquire(v.counter()) as i64)),
+    ("spin_is_locked", Does::Loads, Lock(|_, lock| i64::from(spin_is_locked(lock)))),
+    ("READ_ONCE", Does::Loads, Word(|v, _| READ_ONCE(v.counter()) as i64)),
+    ("rcu_dereference", Does::Loads, Word(|v, _| rcu_dereference(v.counter()) as i64)),
+    ("smp_load_acquire", Does::Loads, Word(|v, _| smp_load_acquire(v.counter()) as i64)),
+    ("atomic_read", Does::Loads, Word(|v, _| atomic_read(v))),
+    ("atomic_read_acquire", Does::Loads, Word(|v, _| smp_load_acquire(v.counter()) as i64)),
     (
         "atomic_inc",
+        Does::Updates,
         Word(|v, _| {
             atomic_add(1, v);
             0
@@ -120,15 +172,17 @@ const PLAIN: &[(&str, Meaning)] = &[
     ),
     (
         "atomic_dec",
+        Does::Updates,
         Word(|v, _| {
             atomic_add(-1, v);
             0
         }),
     ),
-    ("atomic_inc_and_test", Word(|v, _| i64::from(atomic_sub_and_test(-1, v)))),
-    ("atomic_dec_and_test", Word(|v, _| i64::from(atomic_sub_and_test(1, v)))),
+    ("atomic_inc_and_test", Does::Updates, Word(|v, _| i64::from(atomic_sub_and_test(-1, v)))),
+    ("atomic_dec_and_test", Does::Updates, Word(|v, _| i64::from(atomic_sub_and_test(1, v)))),
     (
         "WRITE_ONCE",
+        Does::Stores,
         WordValue(|v, new, _| {
             WRITE_ONCE(v.counter(), new as u64);
             0
@@ -136,6 +190,7 @@ const PLAIN: &[(&str, Meaning)] = &[
     ),
     (
         "rcu_assign_pointer",
+        Does::StoresRelease,
         WordValue(|v, new, _| {
             rcu_assign_pointer(v.counter(), new as u64);
             0
@@ -143,14 +198,16 @@ const PLAIN: &[(&str, Meaning)] = &[
     ),
     (
         "smp_store_release",
+        Does::StoresRelease,
         WordValue(|v, new, _| {
             smp_store_release(v.counter(), new as u64);
             0
         }),
     ),
-    ("smp_store_mb", WordValue(store_mb)),
+    ("smp_store_mb", Does::StoresAndOrders, WordValue(store_mb)),
     (
         "atomic_set",
+        Does::Stores,
         WordValue(|v, new, _| {
             atomic_set(v, new);
             0
@@ -158,6 +215,7 @@ const PLAIN: &[(&str, Meaning)] = &[
     ),
     (
         "atomic_set_release",
+        Does::StoresRelease,
         WordValue(|v, new, _| {
             smp_store_release(v.counter(), new as u64);
             0
@@ -165,6 +223,7 @@ const PLAIN: &[(&str, Meaning)] = &[
     ),
     (
         "atomic_add",
+        Does::Updates,
         ValueWord(|v, by, _| {
             atomic_add(by, v);
             0
@@ -172,20 +231,34 @@ const PLAIN: &[(&str, Meaning)] = &[
     ),
     (
         "atomic_sub",
+        Does::Updates,
         ValueWord(|v, by, _| {
             atomic_add(by.wrapping_neg(), v);
             0
         }),
     ),
-    ("atomic_sub_and_test", ValueWord(|v, by, _| i64::from(atomic_sub_and_test(by, v)))),
+    (
+        "atomic_sub_and_test",
+        Does::Updates,
+        ValueWord(|v, by, _| i64::from(atomic_sub_and_test(by, v))),
+    ),
     (
         "atomic_add_unless",
+        Does::Updates,
         WordTwoValues(|v, [by, unless], _| i64::from(atomic_add_unless(v, by, unless))),
     ),
 ];
 
 /// What may end in `_relaxed`, `_acquire` or `_release`.
 const ORDERED: &[(&str, Meaning)] = &[
+    ("atomic_fetch_and", ValueWord(|v, mask, order| fetch(v, Rmw::And(mask as u64), order))),
+    ("atomic_fetch_or", ValueWord(|v, mask, order| fetch(v, Rmw::Or(mask as u64), order))),
+    ("atomic_fetch_xor", ValueWord(|v, mask, order| fetch(v, Rmw::Xor(mask as u64), order))),
+    ("atomic_fetch_andnot", ValueWord(|v, mask, order| fetch(v, Rmw::And(!mask as u64), order))),
+    (
+        "atomic_add_negative",
+        ValueWord(|v, by, order| i64::from(fetch_add(v, by, order).wrapping_add(by) < 0)),
+    ),
     ("atomic_inc_return", Word(|v, order| fetch_add(v, 1, order).wrapping_add(1))),
     ("atomic_dec_return", Word(|v, order| fetch_add(v, -1, order).wrapping_sub(1))),
     ("atomic_fetch_inc", Word(|v, order| fetch_add(v, 1, order))),

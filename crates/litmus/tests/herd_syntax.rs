@@ -58,6 +58,7 @@ fn conditions_of_all_kinds_are_read() {
         ("locations [x; 1:r0]\nfilter (1:r0=1)\nexists (x=1)", "Always"),
         ("filter (1:r0=1) locations [x;] exists (1:r0=0)", "Never"),
         ("exists (false)", "Never"),
+        ("exists (1:r0=1);", "Sometimes"),
         ("exists (1:r0=1)\n(*and why*)\n", "Sometimes"),
         // Nothing is asked.
         ("", "Always"),
@@ -71,6 +72,22 @@ fn conditions_of_all_kinds_are_read() {
 fn a_pointer_behind_a_parenthesis_is_no_comment_in_a_body() {
     let text = "C name\n{}\nP0(int *x) { int r0; r0 = (*x) + 1; }\nexists (0:r0=1)\n";
     assert_eq!(judged(text).observation, "Always");
+}
+
+#[test]
+fn expressions_and_types_of_all_kinds_are_read() {
+    let value = |expr: &str, expected: &str| {
+        let text = format!(
+            "C n\n{{ int 0:r1 = x; int *0:r2; int x = 6; int *p = &x; }}\n\
+             P0(int *x, int **p) {{ int r0; r0 = {expr}; }}\nexists (0:r0={expected})\n"
+        );
+        assert_eq!(judged(&text).observation, "Always", "{expr}");
+    };
+    value("1 << 3 | 5 & ~4", "9");
+    value("r2 ? 1 : 7 >> 1", "3");
+    value("READ_ONCE(*x) == 6 ? r1 : 0", "x");
+    value("(int)rcu_dereference(*(void **)p)", "x");
+    value("*(intptr_t *)r1", "6");
 }
 
 /// Why a text is refused, by the parser or before it is run.
@@ -93,6 +110,10 @@ fn what_would_be_misunderstood_is_refused() {
     assert!(refusal(&format!("LISA name\n{BODY}{EXISTS}")).contains("`LISA` is not supported"));
     assert!(refusal(&format!("name\n{BODY}{EXISTS}")).contains("expected `C name`"));
     assert!(refusal(&format!("C a\u{1b}[2J\n{BODY}{EXISTS}")).contains("a control character"));
+    let of_struct = refusal("C n\n{}\nP0(struct srcu_struct *s) {}\nexists (true)\n");
+    assert!(of_struct.contains("3:4: `struct srcu_struct` is not supported"), "{of_struct}");
+    let unset = refusal("C n\n{}\nP0(int *x) { WRITE_ONCE(*x, r4); }\nexists (x=0)\n");
+    assert_eq!(unset, "`r4` is neither a register that is set nor a parameter");
     let called = |call: &str| {
         refusal(&format!("C n\n{{}}\nP0(int *x, atomic_t *a) {{ {call}; }}\nexists (x=0)\n"))
     };

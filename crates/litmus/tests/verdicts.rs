@@ -19,18 +19,45 @@ fn single(body: &str) -> Judged {
 #[test]
 fn what_a_process_must_not_do_is_a_fault_and_no_deadlock() {
     let faults = [
-        ("READ_ONCE(12345);", "12345 is no address"),
-        ("spin_lock(x);", "is no spinlock"),
-        ("spin_unlock(l);", ""),
+        ("READ_ONCE(12345);", "WildPointer", "12345 is no address"),
+        ("int r0; r0 = READ_ONCE(*x); READ_ONCE(*r0);", "WildPointer", "0 is no address"),
+        ("spin_lock(x);", "WildPointer", "is no spinlock"),
+        ("spin_unlock(l);", "UnlockNotHeld", "by a task that does not hold it"),
+        ("rcu_read_unlock();", "Fault", "preempt_enable() without preempt_disable()"),
     ];
-    for (body, why) in faults {
+    for (body, word, why) in faults {
         let judged = single(body);
-        assert_eq!(judged.observation, "Fault", "{body}");
-        let Agreement::Fault(what) = &judged.agreement else { panic!("{body}: {judged:?}") };
-        assert!(what.contains(why), "{body}: {what}");
+        assert_eq!(judged.observation, word, "{body}");
+        let Agreement::Fault(fault) = &judged.agreement else { panic!("{body}: {judged:?}") };
+        assert!(fault.what().contains(why), "{body}: {fault:?}");
     }
     let deadlock = single("spin_lock(l); spin_lock(l);");
     assert_eq!((deadlock.observation, deadlock.agreement), ("DEADLOCK", Agreement::Agrees));
+}
+
+/// As the archive's authors have it: DEADLOCK.
+#[test]
+fn a_grace_period_within_a_read_side_section_is_what_a_file_may_call_a_deadlock() {
+    let judged = single("rcu_read_lock(); synchronize_rcu(); rcu_read_unlock();");
+    assert_eq!((judged.observation, judged.agreement), ("SleepsInAtomic", Agreement::Agrees));
+    let text = "C n\n(* Result: Never *)\n{}\nP0(int *x) { rcu_read_lock(); synchronize_rcu(); }\n\
+                exists (x=1)\n";
+    let judged = self::judged(text, Engine::Dpor, &Bounds::PROOF);
+    assert!(matches!(judged.agreement, Agreement::Fault(_)), "{judged:?}");
+}
+
+/// herd drops an execution in which a lock is never given back. Ours is no alarm: it is there.
+#[test]
+fn a_lock_that_is_never_given_back_is_a_deadlock_and_no_false_alarm() {
+    for result in ["", "(* Result: Never *)", "(* Result: Sometimes *)"] {
+        let text = format!(
+            "C n\n{result}\n{{}}\nP0(int *x, spinlock_t *l) {{ spin_lock(l); }}\n\
+             P1(int *x, spinlock_t *l) {{ spin_lock(l); WRITE_ONCE(*x, 1); spin_unlock(l); }}\n\
+             exists (x=1)\n"
+        );
+        let judged = judged(&text, Engine::Dpor, &Bounds::PROOF);
+        assert_eq!((judged.observation, judged.agreement), ("DEADLOCK", Agreement::Deadlock));
+    }
 }
 
 /// Five processes that write, and a condition that some execution satisfies.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use selvedge_explore::{Bounds, Engine};
-use selvedge_litmus::{Agreement, Judged, SyntaxError, judge, observe, parse};
+use selvedge_litmus::{Agreement, Judged, SyntaxError, parse, run as run_test};
 
 use crate::args::{LitmusArgs, LitmusFormat};
 use crate::error::Failure;
@@ -62,7 +62,7 @@ fn status(lines: &[Line]) -> Status {
         || any(|agreement| matches!(agreement, Agreement::Fault(_)))
     {
         Status::BadInput
-    } else if any(|agreement| *agreement == Agreement::FalseAlarm) {
+    } else if any(|a| matches!(a, Agreement::FalseAlarm | Agreement::Deadlock)) {
         Status::Unexpected
     } else if any(|a| matches!(a, Agreement::Undecided(_) | Agreement::Within(_))) {
         Status::Undecided
@@ -91,7 +91,7 @@ fn run_one(file: &Path, text: &str, engines: &[Engine], bounds: &Bounds) -> Line
         Err(_) => (file.clone(), "-".into()),
     };
     let results = parsed.and_then(|test| {
-        let under = |engine| Ok((engine, judge(&test, &observe(&test, engine, bounds)?)));
+        let under = |engine| Ok((engine, run_test(&test, engine, bounds)?));
         let results = engines.iter().map(|&engine| under(engine));
         results.collect()
     });
@@ -134,12 +134,13 @@ fn card(lines: &[Line], engines: &[Engine]) -> String {
         let _ = writeln!(
             out,
             "\n{engine}: {} agree, {} agree within a bound, {} blind, {} false alarms, \
-             {} undecided, {} faults, {} unsupported.",
+             {} undecided, {} deadlocks, {} faults, {} unsupported.",
             count(|a| *a == Agreement::Agrees),
             count(|a| matches!(a, Agreement::Within(_))),
             count(|a| *a == Agreement::Blind),
             count(|a| *a == Agreement::FalseAlarm),
             count(|a| matches!(a, Agreement::Undecided(_))),
+            count(|a| *a == Agreement::Deadlock),
             count(|a| matches!(a, Agreement::Fault(_))),
             lines.iter().filter(|line| line.results.is_err()).count(),
         );

@@ -248,6 +248,19 @@ fn litmus_tests_are_run_and_bad_ones_do_not_stop_the_others() {
     let output = selvedge(&["litmus", "--engine", "loom", &alarm]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains("FALSE ALARM"));
+    // Forbidden by LKMM, and reached by loom, which has no dependencies: no alarm, and no verdict.
+    let relies = write(
+        "relies.litmus",
+        "C relies\n{}\nP0(int *x, int *y) { WRITE_ONCE(*x, 1); smp_mb(); WRITE_ONCE(*y, 1); }\n\
+         P1(int *y, int *z) { int r0; r0 = READ_ONCE(*y); WRITE_ONCE(*z, r0); }\n\
+         P2(int *x, int *z) { int r0; int r1; r0 = smp_load_acquire(z); r1 = READ_ONCE(*x); }\n\
+         exists (1:r0=1 /\\ 2:r0=1 /\\ 2:r1=0)\n",
+    );
+    let output = selvedge(&["litmus", "--engine", "loom", &relies]);
+    assert_eq!(output.status.code(), Some(3));
+    let text = stdout(&output);
+    assert!(text.starts_with("Observation relies Undecided "), "{text}");
+    assert!(text.contains("undecided: relies on a dependency, which loom does not have"), "{text}");
     refused(&["litmus", "no-such.litmus"], "cannot read no-such.litmus");
     let escape = write("escape.litmus", &text.replace("C SB+mb", "C SB\u{1b}[2J"));
     let output = selvedge(&["litmus", "--engine", "loom", "no-such.litmus", &escape, &good]);
