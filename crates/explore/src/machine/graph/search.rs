@@ -1,9 +1,10 @@
 //! The search of the engine: what is made of each execution, and why it ends.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use graph::{End, Execution, Model, Next, Observer, Search, Worker};
+use graph::{Counts, End, Execution, Model, Next, Observer, Search, Worker};
 
 use super::{GIVEN_UP, arrange};
 use crate::machine::run_task;
@@ -50,14 +51,24 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, monitors: Monitors, body:
         record::begin_execution();
         run_task(0, || body());
     });
-    let counts = search.run_by(bounds.workers, scenario, worker, |found: Seen, counts| {
+    let merge = |found: Seen, counts: &Counts| {
         seen.add(found);
         if let Some(progress) = &bounds.progress {
             progress(&Progress { executions: counts.executions, estimate: None });
         }
-    });
-    let is_cut_by_number = !counts.complete && counts.executions >= bounds.executions_max;
-    seen.cut = seen.cut.or(is_cut_by_number.then_some(Cut::Executions(bounds.executions_max)));
+    };
+    let run = || search.run_by(bounds.workers, scenario, worker, merge);
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(counts) => {
+            let is_cut = !counts.complete && counts.executions >= bounds.executions_max;
+            seen.cut = seen.cut.or(is_cut.then_some(Cut::Executions(bounds.executions_max)));
+        }
+        // Not the model's: that would be a failure of its task.
+        Err(payload) => {
+            let message = panics::message(&*payload);
+            seen.cut = Some(Cut::Engine(format!("a defect of the engine: {message}")));
+        }
+    }
     seen
 }
 
