@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::because;
 use crate::text::{self, WIDTH};
-use crate::{Context, Counterexample, Record};
+use crate::{ActionKind, Context, Counterexample, Record};
 
 /// The mark behind the fatal step.
 const FATAL: &str = " <==";
@@ -386,5 +386,27 @@ pub(crate) fn verdict(cx: &Counterexample, width: usize) -> String {
                     (store buffering or reordering).";
         out.push_str(&paragraph(note));
     }
+    for unseen in unseen(cx) {
+        out.push_str(&paragraph(&unseen));
+    }
     out
+}
+
+/// What the stale steps did not see: the last store to their object that is shown before them.
+fn unseen(cx: &Counterexample) -> Vec<String> {
+    use ActionKind::{PlainWrite, Update, Write};
+    let mut unseen = Vec::new();
+    for (at, step) in cx.steps.iter().enumerate().filter(|(_, step)| step.stale) {
+        let store = cx.steps[..at].iter().rev().find(|store| {
+            store.object == step.object && matches!(store.action, PlainWrite | Write | Update)
+        });
+        let Some(store) = store else { continue };
+        let within = store.path.last().map(|f| format!(" in {f}()")).unwrap_or_default();
+        let (who, by) = (text::who(cx, step.task), text::who(cx, store.task));
+        let text = format!("{who} does not see {}, by {by}{within}.", text::step(cx, store));
+        if !unseen.contains(&text) {
+            unseen.push(text);
+        }
+    }
+    unseen
 }

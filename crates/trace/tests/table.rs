@@ -105,3 +105,23 @@ fn what_a_file_says_cannot_steer_the_terminal_or_forge_lines() {
         assert!(!shown.lines().any(|line| line.starts_with("CPU1()")), "{shown}");
     }
 }
+
+#[test]
+fn a_stale_read_names_the_store_that_it_does_not_see() {
+    let mut cx = tasks_in_turn(2);
+    cx.steps[2] = Record {
+        action: selvedge_trace::ActionKind::Read,
+        primitive: "READ_ONCE".into(),
+        stale: true,
+        new: 0,
+        ..cx.steps[2].clone()
+    };
+    let shown = table(&cx).split_whitespace().collect::<Vec<_>>().join(" ");
+    // The last step on the word before it is the second task's.
+    let named = "CPU0 a_task_with_a_name_0 does not see \
+                 xor_unlock_is_negative_byte_and_look(folio0->flags): 0 -> 1, by CPU1 \
+                 a_task_with_a_name_1 in folio_unlock().";
+    assert!(shown.contains(named), "{shown}");
+    cx.steps[2].stale = false;
+    assert!(!table(&cx).contains("does not see"));
+}
