@@ -218,6 +218,31 @@ fn several_threads_find_the_same_in_the_same_order() {
     assert_eq!(found_by(2, cut, &main), (found, counts));
 }
 
+/// Parts are explored in graphs that are as narrow as will do: wherever the border of a width is,
+/// what was noted in a wider graph fits.
+#[test]
+fn a_search_that_is_cut_into_parts_finds_the_same_at_every_length() {
+    for filler in 20..=32 {
+        let main = move || {
+            let (meeting, own) = (Word::new(0), [Word::new(0), Word::new(0)]);
+            let tasks = own.map(|own| {
+                spawn(move || {
+                    (0..filler).for_each(|i| own.store(i, Store::Relaxed));
+                    (0..3).for_each(|_| {
+                        meeting.fetch_add(1, Rmw::Relaxed);
+                    });
+                })
+            });
+            tasks.into_iter().for_each(|task| task.join());
+        };
+        let split = Split { alone: 1, parts: 3, executions: 1 };
+        let search = Search { split, ..Search::default() };
+        let whole = search.count(main);
+        assert_eq!((whole.executions, whole.complete), (20, true));
+        assert_eq!(found_by(1, search, &(Arc::new(main) as _)).1, whole, "{filler} steps before");
+    }
+}
+
 proptest! {
     #![proptest_config(cases(300))]
 

@@ -118,7 +118,8 @@ impl Run<'_> {
     /// Goes on with what is left, in graphs of this width, if they hold it.
     fn go_on<const W: usize>(&self, before: Explored, observer: &mut dyn Observer) -> Explored {
         let Explored { counts, left, is_told, words } = before;
-        let has_room = left.iter().all(|part| part.shape.events.len() <= W * 64);
+        // An alternative adds up to two events, whatever width it was noted at.
+        let has_room = left.iter().all(|part| part.shape.events.len() + 2 <= W * 64);
         let is_enough = counts.executions >= self.executions_max;
         if left.is_empty() || is_told || !has_room || is_enough {
             return Explored { counts, left, is_told, words };
