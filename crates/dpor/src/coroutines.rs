@@ -1,15 +1,14 @@
-//! Tasks as coroutines of our own ([`crate::Drive`]): the way from a task to who lets it go on, and
-//! back, and nothing else.
+//! Tasks as coroutines of our own, for [`crate::Search`]: the way from a task to who lets it go on,
+//! and back, and nothing else.
 //!
 //! shuttle knows of each task a name, labels, a vector clock, a signature and a span, and of each
 //! switch between tasks whom it could have let go. A search that starts the same tasks a hundred
 //! thousand times and knows better who can go on spends a quarter of its time on that. What a task
 //! announces, who decides, and in which order tasks are started and numbered is the same under
-//! both; the tests run the same programs on both.
+//! both, so that shuttle under [`crate::Dpor`] is a second opinion.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::rc::Rc;
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -22,22 +21,22 @@ type Task = Coroutine<(), (), (), DefaultStack>;
 thread_local! {
     /// What the running task needs to stop; null if no task of ours runs.
     static STOP: Cell<*const Yielder<(), ()>> = const { Cell::new(std::ptr::null()) };
-    static STARTED: RefCell<Started> = const { RefCell::new(Started::new()) };
+    static TASKS: RefCell<Tasks> = const { RefCell::new(Tasks::new()) };
 }
 
-/// What a task needs to start another.
-struct Started {
-    /// Tasks that have been started and not been let go, by number.
-    tasks: Vec<Task>,
+/// The tasks of the execution that runs on this thread.
+struct Tasks {
+    /// By number; `None`: it has ended, or runs.
+    tasks: Vec<Option<Task>>,
     /// Stacks that can be used again.
     stacks: Vec<DefaultStack>,
     /// The size of a stack, in bytes.
     stack: usize,
 }
 
-impl Started {
-    const fn new() -> Started {
-        Started { tasks: Vec::new(), stacks: Vec::new(), stack: 0 }
+impl Tasks {
+    const fn new() -> Tasks {
+        Tasks { tasks: Vec::new(), stacks: Vec::new(), stack: 0 }
     }
 }
 
@@ -48,14 +47,14 @@ pub(crate) fn is_in_use() -> bool {
 
 /// Adds a task, which runs when it is let go.
 pub(crate) fn start(body: impl FnOnce() + 'static) {
-    STARTED.with_borrow_mut(|started| {
-        let stack = started.stacks.pop().unwrap_or_else(|| {
-            DefaultStack::new(started.stack).expect("the operating system has memory for a stack")
+    TASKS.with_borrow_mut(|tasks| {
+        let stack = tasks.stacks.pop().unwrap_or_else(|| {
+            DefaultStack::new(tasks.stack).expect("the operating system has memory for a stack")
         });
-        started.tasks.push(Task::with_stack(stack, move |stop, ()| {
+        tasks.tasks.push(Some(Task::with_stack(stack, move |stop, ()| {
             STOP.set(stop);
             body();
-        }));
+        })));
     });
 }
 
@@ -77,19 +76,16 @@ pub(crate) fn switch() {
 }
 
 /// Runs `body`, as task 0, and the tasks that it starts, until the driver has no more executions.
-/// `stack` is the stack of a task, in bytes; `lent` are tasks of shuttle's, for a strategy that
-/// looks at such.
+/// `stack` is the stack of a task, in bytes.
 ///
 /// # Panics
 /// If the body does.
 pub(crate) fn run<S: Strategy>(
     mut driver: Driver<S>,
     stack: usize,
-    body: &Rc<impl Fn() + 'static>,
-    lent: &[&shuttle::scheduler::Task],
+    body: impl Fn() + Clone + 'static,
 ) {
-    STARTED.set(Started { stack, ..Started::new() });
-    let mut tasks = Tasks::default();
+    TASKS.set(Tasks { stack, ..Tasks::new() });
     while driver.begin() {
         let body = body.clone();
         start(move || {
@@ -99,54 +95,42 @@ pub(crate) fn run<S: Strategy>(
         let execution = catch_unwind(AssertUnwindSafe(|| {
             let mut next = Some(0);
             while let Some(task) = next {
-                tasks.resume(task);
-                next = driver.next(lent);
+                resume(task);
+                next = driver.next();
             }
         }));
         STOP.set(std::ptr::null());
-        tasks.end();
+        end_all();
         if let Err(panic) = execution {
-            STARTED.set(Started::new());
+            TASKS.set(Tasks::new());
             resume_unwind(panic);
         }
     }
-    STARTED.set(Started::new());
+    TASKS.set(Tasks::new());
     table::begin_execution(false);
 }
 
-/// The tasks of an execution that have been let go, by number; `None`: it has ended.
-#[derive(Default)]
-struct Tasks(Vec<Option<Task>>);
-
-impl Tasks {
-    /// Lets a task go on until it lets others run.
-    fn resume(&mut self, number: usize) {
-        if number >= self.0.len() {
-            self.take_over();
-        }
-        let slot = &mut self.0[number];
-        let task = slot.as_mut().expect("who is let go has not ended");
-        if let CoroutineResult::Return(()) = task.resume(()) {
-            slot.take().into_iter().for_each(keep_stack);
-        }
-    }
-
-    /// Those that have been started meanwhile.
-    fn take_over(&mut self) {
-        STARTED.with_borrow_mut(|started| self.0.extend(started.tasks.drain(..).map(Some)));
-    }
-
-    /// Ends all wherever they are, by unwinding. What is dropped there takes no steps.
-    fn end(&mut self) {
-        self.take_over();
-        for mut task in self.0.drain(..).flatten() {
-            task.force_unwind();
-            keep_stack(task);
-        }
-    }
+/// Lets a task go on until it lets others run.
+fn resume(number: usize) {
+    let task = TASKS.with_borrow_mut(|tasks| tasks.tasks[number].take());
+    let mut task = task.expect("who is let go has not ended");
+    let result = task.resume(());
+    TASKS.with_borrow_mut(|tasks| match result {
+        CoroutineResult::Yield(()) => tasks.tasks[number] = Some(task),
+        CoroutineResult::Return(()) => tasks.stacks.push(task.into_stack()),
+    });
 }
 
-fn keep_stack(task: Task) {
-    let stack = task.into_stack();
-    STARTED.with_borrow_mut(|started| started.stacks.push(stack));
+/// Ends all tasks wherever they are, by unwinding, and keeps their stacks. What is dropped there
+/// takes no steps.
+fn end_all() {
+    let count = TASKS.with_borrow(|tasks| tasks.tasks.len());
+    for number in 0..count {
+        let task = TASKS.with_borrow_mut(|tasks| tasks.tasks[number].take());
+        if let Some(mut task) = task {
+            task.force_unwind();
+            TASKS.with_borrow_mut(|tasks| tasks.stacks.push(task.into_stack()));
+        }
+    }
+    TASKS.with_borrow_mut(|tasks| tasks.tasks.clear());
 }

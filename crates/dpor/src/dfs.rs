@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use shuttle::scheduler::Scheduler;
+
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::{End, Kind, Observer, Step};
 
@@ -26,7 +28,7 @@ impl PlainDfs {
     }
 }
 
-drive!(PlainDfs);
+drive!(Scheduler for PlainDfs);
 
 #[derive(Default)]
 pub(crate) struct Search {
@@ -125,7 +127,7 @@ impl Replay {
     }
 }
 
-drive!(Replay);
+drive!(Scheduler for Replay);
 
 pub(crate) struct Follow {
     schedule: Vec<Step>,

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use shuttle::scheduler::Scheduler;
+
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::explore::{Explore, explored};
 use crate::table::Known;
@@ -36,7 +38,7 @@ impl Dpor {
     }
 }
 
-drive!(Dpor);
+drive!(Scheduler for Dpor);
 
 /// How far a search is.
 #[derive(Clone, Default)]

@@ -56,7 +56,7 @@ pub(crate) struct Point<'a> {
     pub(crate) enabled: &'a [(usize, Op)],
     /// The task that took the last step.
     pub(crate) last: usize,
-    /// Tasks of shuttle's, by number, for schedulers of its own: at least the enabled ones.
+    /// What shuttle offers, for schedulers of its own.
     pub(crate) offered: &'a [&'a Task],
 }
 
@@ -207,9 +207,8 @@ impl<S: Strategy> Driver<S> {
         self.decide(offered).map(TaskId::from)
     }
 
-    /// Which of all tasks goes on; `None`: the execution ends. `lent` are tasks of shuttle's with
-    /// these numbers, if the strategy needs any.
-    pub(crate) fn next(&mut self, lent: &[&Task]) -> Option<usize> {
+    /// Which of all tasks goes on; `None`: the execution ends.
+    pub(crate) fn next(&mut self) -> Option<usize> {
         let (abandoned, next) = table::with(|table| {
             (table.abandoned, table.first_fresh().or_else(|| table.take_known()))
         });
@@ -227,7 +226,7 @@ impl<S: Strategy> Driver<S> {
             let has_finished = |state: &TaskState| matches!(state, TaskState::Finished);
             self.enabled.is_empty() && table.tasks.iter().all(has_finished)
         });
-        if is_over { None } else { self.decide(lent) }
+        if is_over { None } else { self.decide(&[]) }
     }
 
     fn decide(&mut self, offered: &[&Task]) -> Option<usize> {
@@ -264,17 +263,10 @@ impl<S: Strategy> Driver<S> {
     }
 }
 
-/// Gives a type that holds a [`Driver`] in its field `driver` the scheduler trait of shuttle, and
-/// our own way to run tasks.
+/// Gives a type that holds a [`Driver`] in its field `driver` the scheduler trait of shuttle.
 macro_rules! drive {
-    ($scheduler:ident) => {
-        impl $crate::Drive for $scheduler {
-            fn drive(self, stack: usize, body: impl Fn() + Send + Sync + 'static) {
-                $crate::coroutines::run(self.driver, stack, &std::rc::Rc::new(body), &[]);
-            }
-        }
-
-        impl shuttle::scheduler::Scheduler for $scheduler {
+    ($($scheduler:tt)+) => {
+        impl $($scheduler)+ {
             fn new_execution(&mut self) -> Option<shuttle::scheduler::Schedule> {
                 self.driver.begin().then(|| shuttle::scheduler::Schedule::new(0))
             }
@@ -296,19 +288,8 @@ macro_rules! drive {
 }
 pub(crate) use drive;
 
-/// A scheduler that can do without shuttle's tasks.
-pub trait Drive {
-    /// Runs `body` until there are no more executions. What [`run`] does, and the executions are
-    /// the same; but tasks run on coroutines of this crate, which costs less (`coroutines.rs`).
-    /// `stack` is the stack of a task, in bytes.
-    ///
-    /// # Panics
-    /// If the body does.
-    fn drive(self, stack: usize, body: impl Fn() + Send + Sync + 'static);
-}
-
-/// Runs `body` on shuttle, under `scheduler`, until that has no more executions. `stack` is the
-/// stack of a task, in bytes.
+/// Runs `body` under `scheduler` until that has no more executions. `stack` is the stack of a task,
+/// in bytes.
 ///
 /// # Panics
 /// If the body does.

@@ -293,10 +293,8 @@ impl Analysis {
             self.inherit(index, previous);
         }
         for b in &before {
+            self.inherit(index, b.inherits);
             self.inherit(index, b.event);
-            if b.inherits != b.event {
-                self.inherit(index, b.inherits);
-            }
         }
         self.before = before;
         self.clocks[index * self.tasks + event.task] = number;

@@ -1,5 +1,5 @@
 //! Optimal dynamic partial order reduction for [shuttle](https://docs.rs/shuttle), through its
-//! public `Scheduler` trait, or on coroutines of its own ([`Drive`]).
+//! public `Scheduler` trait.
 //!
 //! A task *announces* its next step ([`step`]) before it takes it: the object, and what the step
 //! does to it ([`Op`]). So the scheduler knows which tasks can go on (a lock that is held disables
@@ -92,7 +92,7 @@ mod wakeup;
 
 pub use dfs::{PlainDfs, Replay};
 pub use dpor::{Dpor, Results};
-pub use driver::{Drive, End, Next, Observer, Step, run};
+pub use driver::{End, Next, Observer, Step, run};
 pub use enabled::Enabled;
 pub use fingerprint::StateHash;
 pub use op::{Commutes, Footprint, Kind, Object, Op};

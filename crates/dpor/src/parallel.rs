@@ -173,7 +173,7 @@ fn work<W: Worker>(
         let driver = Driver::new(strategy, observer, search.steps_max);
         let body = body.clone();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            coroutines::run(driver, search.stack, &Rc::new(move || body()), &[]);
+            coroutines::run(driver, search.stack, move || body());
         }));
         let Err(panic) = outcome else { return };
         let findings = worker.borrow_mut().submit_panic(panic);

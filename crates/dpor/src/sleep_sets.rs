@@ -1,5 +1,7 @@
 //! Sleep sets alone: one execution for each trace, without looking for races.
 
+use shuttle::scheduler::Scheduler;
+
 use crate::dfs::Follow;
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::explore::labels_of;
@@ -32,7 +34,7 @@ impl SleepSets {
     }
 }
 
-drive!(SleepSets);
+drive!(Scheduler for SleepSets);
 
 /// A point, the step that is taken from it, and those that are still to be tried.
 struct Frame {

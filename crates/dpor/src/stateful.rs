@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
+use shuttle::scheduler::Scheduler;
+
 use crate::dfs::Search;
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::fingerprint::StateHash;
@@ -44,7 +46,7 @@ pub struct Stateful {
     results: States,
 }
 
-drive!(Stateful);
+drive!(Scheduler for Stateful);
 
 impl Stateful {
     /// Visits every state once, and gives up executions of more than `steps_max` steps. `shared`

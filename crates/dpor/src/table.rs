@@ -214,14 +214,6 @@ impl Table {
         }
     }
 
-    /// The task takes the step.
-    #[inline]
-    fn happens(&mut self, task: usize, op: &Op) {
-        self.refined = None;
-        self.take_effect(task, op);
-        self.note_observations(task, op);
-    }
-
     fn take_effect(&mut self, task: usize, op: &Op) {
         let object = op.object.0 as usize;
         match op.kind {
@@ -280,29 +272,26 @@ pub fn step(op: Op) {
 }
 
 fn take(op: Op) {
-    let (task, owed, is_taken) = with(|table| {
+    let (task, owed, goes_on) = with(|table| {
         let task = table.running;
         if let Some(object) = table.owed(task) {
             return (task, Some(object), false);
         }
-        if table.take_known_of(task, &op) {
-            table.happens(task, &op);
-            return (task, None, true);
-        }
         table.tasks[task] = TaskState::Announced(op);
-        (task, None, false)
+        (task, None, table.take_known_of(task, &op))
     });
-    if is_taken {
-        return;
-    }
     if let Some(object) = owed {
         panic!("task {task} read object {object} and went on without saying what it saw");
     }
-    switch();
+    if !goes_on {
+        switch();
+    }
     with(|table| {
         table.running = task;
         table.tasks[task] = TaskState::Running;
-        table.happens(task, &op);
+        table.refined = None;
+        table.take_effect(task, &op);
+        table.note_observations(task, &op);
     });
 }
 

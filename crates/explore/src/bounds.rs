@@ -9,7 +9,7 @@ use std::time::Duration;
 /// What explores.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Engine {
-    /// Optimal DPOR: complete, sequentially consistent.
+    /// Optimal DPOR on shuttle: complete, sequentially consistent.
     Dpor,
     /// loom: complete within its limits, weak memory.
     Loom,
@@ -17,7 +17,7 @@ pub enum Engine {
     Random,
     /// shuttle's PCT scheduler.
     Pct,
-    /// Plain depth-first search: complete, no reduction.
+    /// Plain depth-first search on shuttle: complete, no reduction.
     Dfs,
     /// Execution graphs (crate `graph`): complete, the kernel's memory model.
     Graph,

@@ -346,31 +346,11 @@ impl How {
     pub const PLAINLY: How = How { told: Told::Observations, executions_max: usize::MAX, twins: 0 };
 }
 
-/// Runs the program under the scheduler that `make` makes, to its end or until it is given up, on
-/// coroutines of the crate's own.
-pub fn explore<S: Drive>(
+/// Runs the program under the scheduler that `make` makes, to its end or until it is given up.
+pub fn explore<S: Scheduler + 'static>(
     program: &[Vec<Instr>],
     how: How,
     make: impl FnOnce(Box<dyn Observer>, Arc<Mutex<Memory>>) -> S,
-) -> Seen {
-    explore_by(program, how, make, |scheduler, body| scheduler.drive(STACK, body))
-}
-
-/// The same on shuttle. That of two searches that are compared each is run on another of the two
-/// makes sure that they run tasks alike.
-pub fn explore_on_shuttle<S: Scheduler + 'static>(
-    program: &[Vec<Instr>],
-    how: How,
-    make: impl FnOnce(Box<dyn Observer>, Arc<Mutex<Memory>>) -> S,
-) -> Seen {
-    explore_by(program, how, make, |scheduler, body| run(scheduler, STACK, body))
-}
-
-fn explore_by<S>(
-    program: &[Vec<Instr>],
-    how: How,
-    make: impl FnOnce(Box<dyn Observer>, Arc<Mutex<Memory>>) -> S,
-    run: impl FnOnce(S, Box<dyn Fn() + Send + Sync>),
 ) -> Seen {
     let seen = Rc::new(RefCell::new(Seen::default()));
     let memory = Arc::new(Mutex::new(Memory::default()));
@@ -378,7 +358,7 @@ fn explore_by<S>(
     let watch = Watch { seen: seen.clone(), memory: memory.clone(), executions_max };
     let scheduler = make(Box::new(watch), memory.clone());
     let program: Arc<[Vec<Instr>]> = program.into();
-    let body = Box::new(move || {
+    run(scheduler, STACK, move || {
         *memory.lock().unwrap() =
             Memory { words: vec![0; WORDS as usize], logs: vec![Vec::new(); program.len()] };
         let (memory, tasks) = (memory.clone(), program.clone());
@@ -398,7 +378,6 @@ fn explore_by<S>(
         twins.join();
         others.into_iter().for_each(join);
     });
-    run(scheduler, body);
     let seen = seen.take();
     assert!(seen.bad.is_none(), "{:?}", seen.bad);
     seen
@@ -410,7 +389,7 @@ pub fn dpor(program: &[Vec<Instr>]) -> Seen {
 
 pub fn dpor_of(program: &[Vec<Instr>], how: How) -> Seen {
     let mut blocked = None;
-    let seen = explore_on_shuttle(program, how, |observer, _| {
+    let seen = explore(program, how, |observer, _| {
         let dpor = Dpor::new(observer, STEPS_MAX).remembering_traces();
         blocked = Some(dpor.results());
         dpor

@@ -1,4 +1,4 @@
-//! The sequentially consistent engines: our schedulers, and shuttle's, on the coroutines of `dpor`.
+//! The sequentially consistent engines: our schedulers, and shuttle's, on shuttle's coroutines.
 //!
 //! Every step is announced to the `dpor` crate, which lets other tasks run and knows who holds
 //! which lock; a word is plain memory. A barrier changes nothing and is no step.
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dpor::{
-    Drive, Enabled, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, PlainDfs, Stateful,
+    Enabled, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, PlainDfs, Stateful,
 };
 use selvedge_trace::Name;
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
 use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, run_task};
 use crate::record::{self, Ended, TASKS_MAX};
@@ -232,17 +232,17 @@ fn run_with(
     match engine {
         Engine::Random => {
             let random = RandomScheduler::new_from_seed(bounds.seed, bounds.samples as usize);
-            Enabled::new(random, watch, steps_max).drive(STACK_BYTES, scenario);
+            dpor::run(Enabled::new(random, watch, steps_max), STACK_BYTES, scenario);
         }
         Engine::Pct => {
             let (seed, depth) = (bounds.seed, bounds.pct_depth);
             let pct = PctScheduler::new_from_seed(seed, depth, bounds.samples as usize);
-            Enabled::new(pct, watch, steps_max).drive(STACK_BYTES, scenario);
+            dpor::run(Enabled::new(pct, watch, steps_max), STACK_BYTES, scenario);
         }
         Engine::Dpor if bounds.compares_states(engine) => {
             let stateful = Stateful::new(watch, steps_max, state::hash);
             let results = stateful.results();
-            stateful.drive(STACK_BYTES, scenario);
+            dpor::run(stateful, STACK_BYTES, scenario);
             return Some(States {
                 count: results.states(),
                 table_bytes: results.table_bytes(),
@@ -252,7 +252,7 @@ fn run_with(
         // A bounded search is done without reduction: that is what makes it complete within it.
         Engine::Dpor | Engine::Dfs | Engine::Loom | Engine::Graph | Engine::GraphSc => {
             let dfs = PlainDfs::new(watch, steps_max, bounds.preemptions_max);
-            dfs.drive(STACK_BYTES, scenario);
+            dpor::run(dfs, STACK_BYTES, scenario);
         }
     }
     None
@@ -326,13 +326,13 @@ impl Observer for Watch {
 }
 
 /// Runs the scenario under a scheduler; `Err`: the model panicked.
-pub(crate) fn run_quietly(scheduler: impl Drive, body: &Body) -> Result<(), String> {
+pub(crate) fn run_quietly(scheduler: impl Scheduler + 'static, body: &Body) -> Result<(), String> {
     let body = body.clone();
     let scenario = move || {
         record::begin_execution();
         run_task(0, || body());
     };
-    let all = AssertUnwindSafe(|| scheduler.drive(STACK_BYTES, scenario));
+    let all = AssertUnwindSafe(|| dpor::run(scheduler, STACK_BYTES, scenario));
     let panicked = |payload: Box<dyn std::any::Any + Send>| {
         format!("a panic of the model: {}", panics::message(&*payload))
     };
