@@ -105,7 +105,7 @@ pub const fn ask(
 impl Question {
     /// The question, to be answered for these engines.
     pub fn under(self, engines: &'static [Engine]) -> Answers {
-        Answers { question: self, engines, claims: Vec::new() }
+        Answers { question: self, engines, claims: Vec::new(), not_asked: Vec::new() }
     }
 }
 
@@ -115,6 +115,18 @@ pub struct Answers {
     question: Question,
     engines: &'static [Engine],
     claims: Vec<Claim>,
+    not_asked: Vec<NotAsked>,
+}
+
+/// Trees that need no row of their own: in the scenario they take the steps of a tree that has one.
+#[derive(Clone, Debug)]
+pub struct NotAsked {
+    /// The scenario.
+    pub scenario: &'static Scenario,
+    /// Whose steps they take.
+    pub as_in: &'static Tree,
+    /// The trees.
+    pub trees: Vec<&'static Tree>,
 }
 
 impl Answers {
@@ -138,6 +150,15 @@ impl Answers {
     pub fn violated(self, trees: &[&'static Tree]) -> Answers {
         let source = self.question.source;
         self.violated_as(source, trees)
+    }
+
+    /// In these trees the scenario takes the steps of `as_in`, which is asked: the commits between
+    /// them are about what it does not come to. A test compares them, as far as it gets in a moment
+    /// (`proofs/tests/same_steps.rs`); all executions were compared when this was written.
+    pub fn not_asked(mut self, as_in: &'static Tree, trees: &[&'static Tree]) -> Answers {
+        let trees = trees.to_vec();
+        self.not_asked.push(NotAsked { scenario: self.question.scenario, as_in, trees });
+        self
     }
 
     /// The rule holds in these trees, as this source says.
@@ -203,6 +224,12 @@ static CLAIMS: LazyLock<Vec<Claim>> = LazyLock::new(|| {
     all.extend(of_yours);
     all
 });
+
+/// The trees that need no row of their own, by scenario.
+pub fn not_asked() -> Vec<NotAsked> {
+    let answers = claims::ALL.iter().flat_map(|(_, answers)| answers());
+    answers.flat_map(|answers| answers.not_asked).collect()
+}
 
 /// Every claim of the repository.
 pub(crate) fn known() -> &'static [Claim] {

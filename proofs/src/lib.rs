@@ -36,7 +36,7 @@ pub mod states;
 mod suite;
 
 pub use check::{Outcome, Row, check, explore_edited, explore_in};
-pub use claim::{Answers, Claim, Expected, Question, ask, rows};
+pub use claim::{Answers, Claim, Expected, NotAsked, Question, ask, not_asked, rows};
 pub use replay::{explain, model_of, replay};
 pub use scenario::{Run, Scenario, Task, calls, cpu, irq};
 pub use selvedge_explore::{Bounds, Engine};

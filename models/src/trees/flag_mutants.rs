@@ -39,6 +39,13 @@ pub static NEW_MLOCKED_NOT_ATOMIC: Tree = not_atomic(
     &[Edit::split(Site::of("set_bit").on("PG_mlocked").within("mlock_new_folio"))],
 );
 
+/// The same, of reclaim.
+pub static PUT_BACK_NOT_ATOMIC: Tree = not_atomic(
+    "v6.12.117-put-back-not-atomic",
+    "6.12.117 with move_folios_to_lru() setting PG_lru as __set_bit() does",
+    &[Edit::split(Site::of("set_bit").on("PG_lru").within("move_folios_to_lru"))],
+);
+
 /// The folio lock keeps nobody from the other flags.
 pub static WRITEBACK_NOT_ATOMIC: Tree = not_atomic(
     "v6.12.117-writeback-not-atomic",

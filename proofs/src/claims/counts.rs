@@ -63,10 +63,12 @@ static ADD_AND_TRUNCATE: Scenario = Scenario {
 
 static MARKED: Scenario = Scenario {
     name: "writeback_begins_while_another_ends",
-    about: "CPU0 ends the writeback of page 0 of a file; CPU1 begins that of page 1.",
-    machine: FILE.marks(),
+    about: "CPU0 ends the writeback of page 0 of a file; CPU1 begins that of page 1; page 2 is under \
+            writeback all the time.",
+    machine: FILE.folios(3).marks(),
     before: &[cpu(0, "flush worker", |k| {
         starts_writeback(k, 0);
+        starts_writeback(k, 2);
         assert!(folio_trylock(&k.folios[1]), "nobody else runs yet");
     })],
     tasks: &[

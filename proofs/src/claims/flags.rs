@@ -3,13 +3,14 @@
 use selvedge_kernel::{Bit, plain_write, reached, set_bit, test_and_set_bit};
 use selvedge_models::fs::buffer::{__block_write_full_folio, trylock_buffer, unlock_buffer};
 use selvedge_models::mm::filemap::folio_unlock;
-use selvedge_models::mm::migrate::Aops;
+use selvedge_models::mm::migrate::{Aops, ISOLATION};
 use selvedge_models::mm::mlock::{mlock_folio, mlock_new_folio};
 use selvedge_models::mm::page_writeback::{SyncMode, folio_start_writeback};
 use selvedge_models::mm::swap::{folio_activate, folio_deactivate};
+use selvedge_models::mm::vmscan::{folio_isolate_lru, move_folios_to_lru};
 use selvedge_models::trees::*;
 use selvedge_models::{
-    BH_DIRTY, BH_LOCK, Machine, PG_ACTIVE, PG_DIRTY, PG_UNEVICTABLE, PG_WRITEBACK,
+    BH_DIRTY, BH_LOCK, Machine, PG_ACTIVE, PG_DIRTY, PG_LRU, PG_UNEVICTABLE, PG_WRITEBACK,
 };
 
 use super::DPOR;
@@ -71,6 +72,18 @@ static NEW_MLOCKED: Scenario = Scenario {
     machine: Machine::TINY.operations().batch(1).mlock(),
     tasks: &[cpu(0, "fault", |k| mlock_new_folio(k, &k.folios[0])), DIRTIER],
     at_end: Some(|k| is_dirty_and(k, PG_UNEVICTABLE, true)),
+    ..Scenario::EMPTY
+};
+
+static PUT_BACK: Scenario = Scenario {
+    name: "dirtied_while_put_back",
+    about: "CPU0, which has isolated the folio, puts it back; CPU1 sets PG_dirty.",
+    machine: LISTED,
+    before: &[cpu(0, "reclaim", |k| {
+        assert!(folio_isolate_lru(k, &k.folios[0], ISOLATION), "nobody else runs yet");
+    })],
+    tasks: &[cpu(0, "reclaim", |k| move_folios_to_lru(k, &k.folios[0], ISOLATION)), DIRTIER],
+    at_end: Some(|k| is_dirty_and(k, PG_LRU, true)),
     ..Scenario::EMPTY
 };
 
@@ -146,6 +159,7 @@ pub(super) fn claims() -> Vec<Answers> {
         kept(&DEACTIVATED).holds(&[&V6_12_117]).violated(&[&INACTIVE_NOT_ATOMIC]),
         kept(&MLOCKED).holds(&[&V6_12_117]).violated(&[&UNEVICTABLE_NOT_ATOMIC]),
         kept(&NEW_MLOCKED).holds(&[&V6_12_117]).violated(&[&NEW_MLOCKED_NOT_ATOMIC]),
+        kept(&PUT_BACK).holds(&[&V6_12_117]).violated(&[&PUT_BACK_NOT_ATOMIC]),
         kept(&WRITTEN).holds(&[&V6_12_117]).violated(&[&WRITEBACK_NOT_ATOMIC]),
         kept(&BUFFER).holds(&[&V6_12_117]).violated(&[&BUFFER_UNLOCK_NOT_ATOMIC]),
         kept(&BUFFER_WRITTEN).holds(&[&V6_12_117]).violated(&[&ASYNC_WRITE_NOT_ATOMIC]),

@@ -94,7 +94,9 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         pair(&FOR_WRITEBACK, &[FOUND_WRITEBACK, WAITED_FOR_WRITEBACK])
             .under(DPOR)
             .holds(&[&M0, &M2_W, &M2_W_H, &HUGH_ADJUSTED_MODE])
-            .holds(&[&M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
+            .holds(&[&M3, &M4, &M5, &M6, &M6S])
+            .not_asked(&M6, &[&M7A])
+            .not_asked(&M6S, &[&M7])
             .violated(&[&M2, &M2_H])
             .violated_as(mistake, &[&CM6_SYNC_BATCHES]),
         pair(&FOR_SPLIT, &[SPLIT])

@@ -74,7 +74,8 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
     let mut all = vec![asynchronous(IN_ASYNC + BA), asynchronous(IN_ASYNC + AB)];
     let every: &[&Tree] = &[&M0, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7];
     all.extend(blocking(IN_LIGHT + BA, every));
-    all.extend(blocking(IN_SYNC + BA, every));
+    let [waits, finds] = blocking(IN_SYNC + BA, &[&M0, &M3, &M4, &M6, &M6S, &M7A, &M7]);
+    all.extend([waits.not_asked(&M4, &[&M5]), finds]);
     // With A first the migration can wait for B's buffer only when it has let A go, which it does
     // by a failure of A's move. Releases that take the same steps are asked in the other order
     // only.
