@@ -100,6 +100,7 @@ static PIN_VS_UNMAP: Scenario = Scenario {
         cpu(1, "munmap", |k| zap_pte_range(k, 0)),
     ],
     at_end: Some(|k| {
+        no_reference_is_left_over(k);
         if k.folios[0].freed.peek() != 1 {
             let message = "the page is unmapped, and folio0 is not freed";
             fail_about(NO_REFERENCE_IS_LEFT_OVER, message, k.folios[0].refcount.object());
