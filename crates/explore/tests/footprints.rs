@@ -140,6 +140,17 @@ proptest! {
     }
 }
 
+/// Who sets a bit second changes nothing. If that were a read, and the order of the two were left
+/// open besides, the one that changes the bit would be another task in the other order, and the
+/// reader would not be run before both.
+#[test]
+fn a_reader_may_come_before_all_who_set_a_bit() {
+    let sets = vec![(1, Op::Void(Rmw::Or(BITS), BITS))];
+    let reads = vec![(0, Op::Load(1)), (1, Op::Load(1))];
+    let program = vec![sets.clone(), reads, sets];
+    assert_eq!(finals(Engine::Dpor, &program).0, finals(Engine::Dfs, &program).0);
+}
+
 /// Two tasks take `steps` each, on a word that is 0.
 fn executions(steps: [&[Op]; 2]) -> u64 {
     let on_first = |ops: &[Op]| ops.iter().map(|&op| (0, op)).collect();
