@@ -50,10 +50,9 @@ struct Cpu {
     irq: Arc<Lock>,
     /// Of `preempt_disable`.
     preempt_nest: Nest,
-    /// Of `local_irq_save`.
-    irq_nest: Nest,
+    irq_sections: IrqSections,
     /// PREEMPT_RT: the local locks, whose holders `synchronize_rcu()` waits for.
-    reader_sections: Private<Vec<Arc<Lock>>>,
+    reader_sections: Arc<Private<Vec<Arc<Lock>>>>,
 }
 
 /// How deep each task of a CPU is in sections of one kind. As a rule the outermost section is the
@@ -103,6 +102,49 @@ impl Nest {
     }
 }
 
+/// The sections with interrupts off that each task of a CPU has open. They nest only as far as they
+/// say so: `local_irq_enable()` turns interrupts on whatever is open around it, and
+/// `local_irq_restore()` goes back to what its section found.
+#[derive(Debug, Default)]
+struct IrqSections(Private<Vec<(usize, IrqSection)>>);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum IrqSection {
+    /// `local_irq_disable()`
+    Disabled,
+    /// `local_irq_save()`; `flags`: were they off already?
+    Saved { was_off: bool },
+}
+
+impl IrqSections {
+    fn open(&self, section: IrqSection) {
+        self.0.lock().expect("not poisoned").push((me(), section));
+    }
+
+    /// `local_irq_enable()` ends a section of `local_irq_disable()`, if that is the innermost one.
+    /// Whether the task has any open.
+    fn enable(&self) -> bool {
+        let (me, mut all) = (me(), self.0.lock().expect("not poisoned"));
+        let innermost = all.iter().rposition(|(task, _)| *task == me);
+        if let Some(at) = innermost.filter(|&at| all[at].1 == IrqSection::Disabled) {
+            all.remove(at);
+        }
+        innermost.is_some()
+    }
+
+    /// `local_irq_restore()` ends the innermost section of `local_irq_save()`, and what was left
+    /// open within: were interrupts off before it? `None`: there is no such section.
+    fn restore(&self) -> Option<bool> {
+        let (me, mut all) = (me(), self.0.lock().expect("not poisoned"));
+        loop {
+            let at = all.iter().rposition(|(task, _)| *task == me)?;
+            if let (_, IrqSection::Saved { was_off }) = all.remove(at) {
+                return Some(was_off);
+            }
+        }
+    }
+}
+
 impl Cpus {
     /// So many CPUs, all online. To be made while the scenario is set up. With `preempt_rt`,
     /// spinlocks and local locks sleep, and neither turns preemption or interrupts off.
@@ -111,8 +153,8 @@ impl Cpus {
             preempt: Arc::new(Lock::of_class(PREEMPT.on(cpu), Class::Preempt)),
             irq: Arc::new(Lock::of_class(IRQ.on(cpu), Class::Irq)),
             preempt_nest: Nest::default(),
-            irq_nest: Nest::default(),
-            reader_sections: Private::default(),
+            irq_sections: IrqSections::default(),
+            reader_sections: Arc::default(),
         };
         Cpus { cpus: (0..count).map(cpu).collect(), preempt_rt }
     }
@@ -198,24 +240,34 @@ pub fn preempt_enable(cpus: &Cpus) {
     cpus.preempt_on("preempt_enable");
 }
 
-/// `local_irq_disable()`.
+/// `local_irq_disable()`: does not nest.
 pub fn local_irq_disable(cpus: &Cpus) {
-    cpus.irq_off("local_irq_disable");
+    if !in_interrupt() {
+        cpus.turn_irqs_off("local_irq_disable");
+        cpus.here().irq_sections.open(IrqSection::Disabled);
+    }
 }
 
-/// `local_irq_enable()`.
+/// `local_irq_enable()`: interrupts are on when it returns, whatever section the caller is in.
 pub fn local_irq_enable(cpus: &Cpus) {
-    cpus.irq_on("local_irq_enable");
+    if in_interrupt() {
+        return;
+    }
+    let was_in_section = cpus.here().irq_sections.enable();
+    if !was_in_section && !irqs_disabled(cpus) {
+        fail(KERNEL_ASSERTIONS_HOLD, "interrupts are enabled that were not disabled");
+    }
+    cpus.turn_irqs_on("local_irq_enable");
 }
 
 /// `local_irq_save(flags)`: nests; `flags` is kept here.
 pub fn local_irq_save(cpus: &Cpus) {
-    cpus.irq_off("local_irq_save");
+    cpus.irq_save("local_irq_save");
 }
 
-/// `local_irq_restore(flags)`.
+/// `local_irq_restore(flags)`: as they were before the innermost [`local_irq_save`].
 pub fn local_irq_restore(cpus: &Cpus) {
-    cpus.irq_on("local_irq_restore");
+    cpus.irq_restore("local_irq_restore");
 }
 
 impl Cpus {
@@ -242,32 +294,46 @@ impl Cpus {
 
     /// Interrupts off implies that nobody preempts. Where other tasks' steps pass `irq` it alone
     /// says so; elsewhere the task must take both.
-    pub(crate) fn irq_off(&self, primitive: &'static str) {
-        if in_interrupt() {
+    fn turn_irqs_off(&self, primitive: &'static str) {
+        let cpu = self.here();
+        if cpu.irq.is_taken_by_me() {
             return;
         }
-        let cpu = self.here();
-        cpu.irq_nest.enter(&cpu.irq, || {
-            if !abilities().steps_pass_locks {
-                self.preempt_off(primitive);
-            }
-            cpu.irq.lock(primitive);
-        });
+        if !abilities().steps_pass_locks {
+            self.preempt_off(primitive);
+        }
+        cpu.irq.lock(primitive);
     }
 
-    pub(crate) fn irq_on(&self, primitive: &'static str) {
+    fn turn_irqs_on(&self, primitive: &'static str) {
+        let cpu = self.here();
+        if !is_mine(&cpu.irq) {
+            return;
+        }
+        cpu.irq.unlock(primitive);
+        if !abilities().steps_pass_locks {
+            self.preempt_on(primitive);
+        }
+    }
+
+    /// What was really off counts: an edit may have left out the section around.
+    pub(crate) fn irq_save(&self, primitive: &'static str) {
         if in_interrupt() {
             return;
         }
-        let cpu = self.here();
-        if !is_mine(&cpu.irq) {
-            fail(KERNEL_ASSERTIONS_HOLD, "interrupts are enabled that were not disabled");
+        let was_off = self.here().irq.is_taken_by_me();
+        self.turn_irqs_off(primitive);
+        self.here().irq_sections.open(IrqSection::Saved { was_off });
+    }
+
+    pub(crate) fn irq_restore(&self, primitive: &'static str) {
+        if in_interrupt() {
+            return;
         }
-        if cpu.irq_nest.leave() {
-            cpu.irq.unlock(primitive);
-            if !abilities().steps_pass_locks {
-                self.preempt_on(primitive);
-            }
+        match self.here().irq_sections.restore() {
+            Some(true) => self.turn_irqs_off(primitive),
+            Some(false) => self.turn_irqs_on(primitive),
+            None => fail(KERNEL_ASSERTIONS_HOLD, "interrupts are restored that were not saved"),
         }
     }
 }
@@ -291,21 +357,58 @@ pub fn might_sleep(cpus: &Cpus, what: &str) {
 
 /// Per-CPU data: one of each CPU.
 #[derive(Debug)]
-pub struct PerCpu<T>(Vec<T>);
+pub struct PerCpu<T> {
+    each: Vec<T>,
+    stays: Vec<Stays>,
+}
+
+/// What keeps a task on a CPU.
+#[derive(Debug)]
+struct Stays {
+    preempt: Arc<Lock>,
+    irq: Arc<Lock>,
+    /// PREEMPT_RT: who holds a local lock does not migrate.
+    local_locks: Arc<Private<Vec<Arc<Lock>>>>,
+}
+
+impl Stays {
+    fn holds(&self) -> bool {
+        // A kworker is bound to its CPU, as nearly all that are queued on one are.
+        current_context() != Context::Task
+            || is_mine(&self.preempt)
+            || is_mine(&self.irq)
+            || self.local_locks.lock().expect("not poisoned").iter().any(|lock| is_mine(lock))
+    }
+}
 
 impl<T> PerCpu<T> {
     /// `DEFINE_PER_CPU`, with each CPU's initial value.
     pub fn new(cpus: &Cpus, init: impl FnMut(usize) -> T) -> PerCpu<T> {
-        PerCpu((0..cpus.cpus.len()).map(init).collect())
+        let stays = cpus.cpus.iter().map(|cpu| Stays {
+            preempt: cpu.preempt.clone(),
+            irq: cpu.irq.clone(),
+            local_locks: cpu.reader_sections.clone(),
+        });
+        PerCpu { stays: stays.collect(), each: (0..cpus.cpus.len()).map(init).collect() }
     }
 
     /// `per_cpu_ptr(ptr, cpu)`.
     pub fn of(&self, cpu: usize) -> &T {
-        &self.0[cpu]
+        &self.each[cpu]
     }
 
-    /// `this_cpu_ptr(ptr)`.
+    /// `raw_cpu_ptr(ptr)`: whoever asks does not mind if it is moved to another CPU meanwhile.
     pub fn this(&self) -> &T {
-        &self.0[current_cpu()]
+        &self.each[current_cpu()]
+    }
+
+    /// `this_cpu_ptr(ptr)`. No task of ours moves to another CPU; that one might, with what is
+    /// another CPU's data in hand, is a violation here, as with CONFIG_DEBUG_PREEMPT.
+    pub fn this_cpu_ptr(&self) -> &T {
+        let cpu = current_cpu();
+        if !self.stays[cpu].holds() {
+            fail(KERNEL_ASSERTIONS_HOLD, "this_cpu_ptr() is used in preemptible code");
+        }
+        &self.each[cpu]
     }
 }

@@ -16,7 +16,9 @@
 //! | `test_and_set_bit_lock`, `clear_bit_unlock`            | acquire if it wins; release            | `bitops.rs`   |
 //! | `smp_mb`, `smp_rmb`, `smp_wmb`, `smp_mb__before_atomic`| full, read-read, write-write, full     | `barrier.rs`  |
 //! | `spin_lock`, `mutex_lock`                              | acquire / release                      | `locking.rs`  |
+//! | `raw_spin_lock_irqsave`                                | acquire / release; never sleeps        | `locking.rs`  |
 //! | `preempt_disable`, `local_irq_disable`                 | none: exclusion on one CPU             | `cpu.rs`      |
+//! | `this_cpu_ptr`                                         | none; asserts that the task is kept there | `cpu.rs`   |
 //! | `local_lock`, `local_lock_irqsave`                     | none; PREEMPT_RT: acquire / release    | `local_lock.rs`|
 //! | `on_each_cpu_cond`                                     | predicate: none; handler: both ways    | `smp.rs`      |
 //! | `queue_work_on`, `flush_work`                          | full if queued; completion             | `workqueue.rs`|

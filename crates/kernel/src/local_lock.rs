@@ -64,13 +64,13 @@ pub fn local_unlock(cpus: &Cpus, lock: &PerCpu<LocalLock>) {
 /// `local_lock_irqsave(&lock, flags)`; `flags` is kept here.
 pub fn local_lock_irqsave(cpus: &Cpus, lock: &PerCpu<LocalLock>) {
     if !lock.this().take(cpus, "local_lock_irqsave") {
-        cpus.irq_off("local_lock_irqsave");
+        cpus.irq_save("local_lock_irqsave");
     }
 }
 
 /// `local_unlock_irqrestore(&lock, flags)`.
 pub fn local_unlock_irqrestore(cpus: &Cpus, lock: &PerCpu<LocalLock>) {
     if !lock.this().give_back("local_unlock_irqrestore") {
-        cpus.irq_on("local_unlock_irqrestore");
+        cpus.irq_restore("local_unlock_irqrestore");
     }
 }

@@ -107,6 +107,30 @@ pub fn spin_is_locked(lock: &SpinLock) -> bool {
     READ_ONCE(lock.1.as_ref().expect("spin_is_locked() of an observable lock")) != 0
 }
 
+/// `raw_spinlock_t`: never sleeps, with PREEMPT_RT neither. Its steps are shown under the names of
+/// a spinlock's.
+#[derive(Debug)]
+pub struct RawSpinLock(SpinLock);
+
+impl RawSpinLock {
+    /// `DEFINE_RAW_SPINLOCK`. To be made while the scenario is set up.
+    pub fn new(name: Name) -> RawSpinLock {
+        RawSpinLock(SpinLock::new(name))
+    }
+}
+
+/// `raw_spin_lock_irqsave(lock, flags)`: acquire.
+pub fn raw_spin_lock_irqsave(cpus: &Cpus, lock: &RawSpinLock) {
+    local_irq_save(cpus);
+    lock.0.lock("spin_lock_irqsave");
+}
+
+/// `raw_spin_unlock_irqrestore(lock, flags)`: release.
+pub fn raw_spin_unlock_irqrestore(cpus: &Cpus, lock: &RawSpinLock) {
+    lock.0.unlock("spin_unlock_irqrestore");
+    local_irq_restore(cpus);
+}
+
 /// `spin_lock_irq(lock)`.
 pub fn spin_lock_irq(cpus: &Cpus, lock: &SpinLock) {
     if !sleeps(cpus, "spin_lock_irq") {
@@ -115,7 +139,7 @@ pub fn spin_lock_irq(cpus: &Cpus, lock: &SpinLock) {
     lock.lock("spin_lock_irq");
 }
 
-/// `spin_unlock_irq(lock)`.
+/// `spin_unlock_irq(lock)`: interrupts are on when it returns, see [`local_irq_enable`].
 pub fn spin_unlock_irq(cpus: &Cpus, lock: &SpinLock) {
     lock.unlock("spin_unlock_irq");
     if !cpus.is_preempt_rt() {

@@ -18,8 +18,8 @@ use std::sync::Mutex;
 use selvedge_explore::{Token, Word, enter};
 use selvedge_trace::Name;
 
-use crate::{Cpus, READ_ONCE, SpinLock, Var, WRITE_ONCE, might_sleep, smp_mb};
-use crate::{smp_mb__after_spinlock, spin_lock_irqsave, spin_unlock_irqrestore};
+use crate::{Cpus, READ_ONCE, RawSpinLock, Var, WRITE_ONCE, might_sleep, smp_mb};
+use crate::{raw_spin_lock_irqsave, raw_spin_unlock_irqrestore, smp_mb__after_spinlock};
 
 /// `TASK_RUNNING`
 pub const TASK_RUNNING: u64 = 0;
@@ -38,7 +38,7 @@ pub const TASK_NORMAL: u64 = TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE;
 #[derive(Debug)]
 pub struct Task {
     state: Var,
-    pi_lock: SpinLock,
+    pi_lock: RawSpinLock,
     /// Is a fatal signal pending? `TIF_SIGPENDING`, and SIGKILL in `task->pending`.
     sigpending: Var,
     /// Has its timer expired?
@@ -66,7 +66,7 @@ impl Task {
     pub fn new(index: usize) -> Task {
         Task {
             state: Var(Word::new(Name::new("task->__state").nth(index), TASK_RUNNING)),
-            pi_lock: SpinLock::new(Name::new("task->pi_lock").nth(index)),
+            pi_lock: RawSpinLock::new(Name::new("task->pi_lock").nth(index)),
             sigpending: Var::new(Name::new("task->sigpending").nth(index), 0),
             timed_out: Var::new(Name::new("task->timed_out").nth(index), 0),
             on_rq: Token::new(Name::new("task").nth(index)),
@@ -193,13 +193,13 @@ pub fn process_timeout(cpus: &Cpus, task: &Task) {
 /// kernel: the waiter's stores do not take the lock.)
 pub fn try_to_wake_up(cpus: &Cpus, task: &Task, states: u64) -> bool {
     let _in = enter("try_to_wake_up");
-    spin_lock_irqsave(cpus, &task.pi_lock);
+    raw_spin_lock_irqsave(cpus, &task.pi_lock);
     smp_mb__after_spinlock();
     let is_woken = READ_ONCE(&task.state) & states != 0;
     if is_woken {
         WRITE_ONCE(&task.state, TASK_RUNNING);
         task.on_rq.wake("ttwu_queue");
     }
-    spin_unlock_irqrestore(cpus, &task.pi_lock);
+    raw_spin_unlock_irqrestore(cpus, &task.pi_lock);
     is_woken
 }
