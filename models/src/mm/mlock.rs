@@ -8,8 +8,8 @@
 
 use selvedge_kernel::{
     Name, atomic_add, clear_bit, enter, kernel_assert, local_lock, local_unlock, plain_read,
-    plain_write, reached, set_bit, smp_processor_id, spin_lock_irq, spin_unlock_irq,
-    test_and_clear_bit, test_and_set_bit, test_bit,
+    plain_write, reached, set_bit, spin_lock_irq, spin_unlock_irq, test_and_clear_bit,
+    test_and_set_bit, test_bit,
 };
 
 use crate::kernel::{EVICTABLE, PG_ACTIVE, PG_LRU, PG_MLOCKED, PG_UNEVICTABLE, UNEVICTABLE};
@@ -124,7 +124,7 @@ fn count_mlocked(k: &Kernel, by: i64) {
 
 fn batch(k: &Kernel, entry: MlockEntry) {
     kernel_assert(k.modelled.mlock, "the scenario says that it does not mlock");
-    let fbatch = k.mlock_fbatch.of(smp_processor_id());
+    let fbatch = k.mlock_fbatch.this_cpu_ptr();
     let folio = entry.folio(k);
     folio_get(folio, fbatch.holder);
     if !fbatch.add(k, entry) || folio.is_large || (k.tree.swap.lru_cache_disabled)(k) {
@@ -138,7 +138,7 @@ fn batch(k: &Kernel, entry: MlockEntry) {
 /// of the lruvec, once taken, is kept to the end of the loop: there is one lruvec.
 fn mlock_folio_batch(k: &Kernel) {
     let _in = enter("mlock_folio_batch");
-    let fbatch = k.mlock_fbatch.of(smp_processor_id());
+    let fbatch = k.mlock_fbatch.this_cpu_ptr();
     let entries = fbatch.entries();
     let mut locked = false;
     for entry in &entries {
@@ -258,7 +258,7 @@ pub fn mlock_drain_local(k: &Kernel) {
     }
     let _in = enter("mlock_drain_local");
     local_lock(&k.cpus, &k.mlock_lock);
-    if k.mlock_fbatch.of(smp_processor_id()).count() != 0 {
+    if k.mlock_fbatch.this_cpu_ptr().count() != 0 {
         mlock_folio_batch(k);
     }
     local_unlock(&k.cpus, &k.mlock_lock);

@@ -2,7 +2,8 @@
 //!
 //! Kept: `folio_isolate_lru()`; the loop of `isolate_lru_folios()` with its order try_get, then
 //! test-and-clear; the eligibility of `scan_folios()` (MGLRU) with two generations;
-//! `move_folios_to_lru()` with PG_lru before the put, under `lru_lock`; `folio_putback_lru()`.
+//! `move_folios_to_lru()` with its look whether the folio is evictable, and PG_lru before the put,
+//! under `lru_lock`; `folio_putback_lru()`.
 //! Left out: zones, costs, tiers, writeback, what is done to a folio once isolated. The order of a
 //! list is that of the folios' numbers.
 //! Source: mm/vmscan.c of 6.1, 6.11.11 and 6.12.117.
@@ -13,7 +14,7 @@ use selvedge_kernel::{
     unbooked,
 };
 
-use crate::kernel::{EVICTABLE, PG_LRU};
+use crate::kernel::{EVICTABLE, PG_LRU, PG_MLOCKED};
 use crate::mm::swap::{
     folio_add_lru, folio_get, folio_put, folio_try_get, lruvec_add_folio, lruvec_del_folio,
 };
@@ -145,6 +146,13 @@ pub fn scan_folios(k: &Kernel, holder: Name) -> Scanned {
 pub fn move_folios_to_lru(k: &Kernel, folio: &Folio, holder: Name) {
     let _in = enter("move_folios_to_lru");
     spin_lock_irq(&k.cpus, &k.lru_lock);
+    // !folio_evictable(): mlocked while it was isolated. Nobody is where nobody mlocks.
+    if k.modelled.mlock && test_bit(PG_MLOCKED, &folio.flags) {
+        spin_unlock_irq(&k.cpus, &k.lru_lock);
+        folio_putback_lru(k, folio, holder);
+        reached("reclaim put a folio back that may not be reclaimed any more");
+        return;
+    }
     // Whoever drops the last reference sees PG_lru, and waits for the lock.
     set_bit(PG_LRU, &folio.flags);
     unbooked(&folio.refcount, holder);

@@ -21,6 +21,15 @@ pub static A5_PUT_BEFORE_SET_LRU: Tree = V6_1.edited(
         Until::Site(Site::of("atomic_sub_and_test").within("move_folios_to_lru")),
     )],
 );
+/// No `folio_evictable()`: PG_mlocked seems to be clear.
+pub static PUT_BACK_MLOCKED: Tree = V6_1.edited(
+    "v6.1-put-back-mlocked",
+    "6.1 with move_folios_to_lru() not asking whether the folio is evictable",
+    &[Edit {
+        at: Site::of("test_bit").on("PG_mlocked").within("move_folios_to_lru"),
+        how: How::Drop { answer: 0 },
+    }],
+);
 /// The order that the release path relies on, in reclaim.
 pub static ISOLATE_CLEAR_THEN_GET: Tree = Tree {
     name: "v6.1-reclaim-clear-then-get",

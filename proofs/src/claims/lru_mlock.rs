@@ -1,7 +1,9 @@
 //! mlock and munlock of folios that batches hold: kernel-lru A.5, and what we found besides.
 
 use selvedge_kernel::set_bit;
+use selvedge_models::mm::migrate::ISOLATION;
 use selvedge_models::mm::swap::{folio_add_lru, lru_add_drain};
+use selvedge_models::mm::vmscan::{isolate_lru_folios, move_folios_to_lru};
 use selvedge_models::trees::*;
 use selvedge_models::{Machine, PG_MLOCKED};
 
@@ -66,6 +68,25 @@ static MLOCK_VS_ISOLATE: Scenario = Scenario {
     about: "CPU0 mlocks the folio and drains; CPU1 isolates it.",
     machine: LISTED.mlock(),
     tasks: &[calls(0, "mlocker", MLOCK_AND_DRAIN), calls(1, "isolator", ISOLATE)],
+    ..Scenario::EMPTY
+};
+
+static MLOCKED_WHILE_ISOLATED: Scenario = Scenario {
+    name: "mlocked_while_reclaim_has_it",
+    about: "CPU0 has isolated the folio for reclaim. CPU1 mlocks it, and drains. Then CPU0 puts it \
+            back, and drains.",
+    machine: LISTED.mlock(),
+    before: &[
+        cpu(0, "reclaim", |k| {
+            isolate_lru_folios(k, ISOLATION);
+        }),
+        calls(1, "mlocker", MLOCK_AND_DRAIN),
+    ],
+    tasks: &[cpu(0, "reclaim", |k| {
+        move_folios_to_lru(k, &k.folios[0], ISOLATION);
+        lru_add_drain(k);
+    })],
+    at_end: Some(added_mlocked_folio_is_unevictable),
     ..Scenario::EMPTY
 };
 
@@ -150,6 +171,16 @@ pub(super) fn claims_of_operations() -> Vec<Answers> {
             .holds(&[&V6_10, &V6_12_117])
             .under(SC)
             .violated_as(own, &[&MLOCK_NO_CLAIM]),
+        // What mends a folio whose mlock found it off the LRU: it is not counted, but not scanned.
+        ask(
+            MLOCKED_FOLIO_IS_UNEVICTABLE,
+            &MLOCKED_WHILE_ISOLATED,
+            Analysis("mm/vmscan.c: move_folios_to_lru() asks folio_evictable()"),
+            &[MLOCK_FOUND_IT_OFF_THE_LRU],
+        )
+        .under(ALONE)
+        .holds(&[&V6_1, &V6_12_117])
+        .violated_as(own, &[&PUT_BACK_MLOCKED]),
         ask(EVICTABLE_FOLIO_IS_NOT_STRANDED, &ADD_VS_MUNLOCK, unlocked, stranded)
             .under(SC)
             .holds_as(lru("A6"), &[&V5_11])

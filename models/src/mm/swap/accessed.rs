@@ -4,9 +4,7 @@
 //! Left out: MGLRU, idle tracking. Scenarios that use no batch but `lru_add` leave it out.
 //! Source: mm/swap.c of 6.12.117.
 
-use selvedge_kernel::{
-    clear_bit, enter, local_lock, local_unlock, reached, set_bit, smp_processor_id, test_bit,
-};
+use selvedge_kernel::{clear_bit, enter, local_lock, local_unlock, reached, set_bit, test_bit};
 
 use crate::kernel::{PG_ACTIVE, PG_LRU, PG_REFERENCED, PG_UNEVICTABLE};
 use crate::mm::swap::folio_activate;
@@ -36,7 +34,7 @@ pub fn folio_mark_accessed(k: &Kernel, folio: &Folio) {
 fn __lru_cache_activate_folio(k: &Kernel, folio: &Folio) {
     let _in = enter("__lru_cache_activate_folio");
     local_lock(&k.cpus, &k.fbatch_locks.lock);
-    let batch = &k.cpu_fbatches.of(smp_processor_id()).lru_add;
+    let batch = &k.cpu_fbatches.this_cpu_ptr().lru_add;
     if batch.entries().contains(&folio.index) {
         set_bit(PG_ACTIVE, &folio.flags);
     }

@@ -2,8 +2,8 @@
 
 use selvedge_kernel::{
     Name, clear_bit, enter, kernel_assert, local_lock, local_lock_irqsave, local_unlock,
-    local_unlock_irqrestore, reached, set_bit, smp_mb__after_atomic, smp_processor_id,
-    spin_lock_irqsave, spin_unlock_irqrestore, test_and_clear_bit, test_bit,
+    local_unlock_irqrestore, reached, set_bit, smp_mb__after_atomic, spin_lock_irqsave,
+    spin_unlock_irqrestore, test_and_clear_bit, test_bit,
 };
 
 use crate::kernel::{
@@ -50,11 +50,16 @@ impl MoveFn {
 /// preempted caller may hold one with nothing in the batch.
 pub fn folio_add_lru(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_add_lru");
-    let batch = &k.cpu_fbatches.of(smp_processor_id()).lru_add;
-    folio_get(folio, batch.holder);
+    folio_get(folio, holder(k, |b| &b.lru_add));
     local_lock(&k.cpus, &k.fbatch_locks.lock);
-    add_and_move(k, batch, folio, MoveFn::Add);
+    add_and_move(k, &k.cpu_fbatches.this_cpu_ptr().lru_add, folio, MoveFn::Add);
     local_unlock(&k.cpus, &k.fbatch_locks.lock);
+}
+
+/// Who has the reference that is taken for a batch of this CPU. It is booked before the local lock
+/// is taken, where C does not ask yet which CPU it is: no task of ours moves meanwhile.
+fn holder(k: &Kernel, which: fn(&Batches) -> &Batch) -> Name {
+    which(k.cpu_fbatches.this()).holder
 }
 
 /// Under the local lock: the entry, then the look whether the batch is full, the folio large, or
@@ -105,12 +110,11 @@ fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name) -> bool {
 /// Adds a folio to a batch that `cpu_fbatches.lock` protects.
 fn batch_folio(k: &Kernel, which: fn(&Batches) -> &Batch, folio: &Folio, move_fn: MoveFn) {
     kernel_assert(k.modelled.operations, "the scenario says that it has no such batch");
-    let batch = which(k.cpu_fbatches.of(smp_processor_id()));
-    if !folio_get_for_batch(k, folio, batch.holder) {
+    if !folio_get_for_batch(k, folio, holder(k, which)) {
         return;
     }
     local_lock(&k.cpus, &k.fbatch_locks.lock);
-    add_and_move(k, batch, folio, move_fn);
+    add_and_move(k, which(k.cpu_fbatches.this_cpu_ptr()), folio, move_fn);
     local_unlock(&k.cpus, &k.fbatch_locks.lock);
 }
 
@@ -124,12 +128,11 @@ pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
     {
         return;
     }
-    let batch = &k.cpu_fbatches.of(smp_processor_id()).lru_rotate;
-    if !folio_get_for_batch(k, folio, batch.holder) {
+    if !folio_get_for_batch(k, folio, holder(k, |b| &b.lru_rotate)) {
         return;
     }
     local_lock_irqsave(&k.cpus, &k.fbatch_locks.lock_irq);
-    add_and_move(k, batch, folio, MoveFn::MoveTail);
+    add_and_move(k, &k.cpu_fbatches.this_cpu_ptr().lru_rotate, folio, MoveFn::MoveTail);
     local_unlock_irqrestore(&k.cpus, &k.fbatch_locks.lock_irq);
 }
 
@@ -139,13 +142,12 @@ pub fn deactivate_file_folio(k: &Kernel, folio: &Folio) {
     if test_bit(PG_UNEVICTABLE, &folio.flags) {
         return;
     }
-    let batches = k.cpu_fbatches.of(smp_processor_id());
     let claims_at_drain = k.tree.swap.lru_claim == LruClaim::AtDrain;
     if claims_at_drain && k.tree.swap.deactivate_file == DeactivateFile::AnyFolio {
         // On a list or not: the drain will skip it if not.
-        let batch = &batches.lru_deactivate_file;
-        folio_get(folio, batch.holder);
+        folio_get(folio, holder(k, |b| &b.lru_deactivate_file));
         local_lock(&k.cpus, &k.fbatch_locks.lock);
+        let batch = &k.cpu_fbatches.this_cpu_ptr().lru_deactivate_file;
         add_and_move(k, batch, folio, MoveFn::DeactivateFile);
         local_unlock(&k.cpus, &k.fbatch_locks.lock);
         return;
