@@ -32,11 +32,13 @@ struct Tasks {
     stacks: Vec<DefaultStack>,
     /// The size of a stack, in bytes.
     stack: usize,
+    /// Whether there are frames on the stacks of this execution that cannot be unwound.
+    is_left: bool,
 }
 
 impl Tasks {
     const fn new() -> Tasks {
-        Tasks { tasks: Vec::new(), stacks: Vec::new(), stack: 0 }
+        Tasks { tasks: Vec::new(), stacks: Vec::new(), stack: 0, is_left: false }
     }
 }
 
@@ -56,6 +58,13 @@ pub(crate) fn start(body: impl FnOnce() + 'static) {
             body();
         })));
     });
+}
+
+/// Tasks that have not ended when the running execution does are left as they are: there are frames on
+/// their stacks that cannot be unwound, such as those of C. What they own is never dropped, and their
+/// stacks are not used again. (On shuttle it is so in any case.)
+pub fn never_unwind() {
+    TASKS.with_borrow_mut(|tasks| tasks.is_left = true);
 }
 
 /// Lets others run; returns when the running task is to go on.
@@ -124,7 +133,12 @@ fn resume(number: usize) {
 /// Ends all tasks wherever they are, by unwinding, and keeps their stacks. What is dropped there
 /// takes no steps.
 fn end_all() {
-    let count = TASKS.with_borrow(|tasks| tasks.tasks.len());
+    let count = TASKS.with_borrow_mut(|tasks| {
+        if std::mem::take(&mut tasks.is_left) {
+            tasks.tasks.drain(..).flatten().for_each(std::mem::forget);
+        }
+        tasks.tasks.len()
+    });
     for number in 0..count {
         let task = TASKS.with_borrow_mut(|tasks| tasks.tasks[number].take());
         if let Some(mut task) = task {

@@ -90,6 +90,7 @@ mod table;
 mod tree;
 mod wakeup;
 
+pub use coroutines::never_unwind;
 pub use dfs::{PlainDfs, Replay};
 pub use dpor::{Dpor, Results};
 pub use driver::{End, Next, Observer, Step, run};

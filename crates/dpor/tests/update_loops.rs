@@ -20,7 +20,7 @@ const DFS_MAX: usize = 5_000;
 fn writes(instr: &Instr, word: u32) -> bool {
     match *instr {
         Write(w, _) | WriteHalf(w, ..) | Add(w, _) | SetBit(w, _) | FetchAdd(w, _) => w == word,
-        Update(w, _) | PassAndWrite(_, w, _) => w == word,
+        Put(w, _) | Flag(w, ..) | Update(w, _) | PassAndWrite(_, w, _) => w == word,
         _ => false,
     }
 }

@@ -22,6 +22,12 @@ use crate::{Access, gate, state};
 /// The first number of foreign objects. What a scenario makes itself has smaller ones.
 pub const FOREIGN: u32 = 256;
 
+/// From here on, what has not ended when the running execution does is left as it is, since foreign
+/// frames cannot be unwound. Nothing that their tasks own is dropped.
+pub fn never_unwind() {
+    dpor::never_unwind();
+}
+
 /// What a foreign access may do to its bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Effect {

@@ -53,7 +53,7 @@ mod word;
 pub use bounds::{Bounds, Engine, MemoryModel, Progress, ProgressFn};
 pub use dpor::Commutes;
 pub use explain::explain;
-pub use foreign::{Begun, Effect, FOREIGN, ForeignWord};
+pub use foreign::{Begun, Effect, FOREIGN, ForeignWord, never_unwind};
 pub use lock::{Lock, Token};
 pub use machine::{Abilities, Interrupts, WorkItems};
 pub use replay::{Replayed, replay};

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use selvedge_explore::{Bounds, Engine, Exploration, explore, join, join_all, spawn, unable};
+use selvedge_explore::{
+    Bounds, Engine, Exploration, explore, join, join_all, never_unwind, spawn, unable,
+};
 use selvedge_kernel::{Cpus, reached};
 use selvedge_monitors::for_rule;
 use selvedge_proofs::Task;
@@ -43,6 +45,7 @@ pub fn run(
     let (image, prefixes, of) = (image.clone(), prefixes.to_vec(), scenario.of);
     let body = Arc::new(move || {
         fault::install();
+        never_unwind();
         image.restore(&begin);
         with(|world| {
             world.begin_search(search, &image, &prefixes);
