@@ -60,9 +60,9 @@ pub(crate) fn start(body: impl FnOnce() + 'static) {
     });
 }
 
-/// Tasks that have not ended when the running execution does are left as they are: there are frames on
-/// their stacks that cannot be unwound, such as those of C. What they own is never dropped, and their
-/// stacks are not used again. (On shuttle it is so in any case.)
+/// Tasks that have not ended when the running execution does are left as they are: there are frames
+/// on their stacks that cannot be unwound, such as those of C. What they own is never dropped, and
+/// their stacks are not used again. (On shuttle it is so in any case.)
 pub fn never_unwind() {
     TASKS.with_borrow_mut(|tasks| tasks.is_left = true);
 }

@@ -44,8 +44,8 @@
 //! **Choices** ([`choose`]). The alternatives of a choice are steps that exclude each other.
 //!
 //! [`Search`] lets several threads explore parts of the tree at the same time; why that is the same
-//! search is said in `tree.rs`. It runs tasks on coroutines of its own (`coroutines.rs`), and not on
-//! shuttle's: it starts them so often that it matters.
+//! search is said in `tree.rs`. It runs tasks on coroutines of its own (`coroutines.rs`), and not
+//! on shuttle's: it starts them so often that it matters.
 //!
 //! # What is guaranteed
 //!

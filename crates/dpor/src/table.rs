@@ -1,8 +1,8 @@
 //! The announce table: what each task wants to do next, who holds which lock, who has finished.
 //!
 //! All tasks of an execution run as coroutines of one operating-system thread, shuttle's or our own
-//! ([`crate::coroutines`]), and who schedules them runs on the same thread, so that both sides share
-//! a thread-local.
+//! ([`crate::coroutines`]), and who schedules them runs on the same thread, so that both sides
+//! share a thread-local.
 
 use std::cell::{Cell, RefCell};
 use std::hash::{Hash, Hasher};

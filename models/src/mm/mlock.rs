@@ -114,8 +114,8 @@ pub fn munlock_folio(k: &Kernel, folio: &Folio) {
     }
 }
 
-/// `zone_stat_mod_folio(folio, NR_MLOCK, by)`, in scenarios that look at it. Since 5.18; the earlier
-/// form is not asked.
+/// `zone_stat_mod_folio(folio, NR_MLOCK, by)`, in scenarios that look at it. Since 5.18; the
+/// earlier form is not asked.
 fn count_mlocked(k: &Kernel, by: i64) {
     if let Some(nr_mlock) = &k.nr_mlock {
         atomic_add(by, nr_mlock);

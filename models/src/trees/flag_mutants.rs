@@ -1,5 +1,5 @@
-//! Words of flags, each of whose writers has a lock of its own or none: an update that is not atomic
-//! loses what the others set meanwhile.
+//! Words of flags, each of whose writers has a lock of its own or none: an update that is not
+//! atomic loses what the others set meanwhile.
 
 use selvedge_kernel::edits::{Edit, Site};
 

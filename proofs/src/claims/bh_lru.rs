@@ -158,8 +158,8 @@ static REINSTALL_VS_MIGRATE_DISABLED: Scenario = Scenario {
 
 static FIND_VS_FREE: Scenario = Scenario {
     name: "find_in_page_cache_vs_free",
-    about: "Nobody holds the bh, and no bh_lru has it. CPU0 looks it up in the page cache; CPU1 frees \
-            the buffers of its folio if it can.",
+    about: "Nobody holds the bh, and no bh_lru has it. CPU0 looks it up in the page cache; CPU1 \
+            frees the buffers of its folio if it can.",
     before: &[cpu(0, "setup", |k| brelse(Some(&k.buffer_heads[0]), USER))],
     tasks: &[
         cpu(0, "finder", |k| {

@@ -25,7 +25,8 @@ fn mlock(k: &Run) {
 
 static TWO_MLOCK: Scenario = Scenario {
     name: "two_processes_mlock_a_folio",
-    about: "CPU0 and CPU1 mlock the folio, for two processes that map it. It stays in their batches.",
+    about: "CPU0 and CPU1 mlock the folio, for two processes that map it. It stays in their \
+            batches.",
     machine: Machine::TINY.listed().mlock().nr_mlock(),
     tasks: &[cpu(0, "mlocker", mlock), cpu(1, "mlocker", mlock)],
     at_end: Some(nr_mlock_is_mlocked_folios),
@@ -63,8 +64,8 @@ static ADD_AND_TRUNCATE: Scenario = Scenario {
 
 static MARKED: Scenario = Scenario {
     name: "writeback_begins_while_another_ends",
-    about: "CPU0 ends the writeback of page 0 of a file; CPU1 begins that of page 1; page 2 is under \
-            writeback all the time.",
+    about: "CPU0 ends the writeback of page 0 of a file; CPU1 begins that of page 1; page 2 is \
+            under writeback all the time.",
     machine: FILE.folios(3).marks(),
     before: &[cpu(0, "flush worker", |k| {
         starts_writeback(k, 0);

@@ -59,8 +59,8 @@ fn disables(k: &Run) {
 
 static PREP_1: Scenario = Scenario {
     name: "install_on_cpu1_vs_prep",
-    about: "CPU1, of three, installs a bh in its empty bh_lru; CPU0 disables caching and drains. The \
-            migration is pending when we look.",
+    about: "CPU1, of three, installs a bh in its empty bh_lru; CPU0 disables caching and drains. \
+            The migration is pending when we look.",
     machine: THREE,
     tasks: &[cpu(0, "migrator", disables), cpu(1, "installer", installs::<1>)],
     at_end: Some(|k| no_bh_is_left(k, NO_BH_STAYS_WHILE_PENDING)),

@@ -80,8 +80,8 @@ static LRU_LOCK_OF_MLOCK: Scenario = Scenario {
 
 static LRU_LOCK_OF_AGING: Scenario = Scenario {
     name: "rotation_interrupts_aging",
-    about: "CPU0 isolates what the oldest generation has; an interrupt on CPU0 rotates folio1 at any \
-            step. Batches of one.",
+    about: "CPU0 isolates what the oldest generation has; an interrupt on CPU0 rotates folio1 at \
+            any step. Batches of one.",
     tasks: &[
         cpu(0, "reclaim", |k| {
             let isolated = scan_folios(k, ISOLATION).isolated;
@@ -102,8 +102,8 @@ static LRU_LOCK_OF_COMPACTION: Scenario = Scenario {
 
 static LRU_LOCK_OF_NEW: Scenario = Scenario {
     name: "rotation_interrupts_mlock_of_a_new_folio",
-    about: "CPU0 mlocks folio0, which is on no list yet; an interrupt on CPU0 rotates folio1 at any \
-            step. Batches of one.",
+    about: "CPU0 mlocks folio0, which is on no list yet; an interrupt on CPU0 rotates folio1 at \
+            any step. Batches of one.",
     setup: |k| {
         clear_bit(PG_LRU, &k.folios[0].flags);
         plain_write(&k.folios[0].linked, NOT_LINKED);
@@ -323,8 +323,8 @@ fn readahead_keeps_nothing(k: &Run) {
 
 static PAGES_LOCK_OF_READAHEAD: Scenario = Scenario {
     name: "writeback_ends_under_readahead",
-    about: "CPU0 reads page 0 ahead; an interrupt on CPU0 ends the writeback of folio1, of the same \
-            file, at any step.",
+    about: "CPU0 reads page 0 ahead; an interrupt on CPU0 ends the writeback of folio1, of the \
+            same file, at any step.",
     machine: Machine::TINY
         .cpus(1)
         .folios(2)

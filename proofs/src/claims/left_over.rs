@@ -51,8 +51,8 @@ static RECLAIM: Scenario = Scenario {
 
 static AGING: Scenario = Scenario {
     name: "aging_meets_an_isolated_folio",
-    about: "CPU0 isolates the folio, and puts it back; CPU1 isolates what the oldest generation has, \
-            and puts that back.",
+    about: "CPU0 isolates the folio, and puts it back; CPU1 isolates what the oldest generation \
+            has, and puts that back.",
     tasks: &[ISOLATOR, cpu(1, "reclaim", |k| put_back(k, scan_folios(k, ISOLATION).isolated))],
     ..RECLAIM
 };
@@ -127,9 +127,9 @@ const LEAVES_THE_CACHE: Task = cpu(1, "truncation", |k| {
 
 static ISOLATION_PUTS_LAST: Scenario = Scenario {
     name: "isolation_or_truncation_puts_last",
-    about: "CPU0 has seen a movable page, which is the page cache's now, and isolates it if it can; \
-            CPU1 clears its mapping, as a truncation does, and drops the reference of the page \
-            cache.",
+    about: "CPU0 has seen a movable page, which is the page cache's now, and isolates it if it \
+            can; CPU1 clears its mapping, as a truncation does, and drops the reference of the \
+            page cache.",
     machine: Machine::TINY.driver(Some(Role::Module)).free_checks(),
     before: &[],
     tasks: &[

@@ -147,8 +147,8 @@ static MLOCKED_WHEN_ADDED: Scenario = Scenario {
 
 static MUNLOCKED_AFTER_ADDED: Scenario = Scenario {
     name: "mlocked_folio_added_and_munlocked",
-    about: "CPU0 adds a folio that is mlocked already, drains, munlocks it, and drains. The word of \
-            mlock_count was lru.prev of the list that the folio was on before.",
+    about: "CPU0 adds a folio that is mlocked already, drains, munlocks it, and drains. The word \
+            of mlock_count was lru.prev of the list that the folio was on before.",
     setup: |k| {
         set_bit(PG_MLOCKED, &k.folios[0].flags);
         plain_write(&k.folios[0].mlock_count, LIST_POISON2);

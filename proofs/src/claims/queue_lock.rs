@@ -18,8 +18,8 @@ use crate::{Answers, Scenario, ask, cpu};
 static FAULT: Scenario = Scenario {
     name: "late_wake_up_vs_fault_on_migration_entry",
     about: "CPU0 had the folio lock before the migration, has given it back, and is about to wake \
-            who waits. CPU1 has unmapped the folio for migration; it maps it again, and unlocks it. \
-            CPU2 faults on the migration entry, and waits.",
+            who waits. CPU1 has unmapped the folio for migration; it maps it again, and unlocks \
+            it. CPU2 faults on the migration entry, and waits.",
     machine: Machine::TINY.cpus(3).sleepers(1).mapped(),
     before: &[cpu(1, "migrator", |k| {
         locked(k);

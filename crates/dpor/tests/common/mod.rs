@@ -209,10 +209,8 @@ pub fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::WriteHalf(w, high, value) => {
             access(w, Footprint { writes: half(high), ..Footprint::default() });
             let value = if high { value << 32 } else { value };
-            change(&mut |m| {
-                let word = &mut m.words[w as usize];
-                *word = *word & !half(high) | value;
-            });
+            let with = |word: u64| word & !half(high) | value;
+            change(&mut |m| m.words[w as usize] = with(m.words[w as usize]));
         }
         Instr::Put(w, value) => {
             access(w, Footprint::WRITE);

@@ -30,7 +30,8 @@ pub struct Abilities {
     /// Whether a conditional update reads and writes in one step; if not, it is a load and an
     /// exchange that is tried again when another task came between.
     pub updates_if_in_one_step: bool,
-    /// Whether a lock is a word that a task may look at without taking it ([`crate::Lock::is_held`]).
+    /// Whether a lock is a word that a task may look at without taking it
+    /// ([`crate::Lock::is_held`]).
     pub locks_are_words: bool,
     /// Whether foreign code may access memory of its own ([`crate::ForeignWord`]): there is one
     /// value of each word, and it is the one in memory.
