@@ -44,8 +44,8 @@ fn expect_block(file: &str, name: &str, wanted: &str) {
     }
 }
 
-const HEAD: &str =
-    "| rule (scenario) | tree | dpor, SC | loom, C11 | expected by |\n|---|---|---|---|---|\n";
+const HEAD: &str = "| rule (scenario) | tree | dpor, SC | loom, C11 | graph, LKMM | expected by |\n\
+                    |---|---|---|---|---|---|\n";
 
 /// A row for each rule, scenario and tree; in a cell the verdict and the number of executions, as
 /// `proofs/expected.tsv` has them: the test of the claims sees to it that they are right.
@@ -67,9 +67,11 @@ fn matrix(reviewed: &[Line]) -> String {
     for question in questions {
         let mut shown = format!("{} *({})*", question.0, question.1);
         for claim in &trees[&question] {
-            let [dpor, loom] = COLUMNS.map(|engine| cell(reviewed, claim, engine));
+            let [dpor, loom, graph] = COLUMNS.map(|engine| cell(reviewed, claim, engine));
             let (tree, source) = (claim.tree.name, linked(claim.source));
-            out.push_str(&format!("| {shown} | `{tree}` | {dpor} | {loom} | {source} |\n"));
+            out.push_str(&format!(
+                "| {shown} | `{tree}` | {dpor} | {loom} | {graph} | {source} |\n"
+            ));
             shown.clear();
         }
     }
@@ -84,7 +86,7 @@ fn linked(source: Source) -> String {
     }
 }
 
-const COLUMNS: [Engine; 2] = [Engine::Dpor, Engine::Loom];
+const COLUMNS: [Engine; 3] = [Engine::Dpor, Engine::Loom, Engine::Graph];
 
 /// What is known of the claim's rule, scenario and tree under this engine.
 fn cell(reviewed: &[Line], claim: &Claim, engine: Engine) -> String {
