@@ -60,9 +60,9 @@ pub(crate) fn start(body: impl FnOnce() + 'static) {
     });
 }
 
-/// Tasks that have not ended when the running execution does are left as they are: there are frames
-/// on their stacks that cannot be unwound, such as those of C. What they own is never dropped, and
-/// their stacks are not used again. (On shuttle it is so in any case.)
+/// Tasks that have not ended when the running execution does are not unwound: there are frames on
+/// their stacks that cannot be, such as those of C. What they own is never dropped, and nobody may
+/// refer to what is on their stacks any more. (On shuttle it is so in any case.)
 pub fn never_unwind() {
     TASKS.with_borrow_mut(|tasks| tasks.is_left = true);
 }
@@ -130,19 +130,24 @@ fn resume(number: usize) {
     });
 }
 
-/// Ends all tasks wherever they are, by unwinding, and keeps their stacks. What is dropped there
-/// takes no steps.
+/// Ends all tasks wherever they are, and keeps their stacks: by unwinding, in which what is dropped
+/// takes no steps, if they can be unwound.
 fn end_all() {
-    let count = TASKS.with_borrow_mut(|tasks| {
-        if std::mem::take(&mut tasks.is_left) {
-            tasks.tasks.drain(..).flatten().for_each(std::mem::forget);
-        }
-        tasks.tasks.len()
-    });
+    let (count, is_left) =
+        TASKS.with_borrow_mut(|tasks| (tasks.tasks.len(), std::mem::take(&mut tasks.is_left)));
     for number in 0..count {
         let task = TASKS.with_borrow_mut(|tasks| tasks.tasks[number].take());
         if let Some(mut task) = task {
-            task.force_unwind();
+            if is_left {
+                #[expect(unsafe_code, reason = "frames of C have nothing that could be unwound")]
+                // SAFETY: it leaks what the task owns. Who asked for it (`never_unwind`) sees to it
+                // that nobody refers to what is on the stack: all tasks end here together.
+                unsafe {
+                    task.force_reset();
+                }
+            } else {
+                task.force_unwind();
+            }
             TASKS.with_borrow_mut(|tasks| tasks.stacks.push(task.into_stack()));
         }
     }

@@ -1,0 +1,96 @@
+//! What becomes of tasks that have not ended when their execution does: they are unwound, or, where
+//! their frames cannot be, left without being dropped; and the search goes on either way.
+
+use std::cell::Cell;
+
+use dpor::{
+    Counts, End, Footprint, Kind, Next, Object, Observer, Op, Search, Split, Step, Worker, join,
+    never_unwind, spawn, step,
+};
+
+thread_local! {
+    static DROPPED: Cell<u32> = const { Cell::new(0) };
+    static DEADLOCKS: Cell<u32> = const { Cell::new(0) };
+}
+
+struct Owned;
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        DROPPED.set(DROPPED.get() + 1);
+    }
+}
+
+struct Nothing;
+
+impl Observer for Nothing {
+    fn execution_ended(&mut self, end: &End, _: &[Step]) -> Next {
+        assert!(matches!(end, End::Deadlock(_)), "{end:?}");
+        DEADLOCKS.set(DEADLOCKS.get() + 1);
+        Next::Continue
+    }
+}
+
+impl Worker for Nothing {
+    type Findings = ();
+
+    fn submit(&mut self) {}
+
+    fn submit_panic(&mut self, panic: Box<dyn std::any::Any + Send>) {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// `n` tasks write one word and wait for ever, in n! orders. How many executions; how often what a
+/// task owns was dropped.
+fn waiting_for_ever(n: u32, is_unwound: bool) -> (u64, u32) {
+    let search = Search {
+        workers: 1,
+        split: Split::default(),
+        steps_max: 100,
+        executions_max: u64::MAX,
+        stack: 0x8000,
+        remembers_traces: false,
+    };
+    let body = move || {
+        if !is_unwound {
+            never_unwind();
+        }
+        let task = || {
+            let _owned = Owned;
+            step(Op::new(Kind::Access(Footprint::RMW), Object(0)));
+            step(Op::new(Kind::Wait { consume: false }, Object(1)));
+        };
+        let tasks: Vec<usize> = (0..n).map(|_| spawn("task", task)).collect();
+        tasks.into_iter().for_each(join);
+    };
+    DROPPED.set(0);
+    DEADLOCKS.set(0);
+    let counts = search.run(std::sync::Arc::new(body), || Nothing, |(), _: &Counts| {});
+    assert!(counts.complete);
+    assert_eq!(u64::from(DEADLOCKS.get()), counts.executions);
+    (counts.executions, DROPPED.get())
+}
+
+#[test]
+fn what_has_not_ended_is_unwound() {
+    assert_eq!(waiting_for_ever(3, true), (6, 18));
+}
+
+#[test]
+fn what_cannot_be_unwound_is_not_dropped() {
+    assert_eq!(waiting_for_ever(3, false), (6, 0));
+}
+
+/// Stacks are areas of memory, of which a process may have 65,530.
+#[test]
+fn stacks_that_are_not_unwound_are_used_again() {
+    let before = areas();
+    assert_eq!(waiting_for_ever(6, false), (720, 0));
+    assert!(areas() < before + 100, "{} areas of memory, {before} before", areas());
+}
+
+/// How many areas of memory this process has; 0 where nobody can say.
+fn areas() -> usize {
+    std::fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count())
+}
