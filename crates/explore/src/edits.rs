@@ -357,14 +357,14 @@ fn edited(how: How, step: &Step) -> Result<Took, Took> {
         (How::Drop { answer }, _) => Err(as_if(answer, step)),
         (How::DropPair, _) if is_lock => Err(Took::default()),
         (How::DropPair, _) => refuse("it takes no lock"),
-        (How::Relax(order), Does::Load | Does::Store(_) | Does::Fence)
+        (How::Relax(order), Does::Load | Does::Store(_) | Does::Fence(_))
         | (How::Relax(order), Does::Update { .. } | Does::UpdateIf { .. }) => {
             Ok(gate::take_as_is(&Step { order, ..*step }))
         }
         (How::Relax(_), _) => refuse("its ordering is not its own"),
         (How::Split, Does::Update { .. } | Does::UpdateIf { .. }) => Ok(split(step)),
         (How::Split, _) => refuse("it is no update"),
-        (How::Delay(_), Does::Store(_) | Does::Fence | Does::Unlock { .. } | Does::Wake)
+        (How::Delay(_), Does::Store(_) | Does::Fence(_) | Does::Unlock { .. } | Does::Wake)
         | (How::Delay(_), Does::Update { looks: false, .. }) => Err(Took::default()),
         (How::Delay(_), _) => refuse("its task waits for what comes of it"),
     }

@@ -59,7 +59,7 @@ pub use machine::{Abilities, Interrupts, WorkItems};
 pub use replay::{Replayed, replay};
 pub use sites::{Next, Passed, Sites};
 pub use state::{States, at_rest, shared_state};
-pub use step::{Does, If, Intent, NO_OBJECT, Rmw, Step, Took};
+pub use step::{Does, If, Intent, NO_OBJECT, Rmw, Step, Took, With};
 pub use task::{
     Enter, Place, abilities, at, choose, current_context, current_cpu, enter, enter_waker, fail,
     fail_about, is_on_top_of_a_call, join, join_all, made_up, me, note, put_off, spawn, unable,
@@ -67,7 +67,7 @@ pub use task::{
 };
 pub use verdict::{Exploration, Verdict};
 pub use violations::{Violation, Violations};
-pub use word::{Access, Word, fence};
+pub use word::{Access, Word, fence, fence_with};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

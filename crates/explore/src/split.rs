@@ -8,10 +8,9 @@ use dpor::{Counts, End, Next, Observer, Search, Split, Step, Worker};
 
 use crate::machine::shuttle::Watch;
 use crate::panics::{self, Silence};
-use crate::record;
 use crate::tally::{Monitors, Seen, others};
 use crate::verdict::Cut;
-use crate::{Body, Bounds, Engine, Progress, footprint};
+use crate::{Body, Bounds, Engine, Progress};
 
 /// Runs the whole search.
 pub(crate) fn explore(bounds: &Bounds, monitors: Monitors, stack: usize, scenario: Body) -> Seen {
@@ -28,11 +27,8 @@ pub(crate) fn explore(bounds: &Bounds, monitors: Monitors, stack: usize, scenari
     let started = Instant::now();
     let worker = || {
         let monitors = others(&kinds.lock().expect("not poisoned"));
-        record::begin_search(Engine::Dpor, bounds);
-        footprint::begin_search(&monitors);
-        // How many executions there may be is known to the search.
-        let bounds = Bounds { executions_max: u64::MAX, progress: None, ..bounds.clone() };
-        OnThread { watch: Watch::new(&bounds, started, monitors), _silence: Silence::begin() }
+        let watch = Watch::of_a_worker(Engine::Dpor, bounds, started, monitors);
+        OnThread { watch, _silence: Silence::begin() }
     };
     let (together, progress) = (seen.clone(), bounds.progress.clone());
     let counts = search.run(scenario, worker, move |found: Seen, counts: &Counts| {

@@ -8,6 +8,22 @@ use selvedge_trace::{Action, Bit, Class, Name, Order, Touch};
 
 use crate::{Commutes, Effect, footprint};
 
+/// What a barrier needs beside it to order what it says. An engine that has no such barriers takes
+/// each for one that needs nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum With {
+    /// Nothing.
+    Nothing,
+    /// The update that comes next.
+    NextUpdate,
+    /// The update that came last.
+    LastUpdate,
+    /// The lock that was taken last.
+    LastLock,
+    /// An unlock, and after it a lock, that came last.
+    UnlockAndLock,
+}
+
 /// A step that a task is about to take.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
@@ -59,7 +75,7 @@ pub enum Does {
     /// Foreign code accesses memory of its own, as soon as the step is taken.
     Foreign(Effect),
     /// A memory barrier.
-    Fence,
+    Fence(With),
     /// Takes a lock, once it is free.
     Lock {
         /// See [`crate::Lock::ordering_others`].
@@ -207,7 +223,7 @@ impl Step {
             }
             Does::Lock { .. } | Does::Unlock { .. } | Does::Wait { .. } => Touch::ALL,
             Does::Wake => Touch { commutes: 4, ..Touch { reads: 0, ..Touch::ALL } },
-            Does::Fence | Does::Spawn | Does::Join(_) | Does::Choose(_) => NOTHING,
+            Does::Fence(_) | Does::Spawn | Does::Join(_) | Does::Choose(_) => NOTHING,
         }
     }
 
@@ -227,7 +243,7 @@ impl Step {
                 (false, true, _) if effect.commutes == Commutes::No => Action::Write,
                 (_, true, _) => Action::Update,
             },
-            (Does::Fence, _) => Action::Fence,
+            (Does::Fence(_), _) => Action::Fence,
             (Does::Lock { .. }, _) => Action::Lock,
             (Does::Unlock { .. }, _) => Action::Unlock,
             (Does::Wait { .. }, _) => Action::Wait,

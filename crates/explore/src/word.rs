@@ -4,7 +4,7 @@ use selvedge_trace::{Bit, Class, Name, Order};
 
 use crate::machine::New;
 use crate::record;
-use crate::step::{Does, If, Intent, Rmw, Step};
+use crate::step::{Does, If, Intent, Rmw, Step, With};
 use crate::{gate, state};
 
 /// How an access is made.
@@ -148,5 +148,10 @@ pub(crate) fn make(name: Name, new: New) -> u32 {
 
 /// A memory barrier. No step under an SC engine, where it changes nothing.
 pub fn fence(primitive: &'static str, order: Order) {
-    gate::take(&Step { order, ..Step::without_object(primitive, Does::Fence) });
+    fence_with(primitive, order, With::Nothing);
+}
+
+/// A memory barrier that orders only together with what stands beside it.
+pub fn fence_with(primitive: &'static str, order: Order, with: With) {
+    gate::take(&Step { order, ..Step::without_object(primitive, Does::Fence(with)) });
 }

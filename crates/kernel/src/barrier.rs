@@ -1,6 +1,6 @@
 //! Barriers.
 
-use selvedge_explore::fence;
+use selvedge_explore::{With, fence, fence_with};
 use selvedge_trace::Order;
 
 /// `smp_mb()`: full.
@@ -22,20 +22,20 @@ pub fn smp_wmb() {
 
 /// `smp_mb__before_atomic()`: full, before an atomic that orders nothing.
 pub fn smp_mb__before_atomic() {
-    fence("smp_mb__before_atomic", Order::Full);
+    fence_with("smp_mb__before_atomic", Order::Full, With::NextUpdate);
 }
 
 /// `smp_mb__after_atomic()`: full, after an atomic that orders nothing.
 pub fn smp_mb__after_atomic() {
-    fence("smp_mb__after_atomic", Order::Full);
+    fence_with("smp_mb__after_atomic", Order::Full, With::LastUpdate);
 }
 
 /// `smp_mb__after_spinlock()`: full, after a lock was taken.
 pub fn smp_mb__after_spinlock() {
-    fence("smp_mb__after_spinlock", Order::Full);
+    fence_with("smp_mb__after_spinlock", Order::Full, With::LastLock);
 }
 
 /// `smp_mb__after_unlock_lock()`: full, after an unlock and a lock.
 pub fn smp_mb__after_unlock_lock() {
-    fence("smp_mb__after_unlock_lock", Order::Full);
+    fence_with("smp_mb__after_unlock_lock", Order::Full, With::UnlockAndLock);
 }

@@ -109,7 +109,7 @@ impl Machine for Shuttle {
                 refined(step, Took::wrote(old, rmw.apply(old)))
             }
             Does::Foreign(_) => access(),
-            Does::Fence => Took::default(),
+            Does::Fence(_) => Took::default(),
             Does::Lock { .. } => announce(Kind::Lock),
             Does::Unlock { .. } => announce(Kind::Unlock),
             Does::Wait { consume } => announce(Kind::Wait { consume }),
@@ -183,7 +183,7 @@ pub(crate) fn hash_words(hash: &mut impl std::hash::Hasher) {
 }
 
 /// The stack of a task. Models are shallow; an execution that needs more is killed by a guard page.
-const STACK_BYTES: usize = 0x2_0000;
+pub(crate) const STACK_BYTES: usize = 0x2_0000;
 
 /// Runs the whole search.
 pub(crate) fn explore(engine: Engine, bounds: &Bounds, monitors: Monitors, body: &Body) -> Seen {
@@ -267,7 +267,7 @@ fn seed_is_overridden(engine: Engine) -> Option<Cut> {
 
 /// Looks at every execution, and stops the search when it must.
 pub(crate) struct Watch {
-    bounds: Bounds,
+    pub(crate) bounds: Bounds,
     started: Instant,
     /// How many executions this watch has seen.
     watched: u64,
@@ -280,6 +280,20 @@ const LOOKS_EVERY: u64 = 512;
 impl Watch {
     pub(crate) fn new(bounds: &Bounds, started: Instant, monitors: Monitors) -> Watch {
         Watch { bounds: bounds.clone(), started, watched: 0, seen: Seen::by(monitors) }
+    }
+
+    /// One of several, each on a thread of its own. How many executions there may be, and who is
+    /// told of them, is known to the search.
+    pub(crate) fn of_a_worker(
+        engine: Engine,
+        bounds: &Bounds,
+        started: Instant,
+        monitors: Monitors,
+    ) -> Watch {
+        record::begin_search(engine, bounds);
+        footprint::begin_search(&monitors);
+        let bounds = Bounds { executions_max: u64::MAX, progress: None, ..bounds.clone() };
+        Watch::new(&bounds, started, monitors)
     }
 
     pub(crate) fn spent(&mut self) -> Option<Cut> {

@@ -27,7 +27,7 @@ use selvedge_trace::{Name, Order};
 use crate::MemoryModel;
 use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, run_task};
 use crate::record::{self, TASKS_MAX};
-use crate::step::{Does, If, Intent, Rmw, Step, Took};
+use crate::step::{Does, If, Intent, Rmw, Step, Took, With};
 
 pub(crate) use search::explore;
 
@@ -146,7 +146,7 @@ impl Machine for Graph {
             Does::Update { change, looks } => update(step, change, looks),
             Does::UpdateIf { condition, change } => update_if(step, condition, change),
             Does::Foreign(_) => unreachable!("there is no foreign memory here: see abilities()"),
-            Does::Fence => barrier(step),
+            Does::Fence(with) => barrier(step.order, with),
             Does::Lock { orders_others } => {
                 let lock = lock(step.object);
                 if orders_others {
@@ -304,18 +304,16 @@ fn update_if(step: &Step, condition: If, change: Rmw) -> Took {
     }
 }
 
-/// The kernel's barriers by their names: the ordering alone does not tell those apart that are full
-/// only together with an atomic or a lock.
-fn barrier(step: &Step) -> Took {
-    let fence = match (step.order, step.primitive) {
+fn barrier(order: Order, with: With) -> Took {
+    let fence = match (order, with) {
         (Order::Relaxed, _) => return Took::default(),
         (Order::Acquire, _) => Fence::Read,
         (Order::Release, _) => Fence::Write,
-        (Order::Full, "smp_mb__before_atomic") => Fence::BeforeAtomic,
-        (Order::Full, "smp_mb__after_atomic") => Fence::AfterAtomic,
-        (Order::Full, "smp_mb__after_spinlock") => Fence::AfterLock,
-        (Order::Full, "smp_mb__after_unlock_lock") => Fence::AfterUnlockLock,
-        (Order::Full, _) => Fence::Full,
+        (Order::Full, With::Nothing) => Fence::Full,
+        (Order::Full, With::NextUpdate) => Fence::BeforeAtomic,
+        (Order::Full, With::LastUpdate) => Fence::AfterAtomic,
+        (Order::Full, With::LastLock) => Fence::AfterLock,
+        (Order::Full, With::UnlockAndLock) => Fence::AfterUnlockLock,
     };
     graph::fence(fence);
     Took::default()

@@ -8,16 +8,13 @@ use graph::{Counts, End, Execution, Model, Next, Observer, Search, Worker};
 
 use super::{GIVEN_UP, arrange};
 use crate::machine::run_task;
-use crate::machine::shuttle::{Watch, not_done};
+use crate::machine::shuttle::{STACK_BYTES, Watch, not_done};
 use crate::panics::{self, Silence};
 use crate::record::{self, Ended};
 use crate::tally::{Monitors, Seen, others};
 use crate::task::Stop;
 use crate::verdict::Cut;
 use crate::{Body, Bounds, Engine, MemoryModel, Progress};
-
-/// The stack of a task.
-const STACK_BYTES: usize = 0x2_0000;
 
 /// More events than these do not fit into a graph.
 const EVENTS_MAX: usize = 4_096;
@@ -40,11 +37,8 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, monitors: Monitors, body:
     let started = Instant::now();
     let worker = || {
         let monitors = others(&kinds.lock().expect("not poisoned"));
-        record::begin_search(engine, bounds);
-        // How many executions there may be is known to the search.
-        let bounds = Bounds { executions_max: u64::MAX, progress: None, ..bounds.clone() };
-        let watch = Watch::new(&bounds, started, monitors);
-        OnThread { watch, keeps_going: bounds.keep_going, _silence: Silence::begin() }
+        let watch = Watch::of_a_worker(engine, bounds, started, monitors);
+        OnThread { watch, _silence: Silence::begin() }
     };
     let body = body.clone();
     let scenario = Arc::new(move || {
@@ -74,7 +68,6 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, monitors: Monitors, body:
 
 struct OnThread {
     watch: Watch,
-    keeps_going: bool,
     _silence: Silence,
 }
 
@@ -88,13 +81,14 @@ impl Observer for OnThread {
             (End::TooLong | End::NotDeterministic(_), _) => Ended::Cut,
             (End::Complete | End::Failed(_), _) => Ended::Complete,
         };
-        let is_violated = self.watch.seen.execution_ended(ended, self.keeps_going, Vec::new);
+        let keeps_going = self.watch.bounds.keep_going;
+        let is_violated = self.watch.seen.execution_ended(ended, keeps_going, Vec::new);
         let cut = match (end, stopped) {
             (End::NotDeterministic(what), _) => Some(Cut::NotDeterministic(what.clone())),
             (End::Failed(message), _) if message != GIVEN_UP => {
                 Some(Cut::Panic(panics::message(message)))
             }
-            _ if is_violated && !self.keeps_going => Some(Cut::Violation),
+            _ if is_violated && !keeps_going => Some(Cut::Violation),
             (_, Some(Stop::Unable(why))) => Some(Cut::Engine(why)),
             (_, Some(Stop::StepLimit)) => Some(Cut::Steps),
             (End::TooLong, _) => Some(Cut::Engine(format!("a graph of {EVENTS_MAX} events"))),

@@ -152,7 +152,7 @@ impl Machine for Loom {
                 word(step).update_if(me, condition, change, step.order)
             }
             Does::Foreign(_) => unreachable!("loom has no foreign memory, and says so"),
-            Does::Fence => words::fence(step.order),
+            Does::Fence(_) => words::fence(step.order),
             Does::Lock { orders_others } => lock(step.object).lock(me, orders_others),
             Does::Unlock { orders_others } => lock(step.object).unlock(me, orders_others),
             Does::Wait { consume } => token(step).wait(consume),
