@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use selvedge_explore::Engine;
 use serde_json::{Value, json};
 
 const NAME: &str = "migrate_pending.install_vs_prep.rfc-migrate-pending.dpor.json";
@@ -157,6 +158,32 @@ fn a_limit_that_was_hit_is_named_and_is_undecided() {
 fn what_only_loom_has_found_is_not_explained() {
     let of_loom = "migrate_pending.add_vs_prep.rfc-migrate-pending.loom.json";
     refused(&["explain", of(&reviewed(of_loom))], "loom ends its search at the first violation");
+}
+
+/// An engine that is new finds counterexamples of which the format and each view must know.
+#[test]
+fn what_each_engine_finds_is_said_to_be_under_its_memory_model() {
+    let schema = reviewed("../../docs/schemas/selvedge-trace-1.schema.json");
+    let schema = fs::read_to_string(schema).expect("the schema");
+    let schema: Value = serde_json::from_str(&schema).expect("JSON");
+    let known = schema["properties"]["memory_model"]["enum"].as_array().expect("a list");
+    let dir = scratch("each-engine");
+    for engine in Engine::ALL {
+        let model = engine.memory_model().name();
+        assert!(known.contains(&json!(model)), "the schema does not know {model} of {engine}");
+        let file = changed(&dir, |cx| {
+            (cx["engine"], cx["memory_model"]) = (json!(engine.name()), json!(model));
+        });
+        let paragraph = stdout(&selvedge(&["show", of(&file), "--as", "changelog"]));
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        let said = match model {
+            "sc" => "under sequential consistency",
+            "c11" => "under weak memory",
+            "lkmm" => "under the kernel's memory model",
+            other => panic!("what is said of {other}?"),
+        };
+        assert!(words.join(" ").contains(&format!("{said} ({engine})")), "{paragraph}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use selvedge_explore::Verdict;
+use selvedge_explore::{MemoryModel, Verdict};
 use selvedge_litmus::card_of;
 use selvedge_proofs::{Outcome, Row, Source};
 use selvedge_trace::cycle;
@@ -160,6 +160,9 @@ fn summary(out: &mut String, rows: &[Row], about: &About) {
     out.push_str(
         "sc: sequential consistency. c11: weak memory as loom explores it, without load buffering.\n",
     );
+    if rows.iter().any(|row| row.engine.memory_model() == MemoryModel::Lkmm) {
+        out.push_str("lkmm: the kernel's own memory model, without load buffering.\n");
+    }
     // Last, where one looks first.
     for (heading, rows) in [
         ("Unexpected", unexpected(rows).collect::<Vec<_>>()),

@@ -58,8 +58,9 @@ fn broken(cx: &Counterexample) -> String {
 
 fn found(cx: &Counterexample) -> String {
     let model = match cx.memory_model.as_str() {
-        "c11" => "under weak memory",
-        _ => "under sequential consistency",
+        "sc" | "" => "under sequential consistency",
+        "lkmm" => "under the kernel's memory model",
+        _ => "under weak memory",
     };
     let all = cx.explanation.as_ref().filter(|why| why.executions > 0);
     let all = all.map_or(String::new(), |why| {
