@@ -218,7 +218,7 @@ static CLAIMS: LazyLock<Vec<Claim>> = LazyLock::new(|| {
     let of_group = |&(subsystem, answers): &claims::Group| {
         answers().into_iter().flat_map(move |answers| answers.claims_of(subsystem))
     };
-    let mut all: Vec<Claim> = claims::ALL.iter().flat_map(of_group).collect();
+    let mut all = claims::weak::with_graph(claims::ALL.iter().flat_map(of_group).collect());
     let of_yours: Vec<Claim> =
         trees::YOURS.iter().flat_map(|&tree| inherited(&all, tree, tree.bases())).collect();
     all.extend(of_yours);

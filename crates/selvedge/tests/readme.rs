@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use selvedge_explore::Engine;
+use selvedge_explore::{Engine, MemoryModel};
 use selvedge_models::functions::FILES;
 use selvedge_models::{Kind, trees};
+use selvedge_proofs::claims::weak::why_not;
 use selvedge_proofs::expected::{self, Line};
 use selvedge_proofs::{Claim, Source, rows};
 
@@ -173,6 +174,7 @@ const SUBSYSTEM_HEAD: &str = "| rule | scenarios | holds in | violated in | othe
 enum Known {
     Holds,
     HoldsWithin,
+    ViolatedUnderWeakMemory,
     Violated,
 }
 
@@ -190,23 +192,31 @@ fn rule_line<'a>(
         let name = claim.name(engine);
         let Some(&found) = verdict.get(name.as_str()) else { continue };
         let known = match found {
+            "violated" if engine.memory_model() != MemoryModel::Sc => {
+                Known::ViolatedUnderWeakMemory
+            }
             "violated" => Known::Violated,
             "holds" => Known::Holds,
             _ => Known::HoldsWithin,
         };
         if claim.tree.kind != Kind::Release {
-            if known == Known::Violated {
+            if known >= Known::ViolatedUnderWeakMemory {
                 breaks.insert(claim.tree.name);
             }
-        } else if engine.is_exhaustive() || known == Known::Violated {
+        } else if engine.is_exhaustive() || known >= Known::ViolatedUnderWeakMemory {
             let at = trees::ALL.iter().position(|tree| tree.name == claim.tree.name);
             let worst = releases.entry(at.expect("a tree of the list")).or_insert(known);
             *worst = known.max(*worst);
         }
     }
     let named = |is_violated: bool| {
-        let of = releases.iter().filter(|(_, k)| (**k == Known::Violated) == is_violated);
-        let mark = |known: &Known| if *known == Known::HoldsWithin { "\\*" } else { "" };
+        let is_it = |known: Known| (known >= Known::ViolatedUnderWeakMemory) == is_violated;
+        let of = releases.iter().filter(|(_, known)| is_it(**known));
+        let mark = |known: &Known| match known {
+            Known::HoldsWithin => "\\*",
+            Known::ViolatedUnderWeakMemory => "†",
+            Known::Holds | Known::Violated => "",
+        };
         let names = of.map(|(at, known)| format!("{}{}", trees::ALL[*at].name, mark(known)));
         let names: Vec<String> = names.collect();
         if names.is_empty() { "–".into() } else { names.join(", ") }
@@ -218,6 +228,37 @@ fn rule_line<'a>(
         named(true),
         breaks.len()
     )
+}
+
+/// What dpor is asked and `graph` is not, by the reason; a scenario that is asked in some trees has
+/// those in which it is not.
+fn not_asked_of_graph() -> String {
+    let is_known = |claim: &Claim| !trees::is_yours(claim.tree);
+    let asked: BTreeSet<(&str, &str)> = rows()
+        .filter(|(_, engine)| *engine == Engine::Graph)
+        .map(|(claim, _)| (claim.scenario.name, claim.tree.name))
+        .collect();
+    let mut why: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
+    for (claim, _) in rows().filter(|(claim, e)| *e == Engine::Dpor && is_known(claim)) {
+        let question = (claim.scenario.name, claim.tree.name);
+        if let Some(reason) = why_not(claim).filter(|_| !asked.contains(&question)) {
+            let scenarios = why.entry(reason).or_default();
+            scenarios.entry(question.0).or_default().insert(question.1);
+        }
+    }
+    let mut out = String::from("| why not | scenarios |\n|---|---|\n");
+    for (reason, scenarios) in why {
+        let name = |(scenario, trees): (&str, BTreeSet<&str>)| {
+            let is_asked_somewhere = asked.iter().any(|(name, _)| *name == scenario);
+            let trees: Vec<String> = trees.iter().map(|tree| format!("`{tree}`")).collect();
+            let of =
+                if is_asked_somewhere { format!(" ({})", trees.join(", ")) } else { "".into() };
+            format!("{scenario}{of}")
+        };
+        let names: Vec<String> = scenarios.into_iter().map(name).collect();
+        out.push_str(&format!("| {reason} | {} |\n", names.join(", ")));
+    }
+    out
 }
 
 /// What each file of models was written after, and what it says it leaves out.
@@ -242,6 +283,7 @@ fn the_readme_and_the_pages_are_current() {
     expect_block("README.md", "ten rows", &ten(&matrix).replace("](facts/", "](docs/facts/"));
     expect_block("docs/proven.md", "subsystems", &by_subsystem(&reviewed));
     expect_block("docs/fidelity.md", "models", &models());
+    expect_block("docs/memory-model.md", "not asked of graph", &not_asked_of_graph());
     for (name, card) in [("kernel's tests", "conformance.md"), ("twins", "twins.md")] {
         let file = root().join("crates/litmus").join(card);
         let card = fs::read_to_string(file).expect("the card");

@@ -58,9 +58,12 @@ pub static C3_MOVE_UNLOCKED: Tree = Tree {
     ..V6_1.mutant()
 };
 
-/// `unlock_buffer()` without its `smp_mb__after_atomic()`.
-pub static UNLOCK_BUFFER_NO_BARRIER: Tree = V6_1.edited(
-    "v6.1-unlock-buffer-no-mb",
-    "6.1 with the smp_mb__after_atomic() of unlock_buffer() dropped",
-    &[Edit::drop(Site::of("smp_mb__after_atomic").within("unlock_buffer"))],
-);
+/// kernel-migrate DM1: `unlock_buffer()` without its `smp_mb__after_atomic()`.
+pub static UNLOCK_BUFFER_NO_BARRIER: Tree = Tree {
+    aliases: &["DM1"],
+    ..V6_1.edited(
+        "v6.1-unlock-buffer-no-mb",
+        "6.1 with the smp_mb__after_atomic() of unlock_buffer() dropped",
+        &[Edit::drop(Site::of("smp_mb__after_atomic").within("unlock_buffer"))],
+    )
+};

@@ -330,8 +330,8 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&V6_1])
             .under(SC)
             .holds(&[&V6_12_117])
-            .holds_as(Source::migrate("D-S4"), &[&UNLOCK_BUFFER_NO_BARRIER])
+            .holds_as(Source::migrate("DM1"), &[&UNLOCK_BUFFER_NO_BARRIER])
             .under(WEAK)
-            .violated_as(Source::migrate("D-S4"), &[&UNLOCK_BUFFER_NO_BARRIER]),
+            .violated_as(Source::migrate("DM1"), &[&UNLOCK_BUFFER_NO_BARRIER]),
     ]
 }

@@ -34,6 +34,7 @@ mod queue_lock;
 mod races;
 mod races_folio;
 mod waits;
+pub mod weak;
 mod writeback;
 
 use selvedge_explore::Engine;
@@ -96,7 +97,8 @@ pub const ALL: &[Group] = &[
 
 /// For what shows under sequential consistency: every engine, the complete ones first.
 const EVERY: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Graph, Engine::Random, Engine::Pct];
-/// For what is true only under sequential consistency.
+/// For what shows under sequential consistency and is too large for loom, or is answered otherwise
+/// there. [`weak`] asks `graph` too.
 const SC: &[Engine] = &[Engine::Dpor, Engine::Random, Engine::Pct];
 /// For interrupts, which loom does not have.
 const INTERRUPT: &[Engine] = SC;
@@ -108,7 +110,7 @@ const LOOM: &[Engine] = &[Engine::Loom];
 const ALONE: &[Engine] = &[Engine::Dpor, Engine::Dfs, Engine::Random];
 /// For what random schedules are too unlikely to hit.
 const WITHOUT_RANDOM: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Graph, Engine::Pct];
-/// The same, under sequential consistency only.
+/// The same, without loom.
 const SC_WITHOUT_RANDOM: &[Engine] = &[Engine::Dpor, Engine::Pct];
 /// For what random and PCT schedules are too unlikely to hit, and for what is too large for loom.
 const DPOR: &[Engine] = &[Engine::Dpor];

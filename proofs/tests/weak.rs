@@ -1,0 +1,66 @@
+//! What is not asked of `graph` is not asked for the reason that is given.
+
+use std::collections::BTreeSet;
+
+use selvedge_proofs::claims::weak::{
+    BUDGET, ORDERED_OTHERWISE, TOO_LARGE, TOO_LARGE_IN, WITH_INTERRUPTS, why_not,
+};
+use selvedge_proofs::{Bounds, Claim, Engine, check, rows};
+
+/// What dpor is asked in this scenario.
+fn asked_in(scenario: &str) -> impl Iterator<Item = &'static Claim> {
+    let of_dpor = rows().filter(|(_, engine)| *engine == Engine::Dpor).map(|(claim, _)| claim);
+    of_dpor.filter(move |claim| claim.scenario.name == scenario)
+}
+
+/// What `graph` says of the claim within the budget.
+fn within_budget(claim: &'static Claim) -> String {
+    let bounds = Bounds { executions_max: BUDGET, ..Bounds::PROOF };
+    check(claim, Engine::Graph, &bounds).exploration.verdict.to_string()
+}
+
+#[test]
+fn what_is_listed_is_a_scenario_that_dpor_is_asked_of() {
+    let in_some = TOO_LARGE_IN.iter().flat_map(|(name, trees)| trees.iter().map(|t| (*name, *t)));
+    for (scenario, tree) in in_some {
+        let is_asked = asked_in(scenario).any(|claim| claim.tree.name == tree);
+        assert!(is_asked, "dpor is not asked of {scenario} in {tree}");
+    }
+    let otherwise = ORDERED_OTHERWISE.iter().map(|(name, _)| name);
+    for scenario in TOO_LARGE.iter().chain(WITH_INTERRUPTS).chain(otherwise) {
+        assert!(asked_in(scenario).next().is_some(), "dpor is not asked of {scenario}");
+    }
+}
+
+/// Most of what dpor is asked is asked of `graph` too, and what is not has a reason.
+#[test]
+fn what_dpor_is_asked_is_asked_of_graph_or_a_reason_is_given() {
+    let question = |claim: &Claim| (claim.rule.0, claim.scenario.name, claim.tree.name);
+    let of = |asked| rows().filter(move |(_, engine)| *engine == asked);
+    let weak: BTreeSet<_> = of(Engine::Graph).map(|(claim, _)| question(claim)).collect();
+    let without: Vec<&Claim> = of(Engine::Dpor)
+        .map(|(claim, _)| claim)
+        .filter(|claim| !weak.contains(&question(claim)) && why_not(claim).is_none())
+        .collect();
+    let names: Vec<String> = without.iter().map(|claim| claim.name(Engine::Dpor)).collect();
+    assert!(names.is_empty(), "neither asked of graph nor listed: {names:#?}");
+}
+
+#[test]
+fn graph_decides_nothing_where_there_are_interrupts() {
+    for scenario in WITH_INTERRUPTS {
+        let claim = asked_in(scenario).next().expect("a claim");
+        let found = within_budget(claim);
+        assert!(found.contains("interrupt"), "{}: {found}", claim.name(Engine::Graph));
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: for whoever has made graph faster"]
+fn what_is_too_large_is_not_done_within_the_budget() {
+    for scenario in TOO_LARGE {
+        let is_small = |claim: &&Claim| !within_budget(claim).contains("limit");
+        let small: Vec<_> = asked_in(scenario).filter(is_small).map(|c| c.tree.name).collect();
+        assert!(small.len() < asked_in(scenario).count(), "{scenario} is small in {small:?}");
+    }
+}
