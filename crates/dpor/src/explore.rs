@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::driver::Point;
-use crate::happens_before::{Analysis, Effect, Event};
+use crate::happens_before::{Analysis, Effect, Event, Values};
 use crate::table::{self, Known};
 use crate::tree::{Found, Learned, Part, Reversal, Tree};
 use crate::wakeup::{
@@ -20,6 +20,8 @@ pub(crate) struct Frame {
     /// What the task announced here; `None` until the point is reached again with a new label.
     pub(crate) op: Option<Op>,
     pub(crate) effect: Effect,
+    /// What an access found and left.
+    pub(crate) values: Values,
     /// Steps that need not be tried from here: inherited, and those that have been.
     pub(crate) sleep: Vec<Sleeper>,
     /// How many of them have been tried from here.
@@ -101,7 +103,10 @@ impl Explore {
         found.is_redundant = self.is_redundant && self.frames.len() < given;
         found.rest = self.frames.split_off(given.min(self.frames.len()));
         found.learned = (self.frames.drain(..).skip(part.taken_before))
-            .map(|frame| Learned { op: frame.op, effect: frame.effect, alternatives: frame.wakeup })
+            .map(|frame| {
+                let Frame { op, effect, values, wakeup: alternatives, .. } = frame;
+                Learned { op, effect, values, alternatives }
+            })
             .collect();
         Some((part, found))
     }
@@ -226,9 +231,16 @@ impl Explore {
     /// The last step has been taken: what did it do?
     fn learn_outcome(&mut self) {
         let Some(last) = self.depth.checked_sub(1) else { return };
-        let refined = table::with(|table| table.refined.take());
-        let Some(frame) = self.frames.get_mut(last).filter(|_| refined.is_some()) else { return };
-        let effect = Effect::done(&frame.op.expect("taken"), refined);
+        let (refined, found) = table::with(|table| (table.refined.take(), table.found));
+        let Some(frame) = self.frames.get_mut(last) else { return };
+        let op = frame.op.expect("taken");
+        if matches!(op.kind, Kind::Access(_) | Kind::Await(..)) {
+            frame.values = Values { found, left: table::value_of(op.object) };
+        }
+        if refined.is_none() {
+            return;
+        }
+        let effect = Effect::done(&op, refined);
         if std::mem::replace(&mut frame.effect, effect) != effect {
             let sleeper = Sleeper { label: frame.label, effect };
             withdraw_covered(&mut frame.wakeup, &sleeper);
@@ -311,7 +323,8 @@ impl Explore {
         };
         plan_alternatives(&op, label, &sleep, &mut wakeup);
         let effect = Effect::done(&op, None);
-        self.frames.push(Frame { label, op: Some(op), effect, sleep, tried: 0, wakeup });
+        let (op, values) = (Some(op), Values::default());
+        self.frames.push(Frame { label, op, effect, values, sleep, tried: 0, wakeup });
         Ok(label)
     }
 
@@ -326,6 +339,7 @@ impl Explore {
             alternative: frame.label.alternative,
             op: frame.op.expect("taken"),
             effect: frame.effect,
+            values: frame.values,
         });
         self.analysis.run(events, &table::pending(), self.unchanged);
         self.unchanged = usize::MAX;
@@ -334,7 +348,7 @@ impl Explore {
             self.kept.clear();
             self.kept.extend(analysis.not_after(race.earlier));
             if race.later >= analysis.taken
-                && !analysis.finds_locks_free(race.earlier, race.later, false)
+                && !analysis.finds_its_way(race.earlier, race.later, false)
             {
                 // A step that was blocked, and would be again by something that it does not need.
                 self.kept.retain(|&event| analysis.is_before_previous(event, race.later));

@@ -7,7 +7,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::table::Outcome;
-use crate::{Commutes, Footprint, Kind, Op};
+use crate::{Commutes, Footprint, Kind, Op, Until};
 
 /// What a step does, as far as the order of steps is concerned.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -48,7 +48,7 @@ impl Effect {
     pub(crate) fn announced(op: &Op) -> Effect {
         let kind = match op.kind {
             Kind::Local | Kind::Choice(_) => EffectKind::Local,
-            Kind::Access(footprint) => EffectKind::Access(footprint),
+            Kind::Access(footprint) | Kind::Await(footprint, _) => EffectKind::Access(footprint),
             Kind::Lock => EffectKind::Acquire,
             Kind::TryLock => EffectKind::Try,
             Kind::Unlock => EffectKind::Release,
@@ -120,6 +120,24 @@ impl Effect {
     }
 }
 
+/// What an access found in its word, and what it left there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Values {
+    pub(crate) found: u64,
+    pub(crate) left: u64,
+}
+
+impl Values {
+    /// What the same access, with this footprint, leaves where it finds another value: it sees the
+    /// same in the bits that it reads.
+    fn left_instead(self, footprint: Footprint, found: u64) -> u64 {
+        if footprint.commutes == Commutes::Add {
+            return found.wrapping_add(self.left.wrapping_sub(self.found));
+        }
+        found & !footprint.writes | self.left & footprint.writes
+    }
+}
+
 /// A step of an execution.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Event {
@@ -128,6 +146,8 @@ pub(crate) struct Event {
     pub(crate) alternative: u32,
     pub(crate) op: Op,
     pub(crate) effect: Effect,
+    /// Of a step that was taken.
+    pub(crate) values: Values,
 }
 
 /// A race: the earlier step, and the later one, which may be a step that a task was about to take
@@ -199,6 +219,7 @@ impl Analysis {
             alternative: 0,
             op,
             effect: Effect::announced(&op),
+            values: Values::default(),
         }));
         let new = &self.events[unchanged..];
         let tasks = new.iter().map(|event| event.task + 1).max().unwrap_or(1);
@@ -335,7 +356,7 @@ impl Analysis {
         }
         match effect.kind {
             EffectKind::Local => {}
-            EffectKind::Access(_) => self.before_access(task, &effect, before),
+            EffectKind::Access(_) => self.before_access(index, &effect, before),
             EffectKind::Acquire if self.events[index].op.kind == Kind::Lock => {
                 self.before_acquire(task, effect.object, before);
                 self.before_passing(task, effect.object, before);
@@ -374,19 +395,20 @@ impl Analysis {
 
     /// Stops at a step that overwrites all that this one is about: whatever conflicts with this one
     /// and is older conflicts with that step too, so that it is ordered before this one by it. That
-    /// is so only if this step can come before that one, which nothing but a lock that it passes
-    /// can prevent.
-    fn before_access(&self, task: usize, effect: &Effect, before: &mut Vec<Before>) {
+    /// is so only if this step can come before that one, which nothing but a lock that it passes,
+    /// or a value that it waits for, can prevent.
+    fn before_access(&self, index: usize, effect: &Effect, before: &mut Vec<Before>) {
         let EffectKind::Access(footprint) = effect.kind else { return };
+        let Event { task, op, .. } = self.events[index];
         let bits = footprint.reads | footprint.writes;
-        let passes_none = effect.passes == [None, None];
+        let is_never_blocked = effect.passes == [None, None] && !matches!(op.kind, Kind::Await(..));
         let list = self.by_object.get(effect.object as usize).map_or(&[][..], Vec::as_slice);
         for event in list.iter().rev().map(|&event| event as usize) {
             let other = &self.events[event];
             if other.task != task && effect.depends_on(&other.effect) {
                 before.push(Before::new(event, true));
             }
-            if passes_none
+            if is_never_blocked
                 && let EffectKind::Access(of_other) = other.effect.kind
                 && of_other.commutes == Commutes::No
                 && of_other.writes & bits == bits
@@ -472,7 +494,8 @@ impl Analysis {
     /// task that takes the later step, nor a later dependency that is itself one.
     ///
     /// A dependency from within a critical section that the later step had to wait for is none: the
-    /// later step cannot come before it without coming before the acquisition.
+    /// later step cannot come before it without coming before the acquisition. It is the same with
+    /// a write at whose value the later step would have waited.
     fn find_races(&mut self, later: usize, previous: Option<usize>, before: &mut [Before]) {
         let found = self.races.len();
         before.sort_unstable_by_key(|b| std::cmp::Reverse(b.event));
@@ -496,30 +519,50 @@ impl Analysis {
         }
     }
 
-    /// Would the step `later` find its locks free if it came just before `earlier`, after what
-    /// comes after `earlier` without depending on it?
+    /// Would the step `later` be enabled if it came just before `earlier`, after what comes after
+    /// `earlier` without depending on it?
     fn is_enabled_without(&self, earlier: usize, later: usize) -> bool {
-        self.finds_locks_free(earlier, later, false)
-            || (later >= self.taken && self.finds_locks_free(earlier, later, true))
+        self.finds_its_way(earlier, later, false)
+            || (later >= self.taken && self.finds_its_way(earlier, later, true))
     }
 
-    /// The same. With `needs`, of the steps that do not depend on `earlier` only those are kept
-    /// that happen before `later`.
-    pub(crate) fn finds_locks_free(&self, earlier: usize, later: usize, needs: bool) -> bool {
+    /// The same: are its locks free, and has its word the value that it waits for? With `needs`, of
+    /// the steps that do not depend on `earlier` only those are kept that happen before `later`.
+    pub(crate) fn finds_its_way(&self, earlier: usize, later: usize, needs: bool) -> bool {
         let Event { task, op, effect, .. } = self.events[later];
+        let is_kept = |e: usize| {
+            e < earlier
+                || (!self.is_before(earlier, e) && (!needs || self.is_before_previous(e, later)))
+        };
         let wanted = (op.kind == Kind::Lock).then_some(effect.object);
         let mut locks = effect.passes.into_iter().flatten().chain(wanted);
-        locks.all(|lock| {
+        let locks_are_free = locks.all(|lock| {
             let moves = self.moves.get(lock as usize).map_or(&[][..], Vec::as_slice);
-            let events = moves.iter().map(|&event| event as usize);
-            let mut kept = events.filter(|&e| {
-                e < earlier
-                    || (!self.is_before(earlier, e)
-                        && (!needs || self.is_before_previous(e, later)))
-            });
+            let mut kept = moves.iter().map(|&event| event as usize).filter(|&e| is_kept(e));
             let last = kept.next_back().map(|event| self.events[event]);
             last.is_none_or(|last| last.effect.kind == EffectKind::Release || last.task == task)
-        })
+        });
+        locks_are_free
+            && match op.kind {
+                Kind::Await(_, until) => self.ends_wait(until, effect.object, is_kept),
+                _ => true,
+            }
+    }
+
+    /// Is the wait over at the value that the word has after those accesses to it that are kept?
+    fn ends_wait(&self, until: Until, word: u32, is_kept: impl Fn(usize) -> bool) -> bool {
+        let list = self.by_object.get(word as usize).map_or(&[][..], Vec::as_slice);
+        let mut accesses = list.iter().map(|&event| event as usize).peekable();
+        let first = accesses.peek().map(|&event| self.events[event].values.found);
+        let value = accesses.filter(|&event| is_kept(event)).fold(first, |value, event| match self
+            .events[event]
+        {
+            Event {
+                effect: Effect { kind: EffectKind::Access(footprint), .. }, values, ..
+            } => value.map(|value| values.left_instead(footprint, value)),
+            _ => value,
+        });
+        value.is_some_and(|value| until.is_met(value))
     }
 
     /// A hash of the trace: the same for two executions that differ in the order of independent

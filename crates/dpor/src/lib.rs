@@ -32,6 +32,8 @@
 //! **Blocking.** A race between acquisitions of a lock is between the two *acquisitions*: an
 //! acquisition is never reordered with the release that enables it. And when an execution ends with
 //! tasks blocked, what they wait to do counts as a step when races are looked for.
+//! Likewise a step that waits for the value of a word ([`Kind::Await`]): it races with those writes
+//! without which, and without what depends on them, the word has a value that ends the wait.
 //!
 //! **Steps that do less than they announced** ([`refine`]): a try-lock that fails, a conditional
 //! update that does not happen. What a step conflicts with then depends on what came before it, and
@@ -96,14 +98,14 @@ pub use dpor::{Dpor, Results};
 pub use driver::{End, Next, Observer, Step, run};
 pub use enabled::Enabled;
 pub use fingerprint::StateHash;
-pub use op::{Commutes, Footprint, Kind, Object, Op};
+pub use op::{Commutes, Footprint, Kind, Object, Op, Until};
 pub use parallel::{Counts, Search, Split, Worker};
 pub use sleep_sets::SleepSets;
 pub use stateful::{Stateful, States};
 pub use symmetry::{Symmetry, Twins, spawn_twins};
 pub use table::{
     Outcome, abandon, at_rest, choose, holder, join, me, observe, pending, refine, spawn, step,
-    steps_in_common, steps_taken, try_lock, update_loop,
+    steps_in_common, steps_taken, try_lock, update_loop, values,
 };
 
 /// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached

@@ -48,6 +48,31 @@ impl Footprint {
     }
 }
 
+/// What a step waits for: the value of its word, as far as its footprint reads it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Until {
+    /// It is this one.
+    Equals(u64),
+    /// It is another one.
+    Differs(u64),
+    /// All bits of the mask are clear.
+    Clear(u64),
+    /// Some bit of the mask is set.
+    Set(u64),
+}
+
+impl Until {
+    /// Is the wait over at this value?
+    pub const fn is_met(self, value: u64) -> bool {
+        match self {
+            Until::Equals(wanted) => value == wanted,
+            Until::Differs(other) => value != other,
+            Until::Clear(mask) => value & mask == 0,
+            Until::Set(mask) => value & mask != 0,
+        }
+    }
+}
+
 /// What a step does to its object.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
@@ -55,6 +80,8 @@ pub enum Kind {
     Local,
     /// Reads and writes a word.
     Access(Footprint),
+    /// The same, disabled until the value of the word is so. Needs [`crate::values`].
+    Await(Footprint, Until),
     /// Takes the lock; disabled while another task holds it. Not reentrant.
     Lock,
     /// Takes the lock if it is free; never disabled. Call [`crate::refine`] with

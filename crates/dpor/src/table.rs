@@ -60,6 +60,8 @@ pub(crate) struct Table {
     pub(crate) chosen: u32,
     /// How the last step was refined.
     pub(crate) refined: Option<Outcome>,
+    /// The value that the last step found in its word, if it is about one.
+    pub(crate) found: u64,
     pub(crate) abandoned: bool,
     /// What the execution is known to begin with. Nobody has to decide about these steps: a task
     /// whose turn it stays goes on without a switch to the scheduler.
@@ -77,6 +79,21 @@ thread_local! {
     static TABLE: RefCell<Table> = RefCell::default();
     /// Is it kept what tasks observe?
     static KEEPS_OBSERVATIONS: Cell<bool> = const { Cell::new(false) };
+    /// See [`values`].
+    static VALUES: Cell<Option<ValueOf>> = const { Cell::new(None) };
+}
+
+type ValueOf = fn(Object) -> u64;
+
+/// Says how the searches on this thread learn the value that a word has: for programs that wait for
+/// one ([`Kind::Await`]). It may be asked at any time, by whoever runs.
+pub fn values(of: fn(Object) -> u64) {
+    VALUES.set(Some(of));
+}
+
+/// The value of a word; 0 if nobody said how to learn it.
+pub(crate) fn value_of(word: Object) -> u64 {
+    VALUES.get().map_or(0, |of| of(word))
 }
 
 pub(crate) fn with<R>(f: impl FnOnce(&mut Table) -> R) -> R {
@@ -169,6 +186,7 @@ impl Table {
         match op.kind {
             Kind::Lock => self.holder(op.object).is_none(),
             Kind::Wait { .. } => self.tokens.get(op.object.0 as usize).is_some_and(|&set| set),
+            Kind::Await(_, until) => until.is_met(value_of(op.object)),
             Kind::Join(other) => self.tasks.get(other) == Some(&TaskState::Finished),
             Kind::Local
             | Kind::Access(_)
@@ -209,7 +227,9 @@ impl Table {
             Kind::Choice(_) => local.observe(u64::from(chosen)),
             Kind::TryLock => local.observe(u64::from(failed)),
             Kind::Spawn(_) => local.observe(next),
-            Kind::Access(footprint) if footprint.reads != 0 => local.owes = Some(op.object.0),
+            Kind::Access(footprint) | Kind::Await(footprint, _) if footprint.reads != 0 => {
+                local.owes = Some(op.object.0);
+            }
             _ => {}
         }
     }
@@ -228,8 +248,8 @@ impl Table {
             Kind::Unlock => *slot(&mut self.holders, object) = None,
             Kind::Wake => *slot(&mut self.tokens, object) = true,
             Kind::Wait { consume: true } => *slot(&mut self.tokens, object) = false,
+            Kind::Access(_) | Kind::Await(..) => self.found = value_of(op.object),
             Kind::Local
-            | Kind::Access(_)
             | Kind::Wait { consume: false }
             | Kind::Spawn(_)
             | Kind::Join(_)

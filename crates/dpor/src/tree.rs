@@ -30,7 +30,7 @@
 
 use crate::Op;
 use crate::explore::Frame;
-use crate::happens_before::Effect;
+use crate::happens_before::{Effect, Values};
 use crate::wakeup::{Branch, Label, Portable, Sleeper, State, still_asleep, withdraw_covered};
 
 /// The points that have been reached or are to be reached, as branches from one point, of which
@@ -71,6 +71,7 @@ pub(crate) struct Found {
 pub(crate) struct Learned {
     pub(crate) op: Option<Op>,
     pub(crate) effect: Effect,
+    pub(crate) values: Values,
     /// Its alternatives, if it is a choice.
     pub(crate) alternatives: Vec<Branch>,
 }
@@ -133,6 +134,7 @@ impl Tree {
             }
             let Some(branch) = before.children.get_mut(part.way[at]) else { return };
             (branch.op, branch.effect) = (learned.op, learned.effect);
+            branch.values = learned.values;
             let sleeper = Sleeper { label: branch.label, effect: branch.effect };
             withdraw_covered(&mut before.children[part.way[at] + 1..], &sleeper);
         }
@@ -178,8 +180,9 @@ fn graft(mut frames: impl ExactSizeIterator<Item = Frame>) -> Vec<Branch> {
         .map(|s| Branch { state: State::Done, ..Branch::planned(s.label, s.effect) })
         .collect();
     if frames.len() > 0 {
-        let (op, children) = (frame.op, graft(frames));
-        branches.push(Branch { op, children, ..Branch::planned(frame.label, frame.effect) });
+        let (op, values, children) = (frame.op, frame.values, graft(frames));
+        let branch = Branch::planned(frame.label, frame.effect);
+        branches.push(Branch { op, values, children, ..branch });
     }
     branches.extend(frame.wakeup);
     branches
@@ -288,6 +291,7 @@ impl PartSearch {
             label: child.label,
             op: child.op,
             effect: child.effect,
+            values: child.values,
             sleep: asleep.iter().map(|s| s.sleeper).collect(),
             tried: 0,
             wakeup: Vec::new(),

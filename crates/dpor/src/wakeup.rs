@@ -1,7 +1,7 @@
 //! Weak initials, sleep sets and wakeup trees.
 
 use crate::Op;
-use crate::happens_before::{Analysis, Effect, EffectKind};
+use crate::happens_before::{Analysis, Effect, EffectKind, Values};
 
 /// A task's next step, with the alternative if it is a choice. Alternatives of one choice are
 /// different steps, which exclude each other.
@@ -56,6 +56,8 @@ pub(crate) struct Branch {
     pub(crate) effect: Effect,
     /// What the task announced here; `None` until the step has been run from this point.
     pub(crate) op: Option<Op>,
+    /// What it found and left when it was run.
+    pub(crate) values: Values,
     /// The step that this one was planned to come before, if it is the later step of a race. Then
     /// only its announcement is known until it has been run from here: it may do less.
     pub(crate) reverses: Option<Label>,
@@ -72,6 +74,7 @@ impl Branch {
             label,
             effect,
             op: None,
+            values: Values::default(),
             reverses: None,
             state: State::Planned,
             was_leaf: false,

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use common::generate::{one_in, task};
-use common::{Final, Instr, Memory, Rule, STACK, STEPS_MAX, WORDS, dpor, execute, may_be_in_vain};
+use common::{Final, Instr, Memory, Rule, STACK, STEPS_MAX};
+use common::{begin, dpor, execute, may_be_in_vain};
 use dpor::{Counts, End, Next, Observer, Search, Split, Step, Worker, join, spawn};
 use proptest::prelude::*;
 
@@ -20,8 +21,7 @@ thread_local! {
 /// Runs the program in the memory of this thread.
 fn play(program: &[Vec<Instr>]) {
     let memory = MEMORY.with(Arc::clone);
-    *memory.lock().unwrap() =
-        Memory { words: vec![0; WORDS as usize], logs: vec![Vec::new(); program.len()] };
+    begin(&memory, program.len());
     let start = |(me, instrs): (usize, &Vec<Instr>)| {
         let (memory, instrs) = (memory.clone(), instrs.clone());
         spawn("task", move || instrs.iter().for_each(|&instr| execute(instr, me, &memory)))

@@ -21,6 +21,7 @@ fn writes(instr: &Instr, word: u32) -> bool {
     match *instr {
         Write(w, _) | WriteHalf(w, ..) | Add(w, _) | SetBit(w, _) | FetchAdd(w, _) => w == word,
         Put(w, _) | Flag(w, ..) | Update(w, _) | PassAndWrite(_, w, _) => w == word,
+        AwaitAdd(w, ..) => w == word,
         _ => false,
     }
 }

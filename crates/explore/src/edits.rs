@@ -23,7 +23,7 @@ use selvedge_trace::{Action, Order};
 
 use crate::gate;
 use crate::record::{self, Record};
-use crate::step::{Does, Rmw, Step, Took};
+use crate::step::{Does, Rmw, Role, Step, Took};
 use crate::task::unable;
 
 /// A change of the steps at a site.
@@ -351,14 +351,14 @@ fn edited(how: How, step: &Step) -> Result<Took, Took> {
     let is_lock = matches!(step.does, Does::Lock { .. });
     match (how, step.does) {
         (_, Does::Foreign(_)) => refuse("foreign code does what it does"),
-        (How::Drop { .. }, Does::Lock { .. } | Does::Unlock { .. }) => {
+        (How::Drop { .. }, Does::Lock { .. } | Does::TryLock { .. } | Does::Unlock { .. }) => {
             refuse("a lock is left out together with its release")
         }
         (How::Drop { answer }, _) => Err(as_if(answer, step)),
         (How::DropPair, _) if is_lock => Err(Took::default()),
         (How::DropPair, _) => refuse("it takes no lock"),
         (How::Relax(order), Does::Load | Does::Store(_) | Does::Fence(_))
-        | (How::Relax(order), Does::Update { .. } | Does::UpdateIf { .. }) => {
+        | (How::Relax(order), Does::Update { .. } | Does::UpdateIf { .. } | Does::Await { .. }) => {
             Ok(gate::take_as_is(&Step { order, ..*step }))
         }
         (How::Relax(_), _) => refuse("its ordering is not its own"),
@@ -377,7 +377,9 @@ fn as_if(value: u64, step: &Step) -> Took {
             Took::wrote(value, change.apply(value))
         }
         Does::UpdateIf { .. } => Took { failed: true, ..Took::read(value) },
-        Does::Update { change, .. } => Took::wrote(value, change.apply(value)),
+        Does::Update { change, .. } | Does::Await { change: Some(change), .. } => {
+            Took::wrote(value, change.apply(value))
+        }
         _ => Took::wrote(value, value),
     }
 }
@@ -387,7 +389,7 @@ fn split(step: &Step) -> Took {
     // Who sets a bit without a look at it changes the same bit in one step or in two.
     let is_void = matches!(step.does, Does::Update { looks: false, .. });
     let bits = if is_void { u64::MAX } else { step.bits };
-    let step = &Step { bits, ..*step };
+    let step = &Step { bits, role: Role::Itself, ..*step };
     let old = gate::take_as_is(&Step { does: Does::Load, ..*step }).old;
     let took = as_if(old, step);
     if !took.failed {

@@ -55,7 +55,8 @@ pub(crate) fn announced(step: &Step) -> Footprint {
     match step.does {
         Does::Load => Footprint { reads: bits, ..NOTHING },
         Does::Store(_) => Footprint { writes: bits, ..NOTHING },
-        Does::Update { looks: true, .. } | Does::UpdateIf { .. } => both,
+        Does::Await { change: None, .. } => Footprint { reads: bits, ..NOTHING },
+        Does::Update { looks: true, .. } | Does::UpdateIf { .. } | Does::Await { .. } => both,
         Does::Update { change, looks: false } => void(change, bits),
         Does::Foreign(Effect { reads, writes, commutes }) => {
             let of = |does| if does { bits } else { 0 };
@@ -84,6 +85,7 @@ pub(crate) fn done(step: &Step, took: &Took) -> Footprint {
     let most = announced(step);
     let is_write = match step.does {
         Does::Store(_) | Does::UpdateIf { .. } => true,
+        Does::Await { change, .. } => change.is_some(),
         Does::Update { change, looks } => looks || !matches!(change, Rmw::Add(_)),
         _ => false,
     };

@@ -81,7 +81,7 @@ impl ForeignWord {
         access: Access,
         look: impl FnOnce() -> Option<u64>,
     ) -> Begun {
-        let Access { primitive, order, bits, bit, intent } = access;
+        let Access { primitive, order, bits, bit, intent, role } = access;
         let (object, name) = (self.object, self.name);
         let does = Does::Foreign(effect);
         gate::take(&Step {
@@ -94,6 +94,7 @@ impl ForeignWord {
             bits,
             bit,
             intent,
+            role,
         });
         let old = look();
         state::observe(old.unwrap_or_default());

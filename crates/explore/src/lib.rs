@@ -59,11 +59,11 @@ pub use machine::{Abilities, Interrupts, WorkItems};
 pub use replay::{Replayed, replay};
 pub use sites::{Next, Passed, Sites};
 pub use state::{States, at_rest, shared_state};
-pub use step::{Does, If, Intent, NO_OBJECT, Rmw, Step, Took, With};
+pub use step::{Does, If, Intent, NO_OBJECT, Rmw, Role, Step, Took, With};
 pub use task::{
     Enter, Place, abilities, at, choose, current_context, current_cpu, enter, enter_waker, fail,
-    fail_about, is_on_top_of_a_call, join, join_all, made_up, me, note, put_off, spawn, unable,
-    under,
+    fail_about, is_on_top_of_a_call, join, join_all, knows_end_of, made_up, me, note, put_off,
+    spawn, unable, under,
 };
 pub use verdict::{Exploration, Verdict};
 pub use violations::{Violation, Violations};

@@ -4,7 +4,7 @@
 use selvedge_trace::{Class, Name, Order};
 
 use crate::machine::New;
-use crate::step::{Does, Step};
+use crate::step::{Does, Step, Took};
 use crate::task::me;
 use crate::word::make;
 use crate::{foreign, gate, record};
@@ -80,16 +80,22 @@ impl Lock {
         self.take(primitive, does, Order::Acquire);
     }
 
+    /// Takes it if it is free: true if it was. A try that fails orders nothing.
+    pub fn try_lock(&self, primitive: &'static str) -> bool {
+        let does = Does::TryLock { orders_others: self.orders_others };
+        !self.take(primitive, does, Order::Acquire).failed
+    }
+
     /// Gives it back. Only its holder may; the caller checks ([`Lock::holder`]).
     pub fn unlock(&self, primitive: &'static str) {
         let does = Does::Unlock { orders_others: self.orders_others };
         self.take(primitive, does, Order::Release);
     }
 
-    fn take(&self, primitive: &'static str, does: Does, order: Order) {
+    fn take(&self, primitive: &'static str, does: Does, order: Order) -> Took {
         let Lock { object, name, class, .. } = *self;
         let step = Step::without_object(primitive, does);
-        gate::take(&Step { object, name, class, order, ..step });
+        gate::take(&Step { object, name, class, order, ..step })
     }
 }
 

@@ -20,7 +20,7 @@ use selvedge_trace::{
 use crate::edits;
 use crate::machine::{self, By, Machine};
 use crate::state::Shared;
-use crate::step::{Does, Intent, Step, Took};
+use crate::step::{Does, Intent, Role, Step, Took};
 use crate::task::Stop;
 use crate::{Bounds, Engine, Place};
 
@@ -196,6 +196,7 @@ impl Record {
                 Does::Join(other) => Some(other as u8),
                 _ => None,
             },
+            spins: step.role == Role::Spins,
         });
         Some((self.machine, By { task, passes: me.passes }))
     }

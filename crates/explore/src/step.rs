@@ -45,6 +45,8 @@ pub struct Step {
     pub bit: Option<Bit>,
     /// What C says about races with it.
     pub intent: Intent,
+    /// What it means to who reads the record.
+    pub role: Role,
 }
 
 /// The number of no object.
@@ -72,12 +74,25 @@ pub enum Does {
         /// How the value changes if it is met.
         change: Rmw,
     },
+    /// Waits until the condition is met by what is in a word; reads it, and changes it in the same
+    /// step. Only where [`crate::Abilities::waits_for_values`].
+    Await {
+        /// The condition on the value that is there.
+        until: If,
+        /// How the value changes then; `None`: it is only read.
+        change: Option<Rmw>,
+    },
     /// Foreign code accesses memory of its own, as soon as the step is taken.
     Foreign(Effect),
     /// A memory barrier.
     Fence(With),
     /// Takes a lock, once it is free.
     Lock {
+        /// See [`crate::Lock::ordering_others`].
+        orders_others: bool,
+    },
+    /// Takes a lock if it is free. Only where [`crate::Abilities::tries_locks`].
+    TryLock {
         /// See [`crate::Lock::ordering_others`].
         orders_others: bool,
     },
@@ -138,6 +153,8 @@ pub enum If {
     Differs(u64),
     /// All bits of the mask are clear.
     Clear(u64),
+    /// Some bit of the mask is set.
+    Set(u64),
 }
 
 impl If {
@@ -147,7 +164,60 @@ impl If {
             If::Equals(wanted) => value == wanted,
             If::Differs(other) => value != other,
             If::Clear(mask) => value & mask == 0,
+            If::Set(mask) => value & mask != 0,
         }
+    }
+}
+
+/// What a step on a word means, if the word is more than a word: the record says so, and the
+/// monitors of locks need not know how the lock is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// What it does is all that it means.
+    Itself,
+    /// The task looks again and again, and keeps its CPU.
+    Spins,
+    /// It takes a lock, waiting for it.
+    Locks {
+        /// Others may have it too.
+        shared: bool,
+    },
+    /// It tries to.
+    TriesLock {
+        /// As above.
+        shared: bool,
+    },
+    /// It gives the lock back.
+    Unlocks {
+        /// As above.
+        shared: bool,
+    },
+    /// It shares the lock that it had to itself.
+    Downgrades,
+    /// It waits for others to have done something.
+    Waits,
+    /// It has done it.
+    Wakes,
+}
+
+impl Role {
+    /// How the step is recorded.
+    fn action(self, took: &Took) -> Option<Action> {
+        Some(match self {
+            Role::Itself | Role::Spins => return None,
+            // It will wait, which is another step.
+            Role::Locks { .. } if took.failed => Action::UpdateFailed,
+            Role::TriesLock { .. } if took.failed => Action::TryLockFailed,
+            Role::Locks { shared: false } => Action::Lock,
+            Role::Locks { shared: true } => Action::LockShared,
+            Role::TriesLock { shared: false } => Action::TryLock,
+            Role::TriesLock { shared: true } => Action::TryLockShared,
+            Role::Unlocks { shared: false } => Action::Unlock,
+            Role::Unlocks { shared: true } => Action::UnlockShared,
+            Role::Downgrades => Action::Downgrade,
+            Role::Waits => Action::Wait,
+            Role::Wakes => Action::Wake,
+        })
     }
 }
 
@@ -206,6 +276,7 @@ impl Step {
             bits: 0,
             bit: None,
             intent: Intent::Marked,
+            role: Role::Itself,
         }
     }
 
@@ -217,11 +288,15 @@ impl Step {
             | Does::Store(_)
             | Does::Update { .. }
             | Does::UpdateIf { .. }
+            | Does::Await { .. }
             | Does::Foreign(_) => {
                 let Footprint { reads, writes, commutes } = footprint::done(self, took);
                 Touch { reads, writes, commutes: commutes as u8 }
             }
-            Does::Lock { .. } | Does::Unlock { .. } | Does::Wait { .. } => Touch::ALL,
+            Does::TryLock { .. } if took.failed => Touch { writes: 0, ..Touch::ALL },
+            Does::Lock { .. } | Does::TryLock { .. } | Does::Unlock { .. } | Does::Wait { .. } => {
+                Touch::ALL
+            }
             Does::Wake => Touch { commutes: 4, ..Touch { reads: 0, ..Touch::ALL } },
             Does::Fence(_) | Does::Spawn | Does::Join(_) | Does::Choose(_) => NOTHING,
         }
@@ -229,13 +304,18 @@ impl Step {
 
     /// How it is recorded.
     pub(crate) fn action(&self, took: &Took) -> Action {
+        self.role.action(took).unwrap_or_else(|| self.bare_action(took))
+    }
+
+    fn bare_action(&self, took: &Took) -> Action {
         match (self.does, self.intent) {
             (Does::Load, Intent::Plain) => Action::PlainRead,
             (Does::Load, _) => Action::Read,
             (Does::Store(_), Intent::Plain) => Action::PlainWrite,
             (Does::Store(_), _) => Action::Write,
             (Does::UpdateIf { .. }, _) if took.failed => Action::UpdateFailed,
-            (Does::Update { .. } | Does::UpdateIf { .. }, _) => Action::Update,
+            (Does::Await { change: None, .. }, _) => Action::Read,
+            (Does::Update { .. } | Does::UpdateIf { .. } | Does::Await { .. }, _) => Action::Update,
             (Does::Foreign(effect), intent) => match (effect.reads, effect.writes, intent) {
                 (_, false, Intent::Plain) => Action::PlainRead,
                 (_, false, _) => Action::Read,
@@ -245,6 +325,8 @@ impl Step {
             },
             (Does::Fence(_), _) => Action::Fence,
             (Does::Lock { .. }, _) => Action::Lock,
+            (Does::TryLock { .. }, _) if took.failed => Action::TryLockFailed,
+            (Does::TryLock { .. }, _) => Action::TryLock,
             (Does::Unlock { .. }, _) => Action::Unlock,
             (Does::Wait { .. }, _) => Action::Wait,
             (Does::Wake, _) => Action::Wake,

@@ -88,6 +88,12 @@ pub fn join(task: usize) {
     gate::take(&Step::without_object("join", Does::Join(task)));
 }
 
+/// Does the current task know that the other has ended? It has waited for it, or for who had, or
+/// was started by such a task. No step.
+pub fn knows_end_of(task: usize) -> bool {
+    record::with(|record| record.me().ended & 1 << task != 0)
+}
+
 /// Waits until every other task, and whatever these start, has finished. What nobody can observe
 /// costs nothing: a task whose end the caller knows of is not waited for again.
 pub fn join_all() {

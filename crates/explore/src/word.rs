@@ -4,7 +4,7 @@ use selvedge_trace::{Bit, Class, Name, Order};
 
 use crate::machine::New;
 use crate::record;
-use crate::step::{Does, If, Intent, Rmw, Step, With};
+use crate::step::{Does, If, Intent, Rmw, Role, Step, With};
 use crate::{gate, state};
 
 /// How an access is made.
@@ -20,12 +20,15 @@ pub struct Access {
     pub bit: Option<Bit>,
     /// What C says about races with it.
     pub intent: Intent,
+    /// What it means to who reads the record.
+    pub role: Role,
 }
 
 impl Access {
     /// A marked access to the whole word that orders nothing.
     pub const fn relaxed(primitive: &'static str) -> Access {
-        Access { primitive, order: Order::Relaxed, bits: !0, bit: None, intent: Intent::Marked }
+        let (order, intent, role) = (Order::Relaxed, Intent::Marked, Role::Itself);
+        Access { primitive, order, bits: !0, bit: None, intent, role }
     }
 
     /// The same, with an ordering.
@@ -41,6 +44,11 @@ impl Access {
     /// The same, about one bit only.
     pub const fn bit(self, bit: Bit) -> Access {
         Access { bits: bit.mask(), bit: Some(bit), ..self }
+    }
+
+    /// The same, by which a lock that is made of a word is taken, for instance.
+    pub const fn role(self, role: Role) -> Access {
+        Access { role, ..self }
     }
 
     /// The same, unmarked: it may race.
@@ -59,12 +67,18 @@ impl Access {
 pub struct Word {
     object: u32,
     name: Name,
+    class: Class,
 }
 
 impl Word {
     /// A new word. To be made while the scenario is set up, before tasks run.
     pub fn new(name: Name, value: u64) -> Word {
-        Word { object: make(name, New::Word(value)), name }
+        Word::of_class(name, value, Class::Word)
+    }
+
+    /// The same, of another class: one that is the whole of a lock, or of a completion.
+    pub fn of_class(name: Name, value: u64, class: Class) -> Word {
+        Word { object: make(name, New::Word(value)), name, class }
     }
 
     /// Its number.
@@ -132,10 +146,21 @@ impl Word {
         if took.failed { Err(took.old) } else { Ok(took.old) }
     }
 
+    /// Waits until the value meets the condition, and returns it. It is one step, the look that is
+    /// the last: what a loop would have seen before is of no consequence.
+    pub fn wait_until(&self, until: If, access: Access) -> u64 {
+        gate::take(&self.step(access, Does::Await { until, change: None })).old
+    }
+
+    /// The same, and changes the value in the same step. Returns what was there.
+    pub fn update_when(&self, until: If, change: Rmw, access: Access) -> u64 {
+        gate::take(&self.step(access, Does::Await { until, change: Some(change) })).old
+    }
+
     fn step(&self, access: Access, does: Does) -> Step {
-        let Access { primitive, order, bits, bit, intent } = access;
-        let (object, name) = (self.object, self.name);
-        Step { primitive, object, name, class: Class::Word, does, order, bits, bit, intent }
+        let Access { primitive, order, bits, bit, intent, role } = access;
+        let (object, name, class) = (self.object, self.name, self.class);
+        Step { primitive, object, name, class, does, order, bits, bit, intent, role }
     }
 }
 

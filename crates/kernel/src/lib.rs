@@ -16,6 +16,11 @@
 //! | `test_and_set_bit_lock`, `clear_bit_unlock`            | acquire if it wins; release            | `bitops.rs`   |
 //! | `smp_mb`, `smp_rmb`, `smp_wmb`, `smp_mb__before_atomic`| full, read-read, write-write, full     | `barrier.rs`  |
 //! | `spin_lock`, `mutex_lock`                              | acquire / release                      | `locking.rs`  |
+//! | `spin_trylock`, `mutex_trylock`                        | acquire if it wins, none if not        | `locking.rs`  |
+//! | `down_read`, `down_write` and their tries              | acquire; none if a try fails           | `rwsem.rs`    |
+//! | `up_read`, `up_write`, `downgrade_write`               | release                                | `rwsem.rs`    |
+//! | `complete`, `complete_all`; `wait_for_completion`      | release; acquire                       | `completion.rs`|
+//! | `spin_until_cond`, `smp_cond_load_acquire`             | none; acquire                          | `spin.rs`     |
 //! | `raw_spin_lock_irqsave`                                | acquire / release; never sleeps        | `locking.rs`  |
 //! | `preempt_disable`, `local_irq_disable`                 | none: exclusion on one CPU             | `cpu.rs`      |
 //! | `this_cpu_ptr`                                         | none; asserts that the task is kept there | `cpu.rs`   |
@@ -34,6 +39,7 @@
 mod atomic;
 mod barrier;
 mod bitops;
+mod completion;
 mod cpu;
 mod local_lock;
 mod locking;
@@ -41,13 +47,16 @@ mod once;
 mod rcu;
 mod refs;
 mod rules;
+mod rwsem;
 mod sched;
 mod smp;
+mod spin;
 mod workqueue;
 
 pub use atomic::*;
 pub use barrier::*;
 pub use bitops::*;
+pub use completion::*;
 pub use cpu::*;
 pub use local_lock::*;
 pub use locking::*;
@@ -55,11 +64,13 @@ pub use once::*;
 pub use rcu::*;
 pub use refs::*;
 pub use rules::*;
+pub use rwsem::*;
 pub use sched::*;
 pub use selvedge_explore::edits;
 pub use selvedge_explore::{Rmw, choose, enter, enter_waker, fail, fail_about, join, join_all, me};
 pub use selvedge_trace::{Bit, Context, NOBODY_WAITS_FOR_EVER, Name, Order, Rule};
 pub use smp::*;
+pub use spin::*;
 pub use workqueue::*;
 
 /// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached

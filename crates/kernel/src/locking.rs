@@ -35,6 +35,14 @@ impl SpinLock {
         }
     }
 
+    fn try_lock(&self, primitive: &'static str) -> bool {
+        let taken = self.0.try_lock(primitive);
+        if let Some(word) = self.1.as_ref().filter(|_| taken) {
+            WRITE_ONCE(word, 1);
+        }
+        taken
+    }
+
     fn unlock(&self, primitive: &'static str) {
         check_holder(&self.0, primitive);
         if let Some(word) = &self.1 {
@@ -86,6 +94,19 @@ pub fn spin_lock(cpus: &Cpus, lock: &SpinLock) {
         preempt_disable(cpus);
     }
     lock.lock("spin_lock");
+}
+
+/// `spin_trylock(lock)`: true, and an acquire, if it was free; preemption stays off then. If not,
+/// it orders nothing. Never sleeps, with PREEMPT_RT neither.
+pub fn spin_trylock(cpus: &Cpus, lock: &SpinLock) -> bool {
+    if !cpus.is_preempt_rt() {
+        preempt_disable(cpus);
+    }
+    let taken = lock.try_lock("spin_trylock");
+    if !taken && !cpus.is_preempt_rt() {
+        preempt_enable(cpus);
+    }
+    taken
 }
 
 /// `spin_unlock(lock)`: release.
@@ -167,6 +188,11 @@ pub fn spin_unlock_irqrestore(cpus: &Cpus, lock: &SpinLock) {
 pub fn mutex_lock(cpus: &Cpus, lock: &Mutex) {
     might_sleep(cpus, "mutex_lock");
     lock.0.lock("mutex_lock");
+}
+
+/// `mutex_trylock(lock)`: true, and an acquire, if it was free. If not, it orders nothing.
+pub fn mutex_trylock(lock: &Mutex) -> bool {
+    lock.0.try_lock("mutex_trylock")
 }
 
 /// `mutex_unlock(lock)`: release.

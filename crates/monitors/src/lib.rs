@@ -4,7 +4,7 @@
 //! |--------------------|-----------------------------------------------|---------------------|
 //! | [`Ledger`]         | the reference count is what its holders hold  | notes, counters     |
 //! | [`LockOrder`]      | locks are taken in one order                  | all executions      |
-//! | [`WaitGraph`]      | no task waits for ever, or sleeps on a lock that is free | deadlocks |
+//! | [`WaitGraph`]      | no task waits for ever, sleeps on a lock that is free, or locks up its CPU | deadlocks |
 //! | [`LockRules`]      | no lock is held at exit, and other rules of lockdep | locks, lock bits |
 //! | [`HeldFolios`]     | a migration that waits holds its pair only    | bits that are slept on |
 //! | [`Races`]          | plain accesses do not race                    | accesses, orderings |
@@ -35,7 +35,7 @@ pub use lock_rules::{
 };
 pub use races::{PLAIN_ACCESSES_DO_NOT_RACE, Races};
 pub use selvedge_trace::NOBODY_WAITS_FOR_EVER;
-pub use wait_graph::WaitGraph;
+pub use wait_graph::{NO_CPU_IS_LOCKED_UP, WaitGraph};
 
 use selvedge_trace::{Monitor, Rule};
 

@@ -55,6 +55,8 @@ impl Monitor for LockRules {
 #[derive(Default)]
 struct Held {
     locks: BTreeMap<u32, (u8, usize)>,
+    /// Who shares which lock, since which event.
+    shared: Vec<(u32, u8, usize)>,
     bits: BTreeMap<(u32, u64), u8>,
     awaited: BTreeMap<u8, (u32, BitWait)>,
 }
@@ -76,6 +78,24 @@ impl Held {
                 }
                 Some(_) => {}
             },
+            Action::LockShared | Action::TryLockShared => {
+                self.shared.push((event.object, event.task, index));
+            }
+            Action::UnlockShared => {
+                let is_it = |&(object, task, _): &(u32, u8, usize)| {
+                    (object, task) == (event.object, event.task)
+                };
+                let Some(at) = self.shared.iter().rposition(is_it) else {
+                    let message =
+                        format!("{}({}) by who does not share it", event.primitive, event.name);
+                    return Err((LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, message));
+                };
+                self.shared.remove(at);
+            }
+            Action::Downgrade => {
+                self.locks.remove(&event.object);
+                self.shared.push((event.object, event.task, index));
+            }
             Action::Awaits(wait) => _ = self.awaited.insert(event.task, (event.object, wait)),
             Action::Owns(mask) => _ = self.bits.insert((event.object, mask), event.task),
             Action::Update | Action::Write => return self.bit(event),
@@ -109,7 +129,9 @@ impl Held {
     }
 
     fn at_exit(&self, execution: &Execution<'_>) -> Option<Finding> {
-        let (task, index) = self.locks.values().copied().min_by_key(|(_, index)| *index)?;
+        let shared = self.shared.iter().map(|&(_, task, index)| (task, index));
+        let all = self.locks.values().copied().chain(shared);
+        let (task, index) = all.min_by_key(|(_, index)| *index)?;
         let event = &execution.events[index];
         let who = &execution.tasks[usize::from(task)].name;
         let what = match event.class {
@@ -125,9 +147,10 @@ impl Held {
         let End::Deadlock(waiting) = execution.end else { return None };
         waiting.iter().find_map(|w| {
             let who = &execution.tasks[usize::from(w.task)].name;
-            let lock = self.locks.get(&w.object).filter(|(holder, _)| *holder == w.task);
-            let what = match lock {
-                Some(_) if !w.primitive.contains("unlock") => w.name.to_string(),
+            let has_it = self.locks.get(&w.object).is_some_and(|(holder, _)| *holder == w.task)
+                || self.shared.iter().any(|(of, by, _)| (*of, *by) == (w.object, w.task));
+            let what = match has_it {
+                true if !w.primitive.contains("unlock") => w.name.to_string(),
                 _ => {
                     let (object, wait) = self.awaited.get(&w.task)?;
                     let is_asleep = wait.told_by.contains(&w.object);

@@ -162,11 +162,15 @@ impl Clocks {
         self.task(me).now.tick(me);
         let other = event.new as usize;
         match event.action {
-            Action::Lock | Action::TryLock | Action::Wait => {
+            Action::Lock
+            | Action::TryLock
+            | Action::LockShared
+            | Action::TryLockShared
+            | Action::Wait => {
                 let object = self.objects.entry(event.object).or_default();
                 object.acquire(WHOLE, &mut self.tasks[me].now);
             }
-            Action::Unlock | Action::Wake => {
+            Action::Unlock | Action::UnlockShared | Action::Downgrade | Action::Wake => {
                 let object = self.objects.entry(event.object).or_default();
                 object.release(WHOLE, &self.tasks[me].now);
             }

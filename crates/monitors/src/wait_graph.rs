@@ -4,6 +4,9 @@
 //! sleeps on it. A task that sleeps on a bit that is clear has been forgotten, and the moment to
 //! look at is the one at which the bit was last cleared: whoever did that owed the wake-up.
 //!
+//! A task that spins waits like another, and keeps its CPU. If it does so with preemption or
+//! interrupts off, whoever else has to run there waits for it: a soft lockup, or a hard one.
+//!
 //! What is said depends on who waits for what and why, not on the schedule that led there: two
 //! executions that hang in the same way have the same rule and message, and are one finding.
 
@@ -12,8 +15,12 @@ use std::collections::BTreeMap;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::DiGraph;
 use selvedge_trace::{
-    Action, BitWait, End, Event, Execution, Finding, Monitor, NOBODY_WAITS_FOR_EVER, Waiting,
+    Action, BitWait, Class, Context, End, Event, Execution, Finding, Monitor,
+    NOBODY_WAITS_FOR_EVER, Rule, Waiting,
 };
+
+/// The kernel's watchdogs: a CPU on which a task spins and nobody else can run.
+pub const NO_CPU_IS_LOCKED_UP: Rule = Rule("no CPU is locked up by a task that spins");
 
 /// Explains deadlocks: the cycle, or whom nobody will wake.
 #[derive(Default)]
@@ -26,7 +33,9 @@ impl Monitor for WaitGraph {
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         let End::Deadlock(waiting) = execution.end else { return None };
-        let waits: Vec<Wait> = waiting.iter().map(|w| Wait::of(execution, w)).collect();
+        let spinning = Spinning::all(execution, waiting);
+        let waits: Vec<Wait> =
+            waiting.iter().map(|w| Wait::of(execution, w, waiting, &spinning)).collect();
         let cycle = cycle(&waits);
         // The scenario's main waits for everybody; it is never the reason.
         let guilty: Vec<&Wait> = waits
@@ -35,7 +44,8 @@ impl Monitor for WaitGraph {
             .collect();
         let message = guilty.iter().map(|w| w.explain(execution)).collect::<Vec<_>>().join("; ");
         let missed = guilty.iter().filter_map(|w| w.missed()).max_by_key(|(_, event)| *event);
-        let rule = missed.map_or(NOBODY_WAITS_FOR_EVER, |(bit, _)| bit.if_forgotten);
+        let kept = if spinning.is_empty() { NOBODY_WAITS_FOR_EVER } else { NO_CPU_IS_LOCKED_UP };
+        let rule = missed.map_or(kept, |(bit, _)| bit.if_forgotten);
         let last = || execution.events.iter().rposition(|event| !event.action.is_note());
         let event = missed.map_or_else(last, |(_, event)| event);
         Some(Finding { rule, message, event })
@@ -50,7 +60,11 @@ struct Wait<'a> {
 
 enum On {
     /// A lock, or a completion: who has it, and since which event.
-    Object(Option<(u8, usize)>),
+    Object(Vec<(u8, usize)>),
+    /// A lock that readers share, behind a writer that waits for it too.
+    Behind(u8),
+    /// The CPU, which a task that spins has for itself.
+    Cpu(Spinning),
     /// A bit that is set: who set it or was given it, at which event.
     Set(Event, BitWait, Option<(u8, usize)>),
     /// A bit that is clear: the event at which it was last cleared.
@@ -58,9 +72,14 @@ enum On {
 }
 
 impl<'a> Wait<'a> {
-    fn of(execution: &Execution<'_>, waiting: &'a Waiting) -> Wait<'a> {
+    fn of(
+        execution: &Execution<'_>,
+        waiting: &'a Waiting,
+        all: &[Waiting],
+        spinning: &[Spinning],
+    ) -> Wait<'a> {
         let on = match asleep_on(execution, waiting) {
-            None => On::Object(holder(execution.events, waiting.object)),
+            None => on_object(execution, waiting, all, spinning),
             Some((note, wait)) => match owner(execution.events, note.object, wait.mask) {
                 Owner::Task(task, since) => On::Set(note, wait, Some((task, since))),
                 Owner::Nobody => On::Set(note, wait, None),
@@ -70,10 +89,14 @@ impl<'a> Wait<'a> {
         Wait { waiting, on }
     }
 
-    fn holder(&self) -> Option<u8> {
+    /// The tasks that have what it waits for.
+    fn holders(&self) -> Vec<u8> {
         match &self.on {
-            On::Object(holder) | On::Set(_, _, holder) => holder.map(|(task, _)| task),
-            On::Clear(..) => None,
+            On::Object(holders) => holders.iter().map(|(task, _)| *task).collect(),
+            On::Set(_, _, holder) => holder.iter().map(|(task, _)| *task).collect(),
+            On::Behind(task) => vec![*task],
+            On::Cpu(spinning) => vec![spinning.task],
+            On::Clear(..) => Vec::new(),
         }
     }
 
@@ -81,29 +104,54 @@ impl<'a> Wait<'a> {
     fn missed(&self) -> Option<(BitWait, Option<usize>)> {
         match self.on {
             On::Clear(_, bit, event) => Some((bit, event)),
-            On::Object(_) | On::Set(..) => None,
+            On::Object(_) | On::Behind(_) | On::Cpu(_) | On::Set(..) => None,
         }
     }
 
     fn explain(&self, execution: &Execution<'_>) -> String {
         let me = self.waiting.task;
-        let held = |holder: &Option<(u8, usize)>, verb: &str, nobody: &str| match holder {
-            Some((task, _)) if *task == me => format!("{verb} by itself"),
-            Some((task, since)) => {
-                let path = execution.events[*since].path;
-                let function = execution.paths.innermost(path).unwrap_or("the scenario");
-                format!("{verb} by {} since {function}()", name(execution, *task))
+        let held = |(task, since): (u8, usize)| match task == me {
+            true => "by itself".to_string(),
+            false => {
+                format!("by {} since {}()", name(execution, task), function(execution, since))
             }
-            None => nobody.to_string(),
         };
         let who = name(execution, me);
+        let what = self.waiting.name;
         match &self.on {
-            On::Object(holder) => {
-                let held = held(holder, "held", "which nobody will give it");
-                format!("{who} waits for {}, {held}", self.waiting.name)
+            On::Object(_) if self.waiting.spins => match Spinning::of(execution, self.waiting) {
+                Some(spinning) => {
+                    format!(
+                        "{}: {who} spins on {what}, {}",
+                        spinning.lockup(),
+                        spinning.how(execution)
+                    )
+                }
+                None => format!("{who} spins on {what}, which nobody will change"),
+            },
+            On::Object(holders) if holders.is_empty() => {
+                format!("{who} waits for {what}, which nobody will give it")
+            }
+            On::Object(holders) => {
+                let by: Vec<String> = holders.iter().map(|&holder| held(holder)).collect();
+                format!("{who} waits for {what}, held {}", by.join(" and "))
+            }
+            On::Behind(writer) => {
+                format!(
+                    "{who} waits for {what}, behind {}, who waits for it",
+                    name(execution, *writer)
+                )
+            }
+            On::Cpu(spinning) => {
+                let (cpu, by) = (spinning.cpu, name(execution, spinning.task));
+                format!(
+                    "{who} waits for CPU{cpu}, held by {by}, spinning, {}",
+                    spinning.how(execution)
+                )
             }
             On::Set(note, bit, owner) => {
-                let set = held(owner, "set", "which was set from the beginning");
+                let nobody = || "which was set from the beginning".to_string();
+                let set = owner.map_or_else(nobody, |owner| format!("set {}", held(owner)));
                 format!("{who} sleeps on {} of {}, {set}", bit.bit, note.name)
             }
             On::Clear(note, bit, event) => {
@@ -125,15 +173,114 @@ fn name(execution: &Execution<'_>, task: u8) -> String {
     }
 }
 
-/// Who holds the lock at the end, and the event by which it was taken.
-fn holder(events: &[Event], object: u32) -> Option<(u8, usize)> {
-    let is_about = |event: &(usize, &Event)| {
-        let action = event.1.action;
-        event.1.object == object
-            && matches!(action, Action::Lock | Action::TryLock | Action::Unlock)
-    };
-    let (index, event) = events.iter().enumerate().rfind(is_about)?;
-    (event.action != Action::Unlock).then_some((event.task, index))
+/// The function in which an event happened.
+fn function<'a>(execution: &Execution<'a>, event: usize) -> &'a str {
+    let path = execution.events[event].path;
+    execution.paths.innermost(path).unwrap_or("the scenario")
+}
+
+/// A task that spins for ever, and lets nobody else run on its CPU.
+#[derive(Clone, Copy)]
+struct Spinning {
+    task: u8,
+    cpu: u8,
+    /// What keeps the others off, [`Class::Preempt`] or [`Class::Irq`], since which event.
+    class: Class,
+    since: usize,
+}
+
+impl Spinning {
+    fn all(execution: &Execution<'_>, waiting: &[Waiting]) -> Vec<Spinning> {
+        waiting.iter().filter_map(|w| Spinning::of(execution, w)).collect()
+    }
+
+    fn of(execution: &Execution<'_>, waiting: &Waiting) -> Option<Spinning> {
+        if !waiting.spins {
+            return None;
+        }
+        let mut kept: BTreeMap<u32, Spinning> = BTreeMap::new();
+        for (since, event) in execution.events.iter().enumerate() {
+            if event.task != waiting.task || !event.class.is_exclusion() {
+                continue;
+            }
+            let (task, class, cpu) = (event.task, event.class, event.name.cpu.unwrap_or(event.cpu));
+            match event.action {
+                Action::Lock => _ = kept.insert(event.object, Spinning { task, cpu, class, since }),
+                Action::Unlock => _ = kept.remove(&event.object),
+                _ => {}
+            }
+        }
+        kept.into_values().max_by_key(|spinning| spinning.class)
+    }
+
+    /// In the words of the kernel's watchdogs.
+    fn lockup(&self) -> &'static str {
+        if self.class == Class::Irq { "hard lockup" } else { "soft lockup" }
+    }
+
+    fn how(&self, execution: &Execution<'_>) -> String {
+        let what = if self.class == Class::Irq { "interrupts" } else { "preemption" };
+        format!("{what} off since {}()", function(execution, self.since))
+    }
+
+    /// Does it keep this task from running?
+    fn keeps_off(&self, execution: &Execution<'_>, waiting: &Waiting) -> bool {
+        let Some(info) = execution.tasks.get(usize::from(waiting.task)) else { return false };
+        let is_task = matches!(info.context, Context::Task | Context::Kworker);
+        waiting.task != self.task
+            && info.cpu == Some(self.cpu)
+            && (is_task || self.class == Class::Irq)
+    }
+}
+
+/// On whom a task depends that waits for an object, or for its CPU.
+fn on_object(
+    execution: &Execution<'_>,
+    waiting: &Waiting,
+    all: &[Waiting],
+    spinning: &[Spinning],
+) -> On {
+    let holders = holders(execution.events, waiting.object);
+    let reads = !holders.is_empty() && waiting.primitive == "down_read";
+    let writer = |w: &&Waiting| w.object == waiting.object && w.primitive == "down_write";
+    if let Some(writer) =
+        all.iter().find(writer).filter(|_| reads && !is_exclusive(execution, waiting))
+    {
+        return On::Behind(writer.task);
+    }
+    let off = spinning.iter().find(|spinning| spinning.keeps_off(execution, waiting));
+    match off {
+        Some(spinning) if holders.is_empty() && waiting.end_of.is_none() => On::Cpu(*spinning),
+        _ => On::Object(holders),
+    }
+}
+
+/// Has somebody the lock to itself?
+fn is_exclusive(execution: &Execution<'_>, waiting: &Waiting) -> bool {
+    let of = execution.events.iter().filter(|event| event.object == waiting.object);
+    let last = of.rev().find(|event| {
+        matches!(event.action, Action::Lock | Action::TryLock | Action::Unlock | Action::Downgrade)
+    });
+    last.is_some_and(|event| matches!(event.action, Action::Lock | Action::TryLock))
+}
+
+/// Who holds the lock at the end, and the event by which each took it.
+fn holders(events: &[Event], object: u32) -> Vec<(u8, usize)> {
+    let mut holders: Vec<(u8, usize)> = Vec::new();
+    for (index, event) in events.iter().enumerate().filter(|(_, event)| event.object == object) {
+        match event.action {
+            Action::Lock | Action::TryLock => holders = vec![(event.task, index)],
+            Action::LockShared | Action::TryLockShared => holders.push((event.task, index)),
+            Action::Unlock => holders.clear(),
+            Action::UnlockShared => {
+                if let Some(at) = holders.iter().rposition(|(task, _)| *task == event.task) {
+                    holders.remove(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    holders
 }
 
 /// The bit that a sleeping task queued itself for last, if it has not left the function in which it
@@ -242,7 +389,7 @@ fn cycle(waits: &[Wait<'_>]) -> Vec<u8> {
     let task = |w: &Wait<'_>| w.waiting.task;
     let nodes: BTreeMap<u8, _> = waits.iter().map(|w| (task(w), graph.add_node(task(w)))).collect();
     for w in waits {
-        if let Some(to) = w.holder().and_then(|holder| nodes.get(&holder)) {
+        for to in w.holders().iter().filter_map(|holder| nodes.get(holder)) {
             graph.add_edge(nodes[&task(w)], *to, ());
         }
     }

@@ -77,6 +77,10 @@ pub enum Class {
     Irq,
     /// A flag that a task waits for.
     Token,
+    /// A lock that one task has to itself, or several share (`rw_semaphore`).
+    RwSem,
+    /// A `struct completion`: who waits for it goes on when somebody has completed it.
+    Completion,
 }
 
 impl Class {
@@ -144,6 +148,14 @@ pub enum Action {
     TryLockFailed,
     /// A lock was given back.
     Unlock,
+    /// A lock was taken that others who share it may have too; the task waited if it had to.
+    LockShared,
+    /// The same, without waiting. One that failed is a `TryLockFailed`.
+    TryLockShared,
+    /// A lock was given back that was shared.
+    UnlockShared,
+    /// Who had the lock to itself now shares it, and never let go of it.
+    Downgrade,
     /// The task sleeps, or waits for completion, and has now been let go.
     Wait,
     /// A sleeper is let go, or something completes.
@@ -199,6 +211,11 @@ pub enum ActionKind {
     #[serde(rename = "trylock-failed")]
     TryLockFailed,
     Unlock,
+    LockShared,
+    #[serde(rename = "trylock-shared")]
+    TryLockShared,
+    UnlockShared,
+    Downgrade,
     Wait,
     Wake,
     Spawn,
@@ -240,6 +257,10 @@ impl Action {
             Action::TryLock => ActionKind::TryLock,
             Action::TryLockFailed => ActionKind::TryLockFailed,
             Action::Unlock => ActionKind::Unlock,
+            Action::LockShared => ActionKind::LockShared,
+            Action::TryLockShared => ActionKind::TryLockShared,
+            Action::UnlockShared => ActionKind::UnlockShared,
+            Action::Downgrade => ActionKind::Downgrade,
             Action::Wait => ActionKind::Wait,
             Action::Wake => ActionKind::Wake,
             Action::Spawn => ActionKind::Spawn,

@@ -19,6 +19,8 @@ pub struct Waiting {
     pub name: Name,
     /// The nest of functions it waits in.
     pub path: crate::PathId,
+    /// It looks again and again and keeps its CPU meanwhile, as long as it is not preempted.
+    pub spins: bool,
 }
 
 /// How an execution ended.

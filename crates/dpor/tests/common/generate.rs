@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::Instr::{self, *};
-use super::Rule;
+use super::{Rule, Until};
 
 /// One in so many of the programs that `PROPTEST_CASES` asks for, or of 1,000. What fails is not
 /// written to a file, and programs that are filtered out do not count.
@@ -27,6 +27,16 @@ pub fn update() -> impl Strategy<Value = Instr> {
     (0..2u32, rule).prop_map(|(w, rule)| Update(w, rule))
 }
 
+/// A wait for a value.
+fn until() -> impl Strategy<Value = Until> {
+    prop_oneof![
+        (1..3u64).prop_map(Until::Equals),
+        (0..3u64).prop_map(Until::Differs),
+        prop_oneof![Just(1), Just(2), Just(1 << 32)].prop_map(Until::Clear),
+        prop_oneof![Just(1), Just(3), Just(1 << 32)].prop_map(Until::Set),
+    ]
+}
+
 fn instr() -> impl Strategy<Value = Instr> {
     let w = 0..2u32;
     prop_oneof![
@@ -43,6 +53,8 @@ fn instr() -> impl Strategy<Value = Instr> {
         w.clone().prop_map(Try),
         w.clone().prop_map(Wake),
         (w.clone(), any::<bool>()).prop_map(|(t, consume)| Wait(t, consume)),
+        (w.clone(), until()).prop_map(|(w, until)| Await(w, until)),
+        (w.clone(), until(), 1..3u64).prop_map(|(w, until, v)| AwaitAdd(w, until, v)),
         Just(Choose),
         (w.clone(), w, 1..3u64).prop_map(|(l, w, v)| PassAndWrite(l, w, v)),
     ]

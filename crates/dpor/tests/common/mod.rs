@@ -44,6 +44,10 @@ pub enum Instr {
     /// The same, written out.
     Loop(u32, Rule, Retries),
     Lock(u32),
+    /// Waits for a value and remembers it.
+    Await(u32, Until),
+    /// The same, and adds to it in the same step.
+    AwaitAdd(u32, Until, u64),
     /// Takes the first lock on the way through the second.
     LockPassing(u32, u32),
     Unlock(u32),
@@ -256,8 +260,40 @@ pub fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
             step(Op { passes: [Some(lock(l)), None], ..op });
             change(&mut |m| m.words[w as usize] = value);
         }
+        Instr::Await(w, until) => {
+            let reads = looked_at(until);
+            let footprint = Footprint { reads, ..Footprint::default() };
+            step(Op::new(Kind::Await(footprint, until), word(w)));
+            remember(&|m| m.words[w as usize] & reads);
+        }
+        Instr::AwaitAdd(w, until, value) => {
+            step(Op::new(Kind::Await(Footprint::RMW, until), word(w)));
+            remember(&|m| m.words[w as usize]);
+            change(&mut |m| m.words[w as usize] += value);
+        }
         _ => synchronize(instr, me, memory),
     }
+}
+
+/// The bits that a wait looks at.
+fn looked_at(until: Until) -> u64 {
+    match until {
+        Until::Equals(_) | Until::Differs(_) => !0,
+        Until::Clear(mask) | Until::Set(mask) => mask,
+    }
+}
+
+thread_local! {
+    /// The memory of the execution that runs on this thread.
+    static NOW: RefCell<Arc<Mutex<Memory>>> = RefCell::default();
+}
+
+/// Begins an execution of a program of so many tasks.
+pub fn begin(memory: &Arc<Mutex<Memory>>, tasks: usize) {
+    *memory.lock().unwrap() =
+        Memory { words: vec![0; WORDS as usize], logs: vec![Vec::new(); tasks] };
+    NOW.set(memory.clone());
+    values(|word| NOW.with_borrow(|now| now.lock().unwrap().words[word.0 as usize]));
 }
 
 /// Steps that are not about a word.
@@ -324,7 +360,10 @@ pub fn may_be_in_vain(program: &[Vec<Instr>]) -> bool {
     let any = |is: fn(&Instr) -> bool| program.iter().flatten().any(is);
     let parts =
         any(|i| matches!(i, ReadHalf(..) | WriteHalf(..) | SetBit(..) | Flag(..) | Put(..)));
-    let blocks = any(|i| matches!(i, Lock(_) | LockPassing(..) | PassAndWrite(..) | Wait(..)));
+    let blocks = any(|i| {
+        matches!(i, Lock(_) | LockPassing(..) | PassAndWrite(..) | Wait(..))
+            || matches!(i, Await(..) | AwaitAdd(..))
+    });
     let less =
         |i: &Instr| matches!(i, Update(_, Rule::IncrementBelow(_)) | Loop(..) | Flag(..) | Put(..));
     (any(less) && parts) || (any(|i| *i == Choose) && blocks)
@@ -357,8 +396,7 @@ pub fn explore<S: Scheduler + 'static>(
     let scheduler = make(Box::new(watch), memory.clone());
     let program: Arc<[Vec<Instr>]> = program.into();
     run(scheduler, STACK, move || {
-        *memory.lock().unwrap() =
-            Memory { words: vec![0; WORDS as usize], logs: vec![Vec::new(); program.len()] };
+        begin(&memory, program.len());
         let (memory, tasks) = (memory.clone(), program.clone());
         let body = move || {
             // Where it keeps its log, and, of tasks that are alike, what all of them do.

@@ -33,6 +33,10 @@ pub struct Abilities {
     /// Whether a lock is a word that a task may look at without taking it
     /// ([`crate::Lock::is_held`]).
     pub locks_are_words: bool,
+    /// Whether a task may try a lock and go on without it.
+    pub tries_locks: bool,
+    /// Whether a step may wait for the value of a word ([`crate::Word::wait_until`]).
+    pub waits_for_values: bool,
     /// Whether foreign code may access memory of its own ([`crate::ForeignWord`]): there is one
     /// value of each word, and it is the one in memory.
     pub foreign: bool,

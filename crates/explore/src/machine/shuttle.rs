@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dpor::{
-    Enabled, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, PlainDfs, Stateful,
+    Enabled, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, PlainDfs, Stateful, Until,
 };
 use selvedge_trace::Name;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
 use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, run_task};
 use crate::record::{self, Ended, TASKS_MAX};
-use crate::step::{Does, Step, Took};
+use crate::step::{Does, If, Step, Took};
 use crate::tally::{Monitors, Seen};
 use crate::task::Stop;
 use crate::verdict::Cut;
@@ -46,6 +46,8 @@ impl Machine for Shuttle {
             work: WorkItems::AsTasks,
             updates_if_in_one_step: true,
             locks_are_words: false,
+            tries_locks: true,
+            waits_for_values: true,
             foreign: true,
             tasks_max: TASKS_MAX,
         }
@@ -53,6 +55,9 @@ impl Machine for Shuttle {
 
     fn begin_execution(&self) {
         WORDS.with_borrow_mut(Vec::clear);
+        dpor::values(|word| {
+            WORDS.with_borrow(|words| words.get(word.0 as usize).copied().unwrap_or_default())
+        });
     }
 
     fn steps_in_common(&self) -> usize {
@@ -108,9 +113,22 @@ impl Machine for Shuttle {
                 change(step.object, |old| rmw.apply(old));
                 refined(step, Took::wrote(old, rmw.apply(old)))
             }
+            Does::Await { until, change: rmw } => {
+                announce(Kind::Await(footprint::announced(step), wait(until)));
+                let old = self.newest(step.object);
+                dpor::observe(old);
+                let Some(rmw) = rmw else { return Took::read(old) };
+                change(step.object, |old| rmw.apply(old));
+                refined(step, Took::wrote(old, rmw.apply(old)))
+            }
             Does::Foreign(_) => access(),
             Does::Fence(_) => Took::default(),
             Does::Lock { .. } => announce(Kind::Lock),
+            Does::TryLock { .. } => {
+                announce(Kind::TryLock);
+                let failed = dpor::holder(Object(step.object)) != Some(by.task);
+                Took { failed, ..Took::default() }
+            }
             Does::Unlock { .. } => announce(Kind::Unlock),
             Does::Wait { consume } => announce(Kind::Wait { consume }),
             Does::Wake => announce(Kind::Wake),
@@ -155,6 +173,15 @@ impl Machine for Shuttle {
 
     fn give_up(&self) -> ! {
         dpor::abandon()
+    }
+}
+
+fn wait(until: If) -> Until {
+    match until {
+        If::Equals(value) => Until::Equals(value),
+        If::Differs(value) => Until::Differs(value),
+        If::Clear(mask) => Until::Clear(mask),
+        If::Set(mask) => Until::Set(mask),
     }
 }
 

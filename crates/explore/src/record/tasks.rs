@@ -30,7 +30,7 @@ pub(crate) struct TaskRecord {
     pub(super) pending: Option<Pending>,
     pub(super) finished: bool,
     /// The tasks whose end it has waited for, itself or by way of one of these: a bit each.
-    pub(super) ended: u128,
+    pub(crate) ended: u128,
 }
 
 /// Where a task was before it entered a function.
@@ -49,6 +49,8 @@ pub(super) struct Pending {
     pub(super) name: Name,
     /// The task whose end it is.
     pub(super) end_of: Option<u8>,
+    /// See [`Waiting::spins`].
+    pub(super) spins: bool,
 }
 
 impl Record {
@@ -137,10 +139,10 @@ impl Record {
     pub(super) fn waiting(&self) -> Vec<Waiting> {
         let unfinished = self.tasks.iter().enumerate().filter(|(_, task)| !task.finished);
         let waiting = |(number, task): (usize, &TaskRecord)| {
-            let Pending { primitive, object, name, end_of } = task.pending?;
+            let Pending { primitive, object, name, end_of, spins } = task.pending?;
             let name = end_of.map_or(name, |other| Name::new("end of task").nth(other.into()));
             let (number, path) = (number as u8, task.path);
-            Some(Waiting { task: number, primitive, object, end_of, name, path })
+            Some(Waiting { task: number, primitive, object, end_of, name, path, spins })
         };
         unfinished.filter_map(waiting).collect()
     }

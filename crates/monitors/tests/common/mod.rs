@@ -47,5 +47,6 @@ pub fn show(monitor: &mut impl Monitor, events: &[Event], end: &End) -> Option<F
 
 pub fn waits(task: u8, object: u32) -> Waiting {
     let name = Name::new("object").nth(object as usize);
-    Waiting { task, primitive: "spin_lock", object, end_of: None, name, path: PathId::ROOT }
+    let (primitive, path) = ("spin_lock", PathId::ROOT);
+    Waiting { task, primitive, object, end_of: None, name, path, spins: false }
 }

@@ -56,6 +56,9 @@ fn event(cx: &Counterexample, later: &Later<'_>, at: usize, step: &Record) -> St
             let how = if step.action == ActionKind::TryLock { "try " } else { "" };
             format!("lock_acquire: {how}{object} ({primitive})")
         }
+        ActionKind::LockShared => format!("lock_acquire: read {object} ({primitive})"),
+        ActionKind::TryLockShared => format!("lock_acquire: try read {object} ({primitive})"),
+        ActionKind::UnlockShared => format!("lock_release: {object} ({primitive})"),
         ActionKind::Unlock if is_shared => format!("lock_release: {object} ({primitive})"),
         ActionKind::TryLockFailed => format!("contention_begin: {object} ({primitive})"),
         ActionKind::Wake => match later.woken(at) {

@@ -66,6 +66,18 @@ pub(super) fn held(cx: &Counterexample, before: usize) -> Vec<Held> {
         let object = step.object.as_str();
         let has = |word: u64, nr: u32| word.checked_shr(nr).unwrap_or(0) & 1 == 1;
         match step.action {
+            ActionKind::LockShared | ActionKind::TryLockShared => {
+                let (name, of) = (step.object.clone(), Of::Lock(step.object.clone()));
+                held.push(Held { name, task: step.task, since, of });
+            }
+            ActionKind::UnlockShared => {
+                let is_it = |lock: &Held| {
+                    lock.task == step.task && lock.of == Of::Lock(step.object.clone())
+                };
+                if let Some(at) = held.iter().rposition(is_it) {
+                    held.remove(at);
+                }
+            }
             ActionKind::Lock | ActionKind::TryLock if !text::excludes_on_a_cpu(object) => {
                 let (name, of) = (step.object.clone(), Of::Lock(step.object.clone()));
                 held.push(Held { name, task: step.task, since, of });

@@ -108,6 +108,8 @@ impl Machine for Graph {
             work: WorkItems::AsTasks,
             updates_if_in_one_step: true,
             locks_are_words: true,
+            tries_locks: true,
+            waits_for_values: true,
             foreign: false,
             tasks_max: TASKS_MAX,
         }
@@ -145,6 +147,16 @@ impl Machine for Graph {
             }
             Does::Update { change, looks } => update(step, change, looks),
             Does::UpdateIf { condition, change } => update_if(step, condition, change),
+            Does::Await { until, change: None } => {
+                let word = word(step.object);
+                Took::read(word.wait(load_strength(step), move |seen| until.is_met(seen)))
+            }
+            Does::Await { until, change: Some(change) } => {
+                let to = move |seen| until.is_met(seen).then(|| change.apply(seen));
+                let old = word(step.object).wait_update(strength(step.order), to);
+                put(step.object, change.apply(old));
+                Took::wrote(old, change.apply(old))
+            }
             Does::Foreign(_) => unreachable!("there is no foreign memory here: see abilities()"),
             Does::Fence(with) => barrier(step.order, with),
             Does::Lock { orders_others } => {
@@ -155,6 +167,13 @@ impl Machine for Graph {
                     lock.enter()
                 }
                 hold(step.object, Some(by.task))
+            }
+            Does::TryLock { .. } => {
+                let taken = lock(step.object).try_lock();
+                if taken {
+                    hold(step.object, Some(by.task));
+                }
+                Took { failed: !taken, ..Took::default() }
             }
             Does::Unlock { orders_others } => {
                 let lock = lock(step.object);

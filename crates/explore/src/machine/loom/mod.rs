@@ -3,7 +3,7 @@
 //! | loom 0.7.2                                                    | guard                            |
 //! |---------------------------------------------------------------|----------------------------------|
 //! | a task that begins with a load ends the search (#392)         | `tasks.rs`: begins with an update |
-//! | `try_lock` invents deadlocks (#376)                           | never used                       |
+//! | `try_lock` invents deadlocks (#376)                           | never used: an ability it has not |
 //! | forgets reads behind the last access (#166): loses outcomes    | noticed in `words.rs`; searched again, mended |
 //! | forgets stores beyond the 7th of an atomic                    | counted in `words.rs`, named     |
 //! | looks at its budgets every 20,000 executions, then says "ok"  | not used: counted here           |
@@ -118,6 +118,8 @@ impl Machine for Loom {
             work: WorkItems::AtFlush,
             updates_if_in_one_step: false,
             locks_are_words: false,
+            tries_locks: false,
+            waits_for_values: false,
             foreign: false,
             tasks_max: THREADS_MAX,
         }
@@ -150,6 +152,12 @@ impl Machine for Loom {
             Does::Update { change, .. } => word(step).update(me, change, step.order),
             Does::UpdateIf { condition, change } => {
                 word(step).update_if(me, condition, change, step.order)
+            }
+            Does::Await { .. } => {
+                unable(format!("{}({}) waits for a value", step.primitive, step.name))
+            }
+            Does::TryLock { .. } => {
+                unable(format!("{}({}) tries a lock", step.primitive, step.name))
             }
             Does::Foreign(_) => unreachable!("loom has no foreign memory, and says so"),
             Does::Fence(_) => words::fence(step.order),
