@@ -21,6 +21,9 @@
 //! | `up_read`, `up_write`, `downgrade_write`               | release                                | `rwsem.rs`    |
 //! | `complete`, `complete_all`; `wait_for_completion`      | release; acquire                       | `completion.rs`|
 //! | `spin_until_cond`, `smp_cond_load_acquire`             | none; acquire                          | `spin.rs`     |
+//! | `read_seqcount_begin`, `read_seqcount_retry`           | acquire; read-read                     | `seqcount.rs` |
+//! | `write_seqcount_begin`, `write_seqcount_end`           | write-write                            | `seqcount.rs` |
+//! | `refcount_inc`; `refcount_dec_and_test`                | none; release, and acquire if the last | `refcount.rs` |
 //! | `raw_spin_lock_irqsave`                                | acquire / release; never sleeps        | `locking.rs`  |
 //! | `preempt_disable`, `local_irq_disable`                 | none: exclusion on one CPU             | `cpu.rs`      |
 //! | `this_cpu_ptr`                                         | none; asserts that the task is kept there | `cpu.rs`   |
@@ -45,10 +48,12 @@ mod local_lock;
 mod locking;
 mod once;
 mod rcu;
+mod refcount;
 mod refs;
 mod rules;
 mod rwsem;
 mod sched;
+mod seqcount;
 mod smp;
 mod spin;
 mod workqueue;
@@ -62,6 +67,7 @@ pub use local_lock::*;
 pub use locking::*;
 pub use once::*;
 pub use rcu::*;
+pub use refcount::*;
 pub use refs::*;
 pub use rules::*;
 pub use rwsem::*;
@@ -69,6 +75,7 @@ pub use sched::*;
 pub use selvedge_explore::edits;
 pub use selvedge_explore::{Rmw, choose, enter, enter_waker, fail, fail_about, join, join_all, me};
 pub use selvedge_trace::{Bit, Context, NOBODY_WAITS_FOR_EVER, Name, Order, Rule};
+pub use seqcount::*;
 pub use smp::*;
 pub use spin::*;
 pub use workqueue::*;
