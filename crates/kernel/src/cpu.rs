@@ -17,9 +17,9 @@ use std::sync::{Arc, Mutex as Private};
 
 use selvedge_explore::edits::{Edit, leaves_out};
 use selvedge_explore::{Lock, Place, abilities, current_context, current_cpu, me, spawn};
-use selvedge_trace::{Class, Context, IRQ, PREEMPT};
+use selvedge_trace::{Class, Context, IRQ, Name, PREEMPT};
 
-use crate::{KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, fail};
+use crate::{KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Readers, fail};
 
 /// A turn of a round over all CPUs, as a site: its object is one of [`CPUS`].
 pub const FOR_EACH_ONLINE_CPU: &str = "for_each_online_cpu";
@@ -42,6 +42,8 @@ pub(crate) fn is_left_out(cpu: usize) -> bool {
 pub struct Cpus {
     cpus: Vec<Cpu>,
     preempt_rt: bool,
+    /// PREEMPT_RCU: the readers.
+    pub(crate) readers: Option<Readers>,
 }
 
 #[derive(Debug)]
@@ -53,7 +55,13 @@ struct Cpu {
     irq_sections: IrqSections,
     /// PREEMPT_RT: the local locks, whose holders `synchronize_rcu()` waits for.
     reader_sections: Arc<Private<Vec<Arc<Lock>>>>,
+    /// Of `local_bh_disable`, if the scenario has softirqs.
+    bottom_half: Option<Arc<Lock>>,
+    bh_nest: Nest,
 }
+
+/// "Softirqs are off on this CPU": a lock, since a softirq waits for it.
+const BOTTOM_HALF: Name = Name::new("cpu.bh");
 
 /// How deep each task of a CPU is in sections of one kind. As a rule the outermost section is the
 /// one that takes the exclusion and gives it back, and no other task is in one. An edit may have
@@ -155,8 +163,28 @@ impl Cpus {
             preempt_nest: Nest::default(),
             irq_sections: IrqSections::default(),
             reader_sections: Arc::default(),
+            bottom_half: None,
+            bh_nest: Nest::default(),
         };
-        Cpus { cpus: (0..count).map(cpu).collect(), preempt_rt }
+        Cpus { cpus: (0..count).map(cpu).collect(), preempt_rt, readers: None }
+    }
+
+    /// The same with `CONFIG_PREEMPT_RCU`: who is in a read-side critical section may be preempted.
+    /// `tasks` is how many tasks the scenario starts, work items and callbacks included: each may
+    /// read.
+    pub fn with_preempt_rcu(self, tasks: usize) -> Cpus {
+        Cpus { readers: Some(Readers::new(tasks)), ..self }
+    }
+
+    /// The same with softirqs. They cost each section with bottom halves off a step, so that only a
+    /// scenario that has some asks for them.
+    pub fn with_softirqs(self) -> Cpus {
+        let bottom_half = |(cpu, it): (usize, Cpu)| {
+            let lock = Lock::of_class(BOTTOM_HALF.on(cpu), Class::Lock);
+            Cpu { bottom_half: Some(Arc::new(lock)), ..it }
+        };
+        let cpus = self.cpus.into_iter().enumerate().map(bottom_half).collect();
+        Cpus { cpus, ..self }
     }
 
     /// `IS_ENABLED(CONFIG_PREEMPT_RT)`
@@ -200,6 +228,10 @@ impl Cpus {
 
     pub(crate) fn irq_of(&self, cpu: usize) -> Arc<Lock> {
         self.cpus[cpu].irq.clone()
+    }
+
+    pub(crate) fn bottom_half_of(&self, cpu: usize) -> Option<&Arc<Lock>> {
+        self.cpus[cpu].bottom_half.as_ref()
     }
 
     pub(crate) fn preempt_of(&self, cpu: usize) -> &Arc<Lock> {
@@ -268,6 +300,34 @@ pub fn local_irq_save(cpus: &Cpus) {
 /// `local_irq_restore(flags)`: as they were before the innermost [`local_irq_save`].
 pub fn local_irq_restore(cpus: &Cpus) {
     cpus.irq_restore("local_irq_restore");
+}
+
+/// `local_bh_disable()`: nests. Preemption is off too; a softirq of this CPU waits until they are
+/// on.
+pub fn local_bh_disable(cpus: &Cpus) {
+    cpus.preempt_off("local_bh_disable");
+    if in_interrupt() {
+        return;
+    }
+    let cpu = cpus.here();
+    if let Some(lock) = &cpu.bottom_half {
+        cpu.bh_nest.enter(lock, || lock.lock("local_bh_disable"));
+    }
+}
+
+/// `local_bh_enable()`.
+pub fn local_bh_enable(cpus: &Cpus) {
+    if !in_interrupt()
+        && let Some(lock) = &cpus.here().bottom_half
+    {
+        if !is_mine(lock) {
+            fail(KERNEL_ASSERTIONS_HOLD, "local_bh_enable() without local_bh_disable()");
+        }
+        if cpus.here().bh_nest.leave() {
+            lock.unlock("local_bh_enable");
+        }
+    }
+    cpus.preempt_on("local_bh_enable");
 }
 
 impl Cpus {

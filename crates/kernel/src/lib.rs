@@ -29,10 +29,12 @@
 //! | `this_cpu_ptr`                                         | none; asserts that the task is kept there | `cpu.rs`   |
 //! | `local_lock`, `local_lock_irqsave`                     | none; PREEMPT_RT: acquire / release    | `local_lock.rs`|
 //! | `on_each_cpu_cond`                                     | predicate: none; handler: both ways    | `smp.rs`      |
-//! | `queue_work_on`, `flush_work`                          | full if queued; completion             | `workqueue.rs`|
+//! | `local_bh_disable`, `spin_lock_bh`, softirqs           | none: exclusion on one CPU; as `spin_lock` | `cpu.rs`, `smp.rs` |
+//! | `queue_work_on`, `flush_work`, `cancel_work_sync`      | full if queued; completion; full       | `workqueue.rs`|
 //! | `set_current_state`, `schedule`, `try_to_wake_up`       | full, between store and load           | `sched.rs`    |
 //! | `send_sigkill`, `process_timeout`                       | as `try_to_wake_up`, after the store   | `sched.rs`    |
-//! | `synchronize_rcu`                                      | full, and with every section it waits for | `rcu.rs`   |
+//! | `rcu_read_lock`; with PREEMPT_RCU                      | none; more than LKMM has               | `rcu.rs`, `preempt_rcu.rs` |
+//! | `synchronize_rcu`, `call_rcu`                          | full, and with every section it waits for | `rcu.rs`   |
 //!
 //! Sources: tools/memory-model/linux-kernel.def, Documentation/atomic_t.txt and atomic_bitops.txt
 //! of 6.12. Known difference: no engine explores load buffering or dependencies; where the kernel
@@ -47,6 +49,7 @@ mod cpu;
 mod local_lock;
 mod locking;
 mod once;
+mod preempt_rcu;
 mod rcu;
 mod refcount;
 mod refs;
@@ -66,6 +69,7 @@ pub use cpu::*;
 pub use local_lock::*;
 pub use locking::*;
 pub use once::*;
+pub(crate) use preempt_rcu::Readers;
 pub use rcu::*;
 pub use refcount::*;
 pub use refs::*;

@@ -7,6 +7,7 @@ use selvedge_trace::Name;
 
 use crate::smp_store_release;
 use crate::{Cpus, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, READ_ONCE, Var, WRITE_ONCE, fail};
+use crate::{local_bh_disable, local_bh_enable};
 use crate::{local_irq_disable, local_irq_enable, local_irq_restore, local_irq_save};
 use crate::{might_sleep, preempt_disable, preempt_enable};
 
@@ -150,6 +151,22 @@ pub fn raw_spin_lock_irqsave(cpus: &Cpus, lock: &RawSpinLock) {
 pub fn raw_spin_unlock_irqrestore(cpus: &Cpus, lock: &RawSpinLock) {
     lock.0.unlock("spin_unlock_irqrestore");
     local_irq_restore(cpus);
+}
+
+/// `spin_lock_bh(lock)`: softirqs of this CPU are off as long as it is held.
+pub fn spin_lock_bh(cpus: &Cpus, lock: &SpinLock) {
+    if !sleeps(cpus, "spin_lock_bh") {
+        local_bh_disable(cpus);
+    }
+    lock.lock("spin_lock_bh");
+}
+
+/// `spin_unlock_bh(lock)`.
+pub fn spin_unlock_bh(cpus: &Cpus, lock: &SpinLock) {
+    lock.unlock("spin_unlock_bh");
+    if !cpus.is_preempt_rt() {
+        local_bh_enable(cpus);
+    }
 }
 
 /// `spin_lock_irq(lock)`.

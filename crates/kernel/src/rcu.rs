@@ -1,27 +1,36 @@
-//! `synchronize_rcu`. Since the flavours of RCU were merged (v4.20, v5.0) a region with preemption
-//! or interrupts off is a read-side critical section; with PREEMPT_RT a local lock's is one too
-//! (those of spinlocks are left out: nothing here waits for them).
+//! RCU: readers, and who waits for them.
+//!
+//! Since the flavours of RCU were merged (v4.20, v5.0) a region with preemption or interrupts off
+//! is a read-side critical section; with PREEMPT_RT a local lock's is one too (those of spinlocks
+//! are left out: nothing here waits for them). With PREEMPT_RCU (`preempt_rcu.rs`) so is what a
+//! task does between `rcu_read_lock()` and `rcu_read_unlock()`, where it may be preempted.
 //!
 //! Modelled by what it guarantees: a section that began before the call has ended when it returns,
 //! and what it stored is visible; a section that begins later sees what was stored before the call.
-//! Left out: callbacks, stalls, quiescent states of tasks with preemption on (they are in no
-//! section).
-//! Source: Documentation/RCU/Design/Memory-Ordering, kernel/rcu/tree.c `synchronize_rcu()`, 6.12.
+//! Left out: stalls, quiescent states of tasks with preemption on (they are in no section).
+//! Source: Documentation/RCU/Design/Memory-Ordering, kernel/rcu/tree.c `synchronize_rcu()`,
+//! `__call_rcu_common()`, 6.12.
 
-use selvedge_explore::{abilities, enter, fence};
-use selvedge_trace::Order;
+use selvedge_explore::{abilities, enter, fence, spawn};
+use selvedge_trace::{Context, Order};
 
 use crate::{Cpus, Var, might_sleep, preempt_disable, preempt_enable, smp_load_acquire};
 use crate::{smp_processor_id, smp_store_release};
 
-/// `rcu_read_lock()` without PREEMPT_RCU: preemption off.
+/// `rcu_read_lock()`. Without PREEMPT_RCU: preemption off.
 pub fn rcu_read_lock(cpus: &Cpus) {
-    preempt_disable(cpus);
+    match &cpus.readers {
+        Some(readers) => readers.begin(),
+        None => preempt_disable(cpus),
+    }
 }
 
 /// `rcu_read_unlock()`.
 pub fn rcu_read_unlock(cpus: &Cpus) {
-    preempt_enable(cpus);
+    match &cpus.readers {
+        Some(readers) => readers.end(),
+        None => preempt_enable(cpus),
+    }
 }
 
 /// `rcu_assign_pointer(p, value)`: release.
@@ -37,18 +46,49 @@ pub fn rcu_dereference(pointer: &Var) -> u64 {
 
 /// `synchronize_rcu()`: may sleep.
 pub fn synchronize_rcu(cpus: &Cpus) {
-    wait_for_readers(cpus, "synchronize_rcu");
+    sleep_for_readers(cpus, "synchronize_rcu");
 }
 
 /// `synchronize_rcu_expedited()`: the same guarantee, sooner.
 pub fn synchronize_rcu_expedited(cpus: &Cpus) {
-    wait_for_readers(cpus, "synchronize_rcu_expedited");
+    sleep_for_readers(cpus, "synchronize_rcu_expedited");
 }
 
-fn wait_for_readers(cpus: &Cpus, function: &'static str) {
+fn sleep_for_readers(cpus: &Cpus, function: &'static str) {
     let _in = enter(function);
     might_sleep(cpus, function);
+    wait_for_readers(cpus, function, Some(smp_processor_id()));
+}
+
+/// `call_rcu(head, func)`: runs `func` on `cpu`, in a softirq of it, when all sections have ended
+/// that have begun by now. Never sleeps, and may be called by a reader. Returns the callback's
+/// task. `cpu` is the caller's, or another one (`rcu_nocbs`).
+///
+/// Callbacks are run by a softirq, or by a kernel thread with softirqs off; here with interrupts
+/// off as well, which keeps a callback from being interrupted (fewer interleavings with a handler
+/// of that CPU). Left out: batches of callbacks in order, `rcu_barrier()`: a scenario waits for the
+/// end of the task.
+pub fn call_rcu(
+    cpus: &std::sync::Arc<Cpus>,
+    cpu: usize,
+    func: impl FnOnce() + Send + 'static,
+) -> usize {
+    let _in = enter("call_rcu");
+    let (all, irq) = (cpus.clone(), cpus.irq_of(cpu));
+    spawn("rcu callback", cpus.place(cpu, Context::Softirq), move || {
+        wait_for_readers(&all, "rcu_gp_kthread", None);
+        irq.lock("rcu_do_batch");
+        func();
+        irq.unlock("rcu_do_batch ends");
+    })
+}
+
+/// `here`: the CPU on which the caller runs, outside of any section.
+fn wait_for_readers(cpus: &Cpus, function: &'static str, here: Option<usize>) {
     fence(function, Order::Full);
+    if let Some(readers) = &cpus.readers {
+        readers.wait();
+    }
     for cpu in cpus.online() {
         // With PREEMPT_RT a reader may have been preempted, on the caller's CPU too.
         for section in cpus.reader_sections(cpu) {
@@ -56,7 +96,7 @@ fn wait_for_readers(cpus: &Cpus, function: &'static str) {
             section.unlock("end of the RCU reader that held");
         }
         // The caller runs there, outside any section: none that began before is unfinished.
-        if cpu == smp_processor_id() {
+        if Some(cpu) == here {
             continue;
         }
         // A section under interrupts off holds `irq`; where steps do not pass locks, `preempt` as

@@ -1,4 +1,4 @@
-//! Inter-processor interrupts.
+//! Interrupts: those that one CPU sends another, those that come by themselves, and softirqs.
 //!
 //! Where the engine has interrupts the handler is a task of its own that takes the target CPU's
 //! interrupt exclusion: it begins at any step of that CPU at which interrupts are on, and nobody
@@ -8,7 +8,7 @@
 //! Source: kernel/smp.c `smp_call_function_many_cond()`, 5.11 and 6.12.
 
 use selvedge_explore::{
-    Interrupts, abilities, enter, fence, is_on_top_of_a_call, join, spawn, unable, under,
+    Interrupts, Place, abilities, enter, fence, is_on_top_of_a_call, join, spawn, unable, under,
 };
 use selvedge_trace::{Context, Order};
 
@@ -85,5 +85,32 @@ pub fn interrupt(
         }
         func();
         irq.unlock("irq_exit");
+    })
+}
+
+/// A softirq runs on `cpu`: at some step of it at which interrupts are on and bottom halves are not
+/// off, or while it is idle. Returns the handler's task. As the kernel runs it on the way out of an
+/// interrupt it comes at any step, and nobody else takes one on that CPU until it ends.
+///
+/// Left out: that an interrupt may come on top of it, `ksoftirqd` (in which a softirq may be
+/// preempted), and that one softirq of a CPU waits for another: they wait for the same exclusion.
+/// Source: kernel/softirq.c `irq_exit_rcu()`, `__local_bh_enable_ip()`, 6.12.
+///
+/// # Panics
+/// If the scenario has said nothing of softirqs ([`Cpus::with_softirqs`]): a model's mistake.
+pub fn softirq(cpus: &Cpus, cpu: usize, name: &str, func: impl FnOnce() + Send + 'static) -> usize {
+    if abilities().interrupts == Interrupts::None {
+        unable(format!("{name} is a softirq, and this engine has none"));
+    }
+    let bottom_half = cpus.bottom_half_of(cpu).expect("a scenario with softirqs").object();
+    let place = Place { passes: [Some(bottom_half), None], ..cpus.place(cpu, Context::Softirq) };
+    let irq = cpus.irq_of(cpu);
+    spawn(name, place, move || {
+        irq.lock("softirq_entry");
+        if is_on_top_of_a_call() {
+            reached(INTERRUPTED);
+        }
+        func();
+        irq.unlock("softirq_exit");
     })
 }

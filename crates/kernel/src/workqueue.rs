@@ -1,24 +1,31 @@
-//! Work queues: `INIT_WORK`, `queue_work_on`, `flush_work`.
+//! Work queues: `INIT_WORK`, `queue_work_on`, `flush_work`, `cancel_work_sync`.
 //!
 //! Every queued item runs in a kworker task of its CPU, in process context. Two items of a CPU may
 //! interleave, which a pool does only when one sleeps: more interleavings than the kernel has,
-//! never fewer. Under an engine that has no tasks to spare (loom: `WorkItems::AtFlush`) the item
+//! never fewer. One item never runs twice at once, on whatever CPUs it was queued: who queues it
+//! while it runs has it run once more, by a kworker that waits for the one before (in the kernel,
+//! by the same one: `find_worker_executing_work()`).
+//!
+//! Under an engine that has no tasks to spare (loom: `WorkItems::AtFlush`) the item
 //! runs where it is flushed, by the task that waits for it: between the queueing and the flush
 //! nothing else happens in the scenarios that are run there. An item that nobody flushes would not
 //! run there at all, so that such a scenario is undecided.
-//! Left out: cancellation, delayed work, rescuers, `max_active`.
-//! Source: kernel/workqueue.c `__queue_work()`, `process_one_work()`, `flush_work()`, 6.12.
+//! Left out: delayed work, rescuers, `max_active`, disabled work, cancellation without waiting.
+//! Source: kernel/workqueue.c `__queue_work()`, `process_one_work()`, `flush_work()`,
+//! `cancel_work_sync()`, 6.12.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex as Private};
 
 use selvedge_explore::{
-    Access, Lock, Rmw, Word, WorkItems, abilities, enter, join, made_up, put_off, spawn, under,
+    Access, Lock, Rmw, Word, WorkItems, abilities, enter, join, knows_end_of, made_up, put_off,
+    spawn, under,
 };
 use selvedge_trace::{Context, Name, Order};
 
 use crate::{
-    Cpus, NO_QUEUED_WORK_IS_REINITIALISED, fail, might_sleep, preempt_disable, preempt_enable,
+    Cpus, If, NO_QUEUED_WORK_IS_REINITIALISED, READ_ONCE, Var, WRITE_ONCE, fail, might_sleep,
+    preempt_disable, preempt_enable, spin_until,
 };
 
 /// `WORK_STRUCT_PENDING_BIT`: queued, and not yet running.
@@ -42,17 +49,37 @@ struct Item {
     /// The kworker of the last queueing, plus 1; 0 if there was none. If work runs where it is
     /// flushed: the CPU.
     worker: AtomicUsize,
+    /// How often it has been queued, and which of these queueings was cancelled last, plus 1.
+    /// Looked at and changed with the pool's lock held.
+    queued: AtomicUsize,
+    cancelled: AtomicUsize,
+    /// Of an item that somebody cancels: how often it has been put on the pool's list or taken off;
+    /// it is on the list if that is odd. Who queues it sets the pending bit first, and takes the
+    /// pool's lock after that.
+    listed: Option<Var>,
 }
 
 impl Work {
     /// A work item that nobody has initialised yet. To be made while the scenario is set up.
     pub fn new(name: Name) -> Work {
+        Work::with(name, None)
+    }
+
+    /// The same, of one that the scenario cancels: it costs a step more to queue it and to run it.
+    pub fn cancellable(name: Name) -> Work {
+        Work::with(name, Some(Var::new(Name { text: "work->entry", ..name }, 0)))
+    }
+
+    fn with(name: Name, listed: Option<Var>) -> Work {
         Work(Arc::new(Item {
             name,
             data: Word::new(name, 0),
             pool: Lock::new(Name { text: "pool->lock", ..name }),
             func: Private::new(None),
             worker: AtomicUsize::new(0),
+            queued: AtomicUsize::new(0),
+            cancelled: AtomicUsize::new(0),
+            listed,
         }))
     }
 
@@ -102,6 +129,8 @@ pub fn queue_work_on(cpus: &Cpus, cpu: usize, work: &Work) -> bool {
     }
     item.pool.lock("raw_spin_lock");
     let running = work.clone();
+    let queueing = item.queued.fetch_add(1, Relaxed) + 1;
+    let before = item.worker.load(Relaxed).checked_sub(1).filter(|&worker| !knows_end_of(worker));
     let name = format!("kworker/{cpu}");
     let preempt = (!abilities().steps_pass_locks).then(|| cpus.preempt_of(cpu).clone());
     let worker = spawn(&name, cpus.place(cpu, Context::Kworker), move || {
@@ -111,18 +140,36 @@ pub fn queue_work_on(cpus: &Cpus, cpu: usize, work: &Work) -> bool {
             preempt.lock("preempt_disable");
             preempt.unlock("preempt_enable");
         }
-        running.process_one();
+        if let Some(before) = before {
+            join(before);
+        }
+        running.process_one(queueing);
     });
     item.worker.store(worker + 1, Relaxed);
+    item.moves();
     item.pool.unlock("raw_spin_unlock");
     true
 }
 
+impl Item {
+    /// It is put on the list, or taken off, with the pool's lock held.
+    fn moves(&self) {
+        if let Some(listed) = &self.listed {
+            let moves = READ_ONCE(listed);
+            WRITE_ONCE(listed, moves + 1);
+        }
+    }
+}
+
 impl Work {
     /// `process_one_work()`.
-    fn process_one(&self) {
+    fn process_one(&self, queueing: usize) {
         let item = &self.0;
         item.pool.lock("raw_spin_lock");
+        if item.cancelled.load(Relaxed) == queueing {
+            return item.pool.unlock("raw_spin_unlock");
+        }
+        item.moves();
         // set_work_pool_and_clear_pending(), under pool->lock.
         item.data.update(Rmw::And(!PENDING), Access::relaxed("clear PENDING").order(Order::Full));
         let func = item.func.lock().expect("not poisoned").clone();
@@ -148,7 +195,7 @@ pub fn flush_work(cpus: &Cpus, work: &Work) {
                 // before the work, as it does when a CPU switches tasks.
                 preempt_disable(cpus);
                 preempt_enable(cpus);
-                work.process_one();
+                work.process_one(usize::MAX);
             });
         }
         return;
@@ -159,4 +206,55 @@ pub fn flush_work(cpus: &Cpus, work: &Work) {
     if worker > 0 {
         join(worker - 1);
     }
+}
+
+/// `cancel_work_sync(work)`: takes the item off its list if it is on one (then true), and waits for
+/// the end of it if it runs. When it returns the item neither runs nor is queued, and it cannot
+/// have been queued meanwhile, by itself or by others: its pending bit is the canceller's until
+/// then. May sleep.
+///
+/// # Panics
+/// If the item is not [`Work::cancellable`]: a model's mistake.
+pub fn cancel_work_sync(cpus: &Cpus, work: &Work) -> bool {
+    let _in = enter("cancel_work_sync");
+    might_sleep(cpus, "cancel_work_sync");
+    let item = &work.0;
+    let listed = item.listed.as_ref().expect("cancel_work_sync() of a cancellable item");
+    let (was_pending, worker) = loop {
+        match try_to_grab_pending(item, listed) {
+            Ok(grabbed) => break grabbed,
+            // Somebody is just queueing it.
+            Err(moves) => spin_until(listed, If::Differs(moves)),
+        };
+    };
+    if abilities().work == WorkItems::AtFlush {
+        // What has been queued and not flushed has not run, and will not.
+        if item.worker.swap(0, Relaxed) > 0 {
+            made_up(item.data.object());
+        }
+    } else if worker > 0 {
+        join(worker - 1);
+    }
+    item.data.update(Rmw::And(!PENDING), Access::relaxed("clear PENDING").order(Order::Full));
+    was_pending
+}
+
+/// `try_to_grab_pending()`: makes the pending bit the caller's. Whether it was pending, and its last
+/// kworker, plus 1; `Err`: it is pending, and not yet on the list, with how often it had moved.
+fn try_to_grab_pending(item: &Item, listed: &Var) -> Result<(bool, usize), u64> {
+    let _in = enter("try_to_grab_pending");
+    item.pool.lock("raw_spin_lock");
+    let grab = Access::relaxed("test_and_set_bit").bits(PENDING).order(Order::Full);
+    let was_pending = item.data.update(Rmw::Or(PENDING), grab) & PENDING != 0;
+    let moves = READ_ONCE(listed);
+    // Where work runs where it is flushed, it is on the list as soon as it is pending.
+    let is_listed = abilities().work == WorkItems::AtFlush || moves & 1 == 1;
+    let grabbed = !was_pending || is_listed;
+    if was_pending && grabbed {
+        item.moves();
+        item.cancelled.store(item.queued.load(Relaxed), Relaxed);
+    }
+    let worker = item.worker.load(Relaxed);
+    item.pool.unlock("raw_spin_unlock");
+    if grabbed { Ok((was_pending, worker)) } else { Err(moves) }
 }
