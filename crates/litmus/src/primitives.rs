@@ -8,8 +8,8 @@ use selvedge_kernel::{
     atomic_cmpxchg_ordered, atomic_fetch_ordered, atomic_read, atomic_set, atomic_sub_and_test,
     rcu_assign_pointer, rcu_dereference, rcu_read_lock, rcu_read_unlock, smp_load_acquire, smp_mb,
     smp_mb__after_atomic, smp_mb__after_spinlock, smp_mb__after_unlock_lock, smp_mb__before_atomic,
-    smp_rmb, smp_store_release, smp_wmb, spin_is_locked, spin_lock, spin_unlock, synchronize_rcu,
-    synchronize_rcu_expedited,
+    smp_rmb, smp_store_release, smp_wmb, spin_is_locked, spin_lock, spin_trylock, spin_unlock,
+    synchronize_rcu, synchronize_rcu_expedited,
 };
 
 /// What a primitive is called with, and what it does. What returns nothing returns 0.
@@ -156,6 +156,7 @@ const PLAIN: &[(&str, Does, Meaning)] = &[
             0
         }),
     ),
+    ("spin_trylock", Does::Orders, Lock(|cpus, lock| i64::from(spin_trylock(cpus, lock)))),
     ("spin_is_locked", Does::Loads, Lock(|_, lock| i64::from(spin_is_locked(lock)))),
     ("READ_ONCE", Does::Loads, Word(|v, _| READ_ONCE(v.counter()) as i64)),
     ("rcu_dereference", Does::Loads, Word(|v, _| rcu_dereference(v.counter()) as i64)),

@@ -36,7 +36,13 @@ fn agreement(test: &Test, engine: Engine) -> Agreement {
 #[test]
 fn loom_agrees_with_lkmm_about_every_primitive() {
     for (_, test) in tests() {
-        assert_eq!(agreement(&test, Engine::Loom), Agreement::Agrees, "{}", test.name);
+        let found = agreement(&test, Engine::Loom);
+        if test.name.contains("trylock") {
+            let tries = |why: &str| why.contains("spin_trylock") && why.contains("tries a lock");
+            assert!(matches!(&found, Agreement::Undecided(why) if tries(why)), "{found}");
+            continue;
+        }
+        assert_eq!(found, Agreement::Agrees, "{}", test.name);
     }
 }
 
@@ -97,7 +103,7 @@ fn an_error_names_line_column_and_construct() {
     };
     let while_loop = ("8:2: `while` is not supported".to_string(), Some("while".to_string()));
     assert_eq!(error("if (", "while ("), while_loop);
-    assert_eq!(error("READ_ONCE(*x)", "spin_trylock(x)").1, Some("spin_trylock".into()));
+    assert_eq!(error("READ_ONCE(*x)", "srcu_read_lock(x)").1, Some("srcu_read_lock".into()));
     assert_eq!(error("READ_ONCE(*x)", "x[1]").1, Some("[".into()));
     assert_eq!(
         error("forall", "sometimes").0,
