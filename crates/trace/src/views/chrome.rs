@@ -136,8 +136,13 @@ impl Chrome<'_> {
                         self.flow("wakes", at, next);
                     }
                 }
-                ActionKind::Unlock => _ = given.insert(&step.object, at),
-                ActionKind::Lock | ActionKind::TryLock => {
+                ActionKind::Unlock | ActionKind::UnlockShared => {
+                    given.insert(&step.object, at);
+                }
+                ActionKind::Lock
+                | ActionKind::TryLock
+                | ActionKind::LockShared
+                | ActionKind::TryLockShared => {
                     let from = given.remove(step.object.as_str());
                     if let Some(from) = from.filter(|&from| cx.steps[from].task != step.task) {
                         self.flow("hands over", from, at);
