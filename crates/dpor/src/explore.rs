@@ -50,7 +50,6 @@ pub(crate) struct Explore {
     part: Option<PartOf>,
     analysis: Analysis,
     sequence: Sequence,
-    kept: Vec<usize>,
     spare: Spare,
 }
 
@@ -343,28 +342,21 @@ impl Explore {
         });
         self.analysis.run(events, &table::pending(), self.unchanged);
         self.unchanged = usize::MAX;
-        let analysis = &self.analysis;
-        for race in &analysis.races {
-            self.kept.clear();
-            self.kept.extend(analysis.not_after(race.earlier));
-            if race.later >= analysis.taken
-                && !analysis.finds_its_way(race.earlier, race.later, false)
-            {
-                // A step that was blocked, and would be again by something that it does not need.
-                self.kept.retain(|&event| analysis.is_before_previous(event, race.later));
-            }
+        let analysis = &mut self.analysis;
+        for at in 0..analysis.races.len() {
+            let race = analysis.races[at];
             let frame = &mut self.frames[race.earlier];
             let spare = &mut self.spare.branches;
             let reverses = Sleeper { label: frame.label, effect: frame.effect };
-            self.sequence.set(analysis, &self.kept, race.later, reverses);
-            if self.sequence.is_covered_by(analysis, &frame.sleep) {
+            self.sequence.set(analysis, race, reverses);
+            if self.sequence.is_covered_by(&*analysis, &frame.sleep) {
                 continue;
             }
             match &mut self.part {
                 Some(of) if race.earlier < of.part.way.len() => {
                     of.submit(analysis, race.earlier, &self.sequence);
                 }
-                _ => self.sequence.insert_into(analysis, &mut frame.wakeup, spare),
+                _ => self.sequence.insert_into(&*analysis, &mut frame.wakeup, spare),
             }
         }
     }
@@ -381,7 +373,7 @@ impl PartOf {
         }
         let mut hasher = DefaultHasher::new();
         point.hash(&mut hasher);
-        sequence.labels().for_each(|label| label.hash(&mut hasher));
+        sequence.labels(analysis).for_each(|label| label.hash(&mut hasher));
         if self.known.insert(hasher.finish()) {
             let sequence = sequence.to_portable(analysis);
             self.found.reversals.push(Reversal { point, sequence });

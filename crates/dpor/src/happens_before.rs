@@ -1,4 +1,4 @@
-//! What depends on what: effects, clocks, and the races of an execution.
+//! What depends on what: effects, the past of each step, and the races of an execution.
 //!
 //! Two steps of different tasks are *dependent* if their order may matter. `e` *happens before*
 //! `e'` if a chain of dependent steps, or steps of one task, leads from the one to the other. They
@@ -6,7 +6,9 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::sets::{self, Sets};
 use crate::table::Outcome;
+use crate::wakeup::{Label, Steps};
 use crate::{Commutes, Footprint, Kind, Op, Until};
 
 /// What a step does, as far as the order of steps is concerned.
@@ -177,7 +179,7 @@ impl Before {
     }
 }
 
-/// Clocks and races of an execution; its buffers are used again for the next.
+/// What happens before what in an execution, and its races; its buffers are used again for the next.
 #[derive(Default)]
 pub(crate) struct Analysis {
     /// The steps, then those that unfinished tasks were about to take.
@@ -185,8 +187,14 @@ pub(crate) struct Analysis {
     /// How many of them have been taken.
     pub(crate) taken: usize,
     pub(crate) races: Vec<Race>,
-    tasks: usize,
-    clocks: Vec<u32>,
+    /// Of each step, those that happen before it, and the step itself.
+    past: Sets,
+    /// Of each task, its steps.
+    of_task: Sets,
+    /// Of each step, those that were taken after it and do not depend on it; known of some only.
+    not_after: Sets,
+    /// Of which steps that is known.
+    is_known: Vec<u64>,
     /// The number of each event within its task, from 1.
     numbers: Vec<u32>,
     /// The previous step of the same task, or the spawning of the task.
@@ -201,9 +209,9 @@ pub(crate) struct Analysis {
 }
 
 impl Analysis {
-    /// Computes the clocks and the races of `taken`, followed by the steps that `pending` tasks
+    /// Computes the past and the races of `taken`, followed by the steps that `pending` tasks
     /// announced. The first `unchanged` steps are as they were the last time, and so are their
-    /// clocks and races.
+    /// past and their races.
     pub(crate) fn run(
         &mut self,
         taken: impl Iterator<Item = Event>,
@@ -225,24 +233,23 @@ impl Analysis {
         let tasks = new.iter().map(|event| event.task + 1).max().unwrap_or(1);
         let spawned = new.iter().filter(|e| e.effect.kind == EffectKind::Spawn).count();
         self.make_room(tasks.max(self.spawns.len() + spawned + 1));
-        self.clocks.resize(self.events.len() * self.tasks, 0);
         for index in unchanged..self.events.len() {
             self.add(index);
         }
     }
 
-    /// Makes the clocks long enough for so many tasks.
+    /// Makes room for all events, and for so many tasks.
     fn make_room(&mut self, tasks: usize) {
-        if tasks <= self.tasks {
-            return;
-        }
-        let mut longer = Vec::with_capacity(self.numbers.len() * tasks);
-        for event in 0..self.numbers.len() {
-            longer.extend_from_slice(self.clock(event));
-            longer.resize((event + 1) * tasks, 0);
-        }
-        self.clocks = longer;
-        self.tasks = tasks;
+        let events = self.events.len();
+        self.past.make_room(events);
+        self.past.resize(events);
+        self.of_task.make_room(events);
+        self.not_after.make_room(events);
+        self.not_after.resize(events);
+        self.is_known.clear();
+        self.is_known.resize(self.past.stride(), 0);
+        let tasks = tasks.max(self.of_task.count());
+        self.of_task.resize(tasks);
         self.spawned_by.resize(tasks, None);
         self.last_of_task.resize(tasks, None);
     }
@@ -269,31 +276,32 @@ impl Analysis {
         self.events.truncate(first);
         self.numbers.truncate(first);
         self.previous.truncate(first);
-        self.clocks.truncate(first * self.tasks);
+        self.past.resize(first);
+        self.of_task.forget_from(first);
     }
 
     /// The steps that were taken after this one and do not depend on it.
-    pub(crate) fn not_after(&self, event: usize) -> impl Iterator<Item = usize> {
-        let (task, number) = (self.events[event].task, self.numbers[event]);
-        let clocks = self.clocks[..self.taken * self.tasks].chunks_exact(self.tasks);
-        let later = clocks.enumerate().skip(event + 1);
-        later.filter(move |(_, clock)| clock[task] < number).map(|(later, _)| later)
-    }
-
-    #[inline]
-    fn clock(&self, event: usize) -> &[u32] {
-        &self.clocks[event * self.tasks..(event + 1) * self.tasks]
+    pub(crate) fn not_after(&mut self, event: usize) -> &[u64] {
+        if !sets::has(&self.is_known, event) {
+            sets::insert(&mut self.is_known, event);
+            let set = self.not_after.of_mut(event);
+            set.fill(0);
+            for later in self.past.without(event, event + 1..self.taken) {
+                sets::insert(set, later);
+            }
+        }
+        self.not_after.of(event)
     }
 
     /// Does `earlier` happen before `later`, or are they the same?
     #[inline]
     pub(crate) fn is_before(&self, earlier: usize, later: usize) -> bool {
-        self.clock(later)[self.events[earlier].task] >= self.numbers[earlier]
+        self.past.has(later, earlier)
     }
 
     /// Does `earlier` happen before the previous step of the task that takes `later`?
     #[inline]
-    pub(crate) fn is_before_previous(&self, earlier: usize, later: usize) -> bool {
+    fn is_before_previous(&self, earlier: usize, later: usize) -> bool {
         self.previous[later].is_some_and(|previous| self.is_before(earlier, previous))
     }
 
@@ -311,25 +319,17 @@ impl Analysis {
         self.collect_before(index, &mut before);
         self.find_races(index, previous, &mut before);
         if let Some(previous) = previous {
-            self.inherit(index, previous);
+            self.past.include(index, previous);
         }
         for b in &before {
-            self.inherit(index, b.inherits);
-            self.inherit(index, b.event);
+            self.past.include(index, b.inherits);
+            self.past.include(index, b.event);
         }
         self.before = before;
-        self.clocks[index * self.tasks + event.task] = number;
+        self.past.insert(index, index);
+        self.of_task.insert(event.task, index);
         if index < self.taken {
             self.remember(index, &event);
-        }
-    }
-
-    #[inline]
-    fn inherit(&mut self, index: usize, from: usize) {
-        let (head, tail) = self.clocks.split_at_mut(index * self.tasks);
-        let from = &head[from * self.tasks..(from + 1) * self.tasks];
-        for (mine, theirs) in tail[..self.tasks].iter_mut().zip(from) {
-            *mine = (*mine).max(*theirs);
         }
     }
 
@@ -421,20 +421,20 @@ impl Analysis {
     /// A step that waits for the lock (takes it, or passes it) races with the last acquisition by
     /// another task; it inherits the past of the release, with which it does not race.
     fn before_acquire(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
+        let moves = self.moves.get(lock as usize).map_or(&[][..], Vec::as_slice);
         let mut release = None;
-        for (event, other) in self.about(lock, task) {
-            if other.effect.object != lock {
+        for event in moves.iter().rev().map(|&event| event as usize) {
+            let other = &self.events[event];
+            if other.task == task {
                 continue;
             }
-            match other.effect.kind {
-                EffectKind::Release => release = release.or(Some(event)),
-                EffectKind::Acquire => {
-                    let inherits = release.unwrap_or(event);
-                    before.push(Before { inherits, ..Before::new(event, true) });
-                    return;
-                }
-                _ => {}
+            if other.effect.kind == EffectKind::Release {
+                release = release.or(Some(event));
+                continue;
             }
+            let inherits = release.unwrap_or(event);
+            before.push(Before { inherits, ..Before::new(event, true) });
+            return;
         }
     }
 
@@ -526,9 +526,16 @@ impl Analysis {
             || (later >= self.taken && self.finds_its_way(earlier, later, true))
     }
 
-    /// The same: are its locks free, and has its word the value that it waits for? With `needs`, of
-    /// the steps that do not depend on `earlier` only those are kept that happen before `later`.
-    pub(crate) fn finds_its_way(&self, earlier: usize, later: usize, needs: bool) -> bool {
+    /// Would the later step of a race be blocked, as it was at the end of the execution, by
+    /// something that it does not need?
+    pub(crate) fn is_blocked_without(&self, Race { earlier, later }: Race) -> bool {
+        later >= self.taken && !self.finds_its_way(earlier, later, false)
+    }
+
+    /// See [`Analysis::is_enabled_without`]: are its locks free, and has its word the value that it
+    /// waits for? With `needs`, of the steps that do not depend on `earlier` only those are kept
+    /// that happen before `later`.
+    fn finds_its_way(&self, earlier: usize, later: usize, needs: bool) -> bool {
         let Event { task, op, effect, .. } = self.events[later];
         let is_kept = |e: usize| {
             e < earlier
@@ -573,12 +580,39 @@ impl Analysis {
         let mut hasher = DefaultHasher::new();
         for event in order {
             let Event { task, alternative, .. } = self.events[event];
-            // As many tasks as have taken a step: the clocks may be longer for the sake of others.
-            let clock = self.clock(event);
-            let known = clock.iter().rposition(|&number| number > 0).map_or(0, |last| last + 1);
-            (task, alternative, &clock[..known]).hash(&mut hasher);
+            // How many steps of each task happen before it: as many tasks as have taken a step.
+            let mut clock = Vec::new();
+            for before in sets::steps(self.past.of(event)) {
+                let of = self.events[before].task;
+                clock.resize(clock.len().max(of + 1), 0);
+                clock[of] = self.numbers[before].max(clock[of]);
+            }
+            (task, alternative, clock).hash(&mut hasher);
         }
         hasher.finish()
+    }
+}
+
+impl Steps for Analysis {
+    fn past(&self, step: usize) -> &[u64] {
+        self.past.of(step)
+    }
+
+    fn past_of_previous(&self, step: usize) -> &[u64] {
+        self.previous[step].map_or(&[], |previous| self.past.of(previous))
+    }
+
+    fn of_task(&self, task: usize) -> &[u64] {
+        self.of_task.of(task)
+    }
+
+    fn label(&self, step: usize) -> Label {
+        let Event { task, alternative, .. } = self.events[step];
+        Label { task, alternative }
+    }
+
+    fn effect(&self, step: usize) -> &Effect {
+        &self.events[step].effect
     }
 }
 

@@ -24,8 +24,8 @@
 //! | `WI`, sleep sets, wakeup trees  | `wakeup.rs`                |
 //! | `Explore`                       | `explore.rs`               |
 //!
-//! The clocks of the steps that an execution has in common with the one before are not computed
-//! again, but its races are all looked at: what comes after an old race is another sequence now.
+//! Of the steps that an execution has in common with the one before it is known what happens before
+//! what, but its races are all looked at: what comes after an old race is another sequence now.
 //!
 //! Three things are not in the papers.
 //!
@@ -85,6 +85,7 @@ mod fingerprint;
 mod happens_before;
 mod op;
 mod parallel;
+mod sets;
 mod sleep_sets;
 mod stateful;
 mod symmetry;
@@ -105,7 +106,7 @@ pub use stateful::{Stateful, States};
 pub use symmetry::{Symmetry, Twins, spawn_twins};
 pub use table::{
     Outcome, abandon, at_rest, choose, holder, join, me, observe, pending, refine, spawn, step,
-    steps_in_common, steps_taken, try_lock, update_loop, values,
+    step_is_known, steps_in_common, steps_taken, try_lock, update_loop, values,
 };
 
 /// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached

@@ -234,6 +234,13 @@ impl Table {
         }
     }
 
+    /// The task takes the step.
+    fn has_let_go(&mut self, task: usize, op: &Op) {
+        self.refined = None;
+        self.take_effect(task, op);
+        self.note_observations(task, op);
+    }
+
     fn take_effect(&mut self, task: usize, op: &Op) {
         let object = op.object.0 as usize;
         match op.kind {
@@ -282,37 +289,59 @@ pub fn me() -> usize {
 /// Under [`crate::Stateful`], if the task's last step read an object and the task has not said
 /// what it saw ([`observe`], [`at_rest`]).
 pub fn step(op: Op) {
+    step_is_known(op);
+}
+
+/// The same. Is the step *known*? Then an earlier execution has taken it after the same steps, so
+/// that it is known what it does: that it did less than announced need not be said ([`refine`]).
+///
+/// # Panics
+/// As [`step`].
+pub fn step_is_known(op: Op) -> bool {
     if std::thread::panicking() {
-        return;
+        return false;
     }
     if let Some(token) = with(|table| table.turns.due_before_step(table.running)) {
         take(Op::new(Kind::Wake, token));
     }
-    take(op);
+    take(op)
 }
 
-fn take(op: Op) {
-    let (task, owed, goes_on) = with(|table| {
+fn take(op: Op) -> bool {
+    enum Begun {
+        /// It has been taken: it was the task's turn.
+        Taken,
+        Announced(usize),
+        /// The task has not said what it saw of this object.
+        Owes(usize, u32),
+    }
+    let begun = with(|table| {
         let task = table.running;
         if let Some(object) = table.owed(task) {
-            return (task, Some(object), false);
+            return Begun::Owes(task, object);
+        }
+        if table.take_known_of(task, &op) {
+            table.has_let_go(task, &op);
+            return Begun::Taken;
         }
         table.tasks[task] = TaskState::Announced(op);
-        (task, None, table.take_known_of(task, &op))
+        Begun::Announced(task)
     });
-    if let Some(object) = owed {
-        panic!("task {task} read object {object} and went on without saying what it saw");
+    match begun {
+        Begun::Taken => true,
+        Begun::Announced(task) => {
+            switch();
+            with(|table| {
+                table.running = task;
+                table.tasks[task] = TaskState::Running;
+                table.has_let_go(task, &op);
+                table.decisions <= table.known.len()
+            })
+        }
+        Begun::Owes(task, object) => {
+            panic!("task {task} read object {object} and went on without saying what it saw")
+        }
     }
-    if !goes_on {
-        switch();
-    }
-    with(|table| {
-        table.running = task;
-        table.tasks[task] = TaskState::Running;
-        table.refined = None;
-        table.take_effect(task, &op);
-        table.note_observations(task, &op);
-    });
 }
 
 /// Says what the step just taken let the calling task see: the value that it read, or what it will

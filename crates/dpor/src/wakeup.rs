@@ -1,7 +1,8 @@
 //! Weak initials, sleep sets and wakeup trees.
 
 use crate::Op;
-use crate::happens_before::{Analysis, Effect, EffectKind, Values};
+use crate::happens_before::{Analysis, Effect, EffectKind, Race, Values};
+use crate::sets::{self, Sets};
 
 /// A task's next step, with the alternative if it is a choice. Alternatives of one choice are
 /// different steps, which exclude each other.
@@ -152,158 +153,179 @@ pub(crate) fn forget_withdrawn(branches: &mut Vec<Branch>) {
     branches.iter_mut().for_each(|branch| forget_withdrawn(&mut branch.children));
 }
 
-/// What orders the steps of a sequence.
-pub(crate) trait Precedence {
-    /// Does `earlier` happen before `later`?
-    fn is_before(&self, earlier: usize, later: usize) -> bool;
+/// The steps that sequences are made of: what each is, and what orders them.
+pub(crate) trait Steps {
+    /// Those that happen before the step, and itself.
+    fn past(&self, step: usize) -> &[u64];
 
-    /// Does `earlier` happen before the previous step of the task that takes `later`?
-    fn is_before_previous(&self, earlier: usize, later: usize) -> bool;
-}
+    /// Those that happen before the previous step of the task that takes this one, and that one.
+    fn past_of_previous(&self, step: usize) -> &[u64];
 
-impl Precedence for Analysis {
-    fn is_before(&self, earlier: usize, later: usize) -> bool {
-        Analysis::is_before(self, earlier, later)
-    }
+    /// Those of a task.
+    fn of_task(&self, task: usize) -> &[u64];
 
-    fn is_before_previous(&self, earlier: usize, later: usize) -> bool {
-        Analysis::is_before_previous(self, earlier, later)
-    }
+    fn label(&self, step: usize) -> Label;
+
+    fn effect(&self, step: usize) -> &Effect;
 }
 
 /// A sequence of steps that is to be run from some point: `v` of the paper.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Sequence {
-    items: Vec<Item>,
-    /// Is the later step of the race still the last item?
-    has_reversed: bool,
+    /// The steps but for the last, in their order.
+    kept: Vec<u64>,
+    /// The later step of the race, which comes last; `None` if it has been taken away.
+    last: Option<Last>,
     /// The earlier step of the race.
     reverses: Option<Sleeper>,
     /// The places to go down by, of the last search for a place.
     way: Vec<usize>,
 }
 
+/// The step that a sequence ends with, of which only the announcement is known.
 #[derive(Clone, Copy, Debug)]
-struct Item {
-    event: usize,
+struct Last {
+    step: usize,
     label: Label,
     effect: Effect,
+}
+
+/// Where a step that may come first in a sequence is found in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Found {
+    Kept(usize),
+    Last,
+    /// It is none of the steps, and independent of all.
+    Nowhere,
 }
 
 /// A sequence that can be taken to where its execution is not known.
 #[derive(Clone, Debug)]
 pub(crate) struct Portable {
     sequence: Sequence,
-    order: Order,
+    steps: Copied,
 }
 
-/// Which items of a sequence happen before which, row by row: the items before each item; for the
-/// last, those before the previous step of its task.
+/// What is to be known of the steps of a sequence, without their execution.
 #[derive(Clone, Debug)]
-struct Order {
-    items: usize,
-    before: Vec<bool>,
+struct Copied {
+    steps: Vec<(Label, Effect)>,
+    /// Of the last step: the past of the previous step of its task.
+    past: Sets,
+    of_task: Sets,
 }
 
-impl Precedence for Order {
-    fn is_before(&self, earlier: usize, later: usize) -> bool {
-        self.before[later * self.items + earlier]
+impl Steps for Copied {
+    fn past(&self, step: usize) -> &[u64] {
+        self.past.of(step)
     }
 
-    fn is_before_previous(&self, earlier: usize, later: usize) -> bool {
-        self.is_before(earlier, later)
+    fn past_of_previous(&self, step: usize) -> &[u64] {
+        self.past.of(step)
+    }
+
+    fn of_task(&self, task: usize) -> &[u64] {
+        self.of_task.of(task)
+    }
+
+    fn label(&self, step: usize) -> Label {
+        self.steps[step].0
+    }
+
+    fn effect(&self, step: usize) -> &Effect {
+        &self.steps[step].1
     }
 }
 
 impl Portable {
     pub(crate) fn insert_into(&self, tree: &mut Vec<Branch>) {
-        self.sequence.clone().insert_into(&self.order, tree, &mut Vec::new());
+        self.sequence.clone().insert_into(&self.steps, tree, &mut Vec::new());
     }
 }
 
 impl Sequence {
-    /// The steps `kept`, in order, then `last`, of which only the announcement is known; to be run
-    /// before the step `reverses`.
-    pub(crate) fn set(
-        &mut self,
-        analysis: &Analysis,
-        kept: &[usize],
-        last: usize,
-        reverses: Sleeper,
-    ) {
-        self.items.clear();
-        self.has_reversed = true;
+    /// What comes after the earlier step of the race without depending on it, then the later step,
+    /// of which only the announcement is known; to be run before the step `reverses`.
+    pub(crate) fn set(&mut self, analysis: &mut Analysis, race: Race, reverses: Sleeper) {
+        self.kept.clear();
+        self.kept.extend_from_slice(analysis.not_after(race.earlier));
+        if analysis.is_blocked_without(race) {
+            // A step that was blocked, and would be again by something that it does not need.
+            sets::keep_common(&mut self.kept, analysis.past_of_previous(race.later));
+        }
+        let effect = Effect::announced(&analysis.events[race.later].op);
+        self.last = Some(Last { step: race.later, label: analysis.label(race.later), effect });
         self.reverses = Some(reverses);
-        let item = |event: usize, effect: Effect| {
-            let e = &analysis.events[event];
-            Item { event, label: Label { task: e.task, alternative: e.alternative }, effect }
-        };
-        self.items.extend(kept.iter().map(|&event| item(event, analysis.events[event].effect)));
-        self.items.push(item(last, Effect::announced(&analysis.events[last].op)));
     }
 
     /// Makes this sequence a copy of the other.
     pub(crate) fn copy_from(&mut self, other: &Sequence) {
-        self.items.clone_from(&other.items);
-        (self.has_reversed, self.reverses) = (other.has_reversed, other.reverses);
+        self.kept.clone_from(&other.kept);
+        (self.last, self.reverses) = (other.last, other.reverses);
+    }
+
+    /// Its steps, in order.
+    fn items(&self, steps: &impl Steps) -> impl DoubleEndedIterator<Item = (Label, Effect)> {
+        let kept = sets::steps(&self.kept).map(|step| (steps.label(step), *steps.effect(step)));
+        kept.chain(self.last.map(|last| (last.label, last.effect)))
     }
 
     /// Its steps, for a comparison that may take equal sequences for different ones.
-    pub(crate) fn labels(&self) -> impl Iterator<Item = Label> {
-        self.items.iter().map(|item| item.label)
+    pub(crate) fn labels(&self, steps: &impl Steps) -> impl Iterator<Item = Label> {
+        self.items(steps).map(|(label, _)| label)
     }
 
     /// The same without its execution. To be called before any of it is [placed](Sequence::place).
-    pub(crate) fn to_portable(&self, analysis: &Analysis) -> Portable {
-        let mut sequence = self.clone();
-        let items = sequence.items.len();
-        let mut before = vec![false; items * items];
-        for later in 0..items {
-            for earlier in 0..later {
-                let (e, l) = (self.items[earlier].event, self.items[later].event);
-                before[later * items + earlier] = if later + 1 == items {
-                    analysis.is_before_previous(e, l)
-                } else {
-                    analysis.is_before(e, l)
-                };
+    pub(crate) fn to_portable(&self, of: &Analysis) -> Portable {
+        let numbers: Vec<usize> =
+            sets::steps(&self.kept).chain(self.last.map(|l| l.step)).collect();
+        let steps: Vec<(Label, Effect)> = self.items(of).collect();
+        let tasks = steps.iter().map(|(label, _)| label.task + 1).max().unwrap_or(0);
+        let mut past = Sets::empty(steps.len(), steps.len());
+        let mut of_task = Sets::empty(tasks, steps.len());
+        let mut kept = Sets::empty(1, steps.len());
+        for (at, &step) in numbers.iter().enumerate() {
+            let is_last = self.last.is_some_and(|last| last.step == step);
+            let before = if is_last { of.past_of_previous(step) } else { of.past(step) };
+            let earlier = numbers[..at].iter().enumerate();
+            earlier.filter(|(_, e)| sets::has(before, **e)).for_each(|(e, _)| past.insert(at, e));
+            if !is_last {
+                past.insert(at, at);
+                kept.insert(0, at);
             }
-            sequence.items[later].event = later;
+            of_task.insert(steps[at].0.task, at);
         }
-        Portable { sequence, order: Order { items, before } }
+        let last = self.last.map(|last| Last { step: numbers.len() - 1, ..last });
+        let sequence = Sequence { kept: kept.of(0).to_vec(), last, ..self.clone() };
+        Portable { sequence, steps: Copied { steps, past, of_task } }
     }
 
-    /// Is the step a *weak initial*: may it come first in a sequence that does the same?
-    /// `Some(Some(at))`: it is the step at this place; `Some(None)`: it is none of them, and
-    /// independent of all.
-    fn weak_initial(
-        &self,
-        order: &impl Precedence,
-        label: Label,
-        effect: &Effect,
-    ) -> Option<Option<usize>> {
-        let of_task = self.items.iter().position(|item| item.label.task == label.task);
-        let Some(at) = of_task else {
-            let independent = self.items.iter().all(|item| !effect.depends_on(&item.effect));
-            return independent.then_some(None);
-        };
-        let item = &self.items[at];
-        let is_last = at + 1 == self.items.len() && self.has_reversed;
-        let is_first = self.items[..at].iter().all(|earlier| {
-            if is_last {
-                // In the execution it came after `e`, and after all that `e` came before. Here it
-                // does not. What it does here is what the step does whose turn is now.
-                !order.is_before_previous(earlier.event, item.event)
-                    && !effect.depends_on(&earlier.effect)
-            } else {
-                !order.is_before(earlier.event, item.event)
+    /// Is the step a *weak initial*: may it come first in a sequence that does the same? If so,
+    /// where it is.
+    fn weak_initial(&self, steps: &impl Steps, label: Label, effect: &Effect) -> Option<Found> {
+        let is_independent =
+            || sets::steps(&self.kept).all(|step| !effect.depends_on(steps.effect(step)));
+        if let Some(step) = sets::first_of_both(&self.kept, steps.of_task(label.task)) {
+            // Of the steps that happen before it none is left, but for itself.
+            let is_first = sets::first_of_both(&self.kept, steps.past(step)) == Some(step);
+            return (is_first && steps.label(step) == label).then_some(Found::Kept(step));
+        }
+        match &self.last {
+            // In the execution it came after `e`, and after all that `e` came before. Here it does
+            // not. What it does here is what the step does whose turn is now.
+            Some(last) if last.label.task == label.task => {
+                let before = steps.past_of_previous(last.step);
+                let is_first = sets::first_of_both(&self.kept, before).is_none();
+                (last.label == label && is_first && is_independent()).then_some(Found::Last)
             }
-        });
-        (is_first && item.label == label).then_some(Some(at))
+            Some(last) if effect.depends_on(&last.effect) => None,
+            _ => is_independent().then_some(Found::Nowhere),
+        }
     }
 
     /// Does a sleeping step make the sequence superfluous?
-    pub(crate) fn is_covered_by(&self, order: &impl Precedence, sleep: &[Sleeper]) -> bool {
-        sleep.iter().any(|s| self.weak_initial(order, s.label, &s.effect).is_some())
+    pub(crate) fn is_covered_by(&self, steps: &impl Steps, sleep: &[Sleeper]) -> bool {
+        sleep.iter().any(|s| self.weak_initial(steps, s.label, &s.effect).is_some())
     }
 
     /// Where in the tree what is left of the sequence is to be added, as the places to go down by;
@@ -318,7 +340,7 @@ impl Sequence {
     /// its last step may do less than was announced.
     pub(crate) fn place(
         &mut self,
-        order: &impl Precedence,
+        steps: &impl Steps,
         tree: &[Branch],
         way: &mut Vec<usize>,
     ) -> bool {
@@ -328,17 +350,19 @@ impl Sequence {
         loop {
             let there = |(_, b): &(usize, &Branch)| b.state != State::Withdrawn;
             let found = level.iter().enumerate().filter(there).find_map(|(at, branch)| {
-                self.weak_initial(order, branch.label, &branch.effect).map(|place| (at, place))
+                self.weak_initial(steps, branch.label, &branch.effect).map(|place| (at, place))
             });
             let Some((at, place)) = found else { return true };
-            if let Some(place) = place {
-                self.has_reversed &= place + 1 < self.items.len();
-                self.items.remove(place);
+            match place {
+                Found::Kept(step) => sets::remove(&mut self.kept, step),
+                Found::Last => self.last = None,
+                Found::Nowhere => {}
             }
             let branch = &level[at];
             asleep = asleep.filter(|s| !branch.surely_wakes(s));
             let is_covered = branch.is_planned_leaf() && asleep.is_none();
-            if self.items.is_empty() || branch.state != State::Planned || is_covered {
+            let is_empty = self.last.is_none() && sets::is_empty(&self.kept);
+            if is_empty || branch.state != State::Planned || is_covered {
                 return false;
             }
             way.push(at);
@@ -350,31 +374,31 @@ impl Sequence {
     /// are empty buffers to be used.
     pub(crate) fn insert_into(
         &mut self,
-        order: &impl Precedence,
+        steps: &impl Steps,
         tree: &mut Vec<Branch>,
         spare: &mut Vec<Vec<Branch>>,
     ) {
         let mut way = std::mem::take(&mut self.way);
-        if self.place(order, tree, &mut way) {
+        if self.place(steps, tree, &mut way) {
             let level = way.iter().fold(tree, |level, &at| {
                 level[at].was_leaf |= level[at].children.is_empty();
                 &mut level[at].children
             });
-            self.append_to(level, spare);
+            self.append_to(steps, level, spare);
         }
         self.way = way;
     }
 
     /// Adds what is left of the sequence as a new branch.
-    fn append_to(&self, level: &mut Vec<Branch>, spare: &mut Vec<Vec<Branch>>) {
-        let reverses = self.reverses.filter(|_| self.has_reversed).map(|s| s.label);
-        let mut items = self.items.iter().rev();
-        let Some(last) = items.next() else { return };
-        let leaf = Branch { reverses, ..Branch::planned(last.label, last.effect) };
-        let branch = items.fold(leaf, |child, item| {
+    fn append_to(&self, steps: &impl Steps, level: &mut Vec<Branch>, spare: &mut Vec<Vec<Branch>>) {
+        let reverses = self.reverses.filter(|_| self.last.is_some()).map(|s| s.label);
+        let mut items = self.items(steps).rev();
+        let Some((label, effect)) = items.next() else { return };
+        let leaf = Branch { reverses, ..Branch::planned(label, effect) };
+        let branch = items.fold(leaf, |child, (label, effect)| {
             let mut children = spare.pop().unwrap_or_default();
             children.push(child);
-            Branch { children, ..Branch::planned(item.label, item.effect) }
+            Branch { children, ..Branch::planned(label, effect) }
         });
         level.push(branch);
     }
