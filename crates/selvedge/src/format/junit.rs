@@ -21,7 +21,10 @@ pub fn junit(rows: &[Row]) -> String {
         suite.add_test_cases(rows.into_iter().map(case));
         report.add_test_suite(suite);
     }
-    report.to_string().expect("text, without what XML cannot hold")
+    let xml = report.to_string().expect("text, without what XML cannot hold");
+    // Of all suites together the strictest of schemas, that of Jenkins' xunit-plugin, does not let
+    // it be said how many cases were skipped. None is.
+    xml.replacen(" skipped=\"0\"", "", 1)
 }
 
 fn case(row: &Row) -> TestCase {

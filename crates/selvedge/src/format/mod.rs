@@ -9,6 +9,8 @@ mod json;
 mod junit;
 mod ktap;
 mod markdown;
+#[cfg(test)]
+mod read_by_others;
 mod row;
 mod sarif;
 #[cfg(test)]
