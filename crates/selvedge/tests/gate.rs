@@ -126,19 +126,22 @@ fn the_steps_summary_is_added_to_the_file_that_github_names() {
     assert!(summary.starts_with("before\n## selvedge: as expected\n"), "{summary}");
 }
 
-/// Of each engine a row that takes more than a look at the clock, but for dfs, which has none.
-const HOLDS: [&str; 5] = [
+/// Of each engine that has rows one that holds; it takes more than a look at the clock, but for dfs
+/// and graph, which have none.
+const HOLDS: [&str; 6] = [
     LONG,
     "two_tasks_lock_a_buffer::v6.1::loom",
     "install_vs_prep::v6.1::random",
     "install_vs_prep::v6.1::pct",
     "offline_pages_may_fail::v5.15::dfs",
+    "install_vs_prep::v6.1::graph",
 ];
 
 #[test]
 fn what_any_limit_cuts_is_undecided_under_any_engine() {
     for limit in [["--max-executions", "1"], ["--max-time", "0"], ["--max-seconds", "0"]] {
-        let is_looked_at = |row: &&&str| limit[0] != "--max-seconds" || !row.ends_with("dfs");
+        let is_short = |row: &str| row.ends_with("::dfs") || row.ends_with("::graph");
+        let is_looked_at = |row: &&&str| limit[0] != "--max-seconds" || !is_short(row);
         let rows: Vec<&str> = HOLDS.iter().filter(is_looked_at).copied().collect();
         let args = [&["check", "--format", "json"], rows.as_slice(), &limit].concat();
         let output = selvedge(&args);
@@ -151,6 +154,43 @@ fn what_any_limit_cuts_is_undecided_under_any_engine() {
             assert_eq!((&row["as_expected"], &row["complete"]), (&false.into(), &false.into()));
             assert!(row["bound"].as_str().is_some_and(|said| said.contains("limit")), "{row}");
         }
+    }
+}
+
+#[test]
+fn what_a_limit_cuts_is_undecided_whoever_explores() {
+    let litmus = "../litmus/tests/litmus/SB+atomic-add-return.litmus";
+    let litmus = format!("{}/{litmus}", env!("CARGO_MANIFEST_DIR"));
+    let cut: [&[&str]; 6] = [
+        &["diff", "v6.1", "v6.4", "--max-executions", "1"],
+        &["locks", "install_vs_prep", "--tree", "v6.1", "--max-executions", "1"],
+        &["litmus", &litmus, "--max-executions", "1"],
+        // loom alone looks at the clock so early.
+        &["litmus", &litmus, "--engine", "loom", "--max-seconds", "0"],
+        &["merge", "REPORT"],
+        &["explain", "FILE", "--max-executions", "1"],
+    ];
+    let dir = scratch("cut");
+    let (report, out) = (dir.join("shard.json"), dir.join("out"));
+    let (report, out) = (report.display().to_string(), out.display().to_string());
+    let json = format!("json={report}");
+    let args = ["check", LONG, "--shard", "1/1", "--max-executions", "9", "--report", &json];
+    assert_eq!(selvedge(&args).status.code(), Some(3));
+    assert_eq!(selvedge(&["check", ROW, "--out", &out]).status.code(), Some(0));
+    let file = format!("{out}/{}.json", checked(&[ROW]).remove(0).replace("::", "."));
+    for args in cut {
+        let args: Vec<&str> = args
+            .iter()
+            .map(|&arg| match arg {
+                "REPORT" => report.as_str(),
+                "FILE" => file.as_str(),
+                other => other,
+            })
+            .collect();
+        let output = selvedge(&args);
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {}", text(&output.stdout));
+        let said = text(&output.stdout).to_lowercase();
+        assert!(said.contains("limit") || said.contains("undecided"), "{args:?}: {said}");
     }
 }
 
