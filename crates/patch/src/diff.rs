@@ -24,20 +24,20 @@ pub fn read(text: &str) -> Result<Input, NoPatch> {
 
 /// What a text is that has no patch.
 fn nothing(text: &str, lines: &[Source], input: &Input) -> NoPatch {
+    let subject = (0..lines.len()).find_map(|at| subject::at(lines, at));
     let found = if text.trim().is_empty() {
         "nothing but blanks".into()
     } else if let Some(remark) = input.remarks.first() {
         format!("in line {}: {}", remark.line, remark.text)
     } else {
-        let subject = (0..lines.len()).find_map(|at| subject::at(lines, at));
-        let subject = subject.map_or(String::new(), |subject| format!(" about \"{subject}\""));
+        let about = subject.as_ref().map_or(String::new(), |name| format!(" about \"{name}\""));
         let count = text.lines().count();
         let quoted = lines.iter().any(|line| line.depth > 0);
         let kind = if quoted { "a mail" } else { "text" };
         let plural = if count == 1 { "" } else { "s" };
-        format!("{kind}{subject}, {count} line{plural}, with no line of a diff")
+        format!("{kind}{about}, {count} line{plural}, with no line of a diff")
     };
-    NoPatch { found }
+    NoPatch { found, subject }
 }
 
 #[derive(Default)]

@@ -118,6 +118,8 @@ pub struct Remark {
 pub struct NoPatch {
     /// What was found.
     pub found: String,
+    /// The first subject in it: a patch that the text is about.
+    pub subject: Option<String>,
 }
 
 impl std::fmt::Display for NoPatch {

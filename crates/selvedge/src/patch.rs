@@ -80,7 +80,9 @@ fn report(args: &PatchArgs) -> Result<Report, Failure> {
                 remarks.extend(input.remarks.into_iter().map(|remark| (name.clone(), remark)));
             }
             Err(none) => {
+                let trees = none.subject.as_deref().map(survey::trees_about).unwrap_or_default();
                 without.push(format!("{name}: {none}"));
+                without.extend(trees.iter().map(|tree| view::modelled_as(tree)));
                 remarks.push((name, Remark { line: 0, text: none.to_string() }));
             }
         }

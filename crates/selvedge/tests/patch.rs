@@ -134,6 +134,13 @@ fn bad_input_is_refused_with_what_was_found() {
     refused(&[&mail], "found a mail about \"Re: [PATCH v4] mm: some words\", 3 lines");
     refused(&[&mail], "expected a unified diff");
     refused(&[&scratch("bytes", &[0, 159, 146, 150, 10])], "no patch");
+    // A discussion of a patch that is modelled, without its diff.
+    let about = "Re: [PATCH V4] mm/gup: Clear the LRU flag of a page before adding to LRU batch\n\n\
+                 > words\nWords.\n";
+    refused(
+        &[&scratch("about.txt", about.as_bytes())],
+        "a patch of this subject is modelled as the tree `lru-flag-before-batch-v4`",
+    );
     refused(&[&scratch("empty", b"")], "nothing but blanks");
     refused(&["/nonexistent.patch"], "cannot read");
     refused(&[], "FILE");

@@ -140,7 +140,7 @@ fn is_of(function: &Function, path: &str) -> bool {
 const SUBJECT_MIN: usize = 16;
 
 /// The trees whose description has this subject, or whose last commit is a posting of it.
-fn trees_about(subject: &str) -> Vec<&'static Tree> {
+pub fn trees_about(subject: &str) -> Vec<&'static Tree> {
     let subject = bare(subject).to_ascii_lowercase();
     let is_it = |tree: &&Tree| {
         let last = tree.commits().last().map_or("", |commit| commit.title);

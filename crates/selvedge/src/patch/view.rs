@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use selvedge_models::Tree;
 use selvedge_models::functions::{Function, Notes};
 use selvedge_patch::{Found, How};
 use selvedge_proofs::{Claim, Row};
@@ -70,17 +71,21 @@ fn patch_text(out: &mut String, report: &Report, patch: &PatchSurvey) {
     paragraph(out, 0, patch.subject.as_deref().unwrap_or("(a patch without a subject)"));
     paragraph(out, 2, &format!("{file}, from line {line}"));
     for tree in &patch.trees {
-        let (name, base) = (tree.name, tree.base);
-        let says = format!(
-            "a patch of this subject is modelled as the tree `{name}`: `selvedge check --tree {name}`, \
-             `selvedge diff {base} {name}`"
-        );
-        paragraph(out, 2, &says);
+        paragraph(out, 2, &modelled_as(tree));
     }
     for file in &patch.files {
         file_text(out, report, file);
     }
     out.push('\n');
+}
+
+/// There is a tree for what is named so, with or without its diff.
+pub fn modelled_as(tree: &Tree) -> String {
+    let (name, base) = (tree.name, tree.base);
+    format!(
+        "a patch of this subject is modelled as the tree `{name}`: `selvedge check --tree {name}`, \
+         `selvedge diff {base} {name}`"
+    )
 }
 
 fn file_text(out: &mut String, report: &Report, file: &FileSurvey) {
