@@ -3,6 +3,7 @@
 //! | monitor            | rule                                          | looks at            |
 //! |--------------------|-----------------------------------------------|---------------------|
 //! | [`Ledger`]         | the reference count is what its holders hold  | notes, counters     |
+//! | [`Progress`]       | a loop without a bound ends                   | rounds that failed  |
 //! | [`LockOrder`]      | locks are taken in one order                  | all executions      |
 //! | [`WaitGraph`]      | no task waits for ever, sleeps on a lock that is free, or locks up its CPU | deadlocks |
 //! | [`LockRules`]      | no lock is held at exit, and other rules of lockdep | locks, lock bits |
@@ -12,7 +13,7 @@
 //! Besides, [`lock_graph`] gathers who could have to wait for whom over all executions of a
 //! scenario, and judges each cycle in that: what is asked of a tree and not of a claim.
 //!
-//! [`standard`] has all but the last three. The kernel has races on purpose, and by custom, and a
+//! [`standard`] has the ledger, the lock order and the wait graph. The kernel has races on purpose, and by custom, and a
 //! migration that holds too much need not deadlock; a claim that is about them asks for that
 //! monitor by its rule ([`for_rule`]).
 //!
@@ -23,16 +24,18 @@ mod ledger;
 pub mod lock_graph;
 mod lock_order;
 mod lock_rules;
+mod progress;
 mod races;
 mod wait_graph;
 
 pub use held_folios::{HeldFolios, WAITING_MIGRATION_HOLDS_ITS_PAIR};
-pub use ledger::{Ledger, REFERENCES_BALANCE};
+pub use ledger::{Ledger, NOBODY_HOLDS_ON, REFERENCES_BALANCE, WHAT_IS_FREED_IS_NOT_TAKEN};
 pub use lock_order::{LOCKS_HAVE_ONE_ORDER, LockOrder};
 pub use lock_rules::{
     LOCK_RULES, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, LockRules, NO_LOCK_IS_HELD_AT_EXIT,
     NOBODY_LOCKS_WHAT_IT_HOLDS, WHAT_IS_UNLOCKED_IS_LOCKED,
 };
+pub use progress::{ENDLESS, ENDLESS_LOOPS_END, Endless, Progress};
 pub use races::{PLAIN_ACCESSES_DO_NOT_RACE, Races};
 pub use selvedge_trace::NOBODY_WAITS_FOR_EVER;
 pub use wait_graph::{NO_CPU_IS_LOCKED_UP, WaitGraph};
@@ -55,6 +58,12 @@ pub fn for_rule(rule: Rule) -> Vec<Box<dyn Monitor>> {
     let mut monitors = standard();
     if rule == PLAIN_ACCESSES_DO_NOT_RACE {
         monitors.push(Box::<Races>::default());
+    }
+    if rule == ENDLESS_LOOPS_END {
+        monitors.push(Box::<Progress>::default());
+    }
+    if rule == REFERENCES_BALANCE {
+        monitors.push(Box::new(Ledger::at_every_step()));
     }
     if rule == WAITING_MIGRATION_HOLDS_ITS_PAIR {
         monitors.insert(0, Box::<HeldFolios>::default());
