@@ -13,8 +13,8 @@ mod tasks;
 use std::cell::RefCell;
 
 use selvedge_trace::{
-    Action, Class, Context, End, Event, Execution, Finding, Name, Order, Paths, Rule, TaskInfo,
-    Touch,
+    Action, Class, Context, End, Event, Execution, Finding, Name, Order, Paths, Rule, Spin,
+    TaskInfo, Touch, spin,
 };
 
 use crate::edits;
@@ -410,6 +410,12 @@ impl Record {
     /// The states that the execution has reached.
     pub(crate) fn reached(&self) -> &[&'static str] {
         &self.reached
+    }
+
+    /// The loop that the execution goes round at its end, if it does.
+    pub(crate) fn spins(&self) -> Option<Spin> {
+        let tasks = &self.infos[..self.tasks.len()];
+        spin(self.events.happened(), &self.paths, tasks, &self.waiting())
     }
 
     /// Shows the execution that has just ended, how many steps it had, and what the scenario itself

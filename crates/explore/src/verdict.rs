@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use selvedge_trace::Counterexample;
+use selvedge_trace::{Counterexample, Spin};
 
 use crate::edits::Edit;
+use crate::record;
 use crate::tally::Seen;
 use crate::{Bounds, Engine, States, Violations};
 
@@ -98,7 +99,8 @@ pub(crate) enum Cut {
     Violation,
     Executions(u64),
     Time(Duration),
-    Steps,
+    /// With the loop that does not end, if the steps show one.
+    Steps(Option<Box<Spin>>),
     Interrupted,
     Preemptions(u32),
     /// A limit of the engine.
@@ -109,13 +111,23 @@ pub(crate) enum Cut {
     NotDeterministic(String),
 }
 
+impl Cut {
+    /// The execution on this thread has too many steps.
+    pub(crate) fn steps() -> Cut {
+        Cut::Steps(record::with(|record| record.spins()).map(Box::new))
+    }
+}
+
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cut::Violation => f.write_str("a violation"),
             Cut::Executions(max) => write!(f, "the limit of {max} executions"),
             Cut::Time(max) => write!(f, "the limit of {} s", max.as_secs()),
-            Cut::Steps => f.write_str("an execution with too many steps (does the model spin?)"),
+            Cut::Steps(None) => {
+                f.write_str("an execution with too many steps (does the model spin?)")
+            }
+            Cut::Steps(Some(spin)) => write!(f, "an execution with too many steps: {spin}"),
             Cut::Interrupted => f.write_str("an interrupt from outside"),
             Cut::Preemptions(max) => write!(f, "{max} preemptions"),
             Cut::Engine(limit) => f.write_str(limit),

@@ -19,6 +19,7 @@
 //! | see why it fails                           | `why.rs`            |
 //! | see one as a page, a graph, another tool's trace | `views/`      |
 //! | see who holds which references in one      | `refs.rs`           |
+//! | know which loop an execution does not leave | `spin.rs`          |
 
 pub mod because;
 mod counterexample;
@@ -32,6 +33,7 @@ mod provenance;
 mod refs;
 mod rule;
 mod site;
+mod spin;
 mod steps;
 mod table;
 mod text;
@@ -52,6 +54,7 @@ pub use provenance::{Condition, Explanation, Model, Passing};
 pub use refs::{refs, refs_dot};
 pub use rule::{Finding, NOBODY_WAITS_FOR_EVER, Rule, slug};
 pub use site::Site;
+pub use spin::{Spin, spin};
 pub use steps::steps;
 pub use table::{Look, table, table_as};
 pub use why::why;

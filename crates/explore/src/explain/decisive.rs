@@ -97,7 +97,7 @@ impl Observer for Probe {
         let broke = self.seen.broke.map(|Rule(rule)| rule);
         self.answer = match (end, stopped) {
             (End::NotDeterministic(what), _) => Some(Err(Cut::NotDeterministic(what.clone()))),
-            (_, Some(crate::task::Stop::StepLimit)) => Some(Err(Cut::Steps)),
+            (_, Some(crate::task::Stop::StepLimit)) => Some(Err(Cut::steps())),
             (_, Some(crate::task::Stop::Unable(why))) => Some(Err(Cut::Engine(why))),
             _ if broke != Some(self.rule.as_str()) => Some(Ok(Some(as_far_as_it_came()))),
             _ if self.seen.tally.executions >= self.executions_max => {

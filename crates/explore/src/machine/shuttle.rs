@@ -356,7 +356,7 @@ impl Observer for Watch {
             (End::NotDeterministic(what), _) => Some(Cut::NotDeterministic(what.clone())),
             _ if violated && !keeps_going => Some(Cut::Violation),
             (_, Some(Stop::Unable(why))) => Some(Cut::Engine(why)),
-            _ if is_too_long => Some(Cut::Steps),
+            _ if is_too_long => Some(Cut::steps()),
             _ if ended == Ended::Complete && !violated => not_done().or_else(|| self.spent()),
             _ => self.spent(),
         };

@@ -326,7 +326,7 @@ impl Inside {
 /// A task has ended the execution.
 fn gave_up(seen: &mut Seen) -> Option<Cut> {
     match record::with(|record| record.take_stop()) {
-        Some(Stop::StepLimit) => Some(Cut::Steps),
+        Some(Stop::StepLimit) => Some(Cut::steps()),
         Some(Stop::Unable(why)) => Some(Cut::Engine(why)),
         Some(Stop::Failed) | None => {
             seen.execution_ended(Ended::Complete, false, Vec::new);
