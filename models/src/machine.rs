@@ -10,7 +10,7 @@ use crate::mm::movable::Role;
 /// A machine: [`Machine::TINY`] with what a scenario needs besides. Scaled down where two of a
 /// thing show what fifteen do: a batch needs one slot that waits and one that fills it, a bh_lru
 /// one slot that stays and one that evicts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Machine {
     /// How large it is.
     pub sizes: Sizes,
@@ -30,7 +30,7 @@ macro_rules! part {
         flags { $( $(#[$flag_about:meta])* $flag:ident, )* }
     ) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub struct $Part {
             $( $(#[$about])* pub $value: $Type, )*
             $( $(#[$flag_about])* pub $flag: bool, )*

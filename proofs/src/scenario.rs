@@ -61,11 +61,64 @@ impl Scenario {
         place(true).or_else(|| place(false))
     }
 
-    /// Runs the tasks, and looks at the outcome.
-    pub fn play(&self, run: &Run) {
+    /// Makes what is so when the tasks begin.
+    fn begin(&self, run: &Run) {
         (self.setup)(run);
         self.begins.iter().for_each(|call| call.on_models(run));
         self.before.iter().filter_map(|task| task.start(run)).for_each(join);
+    }
+
+    /// Does the other begin in the same state? Then the tasks of both can be played over it.
+    ///
+    /// One that starts its tasks in [`Scenario::setup`] begins like no other.
+    ///
+    /// # Errors
+    /// What differs.
+    pub(crate) fn begins_like(&self, other: &Scenario) -> Result<(), &'static str> {
+        let is_one_setup = std::ptr::fn_addr_eq(self.setup, other.setup);
+        let scaled = |machine: &Machine| (machine.sizes.batch, machine.sizes.bh_lru);
+        if self.tasks.is_empty() || other.tasks.is_empty() {
+            Err("one of them starts its tasks while it is set up")
+        } else if self.machine.initial != other.machine.initial || !is_one_setup {
+            Err("they do not begin in the same state")
+        } else if self.machine.modelled != other.machine.modelled {
+            Err("they do not model the same parts of the kernel")
+        } else if scaled(&self.machine) != scaled(&other.machine) {
+            Err("their batches are not of one size")
+        } else if !(is_same(self.begins, other.begins) && is_same(self.before, other.before)) {
+            Err("something else happens before their tasks begin")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The machine on which the tasks of both are played: sleepers of their own, else the larger.
+    pub(crate) fn machine_with(&self, other: &Scenario) -> Machine {
+        let (one, two) = (self.machine.sizes, other.machine.sizes);
+        self.machine
+            .cpus(one.cpus.max(two.cpus))
+            .folios(one.folios.max(two.folios))
+            .buffer_heads(one.buffer_heads.max(two.buffer_heads))
+            .sleepers(one.sleepers + two.sleepers)
+            .passes(one.passes.max(two.passes))
+    }
+
+    /// Runs the tasks of both at the same time; one that both have runs once. Nobody looks at the
+    /// outcome: what is asked of the one is not asked of both.
+    pub(crate) fn play_with(&self, other: &Scenario, run: &Run) {
+        self.begin(run);
+        let (here, sleepers) = (self.tasks.iter(), self.machine.sizes.sleepers);
+        let more = other.tasks.iter().filter(|task| !self.tasks.iter().any(|t| t.is(task)));
+        let more = more.map(|task| task.sleeper_after(sleepers));
+        let tasks: Vec<usize> =
+            here.copied().chain(more).filter_map(|task| task.start(run)).collect();
+        tasks.into_iter().for_each(join);
+        join_all();
+    }
+
+    /// Runs the tasks, and looks at the outcome.
+    pub fn play(&self, run: &Run) {
+        self.begin(run);
         let tasks: Vec<usize> = self.tasks.iter().filter_map(|task| task.start(run)).collect();
         tasks.into_iter().for_each(join);
         join_all();
@@ -76,8 +129,13 @@ impl Scenario {
     }
 }
 
+/// Are these the same, or is there nothing?
+fn is_same<T>(one: &'static [T], other: &'static [T]) -> bool {
+    (one.is_empty() && other.is_empty()) || std::ptr::eq(one, other)
+}
+
 /// One task of a scenario.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Task {
     cpu: usize,
     name: &'static str,
@@ -155,6 +213,21 @@ impl Task {
             Body::Calls(calls) if !self.is_interrupt => Some(calls),
             _ => None,
         }
+    }
+
+    /// Is it the same task, of another scenario?
+    fn is(&self, other: &Task) -> bool {
+        let is_same_body = match (self.body, other.body) {
+            (Body::Rust(one), Body::Rust(other)) => std::ptr::fn_addr_eq(one, other),
+            (Body::Calls(one), Body::Calls(other)) => is_same(one, other),
+            (Body::Rust(_), Body::Calls(_)) | (Body::Calls(_), Body::Rust(_)) => false,
+        };
+        (self.cpu, self.name) == (other.cpu, other.name) && is_same_body
+    }
+
+    /// The same task where these sleepers are others.
+    fn sleeper_after(self, others: usize) -> Task {
+        Task { sleeper: Some(others + self.sleeper.unwrap_or(self.cpu)), ..self }
     }
 
     fn start(&self, run: &Run) -> Option<usize> {

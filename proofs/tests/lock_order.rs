@@ -1,6 +1,7 @@
 //! Cycles of the lock and wait graph, and what the tribunal makes of them: a deadlock of every pair
 //! of things to wait for is real, and what lockdep reports wrongly is refuted by its guard.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use selvedge_explore::{Bounds, Engine, Token, explore, note};
@@ -10,9 +11,9 @@ use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
 use selvedge_models::mm::page_writeback::{
     folio_end_writeback, folio_start_writeback, folio_wait_writeback,
 };
-use selvedge_models::trees::{V6_12_117, V6_12_117_RT};
+use selvedge_models::trees::{V6_3_RC1, V6_12_117, V6_12_117_RT};
 use selvedge_models::{Kernel, Machine, Tree};
-use selvedge_monitors::lock_graph::{Guard, Judged, Locks, Verdict};
+use selvedge_monitors::lock_graph::{Guard, Judged, LockGraph, Locks, Use, Verdict};
 use selvedge_monitors::standard;
 use selvedge_proofs::Run;
 use selvedge_proofs::lock_order::{self, Explored, explore_body};
@@ -449,6 +450,46 @@ fn an_ipi_under_a_lock_that_is_wanted_with_interrupts_off_is_a_deadlock() {
     assert_eq!(real(&explored), [["interrupts off on CPU1", "spin[0]", "end of ipi/1"]]);
     let explored = explore_two([calls, ab]);
     assert_eq!(real(&explored), Vec::<Vec<&str>>::new(), "with interrupts on it answers");
+}
+
+/// An execution that is passed over, since one like it was read, would have added nothing.
+#[test]
+fn executions_that_are_alike_add_nothing_to_the_graph() {
+    let of = |graph: &LockGraph| {
+        let edges: Vec<_> = (graph.edges.iter())
+            .map(|(edge, uses)| {
+                let use_of = |used: &Use| Use { held_at: 0, waits_at: 0, ..used.clone() };
+                (*edge, uses.iter().map(use_of).collect::<BTreeSet<_>>())
+            })
+            .collect();
+        let reached: Vec<_> = graph.reached.keys().cloned().collect();
+        (edges, reached, graph.contexts.clone())
+    };
+    let mut asked = 0;
+    for tree in [&V6_12_117, &V6_3_RC1] {
+        for scenario in lock_order::scenarios(tree) {
+            let gather = |reads_all: bool| {
+                let graph = Arc::default();
+                let locks = Locks::into(&graph);
+                let locks = if reads_all { locks.reading_all() } else { locks };
+                let body =
+                    Arc::new(move || scenario.play(&Run::new(Kernel::new(tree, scenario.machine))));
+                let bounds = Bounds {
+                    executions_max: 300,
+                    keep_going: true,
+                    as_found: true,
+                    ..Bounds::PROOF
+                };
+                explore(Engine::Dpor, &bounds, vec![Box::new(locks)], body);
+                let graph: std::sync::MutexGuard<'_, LockGraph> =
+                    graph.lock().expect("not poisoned");
+                of(&graph)
+            };
+            assert_eq!(gather(false), gather(true), "{} in {}", scenario.name, tree.name);
+            asked += 1;
+        }
+    }
+    assert!(asked > 100, "{asked} scenarios");
 }
 
 /// Who looks changes nothing of what is explored.

@@ -137,7 +137,7 @@ fn lock(task: u8, object: u32, name: &'static str, action: Action) -> Event {
 
 /// Each scenario has one half of the cycle. A static lock is the same in both.
 #[test]
-fn halves_of_a_cycle_in_two_scenarios_meet_at_static_locks_only() {
+fn halves_of_a_cycle_in_two_scenarios_meet_at_what_is_the_same_in_both() {
     let nested = |outer: (u32, &'static str), inner: (u32, &'static str)| {
         let mut p = Program::new();
         let take = |(object, name)| lock(1, object, name, Action::Lock);
@@ -146,12 +146,12 @@ fn halves_of_a_cycle_in_two_scenarios_meet_at_static_locks_only() {
     };
     let (lru, tree) = ((LOCK, "lru_lock"), (LOCK + 1, "i_pages lock"));
     let (one, other) = (nested(lru, tree), nested(tree, lru));
-    let (cycles, classes, all) = joined(&[&one, &other]);
+    let (cycles, classes, all) = joined(&[&one, &other], &[0, 1]);
     let [cycle] = &cycles[..] else { panic!("{cycles:?}") };
     assert_eq!(cycle.cycle, ["lru_lock", "i_pages lock"]);
     let scenarios: Vec<usize> = cycle.uses.iter().map(|(scenario, _)| *scenario).collect();
     assert_eq!((scenarios, classes.len(), all), (vec![0, 1], 1, true));
-    let (alike, classes, _) = joined(&[&one, &one]);
+    let (alike, classes, _) = joined(&[&one, &one], &[0, 1]);
     assert_eq!((alike.len(), classes.len()), (0, 0), "one order");
 
     // Folio 0 of the one is not folio 0 of the other.
@@ -161,8 +161,12 @@ fn halves_of_a_cycle_in_two_scenarios_meet_at_static_locks_only() {
         p.runs(&[starts(0, 1), first, second]);
         p.gathered()
     };
-    let (cycles, classes, _) = joined(&[&folios(0, 1), &folios(1, 0)]);
+    let (cycles, classes, _) = joined(&[&folios(0, 1), &folios(1, 0)], &[0, 1]);
     assert_eq!((cycles.len(), classes.len()), (0, 1), "by class only");
+    // It is, where both begin in the same state.
+    let (cycles, ..) = joined(&[&folios(0, 1), &folios(1, 0)], &[0, 0]);
+    let [cycle] = &cycles[..] else { panic!("{cycles:?}") };
+    assert_eq!(cycle.cycle, ["PG_locked of folio0", "PG_locked of folio1"]);
 }
 
 #[test]

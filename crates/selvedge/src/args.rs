@@ -240,7 +240,8 @@ pub struct LocksArgs {
     /// So many scenarios at a time, 1 to 1024; all cores if not given.
     #[arg(long, value_name = "N", value_parser = workers)]
     pub workers: Option<NonZeroUsize>,
-    /// Give a scenario up after so many executions: its cycles are then possible.
+    /// Give a scenario up after so many executions, 30,000 if not given: its cycles are then
+    /// possible.
     #[arg(long, value_name = "N", value_parser = whole_number)]
     pub max_executions: Option<u64>,
 }
@@ -257,6 +258,8 @@ pub enum LocksFormat {
     Splat,
     /// The graph of each scenario, for Graphviz.
     Dot,
+    /// The same as one picture; a graph of more than 40 nodes is left out.
+    Svg,
 }
 
 /// `selvedge mutate`

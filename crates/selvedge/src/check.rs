@@ -12,12 +12,12 @@ use selvedge_trace::views::html;
 use crate::args::{CheckArgs, Printed};
 use crate::cache::Cache;
 use crate::error::Failure;
-use crate::format::{About, CheckFormat, Totals, evidence, index, step_summary};
+use crate::format::{About, Beside, CheckFormat, Totals, evidence, index, step_summary};
 use crate::interrupt::Interrupt;
 use crate::progress::Meter;
 use crate::select::{Selected, select};
 use crate::shard::part_of;
-use crate::{Outcome, Status, output, threads};
+use crate::{Outcome, Status, locks, mutate, output, threads};
 
 /// Rows that were checked.
 pub struct Checked {
@@ -67,7 +67,7 @@ fn write_reports(rows: &[Row], about: &About, printed: &Printed) -> Result<(), F
         output::write_file(&report.file, &report.format.render_about(rows, about))?;
     }
     if let Some(dir) = &printed.out {
-        output::write_file(&dir.join("index.html"), &index(rows))?;
+        output::write_file(&dir.join("index.html"), &index(rows, &beside(dir)?))?;
     }
     // GitHub names the file of the step's summary.
     let summary = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|name| !name.is_empty());
@@ -77,6 +77,14 @@ fn write_reports(rows: &[Row], about: &About, printed: &Printed) -> Result<(), F
         output::append(file, &step_summary(rows, about, already))?;
     }
     Ok(())
+}
+
+/// What `selvedge mutate --format json > DIR/mutants.json` and `selvedge locks --out DIR` have left
+/// there.
+fn beside(dir: &Path) -> Result<Beside, Failure> {
+    let file = dir.join("mutants.json");
+    let kills = file.exists().then(|| mutate::kills_in(&file)).transpose()?;
+    Ok(Beside { kills, has_locks: dir.join(locks::PAGE).exists() })
 }
 
 /// How a check of these rows ended.

@@ -1,6 +1,7 @@
 //! `selvedge locks`, also `selvedge check lock_order`: every cycle of the lock and wait graph of
 //! every tree, with its verdict.
 
+mod page;
 mod text;
 
 use std::path::Path;
@@ -8,8 +9,11 @@ use std::path::Path;
 use selvedge_explore::Bounds;
 use selvedge_models::{Kind, Tree, trees};
 use selvedge_proofs::Scenario;
-use selvedge_proofs::lock_order::lock_graph::dot;
-use selvedge_proofs::lock_order::{Cycle, Explored, TreeReport, explore_locks, scenarios};
+use selvedge_proofs::lock_order::lock_graph::{Drawing, Verdict, dot, svg};
+use selvedge_proofs::lock_order::{
+    Across, Cycle, EXECUTIONS_MAX, Explored, TreeReport, Untried, explore_locks, scenarios,
+    try_across,
+};
 use selvedge_trace::{table, to_json};
 use serde_json::{Value, json};
 
@@ -20,6 +24,9 @@ use crate::interrupt::Interrupt;
 use crate::progress::Meter;
 use crate::select::tree;
 use crate::{Outcome, Status, output, threads};
+
+/// The page that it writes.
+pub const PAGE: &str = page::FILE;
 
 /// The filter of `check` that means this report.
 pub const FILTER: &str = "lock_order";
@@ -77,7 +84,14 @@ pub fn run(args: &LocksArgs) -> Outcome {
             if args.filters.is_empty() { "at all".into() } else { args.filters.join(" or ") }
         )));
     }
-    let explored = explore_all(&work, args)?;
+    let interrupt = Interrupt::catch()?;
+    let bounds = Bounds {
+        executions_max: args.max_executions.unwrap_or(EXECUTIONS_MAX),
+        interrupted: Some(interrupt.flag()),
+        ..Bounds::PROOF
+    };
+    let workers = args.workers.map_or_else(threads::cores, usize::from);
+    let explored = explore_all(&work, &bounds, workers);
     let mut explored = work.iter().zip(explored).peekable();
     let mut reports = Vec::new();
     for tree in trees {
@@ -89,6 +103,7 @@ pub fn run(args: &LocksArgs) -> Outcome {
             reports.push(TreeReport::new(tree, of_tree));
         }
     }
+    try_all_across(&mut reports, &bounds, workers);
     if let Some(dir) = &args.out {
         write_all(dir, &reports)?;
     }
@@ -110,24 +125,39 @@ fn trees_meant(args: &LocksArgs) -> Result<Vec<&'static Tree>, Failure> {
 
 fn explore_all(
     work: &[(&'static Tree, &'static Scenario)],
-    args: &LocksArgs,
-) -> Result<Vec<Explored>, Failure> {
-    let interrupt = Interrupt::catch()?;
+    bounds: &Bounds,
+    workers: usize,
+) -> Vec<Explored> {
     let meter = Meter::new(work.len());
-    let workers = args.workers.map_or_else(threads::cores, usize::from);
     let explored = threads::on_each(work, workers, |&(tree, scenario)| {
-        let bounds = Bounds {
-            executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
-            interrupted: Some(interrupt.flag()),
-            progress: Some(meter.of_row(&format!("{}::{}", scenario.name, tree.name))),
-            ..Bounds::PROOF
-        };
+        let progress = meter.of_row(&format!("{}::{}", scenario.name, tree.name));
+        let bounds = Bounds { progress: Some(progress), ..bounds.clone() };
         let explored = explore_locks(tree, scenario, &bounds);
         meter.row_done();
         explored
     });
     meter.finish();
-    Ok(explored)
+    explored
+}
+
+/// Tries the cycles that no scenario has whole.
+fn try_all_across(reports: &mut [TreeReport], bounds: &Bounds, workers: usize) {
+    let untried: Vec<(usize, &'static Tree, Untried)> = (reports.iter_mut().enumerate())
+        .flat_map(|(at, report)| {
+            let (tree, untried) = (report.tree, std::mem::take(&mut report.untried));
+            untried.into_iter().map(move |one| (at, tree, one))
+        })
+        .collect();
+    let meter = Meter::new(untried.len());
+    let tried = threads::on_each(&untried, workers, |(at, tree, (cycle, scenarios))| {
+        let progress = meter.of_row(&format!("{}::{}", cycle.cycle.join(" and "), tree.name));
+        let bounds = Bounds { progress: Some(progress), ..bounds.clone() };
+        let across = try_across(tree, cycle.clone(), scenarios.clone(), &bounds);
+        meter.row_done();
+        (*at, across)
+    });
+    meter.finish();
+    tried.into_iter().for_each(|(at, across)| reports[at].across.push(across));
 }
 
 fn render(reports: &[TreeReport], format: LocksFormat) -> String {
@@ -142,12 +172,26 @@ fn render(reports: &[TreeReport], format: LocksFormat) -> String {
             let all = reports.iter().flat_map(|report| &report.explored);
             all.map(|one| dot(&one.graph, &one.cycles)).collect()
         }
+        LocksFormat::Svg => svg(&drawings(reports)),
         LocksFormat::Json => {
             let reports: Vec<Value> = reports.iter().map(json).collect();
             let whole = json!({ "schema": "selvedge-locks/1", "trees": reports });
             serde_json::to_string_pretty(&whole).expect("plain data") + "\n"
         }
     }
+}
+
+fn drawings(reports: &[TreeReport]) -> Vec<Drawing<'_>> {
+    let mut all = Vec::new();
+    for report in reports {
+        all.extend(report.explored.iter().map(|one| drawing(report.tree.name, one)));
+    }
+    all
+}
+
+/// The graph of a scenario in the tree of this name.
+fn drawing<'a>(tree: &str, one: &'a Explored) -> Drawing<'a> {
+    Drawing { title: format!("{} in {tree}", one.name), graph: &one.graph, cycles: &one.cycles }
 }
 
 fn json(report: &TreeReport) -> Value {
@@ -165,10 +209,10 @@ fn json(report: &TreeReport) -> Value {
                 "waits_in": broken.step.waits_in, "task": broken.step.who,
                 "scenario": broken.scenario, "documented": broken.source })
     });
-    let across = report
-        .across
-        .iter()
-        .map(|(cycle, scenarios)| json!({ "locks": cycle.cycle, "scenarios": scenarios }));
+    let across = report.across.iter().map(|across| {
+        json!({ "locks": across.cycle.cycle, "scenarios": across.scenarios,
+                "verdict": across.verdict.name(), "executions": across.executions })
+    });
     let inversions = report.inversions.iter().map(|inversion| {
         json!({ "lock": inversion.lock, "in_irq": inversion.in_irq.0.who,
                 "with_irqs_on": inversion.with_irqs_on.0.who,
@@ -190,15 +234,25 @@ fn json(report: &TreeReport) -> Value {
             "rules_broken": rules.collect::<Vec<_>>() })
 }
 
-/// Writes each deadlock: the counterexample, its table, and the cycle in lockdep's shape.
+/// Writes the page, and each deadlock: the counterexample, its table, and the cycle in lockdep's
+/// shape.
 fn write_all(dir: &Path, reports: &[TreeReport]) -> Result<(), Failure> {
+    output::write_file(&dir.join(page::FILE), &page::page(reports))?;
     for report in reports {
-        for (number, cycle) in report.cycles.iter().enumerate() {
-            let Some(counterexample) = cycle.counterexample() else { continue };
+        let alone = report.cycles.iter().filter_map(|cycle| {
             let scenario = cycle.scenarios.first().copied().unwrap_or_default();
+            Some((scenario.to_string(), cycle.splat.as_str(), cycle.counterexample()?))
+        });
+        let across = report.across.iter().filter_map(|across| match &across.verdict {
+            Verdict::Real(counterexample) => {
+                Some((across.scenarios.join("+"), "", counterexample.as_ref()))
+            }
+            Verdict::Refuted(_) | Verdict::Possible(_) => None,
+        });
+        for (number, (scenario, splat, counterexample)) in alone.chain(across).enumerate() {
             let stem = format!("lock_order.{scenario}.{}.{number}", report.tree.name);
             output::write_file(&dir.join(format!("{stem}.json")), &to_json(counterexample))?;
-            let text = format!("{}\n{}", cycle.splat, output::printable(&table(counterexample)));
+            let text = format!("{splat}\n{}", output::printable(&table(counterexample)));
             output::write_file(&dir.join(format!("{stem}.txt")), &text)?;
         }
     }
@@ -206,7 +260,11 @@ fn write_all(dir: &Path, reports: &[TreeReport]) -> Result<(), Failure> {
 }
 
 fn status(reports: &[TreeReport]) -> Status {
-    if reports.iter().any(|report| report.cycles.iter().any(|cycle| cycle.is_unexpected)) {
+    let is_real = |across: &Across| matches!(across.verdict, Verdict::Real(_));
+    let is_unexpected = |report: &TreeReport| {
+        report.cycles.iter().any(|cycle| cycle.is_unexpected) || report.across.iter().any(is_real)
+    };
+    if reports.iter().any(is_unexpected) {
         return Status::Unexpected;
     }
     let is_open = |report: &TreeReport| {

@@ -1,5 +1,6 @@
 //! `selvedge mutate`: makes a fault at each step of the models, and says which claim notices it.
 
+mod kills;
 mod page;
 mod text;
 
@@ -15,6 +16,8 @@ use crate::interrupt::Interrupt;
 use crate::progress::Meter;
 use crate::select::tree;
 use crate::{Outcome, Status, output, threads};
+
+pub use kills::kills_in;
 
 /// What the exit code says of mutants.
 pub const EXIT_CODES: &str = "\

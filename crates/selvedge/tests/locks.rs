@@ -54,6 +54,12 @@ fn a_cycle_has_a_splat_and_a_counterexample() {
     ] {
         assert!(splats.contains(line), "{line}\n{splats}");
     }
+    let page = std::fs::read_to_string(dir.join("locks.html")).expect("written");
+    for part in
+        ["<h2>v6.3-rc1</h2>", "<td class=\"violated\">real<td>", "class=\"e real\"", "</html>"]
+    {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
     let files =
         std::fs::read_dir(&dir).expect("written").filter_map(|file| Some(file.ok()?.path()));
     let json: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
@@ -77,6 +83,56 @@ fn the_report_is_what_check_means_by_lock_order() {
     let refused = selvedge(&args);
     assert_eq!(refused.status.code(), Some(2));
     assert!(text(&refused.stderr).contains("prints text or json"));
+}
+
+/// What `locks --out` and `mutate --format json` have left in a directory is on the page of a check.
+#[test]
+fn a_page_of_rows_shows_lock_graphs_and_mutants_that_are_beside_it() {
+    let dir = std::env::temp_dir().join(format!("selvedge-beside-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("a directory");
+    let row = "lru_batches::references::put_without_get::v6.1::dpor";
+    let mutants = dir.join("mutants.json");
+    let check = |kept: &str| {
+        std::fs::write(&mutants, kept).expect("written");
+        selvedge(&["check", row, "--out", &dir.display().to_string()])
+    };
+    let kept = format!(
+        "{{\"schema\": \"selvedge-mutants/1\", \"mutants\": [{{\"name\": \"f::<b>::drop\", \
+         \"killed_by\": [{{\"row\": \"{row}\"}}]}}]}}"
+    );
+    let checked = check(&kept);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+    let index = || std::fs::read_to_string(dir.join("index.html")).expect("written");
+    assert!(index().contains("kills 1: f::&lt;b&gt;::drop"), "{}", index());
+    assert!(!index().contains("locks.html"));
+    std::fs::write(dir.join("locks.html"), "").expect("written");
+    assert_eq!(check(&kept).status.code(), Some(0));
+    assert!(index().contains("href=\"locks.html\""));
+    let refused = check("{}");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("missing field `schema`"), "{}", text(&refused.stderr));
+    std::fs::remove_dir_all(&dir).expect("removed");
+}
+
+/// The picture is well-formed, the same each time, and shows the deadlock in red.
+#[test]
+fn a_graph_is_drawn_without_graphviz() {
+    let draw = |scenario: &str| {
+        let args = ["locks", scenario, "--tree", "next-20230217", "--format", "svg"];
+        text(&selvedge(&args).stdout)
+    };
+    let drawn = draw("loop_ends_writeback_sync_ba");
+    let svg = roxmltree::Document::parse(&drawn).unwrap_or_else(|e| panic!("{e}: {drawn}"));
+    let texts: Vec<&str> = svg.descendants().filter_map(|node| node.text()).collect();
+    for name in
+        ["PG_locked of folio1", "PG_writeback of folio0", "loop_ends_writeback_sync_ba in v6.3-rc1"]
+    {
+        assert!(texts.contains(&name), "{name}: {texts:?}");
+    }
+    assert_eq!(drawn.matches("class=\"e real\"").count(), 2, "{drawn}");
+    assert_eq!(drawn, draw("loop_ends_writeback_sync_ba"));
+    let several = draw("loop_ends_writeback");
+    roxmltree::Document::parse(&several).unwrap_or_else(|e| panic!("{e}: {several}"));
 }
 
 #[test]

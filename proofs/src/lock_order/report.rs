@@ -9,8 +9,8 @@ use selvedge_monitors::lock_graph::{
 };
 use selvedge_trace::Counterexample;
 
-use super::{Broken, Explored, documented};
-use crate::{Expected, rows};
+use super::{Across, Broken, Explored, documented, united};
+use crate::{Expected, Scenario, rows};
 
 /// An edge, in words.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -35,10 +35,6 @@ const FUNCTIONS: usize = 2;
 
 impl Step {
     pub(super) fn new(graph: &LockGraph, (from, to): (Id, Id), used: &Use) -> Step {
-        let spelled = |functions: &[&str]| match functions {
-            [] => "the scenario".to_string(),
-            _ => functions[functions.len().saturating_sub(FUNCTIONS)..].join("() > ") + "()",
-        };
         Step {
             from: graph.name(from).into(),
             to: graph.name(to).into(),
@@ -47,6 +43,14 @@ impl Step {
             waits_in: spelled(&used.waits_in),
             tries: used.tries,
         }
+    }
+}
+
+/// The innermost functions of a nest.
+fn spelled(functions: &[&str]) -> String {
+    match functions {
+        [] => "the scenario".to_string(),
+        _ => functions[functions.len().saturating_sub(FUNCTIONS)..].join("() > ") + "()",
     }
 }
 
@@ -63,7 +67,12 @@ pub struct Cycle {
     pub is_unexpected: bool,
     /// The cycle in lockdep's shape, of the first scenario.
     pub splat: String,
+    /// Of each edge, the class of what is held and where the next is waited for.
+    shape: Shape,
 }
+
+/// What tells cycles apart, in whichever scenario: from the edge on that makes it the least.
+type Shape = Vec<(String, String)>;
 
 impl Cycle {
     /// Why it is no deadlock, if it is none.
@@ -92,9 +101,11 @@ pub struct TreeReport {
     pub explored: Vec<Explored>,
     /// The cycles: real ones first, then possible ones.
     pub cycles: Vec<Cycle>,
-    /// Cycles through edges of different scenarios, which no scenario has whole, with the scenario
-    /// of each edge. They are possible: it would take a scenario that has all of these tasks.
-    pub across: Vec<(Joined, Vec<&'static str>)>,
+    /// Cycles through edges of different scenarios, which no scenario has whole: those that have
+    /// been tried.
+    pub across: Vec<Across>,
+    /// Those that have not.
+    pub untried: Vec<Untried>,
     /// Cycles of classes: information, no verdict.
     pub classes: Vec<Classes>,
     /// What it breaks of the documented order.
@@ -104,6 +115,9 @@ pub struct TreeReport {
     /// Were there more cycles than are looked for?
     pub is_cut: bool,
 }
+
+/// A cycle through edges of different scenarios, and the scenario of each.
+pub type Untried = (Joined, Vec<&'static Scenario>);
 
 /// A lock that is not safe against interrupts, though one takes it. On one CPU that is a deadlock;
 /// on which CPUs they run is not asked.
@@ -142,15 +156,14 @@ impl TreeReport {
     /// Puts the scenarios of a tree together.
     pub fn new(tree: &'static Tree, explored: Vec<Explored>) -> TreeReport {
         let graphs: Vec<&LockGraph> = explored.iter().map(|one| &one.graph).collect();
-        let (across, classes, all) = joined(&graphs);
-        let of = |cycle: Joined| {
-            let names = cycle.uses.iter().map(|(at, _)| explored[*at].name).collect();
-            (cycle, names)
-        };
+        let scenarios: Vec<&'static Scenario> = explored.iter().map(|one| one.scenario).collect();
+        let (across, classes, all) = joined(&graphs, &united::beginnings(&scenarios));
+        let cycles = cycles(tree, &explored);
         TreeReport {
             tree,
-            cycles: cycles(tree, &explored),
-            across: across.into_iter().map(of).collect(),
+            across: Vec::new(),
+            untried: untried(across, &cycles, &scenarios),
+            cycles,
             classes,
             broken: documented::broken(tree, &explored),
             inversions: inversions(&explored),
@@ -161,14 +174,40 @@ impl TreeReport {
 
     /// How many executions were run.
     pub fn executions(&self) -> u64 {
-        self.explored.iter().map(|one| one.search.executions).sum()
+        let all = |one: &Explored| one.search.executions + one.few_preemptions;
+        let alone: u64 = self.explored.iter().map(all).sum();
+        alone + self.across.iter().map(|across| across.executions).sum::<u64>()
     }
 
     /// How many cycles have this verdict, by its name.
     pub fn count(&self, verdict: &str) -> usize {
         let alone = self.cycles.iter().filter(|cycle| cycle.verdict.name() == verdict).count();
-        if verdict == "possible" { alone + self.across.len() } else { alone }
+        let across = self.across.iter().filter(|across| across.verdict.name() == verdict).count();
+        if verdict == "possible" { alone + across + self.untried.len() } else { alone + across }
     }
+}
+
+/// The cycles that are worth a try, each by its classes and functions once: not those that are real
+/// in one scenario already.
+fn untried(across: Vec<Joined>, cycles: &[Cycle], scenarios: &[&'static Scenario]) -> Vec<Untried> {
+    let real = cycles.iter().filter(|cycle| matches!(cycle.verdict, Verdict::Real(_)));
+    let mut known: BTreeSet<Shape> = real.map(|cycle| cycle.shape.clone()).collect();
+    let mut is_new = |joined: &Joined| {
+        let waits = joined.uses.iter().map(|(_, used)| spelled(&used.waits_in));
+        known.insert(least(joined.classes.iter().cloned().zip(waits)))
+    };
+    let of = |joined: Joined| {
+        let names = joined.uses.iter().map(|(at, _)| scenarios[*at]).collect();
+        (joined, names)
+    };
+    across.into_iter().filter(|joined| is_new(joined)).map(of).collect()
+}
+
+/// The least of the rotations.
+fn least<T: Ord + Clone>(edges: impl Iterator<Item = T>) -> Vec<T> {
+    let edges: Vec<T> = edges.collect();
+    let rotations = (0..edges.len()).map(|by| [&edges[by..], &edges[..by]].concat());
+    rotations.min().unwrap_or_default()
 }
 
 /// What tells cycles apart: the verdict, and of each edge the classes and where it is waited in.
@@ -179,6 +218,7 @@ fn cycles(tree: &Tree, explored: &[Explored]) -> Vec<Cycle> {
     for one in explored {
         for judged in &one.cycles {
             let (key, steps) = spell(one, judged);
+            let shape = least(key.1.iter().map(|(from, _, in_)| (from.clone(), in_.clone())));
             let splat = || {
                 let title = format!("{} in {}", one.name, tree.name);
                 selvedge_monitors::lock_graph::splat(&one.graph, judged, &title)
@@ -189,6 +229,7 @@ fn cycles(tree: &Tree, explored: &[Explored]) -> Vec<Cycle> {
                 scenarios: Vec::new(),
                 is_unexpected: false,
                 splat: splat(),
+                shape,
             });
             if let (Verdict::Refuted(all), Verdict::Refuted(more)) =
                 (&mut cycle.verdict, &judged.verdict)

@@ -2,15 +2,15 @@
 //! checker of classes would see.
 //!
 //! What is the same instance in every scenario joins their graphs: static locks. Folio 1 of one
-//! scenario is not folio 1 of another: which folio a scenario means by it is its own affair, so
-//! that those meet by class only, and a cycle of classes is information, no verdict: every release
-//! has such cycles (PG_locked of one folio while another is locked), and keeps their order by other
-//! means.
+//! scenario is folio 1 of another only if both begin in the same state, so that the tasks of both
+//! can be played over it; else which folio a scenario means by it is its own affair, and those meet
+//! by class only. A cycle of classes is information, no verdict: every release has such cycles
+//! (PG_locked of one folio while another is locked), and keeps their order by other means.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cycles::elementary;
-use super::{Id, LockGraph, Use};
+use super::{Id, LockGraph, Resource, Use};
 
 /// No more cycles than this are looked for.
 const CYCLES_MAX: usize = 500;
@@ -20,6 +20,8 @@ const CYCLES_MAX: usize = 500;
 pub struct Joined {
     /// The names of its nodes.
     pub cycle: Vec<String>,
+    /// Their classes.
+    pub classes: Vec<String>,
     /// By edge: the number of the scenario, and one use.
     pub uses: Vec<(usize, Use)>,
 }
@@ -28,26 +30,34 @@ pub struct Joined {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Classes(pub Vec<String>);
 
-/// A node: static instances by name, others by scenario.
+/// A node: static instances by name, others by the beginning that scenarios share.
 type Node = (Option<usize>, usize);
 
+/// The names of the nodes, and their classes.
+#[derive(Default)]
+struct Names(Vec<(String, String)>);
+
+impl Names {
+    /// The node of a resource in a scenario that begins so.
+    fn node(&mut self, resource: &Resource, beginning: usize) -> Node {
+        let owner = (!resource.is_static).then_some(beginning);
+        let known = self.0.iter().position(|(name, _)| *name == resource.name);
+        let number = known.unwrap_or_else(|| {
+            self.0.push((resource.name.clone(), resource.class.clone()));
+            self.0.len() - 1
+        });
+        (owner, number)
+    }
+}
+
 /// The cycles that need edges of more than one of these scenarios, and those of classes. Besides:
-/// whether these are all.
-pub fn joined(graphs: &[&LockGraph]) -> (Vec<Joined>, Vec<Classes>, bool) {
-    let mut names: Vec<String> = Vec::new();
+/// whether these are all. Scenarios with the same number in `beginnings` begin in the same state.
+pub fn joined(graphs: &[&LockGraph], beginnings: &[usize]) -> (Vec<Joined>, Vec<Classes>, bool) {
+    let mut names = Names::default();
     let mut edges: BTreeMap<(Node, Node), Vec<(usize, &Use)>> = BTreeMap::new();
     let mut classes: BTreeSet<(String, String)> = BTreeSet::new();
-    for (scenario, graph) in graphs.iter().enumerate() {
-        let mut node = |id: Id| -> Option<Node> {
-            let resource = graph.resources.get(&id)?;
-            let owner = (!resource.is_static).then_some(scenario);
-            let known = names.iter().position(|name| *name == resource.name);
-            let number = known.unwrap_or_else(|| {
-                names.push(resource.name.clone());
-                names.len() - 1
-            });
-            Some((owner, number))
-        };
+    for (scenario, (graph, &beginning)) in graphs.iter().zip(beginnings).enumerate() {
+        let mut node = |id: Id| Some(names.node(graph.resources.get(&id)?, beginning));
         for (&(from, to), uses) in &graph.edges {
             let (Some(a), Some(b)) = (node(from), node(to)) else { continue };
             let waits = uses.iter().filter(|used| !used.tries).map(|used| (scenario, used));
@@ -60,10 +70,10 @@ pub fn joined(graphs: &[&LockGraph]) -> (Vec<Joined>, Vec<Classes>, bool) {
         }
     }
     let (cycles, all) = elementary(edges.keys().copied(), CYCLES_MAX);
-    let name = |(_, number): &Node| names[*number].clone();
     let judged = cycles.into_iter().filter_map(|cycle| {
-        let uses = across(&cycle, &edges, graphs)?;
-        Some(Joined { cycle: cycle.iter().map(name).collect(), uses })
+        let uses = across(&cycle, &edges, graphs, beginnings)?;
+        let (cycle, classes) = cycle.iter().map(|(_, number)| names.0[*number].clone()).unzip();
+        Some(Joined { cycle, classes, uses })
     });
     let judged = judged.collect();
     let (of_classes, all_classes) = of_classes(&classes);
@@ -71,11 +81,12 @@ pub fn joined(graphs: &[&LockGraph]) -> (Vec<Joined>, Vec<Classes>, bool) {
 }
 
 /// The uses of the cycle's edges, if these are never of one scenario, and no two are by tasks that
-/// hold a static lock in common.
+/// hold a lock in common.
 fn across(
     cycle: &[Node],
     edges: &BTreeMap<(Node, Node), Vec<(usize, &Use)>>,
     graphs: &[&LockGraph],
+    beginnings: &[usize],
 ) -> Option<Vec<(usize, Use)>> {
     let next = cycle.iter().cycle().skip(1);
     let uses: Vec<&Vec<(usize, &Use)>> =
@@ -84,9 +95,10 @@ fn across(
     if (0..graphs.len()).any(is_of) {
         return None;
     }
-    let gates = |&(scenario, used): &(usize, &Use)| -> BTreeSet<String> {
+    let gates = |&(scenario, used): &(usize, &Use)| -> BTreeSet<(Option<usize>, String)> {
         let held = used.guards.iter().filter_map(|id| graphs[scenario].resources.get(id));
-        held.filter(|resource| resource.is_static).map(|r| r.name.clone()).collect()
+        let owner = |r: &Resource| (!r.is_static).then_some(beginnings[scenario]);
+        held.map(|resource| (owner(resource), resource.name.clone())).collect()
     };
     let free = |chosen: &[(usize, &Use)], next: &(usize, &Use)| {
         chosen.iter().all(|one| gates(one).is_disjoint(&gates(next)))

@@ -18,6 +18,7 @@
 //!
 //! | file          | what                                                           |
 //! |---------------|----------------------------------------------------------------|
+//! | `alike.rs`    | which executions need not be read, since one like them was     |
 //! | `read.rs`     | from the events of an execution to who holds what, when        |
 //! | `waits.rs`    | the waits of an execution, and the edges that they make        |
 //! | `cycles.rs`   | the elementary cycles                                          |
@@ -25,12 +26,15 @@
 //! | `irq.rs`      | locks that interrupts take, and that are taken with interrupts on |
 //! | `joined.rs`   | cycles through several scenarios, and by class                 |
 //! | `splat.rs`    | a cycle as lockdep would print it, and the graph as DOT        |
+//! | `svg.rs`      | the graph as a picture                                         |
 
+mod alike;
 mod cycles;
 mod irq;
 mod joined;
 mod read;
 mod splat;
+mod svg;
 mod tribunal;
 mod waits;
 
@@ -44,6 +48,7 @@ pub use irq::{Contexts, Taken};
 pub use joined::{Classes, Joined, joined};
 use read::Tasks;
 pub use splat::{dot, splat};
+pub use svg::{Drawing, svg};
 pub use tribunal::{Guard, Judged, Search, Verdict, judge};
 use waits::Watch;
 
@@ -165,6 +170,13 @@ impl Locks {
     pub fn into(graph: &Arc<Mutex<LockGraph>>) -> Locks {
         Locks { graph: graph.clone(), watch: Watch::default() }
     }
+
+    /// The same, which reads every execution, though it was like one before: to compare.
+    #[must_use]
+    pub fn reading_all(mut self) -> Locks {
+        self.watch.reads_all = true;
+        self
+    }
 }
 
 impl Monitor for Locks {
@@ -175,7 +187,8 @@ impl Monitor for Locks {
     }
 
     fn another(&self) -> Box<dyn Monitor> {
-        Box::new(Locks::into(&self.graph))
+        let another = Locks::into(&self.graph);
+        Box::new(if self.watch.reads_all { another.reading_all() } else { another })
     }
 }
 

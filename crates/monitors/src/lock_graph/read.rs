@@ -59,10 +59,7 @@ pub(super) struct Holds {
 pub(super) type Tasks = Vec<(u8, u8, String)>;
 
 impl Holds {
-    pub(super) fn read(execution: &Execution<'_>, bits: &mut Bits, graph: &mut LockGraph) -> Holds {
-        for event in execution.events {
-            learn(event, bits);
-        }
+    pub(super) fn read(execution: &Execution<'_>, bits: &Bits, graph: &mut LockGraph) -> Holds {
         let mut holds = Holds::default();
         for (at, event) in execution.events.iter().enumerate() {
             if event.action == Action::Spawn {
@@ -236,19 +233,18 @@ impl Holds {
     }
 }
 
-/// Remembers which bit of which word is slept on.
-fn learn(event: &Event, bits: &mut Bits) {
-    let mut add = |mask: u64, bit: &'static str| {
-        let known = bits.entry(event.name.text).or_default();
-        if !known.iter().any(|(other, _)| *other == mask) {
-            known.push((mask, bit));
-        }
+/// Remembers which bit of which word is slept on: is it one that somebody sleeps on?
+pub(super) fn learn(event: &Event, bits: &mut Bits) -> bool {
+    let (mask, bit) = match (event.action, event.bit) {
+        (Action::Awaits(wait), _) => (wait.mask, wait.bit),
+        (_, Some(bit)) if SLEPT_ON.contains(&bit.name) => (bit.mask(), bit.name),
+        _ => return false,
     };
-    match (event.action, event.bit) {
-        (Action::Awaits(wait), _) => add(wait.mask, wait.bit),
-        (_, Some(bit)) if SLEPT_ON.contains(&bit.name) => add(bit.mask(), bit.name),
-        _ => {}
+    let known = bits.entry(event.name.text).or_default();
+    if !known.iter().any(|(other, _)| *other == mask) {
+        known.push((mask, bit));
     }
+    true
 }
 
 /// Is the exclusion, or the lock of an RCU reader, taken only to wait until nobody has it?

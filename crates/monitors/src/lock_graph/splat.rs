@@ -99,7 +99,7 @@ fn state(used: &Use) -> &'static str {
     }
 }
 
-fn function<'a>(functions: &[&'a str]) -> String {
+pub(super) fn function<'a>(functions: &[&'a str]) -> String {
     functions.last().map_or_else(|| "the scenario".into(), |f: &&'a str| format!("{f}()"))
 }
 

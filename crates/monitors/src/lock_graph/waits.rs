@@ -8,6 +8,7 @@ use selvedge_trace::{
     NOBODY_WAITS_FOR_EVER, PathId, TaskInfo, Waiting,
 };
 
+use super::alike::Alike;
 use super::cycles::{canonical, elementary};
 use super::read::{Bits, Hold, Holds, of_bit, of_token, only_waits};
 use super::{Id, Kind, LockGraph, Resource, Use, irq};
@@ -26,6 +27,9 @@ const WAITS_FOR: [(&str, &str); 5] = [
 /// What is kept from one execution to the next.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
+    alike: Alike,
+    /// Are executions read, too, that are like one before?
+    pub(super) reads_all: bool,
     bits: Bits,
     /// Who has set which token in some execution.
     wakers: BTreeSet<(u32, u8)>,
@@ -68,7 +72,11 @@ struct Queued {
 
 impl Watch {
     pub(super) fn execution(&mut self, execution: &Execution<'_>, graph: &mut LockGraph) {
-        let mut holds = Holds::read(execution, &mut self.bits, graph);
+        let is_new = self.alike.is_new(execution, &mut self.bits);
+        if !is_new && !self.reads_all && !matches!(execution.end, End::Deadlock(_)) {
+            return;
+        }
+        let mut holds = Holds::read(execution, &self.bits, graph);
         let mut reader = Reader { execution, queued: BTreeMap::new() };
         let mut waits = reader.all(&holds, &mut graph.resources);
         name_tokens(execution.end, &mut graph.resources);
@@ -82,7 +90,11 @@ impl Watch {
             .collect();
         tokens.sort_unstable();
         tokens.dedup();
+        let known = self.wakers.len();
         holds.add_wake_ups(&tokens, &mut self.wakers);
+        if self.wakers.len() > known {
+            self.alike.forget();
+        }
         for wait in waits.iter().filter(|wait| wait.task != 0) {
             self.edges_of(execution, wait, &holds, graph);
         }

@@ -1,18 +1,33 @@
 //! The page of a directory that `check --out` fills: what each row has come to and how far that was
 //! explored, with links to the counterexamples. It needs no network and no script.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use selvedge_proofs::{Outcome, Row};
 
 use super::row::{Totals, by_subsystem, name_in_subsystem, verdict};
 
+/// The beginning of a page with this title, which is plain text.
+pub fn head(title: &str) -> String {
+    HEAD.replace("@TITLE@", &escape(title))
+}
+
+/// What other commands have left in the directory, to be shown with the rows.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// The mutants that each row kills, by the row's name, if a report of them is there.
+    pub kills: Option<BTreeMap<String, Vec<String>>>,
+    /// Is there a page about the lock order?
+    pub has_locks: bool,
+}
+
 const HEAD: &str = "<!DOCTYPE html>
 <html lang=\"en\"><head><meta charset=\"utf-8\">
 <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
 <meta http-equiv=\"Content-Security-Policy\"
   content=\"default-src 'none'; style-src 'unsafe-inline'\">
-<title>selvedge check</title>
+<title>@TITLE@</title>
 <style>
 body { font: 14px/1.45 system-ui, sans-serif; margin: 16px; max-width: 150ch; color: #1b1f24;
   background: #fff; }
@@ -29,23 +44,25 @@ code { font: 12px ui-monospace, monospace; }
 
 /// The page. Violated rows link to `NAME.html`, `NAME.txt` and `NAME.json` beside it, each if there
 /// is one.
-pub fn index(rows: &[Row]) -> String {
-    let mut out = format!("{HEAD}<h1>selvedge check</h1>\n<p>{}</p>\n", escape(&totals(rows)));
+pub fn index(rows: &[Row], beside: &Beside) -> String {
+    let totals = escape(&Totals::of(rows).to_string());
+    let mut out = format!("{}<h1>selvedge check</h1>\n<p>{totals}</p>\n", head("selvedge check"));
+    if beside.has_locks {
+        out.push_str(
+            "<p>Who could wait for whom, by tree: <a href=\"locks.html\">lock graphs</a></p>\n",
+        );
+    }
     let missed: Vec<&Row> = rows.iter().filter(|row| row.outcome != Outcome::AsExpected).collect();
     if !missed.is_empty() {
-        table("Not as expected, or not decided", &missed, &mut out);
+        table("Not as expected, or not decided", &missed, beside, &mut out);
     }
     for (subsystem, rows) in by_subsystem(rows) {
-        table(subsystem, &rows, &mut out);
+        table(subsystem, &rows, beside, &mut out);
     }
     out + "</body></html>\n"
 }
 
-fn totals(rows: &[Row]) -> String {
-    Totals::of(rows).to_string()
-}
-
-fn table(head: &str, rows: &[&Row], out: &mut String) {
+fn table(head: &str, rows: &[&Row], beside: &Beside, out: &mut String) {
     // Writing to a string cannot fail; so below.
     let _ = writeln!(
         out,
@@ -53,11 +70,11 @@ fn table(head: &str, rows: &[&Row], out: &mut String) {
          <th>counterexample</tr>",
         escape(head)
     );
-    rows.iter().for_each(|row| line(row, out));
+    rows.iter().for_each(|row| line(row, beside, out));
     out.push_str("</table>\n");
 }
 
-fn line(row: &Row, out: &mut String) {
+fn line(row: &Row, beside: &Beside, out: &mut String) {
     let (claim, seen) = (row.claim, &row.exploration);
     let class = match seen.verdict.name() {
         "holds" => "holds",
@@ -84,16 +101,30 @@ fn line(row: &Row, out: &mut String) {
     let _ = writeln!(
         out,
         "<tr{mark}><td><code>{}</code><br><span class=\"more\">{}. {}</span>\
-         <td class=\"{class}\">{}<br>{}<td>{}<td>{}<td>{}</tr>",
+         <td class=\"{class}\">{}<br>{}<td>{}{}<td>{}<td>{}</tr>",
         escape(&name_in_subsystem(row)),
         escape(claim.rule.0),
         escape(claim.scenario.about),
         escape(&verdict(row)),
         escape(&outcome),
         escape(&explored),
+        kills(row, beside),
         escape(&claim.source.to_string()),
         links(row)
     );
+}
+
+/// So many mutants of a row are named.
+const KILLS: usize = 6;
+
+/// What the row would notice: the mutants that it kills, if a report names some.
+fn kills(row: &Row, beside: &Beside) -> String {
+    let Some(all) = &beside.kills else { return String::new() };
+    let Some(killed) = all.get(&row.name()) else { return String::new() };
+    let named: Vec<String> = killed.iter().take(KILLS).map(|name| escape(name)).collect();
+    let more = killed.len() - named.len();
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    format!("<br><span class=\"more\">kills {}: {}{more}</span>", killed.len(), named.join(", "))
 }
 
 fn links(row: &Row) -> String {
@@ -109,7 +140,7 @@ fn links(row: &Row) -> String {
 }
 
 /// Names of rows may have `+` and, of trees of yours, anything that a file name may have.
-fn in_url(name: &str) -> String {
+pub fn in_url(name: &str) -> String {
     let mut out = String::new();
     for byte in name.bytes() {
         match byte {
@@ -123,7 +154,7 @@ fn in_url(name: &str) -> String {
 }
 
 /// As text of HTML, or as a value in quotes.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use selvedge_proofs::lock_order::lock_graph::{Taken, Verdict};
-use selvedge_proofs::lock_order::{Cycle, ORDERS, TreeReport};
+use selvedge_proofs::lock_order::{Across, BY_INDEX, Cycle, ORDERS, TreeReport};
 
 /// Every tree: its cycles, what it breaks of the documented order, and the totals.
 pub fn report(reports: &[TreeReport]) -> String {
@@ -33,6 +33,7 @@ pub fn report(reports: &[TreeReport]) -> String {
     for order in ORDERS {
         let _ = writeln!(out, "  {}  ({})", order.classes.join(" > "), order.source);
     }
+    let _ = writeln!(out, "  the folio locks of one file  ({BY_INDEX})");
     out
 }
 
@@ -50,13 +51,8 @@ fn tree(out: &mut String, report: &TreeReport) {
     for one in &report.cycles {
         cycle(out, one);
     }
-    for (joined, scenarios) in &report.across {
-        let _ = writeln!(out, "  possible  {}", joined.cycle.join(" -> "));
-        for ((_, used), scenario) in joined.uses.iter().zip(scenarios) {
-            let function = used.waits_in.last().copied().unwrap_or("the scenario");
-            let _ = writeln!(out, "              {} in {function}(): {scenario}", used.who);
-        }
-        out.push_str("            no scenario has all of these tasks: write one that does\n");
+    for one in &report.across {
+        across(out, one);
     }
     rules(out, report);
     classes(out, report);
@@ -67,6 +63,31 @@ fn tree(out: &mut String, report: &TreeReport) {
         if let Some(cut) = &one.search.cut {
             let _ = writeln!(out, "  not explored to its end: {} ({cut})", one.name);
         }
+    }
+}
+
+/// A cycle whose edges are of different scenarios.
+fn across(out: &mut String, across: &Across) {
+    let is_real = matches!(across.verdict, Verdict::Real(_));
+    let surprise = if is_real { ", which no claim expects" } else { "" };
+    let locks = across.cycle.cycle.join(" -> ");
+    let _ = writeln!(out, "  {:<9} {locks}{surprise}", across.verdict.name());
+    for ((_, used), scenario) in across.cycle.uses.iter().zip(&across.scenarios) {
+        let function = used.waits_in.last().copied().unwrap_or("the scenario");
+        let _ = writeln!(out, "              {} in {function}(): {scenario}", used.who);
+    }
+    match &across.verdict {
+        Verdict::Possible(what) => _ = writeln!(out, "            {what}"),
+        Verdict::Refuted(guards) => {
+            for guard in guards {
+                let _ = writeln!(out, "            {guard}");
+            }
+        }
+        Verdict::Real(_) => {}
+    }
+    if across.executions > 0 {
+        let executions = across.executions;
+        let _ = writeln!(out, "            tried with the tasks of both: {executions} executions");
     }
 }
 
