@@ -5,11 +5,13 @@
 //! a merged patch is known, `hash` is `None`.
 
 use crate::fs::buffer::{FindBlock, InstallCheck, RingMove};
+use crate::fs::fuse::FuseWriteback;
 use crate::mm::filemap::{
     EndWriteback, folio_wait_bit_common, wait_and_retry, wait_for_hand_off, wake_and_hand_off,
     wake_page_function,
 };
-use crate::mm::gup::{GUP_PIN_COUNTING_BIAS, LongtermDrain};
+use crate::mm::gup::{GUP_PIN_COUNTING_BIAS, LongtermContent, LongtermDrain};
+use crate::mm::hugetlb::HugeRestore;
 use crate::mm::memory::EntryWait;
 use crate::mm::memory_hotplug::FailedRemoval;
 use crate::mm::migrate::{
@@ -19,9 +21,9 @@ use crate::mm::migrate::{
 use crate::mm::mlock::Mlock;
 use crate::mm::movable::{self, SlabLayout};
 use crate::mm::swap::{
-    __lru_add_drain_all, BhLruDrain, DeactivateFile, ForcedDrain, LruAdd, LruClaim, RemoteLook,
-    lru_cache_disable_by_rcu, lru_cache_disable_by_rcu_expedited, lru_cache_disable_by_work,
-    lru_cache_disabled, lru_cache_enable,
+    __lru_add_drain_all, BhLruDrain, DeactivateFile, ForcedDrain, LruAdd, LruClaim, OwnDrain,
+    RemoteLook, lru_cache_disable_by_rcu, lru_cache_disable_by_rcu_expedited,
+    lru_cache_disable_by_work, lru_cache_disabled, lru_cache_enable,
 };
 use crate::mm::vmscan::SortFolio;
 use crate::mm::{balloon_compaction as balloon, zsmalloc};
@@ -171,6 +173,12 @@ pub static COMMITS: &[Commit] = &[
                 set!(filemap.wake_page_function = func!(wake_page_function)),
             ],
         ),
+    ),
+    merged(
+        "336bf30eb765",
+        "hugetlbfs: fix anon huge page migration race",
+        "5.10",
+        &[set!(migrate.huge_restore = HugeRestore::TakesMappingLock)],
     ),
     // Of tip's locking/core, 2020-09-10.
     merged(
@@ -415,6 +423,13 @@ pub static COMMITS: &[Commit] = &[
             &[set!(vmscan.sort_folio = SortFolio::IneligibleOffLru)],
         ),
     ),
+    // Stable series from 6.1 on had it for a while; 6.1.192 and 6.12.117 do not.
+    merged(
+        "1aaf8c122918",
+        "mm: gup: fix infinite loop within __get_longterm_locked",
+        "6.14",
+        &[set!(gup.content = LongtermContent::NothingIsolated)],
+    ),
     also_in(
         &["6.12.117"],
         merged(
@@ -429,6 +444,18 @@ pub static COMMITS: &[Commit] = &[
         "mm/migrate: fix sleep in atomic for large folios and buffer heads",
         "6.15",
         &[set!(buffer.ring_move = RingMove::UnderBhMigrate)],
+    ),
+    merged(
+        "517f496e1e61",
+        "mm/gup: revert \"mm: gup: fix infinite loop within __get_longterm_locked\"",
+        "6.16",
+        &[set!(gup.content = LongtermContent::NothingCollected)],
+    ),
+    merged(
+        "0c58a97f919c",
+        "fuse: remove tmp folio for writebacks and internal rb tree",
+        "6.16",
+        &[set!(fuse.writeback = FuseWriteback::InPlace)],
     ),
     merged(
         "7ee3647243e5",
@@ -483,6 +510,21 @@ pub static COMMITS: &[Commit] = &[
             "mm/gup: a pin of a small folio is GUP_PIN_COUNTING_BIAS references",
             "6.17",
             &[set!(gup.drain = LongtermDrain::ExtraReferences { pin: GUP_PIN_COUNTING_BIAS })],
+        ),
+    ),
+    // Hugh Dickins' patch of 2025-09-08, the last of the series whose first are in 6.17.
+    unnamed(
+        "mm: lru_add_drain_all() do local lru_add_drain() first",
+        "6.18",
+        &[set!(swap.own_drain = OwnDrain::BeforeMutex)],
+    ),
+    also_in(
+        &["6.1.192", "6.12.117"],
+        merged(
+            "b7880cb166ab",
+            "migrate: correct lock ordering for hugetlb file folios",
+            "6.19",
+            &[set!(migrate.huge_restore = HugeRestore::UnderMappingLock)],
         ),
     ),
 ];

@@ -101,6 +101,9 @@ pub const EVICTABLE: u64 = 1;
 /// On the unevictable list.
 pub const UNEVICTABLE: u64 = 2;
 
+/// Who stores to memory and is no CPU: [`Kernel::last_stores`].
+pub const DEVICE: usize = usize::MAX;
+
 /// `struct buffer_head`.
 #[derive(Debug)]
 pub struct BufferHead {
@@ -161,6 +164,8 @@ pub struct Kernel {
     pub i_pages_marks: Option<Var>,
     /// `mapping->nrpages`, where [`crate::Machine::nrpages`] asks for it.
     pub nrpages: Option<Var>,
+    /// `mapping->i_mmap_rwsem`, where [`crate::Machine::hugetlb`] asks for it.
+    pub i_mmap_rwsem: Option<Flags>,
     /// The page table of the one process: see mm/rmap.rs.
     pub ptes: Vec<Var>,
     /// The lock of the page table.
@@ -199,6 +204,10 @@ pub struct Kernel {
     pub owner: Option<Owner>,
     /// The dummy work items of the posting of 2021-02-16.
     pub migrate_pending_work: PerCpu<Work>,
+    /// The folios that are pinned now. For a look at the end only, so that it is no step.
+    pinned: Private<Vec<usize>>,
+    /// By page of the process, and by CPU or device: what it has stored last. Likewise.
+    stores: Private<BTreeMap<(usize, usize), u64>>,
 }
 
 impl Kernel {
@@ -259,10 +268,7 @@ impl Kernel {
             tlb: PerCpu::new(&cpus, |cpu| Var::new(Name::new("tlb").on(cpu), 0)),
             i_pages_lock: SpinLock::new(Name::new("i_pages lock")),
             i_pages_marks: modelled.marks.then(|| Var::new(Name::new("i_pages marks"), 0)),
-            nrpages: modelled.nrpages.then(|| {
-                let cached = if initial.anon { 0 } else { sizes.folios - initial.absent };
-                Var::new(Name::new("mapping->nrpages"), cached as u64)
-            }),
+            nrpages: modelled.nrpages.then(|| nrpages(&sizes, &initial)),
             ptes: page("pte", initial.mapped),
             ptl: SpinLock::new(Name::new("ptl")),
             folio_waitqueue: WaitQueue::new(),
@@ -283,6 +289,9 @@ impl Kernel {
             migrate_pending_lock: SpinLock::new(Name::new("migrate_pending_lock")),
             owner: initial.driver.map(|role| Owner::new(tree, &cpus, role)),
             migrate_pending_work: PerCpu::new(&cpus, work("migrate_pending_work")),
+            pinned: Private::default(),
+            stores: Private::default(),
+            i_mmap_rwsem: modelled.hugetlb.then(|| Flags::new(Name::new("i_mmap_rwsem"), 0)),
             cpus,
         })
     }
@@ -307,6 +316,34 @@ impl Kernel {
         let number = self.running.lock().expect("not poisoned").get(&me()).copied();
         let number = number.unwrap_or_else(smp_processor_id);
         self.sleepers.get(number).expect("`Sizes::sleepers`: one for each task that may sleep")
+    }
+
+    /// The folio has been pinned.
+    pub(crate) fn note_pin(&self, folio: &Folio) {
+        self.pinned.lock().expect("not poisoned").push(folio.index);
+    }
+
+    /// It has been unpinned once.
+    pub(crate) fn note_unpin(&self, folio: &Folio) {
+        let mut pinned = self.pinned.lock().expect("not poisoned");
+        if let Some(at) = pinned.iter().position(|&index| index == folio.index) {
+            pinned.remove(at);
+        }
+    }
+
+    /// The folios that are pinned, for a look at the end.
+    pub fn pinned(&self) -> impl Iterator<Item = usize> {
+        self.pinned.lock().expect("not poisoned").clone().into_iter()
+    }
+
+    /// Somebody, a CPU or [`DEVICE`], has stored `value` to this page of the process.
+    pub(crate) fn note_store(&self, page: usize, by: usize, value: u64) {
+        self.stores.lock().expect("not poisoned").insert((page, by), value);
+    }
+
+    /// What was stored last, by page and by whom, for a look at the end.
+    pub fn last_stores(&self) -> BTreeMap<(usize, usize), u64> {
+        self.stores.lock().expect("not poisoned").clone()
     }
 
     /// Starts a task on `cpu` and returns its number.
@@ -341,6 +378,12 @@ impl Kernel {
         // Weak, since the kernel owns the item that owns the function.
         Arc::new(move || func(&kernel.upgrade().expect("work runs while its kernel is alive")))
     }
+}
+
+/// `mapping->nrpages`, as a scenario begins.
+fn nrpages(sizes: &Sizes, initial: &Initial) -> Var {
+    let cached = if initial.anon { 0 } else { sizes.folios - initial.absent };
+    Var::new(Name::new("mapping->nrpages"), cached as u64)
 }
 
 impl Folio {

@@ -21,6 +21,7 @@ pub mod fs {
     //! fs/
     pub mod buffer;
     pub mod ext4;
+    pub mod fuse;
     pub mod iomap;
     pub mod jbd2;
 }
@@ -30,6 +31,7 @@ pub mod mm {
     pub mod compaction;
     pub mod filemap;
     pub mod gup;
+    pub mod hugetlb;
     pub mod memory;
     pub mod memory_hotplug;
     pub mod mempolicy;
@@ -72,10 +74,10 @@ pub use commits::Commit;
 pub use decisions::Decision;
 pub use func::Func;
 pub use kernel::{
-    BH_ASYNC_WRITE, BH_DIRTY, BH_LOCK, BH_MIGRATE, BH_UPTODATE, BufferHead, EVICTABLE, Folio,
-    Kernel, NOT_LINKED, PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_LOCKED, PG_LRU, PG_MLOCKED, PG_PRIVATE,
-    PG_REFERENCED, PG_SWAPBACKED, PG_UNEVICTABLE, PG_UPTODATE, PG_WAITERS, PG_WRITEBACK,
-    UNEVICTABLE,
+    BH_ASYNC_WRITE, BH_DIRTY, BH_LOCK, BH_MIGRATE, BH_UPTODATE, BufferHead, DEVICE, EVICTABLE,
+    Folio, Kernel, NOT_LINKED, PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_LOCKED, PG_LRU, PG_MLOCKED,
+    PG_PRIVATE, PG_REFERENCED, PG_SWAPBACKED, PG_UNEVICTABLE, PG_UPTODATE, PG_WAITERS,
+    PG_WRITEBACK, UNEVICTABLE,
 };
 pub use machine::{Initial, Machine, Modelled, Sizes};
 #[doc(hidden)]

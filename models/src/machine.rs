@@ -113,6 +113,9 @@ part! {
         spares,
         /// The folios are anonymous: not in the page cache. Only with [`Initial::mapped`].
         anon,
+        /// The file is of a filesystem whose writeback user space ends
+        /// (AS_WRITEBACK_INDETERMINATE).
+        indeterminate,
         /// The folios have PG_private set, for which somebody has a reference.
         private,
     }
@@ -151,6 +154,8 @@ part! {
         marks,
         /// `mapping->nrpages`, which nobody looks at elsewhere.
         nrpages,
+        /// The lock of the mappings of the one file, which is of hugetlbfs.
+        hugetlb,
         /// `free_page_is_bad()`: who drops the last reference of a folio checks it.
         free_checks,
         /// The lives of folios and of waiters' stacks, where the folio lock touches them: a step

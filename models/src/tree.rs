@@ -5,14 +5,17 @@ use selvedge_kernel::edits::Edit;
 
 use crate::commits::COMMITS;
 use crate::fs::buffer::{Buffer, BufferChange};
+use crate::fs::fuse::{Fuse, FuseChange};
 use crate::fs::iomap::{Iomap, IomapChange};
 use crate::mm::filemap::{Filemap, FilemapChange};
 use crate::mm::gup::{Gup, GupChange};
+use crate::mm::memory::{Memory, MemoryChange};
 use crate::mm::memory_hotplug::{MemoryHotplug, MemoryHotplugChange};
 use crate::mm::migrate::{Migrate, MigrateChange};
 use crate::mm::mlock::Mlock;
 use crate::mm::movable::{Movable, MovableChange};
 use crate::mm::page_writeback::{PageWriteback, PageWritebackChange};
+use crate::mm::rmap::{Rmap, RmapChange};
 use crate::mm::swap::{Swap, SwapChange};
 use crate::mm::vmscan::{Vmscan, VmscanChange};
 use crate::replaced::{Replaced, ReplacedChange};
@@ -65,6 +68,8 @@ kernel_files! {
     files {
         /// fs/buffer.c
         buffer: Buffer, set by BufferChange;
+        /// fs/fuse/file.c
+        fuse: Fuse, set by FuseChange;
         /// fs/iomap/buffered-io.c
         iomap: Iomap, set by IomapChange;
         /// mm/swap.c
@@ -75,6 +80,10 @@ kernel_files! {
         gup: Gup, set by GupChange;
         /// mm/migrate.c
         migrate: Migrate, set by MigrateChange;
+        /// mm/memory.c
+        memory: Memory, set by MemoryChange;
+        /// mm/rmap.c
+        rmap: Rmap, set by RmapChange;
         /// mm/filemap.c
         filemap: Filemap, set by FilemapChange;
         /// mm/page-writeback.c

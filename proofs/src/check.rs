@@ -8,6 +8,7 @@ use selvedge_models::{Kernel, Tree};
 use selvedge_monitors::for_rule;
 use selvedge_trace::{Counterexample, Monitor, table};
 
+use crate::rules::Replaced;
 use crate::{Claim, Expected, Run, model_of};
 
 /// A checked row.
@@ -101,6 +102,13 @@ pub fn explore_edited(
     explore_watched(edited, claim, engine, bounds, Vec::new())
 }
 
+/// The monitors of a claim: those that its rule needs, and what every scenario is watched by.
+pub(crate) fn monitors(claim: &Claim) -> Vec<Box<dyn Monitor>> {
+    let mut monitors = for_rule(claim.rule);
+    monitors.push(Box::<Replaced>::default());
+    monitors
+}
+
 /// The same, with more monitors.
 pub(crate) fn explore_watched(
     (tree, edits): (&'static Tree, &'static [Edit]),
@@ -109,7 +117,7 @@ pub(crate) fn explore_watched(
     bounds: &Bounds,
     more: Vec<Box<dyn Monitor>>,
 ) -> Exploration {
-    let mut monitors = for_rule(claim.rule);
+    let mut monitors = monitors(claim);
     monitors.extend(more);
     let scenario = claim.scenario;
     let body =
@@ -139,7 +147,12 @@ impl Row {
 fn judge(claim: &Claim, seen: &Exploration) -> Outcome {
     match (&seen.verdict, claim.expected) {
         (Verdict::Undecided(why), _) => Outcome::Undecided(why.clone()),
-        (Verdict::Violated, Expected::Violated) => right_rule(claim, seen.counterexample.as_ref()),
+        (Verdict::Violated, Expected::Violated) => {
+            match right_rule(claim, seen.counterexample.as_ref()) {
+                Outcome::AsExpected => came_to_it(claim, seen),
+                other => other,
+            }
+        }
         (Verdict::Holds | Verdict::HoldsWithin(_), Expected::Holds) => reached(claim, seen),
         (Verdict::Violated, Expected::Holds) => Outcome::Unexpected("violated".into()),
         // A tree of yours that mends what its base gets wrong does what it is for.
@@ -157,6 +170,14 @@ fn right_rule(claim: &Claim, counterexample: Option<&Counterexample>) -> Outcome
         Some(found) if found.rule == claim.rule.0 => Outcome::AsExpected,
         Some(found) => Outcome::Unexpected(format!("violated, but another rule: {}", found.rule)),
         None => Outcome::Unexpected("violated, without a counterexample".into()),
+    }
+}
+
+/// A violation before that has happened which it is about is not the one that is meant.
+fn came_to_it(claim: &Claim, seen: &Exploration) -> Outcome {
+    match claim.by_then.iter().find(|state| !seen.reached.contains(*state)) {
+        Some(state) => Outcome::Unexpected(format!("violated, but no execution reached: {state}")),
+        None => Outcome::AsExpected,
     }
 }
 
@@ -192,6 +213,20 @@ mod tests {
         assert_eq!((&as_before.outcome, as_before.is_mended()), (&Outcome::AsExpected, false));
         let broken = judged("install_vs_prep", "rfc-migrate-pending", Expected::Holds);
         assert_eq!(broken.outcome, Outcome::Unexpected("violated".into()));
+    }
+
+    /// It may be violated for a reason that it has nothing to do with.
+    #[test]
+    fn a_violation_that_comes_to_nothing_that_the_claim_names_is_unexpected() {
+        let claim = crate::rows()
+            .map(|(claim, _)| claim)
+            .find(|claim| claim.expected == Expected::Violated && claim.engines[0] == Engine::Dpor);
+        let claim = claim.expect("some claims are violated");
+        let seen = explore_in(claim.tree, claim, Engine::Dpor, &Bounds::PROOF);
+        assert_eq!(judge(claim, &seen), Outcome::AsExpected);
+        let elsewhere = Claim { by_then: &["a state that nobody reports"], ..*claim };
+        let why = "violated, but no execution reached: a state that nobody reports";
+        assert_eq!(judge(&elsewhere, &seen), Outcome::Unexpected(why.into()));
     }
 
     /// A mutant that mutates nothing proves nothing.

@@ -47,6 +47,9 @@ pub struct Claim {
     /// States that some execution must have reached if the rule holds, else the check has proven
     /// nothing.
     pub reached: &'static [&'static str],
+    /// States that must have been reached by the time that the rule is violated, else the violation
+    /// is not the one that is meant.
+    pub by_then: &'static [&'static str],
 }
 
 impl Claim {
@@ -152,6 +155,19 @@ impl Answers {
         self.violated_as(source, trees)
     }
 
+    /// The rule is violated in these trees, when these states have been reached: by the execution
+    /// that violates it, or by an earlier one.
+    pub fn violated_after(
+        self,
+        by_then: &'static [&'static str],
+        trees: &[&'static Tree],
+    ) -> Answers {
+        let known = self.claims.len();
+        let mut answers = self.violated(trees);
+        answers.claims[known..].iter_mut().for_each(|claim| claim.by_then = by_then);
+        answers
+    }
+
     /// In these trees the scenario takes the steps of `as_in`, which is asked: the commits between
     /// them are about what it does not come to. A test compares them, as far as it gets in a moment
     /// (`proofs/tests/same_steps.rs`); all executions were compared when this was written.
@@ -183,6 +199,7 @@ impl Answers {
             expected,
             source,
             reached,
+            by_then: &[],
         }));
         self
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use selvedge_explore::{Body, Bounds, Engine, Replayed};
 use selvedge_models::{Kernel, functions};
-use selvedge_monitors::for_rule;
 use selvedge_trace::{Counterexample, Model};
 
+use crate::check::monitors;
 use crate::{Claim, Run};
 
 /// The version of the models, as far as the counterexample comes through them.
@@ -20,7 +20,7 @@ pub fn model_of(cx: &Counterexample) -> Model {
 /// Runs the claim's scenario once, along this schedule. Not of an engine that cannot be told one
 /// ([`Engine::takes_schedules`]).
 pub fn replay(claim: &Claim, schedule: &[i32]) -> Replayed {
-    selvedge_explore::replay(&Bounds::PROOF, for_rule(claim.rule), &body(claim), schedule)
+    selvedge_explore::replay(&Bounds::PROOF, monitors(claim), &body(claim), schedule)
 }
 
 /// The counterexample as simple as could be found, with why it fails
@@ -43,7 +43,7 @@ pub fn explain(
              has rows of dpor, explain one of those"
         ));
     }
-    let mut found = selvedge_explore::explain(bounds, for_rule(claim.rule), &body(claim), cx)?;
+    let mut found = selvedge_explore::explain(bounds, monitors(claim), &body(claim), cx)?;
     found.model = Some(model_of(&found));
     Ok(found)
 }

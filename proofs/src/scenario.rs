@@ -8,6 +8,7 @@ use selvedge_models::{Kernel, Machine};
 
 use crate::calls::Call;
 use crate::look::Look;
+use crate::rules::ended_safely;
 
 /// CPUs, the tasks on them, the kernel functions that they call.
 #[derive(Debug)]
@@ -116,7 +117,8 @@ impl Scenario {
         join_all();
     }
 
-    /// Runs the tasks, and looks at the outcome.
+    /// Runs the tasks, and looks at the outcome: as the scenario says, then as every scenario is
+    /// looked at.
     pub fn play(&self, run: &Run) {
         self.begin(run);
         let tasks: Vec<usize> = self.tasks.iter().filter_map(|task| task.start(run)).collect();
@@ -126,6 +128,7 @@ impl Scenario {
         if let Some(look) = self.at_end {
             look(run);
         }
+        ended_safely(run);
     }
 }
 

@@ -55,6 +55,11 @@ impl Source {
         Source::Sheet { page: "kernel-migrate", row, part }
     }
 
+    /// A row of `docs/facts/report.md`.
+    pub const fn report(row: &'static str) -> Source {
+        Source::Sheet { page: "report", row, part: "" }
+    }
+
     /// A commit of the kernel.
     pub const fn commit(id: &'static str) -> Source {
         Source::Commit { id, remark: "" }

@@ -46,6 +46,10 @@ pub const TRUNCATED: &str = "a folio was truncated";
 pub const LOOKUP_MET_A_FROZEN_FOLIO: &str = "a lookup met a frozen or freed folio";
 /// A page fault found that its page is being migrated.
 pub const FAULT_FOUND_AN_ENTRY: &str = "a fault found a migration entry";
+/// A page fault, which reads the entry without a lock, found none.
+pub const FAULT_FOUND_NO_ENTRY: &str = selvedge_models::mm::memory::FAULT_FOUND_NO_ENTRY;
+/// A page fault slept on a folio lock, and kept its reference meanwhile.
+pub const FAULT_SLEPT: &str = selvedge_models::mm::filemap::FAULT_SLEPT;
 /// A migration did not get the lock of its source at once.
 pub const SOURCE_WAS_LOCKED: &str = "a migration found its source locked";
 /// A migration slept until its source was unlocked.

@@ -10,6 +10,7 @@
 //! (a8b169afbf06, 2a9127fcf229, 5ef64cc8987a).
 
 mod before_5_9;
+mod fault;
 mod lookup;
 mod wait;
 mod wake;
@@ -30,6 +31,8 @@ use crate::{Folio, Func, Kernel};
 
 pub(crate) use before_5_9::{wait_and_retry, wait_for_hand_off, wait_signal_first};
 pub(crate) use before_5_9::{wake_and_hand_off, wake_to_retry};
+pub use fault::FAULT_SLEPT;
+pub(crate) use fault::{FAULT, filemap_fault};
 pub use lookup::*;
 pub use wait::{Behaviour, Sleep, folio_lock_async, lock_page_retry};
 pub(crate) use wait::{WQ_FLAG_CUSTOM, WQ_FLAG_DONE, WQ_FLAG_EXCLUSIVE, WQ_FLAG_WOKEN};

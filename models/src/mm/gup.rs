@@ -9,10 +9,12 @@
 use std::ops::Range;
 
 use selvedge_kernel::{
-    Name, READ_ONCE, atomic_read, enter, reached, spin_lock, spin_unlock, test_bit,
+    Name, READ_ONCE, Rule, atomic_read, enter, fail_about, plain_write, reached, spin_lock,
+    spin_unlock, test_bit,
 };
 
-use crate::kernel::PG_LRU;
+use crate::kernel::{DEVICE, PG_LRU};
+use crate::mm::memory::do_swap_page;
 use crate::mm::migrate::{
     Errno, ISOLATION, Migrator, folio_expected_ref_count, migrate_pages, putback_movable_pages,
 };
@@ -45,13 +47,30 @@ pub enum LongtermDrain {
     },
 }
 
+/// When `check_and_migrate_movable_pages()` is content with the folios as they are, pinned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LongtermContent {
+    /// When none of them has to leave: up to 6.13, and since 6.16 (517f496e1e61). A folio that can
+    /// never be isolated is tried again for ever.
+    NothingCollected,
+    /// When none of them was isolated: 6.14 and 6.15 (1aaf8c122918), and for a while in stable
+    /// series.
+    NothingIsolated,
+}
+
 decisions! {
     /// What differs between trees.
     pub struct Gup of "mm/gup.c", set by GupChange {
         /// What makes it drain.
         drain: LongtermDrain,
+        /// When it is content.
+        content: LongtermContent,
     }
 }
+
+/// What the migration before a long-term pin is for.
+pub const A_LONGTERM_PIN_MAY_STAY: Rule =
+    Rule("a folio that is pinned for long may stay where it is");
 
 /// `follow_page_pte()` with `FOLL_TOUCH`: `folio_mark_accessed()` of a folio that was used before,
 /// so that it is activated. Under the page-table lock: the entry's reference is the caller's.
@@ -90,28 +109,79 @@ pub fn pin_user_pages(k: &Kernel, page: usize) -> Option<&Folio> {
 fn __get_user_pages_locked(k: &Kernel, pages: Range<usize>) -> Vec<usize> {
     let _in = enter("__get_user_pages_locked");
     let mut pinned = Vec::new();
-    for pte in &k.ptes[pages] {
-        spin_lock(&k.cpus, &k.ptl);
-        let entry = READ_ONCE(pte);
-        assert!(entry & MIGRATION_ENTRY == 0, "nobody else migrates these pages");
-        let Some(folio) = pte_folio(k, entry) else {
-            spin_unlock(&k.cpus, &k.ptl);
+    for page in pages {
+        let mut followed = Followed::Waited;
+        for _ in 0..FAULTS {
+            followed = follow_and_pin(k, page);
+            if !matches!(followed, Followed::Waited) {
+                break;
+            }
+        }
+        let Followed::Pinned(folio) = followed else {
             reached(NOTHING_TO_PIN);
             break;
         };
-        // try_grab_folio()
-        folio_ref_add(folio, GUP_PIN_COUNTING_BIAS, GUP_PIN);
-        spin_unlock(&k.cpus, &k.ptl);
         pinned.push(folio.index);
     }
     pinned
 }
 
+/// How often a pin looks at an entry: once, and once more after it has waited for a migration. In C
+/// it would fault the page in, for ever.
+const FAULTS: usize = 2;
+
+/// What a pin made of an entry.
+enum Followed<'k> {
+    /// The folio is pinned.
+    Pinned(&'k Folio),
+    /// It was a migration entry, which the pin has waited for.
+    Waited,
+    /// There is none.
+    Nothing,
+}
+
+/// `follow_page_pte()` with `FOLL_PIN`, and `faultin_page()` if there is a migration entry.
+fn follow_and_pin(k: &Kernel, page: usize) -> Followed<'_> {
+    spin_lock(&k.cpus, &k.ptl);
+    let entry = READ_ONCE(&k.ptes[page]);
+    if entry & MIGRATION_ENTRY != 0 {
+        spin_unlock(&k.cpus, &k.ptl);
+        do_swap_page(k, page);
+        return Followed::Waited;
+    }
+    let folio = pte_folio(k, entry);
+    if let Some(folio) = folio {
+        // try_grab_folio()
+        folio_ref_add(folio, GUP_PIN_COUNTING_BIAS, GUP_PIN);
+        k.note_pin(folio);
+    }
+    spin_unlock(&k.cpus, &k.ptl);
+    folio.map_or(Followed::Nothing, Followed::Pinned)
+}
+
 /// A pin found that its page is mapped no more.
 pub const NOTHING_TO_PIN: &str = "a pin found no page";
 
+/// `iov_iter_extract_pages()` and what follows in a read by direct I/O: pins the page, has the
+/// device store to it, unpins it. False if there was nothing to pin. Left out: that the page is
+/// marked dirty.
+pub fn direct_io_read(k: &Kernel, page: usize, value: u64) -> bool {
+    let _in = enter("iov_iter_extract_pages");
+    let Some(folio) = pin_user_pages(k, page) else { return false };
+    // The device: what it stores is there when the I/O has ended.
+    plain_write(&folio.contents, value);
+    k.note_store(page, DEVICE, value);
+    reached(DEVICE_STORED);
+    unpin_folio(k, folio);
+    true
+}
+
+/// A device stored to a page that is pinned for it.
+pub const DEVICE_STORED: &str = "a device has stored to a pinned page";
+
 /// `unpin_folio()`
 pub fn unpin_folio(k: &Kernel, folio: &Folio) {
+    k.note_unpin(folio);
     folio_put_refs(k, folio, GUP_PIN_COUNTING_BIAS, GUP_PIN);
 }
 
@@ -168,7 +238,7 @@ fn collect_longterm_unpinnable_folios(k: &Kernel, pinned: &[usize]) -> Collected
         if folio_isolate_lru(k, folio, ISOLATION) {
             found.movable.push(folio.index);
         } else {
-            reached("a folio to be pinned could not be isolated");
+            reached(NOT_ISOLATED_FOR_A_PIN);
         }
     }
     found
@@ -176,6 +246,8 @@ fn collect_longterm_unpinnable_folios(k: &Kernel, pinned: &[usize]) -> Collected
 
 /// A long-term pin drained every CPU.
 pub const DRAINED_FOR_A_PIN: &str = "a long-term pin drained every CPU";
+/// A long-term pin could not isolate a folio.
+pub const NOT_ISOLATED_FOR_A_PIN: &str = "a folio to be pinned could not be isolated";
 /// A long-term pin has looked whether a drain is needed.
 pub const CHECKED_FOR_A_PIN: &str = "a long-term pin has looked at a folio";
 
@@ -184,7 +256,12 @@ pub const CHECKED_FOR_A_PIN: &str = "a long-term pin has looked at a folio";
 fn check_and_migrate_movable_pages(k: &Kernel, pinned: &[usize]) -> Result<(), Errno> {
     let _in = enter("check_and_migrate_movable_pages");
     let found = collect_longterm_unpinnable_folios(k, pinned);
-    if found.count == 0 {
+    let is_content = match k.tree.gup.content {
+        LongtermContent::NothingCollected => found.count == 0,
+        LongtermContent::NothingIsolated => found.movable.is_empty(),
+    };
+    if is_content {
+        check_that_they_may_stay(k, pinned);
         return Ok(());
     }
     // migrate_longterm_unpinnable_folios(): the pins are references that migration does not expect.
@@ -197,6 +274,17 @@ fn check_and_migrate_movable_pages(k: &Kernel, pinned: &[usize]) -> Result<(), E
     let left = migrate_pages(k, &found.movable, Migrator::SYNC);
     putback_movable_pages(k, &left);
     if left.is_empty() { Err(Errno::Again) } else { Err(Errno::NoMemory) }
+}
+
+/// [`A_LONGTERM_PIN_MAY_STAY`], of every pin that succeeds. Folios of CMA that are on no LRU list
+/// in the beginning are those of a driver, for which CMA was allocated: nobody else will want the
+/// memory back as long as the driver has them.
+fn check_that_they_may_stay(k: &Kernel, pinned: &[usize]) {
+    let is_in_the_way = |folio: &&Folio| k.initial.listed && !folio_is_longterm_pinnable(k, folio);
+    if let Some(folio) = pinned.iter().map(|&index| &k.folios[index]).find(is_in_the_way) {
+        let message = format!("folio{} is pinned for long, and is in CMA", folio.index);
+        fail_about(A_LONGTERM_PIN_MAY_STAY, message, folio.refcount.object());
+    }
 }
 
 /// `pin_user_pages()` with `FOLL_LONGTERM`, of the first pages of the process:

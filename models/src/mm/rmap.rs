@@ -1,11 +1,12 @@
 //! The page tables of one process, and how migration takes a folio out of them.
 //!
-//! Kept: everything under the page-table lock; the reference of an entry; migration entries, and
-//! the wait for one without a reference.
-//! Left out: all but one process; large folios; the walk itself (user page n is page n of the
-//! file).
+//! Kept: everything under the page-table lock; the moment without an entry, which whoever reads
+//! the entry without that lock can see; the reference of an entry; migration entries, and the wait
+//! for one without a reference.
+//! Left out: all but one process; large folios; the dirty bit of an entry; the walk itself (user
+//! page n is page n of the file).
 //! Source: mm/rmap.c `try_to_migrate_one()`, `try_to_unmap_flush()`, mm/migrate.c
-//! `remove_migration_pte()`, 6.12.117.
+//! `remove_migration_pte()`, 6.1.192 and 6.12.117.
 
 use selvedge_kernel::{
     Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, enter, reached, spin_lock, spin_unlock,
@@ -28,14 +29,45 @@ pub fn pte_folio(k: &Kernel, pte: u64) -> Option<&Folio> {
     (pte & !MIGRATION_ENTRY).checked_sub(1).map(|index| &k.folios[index as usize])
 }
 
+decisions! {
+    /// What differs between trees.
+    pub struct Rmap of "mm/rmap.c", set by RmapChange {
+        /// How `try_to_migrate_one()` takes an entry away.
+        nuke: NukePte,
+    }
+}
+
+/// How `try_to_migrate_one()` makes a migration entry of a present one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NukePte {
+    /// The entry is cleared, stale TLB entries are flushed (or that is put off), and then the
+    /// migration entry is written: every release.
+    FlushThenMark,
+    /// Cleared, written, then flushed: the patch of December 2024. Never merged.
+    MarkThenFlush,
+    /// The entry is marked invalid and is never seen empty: what was tried in August 2024, where
+    /// the architecture can. Never merged.
+    Invalidate,
+}
+
 /// `try_to_migrate()`: each entry becomes a migration entry and gives up its reference.
 pub fn try_to_migrate(k: &Kernel, src: &Folio) {
     let _in = enter("try_to_migrate");
     let pte = &k.ptes[src.page_index];
     spin_lock(&k.cpus, &k.ptl);
     if READ_ONCE(pte) == src.index as u64 + 1 {
+        // Whoever reads the entry without the lock sees that there is none: ptep_clear_flush(),
+        // ptep_get_and_clear(), then set_pte_at().
+        let nuke = k.tree.rmap.nuke;
+        if nuke != NukePte::Invalidate {
+            WRITE_ONCE(pte, 0);
+        }
+        let flushes = k.tree.migrate.flush == TlbFlush::AtUnmap;
+        if flushes && nuke == NukePte::FlushThenMark {
+            flush_tlb(k);
+        }
         WRITE_ONCE(pte, MIGRATION_ENTRY | (src.index as u64 + 1));
-        if k.tree.migrate.flush == TlbFlush::AtUnmap {
+        if flushes && nuke != NukePte::FlushThenMark {
             flush_tlb(k);
         }
         atomic_dec(&src.mapcount);

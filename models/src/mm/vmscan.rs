@@ -3,20 +3,23 @@
 //! Kept: `folio_isolate_lru()`; the loop of `isolate_lru_folios()` with its order try_get, then
 //! test-and-clear; the eligibility of `scan_folios()` (MGLRU) with two generations;
 //! `move_folios_to_lru()` with its look whether the folio is evictable, and PG_lru before the put,
-//! under `lru_lock`; `folio_putback_lru()`.
-//! Left out: zones, costs, tiers, writeback, what is done to a folio once isolated. The order of a
-//! list is that of the folios' numbers.
+//! under `lru_lock`; `folio_putback_lru()`; of `shrink_active_list()` and `shrink_folio_list()`,
+//! what they do about a folio that may not be reclaimed.
+//! Left out: zones, costs, tiers, writeback; how a folio that may be reclaimed is: it is kept, as
+//! one that was referenced. The order of a list is that of the folios' numbers.
 //! Source: mm/vmscan.c of 6.1, 6.11.11 and 6.12.117.
 
 use selvedge_kernel::{
-    __clear_bit, Name, WRITE_ONCE, atomic_read, atomic_sub_and_test, enter, plain_read,
+    __clear_bit, Name, WRITE_ONCE, atomic_read, atomic_sub_and_test, clear_bit, enter, plain_read,
     plain_write, reached, set_bit, spin_lock_irq, spin_unlock_irq, test_and_clear_bit, test_bit,
     unbooked,
 };
 
-use crate::kernel::{EVICTABLE, PG_LRU, PG_MLOCKED};
+use crate::kernel::{EVICTABLE, PG_ACTIVE, PG_LRU, PG_MLOCKED};
+use crate::mm::filemap::{folio_trylock, folio_unlock};
 use crate::mm::swap::{
-    folio_add_lru, folio_get, folio_put, folio_try_get, lruvec_add_folio, lruvec_del_folio,
+    folio_add_lru, folio_get, folio_put, folio_try_get, lru_add_drain, lruvec_add_folio,
+    lruvec_del_folio,
 };
 use crate::{Folio, Func, Kernel};
 
@@ -146,8 +149,7 @@ pub fn scan_folios(k: &Kernel, holder: Name) -> Scanned {
 pub fn move_folios_to_lru(k: &Kernel, folio: &Folio, holder: Name) {
     let _in = enter("move_folios_to_lru");
     spin_lock_irq(&k.cpus, &k.lru_lock);
-    // !folio_evictable(): mlocked while it was isolated. Nobody is where nobody mlocks.
-    if k.modelled.mlock && test_bit(PG_MLOCKED, &folio.flags) {
+    if !folio_evictable(k, folio) {
         spin_unlock_irq(&k.cpus, &k.lru_lock);
         folio_putback_lru(k, folio, holder);
         reached("reclaim put a folio back that may not be reclaimed any more");
@@ -166,6 +168,64 @@ pub fn move_folios_to_lru(k: &Kernel, folio: &Folio, holder: Name) {
         reached("reclaim put the folio back");
     }
     spin_unlock_irq(&k.cpus, &k.lru_lock);
+}
+
+/// `folio_evictable()`: not mlocked; no file is unevictable as a whole. Where nobody mlocks every
+/// folio is.
+fn folio_evictable(k: &Kernel, folio: &Folio) -> bool {
+    !k.modelled.mlock || !test_bit(PG_MLOCKED, &folio.flags)
+}
+
+/// Reclaim took a folio off an evictable list, and saw that it is mlocked.
+pub const FOUND_MLOCKED: &str = "reclaim found a mlocked folio on an evictable list";
+
+/// `shrink_inactive_list()`: the folios that it takes from the lists which it scans, that is, not
+/// from the unevictable one.
+pub fn shrink_inactive_list(k: &Kernel, holder: Name) {
+    let _in = enter("shrink_inactive_list");
+    lru_add_drain(k);
+    let folios = isolate_lru_folios(k, holder);
+    shrink_folio_list(k, &folios);
+    for index in folios {
+        move_folios_to_lru(k, &k.folios[index], holder);
+    }
+}
+
+/// `shrink_folio_list()`, as far as it looks at a folio before it would reclaim it.
+fn shrink_folio_list(k: &Kernel, folios: &[usize]) {
+    let _in = enter("shrink_folio_list");
+    for folio in folios.iter().map(|&index| &k.folios[index]) {
+        if !folio_trylock(folio) {
+            continue;
+        }
+        if !folio_evictable(k, folio) {
+            reached(FOUND_MLOCKED);
+        }
+        folio_unlock(k, folio);
+    }
+}
+
+/// `shrink_active_list()`: what is mlocked is put back, which finds its list; the others are not
+/// active any more.
+pub fn shrink_active_list(k: &Kernel, holder: Name) {
+    let _in = enter("shrink_active_list");
+    lru_add_drain(k);
+    let mut inactive = Vec::new();
+    for index in isolate_lru_folios(k, holder) {
+        let folio = &k.folios[index];
+        if !folio_evictable(k, folio) {
+            reached(FOUND_MLOCKED);
+            folio_putback_lru(k, folio, holder);
+            continue;
+        }
+        if k.modelled.operations {
+            clear_bit(PG_ACTIVE, &folio.flags);
+        }
+        inactive.push(index);
+    }
+    for index in inactive {
+        move_folios_to_lru(k, &k.folios[index], holder);
+    }
 }
 
 /// `pageout()` of a dirty folio that the caller has isolated: whether it was written. It gives up

@@ -37,6 +37,12 @@ pub fn unfreezes_all(k: &Kernel, dst: &Folio, src: &Folio, expected: i64) -> Res
     replace(k, dst, src, expected, freezes)
 }
 
+/// `folio_migrate_mapping()` of 6.1 that replaces the source whoever else has it.
+pub fn looks_at_no_count(k: &Kernel, dst: &Folio, src: &Folio, expected: i64) -> Result<(), Errno> {
+    let ignores = Freeze { freeze: |_, _| true, unfreeze: |folio, _| atomic_dec(&folio.refcount) };
+    replace(k, dst, src, expected, ignores)
+}
+
 /// Another freeze and unfreeze. Both are given the count that is expected.
 struct Freeze {
     freeze: fn(&Folio, i64) -> bool,

@@ -29,7 +29,7 @@ pub static LRU_FLAG_BEFORE_BATCH_V4: Tree = Tree {
 pub static PIN_WITHOUT_DRAIN: Tree = Tree {
     name: "v6.12.117-pin-without-drain",
     about: "6.12.117 with collect_longterm_unpinnable_folios() never draining",
-    gup: Gup { drain: LongtermDrain::OffLru },
+    gup: Gup { drain: LongtermDrain::OffLru, ..V6_12_117.gup },
     edits: &[Edit {
         at: Site::of("test_bit").on("PG_lru").within("collect_longterm_unpinnable_folios"),
         how: How::Drop { answer: PG_LRU.mask() },

@@ -7,7 +7,7 @@ use crate::Tree;
 use crate::kernel::PG_LRU;
 use crate::mm::vmscan::Vmscan;
 use crate::mutants::lru::isolate_clears_then_gets;
-use crate::trees::{V6_1, V6_10};
+use crate::trees::{V6_1, V6_10, V6_11};
 
 const CLAIM: Site = Site::of("test_and_clear_bit").on("PG_lru");
 const LRU_LOCK: Site = Site::of("spin_lock_irq").on("lruvec->lru_lock");
@@ -21,14 +21,22 @@ pub static A5_PUT_BEFORE_SET_LRU: Tree = V6_1.edited(
         Until::Site(Site::of("atomic_sub_and_test").within("move_folios_to_lru")),
     )],
 );
+const SEEMS_EVICTABLE: &[Edit] = &[Edit {
+    at: Site::of("test_bit").on("PG_mlocked").within("move_folios_to_lru"),
+    how: How::Drop { answer: 0 },
+}];
+
 /// No `folio_evictable()`: PG_mlocked seems to be clear.
 pub static PUT_BACK_MLOCKED: Tree = V6_1.edited(
     "v6.1-put-back-mlocked",
     "6.1 with move_folios_to_lru() not asking whether the folio is evictable",
-    &[Edit {
-        at: Site::of("test_bit").on("PG_mlocked").within("move_folios_to_lru"),
-        how: How::Drop { answer: 0 },
-    }],
+    SEEMS_EVICTABLE,
+);
+/// The same in a tree that lets a mlocked folio get onto an evictable list without a race.
+pub static V6_11_PUT_BACK_MLOCKED: Tree = V6_11.edited(
+    "v6.11-put-back-mlocked",
+    "6.11 with move_folios_to_lru() not asking whether the folio is evictable",
+    SEEMS_EVICTABLE,
 );
 /// The order that the release path relies on, in reclaim.
 pub static ISOLATE_CLEAR_THEN_GET: Tree = Tree {

@@ -1,15 +1,15 @@
 //! Deliberate mistakes in the references, the page cache and the page tables of a migration:
 //! kernel-migrate B.7.
 
-use selvedge_kernel::edits::{Edit, Site, Until};
+use selvedge_kernel::edits::{Edit, How, Site, Until};
 
 use crate::Tree;
 use crate::mm::filemap::Filemap;
 use crate::mm::migrate::Migrate;
 use crate::mutants::folio_lock::trusts_the_slot;
 use crate::mutants::migrate::{
-    compares_without_freezing, copies_then_flushes, flushes_nothing, restores_unlocked,
-    unfreezes_all,
+    compares_without_freezing, copies_then_flushes, flushes_nothing, looks_at_no_count,
+    restores_unlocked, unfreezes_all,
 };
 use crate::trees::{V6_1, V6_10};
 
@@ -109,4 +109,20 @@ pub static BM12_PRIVATE_NOT_COUNTED: Tree = V6_1.edited(
     "v6.1-migrate-private-not-counted",
     "6.1 with the reference that comes with PG_private not expected",
     &[Edit::drop(Site::of("test_bit").on("PG_private").within("folio_expected_ref_count"))],
+);
+/// Whoever has pinned the folio is not asked.
+pub static IGNORES_PINS: Tree = Tree {
+    name: "v6.1-migrate-ignores-pins",
+    about: "6.1 with the reference count of the old folio not looked at",
+    migrate: Migrate { folio_migrate_mapping: func!(looks_at_no_count), ..V6_1.migrate },
+    ..V6_1.mutant()
+};
+/// `finish_fault()` that does not look again under the page-table lock.
+pub static MAPS_TWICE: Tree = V6_1.edited(
+    "v6.1-fault-maps-twice",
+    "6.1 with finish_fault() taking it for granted that there is no entry yet",
+    &[Edit {
+        at: Site::of("READ_ONCE").on("pte").within("finish_fault"),
+        how: How::Drop { answer: 0 },
+    }],
 );

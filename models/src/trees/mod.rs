@@ -15,6 +15,7 @@ mod migrate_page_lock;
 mod migrate_pending;
 mod movable;
 mod movable_mutants;
+mod proposed;
 mod races;
 pub(crate) mod releases;
 mod settings;
@@ -35,6 +36,7 @@ pub use migrate_page_lock::*;
 pub use migrate_pending::*;
 pub use movable::*;
 pub use movable_mutants::*;
+pub use proposed::*;
 pub use races::*;
 pub use releases::*;
 pub use settings::*;
@@ -79,14 +81,20 @@ pub static ALL: &[&Tree] = &[
     &M2_SUBMIT_BEFORE_BLOCKING,
     &M3,
     &V6_1_TRIES_THE_BIT,
+    &FAULT_LOOKS_AGAIN,
+    &MIGRATE_INVALIDATES,
+    &MIGRATE_MARKS_FIRST,
+    &SKIPS_INDETERMINATE,
     &ANNOTATE_V2,
     &ANNOTATE_ALL,
+    &MM_STABLE_2026_07,
     &V4_2,
     &V4_5,
     &V4_8,
     &V4_13,
     &V4_14,
     &V5_3,
+    &V5_4_255,
     &V5_6,
     &V5_9_RC1,
     &V5_11,
@@ -107,6 +115,8 @@ pub static ALL: &[&Tree] = &[
     &V6_12_117,
     &V6_15,
     &V6_17,
+    &V6_18,
+    &V6_19,
     &V6_1_RT,
     &V6_12_117_RT,
     &V6_1_UNFAIRNESS_0,
@@ -124,12 +134,14 @@ pub static ALL: &[&Tree] = &[
     &A4_MOVE_WITHOUT_CLAIM,
     &A5_PUT_BEFORE_SET_LRU,
     &PUT_BACK_MLOCKED,
+    &V6_11_PUT_BACK_MLOCKED,
     &A6_NO_BARRIER_IN_LRU_ADD,
     &A6_MLOCKED_READ_FIRST,
     &ISOLATE_CLEAR_THEN_GET,
     &PIN_WITHOUT_DRAIN,
     &PAGEOUT_ALWAYS,
     &BATCH_NO_GET,
+    &BATCH_FREES_ANYTHING,
     &BATCH_NO_LOCAL_LOCK,
     &BATCH_LARGE_FOLIO,
     &MOVE_NO_LRU_LOCK,
@@ -160,6 +172,8 @@ pub static ALL: &[&Tree] = &[
     &BM10_RESTORE_AFTER_UNLOCK,
     &BM11_NO_PUT_OF_UNMAPPED,
     &BM12_PRIVATE_NOT_COUNTED,
+    &IGNORES_PINS,
+    &MAPS_TWICE,
     &CM1_WAITS_WITH_OTHERS_LOCKED,
     &CM2_TRIES_AGAIN_UNMOVED,
     &CM3_NO_UNDO,

@@ -9,18 +9,20 @@ use crate::fs::buffer::{
     __find_get_block_slow, __invalidate_bh_lrus, Buffer, FindBlock, InstallCheck, RingMove,
     bh_lru_install,
 };
+use crate::fs::fuse::{Fuse, FuseWriteback};
 use crate::fs::iomap::{Iomap, SubmitIoend};
 use crate::mm::filemap::{
     EndWriteback, Filemap, GivingUp, folio_clear_waiters, folio_set_waiters, folio_trylock_flag,
     folio_xor_flags_has_waiters, migration_entry_wait_on_locked, wait_signal_first, wake_to_retry,
     xas_reload,
 };
-use crate::mm::gup::{Gup, LongtermDrain};
-use crate::mm::memory::EntryWait;
+use crate::mm::gup::{Gup, LongtermContent, LongtermDrain};
+use crate::mm::hugetlb::HugeRestore;
+use crate::mm::memory::{EntryWait, Memory, MissingEntry};
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{
     __buffer_migrate_folio, __unmap_and_move, BatchedWriteback, BufferLock, DrainAfterMove,
-    ExpectedRefs, Migrate, NoteIn, Pages, SplitLock, SrcLock, TlbFlush, Writeout,
+    ExpectedRefs, Indeterminate, Migrate, NoteIn, Pages, SplitLock, SrcLock, TlbFlush, Writeout,
     filemap_migrate_folio, folio_migrate_mapping, lock_src_of_batch, may_sleep_on_locks,
     migrate_folio_move, migrate_folio_undo_src, migrate_pages_sync, migrate_prep, never_pending,
     no_migrate_finish, unmap_folios,
@@ -28,10 +30,10 @@ use crate::mm::migrate::{
 use crate::mm::mlock::Mlock;
 use crate::mm::movable::{self, Movable, SlabLayout};
 use crate::mm::page_writeback::{Cyclic, PageWriteback};
-use crate::mm::rmap::try_to_unmap_flush;
+use crate::mm::rmap::{NukePte, Rmap, try_to_unmap_flush};
 use crate::mm::swap::{
-    BhLruDrain, DeactivateFile, ForcedDrain, LruAdd, LruClaim, RemoteLook, Swap,
-    folio_batch_move_lru, folio_may_be_lru_cached, lru_add_drain_all_by_latch,
+    BhLruDrain, DeactivateFile, DeadFolios, ForcedDrain, LruAdd, LruClaim, OwnDrain, RemoteLook,
+    Swap, folio_batch_move_lru, folio_may_be_lru_cached, lru_add_drain_all_by_latch,
 };
 use crate::mm::vmscan::Vmscan;
 use crate::mm::{balloon_compaction as balloon, zsmalloc};
@@ -62,6 +64,7 @@ pub(crate) const OLDEST: Tree = Tree {
         find: FindBlock::PrivateLock,
         __find_get_block_slow: func!(__find_get_block_slow),
     },
+    fuse: Fuse { writeback: FuseWriteback::TemporaryCopy },
     iomap: Iomap { submit: SubmitIoend::AtEnd },
     swap: Swap {
         lru_cache_disable: func!(migrate_prep),
@@ -70,16 +73,18 @@ pub(crate) const OLDEST: Tree = Tree {
         bh_lru_drain: BhLruDrain::Never,
         __lru_add_drain_all: func!(lru_add_drain_all_by_latch),
         forced_drain: ForcedDrain::EveryCpu,
+        own_drain: OwnDrain::WithOthers,
         remote_look: RemoteLook::Unmarked,
         lru_claim: LruClaim::AtDrain,
         deactivate_file: DeactivateFile::AnyFolio,
         lru_add: LruAdd::SetFirst,
+        dead_folios: DeadFolios::Linked,
         folio_may_be_lru_cached: func!(folio_may_be_lru_cached),
         folio_batch_move_lru: func!(folio_batch_move_lru),
     },
     mlock: Mlock::Isolates,
     vmscan: Vmscan::RELEASED,
-    gup: Gup { drain: LongtermDrain::OffLru },
+    gup: Gup { drain: LongtermDrain::OffLru, content: LongtermContent::NothingCollected },
     migrate: Migrate {
         pages: Pages::OneByOne,
         expected: ExpectedRefs::WithoutMapcount,
@@ -93,6 +98,8 @@ pub(crate) const OLDEST: Tree = Tree {
         note: NoteIn::Private,
         buffer_lock: BufferLock::Wait,
         writeback: BatchedWriteback::Waits,
+        indeterminate: Indeterminate::Waits,
+        huge_restore: HugeRestore::UnderMappingLock,
         drain: DrainAfterMove::IfMapped,
         split_lock: SplitLock::Waits,
         writeout: Writeout::Writes,
@@ -104,6 +111,8 @@ pub(crate) const OLDEST: Tree = Tree {
         migrate_folio_undo_src: func!(migrate_folio_undo_src),
         __buffer_migrate_folio: func!(__buffer_migrate_folio),
     },
+    memory: Memory { missing: MissingEntry::ReadUnlocked },
+    rmap: Rmap { nuke: NukePte::FlushThenMark },
     // 4.2: the oldest of movable pages.
     movable: Movable {
         core: &movable::V4_2,
@@ -177,6 +186,8 @@ releases! {
     V5_3 = "v5.3",
         "Linux 5.3, of movable pages only: zs_destroy_pool() waits for isolated pages \
          (701d678599d0)";
+    V5_4_255 = "v5.4.255",
+        "Linux 5.4.255, of which mm/filemap.c: the page lock of 5.9 (5ef64cc8987a)";
     V5_6 = "v5.6" ("L0"),
         "Linux 5.6: a seqcount latch in lru_add_drain_all() (eef1a429f234), waiters try the bit";
     V5_9_RC1 = "v5.9-rc1" ("L1"),
@@ -217,4 +228,8 @@ releases! {
         "Linux 6.15: buffers of block devices migrate under BH_Migrate (2d900efff915)";
     V6_17 = "v6.17" ("M7"),
         "Linux 6.17: as 6.12.117, buffers migrate under BH_Migrate, nothing is written out";
+    V6_18 = "v6.18",
+        "Linux 6.18: lru_add_drain_all() drains its own CPU before it takes the mutex";
+    V6_19 = "v6.19",
+        "Linux 6.19: hugetlb folios are restored under i_mmap_rwsem (b7880cb166ab)";
 }

@@ -11,7 +11,9 @@ use crate::mutants::lru::{
     lru_cache_disable_by_unforced_work, lru_cache_disable_without_rcu, raises_the_generation_late,
     reads_the_generation_late, zeroes_the_count_first,
 };
-use crate::trees::{ANNOTATE_ALL, LRU_FLAG_BEFORE_BATCH_V4, V5_11, V5_13, V5_18, V6_1, V6_10};
+use crate::trees::{
+    ANNOTATE_ALL, LRU_FLAG_BEFORE_BATCH_V4, MM_STABLE_2026_07, V5_11, V5_13, V5_18, V6_1, V6_10,
+};
 
 /// 5.18 without `synchronize_rcu()`.
 pub static V5_18_NO_SYNCHRONIZE_RCU: Tree = Tree {
@@ -132,6 +134,15 @@ pub static BATCH_NO_GET: Tree = V6_10.edited(
         Edit::drop(GET.within("folio_mark_lazyfree")),
         Edit::drop(GET.within("folio_activate")),
     ],
+);
+/// The count is not compared: it seems to be the batch's one reference.
+pub static BATCH_FREES_ANYTHING: Tree = MM_STABLE_2026_07.edited(
+    "mm-stable-2026-07-batch-frees-anything",
+    "mm/swap.c of July 2026 with a batch that frees new folios whoever else has them",
+    &[Edit {
+        at: Site::of("atomic_cmpxchg").within("folio_batch_move_lru"),
+        how: How::Drop { answer: 1 },
+    }],
 );
 /// No `local_lock()`.
 pub static BATCH_NO_LOCAL_LOCK: Tree = V6_10.edited(

@@ -314,7 +314,7 @@ pub(super) fn claims() -> Vec<Answers> {
         // The window is two steps wide: 20,000 random schedules do not hit it.
         .under(SC_WITHOUT_RANDOM)
         .violated(&[&C3_MOVE_UNLOCKED]),
-        at_once(&REINSTALL_VS_MIGRATE, &[]).under(SC).violated(&[&V5_11, &V6_1]),
+        at_once(&REINSTALL_VS_MIGRATE, &[INSTALLED]).under(SC).violated(&[&V5_11, &V6_1]),
         at_once(&REINSTALL_VS_MIGRATE_DISABLED, &[BUFFERS_MOVED])
             .under(SC)
             .holds(&[&V5_18, &V6_1, &V6_12_117]),

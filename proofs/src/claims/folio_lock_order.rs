@@ -137,7 +137,7 @@ pub(super) fn claims() -> Vec<Answers> {
         ask(NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, &TWO_FOLIOS, sheet("A-S3"), &[SLEPT])
             .under(SC)
             .holds(&[&L0, &L1, &L2, &V6_12_117]),
-        ask(NOBODY_WAITS_FOR_EVER, &ABBA, sheet("A-S7"), &[]).under(DPOR).violated(&[
+        ask(NOBODY_WAITS_FOR_EVER, &ABBA, sheet("A-S7"), &[SLEPT]).under(DPOR).violated(&[
             &L0,
             &L1,
             &L2,

@@ -163,7 +163,7 @@ pub(super) fn claims() -> Vec<Answers> {
         ask(NOBODY_WAITS_FOR_EVER, &KILLED, barriers, given_up)
             .under(EVERY)
             .holds(&[&L0, &L1, &L2, &V6_12_117]),
-        of_all_trees(&SIGNAL),
+        of_all_trees(&SIGNAL).violated_as(WOKEN_LEAVES, &[&V5_4_255]),
         of_all_trees(&TIMEOUT),
         ask_of(&SIGNAL_AND_READER)
             .under(SC_WITHOUT_RANDOM)

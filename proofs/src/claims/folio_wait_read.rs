@@ -1,7 +1,7 @@
 //! kernel-migrate section A: waiters for the end of a read, asynchronous waiters, and waiters
 //! without a reference of their own.
 
-use selvedge_kernel::{Name, fail, fail_about, test_bit};
+use selvedge_kernel::{Name, WRITE_ONCE, fail, fail_about, test_bit};
 use selvedge_models::mm::filemap::{
     folio_end_read, folio_lock_async, folio_put_wait_locked, folio_wait_locked, lock_page_retry,
 };
@@ -121,13 +121,14 @@ static PUT_AND_WAIT: Scenario = Scenario {
 
 static MIGRATION_ENTRY: Scenario = Scenario {
     name: "fault_on_migration_entry",
-    about: "CPU0 has unmapped the folio for migration; it maps the new one in its place, unlocks \
-            the old one, and frees it. CPU1 faults on the migration entry and waits, without a \
-            reference.",
+    about: "CPU0 has unmapped the folio for migration, and replaced it in the page cache; it maps \
+            the new one in its place, unlocks the old one, and frees it. CPU1 faults on the \
+            migration entry and waits, without a reference.",
     machine: Machine::TINY.sleepers(1).lifetimes().mapped(),
     before: &[cpu(0, "migrator", |k| {
         locked(k);
         try_to_migrate(k, &k.folios[0]);
+        WRITE_ONCE(&k.i_pages[0], 2);
     })],
     tasks: &[
         cpu(0, "migrator", |k| {

@@ -2,7 +2,7 @@
 //! that CPU by such a handler, waits for itself.
 
 use selvedge_kernel::{
-    INTERRUPTED, clear_bit, fail_about, is_killed_already, join, plain_write, set_bit,
+    INTERRUPTED, WRITE_ONCE, clear_bit, fail_about, is_killed_already, join, plain_write, set_bit,
 };
 use selvedge_models::fs::buffer::{lock_buffer, trylock_buffer, unlock_buffer};
 use selvedge_models::mm::filemap::{
@@ -212,6 +212,7 @@ static QUEUE_LOCK_OF_FAULT: Scenario = Scenario {
     before: &[cpu(1, "migrator", |k| {
         locked(k);
         try_to_migrate(k, &k.folios[0]);
+        WRITE_ONCE(&k.i_pages[0], 2);
     })],
     tasks: &[
         cpu(0, "page fault", |k| {

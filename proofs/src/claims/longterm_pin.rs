@@ -5,9 +5,12 @@
 use selvedge_kernel::{join, plain_read, plain_write};
 use selvedge_models::Machine;
 use selvedge_models::mm::gup::{
-    CHECKED_FOR_A_PIN, DRAINED_FOR_A_PIN, follow_page_pte, madvise_cold, pin_user_pages_longterm,
+    CHECKED_FOR_A_PIN, DRAINED_FOR_A_PIN, NOT_ISOLATED_FOR_A_PIN, follow_page_pte, madvise_cold,
+    pin_user_pages_longterm,
 };
+use selvedge_models::mm::migrate::ISOLATION;
 use selvedge_models::mm::mlock::mlock_folio;
+use selvedge_models::mm::vmscan::{folio_isolate_lru, folio_putback_lru};
 use selvedge_models::trees::*;
 
 use super::{ALONE, SC, SC_WITHOUT_RANDOM};
@@ -109,6 +112,59 @@ static SECOND_FOLIO_ACTIVATED_LATER: Scenario = Scenario {
     at_end: Some(drained_for_the_second_folio),
     ..Scenario::EMPTY
 };
+
+static PINNED_WHILE_PUT_BACK: Scenario = Scenario {
+    name: "pinned_while_put_back",
+    about: "CPU0 has isolated the folio, and puts it back while CPU1 pins it for long. CPU1 gives \
+            up after two rounds.",
+    machine: PINNABLE.passes(1),
+    before: &[cpu(0, "compaction", |k| {
+        folio_isolate_lru(k, &k.folios[0], ISOLATION);
+    })],
+    tasks: &[
+        cpu(0, "compaction", |k| folio_putback_lru(k, &k.folios[0], ISOLATION)),
+        cpu(1, "pinner", |k| pin(k, 1, 2)),
+    ],
+    ..Scenario::EMPTY
+};
+
+static PINNED_IN_A_DRIVER: Scenario = Scenario {
+    name: "folio_of_a_driver_is_pinned",
+    about: "The folio is of CMA, and a driver's, which has mapped it to the process and never put \
+            it on the LRU. CPU1 pins it for long, and gives up after two rounds.",
+    machine: PINNABLE.unlisted(),
+    tasks: &[cpu(1, "pinner", |k| pin(k, 1, 2))],
+    at_end: Some(pin_has_ended),
+    ..Scenario::EMPTY
+};
+
+/// [`A_LONGTERM_PIN_MAY_STAY`] is asked of each pin that succeeds, in every scenario; here of one
+/// that is tempted.
+pub(super) fn reports() -> Vec<Answers> {
+    let reverted = Source::commit("517f496e1e61");
+    vec![
+        ask(
+            A_LONGTERM_PIN_MAY_STAY,
+            &PINNED_WHILE_PUT_BACK,
+            Source::report("R1"),
+            &[NOT_ISOLATED_FOR_A_PIN, MIGRATED],
+        )
+        .under(SC_WITHOUT_RANDOM)
+        .holds(&[&V6_1, &V6_10])
+        .violated_after(&[NOT_ISOLATED_FOR_A_PIN], &[&V6_15])
+        .holds(&[&V6_12_117, &V6_17, &V6_18]),
+        ask(
+            PIN_ENDS_WHATEVER_OTHERS_DO,
+            &PINNED_IN_A_DRIVER,
+            Source::report("R1"),
+            &[NOT_ISOLATED_FOR_A_PIN],
+        )
+        .under(ALONE)
+        .violated(&[&V6_10])
+        .holds(&[&V6_15])
+        .violated_as(reverted, &[&V6_17]),
+    ]
+}
 
 pub(super) fn claims() -> Vec<Answers> {
     let lru = Source::lru;

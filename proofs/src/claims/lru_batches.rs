@@ -1,10 +1,10 @@
 //! kernel-lru section A: the per-CPU batches, their drains, and the ownership that PG_lru gives.
 
-use selvedge_kernel::{Name, atomic_dec, booked, set_bit, unbooked};
+use selvedge_kernel::{Name, atomic_dec, booked, reached, set_bit, unbooked};
 use selvedge_models::mm::migrate::ISOLATION;
 use selvedge_models::mm::mlock::clear_page_mlock;
 use selvedge_models::mm::swap::{
-    folio_add_lru, folio_get, folio_put, folio_rotate_reclaimable, lru_add_drain,
+    FREED_BY_BATCH, folio_add_lru, folio_get, folio_put, folio_rotate_reclaimable, lru_add_drain,
 };
 use selvedge_models::mm::vmscan::move_folios_to_lru;
 use selvedge_models::trees::*;
@@ -19,8 +19,8 @@ use crate::functions::{
 };
 use crate::rules::*;
 use crate::states::{
-    DRAIN_LEFT_TO_ANOTHER, ISOLATED, MUNLOCK_COULD_NOT_ISOLATE, RECLAIM_FREED, RECLAIM_PUT_BACK,
-    RESTED, SKIPPED,
+    DRAIN_LEFT_TO_ANOTHER, FREED, ISOLATED, MUNLOCK_COULD_NOT_ISOLATE, RECLAIM_FREED,
+    RECLAIM_PUT_BACK, RESTED, SKIPPED,
 };
 use crate::{Answers, Scenario, ask, calls, cpu, irq};
 
@@ -113,27 +113,51 @@ static TWO_ROTATIONS: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+static DRAIN_OF_DEAD: Scenario = Scenario {
+    name: "drain_vs_last_put_but_the_batch",
+    about: "A new folio rests in CPU0's lru_add batch. CPU0 drains it; CPU1 drops the only other \
+            reference.",
+    machine: Machine::TINY.batch(3),
+    before: &[calls(0, "adder", &[call(FOLIO_ADD_LRU, FOLIO)])],
+    tasks: &[
+        calls(0, "drainer", &[call(LRU_ADD_DRAIN, &[])]),
+        cpu(1, "putter", |k| folio_put(k, &k.folios[0], PAGE_CACHE)),
+    ],
+    at_end: Some(folio_is_freed_and_off_the_list),
+    ..Scenario::EMPTY
+};
+
+const PUT: &str = "a reference is put";
+
 static PUT_WITHOUT_GET: Scenario = Scenario {
     name: "put_without_get",
     about: "One task gives up a reference that nobody holds: what the ledger is there to notice.",
     machine: Machine::TINY.cpus(1),
     tasks: &[cpu(0, "putter", |k| {
+        reached(PUT);
         unbooked(&k.folios[0].refcount, Name::new("nobody"));
         atomic_dec(&k.folios[0].refcount);
     })],
     ..Scenario::EMPTY
 };
 
+const OWN_CPU_FIRST: Source =
+    Source::Mail("mm: lru_add_drain_all() do local lru_add_drain() first, 2025-09-08");
+const FROZEN: Source =
+    Source::analysis("mm/swap.c of f078b0a0727c: a frozen reference is nobody else's");
+
 pub(super) fn claims() -> Vec<Answers> {
     let lru = Source::lru;
     let drained =
-        |reached| ask(OWN_ADDITIONS_ARE_DRAINED, &ADD_AND_DRAIN_VS_DRAIN, lru("A1"), reached);
+        |states| ask(OWN_ADDITIONS_ARE_DRAINED, &ADD_AND_DRAIN_VS_DRAIN, lru("A1"), states);
     let weakly_ordered = [&A1B_NO_BARRIER_BEFORE_READ, &A1C_NO_BARRIER_AFTER_BUMP, &V5_6];
     vec![
         drained(&[RESTED, DRAIN_LEFT_TO_ANOTHER])
             .under(EVERY)
             .holds(&[&V5_11, &V6_1, &V6_12_117])
+            .holds_as(OWN_CPU_FIRST, &[&V6_18])
             .under(SC)
+            .holds_as(OWN_CPU_FIRST, &[&MM_STABLE_2026_07])
             .holds_as(lru("A.6"), &[&V6_1_RT])
             .holds(&weakly_ordered)
             .under(WEAK)
@@ -177,7 +201,16 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&V5_11, &V6_1])
             .under(DPOR)
             .holds(&[&V6_12_117]),
-        ask(REFERENCES_BALANCE, &PUT_WITHOUT_GET, Analysis("nobody holds it"), &[])
+        ask(KERNEL_ASSERTIONS_HOLD, &DRAIN_OF_DEAD, lru("A5"), &[FREED])
+            .under(EVERY)
+            .holds(&[&V6_1, &V6_12_117]),
+        ask(KERNEL_ASSERTIONS_HOLD, &DRAIN_OF_DEAD, FROZEN, &[FREED, FREED_BY_BATCH])
+            .under(EVERY)
+            .holds(&[&MM_STABLE_2026_07]),
+        ask(REFERENCES_BALANCE, &DRAIN_OF_DEAD, FROZEN, &[FREED_BY_BATCH])
+            .under(SC)
+            .violated(&[&BATCH_FREES_ANYTHING]),
+        ask(REFERENCES_BALANCE, &PUT_WITHOUT_GET, Analysis("nobody holds it"), &[PUT])
             .under(EVERY)
             .violated(&[&V6_1]),
     ]

@@ -1,9 +1,12 @@
 //! mlock and munlock of folios that batches hold: kernel-lru A.5, and what we found besides.
 
-use selvedge_kernel::set_bit;
+use selvedge_kernel::{join, set_bit};
 use selvedge_models::mm::migrate::ISOLATION;
-use selvedge_models::mm::swap::{folio_add_lru, lru_add_drain};
-use selvedge_models::mm::vmscan::{isolate_lru_folios, move_folios_to_lru};
+use selvedge_models::mm::mlock::{mlock_drain_local, mlock_folio, mlock_new_folio, munlock_folio};
+use selvedge_models::mm::swap::{folio_activate, folio_add_lru, lru_add_drain, lru_add_drain_all};
+use selvedge_models::mm::vmscan::{
+    FOUND_MLOCKED, isolate_lru_folios, move_folios_to_lru, shrink_active_list, shrink_inactive_list,
+};
 use selvedge_models::trees::*;
 use selvedge_models::{Machine, PG_MLOCKED};
 
@@ -17,7 +20,7 @@ use crate::states::{
     MADE_UNEVICTABLE, MLOCK_FOUND_IT_OFF_THE_LRU, MUNLOCK_COULD_NOT_ISOLATE, RESTED,
     RESTED_FOR_MLOCK,
 };
-use crate::{Answers, Scenario, ask, calls, cpu};
+use crate::{Answers, Run, Scenario, ask, calls, cpu};
 
 const MLOCK_AND_DRAIN: &[Call] = &[call(MLOCK_FOLIO, FOLIO), call(LRU_ADD_DRAIN, &[])];
 
@@ -134,6 +137,66 @@ static NEW_VS_MLOCK: Scenario = Scenario {
     ..NEW_VS_MUNLOCK
 };
 
+/// What [`ACTIVATE_MLOCK_DRAIN`] does.
+fn activate_mlock_drain(k: &Run) {
+    folio_activate(k, &k.folios[0]);
+    mlock_folio(k, &k.folios[0]);
+    mlock_drain_local(k);
+    lru_add_drain_all(k);
+}
+
+/// A pass of reclaim over the active list, or over the inactive one: lists that are one here.
+fn scan_active(k: &Run) {
+    shrink_active_list(k, ISOLATION);
+    lru_add_drain(k);
+}
+
+fn scan_inactive(k: &Run) {
+    shrink_inactive_list(k, ISOLATION);
+    lru_add_drain(k);
+}
+
+static MLOCKED_THEN_RECLAIMED: Scenario = Scenario {
+    name: "reclaim_after_activate_and_mlock",
+    about: "The same; then reclaim scans the active list, and drains.",
+    machine: LISTED.cpus(1).mlock(),
+    before: &[cpu(0, "user", activate_mlock_drain)],
+    tasks: &[cpu(0, "reclaim", scan_active)],
+    at_end: Some(reclaimed_mlocked_folio_is_unevictable),
+    ..Scenario::EMPTY
+};
+
+static MLOCKED_THEN_SHRUNK: Scenario = Scenario {
+    name: "reclaim_of_inactive_after_activate_and_mlock",
+    about: "The same of the inactive list.",
+    tasks: &[cpu(0, "reclaim", scan_inactive)],
+    ..MLOCKED_THEN_RECLAIMED
+};
+
+static STRANDED_THEN_RECLAIMED: Scenario = Scenario {
+    name: "reclaim_after_mlock_new_drain_vs_munlock",
+    about: "A new folio that is mlocked rests in CPU0's mlock batch. CPU0 drains it; CPU1 munlocks \
+            the folio, and drains its own. Then CPU0 reclaims from both lists, and drains.",
+    machine: NEW,
+    // Reclaim comes when the others have returned, so that the tasks are not in a list.
+    setup: |k| {
+        join(k.task(0, "page fault", |k| mlock_new_folio(k, &k.folios[0])));
+        let drainer = k.task(0, "drainer", |k| lru_add_drain(k));
+        let munlocker = k.task(1, "munlocker", |k| {
+            munlock_folio(k, &k.folios[0]);
+            lru_add_drain(k);
+        });
+        join(drainer);
+        join(munlocker);
+        join(k.task(0, "reclaim", |k| {
+            scan_active(k);
+            scan_inactive(k);
+        }));
+    },
+    look: folio_is_not_stranded,
+    ..Scenario::EMPTY
+};
+
 pub(super) fn claims_of_flag() -> Vec<Answers> {
     let clears_itself = Analysis("the mlock batch clears PG_lru itself");
     let race = Analysis("kernel-lru:A.5");
@@ -165,6 +228,10 @@ pub(super) fn claims_of_operations() -> Vec<Answers> {
     // this batch.
     let unlocked = Analysis("__munlock_folio() clears PG_mlocked unlocked");
     let stranded: &[&str] = &[RESTED, MUNLOCK_COULD_NOT_ISOLATE];
+    let of_mlock: &[&str] = &[RESTED_FOR_MLOCK];
+    let evictable = Analysis("mm/vmscan.c: reclaim asks folio_evictable() of what it isolates");
+    let culled = &[MADE_UNEVICTABLE];
+    let unscanned = Analysis("mm/vmscan.c: no pass of reclaim scans LRU_UNEVICTABLE");
     vec![
         ask(KERNEL_ASSERTIONS_HOLD, &MLOCK_VS_ISOLATE, lru("A.5"), off_the_lru)
             .under(SC_WITHOUT_RANDOM)
@@ -181,11 +248,25 @@ pub(super) fn claims_of_operations() -> Vec<Answers> {
         .under(ALONE)
         .holds(&[&V6_1, &V6_12_117])
         .violated_as(own, &[&PUT_BACK_MLOCKED]),
+        // What reclaim mends of these findings, and what it does not.
+        ask(RECLAIM_CULLS_MLOCKED_FOLIOS, &MLOCKED_THEN_RECLAIMED, evictable, &[FOUND_MLOCKED])
+            .under(ALONE)
+            .holds(&[&V6_11]),
+        ask(RECLAIM_CULLS_MLOCKED_FOLIOS, &MLOCKED_THEN_RECLAIMED, evictable, culled)
+            .under(ALONE)
+            .holds(&[&V6_12_117]),
+        ask(RECLAIM_CULLS_MLOCKED_FOLIOS, &MLOCKED_THEN_SHRUNK, evictable, &[FOUND_MLOCKED])
+            .under(ALONE)
+            .holds(&[&V6_11])
+            .violated_as(own, &[&V6_11_PUT_BACK_MLOCKED]),
+        ask(EVICTABLE_FOLIO_IS_NOT_STRANDED, &STRANDED_THEN_RECLAIMED, unscanned, of_mlock)
+            .under(SC)
+            .violated_after(of_mlock, &[&V6_1, &V6_12_117]),
         ask(EVICTABLE_FOLIO_IS_NOT_STRANDED, &ADD_VS_MUNLOCK, unlocked, stranded)
             .under(SC)
             .holds_as(lru("A6"), &[&V5_11])
             .violated(&[&V6_1, &V6_12_117]),
-        ask(EVICTABLE_FOLIO_IS_NOT_STRANDED, &NEW_VS_MUNLOCK, unlocked, stranded)
+        ask(EVICTABLE_FOLIO_IS_NOT_STRANDED, &NEW_VS_MUNLOCK, unlocked, of_mlock)
             .under(SC)
             .violated(&[&V6_1, &V6_12_117]),
         ask(

@@ -58,6 +58,20 @@ fn lookup(k: &Run) {
     folio_put(k, folio, LOOKUP);
 }
 
+static KEPT_LOOKUP: Scenario = Scenario {
+    name: "migrate_vs_lookup_that_keeps",
+    about: "CPU0 migrates the folio, CPU1 looks its page up, and keeps the folio: whether it is \
+            replaced meanwhile is looked at in every scenario.",
+    machine: MIGRATABLE,
+    tasks: &[
+        cpu(0, "migrator", migrate),
+        cpu(1, "reader", |k| {
+            filemap_get_entry(k, 0, LOOKUP);
+        }),
+    ],
+    ..Scenario::EMPTY
+};
+
 static MIGRATE_VS_LOOKUP: Scenario = Scenario {
     name: "migrate_vs_lookup",
     about: "CPU0 migrates the folio, CPU1 looks its page up.",
@@ -211,6 +225,10 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated_as(sheet("BM1"), &[&BM1_LOOKUP_WITHOUT_RELOAD])
             .violated_as(sheet("BM2"), &[&BM2_COUNT_WITHOUT_FREEZE])
             .violated_as(sheet("BM3"), &[&BM3_UNFREEZE_EARLY]),
+        lookup(&KEPT_LOOKUP, &[MIGRATED, FREEZE_FAILED])
+            .under(SC_WITHOUT_RANDOM)
+            .holds(&[&V6_1, &V6_12_117])
+            .violated_as(sheet("BM2"), &[&BM2_COUNT_WITHOUT_FREEZE]),
         lookup(&MIGRATE_ISOLATED_VS_LOOKUP, &[MIGRATED])
             .under(EVERY)
             .holds(&[&V6_1])

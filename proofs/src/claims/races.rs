@@ -148,7 +148,7 @@ fn of_drains() -> Vec<Answers> {
             .under(DPOR)
             .violated(&[&V6_12_117_RT])
             .under(COMPLETE)
-            .holds_as(annotated, &[&ANNOTATE_V2])
+            .holds_as(annotated, &[&ANNOTATE_V2, &MM_STABLE_2026_07])
             .violated_as(own, &[&DRAINS_REMOTELY]),
         race(
             &ROTATE_VS_DRAIN_ALL,
@@ -158,7 +158,7 @@ fn of_drains() -> Vec<Answers> {
         .under(COMPLETE)
         .holds(&[&V6_10])
         .violated(&[&V6_12])
-        .holds_as(annotated, &[&ANNOTATE_V2]),
+        .holds_as(annotated, &[&ANNOTATE_V2, &MM_STABLE_2026_07]),
         race(
             &MUNLOCK_VS_DRAIN_ALL,
             Report("syzbot, KCSAN: data-race in munlock_folio / need_mlock_drain"),
@@ -166,7 +166,7 @@ fn of_drains() -> Vec<Answers> {
         )
         .under(COMPLETE)
         .violated(&[&V6_12_117])
-        .holds_as(annotated, &[&ANNOTATE_V2]),
+        .holds_as(annotated, &[&ANNOTATE_V2, &MM_STABLE_2026_07]),
     ]
 }
 
@@ -177,7 +177,7 @@ fn of_buffers_and_lists() -> Vec<Answers> {
     vec![
         race(&INSTALL_VS_DRAIN_ALL, plain_look, &[INSTALLED, DRAIN_WORKED])
             .under(COMPLETE)
-            .violated(&[&V6_12_117, &ANNOTATE_V2])
+            .violated(&[&V6_12_117, &ANNOTATE_V2, &MM_STABLE_2026_07])
             .holds(&[&ANNOTATE_ALL]),
         race(&INSTALL_VS_INVALIDATE, plain_look, &[INSTALLED])
             .under(COMPLETE)

@@ -16,7 +16,7 @@ use super::page_cache::{isolated, migrate_or_put_back};
 use super::races::race;
 use super::{COMPLETE, DPOR};
 use crate::Source::{self, Analysis, Comment, Report};
-use crate::states::{HANDED_OVER, MIGRATED, SLEPT, TRUNCATED};
+use crate::states::{FREED, HANDED_OVER, MIGRATED, SLEPT, TRUNCATED};
 use crate::{Answers, Run, Scenario, cpu};
 
 /// Complete under every memory model, and once more without any reduction.
@@ -109,14 +109,14 @@ pub(super) fn claims() -> Vec<Answers> {
         race(
             &COMPACT_VS_TRUNCATE,
             Report("syzbot, KCSAN: data-race in __filemap_remove_folio / folio_mapping"),
-            &[],
+            &[TRUNCATED],
         )
         .under(DPOR)
         .violated(&[&V6_12_117]),
         // `__folio_clear_lru_flags()` under lru_lock, `PageLRU()` of a page that its reader does
         // not hold. KCSAN_STRICT alone reports it
         // (include/asm-generic/bitops/instrumented-non-atomic.h).
-        race(&COMPACT_VS_FREE, Analysis("__clear_bit(PG_lru), seen by compaction"), &[])
+        race(&COMPACT_VS_FREE, Analysis("__clear_bit(PG_lru), seen by compaction"), &[FREED])
             .under(DPOR)
             .violated(&[&V6_12_117]),
     ]

@@ -1,5 +1,6 @@
 //! What a wait leaves behind: the task is running again.
 
+use selvedge_kernel::WRITE_ONCE;
 use selvedge_models::Machine;
 use selvedge_models::fs::buffer::{lock_buffer, trylock_buffer, unlock_buffer};
 use selvedge_models::mm::filemap::{folio_lock, folio_wait_locked};
@@ -79,14 +80,15 @@ static BUFFER: Scenario = Scenario {
 
 static FAULT: Scenario = Scenario {
     name: "fault_on_migration_entry_goes_on",
-    about: "CPU0 has unmapped the folio for migration; it maps the new one in its place, and \
-            unlocks the old one. CPU1 faults on the migration entry, waits, and looks at its own \
-            state.",
+    about: "CPU0 has unmapped the folio for migration, and replaced it in the page cache; it maps \
+            the new one in its place, and unlocks the old one. CPU1 faults on the migration entry, \
+            waits, and looks at its own state.",
     machine: FOLIO.machine.mapped(),
     setup: |_| {},
     before: &[cpu(0, "migrator", |k| {
         locked(k);
         try_to_migrate(k, &k.folios[0]);
+        WRITE_ONCE(&k.i_pages[0], 2);
     })],
     tasks: &[
         cpu(0, "migrator", |k| {

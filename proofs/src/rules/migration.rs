@@ -160,17 +160,6 @@ pub fn fault_did_no_harm(k: &Run) {
     }
 }
 
-/// [`NO_STORE_IS_LOST`] of user code; [`Run::outcome`] is 1 if there was a second store.
-pub fn page_holds_the_last_store(k: &Run) {
-    let contents = &k.folios[k.i_pages[0].peek() as usize - 1].contents;
-    let expected = 1 + k.outcome.peek();
-    if contents.peek() != expected {
-        let message =
-            format!("user code has stored {expected}, the page holds {}", contents.peek());
-        fail_about(NO_STORE_IS_LOST, message, contents.object());
-    }
-}
-
 /// [`NO_STORE_IS_LOST`] of a writer in the kernel; [`Run::outcome`] is what it wrote.
 pub fn page_holds_what_was_written(k: &Run) {
     let contents = &k.folios[k.i_pages[0].peek() as usize - 1].contents;

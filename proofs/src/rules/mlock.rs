@@ -15,6 +15,10 @@ pub const EVICTABLE_FOLIO_IS_NOT_STRANDED: Rule =
 pub const MLOCKED_FOLIO_IS_UNEVICTABLE: Rule =
     Rule("after all drains a mlocked folio is on the unevictable list and counted");
 
+/// What `mlock_count` may err about: reclaim has the list right.
+pub const RECLAIM_CULLS_MLOCKED_FOLIOS: Rule =
+    Rule("a mlocked folio that reclaim has come to is on the unevictable list");
+
 /// What the outcome of setting and clearing PG_mlocked is asked for.
 pub const NR_MLOCK_IS_MLOCKED_FOLIOS: Rule =
     Rule("NR_MLOCK is the number of folios with PG_mlocked");
@@ -22,6 +26,7 @@ pub const NR_MLOCK_IS_MLOCKED_FOLIOS: Rule =
 pub(super) const IDS_OF_MLOCK: Ids = &[
     ("stranded", EVICTABLE_FOLIO_IS_NOT_STRANDED),
     ("mlocked", MLOCKED_FOLIO_IS_UNEVICTABLE),
+    ("reclaim-culls", RECLAIM_CULLS_MLOCKED_FOLIOS),
     ("nr-mlock", NR_MLOCK_IS_MLOCKED_FOLIOS),
 ];
 
@@ -66,6 +71,15 @@ pub fn added_mlocked_folio_is_unevictable<L: Look + ?Sized>(k: &L) {
     if k.value(list) != UNEVICTABLE {
         let message = "folio0 is mlocked, and not on the unevictable list";
         k.fail(MLOCKED_FOLIO_IS_UNEVICTABLE, message.into(), list);
+    }
+}
+
+/// [`RECLAIM_CULLS_MLOCKED_FOLIOS`], when all batches are drained.
+pub fn reclaimed_mlocked_folio_is_unevictable(k: &Run) {
+    let folio = &k.folios[0];
+    if folio.flags.peek(PG_MLOCKED) && folio.linked.peek() != selvedge_models::UNEVICTABLE {
+        let message = "folio0 is mlocked, reclaim has come to it, and it is on no unevictable list";
+        fail_about(RECLAIM_CULLS_MLOCKED_FOLIOS, message, folio.linked.object());
     }
 }
 

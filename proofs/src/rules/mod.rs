@@ -15,6 +15,7 @@ mod movable;
 mod page_cache;
 mod pins;
 mod references;
+mod safety;
 
 use selvedge_trace::Rule;
 
@@ -29,6 +30,7 @@ pub use movable::*;
 pub use page_cache::*;
 pub use pins::*;
 pub use references::*;
+pub use safety::*;
 
 pub use selvedge_kernel::{
     KERNEL_ASSERTIONS_HOLD, NO_QUEUED_WORK_IS_REINITIALISED, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT,
@@ -74,6 +76,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, Rule)> {
         IDS_OF_MOVABLE,
         IDS_OF_PAGE_CACHE,
         IDS_OF_REFERENCES,
+        IDS_OF_SAFETY,
         ELSEWHERE,
     ];
     by_subject.into_iter().flatten().copied()

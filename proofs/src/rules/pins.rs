@@ -5,6 +5,8 @@ use selvedge_models::Kernel;
 use selvedge_models::mm::migrate::Errno;
 use selvedge_trace::Rule;
 
+pub use selvedge_models::mm::gup::A_LONGTERM_PIN_MAY_STAY;
+
 use super::Ids;
 use crate::Run;
 
@@ -28,6 +30,7 @@ pub(super) const IDS_OF_PINS: Ids = &[
     ("pin-fails", PIN_DOES_NOT_FAIL_FOR_A_BATCH),
     ("pin-ends-at-rest", PIN_ENDS_WHEN_NOBODY_ADDS),
     ("pin-ends", PIN_ENDS_WHATEVER_OTHERS_DO),
+    ("pin-may-stay", A_LONGTERM_PIN_MAY_STAY),
     ("pin-drains-in-vain", PIN_DRAINS_ONLY_FOR_A_BATCH),
     ("pin-drains-for-each", PIN_DRAINS_FOR_EACH_FOLIO),
 ];

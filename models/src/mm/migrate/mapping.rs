@@ -151,7 +151,7 @@ fn folio_migrate_flags(k: &Kernel, dst: &Folio, src: &Folio) {
 }
 
 /// `migrate_folio()`: `-EAGAIN` if somebody unexpected holds a reference.
-pub(super) fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
+pub(crate) fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
     let _in = enter("migrate_folio");
     if k.modelled.writeback {
         kernel_assert(
@@ -217,7 +217,7 @@ pub(crate) fn extract(k: &Kernel, dst: &Folio) {
 pub const FAKE_MAPPING: u64 = 99;
 
 /// `alloc_migration_target()`: the one spare folio that belongs to the source.
-pub(super) fn alloc_migration_target<'k>(k: &'k Kernel, src: &Folio) -> &'k Folio {
+pub(crate) fn alloc_migration_target<'k>(k: &'k Kernel, src: &Folio) -> &'k Folio {
     let dst = &k.folios[k.sizes.folios + src.index];
     atomic_set(&dst.refcount, 1);
     booked(&dst.refcount, MIGRATION_TARGET);

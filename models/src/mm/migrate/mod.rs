@@ -16,6 +16,7 @@
 //! | `buffers.rs`        | `__buffer_migrate_folio()`                                       |
 //! | `mapping.rs`        | `folio_migrate_mapping()`: the references, the freeze, the new folio in the page cache |
 
+use crate::mm::hugetlb::HugeRestore;
 use crate::mm::memory::EntryWait;
 use crate::mm::migrate::batch_m4::{PagesSync, UnmapFolios};
 use crate::mm::migrate::move_folio::FolioMove;
@@ -40,6 +41,7 @@ pub(crate) use batch_m4::{migrate_pages_sync, unmap_folios};
 pub use buffers::*;
 pub use fallback::{DIRTY_REFUSED, WRITTEN_OUT};
 pub use mapping::*;
+pub(crate) use mapping::{MIGRATION_TARGET, alloc_migration_target, migrate_folio};
 pub use move_folio::MOVED_AGAIN;
 pub(crate) use move_folio::migrate_folio_move;
 pub use pages::*;
@@ -77,6 +79,10 @@ decisions! {
         /// What `migrate_folio_unmap()` of 6.3-rc1 does about writeback that it would wait for
         /// while it has other folios locked. Only [`Pages::Batches`] asks.
         writeback: BatchedWriteback,
+        /// What MIGRATE_SYNC does about writeback that user space may never end.
+        indeterminate: Indeterminate,
+        /// When `unmap_and_move_huge_page()` restores entries.
+        huge_restore: HugeRestore,
         /// When `migrate_folio_move()` drains the batches of its CPU.
         drain: DrainAfterMove,
         /// How `try_split_folio()` locks the folio.
@@ -131,6 +137,16 @@ pub enum BatchedWriteback {
     Waits,
     /// Gives up with `-EDEADLOCK`: the patch in the mail of 2023-02-20.
     Deadlock,
+}
+
+/// What MIGRATE_SYNC does about a source under writeback whose mapping says that user space ends
+/// it (AS_WRITEBACK_INDETERMINATE).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Indeterminate {
+    /// Waits, as for any other: every release.
+    Waits,
+    /// Gives up on the folio: the patch of November 2024. Never merged.
+    Skips,
 }
 
 /// When `migrate_folio_move()` calls `lru_add_drain()`, after it has put the new folio on the LRU.

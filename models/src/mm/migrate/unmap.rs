@@ -18,7 +18,9 @@ use crate::mm::migrate::mapping::{
     MIGRATION_TARGET, alloc_migration_target, folio_expected_ref_count, record,
 };
 use crate::mm::migrate::move_folio::migrate_folio_done;
-use crate::mm::migrate::{DrainAfterMove, Errno, Migrator, Mode, SplitLock, SrcLock};
+use crate::mm::migrate::{
+    DrainAfterMove, Errno, Indeterminate, Migrator, Mode, SplitLock, SrcLock,
+};
 use crate::mm::page_writeback::folio_wait_writeback;
 use crate::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use crate::mm::swap::folio_put;
@@ -190,7 +192,7 @@ pub(crate) fn wait_for_writeback(
     if !is_under_writeback(k, src) {
         return Ok(());
     }
-    if who.mode != Mode::Sync {
+    if who.mode != Mode::Sync || is_skipped(k, src) {
         return Err(Errno::Busy);
     }
     if !force {
@@ -198,6 +200,13 @@ pub(crate) fn wait_for_writeback(
     }
     wait_until_written(k, src);
     Ok(())
+}
+
+/// `mapping_writeback_indeterminate()`, where a tree asks it.
+fn is_skipped(k: &Kernel, src: &Folio) -> bool {
+    k.tree.migrate.indeterminate == Indeterminate::Skips
+        && k.initial.indeterminate
+        && plain_read(&src.mapping) != 0
 }
 
 /// `folio_wait_writeback()` of a source that was under writeback.

@@ -1,17 +1,18 @@
 //! Who adds folios to batches, and what is done to them when a batch is moved.
 
 use selvedge_kernel::{
-    Name, clear_bit, enter, kernel_assert, local_lock, local_lock_irqsave, local_unlock,
-    local_unlock_irqrestore, reached, set_bit, smp_mb__after_atomic, spin_lock_irqsave,
-    spin_unlock_irqrestore, test_and_clear_bit, test_bit,
+    __clear_bit, Name, WRITE_ONCE, clear_bit, enter, kernel_assert, local_lock, local_lock_irqsave,
+    local_unlock, local_unlock_irqrestore, reached, set_bit, smp_mb__after_atomic,
+    spin_lock_irqsave, spin_unlock_irqrestore, test_and_clear_bit, test_bit, unbooked,
 };
 
 use crate::kernel::{
     EVICTABLE, PG_ACTIVE, PG_LOCKED, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_UNEVICTABLE, UNEVICTABLE,
 };
+use crate::mm::migrate::mapping::folio_ref_freeze;
 use crate::mm::swap::{
-    Batch, Batches, DeactivateFile, LruAdd, LruClaim, folio_get, folio_put, lruvec_add_folio,
-    lruvec_del_folio,
+    Batch, Batches, DeactivateFile, DeadFolios, LruAdd, LruClaim, folio_get, folio_put,
+    lruvec_add_folio, lruvec_del_folio,
 };
 use crate::{Folio, Kernel};
 
@@ -265,16 +266,27 @@ fn relink(k: &Kernel, folio: &Folio) {
 /// `folio_batch_move_lru()`; `pagevec_lru_move_fn()` and `__pagevec_lru_add()` until 5.16. The lock
 /// of the lruvec is kept over the loop, as when all folios are of one lruvec. The count is zeroed
 /// last: another CPU may read it while the references are gone.
+///
+/// Of a folio that is freed here ([`DeadFolios::Frozen`]) the charge to a memcg and the deferred
+/// split are left out.
 pub fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
     let _in = enter("folio_batch_move_lru");
     let is_add = move_fn == MoveFn::Add;
     let folios = batch.entries();
     let mut locked = false;
+    let mut dead = Vec::new();
     for folio in folios.iter().map(|&index| &k.folios[index]) {
         // Whoever clears PG_lru owns the folio's place on the list; somebody else did: skip.
         let must_claim = !is_add && k.tree.swap.lru_claim == LruClaim::AtDrain;
         if must_claim && !test_and_clear_bit(PG_LRU, &folio.flags) {
             reached("a batch skipped a folio");
+            continue;
+        }
+        let freezes = is_add && k.tree.swap.dead_folios == DeadFolios::Frozen;
+        if freezes && folio_ref_freeze(folio, 1) {
+            unbooked(&folio.refcount, batch.holder);
+            clear_flags_of_dead(k, folio);
+            dead.push(folio.index);
             continue;
         }
         if !locked {
@@ -289,8 +301,25 @@ pub fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
     if locked {
         spin_unlock_irqrestore(&k.cpus, &k.lru_lock);
     }
-    for folio in folios.iter().map(|&index| &k.folios[index]) {
-        folio_put(k, folio, batch.holder);
+    // free_unref_folios()
+    for &index in &dead {
+        WRITE_ONCE(&k.folios[index].freed, 1);
+        reached(FREED_BY_BATCH);
+    }
+    for &index in folios.iter().filter(|index| !dead.contains(index)) {
+        folio_put(k, &k.folios[index], batch.holder);
     }
     batch.reinit();
+}
+
+/// A batch had the last reference of a new folio, and freed it without linking it.
+pub const FREED_BY_BATCH: &str = "a batch freed a folio that was on no list yet";
+
+/// `__folio_clear_active()`, `__folio_clear_unevictable()`: nobody else can see the flags any more.
+fn clear_flags_of_dead(k: &Kernel, folio: &Folio) {
+    for bit in [PG_ACTIVE, PG_UNEVICTABLE] {
+        if k.modelled.operations || k.modelled.mlock {
+            __clear_bit(bit, &folio.flags);
+        }
+    }
 }

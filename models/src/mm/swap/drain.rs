@@ -11,7 +11,7 @@ use crate::Kernel;
 use crate::fs::buffer::{has_bh_in_lru, invalidate_bh_lrus_cpu};
 use crate::mm::mlock::{mlock_drain_local, need_mlock_drain};
 use crate::mm::swap::add::MoveFn;
-use crate::mm::swap::{Batches, BhLruDrain, ForcedDrain, RemoteLook};
+use crate::mm::swap::{Batches, BhLruDrain, ForcedDrain, OwnDrain, RemoteLook};
 
 /// `lru_add_drain_cpu()`: the caller is on `cpu` and holds its local lock. The rotate batch's count
 /// is read with interrupts on; an interrupt may have flushed it before they are off.
@@ -112,6 +112,9 @@ pub fn __lru_add_drain_all(k: &Kernel, force_all_cpus: bool) {
     // below.
     smp_mb();
     let this_gen = smp_load_acquire(&k.lru_drain_gen);
+    if k.tree.swap.own_drain == OwnDrain::BeforeMutex {
+        lru_add_drain(k);
+    }
     mutex_lock(&k.cpus, &k.lru_drain_lock);
     let now = plain_read(&k.lru_drain_gen);
     if this_gen != now && !force_all_cpus {

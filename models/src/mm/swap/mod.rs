@@ -109,6 +109,8 @@ decisions! {
         __lru_add_drain_all: Func<fn(&Kernel, bool)>,
         /// `__lru_add_drain_all()`: whom a forced drain reaches.
         forced_drain: ForcedDrain,
+        /// `__lru_add_drain_all()`: when it drains the CPU that it runs on.
+        own_drain: OwnDrain,
         /// `cpu_needs_drain()`: which of the reads of another CPU's batches say that they race.
         remote_look: RemoteLook,
         /// Who takes PG_lru away before a batch edits a list.
@@ -117,11 +119,24 @@ decisions! {
         deactivate_file: DeactivateFile,
         /// `lru_add_fn()`: when PG_lru is set.
         lru_add: LruAdd,
+        /// `folio_batch_move_lru()`: what becomes of a new folio that only the batch has.
+        dead_folios: DeadFolios,
         /// `folio_may_be_lru_cached()`
         folio_may_be_lru_cached: Func<fn(&Folio) -> bool>,
         /// `folio_batch_move_lru()`
         folio_batch_move_lru: Func<fn(&Kernel, &Batch, MoveFn)>,
     }
+}
+
+/// What `folio_batch_move_lru()` does with a folio of `lru_add` to which the batch has the last
+/// reference.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeadFolios {
+    /// Puts it on its list; the put that follows takes it off again and frees it: every release up
+    /// to 6.19.
+    Linked,
+    /// Freezes its reference and frees it, on no list: mm/swap.c as of July 2026.
+    Frozen,
 }
 
 /// When `lru_add_fn()` sets PG_lru.
@@ -177,6 +192,16 @@ pub enum ForcedDrain {
     EveryCpu,
     /// Those that seem to need one; only the early exit is off: since 5.18.
     WhereNeeded,
+}
+
+/// When `__lru_add_drain_all()` drains the batches of its own CPU.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OwnDrain {
+    /// With all others, by a work item: up to 6.17.
+    WithOthers,
+    /// Itself, between the read of the generation and the mutex: since 6.18. Later by a work item
+    /// if something has come since.
+    BeforeMutex,
 }
 
 /// Which reads of another CPU's batches, without a lock, are `data_race()`. The others are plain,

@@ -245,10 +245,10 @@ fn releases() -> Vec<Answers> {
             &V5_18,
             &V6_12_117,
         ]),
-        ask(released, &RELEASED_THEN_MOVED, lru("E14"), &[])
+        ask(released, &RELEASED_THEN_MOVED, lru("E14"), &[MOVED, RELEASED_FIRST])
             .under(COMPLETE)
             .violated(&[&DRIVER_LEAKS]),
-        ask(touched, &RELEASED_THEN_MOVED, lru("E14"), &[])
+        ask(touched, &RELEASED_THEN_MOVED, lru("E14"), &[MOVED, RELEASED_FIRST])
             .under(COMPLETE)
             .violated(&[&DRIVER_PUTS_FIRST]),
         ask(touched, &RELEASED_THEN_MOVED, lru("E14"), &[MOVED])

@@ -1,0 +1,173 @@
+//! Folios of hugetlbfs: how they migrate, and how a hole is punched in their file. What matters is
+//! the order of the folio lock and `mapping->i_mmap_rwsem`.
+//!
+//! Kept: which of the two is tried and which is waited for; what is done under which.
+//! Scaled: `i_mmap_rwsem` is a lock that sleeps; there is one reader at most, so that a read lock
+//! excludes what a write lock would.
+//! Left out: anonymous folios, subpools and reservations, the fault mutex, shared page tables; of
+//! the hole, all but the part of its first page that is zeroed.
+//! Source: mm/migrate.c `migrate_hugetlbs()`, `unmap_and_move_huge_page()`, fs/hugetlbfs/inode.c
+//! `hugetlbfs_punch_hole()`, `hugetlbfs_zero_partial_page()`, mm/hugetlb.c
+//! `hugetlb_folio_mapping_lock_write()`, mm/rmap.c `rmap_walk_file()`, of 6.1.192 and 6.12.117;
+//! b7880cb166ab for what they were before.
+
+use selvedge_kernel::{
+    Bit, Flags, Name, atomic_read, clear_bit_unlock, enter, might_sleep, plain_read, plain_write,
+    reached, smp_mb__after_atomic, test_and_set_bit_lock,
+};
+
+use crate::mm::filemap::{filemap_get_entry, folio_lock, folio_trylock, folio_unlock};
+use crate::mm::migrate::{
+    Errno, ISOLATION, MIGRATION_TARGET, Migrator, Mode, alloc_migration_target, migrate_folio,
+};
+use crate::mm::rmap::{remove_migration_ptes, try_to_migrate};
+use crate::mm::swap::folio_put;
+use crate::sched::wait_bit::{wait_on_bit_lock, wake_up_bit};
+use crate::{Folio, Kernel};
+
+/// When the migration of a mapped folio of a file restores its entries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HugeRestore {
+    /// Under the `i_mmap_rwsem` that it was unmapped under: up to 5.9, and since 6.19
+    /// (b7880cb166ab).
+    UnderMappingLock,
+    /// The lock is let go after the unmap, and taken again for reading: since 5.10 (336bf30eb765).
+    TakesMappingLock,
+}
+
+/// `mapping->i_mmap_rwsem`: whether somebody has it.
+const I_MMAP_RWSEM: Bit = Bit { nr: 0, name: "i_mmap_rwsem" };
+
+fn i_mmap_rwsem(k: &Kernel) -> &Flags {
+    k.i_mmap_rwsem.as_ref().expect("Machine::hugetlb")
+}
+
+/// `i_mmap_trylock_write()`
+fn i_mmap_trylock_write(k: &Kernel) -> bool {
+    !test_and_set_bit_lock(I_MMAP_RWSEM, i_mmap_rwsem(k))
+}
+
+/// `i_mmap_lock_write()`
+fn i_mmap_lock_write(k: &Kernel) {
+    let _in = enter("i_mmap_lock_write");
+    might_sleep(&k.cpus, "down_write");
+    if !i_mmap_trylock_write(k) {
+        wait_on_bit_lock(k, I_MMAP_RWSEM, i_mmap_rwsem(k));
+    }
+}
+
+/// `i_mmap_lock_read()`: see above.
+fn i_mmap_lock_read(k: &Kernel) {
+    let _in = enter("i_mmap_lock_read");
+    might_sleep(&k.cpus, "down_read");
+    if !i_mmap_trylock_write(k) {
+        reached(WAITED_FOR_MAPPING);
+        wait_on_bit_lock(k, I_MMAP_RWSEM, i_mmap_rwsem(k));
+    }
+}
+
+/// `i_mmap_unlock_write()`, `i_mmap_unlock_read()`
+fn i_mmap_unlock(k: &Kernel) {
+    clear_bit_unlock(I_MMAP_RWSEM, i_mmap_rwsem(k));
+    smp_mb__after_atomic();
+    wake_up_bit(k, I_MMAP_RWSEM, i_mmap_rwsem(k));
+}
+
+/// A migration found `i_mmap_rwsem` taken as it wanted to restore entries.
+pub const WAITED_FOR_MAPPING: &str = "a migration waited for i_mmap_rwsem";
+/// A migration found `i_mmap_rwsem` taken as it wanted to unmap, and gave way.
+pub const MAPPING_WAS_LOCKED: &str = "a migration found i_mmap_rwsem taken";
+
+/// `migrate_hugetlbs()` of one folio that is isolated: whether it was migrated. Passes as
+/// `migrate_pages()` has them.
+pub fn migrate_hugetlbs(k: &Kernel, src: &Folio, who: Migrator) -> bool {
+    let _in = enter("migrate_hugetlbs");
+    (0..k.sizes.passes).any(|_| unmap_and_move_huge_page(k, src, who).is_ok())
+}
+
+/// `unmap_and_move_huge_page()`; `force` is not asked for (it is of the third pass on).
+fn unmap_and_move_huge_page(k: &Kernel, src: &Folio, who: Migrator) -> Result<(), Errno> {
+    let _in = enter("unmap_and_move_huge_page");
+    if atomic_read(&src.refcount) == 1 {
+        folio_put(k, src, ISOLATION);
+        return Ok(());
+    }
+    let dst = alloc_migration_target(k, src);
+    let moved = lock_and_move(k, dst, src, who);
+    folio_put(k, dst, MIGRATION_TARGET);
+    if moved.is_ok() {
+        folio_put(k, src, ISOLATION);
+    }
+    moved
+}
+
+/// The source's lock, the target's, and what is done under both.
+fn lock_and_move(k: &Kernel, dst: &Folio, src: &Folio, who: Migrator) -> Result<(), Errno> {
+    if !folio_trylock(src) {
+        if who.mode != Mode::Sync {
+            return Err(Errno::Again);
+        }
+        folio_lock(k, src);
+    }
+    // Truncated: nobody would call the folio's own function.
+    if plain_read(&src.mapping) == 0 {
+        folio_unlock(k, src);
+        return Err(Errno::Busy);
+    }
+    assert!(folio_trylock(dst), "a new folio is not locked");
+    let moved = unmap_and_move(k, dst, src);
+    folio_unlock(k, dst);
+    folio_unlock(k, src);
+    moved
+}
+
+fn unmap_and_move(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
+    if atomic_read(&src.mapcount) == 0 {
+        return migrate_folio(k, dst, src);
+    }
+    // hugetlb_folio_mapping_lock_write(): page tables may be shared, and unmapping unshares them.
+    // The folio lock is held, which comes after this one: tried, and not waited for.
+    if !i_mmap_trylock_write(k) {
+        reached(MAPPING_WAS_LOCKED);
+        return Err(Errno::Again);
+    }
+    try_to_migrate(k, src);
+    let restores_locked = k.tree.migrate.huge_restore == HugeRestore::UnderMappingLock;
+    if !restores_locked {
+        i_mmap_unlock(k);
+    }
+    let moved = migrate_folio(k, dst, src);
+    if moved.is_ok() {
+        reached("a folio was migrated");
+    }
+    if !restores_locked {
+        // rmap_walk_file()
+        i_mmap_lock_read(k);
+    }
+    remove_migration_ptes(k, src, if moved.is_ok() { dst } else { src });
+    i_mmap_unlock(k);
+    moved
+}
+
+/// `hugetlbfs_punch_hole()` of a part of this page.
+pub fn hugetlbfs_punch_hole(k: &Kernel, page: usize) {
+    let _in = enter("hugetlbfs_punch_hole");
+    i_mmap_lock_write(k);
+    hugetlbfs_zero_partial_page(k, page);
+    i_mmap_unlock(k);
+}
+
+/// `hugetlbfs_zero_partial_page()`
+fn hugetlbfs_zero_partial_page(k: &Kernel, page: usize) {
+    let _in = enter("hugetlbfs_zero_partial_page");
+    let holder = Name::new("hole");
+    // filemap_lock_hugetlb_folio()
+    let Some(folio) = filemap_get_entry(k, page, holder) else { return };
+    folio_lock(k, folio);
+    if plain_read(&folio.mapping) != 0 {
+        plain_write(&folio.contents, 0);
+        reached("a part of a page was zeroed");
+    }
+    folio_unlock(k, folio);
+    folio_put(k, folio, holder);
+}
