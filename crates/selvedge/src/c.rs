@@ -173,6 +173,7 @@ fn row(ran: Ran, tree: &'static Tree, expected: Expected, source: Source) -> Row
         expected,
         source,
         reached: of.reached.leak(),
+        by_then: &[],
     };
     Row::of(Box::leak(Box::new(claim)), ran.exploration)
 }

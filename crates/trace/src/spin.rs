@@ -194,7 +194,8 @@ mod tests {
 
     fn waits(task: u8, primitive: &'static str, object: u32) -> Waiting {
         let name = Name::new("flag");
-        Waiting { task, primitive, object, end_of: None, name, path: PathId::ROOT }
+        let (end_of, path, spins) = (None, PathId::ROOT, false);
+        Waiting { task, primitive, object, end_of, name, path, spins }
     }
 
     fn said(events: &[Event], paths: &Paths, unfinished: &[Waiting]) -> Option<String> {
