@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::driver::Point;
 use crate::happens_before::{Analysis, Effect, Event, Values};
 use crate::table::{self, Known};
@@ -14,7 +16,7 @@ use crate::wakeup::{
 use crate::{End, Kind, Op};
 
 /// A point of the current execution, and the step that is taken from it.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Frame {
     pub(crate) label: Label,
     /// What the task announced here; `None` until the point is reached again with a new label.

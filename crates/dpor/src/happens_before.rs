@@ -6,13 +6,15 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use serde::{Deserialize, Serialize};
+
 use crate::sets::{self, Sets};
 use crate::table::Outcome;
 use crate::wakeup::{Label, Steps};
 use crate::{Commutes, Footprint, Kind, Op, Until};
 
 /// What a step does, as far as the order of steps is concerned.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(crate) enum EffectKind {
     /// Nothing that another task sees.
     Local,
@@ -34,7 +36,7 @@ pub(crate) enum EffectKind {
 }
 
 /// A step, to be compared with others.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(crate) struct Effect {
     pub(crate) kind: EffectKind,
     pub(crate) object: u32,
@@ -123,7 +125,7 @@ impl Effect {
 }
 
 /// What an access found in its word, and what it left there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Values {
     pub(crate) found: u64,
     pub(crate) left: u64,

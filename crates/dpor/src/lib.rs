@@ -47,7 +47,8 @@
 //!
 //! [`Search`] lets several threads explore parts of the tree at the same time; why that is the same
 //! search is said in `tree.rs`. It runs tasks on coroutines of its own (`coroutines.rs`), and not
-//! on shuttle's: it starts them so often that it matters.
+//! on shuttle's: it starts them so often that it matters. Several processes can do a search together
+//! ([`Others`]).
 //!
 //! # What is guaranteed
 //!
@@ -84,9 +85,11 @@ mod explore;
 mod fingerprint;
 mod happens_before;
 mod op;
+mod others;
 mod parallel;
 mod sets;
 mod sleep_sets;
+mod split;
 mod stateful;
 mod symmetry;
 mod table;
@@ -100,8 +103,10 @@ pub use driver::{End, Next, Observer, Step, run};
 pub use enabled::Enabled;
 pub use fingerprint::StateHash;
 pub use op::{Commutes, Footprint, Kind, Object, Op, Until};
-pub use parallel::{Counts, Search, Split, Worker};
+pub use others::{Others, Searched};
+pub use parallel::{Counts, Search, Worker};
 pub use sleep_sets::SleepSets;
+pub use split::Split;
 pub use stateful::{Stateful, States};
 pub use symmetry::{Symmetry, Twins, spawn_twins};
 pub use table::{

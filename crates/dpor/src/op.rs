@@ -1,12 +1,14 @@
 //! What a task says of its next step before it takes it: object, kind, footprint.
 
+use serde::{Deserialize, Serialize};
+
 /// A shared object: a word, a lock, a token. The caller numbers them, densely from 0 and in the
 /// same way in every execution.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Object(pub u32);
 
 /// Which bits of a word a step reads and writes, and whether its writes commute with their like.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Footprint {
     /// Bits whose value the step observes.
     pub reads: u64,
@@ -18,7 +20,7 @@ pub struct Footprint {
 }
 
 /// The class of a write that returns nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Commutes {
     /// The order of this write and any other is observable (a store, a value-returning RMW).
     #[default]
@@ -49,7 +51,7 @@ impl Footprint {
 }
 
 /// What a step waits for: the value of its word, as far as its footprint reads it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Until {
     /// It is this one.
     Equals(u64),
@@ -74,7 +76,7 @@ impl Until {
 }
 
 /// What a step does to its object.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Kind {
     /// Touches nothing that another task can see: independent of everything.
     Local,
@@ -106,7 +108,7 @@ pub enum Kind {
 }
 
 /// A step as announced.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Op {
     /// What it does.
     pub kind: Kind,

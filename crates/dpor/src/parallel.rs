@@ -6,10 +6,15 @@ use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
 
 use crate::coroutines;
 use crate::driver::{Driver, Point, Strategy};
 use crate::explore::{Explore, Frame};
+use crate::others::{Others, PartCounts, Searched};
+use crate::split::Split;
 use crate::table::Known;
 use crate::tree::{Found, Part, Tree};
 use crate::{End, Next, Observer, Step};
@@ -29,28 +34,8 @@ pub trait Worker: Observer + 'static {
     fn submit_panic(&mut self, panic: Box<dyn Any + Send>) -> Self::Findings;
 }
 
-/// How the work is cut. The parts do not depend on the number of workers; nor does anything that
-/// the search finds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Split {
-    /// How many executions are run before there is anything to share, at least 1. A small search
-    /// is done by the calling thread and starts no other.
-    pub alone: u64,
-    /// How many parts are searched before what was found is put together, at least 1.
-    pub parts: usize,
-    /// How many executions of a part are run at most before what is left of it becomes parts of
-    /// their own, at least 1.
-    pub executions: u64,
-}
-
-impl Default for Split {
-    fn default() -> Split {
-        Split { alone: 4_096, parts: 32, executions: 512 }
-    }
-}
-
 /// How far a search is.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Executions.
     pub executions: u64,
@@ -75,6 +60,12 @@ impl Counts {
         self.executions += u64::from(!explore.is_redundant);
         self.sleep_set_blocked += u64::from(explore.is_redundant);
         self.given_up += u64::from(matches!(end, End::StepLimit | End::Abandoned));
+    }
+
+    fn add(&mut self, part: &Counts) {
+        self.executions += part.executions;
+        self.sleep_set_blocked += part.sleep_set_blocked;
+        self.given_up += part.given_up;
     }
 
     /// How many executions there will be, if the parts that have not been explored are like those
@@ -117,10 +108,25 @@ impl Search {
         worker: impl Fn() -> W + Sync,
         merge: impl FnMut(W::Findings, &Counts) + Send + 'static,
     ) -> Counts {
+        self.run_with(None, body, worker, merge)
+    }
+
+    /// The same, together with others.
+    pub fn run_with<W: Worker>(
+        &self,
+        others: Option<Box<dyn Others<W::Findings>>>,
+        body: Arc<dyn Fn() + Send + Sync>,
+        worker: impl Fn() -> W + Sync,
+        merge: impl FnMut(W::Findings, &Counts) + Send + 'static,
+    ) -> Counts {
         let progress = Progress {
             search: *self,
             tree: Arc::new(Tree::new()),
+            others,
             waiting: VecDeque::new(),
+            elsewhere: VecDeque::new(),
+            began: Instant::now(),
+            ran_out: None,
             budget: 0,
             results: Vec::new(),
             missing: 0,
@@ -145,7 +151,9 @@ impl Search {
                 work(u64::MAX);
             });
         }
-        coordinator.lock().counts
+        let mut progress = coordinator.lock();
+        progress.end_early();
+        progress.counts
     }
 }
 
@@ -184,7 +192,8 @@ fn work<W: Worker>(
             stopped: true,
             ..PartCounts::default()
         };
-        coordinator.submit(at, PartResult { part, found: Found::default(), findings, counted });
+        let searched = Searched { part, found: Found::default(), counted };
+        coordinator.submit(at, PartResult { searched, findings });
     }
 }
 
@@ -197,20 +206,9 @@ impl<W: Worker> Observer for Watching<W> {
     }
 }
 
-/// What a worker counted in a part.
-#[derive(Default)]
-struct PartCounts {
-    counts: Counts,
-    traces: Vec<u64>,
-    /// The worker has seen enough.
-    stopped: bool,
-}
-
 struct PartResult<F> {
-    part: Part,
-    found: Found,
+    searched: Searched,
     findings: F,
-    counted: PartCounts,
 }
 
 /// Gives parts to the workers, and collects their results.
@@ -235,9 +233,19 @@ impl<F> Coordinator<F> {
 
     fn submit(&self, at: usize, result: PartResult<F>) {
         let mut progress = self.lock();
+        progress.give(at, &result);
         progress.results[at] = Some(result);
         progress.missing -= 1;
         self.changed.notify_all();
+    }
+
+    /// Waits until something has changed here, or may have elsewhere.
+    fn wait<'a>(&self, progress: MutexGuard<'a, Progress<F>>) -> MutexGuard<'a, Progress<F>> {
+        if progress.elsewhere.is_empty() {
+            return self.changed.wait(progress).expect("nobody panics while the state is locked");
+        }
+        let waited = self.changed.wait_timeout(progress, LOOKS_EVERY);
+        waited.expect("nobody panics while the state is locked").0
     }
 
     /// A part to search, as soon as there is one; `None` if the search is over, or so many rounds.
@@ -247,13 +255,12 @@ impl<F> Coordinator<F> {
             if progress.is_over {
                 return None;
             }
-            if let Some((at, part, frames)) = progress.waiting.pop_front() {
+            if let Some((at, part, frames)) = progress.next_part() {
                 let (tree, executions_max) = (progress.tree.clone(), progress.budget);
                 return Some(Assignment { at, part, frames, tree, executions_max });
             }
             if progress.missing > 0 {
-                progress =
-                    self.changed.wait(progress).expect("nobody panics while the state is locked");
+                progress = self.wait(progress);
                 continue;
             }
             progress.end_round();
@@ -265,11 +272,25 @@ impl<F> Coordinator<F> {
     }
 }
 
+/// A part of a round, by number, with the points of its beginning.
+type Numbered = (usize, Part, Vec<Frame>);
+
+/// How often it is looked whether others have found something.
+const LOOKS_EVERY: Duration = Duration::from_millis(50);
+/// For how many parts of others it is looked at a time, if they are not there.
+const LOOKS_FOR: usize = 8;
+
 /// What is done in this round, and what is known so far.
 struct Progress<F> {
     search: Search,
     tree: Arc<Tree>,
-    waiting: VecDeque<(usize, Part, Vec<Frame>)>,
+    others: Option<Box<dyn Others<F>>>,
+    waiting: VecDeque<Numbered>,
+    /// What others should search.
+    elsewhere: VecDeque<Numbered>,
+    began: Instant,
+    /// When nothing was waiting any more.
+    ran_out: Option<Instant>,
     /// How many executions each part of the round may take.
     budget: u64,
     results: Vec<Option<PartResult<F>>>,
@@ -290,10 +311,9 @@ impl<F> Progress<F> {
         let tree = Arc::get_mut(&mut self.tree).expect("no part is being searched");
         let mut done = Vec::new();
         for result in self.results.drain(..) {
-            let PartResult { part, mut found, findings, counted } = result.expect("handed in");
-            self.counts.executions += counted.counts.executions;
-            self.counts.sleep_set_blocked += counted.counts.sleep_set_blocked;
-            self.counts.given_up += counted.counts.given_up;
+            let PartResult { searched, findings } = result.expect("handed in");
+            let Searched { part, mut found, counted } = searched;
+            self.counts.add(&counted.counts);
             if let Some(traces) = &mut self.traces {
                 let repeated = counted.traces.iter().filter(|hash| !traces.insert(**hash));
                 self.counts.repeated_traces += repeated.count() as u64;
@@ -318,19 +338,84 @@ impl<F> Progress<F> {
     }
 
     fn begin_round(&mut self, left: u64) {
-        let Split { alone, parts, executions } = self.search.split;
+        let round = self.search.split.round(self.rounds, self.counts.executions, left);
         self.rounds += 1;
-        let is_first = self.rounds == 1;
-        let most = if is_first { alone } else { executions }.max(1);
-        // The last executions that are allowed are those of one part after the other.
-        let parts = if left < most.saturating_mul(parts as u64) { 1 } else { parts.max(1) };
-        self.budget = most.min(left);
-        let found = self.tree.parts(parts);
+        self.budget = round.executions;
+        let found = self.tree.parts(round.parts, round.takes_shortest);
         assert!(!found.is_empty(), "the leftmost part can always be searched");
-        self.waiting
-            .extend(found.into_iter().enumerate().map(|(at, (part, frames))| (at, part, frames)));
-        self.missing = self.waiting.len();
+        self.missing = found.len();
         self.results.resize_with(self.missing, || None);
+        (self.began, self.ran_out) = (Instant::now(), None);
+        let parts = found.into_iter().enumerate().map(|(at, (part, frames))| (at, part, frames));
+        let others = self.others.as_ref().filter(|_| self.rounds > 1);
+        let is_mine = |part: &Numbered| others.is_none_or(|others| others.is_mine(part.0));
+        let (mine, mut elsewhere): (VecDeque<_>, VecDeque<_>) = parts.partition(is_mine);
+        // Who comes to what others have not done does not begin where everybody does.
+        if let Some(&(first, ..)) = mine.front() {
+            elsewhere.rotate_left(first * mine.len() * elsewhere.len() / self.missing.pow(2));
+        }
+        (self.waiting, self.elsewhere) = (mine, elsewhere);
+    }
+}
+
+/// What others do.
+impl<F> Progress<F> {
+    /// The next part to be searched here. Parts that somebody has searched are taken from there.
+    fn next_part(&mut self) -> Option<Numbered> {
+        while let Some(part) = self.waiting.pop_front() {
+            if !self.is_found(&part) {
+                return Some(part);
+            }
+        }
+        if self.elsewhere.is_empty() {
+            return None;
+        }
+        let now = Instant::now();
+        let ran_out = *self.ran_out.get_or_insert(now);
+        let mut missing = VecDeque::new();
+        while missing.len() < LOOKS_FOR
+            && let Some(part) = self.elsewhere.pop_front()
+        {
+            if !self.is_found(&part) {
+                missing.push_back(part);
+            }
+        }
+        missing.append(&mut self.elsewhere);
+        self.elsewhere = missing;
+        self.is_over |= self.others.as_mut().is_some_and(|others| others.is_over());
+        // They have had as long as it took to do what was to be done here.
+        let patience = ran_out.duration_since(self.began) + LOOKS_EVERY;
+        let is_patient = self.is_over || now.duration_since(ran_out) < patience;
+        if is_patient { None } else { self.elsewhere.pop_front() }
+    }
+
+    /// Has somebody searched this part? Then it is done.
+    fn is_found(&mut self, (at, part, _): &Numbered) -> bool {
+        // Everybody does the first round.
+        let Some(others) = self.others.as_mut().filter(|_| self.rounds > 1) else { return false };
+        let found = others.get(self.rounds, *at);
+        let Some((searched, findings)) = found.filter(|(found, _)| found.part == *part) else {
+            return false;
+        };
+        self.results[*at] = Some(PartResult { searched, findings });
+        self.missing -= 1;
+        true
+    }
+
+    /// What was found in a round that is not brought to its end.
+    fn end_early(&mut self) {
+        for PartResult { searched, findings } in
+            std::mem::take(&mut self.results).into_iter().flatten()
+        {
+            self.counts.add(&searched.counted.counts);
+            (self.merge)(findings, &self.counts);
+        }
+    }
+
+    fn give(&mut self, at: usize, PartResult { searched, findings }: &PartResult<F>) {
+        if let Some(others) = self.others.as_mut().filter(|_| self.rounds > 1) {
+            others.put(self.rounds, at, searched, findings);
+        }
     }
 }
 
@@ -361,7 +446,8 @@ impl<W: Worker> Strategy for WorkerStrategy<W> {
             let (part, found) = self.explore.unload().expect("a part is being searched");
             let findings = self.worker.borrow_mut().submit();
             let counted = std::mem::take(&mut self.counted);
-            self.coordinator.submit(at, PartResult { part, found, findings, counted });
+            let searched = Searched { part, found, counted };
+            self.coordinator.submit(at, PartResult { searched, findings });
         }
         let Some(assignment) = self.coordinator.next(self.rounds_max) else { return false };
         self.current.set(Some(assignment.at));

@@ -1,12 +1,14 @@
 //! Sets of the steps of an execution, as rows of bits: one bit for each step, in their order.
 
+use serde::{Deserialize, Serialize};
+
 use std::ops::Range;
 
 /// The bits of one number.
 const BITS: usize = u64::BITS as usize;
 
 /// Several sets, all of the same length.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub(crate) struct Sets {
     /// How many numbers each has.
     stride: usize,

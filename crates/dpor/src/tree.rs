@@ -28,6 +28,8 @@
 //! step of the left one sleeps in the right one. So a search that is split runs each trace once, as
 //! one that is not: as many executions, though not in the same order.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Op;
 use crate::explore::Frame;
 use crate::happens_before::{Effect, Values};
@@ -45,7 +47,7 @@ pub(crate) struct Tree {
 }
 
 /// A part of the tree: all that comes after a beginning.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Part {
     /// The places of its steps among the branches, from the root.
     pub(crate) way: Vec<usize>,
@@ -54,7 +56,7 @@ pub(crate) struct Part {
 }
 
 /// What came of the search of a part.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Found {
     /// The steps of the beginning that no execution had taken before, in order.
     pub(crate) learned: Vec<Learned>,
@@ -68,6 +70,7 @@ pub(crate) struct Found {
 }
 
 /// What a step of the beginning turned out to be.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Learned {
     pub(crate) op: Option<Op>,
     pub(crate) effect: Effect,
@@ -77,6 +80,7 @@ pub(crate) struct Learned {
 }
 
 /// A sequence that is to be run from the point after so many steps of the beginning.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Reversal {
     pub(crate) point: usize,
     pub(crate) sequence: Portable,
@@ -109,17 +113,22 @@ impl Tree {
         Some(&branch.children)
     }
 
-    /// Up to `most` parts that can be searched at the same time, the leftmost first, each with the
-    /// points of its beginning.
+    /// Up to `most` parts that can be searched at the same time, from left to right, each with the
+    /// points of its beginning: the leftmost, or those with the shortest beginnings.
     ///
     /// A part can be searched when it is known
     /// - what the steps to its left do, from each point of its beginning: they sleep;
     /// - that none of them is still asleep after the beginning, unless it has been explored.
-    pub(crate) fn parts(&self, most: usize) -> Vec<(Part, Vec<Frame>)> {
+    pub(crate) fn parts(&self, most: usize, takes_shortest: bool) -> Vec<(Part, Vec<Frame>)> {
+        let all = if takes_shortest { usize::MAX } else { most };
         let mut search =
-            PartSearch { most, way: Vec::new(), frames: Vec::new(), found: Vec::new() };
+            PartSearch { most: all, way: Vec::new(), frames: Vec::new(), found: Vec::new() };
         search.below(&self.root, &[]);
-        search.found
+        let mut found: Vec<_> = search.found.into_iter().enumerate().collect();
+        found.sort_by_key(|(_, (part, _))| part.way.len());
+        found.truncate(most);
+        found.sort_by_key(|&(at, _)| at);
+        found.into_iter().map(|(_, part)| part).collect()
     }
 
     /// Merges the result of a part into the tree.

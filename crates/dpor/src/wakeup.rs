@@ -1,12 +1,14 @@
 //! Weak initials, sleep sets and wakeup trees.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Op;
 use crate::happens_before::{Analysis, Effect, EffectKind, Race, Values};
 use crate::sets::{self, Sets};
 
 /// A task's next step, with the alternative if it is a choice. Alternatives of one choice are
 /// different steps, which exclude each other.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(crate) struct Label {
     pub(crate) task: usize,
     pub(crate) alternative: u32,
@@ -14,7 +16,7 @@ pub(crate) struct Label {
 
 /// A step that need not be tried first: all executions that begin with it have been run, or are the
 /// same as some that begin otherwise.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Sleeper {
     pub(crate) label: Label,
     pub(crate) effect: Effect,
@@ -37,7 +39,7 @@ pub(crate) fn still_asleep<'a>(
 }
 
 /// How far a branch of a wakeup tree has been explored.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum State {
     /// Its paths are to be run: beginnings, each up to a leaf.
     Planned,
@@ -51,7 +53,7 @@ pub(crate) enum State {
 }
 
 /// An ordered tree of steps to be run: each path from the root is a beginning.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Branch {
     pub(crate) label: Label,
     pub(crate) effect: Effect,
@@ -170,7 +172,7 @@ pub(crate) trait Steps {
 }
 
 /// A sequence of steps that is to be run from some point: `v` of the paper.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub(crate) struct Sequence {
     /// The steps but for the last, in their order.
     kept: Vec<u64>,
@@ -179,11 +181,12 @@ pub(crate) struct Sequence {
     /// The earlier step of the race.
     reverses: Option<Sleeper>,
     /// The places to go down by, of the last search for a place.
+    #[serde(skip)]
     way: Vec<usize>,
 }
 
 /// The step that a sequence ends with, of which only the announcement is known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Last {
     step: usize,
     label: Label,
@@ -200,14 +203,14 @@ enum Found {
 }
 
 /// A sequence that can be taken to where its execution is not known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Portable {
     sequence: Sequence,
     steps: Copied,
 }
 
 /// What is to be known of the steps of a sequence, without their execution.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Copied {
     steps: Vec<(Label, Effect)>,
     /// Of the last step: the past of the previous step of its task.

@@ -78,9 +78,9 @@ impl Worker for Collect {
 
 /// So small that every program is cut.
 const FINE: [Split; 3] = [
-    Split { alone: 1, parts: 1, executions: 1 },
-    Split { alone: 1, parts: 4, executions: 2 },
-    Split { alone: 3, parts: 16, executions: 5 },
+    Split { alone: 1, parts: 1, executions: 1, grows: false },
+    Split { alone: 1, parts: 4, executions: 2, grows: false },
+    Split { alone: 3, parts: 16, executions: 5, grows: true },
 ];
 
 fn searched(workers: usize, split: Split) -> Search {
@@ -192,7 +192,7 @@ fn contention() -> Vec<Vec<Instr>> {
     ]
 }
 
-const SMALL: Split = Split { alone: 50, parts: 8, executions: 20 };
+const SMALL: Split = Split { alone: 50, parts: 8, executions: 20, grows: false };
 
 #[test]
 fn the_number_of_workers_changes_nothing() {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::Exchange;
+
 /// What explores.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Engine {
@@ -183,6 +185,9 @@ pub struct Bounds {
     /// on preemptions and without `stateful`. The verdict, the counts and the counterexample do not
     /// depend on it. A small search is not split.
     pub workers: usize,
+    /// Where processes that search together, on one machine or on many, put what they found; for
+    /// dpor, where a search is split. What is found does not depend on it either.
+    pub exchange: Option<Arc<dyn Exchange>>,
     /// The counterexample is the one that was found first: none that is easier to read is looked
     /// for.
     pub as_found: bool,
@@ -207,6 +212,7 @@ impl Bounds {
         keep_going: false,
         stateful: false,
         workers: 1,
+        exchange: None,
         as_found: false,
         interrupted: None,
         progress: None,

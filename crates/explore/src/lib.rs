@@ -31,6 +31,7 @@
 mod bounds;
 mod determinism;
 pub mod edits;
+mod exchange;
 mod explain;
 mod footprint;
 mod foreign;
@@ -52,6 +53,7 @@ mod word;
 
 pub use bounds::{Bounds, Engine, MemoryModel, Progress, ProgressFn};
 pub use dpor::Commutes;
+pub use exchange::Exchange;
 pub use explain::explain;
 pub use foreign::{Begun, Effect, FOREIGN, ForeignWord, never_unwind};
 pub use lock::{Lock, Token};

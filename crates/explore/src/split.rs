@@ -1,11 +1,13 @@
-//! Optimal DPOR by several threads, each with a record of its own ([`crate::record`]).
+//! Optimal DPOR by several threads, each with a record of its own ([`crate::record`]), and together
+//! with other processes, if there are any ([`crate::exchange`]).
 
 use std::any::Any;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use dpor::{Counts, End, Next, Observer, Search, Split, Step, Worker};
+use dpor::{Counts, End, Next, Observer, Others, Search, Split, Step, Worker};
 
+use crate::exchange::Sharing;
 use crate::machine::shuttle::Watch;
 use crate::panics::{self, Silence};
 use crate::tally::{Monitors, Seen, others};
@@ -31,13 +33,18 @@ pub(crate) fn explore(bounds: &Bounds, monitors: Monitors, stack: usize, scenari
         OnThread { watch, _silence: Silence::begin() }
     };
     let (together, progress) = (seen.clone(), bounds.progress.clone());
-    let counts = search.run(scenario, worker, move |found: Seen, counts: &Counts| {
+    let sharing = Sharing::of(bounds, started, &kinds.lock().expect("not poisoned"));
+    let no_time = sharing.as_ref().map(|sharing| sharing.cut.clone());
+    let others = sharing.map(|sharing| Box::new(sharing) as Box<dyn Others<Seen>>);
+    let counts = search.run_with(others, scenario, worker, move |found: Seen, counts: &Counts| {
         together.lock().expect("not poisoned").add(found);
         if let Some(progress) = &progress {
             progress(&Progress { executions: counts.executions, estimate: counts.estimate() });
         }
     });
     let mut seen = std::mem::take(&mut *seen.lock().expect("not poisoned"));
+    let no_time = no_time.and_then(|cut| cut.lock().expect("not poisoned").take());
+    seen.cut = seen.cut.or(no_time);
     let is_cut_by_number = !counts.complete && counts.executions >= bounds.executions_max;
     seen.cut = seen.cut.or(is_cut_by_number.then_some(Cut::Executions(bounds.executions_max)));
     seen

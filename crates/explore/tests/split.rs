@@ -2,16 +2,18 @@
 //! counts, the counterexample, what the monitors have kept.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use selvedge_explore::{
-    Access, Body, Bounds, Engine, Exploration, Lock, Place, Verdict, Word, explore, fail, join,
-    spawn,
+    Access, Body, Bounds, Engine, Exchange, Exploration, Lock, Place, Verdict, Word, explore, fail,
+    join, spawn,
 };
 use selvedge_trace::{Action, Context, Execution, Finding, Monitor, Name, Rule};
+use serde_json::Value;
 
 const HERE: Place = Place { cpu: Some(0), context: Context::Task, passes: [None, None] };
 const NOT_THIS_ORDER: Rule = Rule("the tasks do not come in this order");
@@ -65,6 +67,17 @@ impl Monitor for Count {
         assert!(execution.events.iter().any(|event| event.action == Action::Lock));
         self.0 += 1;
         None
+    }
+
+    fn kept(&self) -> Option<Value> {
+        Some(self.0.into())
+    }
+
+    fn restore(&mut self, kept: Value) -> bool {
+        kept.as_u64().is_some_and(|count| {
+            self.0 = count;
+            true
+        })
     }
 
     fn exploration_ended(&mut self) -> Option<(Finding, String)> {
@@ -168,4 +181,137 @@ fn a_panic_in_another_thread_is_a_verdict_and_names_its_place() {
     assert!(elsewhere.load(Relaxed), "nobody else took part");
     let Verdict::Undecided(why) = &seen.verdict else { panic!("{:?}", seen.verdict) };
     assert!(why.contains("enough at ") && why.contains("split.rs:"), "{why}");
+}
+
+/// What processes write and read, of which this is one.
+#[derive(Default)]
+struct Board {
+    texts: Arc<Mutex<HashMap<String, String>>>,
+    number: usize,
+    /// How many texts it has taken from others.
+    taken: AtomicU64,
+}
+
+impl Board {
+    const JOBS: usize = 3;
+
+    fn beside(&self, number: usize) -> Arc<Board> {
+        Arc::new(Board { texts: self.texts.clone(), number, ..Board::default() })
+    }
+
+    fn texts(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
+        self.texts.lock().expect("not poisoned")
+    }
+}
+
+impl Exchange for Board {
+    fn is_mine(&self, part: usize) -> bool {
+        part % Board::JOBS == self.number
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        let text = self.texts().get(name).cloned();
+        self.taken.fetch_add(u64::from(text.is_some()), Relaxed);
+        text
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        self.texts().insert(name.into(), text.into());
+    }
+}
+
+/// What each of three processes comes to, and how much it took from the others.
+fn together(
+    bounds: &Bounds,
+    monitors: fn() -> Vec<Box<dyn Monitor>>,
+    body: &Body,
+) -> Vec<(Exploration, u64)> {
+    let first = Board::default();
+    std::thread::scope(|scope| {
+        let jobs = (0..Board::JOBS).map(|number| {
+            let board = first.beside(number);
+            scope.spawn(move || {
+                let bounds = Bounds { exchange: Some(board.clone()), ..bounds.clone() };
+                let seen = by(1, &bounds, monitors(), body);
+                (seen, board.taken.load(Relaxed))
+            })
+        });
+        let jobs: Vec<_> = jobs.collect();
+        jobs.into_iter().map(|job| job.join().expect("explored")).collect()
+    })
+}
+
+#[test]
+fn processes_that_search_together_come_to_what_one_comes_to() {
+    let counting: fn() -> Vec<Box<dyn Monitor>> = || vec![Box::<Count>::default()];
+    let nothing: fn() -> Vec<Box<dyn Monitor>> = Vec::new;
+    let all = Bounds { keep_going: true, ..Bounds::PROOF };
+    let cut = Bounds { executions_max: 4_500, ..Bounds::PROOF };
+    let wrong = in_turn(Some(backwards()));
+    // A count over all executions; a counterexample; all violations; a limit.
+    let searches = [
+        (&Bounds::PROOF, counting, &in_turn(None)),
+        (&Bounds::PROOF, nothing, &wrong),
+        (&all, nothing, &wrong),
+        (&cut, nothing, &in_turn(None)),
+    ];
+    for (bounds, monitors, body) in searches {
+        let alone = by(1, bounds, monitors(), body);
+        let found = together(bounds, monitors, body);
+        found.iter().for_each(|(seen, _)| assert_same(seen, &alone));
+        assert!(found.iter().any(|(_, taken)| *taken > 0), "nobody took anything: {alone:?}");
+    }
+}
+
+/// Says nothing of what it keeps, as a monitor does by default.
+struct Silent(Count);
+
+impl Monitor for Silent {
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::new(Silent(Count(0)))
+    }
+
+    fn take_over(&mut self, later: Box<dyn Monitor>) {
+        let later: Box<dyn Any> = later;
+        self.0.0 += later.downcast::<Silent>().expect("of the same kind").0.0;
+    }
+
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        self.0.execution(execution)
+    }
+
+    fn exploration_ended(&mut self) -> Option<(Finding, String)> {
+        self.0.exploration_ended()
+    }
+}
+
+#[test]
+fn a_search_whose_monitors_do_not_say_what_they_keep_is_not_shared() {
+    let board = Board::default().beside(0);
+    let bounds = Bounds { exchange: Some(board.clone()), ..Bounds::PROOF };
+    let seen = by(1, &bounds, vec![Box::new(Silent(Count(0)))], &in_turn(None));
+    assert_eq!(seen.evidence.as_deref(), Some("counted\n5040"));
+    assert!(board.texts().is_empty());
+}
+
+#[test]
+fn a_search_that_is_interrupted_gives_nothing_that_is_cut_to_others() {
+    let board = Board::default().beside(0);
+    let interrupted = Arc::new(AtomicBool::new(true));
+    let bounds =
+        Bounds { exchange: Some(board.clone()), interrupted: Some(interrupted), ..Bounds::PROOF };
+    let seen = by(1, &bounds, Vec::new(), &in_turn(None));
+    assert_eq!(seen.verdict.bound(), Some("an interrupt from outside"));
+    assert!(board.texts().is_empty());
+    // Nor does one that is interrupted while it waits wait.
+    let flag = Arc::new(AtomicBool::new(false));
+    let (order, executions, of_body) = (in_turn(None), AtomicU64::new(0), flag.clone());
+    let body: Body = Arc::new(move || {
+        order();
+        // In the last of its own parts; those are short of the next look at the clock.
+        of_body.store(executions.fetch_add(1, Relaxed) > 4_400, Relaxed);
+    });
+    let bounds = Bounds { interrupted: Some(flag), ..bounds };
+    let seen = by(1, &bounds, Vec::new(), &body);
+    assert_eq!(seen.verdict.bound(), Some("an interrupt from outside"));
 }

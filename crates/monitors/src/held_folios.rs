@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use selvedge_trace::{Action, BitWait, Event, Execution, Finding, Monitor, Name, Rule};
+use serde_json::Value;
 
 /// A migration holds the locks of one pair of folios while it sleeps: if it waits for a buffer,
 /// those of the source and its target; if for the source's writeback, that of the source; if for
@@ -18,6 +19,10 @@ pub struct HeldFolios;
 impl Monitor for HeldFolios {
     fn another(&self) -> Box<dyn Monitor> {
         Box::<HeldFolios>::default()
+    }
+
+    fn kept(&self) -> Option<Value> {
+        Some(Value::Null)
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {

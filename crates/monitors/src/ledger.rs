@@ -16,6 +16,7 @@ use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableGraph};
 use petgraph::visit::EdgeRef;
 use selvedge_trace::{Action, End, Event, Execution, Finding, Monitor, Name, Rule};
+use serde_json::Value;
 
 /// The rule of the ledger.
 pub const REFERENCES_BALANCE: Rule = Rule("the reference count is what its holders hold");
@@ -97,6 +98,10 @@ impl Monitor for Ledger {
     fn another(&self) -> Box<dyn Monitor> {
         let Ledger { is_strict, keepers, .. } = *self;
         Box::new(Ledger { books: Books::default(), is_strict, keepers })
+    }
+
+    fn kept(&self) -> Option<Value> {
+        Some(Value::Null)
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {

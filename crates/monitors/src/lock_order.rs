@@ -6,7 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
-use selvedge_trace::{Action, Class, Event, Execution, Finding, Monitor, Name, Rule, TaskInfo};
+use selvedge_trace::{
+    Action, Class, Event, Execution, Finding, Monitor, Name, Rule, TaskInfo, interned,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The rule of the lock order.
 pub const LOCKS_HAVE_ONE_ORDER: Rule = Rule("locks are taken in one order");
@@ -56,13 +60,20 @@ impl Noted {
 }
 
 /// One way in which an edge came about.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Use {
     task: u8,
     who: String,
     /// Locks that were held besides.
     guards: BTreeSet<u32>,
     path: String,
+}
+
+/// The orders, for another process.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    edges: Vec<((u32, u32), BTreeSet<Use>)>,
+    names: Vec<(u32, String)>,
 }
 
 /// A lock that a task holds.
@@ -115,6 +126,21 @@ impl Monitor for LockOrder {
             self.edges.entry(edge).or_default().extend(uses);
         }
         self.names.extend(later.names);
+    }
+
+    fn kept(&self) -> Option<Value> {
+        let names = self.names.iter().map(|(&lock, name)| (lock, name.to_string())).collect();
+        let edges = self.edges.iter().map(|(&edge, uses)| (edge, uses.clone())).collect();
+        serde_json::to_value(Kept { edges, names }).ok()
+    }
+
+    fn restore(&mut self, kept: Value) -> bool {
+        let Ok(Kept { edges, names }) = serde_json::from_value(kept) else { return false };
+        self.edges = edges.into_iter().collect();
+        // A name is asked for nothing but what it is when it is printed.
+        let names = names.into_iter().map(|(lock, name)| (lock, Name::new(interned(name))));
+        self.names = names.collect();
+        true
     }
 
     fn exploration_ended(&mut self) -> Option<(Finding, String)> {

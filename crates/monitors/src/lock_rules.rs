@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use selvedge_trace::{Action, BitWait, Class, End, Event, Execution, Finding, Monitor, Rule};
+use serde_json::Value;
 
 /// lockdep's "lock held when returning to user space", and `preempt_count` in `do_exit()`.
 pub const NO_LOCK_IS_HELD_AT_EXIT: Rule =
@@ -34,6 +35,10 @@ pub struct LockRules;
 impl Monitor for LockRules {
     fn another(&self) -> Box<dyn Monitor> {
         Box::<LockRules>::default()
+    }
+
+    fn kept(&self) -> Option<Value> {
+        Some(Value::Null)
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge_trace::{Action, Context, Event, Execution, Finding, Monitor, Order, Rule};
+use serde_json::Value;
 
 /// The rule of the race detector.
 pub const PLAIN_ACCESSES_DO_NOT_RACE: Rule = Rule("plain accesses do not race");
@@ -45,6 +46,10 @@ pub struct Races;
 impl Monitor for Races {
     fn another(&self) -> Box<dyn Monitor> {
         Box::<Races>::default()
+    }
+
+    fn kept(&self) -> Option<Value> {
+        Some(Value::Null)
     }
 
     /// Two stores of one value may order different things.

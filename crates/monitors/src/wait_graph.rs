@@ -18,6 +18,7 @@ use selvedge_trace::{
     Action, BitWait, Class, Context, End, Event, Execution, Finding, Monitor,
     NOBODY_WAITS_FOR_EVER, Rule, Waiting,
 };
+use serde_json::Value;
 
 /// The kernel's watchdogs: a CPU on which a task spins and nobody else can run.
 pub const NO_CPU_IS_LOCKED_UP: Rule = Rule("no CPU is locked up by a task that spins");
@@ -29,6 +30,10 @@ pub struct WaitGraph;
 impl Monitor for WaitGraph {
     fn another(&self) -> Box<dyn Monitor> {
         Box::<WaitGraph>::default()
+    }
+
+    fn kept(&self) -> Option<Value> {
+        Some(Value::Null)
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {

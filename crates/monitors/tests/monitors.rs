@@ -5,7 +5,7 @@ mod common;
 use common::{A, B, GUARD, event, show, tasks, waits};
 use selvedge_monitors::{
     LOCKS_HAVE_ONE_ORDER, Ledger, LockOrder, NOBODY_WAITS_FOR_EVER, PLAIN_ACCESSES_DO_NOT_RACE,
-    REFERENCES_BALANCE, Races, WaitGraph, for_rule,
+    REFERENCES_BALANCE, Races, WAITING_MIGRATION_HOLDS_ITS_PAIR, WaitGraph, for_rule,
 };
 use selvedge_trace::{
     Action, Bit, Class, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths, Rule,
@@ -60,6 +60,28 @@ fn a_cycle_of_lock_orders_is_found_though_no_execution_ran_into_it() {
     assert!(evidence.contains("task1 takes object[0] while it holds object[1]"), "{evidence}");
     assert_eq!(order_of(&[nested(0, A, B), nested(1, A, B)]), None, "one order");
     assert_eq!(order_of(&[nested(0, A, B), nested(0, B, A)]), None, "one task");
+}
+
+/// Each half of a cycle in another process.
+#[test]
+fn what_a_monitor_has_kept_goes_through_a_file() {
+    let kept = |events: Vec<Event>| {
+        let mut monitor = LockOrder::default();
+        assert_eq!(show(&mut monitor, &events, &End::Complete), None);
+        monitor.kept().expect("it keeps something").to_string()
+    };
+    let mut all = LockOrder::default();
+    for half in [kept(nested(0, A, B)), kept(nested(1, B, A))] {
+        let mut restored = LockOrder::default();
+        assert!(restored.restore(half.parse().expect("JSON")));
+        all.take_over(Box::new(restored));
+    }
+    assert_eq!(all.exploration_ended(), order_of(&[nested(0, A, B), nested(1, B, A)]));
+    assert!(!LockOrder::default().restore("[1]".parse().expect("JSON")));
+    // Those that keep nothing say so: else nothing that they watch could be shared.
+    for rule in [PLAIN_ACCESSES_DO_NOT_RACE, WAITING_MIGRATION_HOLDS_ITS_PAIR] {
+        assert!(for_rule(rule).iter().all(|monitor| monitor.kept().is_some()));
+    }
 }
 
 /// What an object is called says nothing of what it is.

@@ -26,6 +26,7 @@ mod counterexample;
 mod cycle;
 mod event;
 mod holders;
+mod interned;
 mod json;
 mod monitor;
 mod path;
@@ -47,6 +48,7 @@ pub use event::{
     Touch,
 };
 pub use holders::Holder;
+pub use interned::interned;
 pub use json::{Unreadable, from_json, to_json};
 pub use monitor::{End, Execution, Monitor, Waiting};
 pub use path::{PathId, Paths};

@@ -2,6 +2,8 @@
 
 use std::any::Any;
 
+use serde_json::Value;
+
 use crate::{Event, Finding, Name, Paths, TaskInfo};
 
 /// A task that could not go on when the execution ended.
@@ -67,6 +69,18 @@ pub trait Monitor: Any + Send {
     /// Merges what another monitor of the same kind has kept. That one has seen the executions that
     /// come after those of this one. A monitor that keeps anything implements this.
     fn take_over(&mut self, _later: Box<dyn Monitor>) {}
+
+    /// What it has kept, for another process: there a monitor of the same kind that has seen
+    /// nothing [restores](Monitor::restore) it, to be taken over. `Null` of a monitor that never
+    /// keeps anything; `None` of one that cannot say it, and with which a search is not shared.
+    fn kept(&self) -> Option<Value> {
+        None
+    }
+
+    /// Keeps what another of its kind has kept; `false`: no monitor of this kind has said this.
+    fn restore(&mut self, kept: Value) -> bool {
+        kept.is_null()
+    }
 
     /// Does what it finds depend on which of two writes of the same value a load has read? Then
     /// executions that differ in that alone are not taken for the same. To be said by who follows
