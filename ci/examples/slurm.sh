@@ -1,7 +1,9 @@
 #!/bin/sh
 # A job array for Slurm: `sbatch --array=1-16 ci/examples/slurm.sh`, in a checkout in which
-# `cargo build --release -p selvedge` has been run, on a file system that all nodes see. When all
-# jobs are done: `target/release/selvedge merge shards/*.json`. docs/scale.md says what it does.
+# `cargo build --release -p selvedge` has been run, on a file system that all nodes see. Rows can be
+# named after it: a single large one is searched by all jobs together. When all are done:
+# `target/release/selvedge merge shards/*.json`; if that is undecided, submit it again, and it goes
+# on. docs/scale.md says what it does.
 #SBATCH --job-name=selvedge
 #SBATCH --cpus-per-task=8
 #SBATCH --time=02:00:00
@@ -15,6 +17,7 @@ mkdir -p shards
 target/release/selvedge check "$@" \
     --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT" \
     --workers "${SLURM_CPUS_PER_TASK:-1}" \
+    --parts parts \
     --report "json=shards/$SLURM_ARRAY_TASK_ID.json" > "shards/$SLURM_ARRAY_TASK_ID.txt" &
 selvedge=$!
 trap 'kill -TERM $selvedge' TERM

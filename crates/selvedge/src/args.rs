@@ -98,9 +98,15 @@ pub struct CheckArgs {
     #[arg(long, value_name = "SECONDS", value_parser = whole_number)]
     pub max_time: Option<u64>,
     /// Only the K-th of N parts of the rows, which are about equally long: for one of N jobs, whose
-    /// reports (`--report json=FILE`) `selvedge merge` puts together.
+    /// reports (`--report json=FILE`) `selvedge merge` puts together. A row that is longer than
+    /// such a part is one job's, unless all name one directory with `--parts`.
     #[arg(long, value_name = "K/N")]
     pub shard: Option<Shard>,
+    /// Keep in this directory what came of the parts of large searches (of dpor), and take from it
+    /// what is known. Shards that name the same one search large rows together; a check that was
+    /// stopped goes on.
+    #[arg(long, value_name = "DIR")]
+    pub parts: Option<PathBuf>,
     /// Take a row from this directory if nothing that it depends on has changed since it was
     /// checked, and keep there what is decided.
     #[arg(long, value_name = "DIR", conflicts_with = "keep_going")]

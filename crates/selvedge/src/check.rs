@@ -1,5 +1,6 @@
 //! `selvedge check`: runs the rows on all cores and prints what came of them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,9 +15,10 @@ use crate::cache::Cache;
 use crate::error::Failure;
 use crate::format::{About, Beside, CheckFormat, Totals, evidence, index, step_summary};
 use crate::interrupt::Interrupt;
+use crate::parts::Parts;
 use crate::progress::Meter;
 use crate::select::{Selected, select};
-use crate::shard::part_of;
+use crate::shard::{Work, work_of};
 use crate::{Outcome, Status, locks, mutate, output, threads};
 
 /// Rows that were checked.
@@ -31,16 +33,16 @@ pub struct Checked {
 
 /// Checks what the arguments name.
 pub fn run(args: &CheckArgs) -> Outcome {
-    let (selected, part) = match args.shard {
-        None => (select(args)?, None),
-        Some(shard) => {
-            let (mine, part) = part_of(select(args)?, shard)?;
-            (mine, Some(part))
-        }
+    let selected = select(args)?;
+    let Some(shard) = args.shard else {
+        prepare(&args.printed)?;
+        return report(check_all(&selected, args)?, &args.printed);
     };
+    let Work { mine, large, part } = work_of(selected, shard)?;
     prepare(&args.printed)?;
-    let mut checked = check_all(&selected, args)?;
-    checked.about.part = part;
+    let large = if args.parts.is_some() { large } else { Vec::new() };
+    let mut checked = check_with(&large, &mine, args)?;
+    checked.about.part = Some(part);
     report(checked, &args.printed)
 }
 
@@ -102,13 +104,31 @@ pub fn status(rows: &[Row]) -> Status {
 /// Each row may have all workers besides, since the last row that is left is often a long one. That
 /// they are more than the cores then for a while costs next to nothing.
 pub fn check_all(selected: &[Selected], args: &CheckArgs) -> Result<Checked, Failure> {
+    check_with(&[], selected, args)
+}
+
+/// The same, and first of all these large ones, together with other shards, which may be the ones
+/// to report them.
+fn check_with(
+    large: &[Selected],
+    selected: &[Selected],
+    args: &CheckArgs,
+) -> Result<Checked, Failure> {
+    let name = |(claim, engine): &Selected| claim.name(*engine);
+    let large_names: BTreeSet<String> = large.iter().map(name).collect();
+    let others = selected.iter().filter(|row| !large_names.contains(&name(row)));
+    let all: Vec<Selected> = large.iter().chain(others).copied().collect();
+    let mine: BTreeMap<String, usize> =
+        selected.iter().enumerate().map(|(at, row)| (name(row), at)).collect();
+    let is_mine = |row: &Row| mine.contains_key(&row.name());
     let interrupt = Interrupt::catch()?;
-    let meter = Meter::new(selected.len());
+    let meter = Meter::new(all.len());
     let workers = args.workers.map_or_else(threads::cores, usize::from);
     let limits = Limits::from_now(args);
     let is_timed = args.max_seconds.or(args.max_time).is_some();
     let cache = args.cache.as_deref().map(|dir| Cache::open(dir, is_timed)).transpose()?;
-    let checked = threads::on_each(selected, workers, |&(claim, engine)| {
+    let parts = args.parts.as_deref().map(|dir| Parts::open(dir, args.shard)).transpose()?;
+    let mut checked = threads::on_each(&all, workers, |&(claim, engine)| {
         let bounds = Bounds {
             executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
             keep_going: args.keep_going,
@@ -117,6 +137,8 @@ pub fn check_all(selected: &[Selected], args: &CheckArgs) -> Result<Checked, Fai
             progress: Some(meter.of_row(&claim.name(engine))),
             ..Bounds::PROOF
         };
+        let exchange = parts.as_ref().map(|parts| parts.of((claim, engine), &bounds));
+        let bounds = Bounds { exchange, ..bounds };
         let (row, is_cached) = match &cache {
             _ if interrupt.is_set() => {
                 (not_begun((claim, engine), &bounds, "an interrupt from outside"), false)
@@ -128,12 +150,14 @@ pub fn check_all(selected: &[Selected], args: &CheckArgs) -> Result<Checked, Fai
         };
         meter.row_done();
         let written = match &args.printed.out {
-            Some(dir) => write_counterexample(dir, &row),
-            None => Ok(()),
+            Some(dir) if is_mine(&row) => write_counterexample(dir, &row),
+            _ => Ok(()),
         };
         (row, is_cached, written)
     });
     meter.finish();
+    checked.retain(|(row, ..)| is_mine(row));
+    checked.sort_by_key(|(row, ..)| mine.get(&row.name()).copied());
     let names =
         || checked.iter().filter(|(_, is_cached, _)| *is_cached).map(|(row, ..)| row.name());
     let cached = cache.is_some().then(|| names().collect());

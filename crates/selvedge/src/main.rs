@@ -23,6 +23,7 @@ mod merge;
 mod mutate;
 mod new;
 mod output;
+mod parts;
 mod patch;
 mod progress;
 mod replay;

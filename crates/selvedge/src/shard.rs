@@ -57,14 +57,29 @@ pub struct Part {
     pub rows_hash: String,
 }
 
-/// The rows of this shard, and of what they are a part.
-pub fn part_of(rows: Vec<Selected>, shard: Shard) -> Result<(Vec<Selected>, Part), Failure> {
+/// What a shard has to do.
+pub struct Work {
+    /// The rows that it reports.
+    pub mine: Vec<Selected>,
+    /// Of all shards, the rows that are longer than all that each has to do: large searches, which
+    /// they do together if they can.
+    pub large: Vec<Selected>,
+    /// Of what its rows are a part.
+    pub part: Part,
+}
+
+/// The work of this shard.
+pub fn work_of(rows: Vec<Selected>, shard: Shard) -> Result<Work, Failure> {
     let known = costs()?;
     let costs: Vec<u64> = rows.iter().map(|row| cost(&known, row)).collect();
-    let (rows_of_all, rows_hash) = (rows.len(), rows_hash(&rows));
+    let part = Part { shard, rows_of_all: rows.len(), rows_hash: rows_hash(&rows) };
+    let fair = costs.iter().sum::<u64>() / shard.of as u64;
+    let is_large =
+        |((_, engine), cost): &(&Selected, &u64)| *engine == Engine::Dpor && **cost > fair;
+    let large = rows.iter().zip(&costs).filter(is_large).map(|(row, _)| *row).collect();
     let of = assign(&costs, shard.of);
     let mine = rows.into_iter().zip(of).filter(|&(_, of)| of + 1 == shard.number);
-    Ok((mine.map(|(row, _)| row).collect(), Part { shard, rows_of_all, rows_hash }))
+    Ok(Work { mine: mine.map(|(row, _)| row).collect(), large, part })
 }
 
 /// Which rows these are.
@@ -128,7 +143,8 @@ mod tests {
         };
         for of in [1, 3, 4] {
             let shards = (1..=of).map(|number| {
-                let (mine, part) = part_of(all.clone(), Shard { number, of }).expect("a part");
+                let Work { mine, part, .. } =
+                    work_of(all.clone(), Shard { number, of }).expect("a part");
                 assert_eq!(part.rows_of_all, all.len());
                 mine
             });
@@ -152,8 +168,26 @@ mod tests {
     fn there_may_be_more_shards_than_rows() {
         assert_eq!(assign(&[5, 7], 4), [1, 0]);
         let all: Vec<Selected> = rows().take(1).collect();
-        let (mine, part) = part_of(all, Shard { number: 2, of: 2 }).expect("a part");
+        let Work { mine, part, .. } = work_of(all, Shard { number: 2, of: 2 }).expect("a part");
         assert!(mine.is_empty());
         assert_eq!(part.rows_of_all, 1);
+    }
+
+    #[test]
+    fn a_row_is_large_if_it_is_more_than_a_shard_has_to_do() {
+        let names = |of, rows: &[Selected]| -> Vec<String> {
+            let shard = Shard { number: 1, of };
+            let large = work_of(rows.to_vec(), shard).expect("work").large;
+            large.iter().map(|(claim, engine)| claim.name(*engine)).collect()
+        };
+        let all: Vec<Selected> = rows().filter(|(_, engine)| *engine == Engine::Dpor).collect();
+        assert_eq!(names(1, &all), [""; 0]);
+        let largest = names(100, &all);
+        assert!(!largest.is_empty() && largest.len() < 100, "{largest:?}");
+        // The only one is everybody's, if they are several.
+        assert_eq!(names(2, &all[..1]).len(), 1);
+        let sampled: Vec<Selected> =
+            rows().filter(|(_, engine)| *engine == Engine::Random).take(1).collect();
+        assert_eq!(names(2, &sampled), [""; 0], "a sample has no parts");
     }
 }

@@ -1,12 +1,10 @@
 //! A row as `--format json` writes it, read back: for `merge`, and for the cache.
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use selvedge_explore::{Exploration, Verdict, Violation, Violations};
 use selvedge_proofs::Row;
-use selvedge_trace::{Counterexample, Rule, SCHEMA};
+use selvedge_trace::{Counterexample, Rule, SCHEMA, interned};
 use serde::Deserialize;
 
 use crate::select::Selected;
@@ -82,7 +80,7 @@ impl Stored {
             verdict,
             executions: self.executions,
             steps_max: self.steps_max,
-            reached: self.reached.into_iter().map(keep).collect(),
+            reached: self.reached.into_iter().map(interned).collect(),
             elapsed,
             counterexample,
             evidence: self.evidence,
@@ -106,7 +104,7 @@ fn verdict(name: &str, bound: Option<String>) -> Result<Verdict, String> {
 
 fn violations(all: AllViolations) -> Violations {
     let one = |violation: OneViolation| Violation {
-        rule: Rule(keep(violation.rule)),
+        rule: Rule(interned(violation.rule)),
         location: violation.location,
         message: violation.message,
         executions: violation.executions,
@@ -115,19 +113,5 @@ fn violations(all: AllViolations) -> Violations {
         distinct: all.distinct.into_iter().map(one).collect(),
         executions: all.executions,
         cut: all.cut_short_by,
-    }
-}
-
-/// The text, kept until the process ends: names of states and rules, of which there are few.
-fn keep(text: String) -> &'static str {
-    static KEPT: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
-    let mut kept = KEPT.lock().expect("not poisoned");
-    match kept.get(text.as_str()) {
-        Some(known) => known,
-        None => {
-            let text: &'static str = text.leak();
-            kept.insert(text);
-            text
-        }
     }
 }

@@ -117,6 +117,83 @@ fn what_a_shard_left_undecided_is_undecided_in_the_whole() {
     assert_eq!(timeless(&merged.stdout), json(&["--max-executions", "3"]));
 }
 
+/// A search of 43,878 executions that holds, and one that finds a violation in the second round.
+const LARGE: [&str; 2] = [
+    "killed_waiter_before_plain_waiter::v6.1-unfairness-0::dpor",
+    "reader_behind_kcompactd::avoid-unbounded-blocks-v2::dpor",
+];
+
+/// The reports of shards that search one row together, and who has written the parts.
+fn jobs_of_one_search(row: &str, dir: &Path, of: usize) -> (Vec<String>, BTreeSet<String>) {
+    let parts = dir.join("parts");
+    let jobs = (1..=of).map(|number| {
+        let report = text(&dir.join(format!("{number}.json")));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        command.args(["check", row, "--workers", "1", "--shard", &format!("{number}/{of}")]);
+        command.args(["--parts", &text(&parts), "--report", &format!("json={report}")]);
+        command.stdout(std::process::Stdio::null());
+        (command.spawn().expect("it runs"), report)
+    });
+    let jobs: Vec<_> = jobs.collect();
+    let done = jobs.into_iter().map(|(mut job, report)| {
+        assert_eq!(job.wait().expect("it ends").code(), Some(0));
+        report
+    });
+    let reports = done.collect();
+    let files = parts_of(&parts);
+    let head = |file: &PathBuf| -> String {
+        let text = fs::read_to_string(file).expect("text");
+        text.lines().next().and_then(|line| line.split(' ').nth(3)).expect("who wrote it").into()
+    };
+    (reports, files.iter().map(head).collect())
+}
+
+/// The files of parts.
+fn parts_of(dir: &Path) -> Vec<PathBuf> {
+    let rows = fs::read_dir(dir).expect("a directory").flatten();
+    let files = rows.flat_map(|row| fs::read_dir(row.path()).expect("of a row").flatten());
+    let mut files: Vec<PathBuf> = files.map(|file| file.path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_large_search_that_jobs_do_together_is_the_search_of_one() {
+    for (number, row) in LARGE.into_iter().enumerate() {
+        let dir = scratch(&format!("shards_of_one_search_{number}"));
+        let whole = timeless(&selvedge(&["check", row, "--format", "json"]).stdout);
+        assert!(whole["rows"][0]["executions"].as_u64().is_some_and(|count| count > 10_000));
+        let (reports, by) = jobs_of_one_search(row, &dir, 3);
+        assert!(by.len() > 1, "only {by:?} searched parts");
+        let merged = merge(&reports, &["--format", "json"]);
+        assert_eq!(merged.status.code(), Some(0), "{}", String::from_utf8_lossy(&merged.stderr));
+        // The verdict, the count, and the counterexample to its last step.
+        assert_eq!(timeless(&merged.stdout), whole);
+    }
+}
+
+#[test]
+fn a_search_goes_on_with_the_parts_that_are_known_and_undamaged() {
+    let dir = scratch("parts_known");
+    let parts = text(&dir.join("parts"));
+    let check = || selvedge(&["check", LARGE[1], "--format", "json", "--parts", &parts]);
+    let first = check();
+    let files = parts_of(Path::new(&parts));
+    assert!(files.len() > 8, "{files:?}");
+    // Some were not done yet, and one is damaged.
+    for file in files.iter().skip(1).step_by(3) {
+        fs::remove_file(file).expect("it is there");
+    }
+    let whole = fs::read_to_string(&files[0]).expect("text");
+    fs::write(&files[0], &whole[..whole.len() / 2]).expect("written");
+    let again = check();
+    assert_eq!(timeless(&again.stdout), timeless(&first.stdout));
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(said.contains(" is damaged (it is cut off): searched again"), "{said}");
+    assert_eq!(parts_of(Path::new(&parts)), files, "all are there again");
+    assert_eq!(check().stderr, b"");
+}
+
 #[test]
 fn reports_that_are_not_those_of_one_check_are_refused() {
     let dir = scratch("shards_refused");
