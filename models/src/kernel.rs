@@ -2,11 +2,11 @@
 //! and buffer heads of a scenario.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex as Private, Weak};
+use std::sync::{Arc, Weak};
 
 use selvedge_kernel::edits::{Edit, install};
 use selvedge_kernel::{
-    Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, SpinLock, Var, Work, me,
+    Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, Private, SpinLock, Var, Work, me,
     smp_processor_id,
 };
 
@@ -303,7 +303,7 @@ impl Kernel {
 
     /// The task that runs is this one of the sleepers, and not that of its CPU.
     pub fn is_sleeper(&self, number: usize) {
-        self.running.lock().expect("not poisoned").insert(me(), number);
+        self.running.lock().insert(me(), number);
     }
 
     /// `current`: the task that runs. One task may sleep on each CPU; where there are more, or
@@ -313,19 +313,19 @@ impl Kernel {
     ///
     /// If there is none.
     pub fn current(&self) -> &Sleeper {
-        let number = self.running.lock().expect("not poisoned").get(&me()).copied();
+        let number = self.running.lock().get(&me()).copied();
         let number = number.unwrap_or_else(smp_processor_id);
         self.sleepers.get(number).expect("`Sizes::sleepers`: one for each task that may sleep")
     }
 
     /// The folio has been pinned.
     pub(crate) fn note_pin(&self, folio: &Folio) {
-        self.pinned.lock().expect("not poisoned").push(folio.index);
+        self.pinned.lock().push(folio.index);
     }
 
     /// It has been unpinned once.
     pub(crate) fn note_unpin(&self, folio: &Folio) {
-        let mut pinned = self.pinned.lock().expect("not poisoned");
+        let mut pinned = self.pinned.lock();
         if let Some(at) = pinned.iter().position(|&index| index == folio.index) {
             pinned.remove(at);
         }
@@ -333,17 +333,17 @@ impl Kernel {
 
     /// The folios that are pinned, for a look at the end.
     pub fn pinned(&self) -> impl Iterator<Item = usize> {
-        self.pinned.lock().expect("not poisoned").clone().into_iter()
+        self.pinned.lock().clone().into_iter()
     }
 
     /// Somebody, a CPU or [`DEVICE`], has stored `value` to this page of the process.
     pub(crate) fn note_store(&self, page: usize, by: usize, value: u64) {
-        self.stores.lock().expect("not poisoned").insert((page, by), value);
+        self.stores.lock().insert((page, by), value);
     }
 
     /// What was stored last, by page and by whom, for a look at the end.
     pub fn last_stores(&self) -> BTreeMap<(usize, usize), u64> {
-        self.stores.lock().expect("not poisoned").clone()
+        self.stores.lock().clone()
     }
 
     /// Starts a task on `cpu` and returns its number.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore};
 use selvedge_kernel::edits::Edit;
+use selvedge_kernel::set_up;
 use selvedge_models::{Kernel, Tree};
 use selvedge_monitors::for_rule;
 use selvedge_trace::{Counterexample, Monitor, table};
@@ -120,8 +121,9 @@ pub(crate) fn explore_watched(
     let mut monitors = monitors(claim);
     monitors.extend(more);
     let scenario = claim.scenario;
-    let body =
-        Arc::new(move || scenario.play(&Run::new(Kernel::edited(tree, scenario.machine, edits))));
+    let body = Arc::new(move || {
+        scenario.play(&set_up(|| Run::new(Kernel::edited(tree, scenario.machine, edits))))
+    });
     let mut exploration = explore(engine, bounds, monitors, body);
     if let Some(counterexample) = &mut exploration.counterexample {
         counterexample.tree = tree.name.into();

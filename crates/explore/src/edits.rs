@@ -136,7 +136,7 @@ const EDITS_MAX: usize = 64;
 /// If there are more than 64.
 pub fn install(edits: &'static [Edit]) {
     assert!(edits.len() <= EDITS_MAX, "at most {EDITS_MAX} edits");
-    record::with(|record| record.edits = State { edits, ..State::default() });
+    record::with(|record| record.edits = State::of(edits));
 }
 
 /// The edits of an execution, and what they have done so far.
@@ -164,6 +164,11 @@ struct Count {
 }
 
 impl State {
+    /// Edits that have done nothing so far.
+    pub(crate) fn of(edits: &'static [Edit]) -> State {
+        State { edits, ..State::default() }
+    }
+
     /// Is there any?
     pub(crate) fn is_some(&self) -> bool {
         !self.edits.is_empty()

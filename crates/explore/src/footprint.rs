@@ -80,9 +80,8 @@ fn void(change: Rmw, bits: u64) -> Footprint {
     Footprint { reads: bits, writes: bits, ..NOTHING }
 }
 
-/// What a step on a word has done.
-pub(crate) fn done(step: &Step, took: &Took) -> Footprint {
-    let most = announced(step);
+/// What a step on a word has done that announced the `most` that it may do.
+pub(crate) fn done(most: Footprint, step: &Step, took: &Took) -> Footprint {
     let is_write = match step.does {
         Does::Store(_) | Does::UpdateIf { .. } => true,
         Does::Await { change, .. } => change.is_some(),

@@ -8,6 +8,7 @@
 //! Which task may go on, and who holds which lock, is the machine's business and not known here.
 
 mod events;
+mod set_up;
 mod tasks;
 
 use std::cell::RefCell;
@@ -19,12 +20,14 @@ use selvedge_trace::{
 
 use crate::edits;
 use crate::machine::{self, By, Machine};
+use crate::private;
 use crate::state::Shared;
 use crate::step::{Does, Intent, Role, Step, Took};
 use crate::task::Stop;
 use crate::{Bounds, Engine, Place};
 
 use events::Events;
+use set_up::SetUp;
 use tasks::{Pending, TaskRecord};
 pub(crate) use tasks::{TASKS_MAX, Within};
 
@@ -67,6 +70,9 @@ pub(crate) struct Record {
     pub(crate) shared: Option<Shared>,
     /// The tasks, by number, and after them those of earlier executions: names are not made anew.
     infos: Vec<TaskInfo>,
+    /// What the scenario has built, to be used again.
+    set_up: Option<SetUp>,
+    reuses_set_ups: bool,
 }
 
 impl Record {
@@ -89,6 +95,8 @@ impl Record {
             put_off: Vec::new(),
             shared: None,
             infos: Vec::new(),
+            set_up: None,
+            reuses_set_ups: false,
         }
     }
 }
@@ -103,18 +111,20 @@ pub(crate) fn with<R>(f: impl FnOnce(&mut Record) -> R) -> R {
 
 /// Begins a search on this thread.
 pub(crate) fn begin_search(engine: Engine, bounds: &Bounds) {
-    with(|record| {
-        *record = Record {
-            steps_max: bounds.steps_max,
-            keeps_going: bounds.keep_going,
-            shared: bounds.compares_states(engine).then(Shared::default),
-            ..Record::new(engine)
-        };
-    });
+    let new = Record {
+        steps_max: bounds.steps_max,
+        keeps_going: bounds.keep_going,
+        shared: bounds.compares_states(engine).then(Shared::default),
+        ..Record::new(engine)
+    };
+    // What the last search has kept is dropped when the record is not borrowed any more.
+    let last = with(|record| std::mem::replace(record, new));
+    drop(last);
 }
 
 /// Forgets the last execution. To be called on the main task before the scenario.
 pub(crate) fn begin_execution() {
+    private::begin_execution();
     let machine = with(|record| {
         record.events.begin(record.machine.steps_in_common());
         record.tasks.clear();

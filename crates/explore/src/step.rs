@@ -290,7 +290,8 @@ impl Step {
             | Does::UpdateIf { .. }
             | Does::Await { .. }
             | Does::Foreign(_) => {
-                let Footprint { reads, writes, commutes } = footprint::done(self, took);
+                let Footprint { reads, writes, commutes } =
+                    footprint::done(footprint::announced(self), self, took);
                 Touch { reads, writes, commutes: commutes as u8 }
             }
             Does::TryLock { .. } if took.failed => Touch { writes: 0, ..Touch::ALL },

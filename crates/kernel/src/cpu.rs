@@ -13,10 +13,10 @@
 //! Left out: migration of tasks between CPUs, nested interrupts.
 //! Source: include/linux/preempt.h, include/linux/local_lock_internal.h, 6.12.
 
-use std::sync::{Arc, Mutex as Private};
+use std::sync::{Arc, Mutex};
 
 use selvedge_explore::edits::{Edit, leaves_out};
-use selvedge_explore::{Lock, Place, abilities, current_context, current_cpu, me, spawn};
+use selvedge_explore::{Lock, Place, Private, abilities, current_context, current_cpu, me, spawn};
 use selvedge_trace::{Class, Context, IRQ, Name, PREEMPT};
 
 use crate::{KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Readers, fail};
@@ -53,8 +53,9 @@ struct Cpu {
     /// Of `preempt_disable`.
     preempt_nest: Nest,
     irq_sections: IrqSections,
-    /// PREEMPT_RT: the local locks, whose holders `synchronize_rcu()` waits for.
-    reader_sections: Arc<Private<Vec<Arc<Lock>>>>,
+    /// PREEMPT_RT: the local locks, whose holders `synchronize_rcu()` waits for. Known when the
+    /// scenario has been set up.
+    reader_sections: Arc<Mutex<Vec<Arc<Lock>>>>,
     /// Of `local_bh_disable`, if the scenario has softirqs.
     bottom_half: Option<Arc<Lock>>,
     bh_nest: Nest,
@@ -101,7 +102,7 @@ impl Nest {
     }
 
     fn with_mine<R>(&self, f: impl FnOnce(&mut Nested) -> R) -> R {
-        let (me, mut all) = (me(), self.0.lock().expect("not poisoned"));
+        let (me, mut all) = (me(), self.0.lock());
         let at = all.iter().position(|nested| nested.task == me).unwrap_or_else(|| {
             all.push(Nested { task: me, depth: 0, taken_at: 0 });
             all.len() - 1
@@ -126,13 +127,13 @@ enum IrqSection {
 
 impl IrqSections {
     fn open(&self, section: IrqSection) {
-        self.0.lock().expect("not poisoned").push((me(), section));
+        self.0.lock().push((me(), section));
     }
 
     /// `local_irq_enable()` ends a section of `local_irq_disable()`, if that is the innermost one.
     /// Whether the task has any open.
     fn enable(&self) -> bool {
-        let (me, mut all) = (me(), self.0.lock().expect("not poisoned"));
+        let (me, mut all) = (me(), self.0.lock());
         let innermost = all.iter().rposition(|(task, _)| *task == me);
         if let Some(at) = innermost.filter(|&at| all[at].1 == IrqSection::Disabled) {
             all.remove(at);
@@ -143,7 +144,7 @@ impl IrqSections {
     /// `local_irq_restore()` ends the innermost section of `local_irq_save()`, and what was left
     /// open within: were interrupts off before it? `None`: there is no such section.
     fn restore(&self) -> Option<bool> {
-        let (me, mut all) = (me(), self.0.lock().expect("not poisoned"));
+        let (me, mut all) = (me(), self.0.lock());
         loop {
             let at = all.iter().rposition(|(task, _)| *task == me)?;
             if let (_, IrqSection::Saved { was_off }) = all.remove(at) {
@@ -428,7 +429,7 @@ struct Stays {
     preempt: Arc<Lock>,
     irq: Arc<Lock>,
     /// PREEMPT_RT: who holds a local lock does not migrate.
-    local_locks: Arc<Private<Vec<Arc<Lock>>>>,
+    local_locks: Arc<Mutex<Vec<Arc<Lock>>>>,
 }
 
 impl Stays {

@@ -77,7 +77,9 @@ pub use rules::*;
 pub use rwsem::*;
 pub use sched::*;
 pub use selvedge_explore::edits;
-pub use selvedge_explore::{Rmw, choose, enter, enter_waker, fail, fail_about, join, join_all, me};
+pub use selvedge_explore::{
+    Private, Rmw, choose, enter, enter_waker, fail, fail_about, join, join_all, me, set_up,
+};
 pub use selvedge_trace::{Bit, Context, NOBODY_WAITS_FOR_EVER, Name, Order, Rule};
 pub use seqcount::*;
 pub use smp::*;

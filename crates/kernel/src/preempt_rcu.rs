@@ -15,9 +15,7 @@
 //! `rcu_preempt_deferred_qs()`, 6.12. Left out: boosting; that a reader that was preempted reports
 //! its quiescent state later than it ends.
 
-use std::sync::Mutex as Private;
-
-use selvedge_explore::{Access, If, Rmw, me, unable};
+use selvedge_explore::{Access, If, Private, Rmw, me, unable};
 use selvedge_trace::{Name, Order};
 
 use crate::{KERNEL_ASSERTIONS_HOLD, READ_ONCE, Var, fail};
@@ -34,10 +32,7 @@ pub(crate) struct Readers {
 impl Readers {
     pub(crate) fn new(tasks: usize) -> Readers {
         let count = |task| Var::new(Name::new("task->rcu_read_lock_nesting").nth(task), 0);
-        Readers {
-            counts: (0..=tasks).map(count).collect(),
-            depths: Private::new(vec![0; tasks + 1]),
-        }
+        Readers { counts: (0..=tasks).map(count).collect(), depths: Private::default() }
     }
 
     fn mine(&self) -> (usize, &Var) {
@@ -90,7 +85,11 @@ impl Readers {
     }
 
     fn with_depth<R>(&self, task: usize, f: impl FnOnce(&mut u32) -> R) -> R {
-        f(&mut self.depths.lock().expect("not poisoned")[task])
+        let mut depths = self.depths.lock();
+        if depths.len() <= task {
+            depths.resize(task + 1, 0);
+        }
+        f(&mut depths[task])
     }
 }
 

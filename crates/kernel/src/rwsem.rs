@@ -23,9 +23,7 @@
 //! PREEMPT_RT's own form (`rwbase_rt.c`: the same exclusion, with priorities), and a reader's
 //! release by another task (`up_read_non_owner()`).
 
-use std::sync::Mutex as Private;
-
-use selvedge_explore::{Access, If, Rmw, Role, Word, abilities, enter, me, unable};
+use selvedge_explore::{Access, If, Private, Rmw, Role, Word, abilities, enter, me, unable};
 use selvedge_trace::{Class, Name, Order};
 
 use crate::{Cpus, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, fail, might_sleep};
@@ -74,7 +72,7 @@ impl RwSem {
     }
 
     fn with_mine<R>(&self, f: impl FnOnce(&mut Mine) -> R) -> R {
-        let (task, mut all) = (me(), self.mine.lock().expect("not poisoned"));
+        let (task, mut all) = (me(), self.mine.lock());
         let at = all.iter().position(|mine| mine.task == task).unwrap_or_else(|| {
             all.push(Mine { task, writes: false, reads: 0 });
             all.len() - 1

@@ -13,9 +13,7 @@
 //! `signal_pending_state()`, kernel/signal.c `signal_wake_up_state()`, kernel/sched/core.c
 //! `try_to_wake_up()`, `__schedule()`, kernel/time/timer.c `schedule_timeout()`, 6.12.
 
-use std::sync::Mutex;
-
-use selvedge_explore::{Token, Word, enter};
+use selvedge_explore::{Private, Token, Word, enter};
 use selvedge_trace::Name;
 
 use crate::{Cpus, READ_ONCE, RawSpinLock, Var, WRITE_ONCE, might_sleep, smp_mb};
@@ -51,7 +49,7 @@ pub struct Task {
 
 /// What belongs to one task needs no steps of its own.
 #[derive(Default)]
-struct Plug(Mutex<Vec<Request>>);
+struct Plug(Private<Vec<Request>>);
 
 type Request = Box<dyn FnOnce() + Send>;
 
@@ -82,12 +80,12 @@ impl Task {
 
 /// `blk_start_plug()` and `submit_bio()` by the task itself: the request waits in its plug.
 pub fn blk_plug(task: &Task, request: impl FnOnce() + Send + 'static) {
-    task.plug.0.lock().expect("not poisoned").push(Box::new(request));
+    task.plug.0.lock().push(Box::new(request));
 }
 
 /// `blk_finish_plug()`, `blk_flush_plug()`, by the task itself: its requests start.
 pub fn blk_flush_plug(task: &Task) {
-    let requests = std::mem::take(&mut *task.plug.0.lock().expect("not poisoned"));
+    let requests = std::mem::take(&mut *task.plug.0.lock());
     requests.into_iter().for_each(|request| request());
 }
 
@@ -123,7 +121,7 @@ pub fn schedule_timeout(cpus: &Cpus, task: &Task) {
 
 /// `sched_submit_work()`: who is about to sleep starts its I/O first, lest it wait for that.
 fn sched_submit_work(task: &Task) {
-    let has_requests = !task.plug.0.lock().expect("not poisoned").is_empty();
+    let has_requests = !task.plug.0.lock().is_empty();
     if has_requests && READ_ONCE(&task.state) != TASK_RUNNING {
         blk_flush_plug(task);
     }

@@ -14,12 +14,11 @@
 //! Source: kernel/workqueue.c `__queue_work()`, `process_one_work()`, `flush_work()`,
 //! `cancel_work_sync()`, 6.12.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex as Private};
+use std::sync::Arc;
 
 use selvedge_explore::{
-    Access, Lock, Rmw, Word, WorkItems, abilities, enter, join, knows_end_of, made_up, put_off,
-    spawn, under,
+    Access, Lock, Private, Rmw, Word, WorkItems, abilities, enter, join, knows_end_of, made_up,
+    put_off, spawn, under,
 };
 use selvedge_trace::{Context, Name, Order};
 
@@ -48,11 +47,11 @@ struct Item {
     func: Private<Option<WorkFn>>,
     /// The kworker of the last queueing, plus 1; 0 if there was none. If work runs where it is
     /// flushed: the CPU.
-    worker: AtomicUsize,
+    worker: Private<usize>,
     /// How often it has been queued, and which of these queueings was cancelled last, plus 1.
     /// Looked at and changed with the pool's lock held.
-    queued: AtomicUsize,
-    cancelled: AtomicUsize,
+    queued: Private<usize>,
+    cancelled: Private<usize>,
     /// Of an item that somebody cancels: how often it has been put on the pool's list or taken off;
     /// it is on the list if that is odd. Who queues it sets the pending bit first, and takes the
     /// pool's lock after that.
@@ -75,10 +74,10 @@ impl Work {
             name,
             data: Word::new(name, 0),
             pool: Lock::new(Name { text: "pool->lock", ..name }),
-            func: Private::new(None),
-            worker: AtomicUsize::new(0),
-            queued: AtomicUsize::new(0),
-            cancelled: AtomicUsize::new(0),
+            func: Private::default(),
+            worker: Private::default(),
+            queued: Private::default(),
+            cancelled: Private::default(),
             listed,
         }))
     }
@@ -104,7 +103,7 @@ pub fn INIT_WORK(work: &Work, func: WorkFn) {
         let message = format!("INIT_WORK({}) while it is on the list of its pool", item.name);
         fail(NO_QUEUED_WORK_IS_REINITIALISED, message);
     }
-    *item.func.lock().expect("not poisoned") = Some(func);
+    *item.func.lock() = Some(func);
 }
 
 /// `queue_work_on(cpu, wq, work)`: false if it was queued already. If true, what was stored before
@@ -117,7 +116,7 @@ pub fn queue_work_on(cpus: &Cpus, cpu: usize, work: &Work) -> bool {
         return false;
     }
     if abilities().work == WorkItems::AtFlush {
-        item.worker.store(cpu + 1, Relaxed);
+        *item.worker.lock() = cpu + 1;
         put_off(
             item.data.object(),
             format!(
@@ -129,8 +128,13 @@ pub fn queue_work_on(cpus: &Cpus, cpu: usize, work: &Work) -> bool {
     }
     item.pool.lock("raw_spin_lock");
     let running = work.clone();
-    let queueing = item.queued.fetch_add(1, Relaxed) + 1;
-    let before = item.worker.load(Relaxed).checked_sub(1).filter(|&worker| !knows_end_of(worker));
+    let queueing = {
+        let mut queued = item.queued.lock();
+        *queued += 1;
+        *queued
+    };
+    let before = *item.worker.lock();
+    let before = before.checked_sub(1).filter(|&worker| !knows_end_of(worker));
     let name = format!("kworker/{cpu}");
     let preempt = (!abilities().steps_pass_locks).then(|| cpus.preempt_of(cpu).clone());
     let worker = spawn(&name, cpus.place(cpu, Context::Kworker), move || {
@@ -145,7 +149,7 @@ pub fn queue_work_on(cpus: &Cpus, cpu: usize, work: &Work) -> bool {
         }
         running.process_one(queueing);
     });
-    item.worker.store(worker + 1, Relaxed);
+    *item.worker.lock() = worker + 1;
     item.moves();
     item.pool.unlock("raw_spin_unlock");
     true
@@ -166,13 +170,13 @@ impl Work {
     fn process_one(&self, queueing: usize) {
         let item = &self.0;
         item.pool.lock("raw_spin_lock");
-        if item.cancelled.load(Relaxed) == queueing {
+        if *item.cancelled.lock() == queueing {
             return item.pool.unlock("raw_spin_unlock");
         }
         item.moves();
         // set_work_pool_and_clear_pending(), under pool->lock.
         item.data.update(Rmw::And(!PENDING), Access::relaxed("clear PENDING").order(Order::Full));
-        let func = item.func.lock().expect("not poisoned").clone();
+        let func = item.func.lock().clone();
         item.pool.unlock("raw_spin_unlock");
         let func = func.expect("a queued work item has been initialised");
         func();
@@ -186,7 +190,7 @@ pub fn flush_work(cpus: &Cpus, work: &Work) {
     might_sleep(cpus, "flush_work");
     let item = &work.0;
     if abilities().work == WorkItems::AtFlush {
-        let cpu = item.worker.swap(0, Relaxed);
+        let cpu = std::mem::take(&mut *item.worker.lock());
         if cpu > 0 {
             made_up(item.data.object());
             let place = cpus.place(cpu - 1, Context::Kworker);
@@ -201,7 +205,7 @@ pub fn flush_work(cpus: &Cpus, work: &Work) {
         return;
     }
     item.pool.lock("raw_spin_lock");
-    let worker = item.worker.load(Relaxed);
+    let worker = *item.worker.lock();
     item.pool.unlock("raw_spin_unlock");
     if worker > 0 {
         join(worker - 1);
@@ -229,7 +233,7 @@ pub fn cancel_work_sync(cpus: &Cpus, work: &Work) -> bool {
     };
     if abilities().work == WorkItems::AtFlush {
         // What has been queued and not flushed has not run, and will not.
-        if item.worker.swap(0, Relaxed) > 0 {
+        if std::mem::take(&mut *item.worker.lock()) > 0 {
             made_up(item.data.object());
         }
     } else if worker > 0 {
@@ -252,9 +256,9 @@ fn try_to_grab_pending(item: &Item, listed: &Var) -> Result<(bool, usize), u64> 
     let grabbed = !was_pending || is_listed;
     if was_pending && grabbed {
         item.moves();
-        item.cancelled.store(item.queued.load(Relaxed), Relaxed);
+        *item.cancelled.lock() = *item.queued.lock();
     }
-    let worker = item.worker.load(Relaxed);
+    let worker = *item.worker.lock();
     item.pool.unlock("raw_spin_unlock");
     if grabbed { Ok((was_pending, worker)) } else { Err(moves) }
 }

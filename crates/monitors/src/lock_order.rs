@@ -93,6 +93,9 @@ impl Monitor for LockOrder {
         self.held.resize_with(execution.tasks.len(), Vec::new);
         self.held.iter_mut().for_each(Vec::clear);
         for event in execution.events {
+            if !matches!(event.action, Action::Lock | Action::TryLock | Action::Unlock) {
+                continue;
+            }
             let mine = &mut self.held[usize::from(event.task)];
             match event.action {
                 Action::Lock | Action::TryLock => {

@@ -11,11 +11,9 @@
 //! Source: mm/balloon_compaction.c, drivers/virtio/virtio_balloon.c `virtballoon_migratepage()` of
 //! 6.1.192; 4.2, 4.5 and the posting of 2015-07-13 after kernel-lru E.1, E.4, E8.
 
-use std::sync::Mutex as Private;
-
 use selvedge_kernel::{
-    Cpus, Name, Rule, SpinLock, Var, clear_bit, enter, fail_about, kernel_assert, plain_read,
-    plain_write, reached, set_bit, spin_lock_irqsave, spin_unlock_irqrestore, test_bit,
+    Cpus, Name, Private, Rule, SpinLock, Var, clear_bit, enter, fail_about, kernel_assert,
+    plain_read, plain_write, reached, set_bit, spin_lock_irqsave, spin_unlock_irqrestore, test_bit,
 };
 
 use crate::kernel::PG_PRIVATE;
@@ -104,7 +102,7 @@ const PAGES: usize = 4;
 
 impl State for Balloon {
     fn place(&self) -> Option<usize> {
-        self.order.lock().expect("not poisoned").first().copied()
+        self.order.lock().first().copied()
     }
 }
 
@@ -127,7 +125,7 @@ fn balloon_devinfo_init(_: &Cpus) -> Box<dyn State> {
 
 impl Balloon {
     fn order<R>(&self, edit: impl FnOnce(&mut Vec<usize>) -> R) -> R {
-        edit(&mut self.order.lock().expect("not poisoned"))
+        edit(&mut self.order.lock())
     }
 
     /// `list_add(&page->lru, &pages)`, under `pages_lock`.

@@ -15,12 +15,9 @@ mod lookup;
 mod wait;
 mod wake;
 
-use std::sync::Mutex as Private;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-
 use selvedge_kernel::{
-    Bit, Name, Rule, SpinLock, TASK_KILLABLE, TASK_UNINTERRUPTIBLE, Task, Var, clear_bit, enter,
-    fail, fail_about, might_sleep, plain_read, set_bit, test_and_set_bit_lock, test_bit,
+    Bit, Name, Private, Rule, SpinLock, TASK_KILLABLE, TASK_UNINTERRUPTIBLE, Task, Var, clear_bit,
+    enter, fail, fail_about, might_sleep, plain_read, set_bit, test_and_set_bit_lock, test_bit,
     xor_unlock_is_negative_byte,
 };
 
@@ -161,14 +158,14 @@ impl WaitQueue {
     pub(crate) fn new() -> WaitQueue {
         WaitQueue {
             lock: SpinLock::new(Name::new("q->lock")),
-            entries: Private::new(Vec::new()),
+            entries: Private::default(),
             waiters_elsewhere: Var::new(Name::new("waiters"), 0),
         }
     }
 
     fn edit<R>(&self, edit: impl FnOnce(&mut Vec<Entry>) -> R) -> R {
         debug_assert!(self.lock.is_held_by_me(), "the list is edited under its lock");
-        edit(&mut self.entries.lock().expect("not poisoned"))
+        edit(&mut self.entries.lock())
     }
 }
 
@@ -188,7 +185,7 @@ pub struct Sleeper {
     /// are watched.
     waits: Var,
     /// How often it has found the bit stolen. Its own; no step.
-    robbed: AtomicU32,
+    robbed: Private<u32>,
 }
 
 impl Sleeper {
@@ -207,7 +204,7 @@ impl Sleeper {
             queued: var("wait.entry"),
             folio: var("wait.folio"),
             waits: var("wait frame"),
-            robbed: AtomicU32::new(0),
+            robbed: Private::default(),
         }
     }
 
@@ -218,7 +215,7 @@ impl Sleeper {
 
     /// How often the task was woken and found the bit stolen: for the task itself.
     pub fn robbed(&self) -> u32 {
-        self.robbed.load(Relaxed)
+        *self.robbed.lock()
     }
 }
 

@@ -6,11 +6,9 @@
 //! Source: include/linux/wait.h `___wait_event()`, kernel/sched/wait.c `prepare_to_wait_event()`,
 //! `__wake_up_common()`, 6.12.117.
 
-use std::sync::Mutex as Private;
-
 use selvedge_kernel::{
-    __set_current_state, Name, SpinLock, TASK_NORMAL, TASK_RUNNING, TASK_UNINTERRUPTIBLE, enter,
-    reached, schedule, set_current_state, spin_lock_irqsave, spin_unlock_irqrestore,
+    __set_current_state, Name, Private, SpinLock, TASK_NORMAL, TASK_RUNNING, TASK_UNINTERRUPTIBLE,
+    enter, reached, schedule, set_current_state, spin_lock_irqsave, spin_unlock_irqrestore,
     try_to_wake_up,
 };
 
@@ -31,7 +29,7 @@ impl WaitQueueHead {
 
     fn edit(&self, edit: impl FnOnce(&mut Vec<usize>)) {
         debug_assert!(self.lock.is_held_by_me(), "the list is edited under its lock");
-        edit(&mut self.entries.lock().expect("not poisoned"));
+        edit(&mut self.entries.lock());
     }
 }
 

@@ -8,13 +8,11 @@
 //! `wake_bit_function()`, kernel/sched/wait.c `prepare_to_wait_exclusive()`,
 //! `autoremove_wake_function()`, 6.12.117.
 
-use std::sync::Mutex as Private;
-
 use selvedge_kernel::{
-    __set_current_state, Bit, Flags, NOBODY_WAITS_FOR_EVER, Name, READ_ONCE, SpinLock, TASK_NORMAL,
-    TASK_RUNNING, TASK_UNINTERRUPTIBLE, Var, WRITE_ONCE, awaits, enter, enter_waker, reached,
-    schedule, schedule_timeout, set_current_state, spin_lock_irqsave, spin_unlock_irqrestore,
-    test_and_set_bit, test_bit, timed_out, try_to_wake_up,
+    __set_current_state, Bit, Flags, NOBODY_WAITS_FOR_EVER, Name, Private, READ_ONCE, SpinLock,
+    TASK_NORMAL, TASK_RUNNING, TASK_UNINTERRUPTIBLE, Var, WRITE_ONCE, awaits, enter, enter_waker,
+    reached, schedule, schedule_timeout, set_current_state, spin_lock_irqsave,
+    spin_unlock_irqrestore, test_and_set_bit, test_bit, timed_out, try_to_wake_up,
 };
 
 use crate::Kernel;
@@ -45,14 +43,14 @@ impl BitWaitQueue {
         BitWaitQueue {
             lock: SpinLock::new(Name::new("bit_wq->lock")),
             active: Var::new(Name::new("bit_wq->head"), 0),
-            entries: Private::new(Vec::new()),
+            entries: Private::default(),
         }
     }
 
     /// Edits the list, under its lock.
     fn edit(&self, edit: impl FnOnce(&mut Vec<Entry>)) {
         debug_assert!(self.lock.is_held_by_me(), "the list is edited under its lock");
-        let mut entries = self.entries.lock().expect("not poisoned");
+        let mut entries = self.entries.lock();
         edit(&mut entries);
         let active = entries.len() as u64;
         drop(entries);
@@ -60,7 +58,7 @@ impl BitWaitQueue {
     }
 
     fn all(&self) -> Vec<Entry> {
-        self.entries.lock().expect("not poisoned").clone()
+        self.entries.lock().clone()
     }
 }
 

@@ -110,6 +110,13 @@ pub(crate) trait Machine: Sync {
     }
     /// Objects are numbered in the order in which they are made.
     fn make(&self, object: u32, name: Name, new: New);
+    /// Keeps what has been made so far in this execution, if the same can be [made
+    /// again](Machine::make_again) in the next.
+    fn keep_made(&self) -> bool {
+        false
+    }
+    /// Makes all that was kept.
+    fn make_again(&self) {}
     /// Takes the step, which is any but the start of a task. Other tasks run in here.
     fn take(&self, by: &By, step: &Step) -> Took;
     /// Starts a task. Other tasks run in here.

@@ -32,6 +32,8 @@ pub(crate) static SHUTTLE: Shuttle = Shuttle;
 thread_local! {
     /// The values of the words, by object; those of locks and tokens are not used.
     static WORDS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    /// The values that they have at the beginning, if all executions make the same.
+    static MADE: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 /// An object that nobody ever wakes.
@@ -78,13 +80,29 @@ impl Machine for Shuttle {
         WORDS.with_borrow_mut(|words| words.push(value));
     }
 
+    fn keep_made(&self) -> bool {
+        MADE.with_borrow_mut(|made| WORDS.with_borrow(|words| made.clone_from(words)));
+        true
+    }
+
+    fn make_again(&self) {
+        MADE.with_borrow(|made| WORDS.with_borrow_mut(|words| words.clone_from(made)));
+    }
+
     fn take(&self, by: &By, step: &Step) -> Took {
         let announce = |kind| {
             let passes = by.passes.map(|lock| lock.map(Object));
-            dpor::step(Op { kind, object: Object(step.object), passes });
+            dpor::step_is_known(Op { kind, object: Object(step.object), passes })
+        };
+        let access_as = |kind: &dyn Fn(Footprint) -> Kind| {
+            let most = footprint::announced(step);
+            Accessed { step, most, is_known: announce(kind(most)) }
+        };
+        let access = || access_as(&Kind::Access);
+        let announce = |kind| {
+            announce(kind);
             Took::default()
         };
-        let access = || announce(Kind::Access(footprint::announced(step)));
         match step.does {
             Does::Load => {
                 access();
@@ -93,35 +111,38 @@ impl Machine for Shuttle {
                 Took::read(value)
             }
             Does::Store(value) => {
-                access();
-                refined(step, Took::wrote(change(step.object, |_| value), value))
+                let accessed = access();
+                accessed.took(Took::wrote(change(step.object, |_| value), value))
             }
             Does::Update { change: rmw, looks } => {
-                access();
+                let accessed = access();
                 let old = change(step.object, |old| rmw.apply(old));
                 // Who does not look sees nothing, and says so.
                 dpor::observe(if looks { old } else { 0 });
-                refined(step, Took::wrote(old, rmw.apply(old)))
+                accessed.took(Took::wrote(old, rmw.apply(old)))
             }
             Does::UpdateIf { condition, change: rmw } => {
-                access();
+                let accessed = access();
                 let old = self.newest(step.object);
                 dpor::observe(old);
                 if !condition.is_met(old) {
-                    return refined(step, Took { failed: true, ..Took::read(old) });
+                    return accessed.took(Took { failed: true, ..Took::read(old) });
                 }
                 change(step.object, |old| rmw.apply(old));
-                refined(step, Took::wrote(old, rmw.apply(old)))
+                accessed.took(Took::wrote(old, rmw.apply(old)))
+            }
+            Does::Foreign(_) => {
+                access();
+                Took::default()
             }
             Does::Await { until, change: rmw } => {
-                announce(Kind::Await(footprint::announced(step), wait(until)));
+                let accessed = access_as(&|most| Kind::Await(most, wait(until)));
                 let old = self.newest(step.object);
                 dpor::observe(old);
                 let Some(rmw) = rmw else { return Took::read(old) };
                 change(step.object, |old| rmw.apply(old));
-                refined(step, Took::wrote(old, rmw.apply(old)))
+                accessed.took(Took::wrote(old, rmw.apply(old)))
             }
-            Does::Foreign(_) => access(),
             Does::Fence(_) => Took::default(),
             Does::Lock { .. } => announce(Kind::Lock),
             Does::TryLock { .. } => {
@@ -185,13 +206,26 @@ fn wait(until: If) -> Until {
     }
 }
 
-/// Says what the step that was just taken has done, if that is less than it announced.
-fn refined(step: &Step, took: Took) -> Took {
-    let done = footprint::done(step, &took);
-    if done != footprint::announced(step) {
-        dpor::refine(Outcome::Footprint(done));
+/// A step on a word that is taken now.
+struct Accessed<'a> {
+    step: &'a Step,
+    /// What it has announced.
+    most: Footprint,
+    /// See [`dpor::step_is_known`].
+    is_known: bool,
+}
+
+impl Accessed<'_> {
+    /// Says what the step has done, if that is less than it announced.
+    fn took(self, took: Took) -> Took {
+        if !self.is_known {
+            let done = footprint::done(self.most, self.step, &took);
+            if done != self.most {
+                dpor::refine(Outcome::Footprint(done));
+            }
+        }
+        took
     }
-    took
 }
 
 /// Changes a word; returns what was there.
@@ -318,6 +352,7 @@ impl Watch {
         monitors: Monitors,
     ) -> Watch {
         record::begin_search(engine, bounds);
+        record::with(record::Record::reuse_set_ups);
         footprint::begin_search(&monitors);
         let bounds = Bounds { executions_max: u64::MAX, progress: None, ..bounds.clone() };
         Watch::new(&bounds, started, monitors)

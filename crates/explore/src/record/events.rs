@@ -23,6 +23,15 @@ impl Events {
         self.before_step.truncate(steps_in_common);
     }
 
+    /// The execution begins with these, which a set-up has made: notes, no steps.
+    pub(super) fn begin_with(&mut self, set_up: &[Event]) {
+        if self.list.len() < set_up.len() {
+            self.list.clear();
+            self.list.extend_from_slice(set_up);
+        }
+        self.count = set_up.len();
+    }
+
     /// The events that have happened, in order.
     pub(super) fn happened(&self) -> &[Event] {
         &self.list[..self.count]

@@ -1,8 +1,6 @@
 //! `folio_wait_bit_common()` since 5.9, and what it has in common with its other forms: the
 //! waiter's side.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use selvedge_kernel::{
     __set_current_state, Bit, NOBODY_WAITS_FOR_EVER, Name, TASK_RUNNING, TASK_UNINTERRUPTIBLE,
     WRITE_ONCE, awaits, enter, kernel_assert, owns, plain_read, plain_write, reached, schedule,
@@ -232,7 +230,7 @@ pub(super) fn note_sleep(folio: &Folio, bit: Bit, wait: &Sleeper) {
 
 /// Notes that the task was woken, and found the bit taken by somebody else.
 pub(super) fn note_theft(wait: &Sleeper) {
-    wait.robbed.fetch_add(1, Relaxed);
+    *wait.robbed.lock() += 1;
     reached("the lock was stolen");
 }
 

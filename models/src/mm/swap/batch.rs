@@ -1,8 +1,6 @@
 //! Batches: a few folios that wait on one CPU for an operation on their LRU list.
 
-use std::sync::Mutex as Private;
-
-use selvedge_kernel::{Cpus, LocalLock, Name, Var, data_race, plain_read, plain_write};
+use selvedge_kernel::{Cpus, LocalLock, Name, Private, Var, data_race, plain_read, plain_write};
 
 use crate::Kernel;
 
@@ -45,14 +43,14 @@ impl<Entry: Copy> Batch<Entry> {
     pub(crate) fn new(kind: &'static str, nr: &'static str, cpu: usize) -> Batch<Entry> {
         Batch {
             nr: Var::new(Name::new(nr).on(cpu), 0),
-            entries: Private::new(Vec::new()),
+            entries: Private::default(),
             holder: Name::new(kind).on(cpu),
         }
     }
 
     /// The entries: no step.
     pub fn entries(&self) -> Vec<Entry> {
-        self.entries.lock().expect("not poisoned").clone()
+        self.entries.lock().clone()
     }
 
     /// `folio_batch_count()`.
@@ -72,7 +70,7 @@ impl<Entry: Copy> Batch<Entry> {
 
     /// `folio_batch_add()`: returns whether there is room left.
     pub(crate) fn add(&self, k: &Kernel, entry: Entry) -> bool {
-        self.entries.lock().expect("not poisoned").push(entry);
+        self.entries.lock().push(entry);
         let nr = plain_read(&self.nr) + 1;
         plain_write(&self.nr, nr);
         (nr as usize) < k.sizes.batch
@@ -80,7 +78,7 @@ impl<Entry: Copy> Batch<Entry> {
 
     /// `folio_batch_reinit()`.
     pub(crate) fn reinit(&self) {
-        self.entries.lock().expect("not poisoned").clear();
+        self.entries.lock().clear();
         plain_write(&self.nr, 0);
     }
 }
