@@ -470,7 +470,11 @@ impl Analysis {
         for (event, other) in self.about(effect.object, task) {
             if effect.depends_on(&other.effect) {
                 let reversible = match effect.kind {
-                    EffectKind::Wait { .. } => self.token_is_set_without(event, index),
+                    EffectKind::Wait { .. } => {
+                        let is_blocked = index >= self.taken;
+                        self.finds_token_set(event, index, false)
+                            || (is_blocked && self.finds_token_set(event, index, true))
+                    }
                     _ => true,
                 };
                 before.push(Before::new(event, reversible));
@@ -478,18 +482,27 @@ impl Analysis {
         }
     }
 
-    /// Would the token that `later` waits for be set if `later` came just before `earlier`, after
-    /// what comes after `earlier` without depending on it?
-    fn token_is_set_without(&self, earlier: usize, later: usize) -> bool {
+    /// Would the token that `later` waits for, if it waits for one, be set if `later` came just
+    /// before `earlier`? The rest is as in [`Analysis::finds_its_way`].
+    fn finds_token_set(&self, earlier: usize, later: usize, needs: bool) -> bool {
+        let EffectKind::Wait { .. } = self.events[later].effect.kind else { return true };
         let token = self.events[later].effect.object;
         let list = self.by_object.get(token as usize).map_or(&[][..], Vec::as_slice);
         let events = list.iter().map(|&event| event as usize);
-        let kept = events.filter(|&event| event < earlier || !self.is_before(earlier, event));
+        let kept = events.filter(|&event| self.is_kept(event, earlier, later, needs));
         kept.fold(false, |set, event| match self.events[event].effect.kind {
             EffectKind::Wake => true,
             EffectKind::Wait { consume: true } => false,
             _ => set,
         })
+    }
+
+    /// Is the event before `later`, if that comes just before `earlier`? See
+    /// [`Analysis::finds_its_way`].
+    fn is_kept(&self, event: usize, earlier: usize, later: usize, needs: bool) -> bool {
+        event < earlier
+            || (!self.is_before(earlier, event)
+                && (!needs || self.is_before_previous(event, later)))
     }
 
     /// A reversible dependency is a race if nothing else orders the two: neither the past of the
@@ -521,8 +534,9 @@ impl Analysis {
         }
     }
 
-    /// Would the step `later` be enabled if it came just before `earlier`, after what comes after
-    /// `earlier` without depending on it?
+    /// Could the step `later` be taken if it came just before `earlier`, after what comes after
+    /// `earlier` without depending on it? A step that was blocked at the end of the execution may
+    /// be blocked by something that it does not need: then without that.
     fn is_enabled_without(&self, earlier: usize, later: usize) -> bool {
         self.finds_its_way(earlier, later, false)
             || (later >= self.taken && self.finds_its_way(earlier, later, true))
@@ -534,24 +548,23 @@ impl Analysis {
         later >= self.taken && !self.finds_its_way(earlier, later, false)
     }
 
-    /// See [`Analysis::is_enabled_without`]: are its locks free, and has its word the value that it
-    /// waits for? With `needs`, of the steps that do not depend on `earlier` only those are kept
-    /// that happen before `later`.
+    /// Would the step `later`, if it came just before `earlier`, after what comes after `earlier`
+    /// without depending on it, find its locks free, its token set, and in its word the value that
+    /// it waits for? With `needs`, only after what of that happens before `later`.
     fn finds_its_way(&self, earlier: usize, later: usize, needs: bool) -> bool {
         let Event { task, op, effect, .. } = self.events[later];
-        let is_kept = |e: usize| {
-            e < earlier
-                || (!self.is_before(earlier, e) && (!needs || self.is_before_previous(e, later)))
-        };
+        let is_kept = |event| self.is_kept(event, earlier, later, needs);
         let wanted = (op.kind == Kind::Lock).then_some(effect.object);
         let mut locks = effect.passes.into_iter().flatten().chain(wanted);
         let locks_are_free = locks.all(|lock| {
             let moves = self.moves.get(lock as usize).map_or(&[][..], Vec::as_slice);
-            let mut kept = moves.iter().map(|&event| event as usize).filter(|&e| is_kept(e));
+            let events = moves.iter().map(|&event| event as usize);
+            let mut kept = events.filter(|&event| self.is_kept(event, earlier, later, needs));
             let last = kept.next_back().map(|event| self.events[event]);
             last.is_none_or(|last| last.effect.kind == EffectKind::Release || last.task == task)
         });
         locks_are_free
+            && self.finds_token_set(earlier, later, needs)
             && match op.kind {
                 Kind::Await(_, until) => self.ends_wait(until, effect.object, is_kept),
                 _ => true,

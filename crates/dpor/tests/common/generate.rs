@@ -55,6 +55,8 @@ fn instr() -> impl Strategy<Value = Instr> {
         (w.clone(), any::<bool>()).prop_map(|(t, consume)| Wait(t, consume)),
         (w.clone(), until()).prop_map(|(w, until)| Await(w, until)),
         (w.clone(), until(), 1..3u64).prop_map(|(w, until, v)| AwaitAdd(w, until, v)),
+        (w.clone(), w.clone(), any::<bool>())
+            .prop_map(|(l, t, consume)| WaitPassing(l, t, consume)),
         Just(Choose),
         (w.clone(), w, 1..3u64).prop_map(|(l, w, v)| PassAndWrite(l, w, v)),
     ]

@@ -58,6 +58,8 @@ pub enum Instr {
     Wake(u32),
     /// Remembers which of 2 alternatives happened.
     Choose,
+    /// Waits for a token on the way through a lock, and clears it, or leaves it.
+    WaitPassing(u32, u32, bool),
     /// Passes a lock on the way to writing a word.
     PassAndWrite(u32, u32, u64),
 }
@@ -313,6 +315,10 @@ fn synchronize(instr: Instr, me: usize, memory: &Mutex<Memory>) {
             }
         }
         Instr::Wait(t, consume) => step(Op::new(Kind::Wait { consume }, token(t))),
+        Instr::WaitPassing(l, t, consume) => {
+            let op = Op::new(Kind::Wait { consume }, token(t));
+            step(Op { passes: [Some(lock(l)), None], ..op });
+        }
         Instr::Wake(t) => step(Op::new(Kind::Wake, token(t))),
         Instr::Choose => {
             let chosen = choose(2);
@@ -360,10 +366,8 @@ pub fn may_be_in_vain(program: &[Vec<Instr>]) -> bool {
     let any = |is: fn(&Instr) -> bool| program.iter().flatten().any(is);
     let parts =
         any(|i| matches!(i, ReadHalf(..) | WriteHalf(..) | SetBit(..) | Flag(..) | Put(..)));
-    let blocks = any(|i| {
-        matches!(i, Lock(_) | LockPassing(..) | PassAndWrite(..) | Wait(..))
-            || matches!(i, Await(..) | AwaitAdd(..))
-    });
+    let waits = any(|i| matches!(i, Wait(..) | WaitPassing(..) | Await(..) | AwaitAdd(..)));
+    let blocks = waits || any(|i| matches!(i, Lock(_) | LockPassing(..) | PassAndWrite(..)));
     let less =
         |i: &Instr| matches!(i, Update(_, Rule::IncrementBelow(_)) | Loop(..) | Flag(..) | Put(..));
     (any(less) && parts) || (any(|i| *i == Choose) && blocks)
