@@ -46,6 +46,11 @@ pub(crate) fn begin_search(monitors: &Monitors) {
     IS_ASKED_WHO_WROTE.set(monitors.iter().any(|monitor| monitor.asks_who_wrote()));
 }
 
+/// See above.
+pub(crate) fn is_asked_who_wrote() -> bool {
+    IS_ASKED_WHO_WROTE.get()
+}
+
 const NOTHING: Footprint = Footprint { reads: 0, writes: 0, commutes: Commutes::No };
 
 /// The most that a step on a word may do.

@@ -60,6 +60,7 @@ impl<T> Emptied for Vec<T> {
 impl<K, V> Emptied for BTreeMap<K, V> {}
 impl<T> Emptied for Option<T> {}
 impl Emptied for u32 {}
+impl Emptied for u64 {}
 impl Emptied for usize {}
 
 impl<T: Emptied> Private<T> {

@@ -7,10 +7,10 @@ use dpor::{End, Next, Observer, Replay, Step};
 use selvedge_trace::{Counterexample, Finding, Monitor, Rule};
 
 use crate::machine::shuttle::{how_it_ended, not_done, numbers, run_quietly};
-use crate::panics;
 use crate::record::{self, Ended};
 use crate::tally::{Monitors, Seen};
 use crate::{Body, Bounds, Engine};
+use crate::{footprint, panics};
 
 /// What became of a schedule that was followed.
 #[derive(Clone, Debug)]
@@ -52,6 +52,7 @@ pub(crate) fn follow(
 ) -> (Replayed, Monitors) {
     panics::install_hook();
     record::begin_search(Engine::Dfs, &Bounds { keep_going: false, ..bounds.clone() });
+    footprint::begin_search(&monitors);
     let seen = Seen::by(monitors);
     let once = Once { seen, decisions: schedule.len(), ..Once::default() };
     let once = Rc::new(RefCell::new(once));

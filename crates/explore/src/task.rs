@@ -3,10 +3,10 @@
 
 use selvedge_trace::{Action, Context, Name, Rule};
 
-use crate::gate;
 use crate::machine::{Abilities, Start};
 use crate::record::{self, Within};
 use crate::step::{Does, Step};
+use crate::{footprint, gate};
 
 /// Where a new task runs.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,31 @@ pub fn fail_about(rule: Rule, message: impl Into<String>, object: u32) -> ! {
 /// What the engine of this run can do.
 pub fn abilities() -> Abilities {
     record::with(|record| record.machine).abilities()
+}
+
+/// A task looks at a word, and waits for a token unless it finds there what others write; each of
+/// them writes it, and then sets the token in its very next step, with nobody else able to run on
+/// its CPU in between. May the task wait first, and then look?
+///
+/// # Why it may
+///
+/// If the task finds what it looks for before the token is set, it could go on a moment earlier
+/// than if it waited. In that moment the other does nothing but to set the token, which nobody
+/// looks at but who waits for it; so all that the task does then it can do after that step as well,
+/// with the same outcome. What it finds at its first look, and that it has used up a token, is seen
+/// by nobody: who finds a token that is left over looks again, and waits again. So the final states
+/// and the deadlocks are the same, and there are fewer executions: none that differ only in whether
+/// a look came before the write.
+///
+/// # When it may not
+///
+/// Under weak memory, where the look and the write are ordered by less than the token; if a monitor
+/// asks who wrote what was read, since the token orders more than the look; if an edit may have
+/// left out one of the steps.
+pub fn may_wait_first() -> bool {
+    let may =
+        record::with(|record| record.machine.abilities().waits_first && !record.edits.is_some());
+    may && !footprint::is_asked_who_wrote()
 }
 
 /// Ends the search, undecided: the scenario needs something that the engine of this run cannot do.

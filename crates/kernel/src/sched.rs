@@ -13,7 +13,7 @@
 //! `signal_pending_state()`, kernel/signal.c `signal_wake_up_state()`, kernel/sched/core.c
 //! `try_to_wake_up()`, `__schedule()`, kernel/time/timer.c `schedule_timeout()`, 6.12.
 
-use selvedge_explore::{Private, Token, Word, enter};
+use selvedge_explore::{Private, Token, Word, enter, may_wait_first};
 use selvedge_trace::Name;
 
 use crate::{Cpus, READ_ONCE, RawSpinLock, Var, WRITE_ONCE, might_sleep, smp_mb};
@@ -37,6 +37,8 @@ pub const TASK_NORMAL: u64 = TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE;
 pub struct Task {
     state: Var,
     pi_lock: RawSpinLock,
+    /// What the task itself stored there last, or found there if that is RUNNING.
+    announced: Private<u64>,
     /// Is a fatal signal pending? `TIF_SIGPENDING`, and SIGKILL in `task->pending`.
     sigpending: Var,
     /// Has its timer expired?
@@ -64,6 +66,7 @@ impl Task {
     pub fn new(index: usize) -> Task {
         Task {
             state: Var(Word::new(Name::new("task->__state").nth(index), TASK_RUNNING)),
+            announced: Private::default(),
             pi_lock: RawSpinLock::new(Name::new("task->pi_lock").nth(index)),
             sigpending: Var::new(Name::new("task->sigpending").nth(index), 0),
             timed_out: Var::new(Name::new("task->timed_out").nth(index), 0),
@@ -91,13 +94,14 @@ pub fn blk_flush_plug(task: &Task) {
 
 /// `set_current_state(state)`: a store, then a full barrier.
 pub fn set_current_state(task: &Task, state: u64) {
-    WRITE_ONCE(&task.state, state);
+    __set_current_state(task, state);
     smp_mb();
 }
 
 /// `__set_current_state(state)`: the store alone.
 pub fn __set_current_state(task: &Task, state: u64) {
     WRITE_ONCE(&task.state, state);
+    *task.announced.lock() = state;
 }
 
 /// `schedule()`, by the task itself: returns when its state is RUNNING. A task that a pending
@@ -129,17 +133,30 @@ fn sched_submit_work(task: &Task) {
 
 /// `__schedule()`: a token that is left over from an earlier wake-up is consumed, and the state
 /// looked at again.
+///
+/// Only `try_to_wake_up()` stores RUNNING for another task, and then sets the token, with interrupts
+/// off, before it does anything else. So a task that has announced its sleep may wait before it
+/// looks whether it is RUNNING already, where the engine asks for no more ([`may_wait_first`]). What
+/// else ends its sleep it has to look at before: nobody sets the token for what came before the
+/// announcement.
 fn sleep_unless(task: &Task, primitive: &'static str, no_sleep: impl Fn(u64, &Task) -> bool) {
+    let announced = *task.announced.lock();
+    let waits_first = announced != TASK_RUNNING && may_wait_first();
     loop {
-        let state = READ_ONCE(&task.state);
+        let state = if waits_first { announced } else { READ_ONCE(&task.state) };
         if state == TASK_RUNNING {
-            return;
+            break;
         }
         if no_sleep(state, task) {
-            return WRITE_ONCE(&task.state, TASK_RUNNING);
+            return __set_current_state(task, TASK_RUNNING);
         }
         task.on_rq.wait(primitive, true);
+        if waits_first && READ_ONCE(&task.state) == TASK_RUNNING {
+            break;
+        }
     }
+    // It knows that it runs: if it does not announce a sleep again, there is none.
+    *task.announced.lock() = TASK_RUNNING;
 }
 
 /// The look of `__schedule()`: behind a barrier of its own (`smp_mb__after_spinlock()`), so that a

@@ -40,6 +40,10 @@ pub struct Abilities {
     /// Whether foreign code may access memory of its own ([`crate::ForeignWord`]): there is one
     /// value of each word, and it is the one in memory.
     pub foreign: bool,
+    /// Whether a task may wait for a token before it looks at the word that whoever sets the token
+    /// writes first ([`crate::may_wait_first`]). It is so where the search is meant to be fast; the
+    /// others explore the looks as well, and are a second opinion.
+    pub waits_first: bool,
     /// How many tasks an execution may have, the scenario's main included.
     pub tasks_max: usize,
 }

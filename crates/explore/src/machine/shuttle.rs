@@ -51,6 +51,7 @@ impl Machine for Shuttle {
             tries_locks: true,
             waits_for_values: true,
             foreign: true,
+            waits_first: true,
             tasks_max: TASKS_MAX,
         }
     }

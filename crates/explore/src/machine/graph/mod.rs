@@ -111,6 +111,7 @@ impl Machine for Graph {
             tries_locks: true,
             waits_for_values: true,
             foreign: false,
+            waits_first: false,
             tasks_max: TASKS_MAX,
         }
     }

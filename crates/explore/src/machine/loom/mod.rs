@@ -121,6 +121,7 @@ impl Machine for Loom {
             tries_locks: false,
             waits_for_values: false,
             foreign: false,
+            waits_first: false,
             tasks_max: THREADS_MAX,
         }
     }
