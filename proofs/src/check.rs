@@ -10,7 +10,7 @@ use selvedge_monitors::for_rule;
 use selvedge_trace::{Counterexample, Monitor, table};
 
 use crate::rules::Replaced;
-use crate::{Claim, Expected, Run, model_of};
+use crate::{Claim, Expected, Run, model_of, together};
 
 /// A checked row.
 #[derive(Clone, Debug)]
@@ -73,9 +73,10 @@ impl Row {
     }
 }
 
-/// Explores the claim's scenario in its tree under `engine`.
+/// Explores the claim's scenario in its tree under `engine`. A search that decides several rows is
+/// done once in a process.
 pub fn check(claim: &'static Claim, engine: Engine, bounds: &Bounds) -> Row {
-    let mut exploration = explore_in(claim.tree, claim, engine, bounds);
+    let mut exploration = together::explore(claim, engine, bounds);
     if let Some(counterexample) = &mut exploration.counterexample {
         counterexample.claim = claim.name(engine);
     }

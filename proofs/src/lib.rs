@@ -34,6 +34,7 @@ mod scenario;
 mod source;
 pub mod states;
 mod suite;
+mod together;
 
 pub use check::{Outcome, Row, check, explore_edited, explore_in};
 pub use claim::{Answers, Claim, Expected, NotAsked, Question, ask, not_asked, rows};

@@ -1,6 +1,7 @@
 //! Scenarios: small closed programs, as data.
 
 use std::ops::Deref;
+use std::ptr::{self, fn_addr_eq};
 use std::sync::{Arc, Weak};
 
 use selvedge_kernel::{Atomic, Name, Var, join, join_all};
@@ -39,12 +40,12 @@ impl Scenario {
         name: "",
         about: "",
         machine: Machine::TINY,
-        setup: |_| {},
+        setup: sets_nothing_up,
         begins: &[],
         before: &[],
         tasks: &[],
         at_end: None,
-        look: |_| {},
+        look: looks_at_nothing,
     };
 
     /// Is it made of what the models and C have in common: calls, and a look at the end?
@@ -52,6 +53,25 @@ impl Scenario {
         let mut tasks = self.before.iter().chain(self.tasks);
         let is_made_of_calls = !self.tasks.is_empty() && tasks.all(|task| task.calls().is_some());
         is_made_of_calls && self.at_end.is_none()
+    }
+
+    /// Does the other do the same, under another name? Functions are compared by their addresses:
+    /// two that have one address are the same; two that have two may be, and are taken for
+    /// different.
+    pub(crate) fn is_same_program(&self, other: &Scenario) -> bool {
+        let are_same =
+            |a: &[Task], b: &[Task]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.does(b));
+        let look_at_same = match (self.at_end, other.at_end) {
+            (Some(a), Some(b)) => fn_addr_eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        self.machine == other.machine
+            && fn_addr_eq(self.setup, other.setup)
+            && is_same(self.begins, other.begins)
+            && are_same(self.before, other.before)
+            && are_same(self.tasks, other.tasks)
+            && look_at_same
+            && fn_addr_eq(self.look, other.look)
     }
 
     /// The task that is this one of the sleepers: its place in the list.
@@ -76,7 +96,7 @@ impl Scenario {
     /// # Errors
     /// What differs.
     pub(crate) fn begins_like(&self, other: &Scenario) -> Result<(), &'static str> {
-        let is_one_setup = std::ptr::fn_addr_eq(self.setup, other.setup);
+        let is_one_setup = fn_addr_eq(self.setup, other.setup);
         let scaled = |machine: &Machine| (machine.sizes.batch, machine.sizes.bh_lru);
         if self.tasks.is_empty() || other.tasks.is_empty() {
             Err("one of them starts its tasks while it is set up")
@@ -132,9 +152,16 @@ impl Scenario {
     }
 }
 
+// Each a function with one address, as scenarios are compared by what they call.
+#[inline(never)]
+fn sets_nothing_up(_: &Run) {}
+
+#[inline(never)]
+fn looks_at_nothing(_: &(dyn Look + 'static)) {}
+
 /// Are these the same, or is there nothing?
 fn is_same<T>(one: &'static [T], other: &'static [T]) -> bool {
-    (one.is_empty() && other.is_empty()) || std::ptr::eq(one, other)
+    (one.is_empty() && other.is_empty()) || ptr::eq(one, other)
 }
 
 /// One task of a scenario.
@@ -195,6 +222,12 @@ impl Task {
         Task { sleeper: Some(number), ..self }
     }
 
+    /// Is it the other task in all that it does and is called?
+    fn does(&self, other: &Task) -> bool {
+        let more = |task: &Task| (task.is_interrupt, task.sleeper);
+        self.is(other) && more(self) == more(other) && fn_addr_eq(self.exists, other.exists)
+    }
+
     /// Its CPU.
     pub fn cpu(&self) -> usize {
         self.cpu
@@ -221,7 +254,7 @@ impl Task {
     /// Is it the same task, of another scenario?
     fn is(&self, other: &Task) -> bool {
         let is_same_body = match (self.body, other.body) {
-            (Body::Rust(one), Body::Rust(other)) => std::ptr::fn_addr_eq(one, other),
+            (Body::Rust(one), Body::Rust(other)) => fn_addr_eq(one, other),
             (Body::Calls(one), Body::Calls(other)) => is_same(one, other),
             (Body::Rust(_), Body::Calls(_)) | (Body::Calls(_), Body::Rust(_)) => false,
         };

@@ -1,0 +1,147 @@
+//! Rows that ask different rules of one program in one tree: if a search with the monitors of all
+//! of them finds nothing, they hold, each with the same executions. It is done once in a process.
+//!
+//! If it finds something, each row is searched on its own: its verdict, its counts and its
+//! counterexample are what its own monitors find.
+
+use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use selvedge_explore::{Bounds, Engine, Exploration, Verdict};
+use selvedge_monitors::for_rule;
+use selvedge_trace::{Monitor, Rule};
+
+use crate::check::explore_watched;
+use crate::claim::known;
+use crate::{Claim, Expected};
+
+/// What a search of several rows came to, if they all hold.
+type Shared = Arc<OnceLock<Option<Exploration>>>;
+
+/// By what determines it.
+static SHARED: Mutex<BTreeMap<String, Shared>> = Mutex::new(BTreeMap::new());
+
+/// Explores the claim's scenario in its tree, together with other rows if that can be.
+pub(crate) fn explore(claim: &'static Claim, engine: Engine, bounds: &Bounds) -> Exploration {
+    let alone = || explore_watched((claim.tree, &[]), claim, engine, bounds, Vec::new());
+    let group = group(claim, engine, bounds);
+    let [first, _, ..] = group.as_slice() else { return alone() };
+    let key = format!("{}::{}::{engine}: {bounds:?}", first.scenario.name, claim.tree.name);
+    let shared = SHARED.lock().expect("not poisoned").entry(key).or_default().clone();
+    let mut is_mine = false;
+    let found = shared.get_or_init(|| {
+        is_mine = true;
+        let more = more_monitors(claim.rule, &group);
+        let seen = explore_watched((claim.tree, &[]), claim, engine, bounds, more);
+        (seen.verdict == Verdict::Holds).then_some(seen)
+    });
+    match found {
+        // The time was the other row's.
+        Some(seen) if !is_mine => Exploration { elapsed: Duration::ZERO, ..seen.clone() },
+        Some(seen) => seen.clone(),
+        None => alone(),
+    }
+}
+
+/// The claims that a search of this one can decide too, in the order of all claims, and itself;
+/// none if it is searched on its own.
+fn group(claim: &Claim, engine: Engine, bounds: &Bounds) -> Vec<&'static Claim> {
+    // A search that is bounded by what depends on who else runs, or that is to find more than the
+    // first violation, is nobody else's.
+    let is_alone = bounds.keep_going || bounds.stateful || bounds.exchange.is_some();
+    let is_plain = bounds.time_max.is_none() && !is_alone;
+    if !is_plain || !engine.is_exhaustive() || claim.expected != Expected::Holds {
+        return Vec::new();
+    }
+    let is_in = |other: &&Claim| {
+        other.tree.name == claim.tree.name
+            && other.expected == Expected::Holds
+            && other.engines.contains(&engine)
+            && other.scenario.is_same_program(claim.scenario)
+            && asks_who_wrote(other.rule) == asks_who_wrote(claim.rule)
+    };
+    let group: Vec<&Claim> = known().iter().filter(is_in).collect();
+    let is_known =
+        |other: &&Claim| other.scenario.name == claim.scenario.name && other.rule == claim.rule;
+    if group.iter().any(is_known) { group } else { Vec::new() }
+}
+
+/// Whether executions that differ only in who wrote a value count as different ones: a search does
+/// it for all monitors or for none.
+fn asks_who_wrote(rule: Rule) -> bool {
+    for_rule(rule).iter().any(|monitor| monitor.asks_who_wrote())
+}
+
+/// The monitors that the other rules have and this one has not.
+fn more_monitors(rule: Rule, group: &[&Claim]) -> Vec<Box<dyn Monitor>> {
+    let mut kinds: Vec<TypeId> = for_rule(rule).iter().map(|monitor| kind(&**monitor)).collect();
+    let mut more = Vec::new();
+    for monitor in group.iter().flat_map(|other| for_rule(other.rule)) {
+        if !kinds.contains(&kind(&*monitor)) {
+            kinds.push(kind(&*monitor));
+            more.push(monitor);
+        }
+    }
+    more
+}
+
+fn kind(monitor: &dyn Monitor) -> TypeId {
+    let monitor: &dyn Any = monitor;
+    monitor.type_id()
+}
+
+#[cfg(test)]
+mod tests {
+    use selvedge_monitors::WAITING_MIGRATION_HOLDS_ITS_PAIR;
+
+    use super::*;
+    use crate::check;
+
+    fn claim(part: &str) -> &'static Claim {
+        let mut claims = known().iter();
+        claims.find(|claim| claim.is_meant_by(Engine::Dpor, part)).expect("a row")
+    }
+
+    /// One search decides both; each row has its own states that must have been reached.
+    #[test]
+    fn a_hang_and_what_is_held_meanwhile_are_one_search() {
+        let held = claim("holds-its-pair::held_while_loop_ends_writeback::v6.1::dpor");
+        let group = group(held, Engine::Dpor, &Bounds::PROOF);
+        let names: Vec<&str> = group.iter().map(|claim| claim.scenario.name).collect();
+        assert!(names.contains(&"held_while_loop_ends_writeback"), "{names:?}");
+        assert!(names.contains(&"loop_ends_writeback_sync_ba"), "{names:?}");
+        for claim in group {
+            let alone =
+                explore_watched((claim.tree, &[]), claim, Engine::Dpor, &Bounds::PROOF, Vec::new());
+            let together = check(claim, Engine::Dpor, &Bounds::PROOF);
+            assert_eq!(together.as_expected(), Ok(()));
+            assert_eq!(together.exploration.verdict, Verdict::Holds);
+            assert_eq!(together.exploration.executions, alone.executions);
+            assert_eq!(together.exploration.steps_max, alone.steps_max);
+            assert_eq!(together.exploration.reached, alone.reached);
+        }
+    }
+
+    /// A rule that one of the group breaks is found by its own search.
+    #[test]
+    fn what_one_of_a_group_breaks_the_others_need_not() {
+        let broken = claim("holds-its-pair::held_while_loop_ends_writeback::v6.4-batches");
+        assert_eq!(broken.expected, Expected::Violated);
+        let wrongly = Claim { expected: Expected::Holds, ..*broken };
+        let row = check(Box::leak(Box::new(wrongly)), Engine::Dpor, &Bounds::PROOF);
+        assert_eq!(row.exploration.verdict, Verdict::Violated);
+        let found = row.exploration.counterexample.map(|found| found.rule);
+        assert_eq!(found.as_deref(), Some(WAITING_MIGRATION_HOLDS_ITS_PAIR.0));
+    }
+
+    /// Claims about races are searched on their own: their executions are others.
+    #[test]
+    fn races_are_not_asked_together_with_anything_else() {
+        for claim in known().iter().filter(|claim| asks_who_wrote(claim.rule)) {
+            let group = group(claim, Engine::Dpor, &Bounds::PROOF);
+            assert!(group.iter().all(|other| asks_who_wrote(other.rule)));
+        }
+    }
+}
