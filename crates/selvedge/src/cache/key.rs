@@ -32,8 +32,11 @@ pub struct Keys {
 
 /// Changes with what is kept, and how a key is made.
 const VERSION: &str = "selvedge-cache/1";
-/// What plays a scenario in a tree, and looks at it.
-const PLAYERS: [&str; 2] = ["proofs/check.rs", "proofs/scenario.rs"];
+/// What plays a scenario in a tree.
+const PLAYERS: &str = "proofs/scenario.rs";
+/// What explores a scenario, of `proofs/check.rs`. What else is there is about the answer, and asked
+/// again of what was kept.
+const EXPLORES: &str = "explore_watched";
 /// What trees are made of.
 const TREES: [&str; 3] = ["models/trees/", "models/commits.rs", "models/tree.rs"];
 /// What releases are made of.
@@ -41,10 +44,11 @@ const RELEASES: [&str; 2] = ["models/trees/releases.rs", "models/commits.rs"];
 /// Where scenarios are.
 const CLAIMS: &str = "proofs/claims/";
 /// What no execution comes to: what is asked, and what is made of the answers.
-const ABOUT_CLAIMS: [&str; 6] = [
+const ABOUT_CLAIMS: [&str; 7] = [
     "proofs/claim.rs",
     "proofs/claims/mod.rs",
     "proofs/expected.rs",
+    "proofs/lock_order/",
     "proofs/mutation/",
     "proofs/source.rs",
     "proofs/suite.rs",
@@ -97,11 +101,15 @@ impl Keys {
         for (field, name) in fields(&format!("{:?}", claim.tree)) {
             chosen.entry(field).or_default().extend(items.named(&name, written));
         }
-        chosen.entry("core".into()).or_default().extend(items.values_of("Core"));
-        let mut roots: Vec<usize> = PLAYERS.iter().flat_map(|path| items.in_files(path)).collect();
+        let movable = &claim.tree.movable;
+        let core = self.called("Core", &[movable.core.name]);
+        chosen.entry("core".into()).or_default().extend(core);
+        let mut roots = items.in_files(PLAYERS);
+        roots.extend(items.named(EXPLORES, &[]));
         roots.extend(self.scenario(claim.scenario.name));
         if claim.scenario.machine.initial.driver.is_some() {
-            roots.extend(items.values_of("Driver"));
+            let drivers = [movable.balloon, movable.zsmalloc, movable.module];
+            roots.extend(self.called("Driver", &drivers.map(|driver| driver.name)));
         }
         loop {
             let reached = items.reached(&roots, None);
@@ -133,6 +141,21 @@ impl Keys {
             found.extend(of_it);
         }
         items.reached(&found, Some(&TREES))
+    }
+
+    /// The statics of this type that have one of these names; all of the type, if one of the names
+    /// is that of none.
+    fn called(&self, of: &str, names: &[&str]) -> Vec<usize> {
+        let all = self.items.values_of(of);
+        let mut found = Vec::new();
+        for name in names {
+            let before = found.len();
+            found.extend(self.items.with_text(&all, name));
+            if found.len() == before {
+                return all;
+            }
+        }
+        found
     }
 
     /// The statics that may be this scenario; all that there is about claims, if no static has its

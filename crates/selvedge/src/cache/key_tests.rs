@@ -56,6 +56,15 @@ fn a_function_of_one_subsystem_changes_no_key_of_another() {
 }
 
 #[test]
+fn a_function_that_scenarios_on_c_share_changes_the_keys_of_those_that_call_it() {
+    let edit =
+        ("swap::folio_add_lru(k, folio(k, args));", "{ swap::folio_add_lru(k, folio(k, args)) }");
+    let changed = changed_by("proofs/functions.rs", edit);
+    assert!(scenarios(&changed).contains("add_vs_prep"));
+    assert!(changed.len() < all().len() / 4, "{:?}", scenarios(&changed));
+}
+
+#[test]
 fn names_in_texts_and_of_fields_are_no_functions() {
     let text = r#"Tree { name: "a \"b\" c", swap: Swap { lru_add: adds, n: [Some(2)] }, of: x }"#;
     let expected = [("", "Tree"), ("lru_add", "adds"), ("n", "2"), ("n", "Some"), ("of", "x")];
@@ -79,6 +88,8 @@ fn a_scenario_changes_its_own_keys() {
 fn what_all_rows_come_to_changes_all_keys() {
     let edit = ("(self.setup)(run);", "(self.setup)(run); (self.setup)(run);");
     assert_eq!(changed_by("proofs/scenario.rs", edit).len(), all().len());
+    let edit = ("let scenario = claim.scenario;", "let scenario = &*claim.scenario;");
+    assert_eq!(changed_by("proofs/check.rs", edit).len(), all().len());
     let edit = ("install(if edits.is_empty()", "install(if !edits.is_empty()");
     assert_eq!(changed_by("models/kernel.rs", edit).len(), all().len());
 }
