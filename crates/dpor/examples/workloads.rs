@@ -152,6 +152,41 @@ pub fn references_assuming(n: usize) -> Program {
     })
 }
 
+/// W5: n tasks wait for a bit that main clears {take the queue's lock; set the waiters bit; look at
+/// the bit; if it is set, give the lock back, sleep until woken, and begin again}; main wakes
+/// whoever has set the waiters bit in the same word. That somebody was woken is a token.
+pub fn wake_up(n: usize) -> Program {
+    const LOCKED: u64 = 1;
+    const WAITERS: u64 = 2;
+    const WOKEN: Object = Object(3);
+    Arc::new(move || {
+        let (flags, data) = (Arc::new(Announced::word(0, LOCKED)), Arc::new(Announced::word(1, 0)));
+        let queue = Announced::lock(2);
+        let (theirs, written) = (flags.clone(), data.clone());
+        let waiter = move || {
+            let is_locked = || {
+                theirs.access(Footprint::RMW, |now| *now |= WAITERS);
+                theirs.load() & LOCKED != 0
+            };
+            let mut sleeps = true;
+            while sleeps {
+                Announced::locked(&queue, || sleeps = is_locked());
+                if sleeps {
+                    step(Op::new(Kind::Wait { consume: false }, WOKEN));
+                }
+            }
+            assert_eq!(written.load(), 1, "what was written before the bit was cleared");
+        };
+        let tasks = Announced::spawn_alike(n, waiter);
+        data.store(1);
+        let seen = flags.access(Footprint::RMW, |now| std::mem::replace(now, *now & !LOCKED));
+        if seen & WAITERS != 0 {
+            Announced::locked(&queue, || step(Op::new(Kind::Wake, WOKEN)));
+        }
+        tasks.into_iter().for_each(join);
+    })
+}
+
 /// A chain of `steps` steps in each of two tasks, which meet in one word at the end: one race,
 /// whatever the length. For the cost of a step.
 pub fn long(steps: usize) -> Program {
@@ -216,6 +251,8 @@ fn all() -> Vec<(String, Program, &'static str)> {
     let genmc = genmc.into_iter().chain(std::iter::repeat(""));
     let all = programs::all::<Announced>().into_iter().zip(genmc);
     let all = all.map(|((name, program), genmc)| (name.into(), program, genmc));
+    let wake_ups = [(2, "18"), (3, "174"), (4, "2616")].into_iter();
+    let all = all.chain(wake_ups.map(|(n, genmc)| (format!("W5 n={n}"), wake_up(n), genmc)));
     let twins = programs::of_tasks_alike::<AnnouncedTwins>().into_iter();
     all.chain(twins.map(|(name, program)| (format!("{name}, twins"), program, ""))).collect()
 }
