@@ -17,9 +17,9 @@ pub const MIGRATION_HAS_ONE_END: Rule =
     Rule("a migration ends with the old folio freed, or with everything as it was");
 /// kernel-migrate BM10.
 pub const FAULT_WAITS_ONCE: Rule = Rule("a fault that waited for a migration finds its page");
-/// What ffa65753c431 is for.
+/// What ffa65753c431 is for, and what was proposed in 2024 (report R10).
 pub const FAULT_LEAVES_MIGRATION_ALONE: Rule =
-    Rule("a fault on a migration entry does not make the migration fail");
+    Rule("a fault on a page does not make its migration fail");
 /// kernel-migrate BM8.
 pub const A_DIRTY_PAGE_STAYS_DIRTY: Rule = Rule("a dirty page is found dirty while it migrates");
 /// What the TLB flush before the copy is for.
