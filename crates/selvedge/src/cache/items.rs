@@ -248,6 +248,7 @@ impl Items {
 
     fn one_meant(&self, mention: &Mention, by: Option<&Item>) -> Vec<usize> {
         let (Mention::Free(name)
+        | Mention::Within(name)
         | Mention::Method(name)
         | Mention::Of(_, name)
         | Mention::Field(name)) = mention;
@@ -264,6 +265,7 @@ impl Items {
                     .collect();
                 if own.is_empty() { all } else { own }
             }
+            Mention::Within(_) => seen.filter(is_free).collect(),
             Mention::Field(_) => Vec::new(),
             Mention::Method(_) => seen.filter(|at| !is_free(at)).collect(),
             Mention::Of(owner, _) => {
@@ -324,19 +326,23 @@ impl Items {
         // In a pattern or an initializer a field may have the name of what it is given.
         let names = mentions.filter_map(|mention| match mention {
             Mention::Field(name) | Mention::Free(name) => Some(name.as_str()),
-            Mention::Method(_) | Mention::Of(..) => None,
+            Mention::Within(_) | Mention::Method(_) | Mention::Of(..) => None,
         });
         names.collect()
     }
 
     /// What a name means in these items; in any, if none of them has it.
     pub fn named(&self, name: &str, by: &[usize]) -> Vec<usize> {
-        let mention = Mention::Free(name.into());
-        let items = by.iter().map(|&at| &self.all[at]);
-        let having: Vec<&Item> = items.filter(|item| item.mentions.contains(&mention)).collect();
-        match having.is_empty() {
-            true => self.one_meant(&mention, None),
-            false => having.iter().flat_map(|item| self.one_meant(&mention, Some(item))).collect(),
+        let mentions = [Mention::Free(name.into()), Mention::Within(name.into())];
+        let of_item = |&at: &usize| {
+            let item = &self.all[at];
+            let made = mentions.iter().filter(|mention| item.mentions.contains(mention));
+            made.map(move |mention| (mention, item)).collect::<Vec<_>>()
+        };
+        let made: Vec<(&Mention, &Item)> = by.iter().flat_map(of_item).collect();
+        match made.is_empty() {
+            true => self.one_meant(&mentions[0], None),
+            false => made.iter().flat_map(|(m, item)| self.one_meant(m, Some(item))).collect(),
         }
     }
 
@@ -361,8 +367,9 @@ impl Items {
 
     /// Statics and constants in which this type is named.
     pub fn values_of(&self, of: &str) -> Vec<usize> {
-        let of = Mention::Free(of.into());
-        self.all_where(|item| item.is_value && item.mentions.contains(&of))
+        let of = [Mention::Free(of.into()), Mention::Within(of.into())];
+        let names = |item: &Item| of.iter().any(|mention| item.mentions.contains(mention));
+        self.all_where(|item| item.is_value && names(item))
     }
 
     /// Those of the items in which there is this literal text.

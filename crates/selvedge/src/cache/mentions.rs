@@ -7,8 +7,10 @@ use proc_macro2::{TokenStream, TokenTree};
 /// A name, and what it can mean where it stands.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Mention {
-    /// `name` or `module::name`: anything but what belongs to a type.
+    /// `name`: anything but what belongs to a type.
     Free(String),
+    /// `module::name`: the same, of whatever module.
+    Within(String),
     /// `.name()`: of whatever type.
     Method(String),
     /// `Type::name`
@@ -20,7 +22,7 @@ pub enum Mention {
 impl Mention {
     /// Does it name a type, by its looks? `LruClaim`, not `lru_claim` or `LRU_CLAIM`.
     pub fn is_of_type(&self) -> bool {
-        matches!(self, Mention::Free(name) if is_type(name))
+        matches!(self, Mention::Free(name) | Mention::Within(name) if is_type(name))
     }
 }
 
@@ -119,7 +121,7 @@ fn at_name(tokens: &[TokenTree], at: usize, name: &str, own: Option<&str>) -> Ve
             Some(TokenTree::Ident(of)) if is_one(&of.to_string()) => {
                 vec![Mention::Of(of.to_string(), name.clone()), Mention::Free(name)]
             }
-            Some(TokenTree::Ident(_)) => vec![Mention::Free(name)],
+            Some(TokenTree::Ident(_)) => vec![Mention::Within(name)],
             // `<T as Trait>::name`, `::name`
             _ => vec![Mention::Method(name.clone()), Mention::Free(name)],
         };
