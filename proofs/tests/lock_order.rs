@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use selvedge_explore::{Bounds, Engine, Token, explore, note};
+use selvedge_explore::{Bounds, Engine, explore, note};
 use selvedge_kernel::*;
 use selvedge_models::fs::buffer::{lock_buffer, trylock_buffer, unlock_buffer};
 use selvedge_models::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
@@ -24,6 +24,8 @@ use selvedge_trace::Action;
 enum Thing {
     Spin,
     Mutex,
+    /// A writer.
+    Rwsem,
     Folio,
     Buffer,
     Writeback,
@@ -32,14 +34,15 @@ enum Thing {
     Rcu,
 }
 
-use Thing::{Buffer, Completion, Folio, Rcu, Spin, Work, Writeback};
+use Thing::{Buffer, Folio, Rcu, Rwsem, Spin, Work, Writeback};
 
-const ALL: [Thing; 8] = [Spin, Thing::Mutex, Folio, Buffer, Writeback, Work, Completion, Rcu];
+const ALL: [Thing; 9] =
+    [Spin, Thing::Mutex, Rwsem, Folio, Buffer, Writeback, Work, Thing::Completion, Rcu];
 
 impl Thing {
     /// Does a task come to hold it by a step of its own?
     fn is_taken(self) -> bool {
-        !matches!(self, Work | Completion)
+        !matches!(self, Work | Thing::Completion)
     }
 
     /// Its instance of this number, as the graph names it.
@@ -47,11 +50,12 @@ impl Thing {
         match self {
             Spin => format!("spin[{nth}]"),
             Thing::Mutex => format!("mutex[{nth}]"),
+            Rwsem => format!("rwsem[{nth}]"),
             Folio => format!("PG_locked of folio{nth}"),
             Buffer => format!("BH_Lock of bh{nth}"),
             Writeback => format!("PG_writeback of folio{nth}"),
             Work => format!("end of kworker/{nth}"),
-            Completion => format!("wake-up of completion[{nth}]"),
+            Thing::Completion => format!("wake-up of completion[{nth}]"),
             Rcu => format!("cpu{nth}:local lock"),
         }
     }
@@ -62,9 +66,10 @@ struct Things {
     kernel: Arc<Kernel>,
     spins: [SpinLock; 2],
     mutexes: [Mutex; 2],
+    rwsems: [RwSem; 2],
     gate: Mutex,
     works: [selvedge_kernel::Work; 2],
-    completions: [Token; 2],
+    completions: [Completion; 2],
     locals: PerCpu<LocalLock>,
     flag: Var,
 }
@@ -79,9 +84,10 @@ impl Things {
         Arc::new(Things {
             spins: [0, 1].map(of("spin")).map(SpinLock::new),
             mutexes: [0, 1].map(of("mutex")).map(Mutex::new),
+            rwsems: [0, 1].map(of("rwsem")).map(RwSem::new),
             gate: Mutex::new(Name::new("gate")),
             works: [0, 1].map(of("work")).map(selvedge_kernel::Work::new),
-            completions: [0, 1].map(of("completion")).map(Token::new),
+            completions: [0, 1].map(of("completion")).map(Completion::new),
             flag: Var::new(Name::new("flag"), 0),
             locals,
             kernel,
@@ -93,6 +99,7 @@ impl Things {
         match thing {
             Spin => spin_lock(&k.cpus, &self.spins[nth]),
             Thing::Mutex => mutex_lock(&k.cpus, &self.mutexes[nth]),
+            Rwsem => down_write(&k.cpus, &self.rwsems[nth]),
             Folio => folio_lock(k, &k.folios[nth]),
             Buffer => lock_buffer(k, &k.buffer_heads[nth]),
             Writeback => {
@@ -101,7 +108,7 @@ impl Things {
                 folio_unlock(k, &k.folios[nth]);
             }
             // From the beginning, or on the CPU where it runs.
-            Work | Completion => {}
+            Work | Thing::Completion => {}
             Rcu => local_lock(&k.cpus, &self.locals),
         }
     }
@@ -111,11 +118,12 @@ impl Things {
         match thing {
             Spin => spin_unlock(&k.cpus, &self.spins[nth]),
             Thing::Mutex => mutex_unlock(&self.mutexes[nth]),
+            Rwsem => up_write(&self.rwsems[nth]),
             Folio => folio_unlock(k, &k.folios[nth]),
             Buffer => unlock_buffer(k, &k.buffer_heads[nth]),
             Writeback => folio_end_writeback(k, &k.folios[nth]),
             Work => {}
-            Completion => self.completions[nth].wake("complete"),
+            Thing::Completion => complete(&self.completions[nth]),
             Rcu => local_unlock(&k.cpus, &self.locals),
         }
     }
@@ -123,13 +131,13 @@ impl Things {
     fn wait(&self, thing: Thing, nth: usize) {
         let k = &*self.kernel;
         match thing {
-            Spin | Thing::Mutex | Folio | Buffer => {
+            Spin | Thing::Mutex | Rwsem | Folio | Buffer => {
                 self.hold(thing, nth);
                 self.let_go(thing, nth);
             }
             Writeback => folio_wait_writeback(k, &k.folios[nth]),
             Work => flush_work(&k.cpus, &self.works[nth]),
-            Completion => self.completions[nth].wait("wait_for_completion", true),
+            Thing::Completion => wait_for_completion(&k.cpus, &self.completions[nth]),
             Rcu => synchronize_rcu(&k.cpus),
         }
     }
@@ -176,7 +184,7 @@ fn on_two_cpus(
 
 /// Says what the task owes from its beginning.
 fn owes(things: &Things, thing: Thing, nth: usize) {
-    if thing == Completion {
+    if thing == Thing::Completion {
         let completion = &things.completions[nth];
         note(Action::Owns(1), completion.object(), Name::new("completion").nth(nth));
     }
@@ -252,7 +260,7 @@ fn a_lock_held_on_both_sides_refutes_the_cycle() {
 fn a_lock_held_on_both_sides_is_no_guard_of_what_is_owed() {
     let under_gate: [fn(&Things, [Thing; 2]); 2] =
         [|things, owed| gated(things, owed, ab), |things, owed| gated(things, owed, ba)];
-    for owed in [Work, Completion] {
+    for owed in [Work, Thing::Completion] {
         let explored = on_two_cpus(&V6_12_117_RT, [owed, Folio], under_gate);
         let found = verdict(&explored, ["gate", &owed.name(0)]);
         assert!(matches!(found, Some(Verdict::Real(_))), "{owed:?}: {:?}", explored.cycles);
@@ -276,6 +284,47 @@ fn a_trylock_on_the_closing_edge_refutes_the_cycle() {
             assert!(guards.iter().any(is_try), "{names:?}: {guards:?}");
         }
     }
+}
+
+/// Readers do not exclude each other, unless a writer waits between them: then the reader behind it
+/// waits for the one before.
+#[test]
+fn readers_deadlock_only_with_a_writer_between_them() {
+    let reads: fn(&Things, [Thing; 2]) = |things, _| {
+        let cpus = &things.kernel.cpus;
+        down_read(cpus, &things.rwsems[0]);
+        things.hold(Thing::Mutex, 1);
+        things.let_go(Thing::Mutex, 1);
+        up_read(&things.rwsems[0]);
+    };
+    let reads_within: fn(&Things, [Thing; 2]) = |things, _| {
+        let cpus = &things.kernel.cpus;
+        things.hold(Thing::Mutex, 1);
+        down_read(cpus, &things.rwsems[0]);
+        up_read(&things.rwsems[0]);
+        things.let_go(Thing::Mutex, 1);
+    };
+    let explored = explore_two([reads, reads_within]);
+    let found = verdict(&explored, ["rwsem[0]", "mutex[1]"]);
+    assert_eq!(found, Some(&Verdict::Refuted([Guard::HappensBefore].into())));
+    let writes_within: fn(&Things, [Thing; 2]) = |things, _| {
+        things.hold(Thing::Mutex, 1);
+        things.wait(Rwsem, 0);
+        things.let_go(Thing::Mutex, 1);
+    };
+    let explored = explore_two([reads, writes_within]);
+    let found = verdict(&explored, ["rwsem[0]", "mutex[1]"]);
+    assert!(matches!(found, Some(Verdict::Real(_))), "{:?}", explored.cycles);
+    // The same reader twice, and a writer that queues in between.
+    let twice: fn(&Things, [Thing; 2]) = |things, _| {
+        let cpus = &things.kernel.cpus;
+        down_read(cpus, &things.rwsems[0]);
+        down_read(cpus, &things.rwsems[0]);
+        up_read(&things.rwsems[0]);
+        up_read(&things.rwsems[0]);
+    };
+    assert_eq!(real(&explore_two([twice, |_, _| {}])), Vec::<Vec<&str>>::new());
+    assert_eq!(real(&explore_two([twice, |things, _| things.wait(Rwsem, 0)])), [["rwsem[0]"]]);
 }
 
 fn explore_two(bodies: [fn(&Things, [Thing; 2]); 2]) -> Explored {

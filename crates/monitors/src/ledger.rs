@@ -4,11 +4,10 @@
 //! A graph with an edge from each holder to each object that it holds, weighted with the number of
 //! references and the place of the latest get.
 //!
-//! | rule                             | looked at                                            |
-//! |----------------------------------|------------------------------------------------------|
-//! | [`REFERENCES_BALANCE`]           | a put needs its get: at the put. The counter is what its holders hold: at the end; if asked ([`Ledger::at_every_step`]), after every step |
-//! | [`WHAT_IS_FREED_IS_NOT_TAKEN`]   | at the get, if asked                                 |
-//! | [`NOBODY_HOLDS_ON`]              | at the end, if asked                                 |
+//! - [`REFERENCES_BALANCE`]: a put needs its get, at the put. The counter is what its holders hold:
+//!   at the end; if asked ([`Ledger::at_every_step`]), after every step.
+//! - [`WHAT_IS_FREED_IS_NOT_TAKEN`]: at the get, if asked.
+//! - [`NOBODY_HOLDS_ON`]: at the end, if asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,8 +47,8 @@ impl Ledger {
     }
 
     /// The same, and at the end of an execution none but these holders have a reference
-    /// ([`NOBODY_HOLDS_ON`]), or who has got it from the scenario's main task, which says what is so
-    /// when a scenario begins.
+    /// ([`NOBODY_HOLDS_ON`]), or who has got it from the scenario's main task, which says what is
+    /// so when a scenario begins.
     #[must_use]
     pub fn kept_by(self, keepers: &'static [&'static str]) -> Ledger {
         Ledger { keepers: Some(keepers), ..self }

@@ -85,7 +85,7 @@ fn the_report_is_what_check_means_by_lock_order() {
     assert!(text(&refused.stderr).contains("prints text or json"));
 }
 
-/// What `locks --out` and `mutate --format json` have left in a directory is on the page of a check.
+/// What `locks --out` and `mutate --format json` have left in a directory is on a check's page.
 #[test]
 fn a_page_of_rows_shows_lock_graphs_and_mutants_that_are_beside_it() {
     let dir = std::env::temp_dir().join(format!("selvedge-beside-{}", std::process::id()));

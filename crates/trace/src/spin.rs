@@ -102,8 +102,10 @@ impl State {
             let held =
                 if event.class.is_exclusion() { &mut state.excludes } else { &mut state.locks };
             match event.action {
-                Action::Lock | Action::TryLock => _ = held.insert(event.object, event.task),
-                Action::Unlock => _ = held.remove(&event.object),
+                Action::Lock | Action::TryLock | Action::LockShared | Action::TryLockShared => {
+                    _ = held.insert(event.object, event.task);
+                }
+                Action::Unlock | Action::UnlockShared => _ = held.remove(&event.object),
                 Action::Wake => _ = state.tokens.insert(event.object, true),
                 Action::Wait => _ = state.tokens.insert(event.object, false),
                 _ => {}
@@ -194,8 +196,8 @@ mod tests {
 
     fn waits(task: u8, primitive: &'static str, object: u32) -> Waiting {
         let name = Name::new("flag");
-        let (end_of, path, spins) = (None, PathId::ROOT, false);
-        Waiting { task, primitive, object, end_of, name, path, spins }
+        let path = PathId::ROOT;
+        Waiting { task, primitive, object, end_of: None, name, path, spins: false }
     }
 
     fn said(events: &[Event], paths: &Paths, unfinished: &[Waiting]) -> Option<String> {

@@ -92,8 +92,8 @@ pub const ORDERS: &[Order] = &[
     },
 ];
 
-/// Who says that the folios of one file are locked in the order of their index, and that those which
-/// a task has under writeback, in a bio that it has not submitted, count as held.
+/// Who says that the folios of one file are locked in the order of their index, and that those
+/// which a task has under writeback, in a bio that it has not submitted, count as held.
 pub const BY_INDEX: &str = "include/linux/pagemap.h:1148-1152, folio_lock(), and \
                             mm/page-writeback.c:2592-2600, writeback_iter(): ascending index";
 
@@ -145,8 +145,8 @@ fn order_broken(tree: &'static Tree, held: &str, waited_for: &str) -> Option<&'s
     })
 }
 
-/// Is a folio of the one file waited for while one that comes after it is locked, or under writeback
-/// in a bio of the task?
+/// Is a folio of the one file waited for while one that comes after it is locked, or under
+/// writeback in a bio of the task?
 ///
 /// Anonymous folios are of no file, and targets of a migration are in none yet. Folios with other
 /// `a_ops` are of another file: of a block device, for one.

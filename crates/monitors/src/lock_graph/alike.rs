@@ -2,8 +2,8 @@
 //! search differ in the order of steps that are nothing to it.
 //!
 //! What a task holds and waits for follows from its own steps on locks, tokens, and bits that are
-//! slept on; from who sets and clears such a bit, in which order; and from who starts and ends when.
-//! Two executions are alike if each task takes the same such steps, and those of the second and
+//! slept on; from who sets and clears such a bit, in which order; and from who starts and ends
+//! when. Two executions are alike if each task takes the same such steps, and those of the second and
 //! third kind come in the same order, with the same steps of the first kind between them.
 
 use std::collections::HashSet;
@@ -72,11 +72,13 @@ impl Alike {
 
     fn kind(&self, event: &Event) -> Option<Kind> {
         use Action::{
-            Awaits, Join, Lock, Owns, PlainWrite, Read, Spawn, TryLock, TryLockFailed, Unlock,
-            Update, UpdateFailed, Wait, Wake, Write,
+            Awaits, Downgrade, Join, Lock, LockShared, Owns, PlainWrite, Read, Spawn, TryLock,
+            TryLockFailed, TryLockShared, Unlock, UnlockShared, Update, UpdateFailed, Wait, Wake,
+            Write,
         };
         match event.action {
             Lock | TryLock | TryLockFailed | Unlock | Wait | Wake | Awaits(_) => Some(Kind::Own),
+            LockShared | TryLockShared | UnlockShared | Downgrade => Some(Kind::Own),
             Spawn | Join | Owns(_) => Some(Kind::Change),
             Read | Write | PlainWrite | Update | UpdateFailed => {
                 let mask = *self.slept_on.get(event.object as usize)?;

@@ -21,6 +21,8 @@ pub(super) struct Hold {
     pub(super) to: usize,
     /// The event that took it, perhaps another task's.
     pub(super) taken_at: usize,
+    /// May others hold it at the same time? So may the readers of an `rw_semaphore`.
+    pub(super) is_shared: bool,
 }
 
 /// When and by whom a task was started.
@@ -42,6 +44,8 @@ pub(super) struct Holds {
     ended: BTreeMap<u8, Vec<(usize, u128)>>,
     /// What is held and not given back yet, with the event that took it.
     open: BTreeMap<(Id, u8), (usize, usize)>,
+    /// Who reads under what that is shared, since which event.
+    readers: Vec<(u32, u8, usize)>,
     /// The bits that are set: the event that set each, who did, and who is known to own it now.
     set: BTreeMap<Id, (usize, u8, Option<u8>)>,
     /// When each task has woken each token.
@@ -121,6 +125,15 @@ impl Holds {
             Action::Lock | Action::TryLock if !only_waits(event) => {
                 self.open.insert((taken(event), task), (at, at));
             }
+            Action::LockShared | Action::TryLockShared => {
+                self.readers.push((event.object, task, at));
+            }
+            Action::UnlockShared => self.close_shared(event.object, task, at),
+            // Held without a break, and from now on with others.
+            Action::Downgrade => {
+                self.close(Id::Object(event.object), task, at);
+                self.readers.push((event.object, task, at));
+            }
             Action::Unlock if !only_waits(event) => self.close(taken(event), task, at),
             Action::Write | Action::PlainWrite | Action::Update => {
                 let Some(masks) = bits.get(event.name.text) else { return };
@@ -148,7 +161,17 @@ impl Holds {
 
     fn close(&mut self, id: Id, task: u8, at: usize) {
         if let Some((taken_at, from)) = self.open.remove(&(id, task)) {
-            self.all.push(Hold { id, task, from, to: at, taken_at });
+            self.all.push(Hold { id, task, from, to: at, taken_at, is_shared: false });
+        }
+    }
+
+    /// A reader gives back what it took last.
+    fn close_shared(&mut self, object: u32, task: u8, to: usize) {
+        let is_it = |&(of, by, _): &(u32, u8, usize)| (of, by) == (object, task);
+        if let Some(at) = self.readers.iter().rposition(is_it) {
+            let (.., from) = self.readers.remove(at);
+            let id = Id::Object(object);
+            self.all.push(Hold { id, task, from, to, taken_at: from, is_shared: true });
         }
     }
 
@@ -161,16 +184,26 @@ impl Holds {
 
     fn up_to(&mut self, id: Id, set_at: usize, mut to: usize, mut task: u8) {
         while let Some(start) = self.starts.get(&task).copied().filter(|s| s.at > set_at) {
-            self.all.push(Hold { id, task, from: start.at, to, taken_at: set_at });
+            self.all.push(Hold {
+                id,
+                task,
+                from: start.at,
+                to,
+                taken_at: set_at,
+                is_shared: false,
+            });
             (to, task) = (start.at, start.by);
         }
-        self.all.push(Hold { id, task, from: set_at, to, taken_at: set_at });
+        self.all.push(Hold { id, task, from: set_at, to, taken_at: set_at, is_shared: false });
     }
 
     /// What is still held when the execution ends is held by who has it then.
     fn close_all(&mut self) {
         for ((id, task), (taken_at, from)) in std::mem::take(&mut self.open) {
-            self.all.push(Hold { id, task, from, to: usize::MAX, taken_at });
+            self.all.push(Hold { id, task, from, to: usize::MAX, taken_at, is_shared: false });
+        }
+        while let Some(&(object, task, _)) = self.readers.last() {
+            self.close_shared(object, task, usize::MAX);
         }
         for (id, (set_at, by, owner)) in std::mem::take(&mut self.set) {
             self.up_to(id, set_at, usize::MAX, owner.unwrap_or(by));
@@ -187,7 +220,7 @@ impl Holds {
             let from = last.insert((object, task), at).unwrap_or(started);
             if tokens.contains(&object) {
                 let id = Id::Object(object);
-                self.all.push(Hold { id, task, from, to: at, taken_at: at });
+                self.all.push(Hold { id, task, from, to: at, taken_at: at, is_shared: false });
             }
         }
         for &object in tokens {
@@ -202,7 +235,14 @@ impl Holds {
                     _ => continue,
                 };
                 let id = Id::Object(object);
-                self.all.push(Hold { id, task, from, to: usize::MAX, taken_at: from });
+                self.all.push(Hold {
+                    id,
+                    task,
+                    from,
+                    to: usize::MAX,
+                    taken_at: from,
+                    is_shared: false,
+                });
             }
         }
     }
@@ -268,10 +308,10 @@ pub(super) const POOLS: &str = "raw_spin_lock";
 
 /// Gives what the event is about its name, if it has none yet.
 fn name(event: &Event, holds: &Holds, tasks: &[TaskInfo], resources: &mut BTreeMap<Id, Resource>) {
-    use Action::{Lock, Spawn, TryLock, Wait, Wake};
+    use Action::{Lock, LockShared, Spawn, TryLock, TryLockShared, Wait, Wake};
     let id = match event.action {
         Spawn => Id::End(holds.number_of(event.new as u8)),
-        Lock | TryLock | Wait | Wake => Id::Object(event.object),
+        Lock | TryLock | LockShared | TryLockShared | Wait | Wake => Id::Object(event.object),
         _ => return,
     };
     if resources.contains_key(&id) {
@@ -297,6 +337,7 @@ fn name(event: &Event, holds: &Holds, tasks: &[TaskInfo], resources: &mut BTreeM
 
 fn of_lock(event: &Event) -> Resource {
     let kind = match event.primitive {
+        _ if event.class == Class::RwSem => Kind::RwSem,
         p if p.contains("mutex") => Kind::Mutex,
         p if p.contains("local_lock") || p.starts_with("wait for") => Kind::LocalLock,
         _ => Kind::SpinLock,

@@ -62,14 +62,17 @@ fn head(width: usize, height: usize) -> String {
     let marker = |id: &str, colour: &str| {
         format!(
             "<marker id=\"{id}\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"7\" \
-             markerHeight=\"7\" orient=\"auto\"><path d=\"M0,0L10,5L0,10z\" fill=\"{colour}\"/></marker>\n"
+             markerHeight=\"7\" orient=\"auto\">\
+             <path d=\"M0,0L10,5L0,10z\" fill=\"{colour}\"/></marker>\n"
         )
     };
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\">\n\
-         <style>text{{font:12px monospace;fill:#222}}.title{{font-weight:bold}}.label{{font-size:10px}}\
-         rect{{fill:#f4f4f4;stroke:#444}}path.e{{fill:none;stroke:#444}}path.try{{stroke-dasharray:4 3}}\
+         <style>text{{font:12px monospace;fill:#222}}.title{{font-weight:bold}}\
+         .label{{font-size:11px;text-anchor:middle;paint-order:stroke;\
+         stroke:#fff;stroke-width:3px}}rect{{fill:#f4f4f4;stroke:#444}}\
+         path.e{{fill:none;stroke:#444}}path.try{{stroke-dasharray:4 3}}\
          path.real{{stroke:#c00;stroke-width:2}}</style>\n\
          <rect width=\"100%\" height=\"100%\" style=\"fill:#fff;stroke:none\"/>\n\
          <defs>{}{}</defs>\n",
@@ -150,29 +153,35 @@ fn nodes(out: &mut String, graph: &LockGraph, plan: &Plan) {
     }
 }
 
+/// An edge says what it is when it is pointed at; those of a cycle say so by themselves.
 fn edges(out: &mut String, drawing: &Drawing<'_>, plan: &Plan) {
     let is_real = |judged: &&Judged| matches!(judged.verdict, Verdict::Real(_));
     let real: BTreeSet<(Id, Id)> =
         drawing.cycles.iter().filter(is_real).flat_map(Judged::edges).collect();
+    let of_cycles: BTreeSet<(Id, Id)> = drawing.cycles.iter().flat_map(Judged::edges).collect();
+    let mut labels = String::new();
     for (number, (&(from, to), uses)) in drawing.graph.edges.iter().enumerate() {
         let Some(used) = uses.iter().find(|used| !used.tries).or(uses.first()) else { continue };
         let (a, b) = (plan.places[&from], plan.places[&to]);
-        let (path, label) = curve(a, b);
+        let (path, (x, y)) = curve(a, b);
         let (class, marker) = match (real.contains(&(from, to)), used.tries) {
             (true, _) => ("e real", "r"),
             (false, true) => ("e try", "a"),
             (false, false) => ("e", "a"),
         };
-        let _ =
-            writeln!(out, "<path class=\"{class}\" d=\"{path}\" marker-end=\"url(#{marker})\"/>");
-        // Labels of neighbours do not lie on each other.
-        let (x, y) = (label.0, label.1 + 11 * (number % 3));
         let text = escaped(&words(used));
         let _ = writeln!(
             out,
-            "<text class=\"label\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{text}</text>"
+            "<path class=\"{class}\" d=\"{path}\" marker-end=\"url(#{marker})\">\
+             <title>{text}</title></path>"
         );
+        if of_cycles.contains(&(from, to)) {
+            // Labels of neighbours do not lie on each other.
+            let y = y + 11 * (number % 3);
+            let _ = writeln!(labels, "<text class=\"label\" x=\"{x}\" y=\"{y}\">{text}</text>");
+        }
     }
+    out.push_str(&labels);
 }
 
 /// `CPU0 migrator: lock_buffer()`

@@ -137,7 +137,8 @@ impl Watch {
     ) {
         let others = holds.of(wait.task, wait.from.max(hold.from + 1), wait.to);
         let mut guards: Vec<Id> = others
-            .filter(|other| other.id != hold.id && is_exclusive(other.id, &graph.resources))
+            .filter(|other| other.id != hold.id && !other.is_shared)
+            .filter(|other| is_exclusive(other.id, &graph.resources))
             .map(|other| other.id)
             .collect();
         guards.sort_unstable();
@@ -241,8 +242,10 @@ impl Reader<'_> {
                         waits.push(wait(Id::Object(event.object), false));
                     }
                 }
-                Action::Lock => waits.push(wait(Id::Object(event.object), false)),
-                Action::TryLock | Action::TryLockFailed => {
+                Action::Lock | Action::LockShared => {
+                    waits.push(wait(Id::Object(event.object), false));
+                }
+                Action::TryLock | Action::TryLockShared | Action::TryLockFailed => {
                     waits.push(wait(Id::Object(event.object), true));
                 }
                 Action::Join => {
