@@ -131,7 +131,7 @@ fn who(tasks: &[TaskInfo], task: u8) -> String {
     }
 }
 
-/// In the words of the kernel: a soft lockup, a livelock; or starvation, which a fair schedule ends.
+/// In the kernel's words: a soft lockup, a livelock; or starvation, which a fair schedule ends.
 impl fmt::Display for Spin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, (who, function)) in self.tasks.iter().enumerate() {
