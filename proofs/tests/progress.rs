@@ -13,16 +13,20 @@ use selvedge_monitors::{
     ENDLESS, ENDLESS_LOOPS_END, Ledger, NOBODY_HOLDS_ON, REFERENCES_BALANCE,
     WHAT_IS_FREED_IS_NOT_TAKEN,
 };
-use selvedge_proofs::{Claim, Run, explore_edited, lock_order, rows};
+use selvedge_proofs::{Claim, Run, Scenario, explore_edited, lock_order, rows};
 use selvedge_trace::{Monitor, Name, Site};
 
 /// So many executions of each scenario show what its functions do.
 const FEW: u64 = 100;
 
+/// Its caller has no reference, which is what it is about.
+const TAKES_WHAT_IS_FREED: &str = "isolate_without_reference_vs_last_put";
+
 #[test]
 fn every_function_of_the_models_that_counts_says_for_whom() {
     let mut asked = 0;
-    for scenario in lock_order::scenarios(&V6_12_117) {
+    let is_sound = |scenario: &&Scenario| scenario.name != TAKES_WHAT_IS_FREED;
+    for scenario in lock_order::scenarios(&V6_12_117).into_iter().filter(is_sound) {
         let monitors: Vec<Box<dyn Monitor>> = vec![Box::new(Ledger::at_every_step())];
         let kernel = || Kernel::new(&V6_12_117, scenario.machine);
         let body = Arc::new(move || scenario.play(&Run::new(kernel())));
@@ -75,16 +79,18 @@ fn each_rule_of_the_ledger_has_a_program_that_breaks_it() {
     assert_eq!((found(kept, puts), found(every, puts)), (None, None));
 }
 
-/// The claims about the lookup beside a migration, asked whether the loop ends.
-fn lookup_ends(edits: &'static [Edit]) -> Option<String> {
+/// Does the loop of a lookup beside a migration end? Whatever else is broken besides.
+fn lookup_ends(edits: &'static [Edit]) -> bool {
     let is_it = |claim: &Claim| {
-        claim.scenario.name == "migrate_vs_lookup" && claim.tree.name == V6_12_117.name
+        claim.scenario.name == "migrate_isolated_vs_lookup" && claim.tree.name == V6_12_117.name
     };
     let (claim, _) = rows().find(|(claim, _)| is_it(claim)).expect("a claim");
     let claim = Claim { rule: ENDLESS_LOOPS_END, ..*claim };
-    let seen = explore_edited((&V6_12_117, edits), &claim, Engine::Dpor, &Bounds::PROOF);
+    let bounds = Bounds { keep_going: true, ..Bounds::PROOF };
+    let seen = explore_edited((&V6_12_117, edits), &claim, Engine::Dpor, &bounds);
     assert!(seen.is_complete() && seen.idle_edits.is_empty(), "{}", seen.verdict);
-    seen.counterexample.map(|found| found.rule)
+    let all = seen.violations.iter().flat_map(|all| &all.distinct);
+    all.into_iter().all(|violation| violation.rule != ENDLESS_LOOPS_END)
 }
 
 /// A migration that leaves the old folio in the page cache, and frees it.
@@ -93,8 +99,8 @@ const LEAVES_THE_SLOT: &[Edit] =
 
 #[test]
 fn a_lookup_spins_only_on_a_freed_folio_in_the_page_cache() {
-    assert_eq!(lookup_ends(&[]), None);
-    assert_eq!(lookup_ends(LEAVES_THE_SLOT).as_deref(), Some(ENDLESS_LOOPS_END.0));
+    assert!(lookup_ends(&[]));
+    assert!(!lookup_ends(LEAVES_THE_SLOT));
 }
 
 /// A mark that no model makes any more would make the rule hold of anything.

@@ -21,12 +21,13 @@ fn within_budget(claim: &'static Claim) -> String {
 
 #[test]
 fn what_is_listed_is_a_scenario_that_dpor_is_asked_of() {
-    let in_some = TOO_LARGE_IN.iter().flat_map(|(name, trees)| trees.iter().map(|t| (*name, *t)));
-    for (scenario, tree) in in_some {
-        let is_asked = asked_in(scenario).any(|claim| claim.tree.name == tree);
+    let otherwise = ORDERED_OTHERWISE.iter().map(|(name, trees, _)| (*name, *trees));
+    let in_some = TOO_LARGE_IN.iter().copied().chain(otherwise);
+    for (scenario, tree) in in_some.flat_map(|(name, trees)| trees.iter().map(move |t| (name, t))) {
+        let is_asked = asked_in(scenario).any(|claim| claim.tree.name == *tree);
         assert!(is_asked, "dpor is not asked of {scenario} in {tree}");
     }
-    let otherwise = ORDERED_OTHERWISE.iter().map(|(name, _)| name);
+    let otherwise = ORDERED_OTHERWISE.iter().map(|(name, ..)| name);
     for scenario in TOO_LARGE.iter().chain(WITH_INTERRUPTS).chain(otherwise) {
         assert!(asked_in(scenario).next().is_some(), "dpor is not asked of {scenario}");
     }

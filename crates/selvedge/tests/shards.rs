@@ -117,7 +117,7 @@ fn what_a_shard_left_undecided_is_undecided_in_the_whole() {
     assert_eq!(timeless(&merged.stdout), json(&["--max-executions", "3"]));
 }
 
-/// A search of 43,878 executions that holds, and one that finds a violation in the second round.
+/// A search of some ten thousand executions that holds, and one that finds a violation in the second round.
 const LARGE: [&str; 2] = [
     "killed_waiter_before_plain_waiter::v6.1-unfairness-0::dpor",
     "reader_behind_kcompactd::avoid-unbounded-blocks-v2::dpor",
@@ -162,7 +162,7 @@ fn a_large_search_that_jobs_do_together_is_the_search_of_one() {
     for (number, row) in LARGE.into_iter().enumerate() {
         let dir = scratch(&format!("shards_of_one_search_{number}"));
         let whole = timeless(&selvedge(&["check", row, "--format", "json"]).stdout);
-        assert!(whole["rows"][0]["executions"].as_u64().is_some_and(|count| count > 10_000));
+        assert!(whole["rows"][0]["executions"].as_u64().is_some_and(|count| count > 5_000));
         let (reports, by) = jobs_of_one_search(row, &dir, 3);
         assert!(by.len() > 1, "only {by:?} searched parts");
         let merged = merge(&reports, &["--format", "json"]);

@@ -13,7 +13,7 @@ use selvedge_models::trees::M3;
 use selvedge_models::trees::*;
 
 use super::page_cache::{MIGRATABLE, migrate};
-use super::{SC, SC_WITHOUT_RANDOM};
+use super::{DPOR, SC, SC_WITHOUT_RANDOM};
 use crate::rules::*;
 use crate::states::{FAULT_FOUND_AN_ENTRY, FAULT_FOUND_NO_ENTRY, FAULT_SLEPT, MIGRATED};
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
@@ -192,13 +192,15 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&V6_1, &V6_12_117])
             .violated(&[&V5_15]),
         ask(FAULT_LEAVES_MIGRATION_ALONE, &ONE_FAULT, Source::report("R10"), entry)
-            .under(SC_WITHOUT_RANDOM)
+            .under(DPOR)
             .violated_after(slept, &[&V6_1, &V6_12_117])
+            .under(SC_WITHOUT_RANDOM)
             .holds(&[&FAULT_LOOKS_AGAIN, &MIGRATE_INVALIDATES])
             .violated_as(WALKS, &[&MIGRATE_MARKS_FIRST]),
         ask(FAULT_LEAVES_MIGRATION_ALONE, &FAULT_BEHIND_TLB, Source::report("R10"), entry)
-            .under(SC_WITHOUT_RANDOM)
+            .under(DPOR)
             .violated_after(slept, &[&V6_1])
+            .under(SC_WITHOUT_RANDOM)
             .holds(&[&MIGRATE_MARKS_FIRST]),
         ask(NO_STORE_IS_LOST, &STORE, sheet("B-S6"), &[MIGRATED])
             .under(SC)

@@ -132,36 +132,48 @@ pub const WITH_INTERRUPTS: &[&str] = &[
 ];
 
 /// Scenarios whose rule, model or tree does not say what orders the steps in the kernel, so that an
-/// alarm would be ours and not the kernel's.
-pub const ORDERED_OTHERWISE: &[(&str, &str)] = &[
+/// alarm would be ours and not the kernel's; in these trees only, if any are named.
+pub const ORDERED_OTHERWISE: &[(&str, &[&str], &str)] = &[
     (
         "two_buffers_are_written",
+        &[],
         "folio_wait_writeback() orders nothing for a caller that need not sleep. The rule looks at \
          the buffers right after it; no caller of the kernel does",
     ),
     (
         "fsync_of_what_somebody_else_writes",
+        &[],
         "the rule looks at the disk, which is no memory: who asks it comes later than any store",
     ),
     (
         "migrate_isolated_vs_unlocked_writer",
+        &[],
         "a control dependency, from the look at PG_uptodate to the store, which no engine sees",
     ),
-    (
-        "migrate_vs_store_through_tlb",
-        "an address dependency, from the page-table entry to the store: hardware walks the table",
-    ),
-    (
-        "freed_and_reused_by_the_page_cache",
-        "free and allocation are ordered by zone->lock, which the model's alloc_page() leaves out",
-    ),
-    ("freed_and_reused_by_slab", "the same"),
+    ("migrate_vs_store_through_tlb", &[], WALK),
+    ("migrate_vs_fault_behind_a_tlb", &[], WALK),
+    ("freed_and_reused_by_the_page_cache", &[], ZONE_LOCK),
+    ("freed_and_reused_by_slab", &[], ZONE_LOCK),
     (
         "two_buffers_of_one_queue",
+        &["v6.12.117-bit-queue-unlocked"],
         "a tree in which the queue has no lock is not deterministic where a read may be stale",
     ),
-    ("driver_two_compactors_and_access", "graphs come to another rule first, M3"),
+    (
+        "driver_two_compactors_and_access",
+        &["driver-accesses-unlocked"],
+        "graphs come to another rule first, M3",
+    ),
+    ("release_vs_putback_of_a_balloon_watched", &["v4.2", "mobile-2015"], UNLOCKED_WALK),
+    ("dequeue_vs_putback", &["v4.2"], UNLOCKED_WALK),
 ];
+
+const WALK: &str =
+    "an address dependency, from the page-table entry to the store: hardware walks the table";
+const ZONE_LOCK: &str =
+    "free and allocation are ordered by zone->lock, which the model's alloc_page() leaves out";
+const UNLOCKED_WALK: &str = "graphs come to another rule first: up to 4.4 balloon_page_dequeue() walks the list without \
+     pages_lock, and meets an unlinked page";
 
 /// A caller that reads without an order what the batch's owner has written.
 const UNORDERED_DRAIN: Source = Source::analysis(
@@ -173,9 +185,9 @@ const STORE_BUFFERING: Source = Source::analysis(
     "the adder stores to its batch, then looks at the counter; the migrator the other way round, \
      and nothing on the adder's side is a full barrier",
 );
-const UNLOCKED_WALK: Source = Source::analysis(
-    "up to 4.4 balloon_page_dequeue() walks the list without pages_lock, and list_add() orders \
-     nothing for such a walk",
+const COPY_AFTER_A_LOOK: Source = Source::analysis(
+    "since 6.11 the copy comes before the count is frozen, after no more than a look at it: nothing \
+     orders the loads of the copy behind the look that finds a pin gone",
 );
 
 /// What holds under sequential consistency, and not under the kernel's model.
@@ -186,8 +198,7 @@ const VIOLATED: &[(&str, &[&str], Source)] = &[
         &["rfc-migrate-pending", "rfc-migrate-pending-bool", "v5.13-unforced-drain"],
         STORE_BUFFERING,
     ),
-    ("release_vs_putback_of_a_balloon_watched", &["v4.2", "mobile-2015"], UNLOCKED_WALK),
-    ("dequeue_vs_putback", &["v4.2"], UNLOCKED_WALK),
+    ("migrate_vs_direct_io", &["v6.12.117"], COPY_AFTER_A_LOOK),
 ];
 
 /// The claims, and what `graph` is asked besides.
@@ -225,7 +236,10 @@ pub fn why_not(claim: &Claim) -> Option<&'static str> {
     if TOO_LARGE.contains(&scenario) || TOO_LARGE_IN.iter().any(is_large_in) {
         return Some("it is too large");
     }
-    ORDERED_OTHERWISE.iter().find(|(name, _)| *name == scenario).map(|(_, why)| *why)
+    let is_it = |(name, trees, _): &&(&str, &[&str], &str)| {
+        *name == scenario && (trees.is_empty() || trees.contains(&tree))
+    };
+    ORDERED_OTHERWISE.iter().find(is_it).map(|(_, _, why)| *why)
 }
 
 fn violated(claim: &Claim) -> Option<Source> {

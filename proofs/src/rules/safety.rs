@@ -11,6 +11,7 @@ use selvedge_models::mm::gup::GUP_PIN;
 use selvedge_models::mm::rmap::MIGRATION_ENTRY;
 use selvedge_models::{Folio, Kernel};
 use selvedge_trace::{Action, Event, Execution, Finding, Monitor, Name};
+use serde_json::Value;
 
 use super::{Ids, LOOKUP_IS_OF_THE_CACHED_FOLIO, NO_STORE_IS_LOST};
 
@@ -126,6 +127,11 @@ struct Holder {
 impl Monitor for Replaced {
     fn another(&self) -> Box<dyn Monitor> {
         Box::<Replaced>::default()
+    }
+
+    // From one execution to the next it keeps nothing.
+    fn kept(&self) -> Option<Value> {
+        Some(Value::Null)
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {

@@ -40,7 +40,8 @@ fn says(command: &mut Command, file: &Path) -> (bool, String) {
 
 #[test]
 fn the_kernels_own_parser_counts_what_the_ktap_says() {
-    for kernel in std::env::split_paths(&named("SELVEDGE_KERNEL").unwrap_or_default()) {
+    let Some(kernels) = named("SELVEDGE_KERNEL") else { return };
+    for kernel in std::env::split_paths(&kernels) {
         let file = written("rows.ktap", &Ktap.render(&one_of_each()));
         let mut parser = Command::new("python3");
         parser.arg(kernel.join("tools/testing/kunit/kunit.py")).arg("parse");
