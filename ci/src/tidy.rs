@@ -192,8 +192,10 @@ fn unwanted(file: &str, line: &str) -> Option<String> {
     if let Some((a, b)) = found {
         return Some(format!("{a}{b}: finish it, or say what is left out"));
     }
+    // One file says for which question an address is an answer.
+    let may_compare = file == "proofs/src/same_code.rs";
     let compares_addresses = line.contains(concat!("fn_addr", "_eq"));
-    if compares_addresses {
+    if compares_addresses && !may_compare {
         return Some("functions have no identity: compare an enum or a name".into());
     }
     let names_engine = line.contains("loom::") || line.contains("shuttle::");

@@ -162,9 +162,9 @@ fn a_move_drains_this_cpu_if_the_folio_was_mapped_until_6_7() {
     assert!(!drains(&V6_10) && !drains(&V6_12_117));
 }
 
-/// Since 6.11 `__migrate_folio()` compares the count of an anonymous folio before the copy, and does
-/// not turn back after it; until 6.10 it is `folio_migrate_mapping()` that compares it, and the copy
-/// comes last.
+/// Since 6.11 `__migrate_folio()` compares the count of an anonymous folio before the copy, and
+/// does not turn back after it; until 6.10 it is `folio_migrate_mapping()` that compares it, and
+/// the copy comes last.
 #[test]
 fn the_count_of_an_anonymous_folio_is_not_compared_again_after_the_copy() {
     let compared_in = |tree: &'static Tree| {

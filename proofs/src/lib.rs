@@ -30,6 +30,7 @@ pub mod look;
 pub mod mutation;
 mod replay;
 pub mod rules;
+mod same_code;
 mod scenario;
 mod source;
 pub mod states;

@@ -1,7 +1,7 @@
 //! Scenarios: small closed programs, as data.
 
 use std::ops::Deref;
-use std::ptr::{self, fn_addr_eq};
+use std::ptr;
 use std::sync::{Arc, Weak};
 
 use selvedge_kernel::{Atomic, Name, Var, join, join_all};
@@ -10,6 +10,7 @@ use selvedge_models::{Kernel, Machine};
 use crate::calls::Call;
 use crate::look::Look;
 use crate::rules::ended_safely;
+use crate::same_code::are_same_code;
 
 /// CPUs, the tasks on them, the kernel functions that they call.
 #[derive(Debug)]
@@ -62,16 +63,16 @@ impl Scenario {
         let are_same =
             |a: &[Task], b: &[Task]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.does(b));
         let look_at_same = match (self.at_end, other.at_end) {
-            (Some(a), Some(b)) => fn_addr_eq(a, b),
+            (Some(a), Some(b)) => are_same_code!(a, b),
             (a, b) => a.is_none() && b.is_none(),
         };
         self.machine == other.machine
-            && fn_addr_eq(self.setup, other.setup)
+            && are_same_code!(self.setup, other.setup)
             && is_same(self.begins, other.begins)
             && are_same(self.before, other.before)
             && are_same(self.tasks, other.tasks)
             && look_at_same
-            && fn_addr_eq(self.look, other.look)
+            && are_same_code!(self.look, other.look)
     }
 
     /// The task that is this one of the sleepers: its place in the list.
@@ -96,7 +97,7 @@ impl Scenario {
     /// # Errors
     /// What differs.
     pub(crate) fn begins_like(&self, other: &Scenario) -> Result<(), &'static str> {
-        let is_one_setup = fn_addr_eq(self.setup, other.setup);
+        let is_one_setup = are_same_code!(self.setup, other.setup);
         let scaled = |machine: &Machine| (machine.sizes.batch, machine.sizes.bh_lru);
         if self.tasks.is_empty() || other.tasks.is_empty() {
             Err("one of them starts its tasks while it is set up")
@@ -225,7 +226,7 @@ impl Task {
     /// Is it the other task in all that it does and is called?
     fn does(&self, other: &Task) -> bool {
         let more = |task: &Task| (task.is_interrupt, task.sleeper);
-        self.is(other) && more(self) == more(other) && fn_addr_eq(self.exists, other.exists)
+        self.is(other) && more(self) == more(other) && are_same_code!(self.exists, other.exists)
     }
 
     /// Its CPU.
@@ -254,7 +255,7 @@ impl Task {
     /// Is it the same task, of another scenario?
     fn is(&self, other: &Task) -> bool {
         let is_same_body = match (self.body, other.body) {
-            (Body::Rust(one), Body::Rust(other)) => fn_addr_eq(one, other),
+            (Body::Rust(one), Body::Rust(other)) => are_same_code!(one, other),
             (Body::Calls(one), Body::Calls(other)) => is_same(one, other),
             (Body::Rust(_), Body::Calls(_)) | (Body::Calls(_), Body::Rust(_)) => false,
         };

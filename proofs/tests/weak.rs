@@ -55,13 +55,3 @@ fn graph_decides_nothing_where_there_are_interrupts() {
         assert!(found.contains("interrupt"), "{}: {found}", claim.name(Engine::Graph));
     }
 }
-
-#[test]
-#[ignore = "takes minutes: for whoever has made graph faster"]
-fn what_is_too_large_is_not_done_within_the_budget() {
-    for scenario in TOO_LARGE {
-        let is_small = |claim: &&'static Claim| !within_budget(claim).contains("limit");
-        let small: Vec<_> = asked_in(scenario).filter(is_small).map(|c| c.tree.name).collect();
-        assert!(small.len() < asked_in(scenario).count(), "{scenario} is small in {small:?}");
-    }
-}

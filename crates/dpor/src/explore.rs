@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::Point;
-use crate::happens_before::{Analysis, Effect, Event, Values};
+use crate::effect::{Effect, Values};
+use crate::happens_before::{Analysis, Event};
 use crate::table::{self, Known};
 use crate::tree::{Found, Learned, Part, Reversal, Tree};
 use crate::wakeup::{

@@ -20,6 +20,7 @@
 //!
 //! | in the paper                    | here                       |
 //! |---------------------------------|----------------------------|
+//! | which steps may change places    | `effect.rs`                |
 //! | happens-before, races           | `happens_before.rs`        |
 //! | `WI`, sleep sets, wakeup trees  | `wakeup.rs`                |
 //! | `Explore`                       | `explore.rs`               |
@@ -47,8 +48,8 @@
 //!
 //! [`Search`] lets several threads explore parts of the tree at the same time; why that is the same
 //! search is said in `tree.rs`. It runs tasks on coroutines of its own (`coroutines.rs`), and not
-//! on shuttle's: it starts them so often that it matters. Several processes can do a search together
-//! ([`Others`]).
+//! on shuttle's: it starts them so often that it matters. Several processes can do a search
+//! together ([`Others`]).
 //!
 //! # What is guaranteed
 //!
@@ -80,6 +81,7 @@ mod coroutines;
 mod dfs;
 mod dpor;
 mod driver;
+mod effect;
 mod enabled;
 mod explore;
 mod fingerprint;

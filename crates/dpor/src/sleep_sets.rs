@@ -4,8 +4,8 @@ use shuttle::scheduler::Scheduler;
 
 use crate::dfs::Follow;
 use crate::driver::{Driver, Point, Strategy, drive};
+use crate::effect::Effect;
 use crate::explore::labels_of;
-use crate::happens_before::Effect;
 use crate::table;
 use crate::wakeup::{Label, Sleeper, still_asleep};
 use crate::{End, Observer, Op, Step};

@@ -31,8 +31,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Op;
+use crate::effect::{Effect, Values};
 use crate::explore::Frame;
-use crate::happens_before::{Effect, Values};
 use crate::wakeup::{Branch, Label, Portable, Sleeper, State, still_asleep, withdraw_covered};
 
 /// The points that have been reached or are to be reached, as branches from one point, of which

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Op;
-use crate::happens_before::{Analysis, Effect, EffectKind, Race, Values};
+use crate::effect::{Effect, EffectKind, Values};
+use crate::happens_before::{Analysis, Race};
 use crate::sets::{self, Sets};
 
 /// A task's next step, with the alternative if it is a choice. Alternatives of one choice are

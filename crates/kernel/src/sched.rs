@@ -134,11 +134,11 @@ fn sched_submit_work(task: &Task) {
 /// `__schedule()`: a token that is left over from an earlier wake-up is consumed, and the state
 /// looked at again.
 ///
-/// Only `try_to_wake_up()` stores RUNNING for another task, and then sets the token, with interrupts
-/// off, before it does anything else. So a task that has announced its sleep may wait before it
-/// looks whether it is RUNNING already, where the engine asks for no more ([`may_wait_first`]). What
-/// else ends its sleep it has to look at before: nobody sets the token for what came before the
-/// announcement.
+/// Only `try_to_wake_up()` stores RUNNING for another task, and then sets the token, with
+/// interrupts off, before it does anything else. So a task that has announced its sleep may wait
+/// before it looks whether it is RUNNING already, where the engine asks for no more
+/// ([`may_wait_first`]). What else ends its sleep it has to look at before: nobody sets the token
+/// for what came before the announcement.
 fn sleep_unless(task: &Task, primitive: &'static str, no_sleep: impl Fn(u64, &Task) -> bool) {
     let announced = *task.announced.lock();
     let waits_first = announced != TASK_RUNNING && may_wait_first();

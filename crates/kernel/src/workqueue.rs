@@ -243,8 +243,9 @@ pub fn cancel_work_sync(cpus: &Cpus, work: &Work) -> bool {
     was_pending
 }
 
-/// `try_to_grab_pending()`: makes the pending bit the caller's. Whether it was pending, and its last
-/// kworker, plus 1; `Err`: it is pending, and not yet on the list, with how often it had moved.
+/// `try_to_grab_pending()`: makes the pending bit the caller's. Whether it was pending, and its
+/// last kworker, plus 1; `Err`: it is pending, and not yet on the list, with how often it had
+/// moved.
 fn try_to_grab_pending(item: &Item, listed: &Var) -> Result<(bool, usize), u64> {
     let _in = enter("try_to_grab_pending");
     item.pool.lock("raw_spin_lock");

@@ -13,8 +13,8 @@
 //! | know what an engine is too weak for | `gaps.rs`     |
 //!
 //! **Rendered stronger than LKMM:** `rcu_dereference()` is an acquire load (the engines have no
-//! address dependencies). **Left out:** SRCU, bit operations, loops, arrays, structures; a test that
-//! has one is *unsupported*, and the construct is named.
+//! address dependencies). **Left out:** SRCU, bit operations, loops, arrays, structures; a test
+//! that has one is *unsupported*, and the construct is named.
 //!
 //! **Not decided under loom:** what LKMM forbids by a dependency (control, address or data), or by
 //! a release that has to cover a relaxed read before it. C11 orders neither. And `spin_trylock()`:

@@ -13,9 +13,9 @@
 //! Besides, [`lock_graph`] gathers who could have to wait for whom over all executions of a
 //! scenario, and judges each cycle in that: what is asked of a tree and not of a claim.
 //!
-//! [`standard`] has the ledger, the lock order and the wait graph. The kernel has races on purpose, and by custom, and a
-//! migration that holds too much need not deadlock; a claim that is about them asks for that
-//! monitor by its rule ([`for_rule`]).
+//! [`standard`] has the ledger, the lock order and the wait graph. The kernel has races on
+//! purpose, and by custom, and a migration that holds too much need not deadlock; a claim that is
+//! about them asks for that monitor by its rule ([`for_rule`]).
 //!
 //! **Invariant:** a monitor sees events only. It knows neither engines nor models.
 

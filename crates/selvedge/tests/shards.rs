@@ -117,7 +117,8 @@ fn what_a_shard_left_undecided_is_undecided_in_the_whole() {
     assert_eq!(timeless(&merged.stdout), json(&["--max-executions", "3"]));
 }
 
-/// A search of some ten thousand executions that holds, and one that finds a violation in the second round.
+/// A search of tens of thousands of executions that holds, and one that finds a violation in the
+/// second round.
 const LARGE: [&str; 2] = [
     "killed_waiter_before_plain_waiter::v6.1-unfairness-0::dpor",
     "reader_behind_kcompactd::avoid-unbounded-blocks-v2::dpor",

@@ -172,8 +172,8 @@ const WALK: &str =
     "an address dependency, from the page-table entry to the store: hardware walks the table";
 const ZONE_LOCK: &str =
     "free and allocation are ordered by zone->lock, which the model's alloc_page() leaves out";
-const UNLOCKED_WALK: &str = "graphs come to another rule first: up to 4.4 balloon_page_dequeue() walks the list without \
-     pages_lock, and meets an unlinked page";
+const UNLOCKED_WALK: &str = "graphs come to another rule first: up to 4.4 balloon_page_dequeue() walks the list \
+     without pages_lock, and meets an unlinked page";
 
 /// A caller that reads without an order what the batch's owner has written.
 const UNORDERED_DRAIN: Source = Source::analysis(
@@ -186,8 +186,8 @@ const STORE_BUFFERING: Source = Source::analysis(
      and nothing on the adder's side is a full barrier",
 );
 const COPY_AFTER_A_LOOK: Source = Source::analysis(
-    "since 6.11 the copy comes before the count is frozen, after no more than a look at it: nothing \
-     orders the loads of the copy behind the look that finds a pin gone",
+    "since 6.11 the copy comes before the count is frozen, after no more than a look at it: \
+     nothing orders the loads of the copy behind the look that finds a pin gone",
 );
 
 /// What holds under sequential consistency, and not under the kernel's model.

@@ -262,6 +262,14 @@ pub fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
             step(Op { passes: [Some(lock(l)), None], ..op });
             change(&mut |m| m.words[w as usize] = value);
         }
+        Instr::Await(..) | Instr::AwaitAdd(..) => wait_for(instr, me, memory),
+        _ => synchronize(instr, me, memory),
+    }
+}
+
+fn wait_for(instr: Instr, me: usize, memory: &Mutex<Memory>) {
+    let remember = |f: &dyn Fn(&Memory) -> u64| remember(memory, me, f);
+    match instr {
         Instr::Await(w, until) => {
             let reads = looked_at(until);
             let footprint = Footprint { reads, ..Footprint::default() };
@@ -271,9 +279,9 @@ pub fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::AwaitAdd(w, until, value) => {
             step(Op::new(Kind::Await(Footprint::RMW, until), word(w)));
             remember(&|m| m.words[w as usize]);
-            change(&mut |m| m.words[w as usize] += value);
+            change(memory, &mut |m: &mut Memory| m.words[w as usize] += value);
         }
-        _ => synchronize(instr, me, memory),
+        _ => unreachable!("no wait for a value: {instr:?}"),
     }
 }
 

@@ -17,7 +17,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
 use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, run_task};
 use crate::record::{self, Ended, TASKS_MAX};
-use crate::step::{Does, If, Step, Took};
+use crate::step::{Does, If, Rmw, Step, Took};
 use crate::tally::{Monitors, Seen};
 use crate::task::Stop;
 use crate::verdict::Cut;
@@ -138,11 +138,7 @@ impl Machine for Shuttle {
             }
             Does::Await { until, change: rmw } => {
                 let accessed = access_as(&|most| Kind::Await(most, wait(until)));
-                let old = self.newest(step.object);
-                dpor::observe(old);
-                let Some(rmw) = rmw else { return Took::read(old) };
-                change(step.object, |old| rmw.apply(old));
-                accessed.took(Took::wrote(old, rmw.apply(old)))
+                accessed.waited(self.newest(step.object), rmw)
             }
             Does::Fence(_) => Took::default(),
             Does::Lock { .. } => announce(Kind::Lock),
@@ -217,6 +213,14 @@ struct Accessed<'a> {
 }
 
 impl Accessed<'_> {
+    /// Its word has the value that the step waits for: changes it, if the step does.
+    fn waited(self, old: u64, rmw: Option<Rmw>) -> Took {
+        dpor::observe(old);
+        let Some(rmw) = rmw else { return Took::read(old) };
+        change(self.step.object, |old| rmw.apply(old));
+        self.took(Took::wrote(old, rmw.apply(old)))
+    }
+
     /// Says what the step has done, if that is less than it announced.
     fn took(self, took: Took) -> Took {
         if !self.is_known {

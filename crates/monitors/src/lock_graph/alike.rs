@@ -3,8 +3,8 @@
 //!
 //! What a task holds and waits for follows from its own steps on locks, tokens, and bits that are
 //! slept on; from who sets and clears such a bit, in which order; and from who starts and ends
-//! when. Two executions are alike if each task takes the same such steps, and those of the second and
-//! third kind come in the same order, with the same steps of the first kind between them.
+//! when. Two executions are alike if each task takes the same such steps, and those of the second
+//! and third kind come in the same order, with the same steps of the first kind between them.
 
 use std::collections::HashSet;
 

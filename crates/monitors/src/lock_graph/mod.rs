@@ -1,7 +1,8 @@
 //! Who could have to wait for whom: the lock and wait graph of a scenario, over all executions.
 //!
 //! A node is an *instance* of what a task may wait for: a spinlock, mutex, rwsem or local lock, a
-//! bit that is slept on (PG_locked, BH_Lock, PG_writeback), a region with preemption or interrupts off (that
+//! bit that is slept on (PG_locked, BH_Lock, PG_writeback), a region with preemption or interrupts
+//! off (that
 //! `synchronize_rcu()` or an IPI waits for), an interrupt handler that has the CPU, the end of a
 //! work item (`flush_work()`) or of another task, a wake-up or completion. An edge from A to B
 //! says: some task waits for B while it holds A, or while the release of A is up to it.

@@ -34,8 +34,8 @@ pub struct Keys {
 const VERSION: &str = "selvedge-cache/1";
 /// What plays a scenario in a tree.
 const PLAYERS: &str = "proofs/scenario.rs";
-/// What explores a scenario, of `proofs/check.rs`. What else is there is about the answer, and asked
-/// again of what was kept.
+/// What explores a scenario, of `proofs/check.rs`. What else is there is about the answer, and
+/// asked again of what was kept.
 const EXPLORES: &str = "explore_watched";
 /// What trees are made of.
 const TREES: [&str; 3] = ["models/trees/", "models/commits.rs", "models/tree.rs"];

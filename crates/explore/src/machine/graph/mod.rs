@@ -148,16 +148,7 @@ impl Machine for Graph {
             }
             Does::Update { change, looks } => update(step, change, looks),
             Does::UpdateIf { condition, change } => update_if(step, condition, change),
-            Does::Await { until, change: None } => {
-                let word = word(step.object);
-                Took::read(word.wait(load_strength(step), move |seen| until.is_met(seen)))
-            }
-            Does::Await { until, change: Some(change) } => {
-                let to = move |seen| until.is_met(seen).then(|| change.apply(seen));
-                let old = word(step.object).wait_update(strength(step.order), to);
-                put(step.object, change.apply(old));
-                Took::wrote(old, change.apply(old))
-            }
+            Does::Await { until, change } => wait_for(step, until, change),
             Does::Foreign(_) => unreachable!("there is no foreign memory here: see abilities()"),
             Does::Fence(with) => barrier(step.order, with),
             Does::Lock { orders_others } => {
@@ -305,6 +296,18 @@ fn update(step: &Step, change: Rmw, looks: bool) -> Took {
             .update(strength, move |old| Some(change.apply(old)))
             .expect("such an update always happens"),
     };
+    put(step.object, change.apply(old));
+    Took::wrote(old, change.apply(old))
+}
+
+/// Waits until the word has such a value, and changes it if that is asked.
+fn wait_for(step: &Step, until: If, change: Option<Rmw>) -> Took {
+    let word = word(step.object);
+    let Some(change) = change else {
+        return Took::read(word.wait(load_strength(step), move |seen| until.is_met(seen)));
+    };
+    let to = move |seen| until.is_met(seen).then(|| change.apply(seen));
+    let old = word.wait_update(strength(step.order), to);
     put(step.object, change.apply(old));
     Took::wrote(old, change.apply(old))
 }

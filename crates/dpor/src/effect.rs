@@ -1,0 +1,144 @@
+//! What steps do to each other: which of them may not change places.
+
+use serde::{Deserialize, Serialize};
+
+use crate::table::Outcome;
+use crate::{Commutes, Footprint, Kind, Op};
+
+/// What a step does, as far as the order of steps is concerned.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub(crate) enum EffectKind {
+    /// Nothing that another task sees.
+    Local,
+    Access(Footprint),
+    /// Took the lock.
+    Acquire,
+    /// A try-lock that has not been tried: it may take the lock or only look at it.
+    Try,
+    /// A try-lock that found the lock held.
+    TryFailed,
+    Release,
+    Wait {
+        consume: bool,
+    },
+    Wake,
+    /// Task numbers are given in the order of spawning, so that two spawns do not commute.
+    Spawn,
+    Join(usize),
+}
+
+/// A step, to be compared with others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub(crate) struct Effect {
+    pub(crate) kind: EffectKind,
+    pub(crate) object: u32,
+    pub(crate) passes: [Option<u32>; 2],
+}
+
+impl Effect {
+    /// Depends on nothing.
+    pub(crate) const NOTHING: Effect =
+        Effect { kind: EffectKind::Local, object: 0, passes: [None; 2] };
+
+    /// The most that an announced step may do.
+    pub(crate) fn announced(op: &Op) -> Effect {
+        let kind = match op.kind {
+            Kind::Local | Kind::Choice(_) => EffectKind::Local,
+            Kind::Access(footprint) | Kind::Await(footprint, _) => EffectKind::Access(footprint),
+            Kind::Lock => EffectKind::Acquire,
+            Kind::TryLock => EffectKind::Try,
+            Kind::Unlock => EffectKind::Release,
+            Kind::Wait { consume } => EffectKind::Wait { consume },
+            Kind::Wake => EffectKind::Wake,
+            Kind::Spawn(_) => EffectKind::Spawn,
+            Kind::Join(task) => EffectKind::Join(task),
+        };
+        let object = op.object.0;
+        let is_about_lock =
+            matches!(op.kind, Kind::Lock | Kind::TryLock | Kind::Unlock).then_some(object);
+        // A step that moves a lock does not also pass it.
+        let passes = op.passes.map(|lock| lock.map(|l| l.0).filter(|&l| Some(l) != is_about_lock));
+        Effect { kind, object, passes }
+    }
+
+    /// What a step did that was announced so and refined so.
+    pub(crate) fn done(op: &Op, refined: Option<Outcome>) -> Effect {
+        let most = Effect::announced(op);
+        let kind = match (most.kind, refined) {
+            (EffectKind::Access(_), Some(Outcome::Footprint(footprint))) => {
+                EffectKind::Access(footprint)
+            }
+            (EffectKind::Access(announced), Some(Outcome::Failed)) => {
+                EffectKind::Access(Footprint { writes: 0, commutes: Commutes::No, ..announced })
+            }
+            (EffectKind::Try, Some(Outcome::Failed)) => EffectKind::TryFailed,
+            (EffectKind::Try, _) => EffectKind::Acquire,
+            (kind, _) => kind,
+        };
+        Effect { kind, ..most }
+    }
+
+    pub(crate) fn moves_lock(&self) -> bool {
+        matches!(self.kind, EffectKind::Acquire | EffectKind::Try | EffectKind::Release)
+    }
+
+    pub(crate) fn is_about_lock(&self) -> bool {
+        self.moves_lock() || self.kind == EffectKind::TryFailed
+    }
+
+    pub(crate) fn passes(&self, lock: u32) -> bool {
+        self.passes.contains(&Some(lock))
+    }
+
+    /// May the order of these steps of different tasks matter?
+    #[inline]
+    pub(crate) fn depends_on(&self, other: &Effect) -> bool {
+        if (self.moves_lock() && other.passes(self.object))
+            || (other.moves_lock() && self.passes(other.object))
+        {
+            return true;
+        }
+        if self.kind == EffectKind::Spawn && other.kind == EffectKind::Spawn {
+            return true;
+        }
+        if self.object != other.object {
+            return false;
+        }
+        match (self.kind, other.kind) {
+            (EffectKind::Access(a), EffectKind::Access(b)) => a.conflicts(b),
+            (EffectKind::TryFailed, EffectKind::TryFailed) => false,
+            (EffectKind::Wake, EffectKind::Wake) => true,
+            (EffectKind::Wake, EffectKind::Wait { .. })
+            | (EffectKind::Wait { .. }, EffectKind::Wake) => true,
+            (EffectKind::Wait { consume: a }, EffectKind::Wait { consume: b }) => a || b,
+            _ => self.is_about_lock() && other.is_about_lock(),
+        }
+    }
+}
+
+/// What an access found in its word, and what it left there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Values {
+    pub(crate) found: u64,
+    pub(crate) left: u64,
+}
+
+impl Values {
+    /// What the same access, with this footprint, leaves where it finds another value: it sees the
+    /// same in the bits that it reads.
+    pub(crate) fn left_instead(self, footprint: Footprint, found: u64) -> u64 {
+        if footprint.commutes == Commutes::Add {
+            return found.wrapping_add(self.left.wrapping_sub(self.found));
+        }
+        found & !footprint.writes | self.left & footprint.writes
+    }
+}
+
+/// The objects that a step touches or passes.
+pub(crate) fn objects_of(effect: &Effect) -> impl Iterator<Item = u32> + use<> {
+    let touches_none =
+        matches!(effect.kind, EffectKind::Local | EffectKind::Spawn | EffectKind::Join(_));
+    let own = (!touches_none).then_some(effect.object);
+    let passed = effect.passes.into_iter().flatten();
+    own.into_iter().chain(passed.filter(move |&lock| Some(lock) != own))
+}
