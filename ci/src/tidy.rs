@@ -32,6 +32,7 @@ pub fn run() -> Result<(), String> {
         collect(Path::new(top), &[".rs"], &mut files)?;
     }
     let mut complaints = unmerged()?;
+    complaints.extend(never_run(&files));
     let (mut long, mut many) = (Vec::new(), Vec::new());
     for file in &files {
         let name = file.display().to_string();
@@ -61,6 +62,23 @@ impl Ratchet {
             format!("{count} {}, at most {most} are left over:\n{}", self.what, places.join("\n"))
         })
     }
+}
+
+/// Files of tests that neither the `main.rs` beside them nor their `Cargo.toml` names: with
+/// `autotests` off, cargo would leave them out without a word.
+fn never_run(files: &[PathBuf]) -> Vec<String> {
+    let text = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let is_left_out = |file: &&PathBuf| {
+        let (Some(tests), Some(name)) = (file.parent(), file.file_stem()) else { return false };
+        let main = text(tests.join("main.rs"));
+        let name = name.to_string_lossy();
+        let is_module = main.lines().any(|line| line == format!("mod {name};"));
+        let manifest = text(tests.join("../Cargo.toml"));
+        let is_target = manifest.lines().any(|line| line == format!("name = \"{name}\""));
+        tests.ends_with("tests") && !main.is_empty() && name != "main" && !is_module && !is_target
+    };
+    let complain = |file: &PathBuf| format!("{}: named by no main.rs, never run", file.display());
+    files.iter().filter(is_left_out).map(complain).collect()
 }
 
 /// Places where a merge left both sides in a file.

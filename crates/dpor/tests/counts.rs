@@ -1,6 +1,6 @@
 //! Execution counts with a closed formula.
 
-mod common;
+use crate::common;
 
 use common::Instr::*;
 use common::{Rule, dpor, plain_dfs};

@@ -1,9 +1,9 @@
 //! On random programs optimal DPOR reaches the final states and the deadlocks that plain DFS
 //! reaches, and runs each trace once, of which it finds as many as sleep sets do; a search over
-//! states reaches them too. `PROPTEST_CASES` sets how many (default here: 1,000; a quarter as many
+//! states reaches them too. `PROPTEST_CASES` sets how many (default here: 400; a quarter as many
 //! for the search over states).
 
-mod common;
+use crate::common;
 
 use common::generate::{one_in, task};
 use common::{Instr, Seen, Told, dpor, may_be_in_vain, plain_dfs, sleep_sets, stateful};

@@ -1,6 +1,6 @@
 //! Steps that do less than they announced: whether two steps conflict depends on what came before.
 
-mod common;
+use crate::common;
 
 use common::Instr::{self, *};
 use common::{Rule, dpor, plain_dfs, sleep_sets};

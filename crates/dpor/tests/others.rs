@@ -1,7 +1,7 @@
 //! Processes that do one search together come to what each comes to alone: here threads, which give
 //! each other nothing but text.
 
-mod common;
+use crate::common;
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};

@@ -1,7 +1,7 @@
 //! A search that is split finds what one search finds, whatever the number of workers and however
 //! the work is cut; on random programs, and on some with a formula.
 
-mod common;
+use crate::common;
 
 use std::any::Any;
 use std::collections::BTreeMap;

@@ -1,8 +1,7 @@
 //! How executions end, that a schedule can be followed again, and that a search which was cut does
 //! not say that it was complete.
 
-#[path = "common/record.rs"]
-mod record;
+use crate::common::record;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

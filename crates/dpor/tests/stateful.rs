@@ -1,11 +1,9 @@
 //! The search over states: how many states small programs have, and what it insists on.
 //! `equivalence.rs` compares what it reaches with plain DFS.
 
-mod common;
+use crate::common;
 
-#[path = "../examples/workloads.rs"]
-#[allow(dead_code, reason = "its main is not run here")]
-mod workloads;
+use crate::programs as workloads;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

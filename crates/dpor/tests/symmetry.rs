@@ -1,8 +1,8 @@
 //! Twins whose symmetry is reduced end as twins do, up to who is who; and how many executions they
 //! take.
-//! `PROPTEST_CASES` sets how many random programs are run (default here: an eighth of 1,000).
+//! `PROPTEST_CASES` sets how many random programs are run (default here: an eighth of 400).
 
-mod common;
+use crate::common;
 
 use std::collections::BTreeSet;
 

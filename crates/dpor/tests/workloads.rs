@@ -1,9 +1,7 @@
 //! The workloads of `examples/workloads.rs`: how many executions each takes, and that GenMC's SC
 //! count is not exceeded.
 
-#[path = "../examples/workloads.rs"]
-#[allow(dead_code, reason = "its main is not run here")]
-mod workloads;
+use crate::programs as workloads;
 
 use workloads::programs::{Program, migrator, references, references_by_hand, ring, try_locks};
 use workloads::{Announced, AnnouncedTwins, explore, explore_states, references_assuming, wake_up};
@@ -61,7 +59,7 @@ fn orders_with_owner(k: u64) -> u64 {
 #[test]
 fn gets_and_puts_take_every_order_and_fewer_than_genmc() {
     for (n, expected, genmc) in [(2, 25, None), (3, 511, Some(1_171)), (4, 18_849, Some(86_001))] {
-        let by_formula = (0..=n).map(|k| choose(n, k) * orders_with_owner(k)).sum();
+        let by_formula: u64 = (0..=n).map(|k| choose(n, k) * orders_with_owner(k)).sum();
         assert_eq!(expected, by_formula, "{n} tasks");
         let executions = executions(&references::<Announced>(n as usize));
         assert_eq!(executions, expected, "{n} tasks");
@@ -182,7 +180,7 @@ fn try_locks_of_twins_take_every_order_in_turn() {
 fn gets_and_puts_of_twins_take_every_order_once() {
     let factorial = |k: u64| (1..=k).product::<u64>();
     for (n, expected) in [(2, 13), (3, 87), (4, 793)] {
-        let by_formula = (0..=n).map(|k| orders_with_owner(k) / factorial(k)).sum();
+        let by_formula: u64 = (0..=n).map(|k| orders_with_owner(k) / factorial(k)).sum();
         assert_eq!(expected, by_formula, "{n} twins");
         assert_eq!(executions(&references::<AnnouncedTwins>(n as usize)), expected, "{n} twins");
     }

@@ -1,7 +1,7 @@
 //! Under sequential consistency there are as many executions as the crate `dpor`, which knows no
 //! graphs, finds traces: on random programs, where both end, and deadlock, equally often.
 
-mod common;
+use crate::common;
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -1,8 +1,6 @@
 //! How many executions there are: closed formulas, and the workloads.
 
-#[path = "../examples/programs/mod.rs"]
-#[allow(dead_code, reason = "each user takes its part")]
-mod programs;
+use crate::programs;
 
 use graph::{Counts, Load, Lock, Model, Rmw, Search, Store, Word, spawn};
 use programs::{Program, Wake};

@@ -1,9 +1,7 @@
 //! How executions and searches end, and what of them can be seen.
 
-mod common;
-#[path = "../examples/programs/mod.rs"]
-#[allow(dead_code, reason = "each user takes its part")]
-mod programs;
+use crate::common;
+use crate::programs;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

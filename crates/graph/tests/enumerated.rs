@@ -1,7 +1,7 @@
 //! On random programs the engine finds the executions that brute force finds, each once.
 //! `PROPTEST_CASES` sets how many programs of each kind.
 
-mod common;
+use crate::common;
 
 use std::collections::BTreeSet;
 

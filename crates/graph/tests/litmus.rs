@@ -4,7 +4,7 @@
 //! Documentation/litmus-tests of 6.12), whose heads say what the kernel's model answers. The
 //! others are classics, with an argument.
 
-mod common;
+use crate::common;
 
 use common::{Access, Change, Instr, Instr::*, Key, Program, explore};
 use graph::{Fence, Load, Model, Rmw, Store};

@@ -1,7 +1,7 @@
 //! Orders to show an execution in, looks at what is newest, and exclusions.
 //! `PROPTEST_CASES` sets how many programs of each kind.
 
-mod common;
+use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -1,9 +1,7 @@
 //! Data races, as the kernel's model defines them.
 
-mod common;
-#[path = "../examples/programs/mod.rs"]
-#[allow(dead_code, reason = "each user takes its part")]
-mod programs;
+use crate::common;
+use crate::programs;
 
 use std::collections::BTreeSet;
 

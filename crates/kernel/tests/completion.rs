@@ -1,6 +1,6 @@
 //! Completions, and what is lost with one.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

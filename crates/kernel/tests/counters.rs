@@ -1,6 +1,6 @@
 //! Sequence counters and reference counts: what a reader may rely on, and what is warned of.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Readers that may be preempted, callbacks, and softirqs.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

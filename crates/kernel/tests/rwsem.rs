@@ -1,6 +1,6 @@
 //! `rw_semaphore`: who is kept out by whom, and what a bug with it looks like.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

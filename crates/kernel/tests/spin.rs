@@ -1,6 +1,6 @@
 //! Waits that keep their CPU: who is kept from running by them, and what that is called.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

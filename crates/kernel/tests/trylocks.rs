@@ -1,6 +1,6 @@
 //! Tries: what they take they have, and what they do not get orders nothing and waits for nobody.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Work items: one never runs twice at once, and a cancelled one does not run.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! A hang on a bit is explained: who cleared it last, and whom that woke.
 
-mod common;
+use crate::common;
 
 use common::{GUARD, event, tasks, waits};
 use selvedge_monitors::{NOBODY_WAITS_FOR_EVER, WaitGraph};

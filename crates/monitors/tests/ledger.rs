@@ -1,6 +1,6 @@
 //! The rules of the ledger: each with events that break it, and the corrected twin.
 
-mod common;
+use crate::common;
 
 use common::{A, B, event, show, tasks};
 use selvedge_monitors::{Ledger, NOBODY_HOLDS_ON, REFERENCES_BALANCE, WHAT_IS_FREED_IS_NOT_TAKEN};

@@ -1,6 +1,6 @@
 //! Who holds what is not always who took it: bits without an owner, from the events alone.
 
-mod common;
+use crate::common;
 
 use std::sync::{Arc, Mutex};
 

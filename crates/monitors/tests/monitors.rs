@@ -1,6 +1,6 @@
 //! Each monitor finds what it is for, and is silent about the corrected twin.
 
-mod common;
+use crate::common;
 
 use common::{A, B, GUARD, event, show, tasks, waits};
 use selvedge_monitors::{

@@ -1,6 +1,6 @@
 //! Loops without a bound: two rounds that are the same are as good as all.
 
-mod common;
+use crate::common;
 
 use common::{A, B, event, tasks};
 use selvedge_monitors::{ENDLESS_LOOPS_END, Progress};

@@ -1,7 +1,6 @@
 //! The schema is true of what we write, and says no to what our reader says no to.
 
-#[path = "common/json_schema.rs"]
-mod json_schema;
+use crate::json_schema;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Explores the workloads: how many executions, and how fast. With an argument, only those whose
 //! name has it in it.
-//! `cargo run --release -p graph --example workloads`
+//! `cargo run --release -p graph --example graphs`
 
 #[allow(dead_code, reason = "the benchmark and tests use the rest")]
 mod programs;

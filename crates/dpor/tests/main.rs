@@ -1,0 +1,17 @@
+//! Tests of the search, in one program: linking one for each file takes longer than running most.
+
+mod common;
+mod counts;
+mod equivalence;
+mod lesser;
+mod others;
+mod parallel;
+#[path = "../examples/workloads.rs"]
+#[allow(dead_code, reason = "each user takes its part")]
+mod programs;
+mod schedules;
+mod stacks;
+mod stateful;
+mod symmetry;
+mod update_loops;
+mod workloads;

@@ -1,0 +1,14 @@
+//! Tests of the engines behind one gate, in one program: linking one for each file takes longer than running most.
+
+mod edits;
+mod edits_of_references;
+mod engines;
+mod explain;
+mod footprints;
+mod foreign;
+mod graphs;
+mod keep_going;
+mod set_up;
+mod silence;
+mod split;
+mod stateful;

@@ -1,0 +1,13 @@
+//! Tests of the search over execution graphs, in one program: linking one for each file takes longer than running most.
+
+mod against_dpor;
+mod common;
+mod counts;
+mod ends;
+mod enumerated;
+mod litmus;
+mod orders;
+#[path = "../examples/programs/mod.rs"]
+#[allow(dead_code, reason = "each user takes its part")]
+mod programs;
+mod races;
