@@ -47,7 +47,8 @@ fn program(claim: &Claim) -> Program {
 
 /// The functions that the first executions enter, whether they break a rule or not.
 fn entered(scenario: &'static Scenario, tree: &'static Tree) -> BTreeSet<&'static str> {
-    let bounds = Bounds { executions_max: EXECUTIONS, keep_going: true, ..Bounds::PROOF };
+    let bounds =
+        Bounds { executions_max: EXECUTIONS, keep_going: true, as_found: true, ..Bounds::PROOF };
     let monitor = Entered::default();
     let found = monitor.functions.clone();
     let body = Arc::new(move || scenario.play(&Run::new(Kernel::new(tree, scenario.machine))));
