@@ -65,7 +65,7 @@ part! {
     /// How large a machine is.
     sizes: Sizes
     values {
-        /// CPUs, all online.
+        /// CPUs, all online when the scenario begins.
         cpus: usize = 2,
         /// Folios, each with one reference of the page cache.
         folios: usize = 1,
@@ -156,6 +156,8 @@ part! {
         nrpages,
         /// The lock of the mappings of the one file, which is of hugetlbfs.
         hugetlb,
+        /// CPUs that go down. Else all are online, and nobody asks.
+        hotplug,
         /// `free_page_is_bad()`: who drops the last reference of a folio checks it.
         free_checks,
         /// The lives of folios and of waiters' stacks, where the folio lock touches them: a step

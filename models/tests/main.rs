@@ -1,4 +1,4 @@
-//! Tests of the models, in one program: linking one for each file takes longer than running most.
+//! Tests of the models, in one program: linking takes longer than most.
 
 mod functions;
 mod locks_and_waits;

@@ -1,4 +1,4 @@
-//! Tests of the proofs, but for the claims themselves, in one program: linking one for each file takes longer than running most.
+//! Tests of the proofs but for the claims, in one program: linking takes longer than most.
 
 mod lock_order;
 mod lock_rules;

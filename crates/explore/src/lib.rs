@@ -67,7 +67,7 @@ pub use step::{Does, If, Intent, NO_OBJECT, Rmw, Role, Step, Took, With};
 pub use task::{
     Enter, Place, abilities, at, choose, current_context, current_cpu, enter, enter_waker, fail,
     fail_about, is_on_top_of_a_call, join, join_all, knows_end_of, made_up, may_wait_first, me,
-    note, put_off, spawn, unable, under,
+    move_to, note, put_off, spawn, unable, under,
 };
 pub use verdict::{Exploration, Verdict};
 pub use violations::{Violation, Violations};

@@ -200,6 +200,15 @@ pub fn is_on_top_of_a_call() -> bool {
     record::with(|record| record.is_on_top_of_a_call())
 }
 
+/// The current task goes on at another place, for good.
+pub fn move_to(place: Place) {
+    record::with(|record| {
+        let me = record.me_mut();
+        let cpu = place.cpu.expect("a task is moved to a CPU");
+        (me.cpu, me.context, me.passes) = (cpu as u8, place.context, place.passes);
+    });
+}
+
 /// Runs `f` as if on `cpu` in `context`: an interrupt handler on top of the current task, or what
 /// another CPU does while the current task waits for it. Its steps pass the given locks.
 pub fn under<R>(

@@ -1,4 +1,4 @@
-//! Tests of the engines behind one gate, in one program: linking one for each file takes longer than running most.
+//! Tests of the engines behind one gate, in one program: linking takes longer than most.
 
 mod edits;
 mod edits_of_references;

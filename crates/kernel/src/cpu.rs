@@ -10,7 +10,8 @@
 //! - elsewhere (loom) the regions are mutexes. Steps outside regions are not excluded from a
 //!   handler's: that adds interleavings that a CPU does not have, and takes none away.
 //!
-//! Left out: migration of tasks between CPUs, nested interrupts.
+//! Left out: migration of tasks between CPUs but from one that goes down (`hotplug.rs`), nested
+//! interrupts.
 //! Source: include/linux/preempt.h, include/linux/local_lock_internal.h, 6.12.
 
 use std::sync::{Arc, Mutex};
@@ -19,7 +20,9 @@ use selvedge_explore::edits::{Edit, leaves_out};
 use selvedge_explore::{Lock, Place, Private, abilities, current_context, current_cpu, me, spawn};
 use selvedge_trace::{Class, Context, IRQ, Name, PREEMPT};
 
-use crate::{KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Readers, fail};
+use crate::{
+    KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Readers, Var, cpu_online, fail,
+};
 
 /// A turn of a round over all CPUs, as a site: its object is one of [`CPUS`].
 pub const FOR_EACH_ONLINE_CPU: &str = "for_each_online_cpu";
@@ -44,6 +47,9 @@ pub struct Cpus {
     preempt_rt: bool,
     /// PREEMPT_RCU: the readers.
     pub(crate) readers: Option<Readers>,
+    /// `cpu_online_mask`, if CPUs can go down, and who stops the machine to change it.
+    pub(crate) online_mask: Option<Var>,
+    pub(crate) stopping: Option<Lock>,
 }
 
 #[derive(Debug)]
@@ -79,7 +85,8 @@ struct Nested {
 }
 
 impl Nest {
-    fn enter(&self, exclusion: &Lock, take: impl FnOnce()) {
+    /// Did this take the exclusion?
+    fn enter(&self, exclusion: &Lock, take: impl FnOnce()) -> bool {
         let takes = !exclusion.is_taken_by_me();
         if takes {
             take();
@@ -91,6 +98,7 @@ impl Nest {
                 mine.taken_at = mine.depth;
             }
         });
+        is_taken
     }
 
     /// Is this the end of the section that took the exclusion, or takes itself to have it?
@@ -167,7 +175,13 @@ impl Cpus {
             bottom_half: None,
             bh_nest: Nest::default(),
         };
-        Cpus { cpus: (0..count).map(cpu).collect(), preempt_rt, readers: None }
+        Cpus {
+            cpus: (0..count).map(cpu).collect(),
+            preempt_rt,
+            readers: None,
+            online_mask: None,
+            stopping: None,
+        }
     }
 
     /// The same with `CONFIG_PREEMPT_RCU`: who is in a read-side critical section may be preempted.
@@ -203,7 +217,12 @@ impl Cpus {
 
     /// `for_each_online_cpu`. A mutant may leave one out.
     pub fn online(&self) -> impl Iterator<Item = usize> {
-        (0..self.cpus.len()).filter(|&cpu| !is_left_out(cpu))
+        (0..self.cpus.len()).filter(|&cpu| !is_left_out(cpu) && cpu_online(self, cpu))
+    }
+
+    /// `for_each_possible_cpu`: online or not. No step.
+    pub fn possible(&self) -> std::ops::Range<usize> {
+        0..self.cpus.len()
     }
 
     /// Where a task of `cpu` runs.
@@ -336,8 +355,16 @@ impl Cpus {
         if in_interrupt() {
             return;
         }
-        let cpu = self.here();
-        cpu.preempt_nest.enter(&cpu.preempt, || cpu.preempt.lock(primitive));
+        loop {
+            let cpu = self.here();
+            let is_taken = cpu.preempt_nest.enter(&cpu.preempt, || cpu.preempt.lock(primitive));
+            if !is_taken || self.is_here_online() {
+                return;
+            }
+            cpu.preempt_nest.leave();
+            cpu.preempt.unlock("moved");
+            self.move_on();
+        }
     }
 
     pub(crate) fn preempt_on(&self, primitive: &'static str) {
@@ -356,14 +383,22 @@ impl Cpus {
     /// Interrupts off implies that nobody preempts. Where other tasks' steps pass `irq` it alone
     /// says so; elsewhere the task must take both.
     fn turn_irqs_off(&self, primitive: &'static str) {
-        let cpu = self.here();
-        if cpu.irq.is_taken_by_me() {
+        if self.here().irq.is_taken_by_me() {
             return;
         }
         if !abilities().steps_pass_locks {
             self.preempt_off(primitive);
         }
-        cpu.irq.lock(primitive);
+        loop {
+            let cpu = self.here();
+            cpu.irq.lock(primitive);
+            // With preemption off already the task has stayed where it is.
+            if cpu.preempt.is_taken_by_me() || self.is_here_online() {
+                return;
+            }
+            cpu.irq.unlock("moved");
+            self.move_on();
+        }
     }
 
     fn turn_irqs_on(&self, primitive: &'static str) {

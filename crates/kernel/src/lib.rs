@@ -29,6 +29,7 @@
 //! | `this_cpu_ptr`                                         | none; asserts that the task is kept there | `cpu.rs`   |
 //! | `local_lock`, `local_lock_irqsave`                     | none; PREEMPT_RT: acquire / release    | `local_lock.rs`|
 //! | `on_each_cpu_cond`                                     | predicate: none; handler: both ways    | `smp.rs`      |
+//! | `cpu_online`, `take_cpu_down`                         | none; all CPUs have interrupts off     | `hotplug.rs`  |
 //! | `local_bh_disable`, `spin_lock_bh`, softirqs           | none: exclusion on one CPU; as `spin_lock` | `cpu.rs`, `smp.rs` |
 //! | `queue_work_on`, `flush_work`, `cancel_work_sync`      | full if queued; completion; full       | `workqueue.rs`|
 //! | `set_current_state`, `schedule`, `try_to_wake_up`       | full, between store and load           | `sched.rs`    |
@@ -46,6 +47,7 @@ mod barrier;
 mod bitops;
 mod completion;
 mod cpu;
+mod hotplug;
 mod local_lock;
 mod locking;
 mod once;
@@ -66,6 +68,7 @@ pub use barrier::*;
 pub use bitops::*;
 pub use completion::*;
 pub use cpu::*;
+pub use hotplug::*;
 pub use local_lock::*;
 pub use locking::*;
 pub use once::*;

@@ -102,12 +102,16 @@ fn wait_for_readers(cpus: &Cpus, function: &'static str, here: Option<usize>) {
         // A section under interrupts off holds `irq`; where steps do not pass locks, `preempt` as
         // well.
         let preempt = cpus.preempt_of(cpu);
-        preempt.lock("wait for preempt-off section of");
-        preempt.unlock("end of preempt-off section of");
+        cpus.while_it_runs(|| {
+            preempt.lock("wait for preempt-off section of");
+            preempt.unlock("end of preempt-off section of");
+        });
         if abilities().steps_pass_locks {
             let irq = cpus.irq_of(cpu);
-            irq.lock("wait for irq-off section of");
-            irq.unlock("end of irq-off section of");
+            cpus.while_it_runs(|| {
+                irq.lock("wait for irq-off section of");
+                irq.unlock("end of irq-off section of");
+            });
         }
     }
     fence(function, Order::Full);

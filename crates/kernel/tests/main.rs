@@ -1,9 +1,10 @@
-//! Tests of the kernel's primitives, in one program: linking one for each file takes longer than running most.
+//! Tests of the kernel's primitives, in one program: linking takes longer than most.
 
 mod abilities;
 mod common;
 mod completion;
 mod counters;
+mod hotplug;
 mod irqs_off;
 mod left_out;
 mod rcu;

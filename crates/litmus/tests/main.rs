@@ -1,4 +1,4 @@
-//! Tests of litmus tests, in one program: linking one for each file takes longer than running most.
+//! Tests of litmus tests, in one program: linking takes longer than most.
 
 mod gaps;
 mod herd_syntax;

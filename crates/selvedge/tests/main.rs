@@ -1,4 +1,4 @@
-//! Tests of the command, in one program: linking one for each file takes longer than running most.
+//! Tests of the command, in one program: linking takes longer than most.
 
 mod c;
 mod cli;

@@ -1,4 +1,4 @@
-//! Tests of traces and their views, in one program: linking one for each file takes longer than running most.
+//! Tests of traces and their views, in one program: linking takes longer than most.
 
 #[path = "common/json_schema.rs"]
 mod json_schema;

@@ -219,6 +219,15 @@ fn invalidate_bh_lru(k: &Kernel) {
     preempt_enable(&k.cpus);
 }
 
+/// `buffer_exit_cpu_dead()`: drops every entry of the bh_lru of a CPU that is offline.
+pub fn buffer_exit_cpu_dead(k: &Kernel, cpu: usize) {
+    let _in = enter("buffer_exit_cpu_dead");
+    for slot in k.bh_lrus.of(cpu) {
+        brelse(pointee(k, plain_read(slot)), bh_lru_holder(cpu));
+        plain_write(slot, 0);
+    }
+}
+
 /// `has_bh_in_lru()`: reads another CPU's slots without a lock, in plain C in every release.
 pub fn has_bh_in_lru(k: &Kernel, cpu: usize) -> bool {
     let _in = enter("has_bh_in_lru");

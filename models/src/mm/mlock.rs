@@ -7,14 +7,14 @@
 //! Source: mm/mlock.c of 5.11, 6.1, 6.12.117; 2fbb0c10d1e8.
 
 use selvedge_kernel::{
-    Name, atomic_add, clear_bit, enter, kernel_assert, local_lock, local_unlock, plain_read,
-    plain_write, reached, set_bit, spin_lock_irq, spin_unlock_irq, test_and_clear_bit,
+    Name, atomic_add, clear_bit, cpu_online, enter, kernel_assert, local_lock, local_unlock,
+    plain_read, plain_write, reached, set_bit, spin_lock_irq, spin_unlock_irq, test_and_clear_bit,
     test_and_set_bit, test_bit,
 };
 
 use crate::kernel::{EVICTABLE, PG_ACTIVE, PG_LRU, PG_MLOCKED, PG_UNEVICTABLE, UNEVICTABLE};
 use crate::left_out::LeftOut;
-use crate::mm::swap::{folio_get, folio_put, lruvec_add_folio, lruvec_del_folio};
+use crate::mm::swap::{Batch, folio_get, folio_put, lruvec_add_folio, lruvec_del_folio};
 use crate::mm::vmscan::{folio_isolate_lru, folio_putback_lru};
 use crate::{Folio, Kernel};
 
@@ -128,17 +128,17 @@ fn batch(k: &Kernel, entry: MlockEntry) {
     let folio = entry.folio(k);
     folio_get(folio, fbatch.holder);
     if !fbatch.add(k, entry) || folio.is_large || (k.tree.swap.lru_cache_disabled)(k) {
-        mlock_folio_batch(k);
+        mlock_folio_batch(k, fbatch);
     } else {
         reached("a folio was left in the mlock batch");
     }
 }
 
-/// `mlock_folio_batch()`; `mlock_pagevec()` until 6.2. Of this CPU, under its local lock. The lock
-/// of the lruvec, once taken, is kept to the end of the loop: there is one lruvec.
-fn mlock_folio_batch(k: &Kernel) {
+/// `mlock_folio_batch()`; `mlock_pagevec()` until 6.2. Of this CPU, under its local lock, or of one
+/// that is offline. The lock of the lruvec, once taken, is kept to the end of the loop: there is one
+/// lruvec.
+fn mlock_folio_batch(k: &Kernel, fbatch: &Batch<MlockEntry>) {
     let _in = enter("mlock_folio_batch");
-    let fbatch = k.mlock_fbatch.this_cpu_ptr();
     let entries = fbatch.entries();
     let mut locked = false;
     for entry in &entries {
@@ -258,10 +258,24 @@ pub fn mlock_drain_local(k: &Kernel) {
     }
     let _in = enter("mlock_drain_local");
     local_lock(&k.cpus, &k.mlock_lock);
-    if k.mlock_fbatch.this_cpu_ptr().count() != 0 {
-        mlock_folio_batch(k);
+    let fbatch = k.mlock_fbatch.this_cpu_ptr();
+    if fbatch.count() != 0 {
+        mlock_folio_batch(k, fbatch);
     }
     local_unlock(&k.cpus, &k.mlock_lock);
+}
+
+/// `mlock_drain_remote()`: the batch of a CPU that is offline.
+pub(crate) fn mlock_drain_remote(k: &Kernel, cpu: usize) {
+    if !k.modelled.mlock || !k.tree.mlock.has_batch() {
+        return;
+    }
+    let _in = enter("mlock_drain_remote");
+    kernel_assert(!cpu_online(&k.cpus, cpu), "mlock_drain_remote() of a CPU that is online");
+    let fbatch = k.mlock_fbatch.of(cpu);
+    if fbatch.count() != 0 {
+        mlock_folio_batch(k, fbatch);
+    }
 }
 
 /// `need_mlock_drain()`: reads another CPU's count without a lock, and in `data_race()` or not.

@@ -3,13 +3,15 @@
 //! Kept: the loop's ways out; that direct compaction is PF_MEMALLOC. Left out: what the loop
 //! isolates and migrates; the allocation itself.
 //! Source: mm/page_alloc.c of 5.11 with the RFC of 2021-02-11 applied; 6.1 lines 9193-9255;
-//! `__alloc_pages_direct_compact()` of 6.1.192 and 6.12.117.
+//! `__alloc_pages_direct_compact()` and `page_alloc_cpu_dead()` of 6.1.192 and 6.12.117.
 
 use selvedge_kernel::{choose, enter};
 
 use crate::Kernel;
 use crate::mm::compaction::try_to_compact_pages;
 use crate::mm::migrate::Errno;
+use crate::mm::mlock::mlock_drain_remote;
+use crate::mm::swap::lru_add_drain_cpu;
 
 /// How often the loop may go round in the model. The kernel gives up after five tries.
 const TRIES: u32 = 2;
@@ -33,6 +35,14 @@ pub fn __alloc_contig_migrate_range(k: &Kernel) -> Result<(), Errno> {
     (k.tree.swap.lru_cache_enable)(k);
     // putback_movable_pages() comes after: folios may be batched again by then.
     result
+}
+
+/// `page_alloc_cpu_dead()`: some time after `cpu` went down, and before `cpu_down()` returns. Left
+/// out: free pages that are cached for the CPU, and statistics.
+pub fn page_alloc_cpu_dead(k: &Kernel, cpu: usize) {
+    let _in = enter("page_alloc_cpu_dead");
+    lru_add_drain_cpu(k, cpu);
+    mlock_drain_remote(k, cpu);
 }
 
 /// `__alloc_pages_direct_compact()`, by a task that found no free memory of the order it wants:

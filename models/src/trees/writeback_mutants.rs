@@ -103,6 +103,25 @@ pub static PREP_SKIPS_CPU2: Tree = V6_12_117.edited(
     &[skip_cpu("CPU2", "synchronize_rcu_expedited")],
 );
 
+/// Why a slot is emptied when its reference is given up.
+pub static DEAD_CPU_KEEPS_BH: Tree = V6_12_117.edited(
+    "v6.12.117-dead-cpu-keeps-bh",
+    "6.12.117 with buffer_exit_cpu_dead() leaving the slots of the bh_lru as they are",
+    &[Edit::drop(Site::of("write").on("bhs").within("buffer_exit_cpu_dead"))],
+);
+/// What a dead CPU's batch is looked at for.
+pub static DRAIN_FINDS_NOTHING: Tree = V6_12_117.edited(
+    "v6.12.117-drain-finds-nothing",
+    "6.12.117 with lru_add_drain_cpu() finding nothing in the lru_add batch",
+    &[Edit::drop(Site::of("read").on("lru_add.nr").within("lru_add_drain_cpu"))],
+);
+/// The same, of the mlock batch.
+pub static DEAD_CPU_KEEPS_MLOCK: Tree = V6_12_117.edited(
+    "v6.12.117-dead-cpu-keeps-mlock",
+    "6.12.117 with mlock_drain_remote() finding nothing in the batch",
+    &[Edit::drop(Site::of("read").on("mlock_fbatch.nr").within("mlock_drain_remote"))],
+);
+
 /// Why truncation looks at the mapping once more.
 pub static TRUNCATES_NOTHING: Tree = V6_12_117.edited(
     "v6.12.117-truncates-nothing",

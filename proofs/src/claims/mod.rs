@@ -7,6 +7,7 @@ mod compaction_lists;
 mod compaction_locked;
 mod compaction_sync;
 mod counts;
+mod cpu_dead;
 mod every_cpu;
 mod fault_and_walk;
 mod flags;
@@ -50,6 +51,7 @@ pub const ALL: &[Group] = &[
     ("migrate_pending", migrate_pending::claims),
     ("migrate_pending", migrate_pending_callers::claims),
     ("migrate_pending", every_cpu::claims),
+    ("migrate_pending", cpu_dead::claims),
     ("longterm_pin", longterm_pin::claims),
     ("longterm_pin", longterm_pin::reports),
     ("compaction", compaction::claims),

@@ -24,12 +24,12 @@ pub(super) const IDS_OF_BATCHES: Ids = &[
 
 /// In how many LRU batches the folio is, the mlock batch not among them.
 pub(super) fn lru_entries(k: &Kernel, folio: &Folio) -> usize {
-    let batches = k.cpus.online().flat_map(|cpu| k.cpu_fbatches.of(cpu).all());
+    let batches = k.cpus.possible().flat_map(|cpu| k.cpu_fbatches.of(cpu).all());
     batches.flat_map(|batch| batch.entries()).filter(|&entry| entry == folio.index).count()
 }
 
 fn mlock_entries(k: &Kernel, folio: &Folio) -> usize {
-    let entries = k.cpus.online().flat_map(|cpu| k.mlock_fbatch.of(cpu).entries());
+    let entries = k.cpus.possible().flat_map(|cpu| k.mlock_fbatch.of(cpu).entries());
     entries.filter(|entry| entry.index() == folio.index).count()
 }
 

@@ -76,7 +76,7 @@ pub fn what_is_clean_is_on_disk(k: &Run) {
 
 /// No bh_lru has anything, as the rule says.
 pub fn no_bh_is_left(k: &Run, rule: Rule) {
-    for cpu in k.cpus.online() {
+    for cpu in k.cpus.possible() {
         if let Some(slot) = k.bh_lrus.of(cpu).iter().find(|slot| slot.peek() != 0) {
             let message = format!("bh{} is in the bh_lru of CPU{cpu}", slot.peek() - 1);
             fail_about(rule, message, slot.object());
@@ -87,7 +87,7 @@ pub fn no_bh_is_left(k: &Run, rule: Rule) {
 /// [`A_BH_LRU_OWNS_WHAT_IT_HOLDS`], where nobody else has a reference to a bh.
 pub fn bh_lrus_own_what_they_hold(k: &Run) {
     for bh in &k.buffer_heads {
-        let slots = k.cpus.online().flat_map(|cpu| k.bh_lrus.of(cpu));
+        let slots = k.cpus.possible().flat_map(|cpu| k.bh_lrus.of(cpu));
         let held = slots.filter(|slot| slot.peek() == bh.index as u64 + 1).count() as i64;
         let count = bh.b_count.peek();
         if count != held {

@@ -24,12 +24,17 @@ pub const COUNTER_IS_CALLERS_INSIDE: Rule =
 pub const EXTRA_REFERENCE_IS_TRANSIENT: Rule =
     Rule("with caching disabled a batch's reference is gone when the adder has returned");
 
+/// `page_alloc_cpu_dead()`, `buffer_exit_cpu_dead()`: nobody would ever drain it.
+pub const A_DEAD_CPU_HAS_NOTHING: Rule =
+    Rule("when a CPU has been taken down, its batches and its bh_lru are empty");
+
 pub(super) const IDS_OF_CACHING: Ids = &[
     ("bh-stays", NO_BH_STAYS_WHILE_PENDING),
     ("folio-rests", NO_FOLIO_RESTS_WHILE_PENDING),
     ("stays-disabled", DISABLED_UNTIL_THE_LAST_ENABLE),
     ("callers-counted", COUNTER_IS_CALLERS_INSIDE),
     ("transient-reference", EXTRA_REFERENCE_IS_TRANSIENT),
+    ("dead-cpu", A_DEAD_CPU_HAS_NOTHING),
 ];
 
 /// A caller is between its disable and its enable.
@@ -90,6 +95,27 @@ pub fn callers_are_counted(k: &Run, inside: i64) {
 /// How many callers the counter, or the bool, says are inside.
 fn counted(k: &Kernel) -> i64 {
     k.pending_count.peek() + k.pending_plain.peek() as i64
+}
+
+/// [`A_DEAD_CPU_HAS_NOTHING`], when `cpu_down()` of this CPU is over.
+pub fn dead_cpu_has_nothing(k: &Run, cpu: usize) {
+    let rests = |what: String, object| fail_about(A_DEAD_CPU_HAS_NOTHING, what, object);
+    for batch in k.cpu_fbatches.of(cpu).all() {
+        if let Some(folio) = batch.entries().first() {
+            let holder = batch.holder;
+            rests(format!("folio{folio} rests in the {holder}, which is dead"), batch.nr.object());
+        }
+    }
+    let mlock = k.mlock_fbatch.of(cpu);
+    if let Some(entry) = mlock.entries().first() {
+        let folio = entry.index();
+        let message = format!("folio{folio} rests in the {}, which is dead", mlock.holder);
+        rests(message, mlock.nr.object());
+    }
+    if let Some(slot) = k.bh_lrus.of(cpu).iter().find(|slot| slot.peek() != 0) {
+        let bh = slot.peek() - 1;
+        rests(format!("bh{bh} is in the bh_lru of CPU{cpu}, which is dead"), slot.object());
+    }
 }
 
 /// [`EXTRA_REFERENCE_IS_TRANSIENT`], when the adder has returned.

@@ -58,7 +58,7 @@ pub(super) const IDS_OF_LRU_FLAG: Ids = &[
 
 /// How many batches that move a folio hold folio0: all but lru_add.
 fn moving_batches(k: &Kernel) -> usize {
-    let batches = k.cpus.online().flat_map(|cpu| {
+    let batches = k.cpus.possible().flat_map(|cpu| {
         let [_, moving @ ..] = k.cpu_fbatches.of(cpu).all();
         moving
     });

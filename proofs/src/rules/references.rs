@@ -50,6 +50,6 @@ pub fn no_bh_reference_is_left_over(k: &Run) {
 
 /// In how many slots of bh_lrus the bh is.
 fn slots_with(k: &Run, bh: usize) -> i64 {
-    let slots = k.cpus.online().flat_map(|cpu| k.bh_lrus.of(cpu));
+    let slots = k.cpus.possible().flat_map(|cpu| k.bh_lrus.of(cpu));
     slots.filter(|slot| slot.peek() == bh as u64 + 1).count() as i64
 }

@@ -13,8 +13,8 @@ use crate::mm::mlock::{mlock_drain_local, need_mlock_drain};
 use crate::mm::swap::add::MoveFn;
 use crate::mm::swap::{Batches, BhLruDrain, ForcedDrain, OwnDrain, RemoteLook};
 
-/// `lru_add_drain_cpu()`: the caller is on `cpu` and holds its local lock. The rotate batch's count
-/// is read with interrupts on; an interrupt may have flushed it before they are off.
+/// `lru_add_drain_cpu()`: the caller is on `cpu` and holds its local lock, or `cpu` is offline. The
+/// rotate batch's count is read with interrupts on; an interrupt may have flushed it before they are off.
 pub fn lru_add_drain_cpu(k: &Kernel, cpu: usize) {
     let _in = enter("lru_add_drain_cpu");
     let batches = k.cpu_fbatches.of(cpu);
