@@ -6,10 +6,10 @@ use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore};
 use selvedge_kernel::edits::Edit;
 use selvedge_kernel::set_up;
 use selvedge_models::{Kernel, Tree};
-use selvedge_monitors::for_rule;
-use selvedge_trace::{Counterexample, Monitor, table};
+use selvedge_monitors::{Ledger, for_rule, of_its_own};
+use selvedge_trace::{Counterexample, Monitor, Rule, table};
 
-use crate::rules::Replaced;
+use crate::rules::{NOBODY_HOLDS_ON, Replaced, WHO_KEEPS_REFERENCES};
 use crate::{Claim, Expected, Run, model_of, together};
 
 /// A checked row.
@@ -77,11 +77,37 @@ impl Row {
 /// done once in a process.
 pub fn check(claim: &'static Claim, engine: Engine, bounds: &Bounds) -> Row {
     let mut exploration = together::explore(claim, engine, bounds);
+    if let Some(found) = search_on(claim, bounds, &exploration) {
+        exploration = found;
+    }
     if let Some(counterexample) = &mut exploration.counterexample {
         counterexample.claim = claim.name(engine);
     }
     let outcome = judge(claim, &exploration);
     Row { claim, engine, exploration, outcome }
+}
+
+/// How many executions are run past those that break another rule than the claim's.
+const PAST_OTHERS_MAX: u64 = 200_000;
+
+/// A tree may be broken in more than one way, and which an engine comes to first is its own
+/// business: where another rule was broken than the one that is claimed to be, the search goes on
+/// for that one. Not under loom, which cannot.
+fn search_on(claim: &Claim, bounds: &Bounds, seen: &Exploration) -> Option<Exploration> {
+    let found = seen.counterexample.as_ref()?;
+    let is_another = claim.expected == Expected::Violated && found.rule != claim.rule.0;
+    if !is_another || seen.engine == Engine::Loom {
+        return None;
+    }
+    let bounds = Bounds {
+        rule: Some(claim.rule),
+        executions_max: bounds.executions_max.min(PAST_OTHERS_MAX),
+        exchange: None,
+        ..bounds.clone()
+    };
+    let more = explore_in(claim.tree, claim, seen.engine, &bounds);
+    let is_it = |more: &Exploration| more.counterexample.is_some();
+    Some(more).filter(is_it).map(|more| Exploration { violations: seen.violations.clone(), ..more })
 }
 
 /// Explores the claim's scenario in any tree, with the monitors that its rule needs.
@@ -107,8 +133,20 @@ pub fn explore_edited(
 /// The monitors of a claim: those that its rule needs, and what every scenario is watched by.
 pub(crate) fn monitors(claim: &Claim) -> Vec<Box<dyn Monitor>> {
     let mut monitors = for_rule(claim.rule);
+    monitors.extend(keepers(claim.rule));
     monitors.push(Box::<Replaced>::default());
     monitors
+}
+
+/// The monitors that a claim about this rule has, and one about another rule has not.
+pub(crate) fn own_monitors(rule: Rule) -> Vec<Box<dyn Monitor>> {
+    of_its_own(rule).into_iter().chain(keepers(rule)).collect()
+}
+
+/// The ledger that knows who may have references when all is over, if that is what is asked.
+fn keepers(rule: Rule) -> Option<Box<dyn Monitor>> {
+    (rule == NOBODY_HOLDS_ON)
+        .then(|| -> Box<dyn Monitor> { Box::new(Ledger::default().kept_by(WHO_KEEPS_REFERENCES)) })
 }
 
 /// The same, with more monitors.
@@ -197,9 +235,11 @@ fn reached(claim: &Claim, seen: &Exploration) -> Outcome {
 #[cfg(test)]
 mod tests {
     use selvedge_kernel::edits::Edit;
+    use selvedge_kernel::{READ_ONCE, WRITE_ONCE, fail};
     use selvedge_trace::Site;
 
     use super::*;
+    use crate::{Scenario, cpu};
 
     /// What a patch mends is no failure of the patch; what it breaks is one.
     #[test]
@@ -230,6 +270,56 @@ mod tests {
         let elsewhere = Claim { by_then: &["a state that nobody reports"], ..*claim };
         let why = "violated, but no execution reached: a state that nobody reports";
         assert_eq!(judge(&elsewhere, &seen), Outcome::Unexpected(why.into()));
+    }
+
+    const LEFT: Rule = Rule("the one is first");
+    const RIGHT: Rule = Rule("the other is first");
+    static EITHER: Scenario = Scenario {
+        name: "either_is_first",
+        tasks: &[
+            cpu(0, "one", |k| {
+                if READ_ONCE(&k.outcome) != 0 {
+                    fail(LEFT, "the other has stored");
+                }
+            }),
+            cpu(1, "other", |k| WRITE_ONCE(&k.outcome, 1)),
+        ],
+        at_end: Some(|k| {
+            if k.outcome.peek() == 1 {
+                fail(RIGHT, "the one has come before");
+            }
+        }),
+        ..Scenario::EMPTY
+    };
+
+    /// Of two rules that are broken an engine comes to one first; either can be claimed.
+    #[test]
+    fn a_violation_of_another_rule_does_not_hide_the_claimed_one() {
+        let known = crate::rows().next().expect("a claim").0;
+        let row = |rule, engine| {
+            let claim = Claim {
+                rule,
+                scenario: &EITHER,
+                expected: Expected::Violated,
+                reached: &[],
+                by_then: &[],
+                ..*known
+            };
+            check(Box::leak(Box::new(claim)), engine, &Bounds::PROOF)
+        };
+        for engine in [Engine::Dpor, Engine::Dfs, Engine::Random, Engine::Graph] {
+            for rule in [LEFT, RIGHT] {
+                let row = row(rule, engine);
+                assert_eq!(row.as_expected(), Ok(()), "{engine}");
+                let found = row.exploration.counterexample.expect("a counterexample");
+                assert_eq!(found.rule, rule.0, "{engine}");
+                assert_eq!(found.schedule.is_empty(), engine == Engine::Graph, "to be run again");
+            }
+            // One that nobody breaks is not.
+            let neither = row(NOBODY_HOLDS_ON, engine).outcome;
+            let Outcome::Unexpected(why) = &neither else { panic!("{engine}: {neither:?}") };
+            assert!(why.starts_with("violated, but another rule"), "{engine}: {why}");
+        }
     }
 
     /// A mutant that mutates nothing proves nothing.

@@ -4,16 +4,14 @@
 //! If it finds something, each row is searched on its own: its verdict, its counts and its
 //! counterexample are what its own monitors find.
 
-use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict};
-use selvedge_monitors::for_rule;
 use selvedge_trace::{Monitor, Rule};
 
-use crate::check::explore_watched;
+use crate::check::{explore_watched, own_monitors};
 use crate::claim::known;
 use crate::{Claim, Expected};
 
@@ -71,30 +69,24 @@ fn group(claim: &Claim, engine: Engine, bounds: &Bounds) -> Vec<&'static Claim> 
 /// Whether executions that differ only in who wrote a value count as different ones: a search does
 /// it for all monitors or for none.
 fn asks_who_wrote(rule: Rule) -> bool {
-    for_rule(rule).iter().any(|monitor| monitor.asks_who_wrote())
+    own_monitors(rule).iter().any(|monitor| monitor.asks_who_wrote())
 }
 
-/// The monitors that the other rules have and this one has not.
+/// The monitors of the other rules, each once. That this rule has one of the same kind does not
+/// matter: a ledger that compares after every step finds what one that compares at the end does not.
 fn more_monitors(rule: Rule, group: &[&Claim]) -> Vec<Box<dyn Monitor>> {
-    let mut kinds: Vec<TypeId> = for_rule(rule).iter().map(|monitor| kind(&**monitor)).collect();
-    let mut more = Vec::new();
-    for monitor in group.iter().flat_map(|other| for_rule(other.rule)) {
-        if !kinds.contains(&kind(&*monitor)) {
-            kinds.push(kind(&*monitor));
-            more.push(monitor);
-        }
-    }
-    more
-}
-
-fn kind(monitor: &dyn Monitor) -> TypeId {
-    let monitor: &dyn Any = monitor;
-    monitor.type_id()
+    let mut rules: Vec<Rule> = group.iter().map(|other| other.rule).collect();
+    rules.retain(|other| *other != rule);
+    rules.sort_unstable();
+    rules.dedup();
+    rules.into_iter().flat_map(own_monitors).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use selvedge_monitors::WAITING_MIGRATION_HOLDS_ITS_PAIR;
+    use selvedge_monitors::{
+        NOBODY_HOLDS_ON, REFERENCES_BALANCE, WAITING_MIGRATION_HOLDS_ITS_PAIR,
+    };
 
     use super::*;
     use crate::check;
@@ -122,6 +114,16 @@ mod tests {
             assert_eq!(together.exploration.steps_max, alone.steps_max);
             assert_eq!(together.exploration.reached, alone.reached);
         }
+    }
+
+    /// Two rules may have monitors of one kind that look at different things.
+    #[test]
+    fn each_rule_of_a_group_is_watched_by_its_own_monitors() {
+        let claim = claim("install_vs_prep");
+        let of = |rule| Claim { rule, ..*claim };
+        let (counts, holds_on) = (of(REFERENCES_BALANCE), of(NOBODY_HOLDS_ON));
+        let more = |rule| more_monitors(rule, &[claim, &counts, &holds_on]).len();
+        assert_eq!((more(claim.rule), more(counts.rule), more(holds_on.rule)), (2, 1, 1));
     }
 
     /// A rule that one of the group breaks is found by its own search.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use selvedge_trace::Rule;
+
 use crate::Exchange;
 
 /// What explores.
@@ -171,6 +173,10 @@ pub struct Bounds {
     /// verdict, its counts and the counterexample are those of the search that stops at the first.
     /// Not under loom, whose search cannot go on after a failure.
     pub keep_going: bool,
+    /// Only a violation of this rule ends the search. An execution that breaks another one first is
+    /// passed over; a search that meets no other violations has proven nothing of this rule, and is
+    /// `undecided`. Not under loom, and without effect on [`Bounds::keep_going`].
+    pub rule: Option<Rule>,
     /// Stateful search: dpor visits each *state* once, instead of each trace once. Faster where
     /// tasks contend for one word, slower elsewhere. A state is the words, locks and tokens, the
     /// references that are booked, what [`crate::shared_state`] adds, and what each task has
@@ -210,6 +216,7 @@ impl Bounds {
         seed: 0x5e17_ed6e,
         loom_choices: 0,
         keep_going: false,
+        rule: None,
         stateful: false,
         workers: 1,
         exchange: None,
@@ -240,6 +247,7 @@ impl fmt::Debug for Bounds {
             .field("seed", &self.seed)
             .field("loom_choices", &self.loom_choices)
             .field("keep_going", &self.keep_going)
+            .field("rule", &self.rule)
             .field("stateful", &self.stateful)
             .field("workers", &self.workers)
             .field("as_found", &self.as_found)

@@ -99,10 +99,11 @@ pub fn explore(
 ) -> Exploration {
     panics::install_hook();
     let started = Instant::now();
-    // keep_going and stateful cannot go together: whether an execution has already broken a rule is
-    // not in the hash of its state.
-    let past_violations = Bounds { stateful: false, ..bounds.clone() };
-    let bounds = &Bounds { keep_going: false, ..bounds.clone() };
+    // To go past violations and stateful cannot go together: whether an execution has already
+    // broken a rule is not in the hash of its state.
+    let past_violations = Bounds { stateful: false, rule: None, ..bounds.clone() };
+    let stateful = bounds.stateful && bounds.rule.is_none();
+    let bounds = &Bounds { keep_going: false, stateful, ..bounds.clone() };
     if let Some(why) = determinism::is_missing(bounds, &body) {
         return verdict::undecided(engine, why, started.elapsed());
     }

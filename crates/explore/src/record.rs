@@ -63,6 +63,8 @@ pub(crate) struct Record {
     steps: usize,
     steps_max: usize,
     keeps_going: bool,
+    /// The one rule that is looked for, if not all are.
+    wanted: Option<Rule>,
     stopped: Option<Stop>,
     /// What has been put off and must be done before the execution ends, by object.
     put_off: Vec<(u32, String)>,
@@ -91,6 +93,7 @@ impl Record {
             steps: 0,
             steps_max: 0,
             keeps_going: false,
+            wanted: None,
             stopped: None,
             put_off: Vec::new(),
             shared: None,
@@ -114,6 +117,7 @@ pub(crate) fn begin_search(engine: Engine, bounds: &Bounds) {
     let new = Record {
         steps_max: bounds.steps_max,
         keeps_going: bounds.keep_going,
+        wanted: bounds.rule.filter(|_| engine != Engine::Loom),
         shared: bounds.compares_states(engine).then(Shared::default),
         ..Record::new(engine)
     };
@@ -405,11 +409,19 @@ impl Record {
     /// The current task ends the execution for this reason. True: it must not, but stand still, so
     /// that the search goes on after a violation.
     pub(crate) fn stops(&mut self, why: Stop) -> bool {
-        let stands_still = self.keeps_going && why == Stop::Failed;
+        let is_other = self
+            .wanted
+            .is_some_and(|wanted| self.finding.as_ref().is_some_and(|found| found.rule != wanted));
+        let stands_still = (self.keeps_going || is_other) && why == Stop::Failed;
         if !stands_still {
             self.stopped = Some(why);
         }
         stands_still
+    }
+
+    /// The one rule that is looked for, if not all are.
+    pub(crate) fn wanted(&self) -> Option<Rule> {
+        self.wanted
     }
 
     /// What stopped the execution, if it stopped itself.

@@ -57,6 +57,8 @@ pub(crate) struct Seen {
     pub(crate) cut: Option<Cut>,
     /// The rule that the last execution broke, if it broke one.
     pub(crate) broke: Option<Rule>,
+    /// That is not the rule that is looked for ([`crate::Bounds::rule`]).
+    pub(crate) is_passed_over: bool,
 }
 
 impl Seen {
@@ -82,7 +84,8 @@ impl Seen {
     }
 
     /// Counts the execution that has just ended and shows it to the monitors. True if a rule was
-    /// broken. With `keeps_going` the violation is only counted.
+    /// broken. With `keeps_going`, or if it is not the rule that is looked for, the violation is
+    /// only counted.
     pub(crate) fn execution_ended(
         &mut self,
         ended: Ended,
@@ -97,6 +100,7 @@ impl Seen {
                 }
             }
             let (edits, used) = record.edits.used();
+            let wanted = record.wanted();
             self.tally.edits = (edits, self.tally.edits.1 | used);
             record.show(ended, |execution, steps, found| {
                 self.tally.executions += 1;
@@ -107,8 +111,10 @@ impl Seen {
                 }
                 self.broke = finding.as_ref().map(|finding| finding.rule);
                 let is_broken = finding.is_some();
+                self.is_passed_over =
+                    self.broke.is_some_and(|rule| wanted.is_some_and(|wanted| wanted != rule));
                 match finding {
-                    Some(finding) if keeps_going => {
+                    Some(finding) if keeps_going || self.is_passed_over => {
                         violations::count(&mut self.tally.violations, execution, &finding);
                     }
                     Some(finding) if self.tally.counterexample.is_none() => {

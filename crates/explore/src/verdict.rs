@@ -145,9 +145,15 @@ pub(crate) fn conclude(
     elapsed: Duration,
 ) -> Exploration {
     let Seen { mut tally, mut monitors, cut, .. } = seen;
-    let whole = monitors.iter_mut().find_map(|monitor| monitor.exploration_ended());
+    let mut found = monitors.iter_mut().filter_map(|monitor| monitor.exploration_ended());
+    let whole = found.find(|(found, _)| bounds.rule.is_none_or(|rule| rule == found.rule));
     let evidence = whole.map(|(finding, evidence)| format!("{}\n{evidence}", finding.message));
     let is_violated = tally.counterexample.is_some() || evidence.is_some();
+    // Of an execution that was passed over nothing is known from there on.
+    let passed_over = tally.violations.first().map(|other| other.rule);
+    let cut = cut.or_else(|| {
+        passed_over.map(|rule| Cut::Engine(format!("executions that break another rule: {rule}")))
+    });
     let verdict = match cut {
         _ if is_violated => Verdict::Violated,
         Some(Cut::Preemptions(max)) => Verdict::HoldsWithin(format!("{max} preemptions")),

@@ -52,21 +52,27 @@ pub fn standard() -> Vec<Box<dyn Monitor>> {
     vec![Box::<WaitGraph>::default(), Box::<Ledger>::default(), Box::<LockOrder>::default()]
 }
 
-/// The monitors for a claim about this rule: [`standard`], and another one if the rule is its own.
-/// [`HeldFolios`] comes first: a migration that holds too much may end in a deadlock.
+/// The monitors for a claim about this rule: [`standard`], and those of its own. [`HeldFolios`] comes
+/// first: a migration that holds too much may end in a deadlock.
 pub fn for_rule(rule: Rule) -> Vec<Box<dyn Monitor>> {
     let mut monitors = standard();
-    if rule == PLAIN_ACCESSES_DO_NOT_RACE {
-        monitors.push(Box::<Races>::default());
-    }
-    if rule == ENDLESS_LOOPS_END {
-        monitors.push(Box::<Progress>::default());
-    }
-    if rule == REFERENCES_BALANCE {
-        monitors.push(Box::new(Ledger::at_every_step()));
-    }
-    if rule == WAITING_MIGRATION_HOLDS_ITS_PAIR {
-        monitors.insert(0, Box::<HeldFolios>::default());
+    let own = of_its_own(rule);
+    match rule == WAITING_MIGRATION_HOLDS_ITS_PAIR {
+        true => drop(monitors.splice(0..0, own)),
+        false => monitors.extend(own),
     }
     monitors
+}
+
+/// What a claim about this rule is watched by besides [`standard`]. Of [`NOBODY_HOLDS_ON`] it is for
+/// who knows the models to say who may ([`Ledger::kept_by`]).
+pub fn of_its_own(rule: Rule) -> Vec<Box<dyn Monitor>> {
+    let one: Box<dyn Monitor> = match rule {
+        PLAIN_ACCESSES_DO_NOT_RACE => Box::<Races>::default(),
+        ENDLESS_LOOPS_END => Box::<Progress>::default(),
+        REFERENCES_BALANCE => Box::new(Ledger::at_every_step()),
+        WAITING_MIGRATION_HOLDS_ITS_PAIR => Box::<HeldFolios>::default(),
+        _ => return Vec::new(),
+    };
+    vec![one]
 }

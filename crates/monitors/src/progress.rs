@@ -4,7 +4,9 @@
 //! The models go round such a loop a few times and give up ("tried twice"). A round that has failed
 //! says so by a mark. What two rounds stand for: if the second takes the steps of the first, finds
 //! what that found and leaves what that left, while all other tasks have ended or wait for ever,
-//! then so does every round after it, and in C the loop goes round for ever: a lasso.
+//! then so does every round after it, and in C the loop goes round for ever: a lasso. What a round
+//! counts, and compares with nothing but what it has read itself ([`Endless::counts`]), may be one
+//! more in the second.
 //!
 //! What this does not find: a loop whose rounds differ, or one during which others still run and
 //! could have been waiting for who goes round.
@@ -12,6 +14,7 @@
 use std::collections::BTreeMap;
 
 use selvedge_trace::{Action, End, Event, Execution, Finding, Monitor, Rule};
+use serde_json::Value;
 
 /// The rule of loops without a bound.
 pub const ENDLESS_LOOPS_END: Rule =
@@ -26,6 +29,9 @@ pub struct Endless {
     pub again: &'static [&'static str],
     /// Where it is, and what it goes round for.
     pub about: &'static str,
+    /// Words that a round counts up, and of which the kernel asks only whether they are what they
+    /// were before: a generation.
+    pub counts: &'static [&'static str],
 }
 
 /// The loops.
@@ -38,11 +44,14 @@ pub const ENDLESS: &[Endless] = &[
         ],
         about: "mm/filemap.c: a lookup that finds the count frozen, or the slot changed; with \
                 preemption off",
+        counts: &[],
     },
     Endless {
         function: "__gup_longterm_locked",
         again: &["a long-term pin was tried again"],
         about: "mm/gup.c: a long-term pin of what may not stay where it is, and did not move",
+        // mm/swap.c: each drain of all CPUs is one more.
+        counts: &["lru_drain_gen"],
     },
 ];
 
@@ -55,6 +64,11 @@ impl Monitor for Progress {
         Box::<Progress>::default()
     }
 
+    // From one execution to the next it keeps nothing.
+    fn kept(&self) -> Option<Value> {
+        Some(Value::Null)
+    }
+
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         if *execution.end == End::Stopped {
             return None;
@@ -64,7 +78,7 @@ impl Monitor for Progress {
         for (at, event) in execution.events.iter().enumerate() {
             let Some(endless) = failed_round(execution, event) else { continue };
             if let Some(before) = rounds.insert((event.task, event.call), at)
-                && is_lasso(execution, before, at)
+                && is_lasso(execution, endless, (before, at))
             {
                 let who = &execution.tasks[usize::from(event.task)].name;
                 let message = format!(
@@ -87,7 +101,7 @@ fn failed_round(execution: &Execution<'_>, event: &Event) -> Option<&'static End
 }
 
 /// Two rounds end here; is the second the same as the first, with nobody else left?
-fn is_lasso(execution: &Execution<'_>, first: usize, second: usize) -> bool {
+fn is_lasso(execution: &Execution<'_>, of: &Endless, (first, second): (usize, usize)) -> bool {
     let me = execution.events[second].task;
     let steps = |from: usize, to: usize| {
         let mine = execution.events[from..to].iter().enumerate();
@@ -100,12 +114,20 @@ fn is_lasso(execution: &Execution<'_>, first: usize, second: usize) -> bool {
         return false;
     }
     let before = &before[before.len() - round.len()..];
+    let values = |event: &Event, more: u64| {
+        let more = if of.counts.contains(&event.name.text) { more } else { 0 };
+        // A store reads nothing.
+        let stores = matches!(event.action, Action::Write | Action::PlainWrite);
+        let old = if stores { 0 } else { event.old.wrapping_add(more) };
+        (old, event.new.wrapping_add(more))
+    };
     // Who reads an old value once more may read the new one next.
-    let is_same = |(a, b): (&(usize, &Event), &(usize, &Event))| {
-        let of = |e: &Event| (e.path, e.action.kind(), e.object, e.old, e.new);
-        of(a.1) == of(b.1) && !b.1.stale
+    let is_same = |(a, b): (&(usize, &Event), &(usize, &Event)), more| {
+        let step = |e: &Event| (e.path, e.action.kind(), e.object);
+        step(a.1) == step(b.1) && values(a.1, more) == values(b.1, 0) && !b.1.stale
     };
     let began = before[0].0;
     let is_left = |event: &Event| event.task != 0 && event.task != me && !event.action.is_note();
-    before.iter().zip(&round).all(is_same) && !execution.events[began..].iter().any(is_left)
+    let are_same = |more| before.iter().zip(&round).all(|pair| is_same(pair, more));
+    (0..=1).any(are_same) && !execution.events[began..].iter().any(is_left)
 }

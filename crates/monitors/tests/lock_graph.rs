@@ -94,6 +94,18 @@ fn a_wait_that_did_not_have_to_be_is_an_edge() {
     assert_eq!((&one.verdict, all), (&Verdict::Refuted(guard), true));
 }
 
+/// A task tries a lock of which nothing else is known, and does not get it: the edge has a name.
+#[test]
+fn a_lock_that_is_only_tried_has_a_name() {
+    for action in [Action::TryLockShared, Action::TryLockFailed] {
+        let mut p = Program::new();
+        let tried = Event { class: Class::RwSem, ..lock(1, LOCK, "i_mmap_rwsem", action) };
+        p.runs(&[starts(0, 1), p.locks(1, 0), tried]);
+        assert_eq!(p.edges(), ["PG_locked of folio0 -> i_mmap_rwsem: CPU1 task1 tries"]);
+        assert_eq!(p.gathered().resources[&Id::Object(LOCK)].kind.to_string(), "rwsem");
+    }
+}
+
 /// A bio that nobody has submitted yet is up to who has it; once it was, to the end of the I/O,
 /// which that task started.
 #[test]

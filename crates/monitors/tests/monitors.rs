@@ -4,8 +4,9 @@ use crate::common;
 
 use common::{A, B, GUARD, event, show, tasks, waits};
 use selvedge_monitors::{
-    LOCKS_HAVE_ONE_ORDER, Ledger, LockOrder, NOBODY_WAITS_FOR_EVER, PLAIN_ACCESSES_DO_NOT_RACE,
-    REFERENCES_BALANCE, Races, WAITING_MIGRATION_HOLDS_ITS_PAIR, WaitGraph, for_rule,
+    ENDLESS_LOOPS_END, LOCKS_HAVE_ONE_ORDER, Ledger, LockOrder, NOBODY_WAITS_FOR_EVER,
+    PLAIN_ACCESSES_DO_NOT_RACE, REFERENCES_BALANCE, Races, WAITING_MIGRATION_HOLDS_ITS_PAIR,
+    WaitGraph, for_rule,
 };
 use selvedge_trace::{
     Action, Bit, Class, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths, Rule,
@@ -79,7 +80,13 @@ fn what_a_monitor_has_kept_goes_through_a_file() {
     assert_eq!(all.exploration_ended(), order_of(&[nested(0, A, B), nested(1, B, A)]));
     assert!(!LockOrder::default().restore("[1]".parse().expect("JSON")));
     // Those that keep nothing say so: else nothing that they watch could be shared.
-    for rule in [PLAIN_ACCESSES_DO_NOT_RACE, WAITING_MIGRATION_HOLDS_ITS_PAIR] {
+    let of_their_own = [
+        PLAIN_ACCESSES_DO_NOT_RACE,
+        WAITING_MIGRATION_HOLDS_ITS_PAIR,
+        REFERENCES_BALANCE,
+        ENDLESS_LOOPS_END,
+    ];
+    for rule in of_their_own {
         assert!(for_rule(rule).iter().all(|monitor| monitor.kept().is_some()));
     }
 }

@@ -4,7 +4,7 @@ use crate::common;
 
 use common::{A, B, event, tasks};
 use selvedge_monitors::{ENDLESS_LOOPS_END, Progress};
-use selvedge_trace::{Action, End, Event, Execution, Finding, Monitor, PathId, Paths};
+use selvedge_trace::{Action, End, Event, Execution, Finding, Monitor, Name, PathId, Paths};
 
 const AGAIN: Action = Action::Mark("a lookup met a frozen or freed folio");
 
@@ -38,6 +38,29 @@ fn two_rounds_that_are_the_same_with_nobody_left_are_a_lasso() {
          it finds"
     );
     assert!(lookup([0, 0], Some(0), "filemap_get_entry").is_some(), "the other has ended");
+}
+
+/// Each drain raises a generation, of which a pin asks only whether it is what it was.
+#[test]
+fn a_round_that_counts_itself_is_the_same() {
+    let again = Action::Mark("a long-term pin was tried again");
+    let pin = |counted: &'static str, generations: [u64; 2]| {
+        let mut paths = Paths::default();
+        let path = paths.enter(PathId::ROOT, "__gup_longterm_locked");
+        let step = |action, old, new| Event { path, old, new, ..event(1, action, A) };
+        let mut events = Vec::new();
+        for now in generations {
+            let of = |step: Event| Event { name: Name::new(counted), ..step };
+            events.push(of(step(Action::Read, now, now)));
+            events.push(of(step(Action::Write, 0, now + 1)));
+            events.push(Event { object: u32::MAX, ..step(again, 0, 0) });
+        }
+        let (tasks, end) = (tasks(), End::Complete);
+        Progress.execution(&Execution { events: &events, paths: &paths, tasks: &tasks, end: &end })
+    };
+    assert!(pin("lru_drain_gen", [0, 1]).is_some());
+    assert_eq!(pin("lru_drain_gen", [0, 3]), None, "somebody else has counted");
+    assert_eq!(pin("folio->_refcount", [0, 1]), None, "that comes to an end");
 }
 
 #[test]

@@ -163,12 +163,20 @@ pub struct DiffArgs {
     /// The other one.
     #[arg(value_name = "TREE")]
     pub to: String,
+    /// Which questions: rows by their names, as of `check`. All, if not given.
+    pub filters: Vec<String>,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// So many questions at a time, 1 to 1024; all cores if not given.
+    #[arg(long, value_name = "N", value_parser = workers)]
+    pub workers: Option<NonZeroUsize>,
     /// Give a scenario up (undecided) after so many executions.
     #[arg(long, value_name = "N", value_parser = whole_number)]
     pub max_executions: Option<u64>,
+    /// Give a scenario up (undecided), in each tree, after so many seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = whole_number)]
+    pub max_seconds: Option<u64>,
 }
 
 /// `selvedge drift`

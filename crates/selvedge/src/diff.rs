@@ -5,6 +5,7 @@ mod fold;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::Duration;
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict};
 use selvedge_models::{Commit, Decision, Tree};
@@ -15,7 +16,7 @@ use crate::args::{DiffArgs, Format};
 use crate::error::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Meter;
-use crate::select::tree;
+use crate::select::{Filter, tree};
 use crate::{Outcome, Status, output, threads};
 
 /// A question that claims ask of one of the trees, and what came out in both.
@@ -40,7 +41,14 @@ impl Compared {
 /// Compares two trees.
 pub fn run(args: &DiffArgs) -> Outcome {
     let pair = [tree(&args.from)?, tree(&args.to)?];
-    let asked = questions(pair);
+    let asked = questions(pair, &Filter::all(&args.filters)?);
+    if asked.is_empty() {
+        let (filters, from, to) = (args.filters.join(" or "), &args.from, &args.to);
+        return Err(Failure::new(format!(
+            "nothing that is asked of {from}, of {to}, or of what they are on top of, is named \
+             {filters}"
+        )));
+    }
     let compared = compare(pair, &asked, args)?;
     let text = match args.format {
         Format::Text => text(pair, &compared),
@@ -52,8 +60,8 @@ pub fn run(args: &DiffArgs) -> Outcome {
 }
 
 /// Each rule and scenario that some claim has of one of the trees or of what it was derived from,
-/// under its complete engines.
-fn questions(pair: [&'static Tree; 2]) -> Vec<(&'static Claim, Engine)> {
+/// under its complete engines; only those that a filter means, if there is one.
+fn questions(pair: [&'static Tree; 2], filters: &[Filter]) -> Vec<(&'static Claim, Engine)> {
     let mut asked: Vec<(&'static Claim, Engine)> = Vec::new();
     let with_bases = |tree: &'static Tree| std::iter::once(tree).chain(tree.bases());
     let trees: Vec<&str> = pair.into_iter().flat_map(with_bases).map(|tree| tree.name).collect();
@@ -63,7 +71,8 @@ fn questions(pair: [&'static Tree; 2]) -> Vec<(&'static Claim, Engine)> {
             known.rule == claim.rule && known.scenario.name == claim.scenario.name && *by == engine
         });
         let is_complete = matches!(engine, Engine::Dpor | Engine::Loom);
-        if is_of_pair && is_complete && !is_known {
+        let is_meant = filters.is_empty() || filters.iter().any(|f| f.means(&(claim, engine)));
+        if is_of_pair && is_complete && is_meant && !is_known {
             asked.push((claim, engine));
         }
     }
@@ -77,7 +86,7 @@ fn compare(
 ) -> Result<Vec<Compared>, Failure> {
     let interrupt = Interrupt::catch()?;
     let meter = Meter::new(asked.len());
-    let workers = threads::cores();
+    let workers = args.workers.map_or_else(threads::cores, usize::from);
     let compared = threads::on_each(asked, workers, |&(claim, engine)| {
         let verdict = |tree: &'static Tree| {
             if interrupt.is_set() {
@@ -85,6 +94,7 @@ fn compare(
             }
             let bounds = Bounds {
                 executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
+                time_max: args.max_seconds.map(Duration::from_secs),
                 workers,
                 interrupted: Some(interrupt.flag()),
                 progress: Some(meter.of_row(&claim.name(engine))),

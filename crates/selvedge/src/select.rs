@@ -18,8 +18,7 @@ pub fn select(args: &CheckArgs) -> Result<Vec<Selected>, Failure> {
     let trees = trees.collect::<Result<Vec<&Tree>, Failure>>()?;
     let engines = args.engines.iter().map(|name| engine(name));
     let engines = engines.collect::<Result<Vec<Engine>, Failure>>()?;
-    let filters = args.filters.iter().map(|text| Filter::new(text));
-    let filters = filters.collect::<Result<Vec<Filter>, Failure>>()?;
+    let filters = Filter::all(&args.filters)?;
     let all_by_default = trees.is_empty() && filters.is_empty() && engines.is_empty();
     let is_meant = |row: &Selected| {
         let (claim, engine) = row;
@@ -33,7 +32,7 @@ pub fn select(args: &CheckArgs) -> Result<Vec<Selected>, Failure> {
 }
 
 /// A word that names rows.
-struct Filter {
+pub struct Filter {
     text: String,
     how: Means,
 }
@@ -51,6 +50,11 @@ enum Means {
 }
 
 impl Filter {
+    /// The filters of a command line; each has to mean some row.
+    pub fn all(texts: &[String]) -> Result<Vec<Filter>, Failure> {
+        texts.iter().map(|text| Filter::new(text)).collect()
+    }
+
     /// This text as a filter; it has to mean some row.
     fn new(text: &str) -> Result<Filter, Failure> {
         if text.trim().is_empty() {
@@ -62,7 +66,8 @@ impl Filter {
         known.ok_or_else(|| unknown(text))
     }
 
-    fn means(&self, (claim, engine): &Selected) -> bool {
+    /// Is this row meant?
+    pub fn means(&self, (claim, engine): &Selected) -> bool {
         let (name, text) = (claim.name(*engine), self.text.as_str());
         match self.how {
             Means::File => {

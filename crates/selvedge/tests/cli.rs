@@ -329,6 +329,10 @@ fn a_diff_shows_what_a_patch_gains_and_loses() {
     assert!(change.contains("activated_then_pinned"), "{text}");
     assert!(changed.lines().all(|line| line.len() <= 96), "{text}");
     assert!(changed.lines().count() <= 24, "one screen: {text}");
+    let one = ["diff", "v6.10", "lru-flag-before-batch-v4", "mlocked_then_pinned"];
+    let text = stdout(&selvedge(&one));
+    assert!(text.ends_with("  1 of 1 the same\n"), "{text}");
+    refused(&[&one[..3], &["release_vs_putback"]].concat(), "nothing that is asked of v6.10");
     refused(&["diff", "v6.10", "lru-flag-before-batch"], "did you mean lru-flag-before-batch-v4");
     refused(&["diff", "v6.10", "seed-002"], "did you mean seed-002-v4");
 }

@@ -294,7 +294,12 @@ pub fn pin_user_pages_longterm(k: &Kernel, pages: usize, rounds: usize) -> Resul
     let _in = enter("__gup_longterm_locked");
     for _ in 0..rounds {
         let pinned = __get_user_pages_locked(k, 0..pages);
-        assert_eq!(pinned.len(), pages, "nobody unmaps these pages");
+        if pinned.len() < pages {
+            // Somebody else has migrated a page twice meanwhile, or unmapped it. In C the pin would
+            // fault it in, with those before it pinned.
+            pinned.iter().for_each(|&index| unpin_folio(k, &k.folios[index]));
+            return Err(Errno::Again);
+        }
         match check_and_migrate_movable_pages(k, &pinned) {
             Err(Errno::Again) => reached("a long-term pin was tried again"),
             other => return other,

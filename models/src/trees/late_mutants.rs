@@ -70,6 +70,13 @@ pub static RECLAIM_KEEPS_REFERENCE: Tree = late_steps(
     )],
 );
 
+/// What a migration puts into the slot of the old folio.
+pub static MIGRATE_LEAVES_SLOT: Tree = late_steps(
+    "v6.12.117-migrate-leaves-slot",
+    "6.12.117 with __folio_migrate_mapping() leaving the old folio in the page cache",
+    &[Edit::drop(Site::of("smp_store_release").on("i_pages").within("__folio_migrate_mapping"))],
+);
+
 /// What the lock of the queue for bits is there for: who queues itself, and who is woken, change
 /// one list.
 pub static BIT_QUEUE_UNLOCKED: Tree = late_steps(

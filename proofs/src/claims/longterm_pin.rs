@@ -13,7 +13,7 @@ use selvedge_models::mm::mlock::mlock_folio;
 use selvedge_models::mm::vmscan::{folio_isolate_lru, folio_putback_lru};
 use selvedge_models::trees::*;
 
-use super::{ALONE, SC, SC_WITHOUT_RANDOM};
+use super::{ALONE, DPOR, SC, SC_WITHOUT_RANDOM};
 use crate::Source::{self, Analysis};
 use crate::rules::*;
 use crate::states::MIGRATED;
@@ -138,6 +138,14 @@ static PINNED_IN_A_DRIVER: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+static TWO_PINNERS: Scenario = Scenario {
+    name: "two_long_term_pins_of_one_page",
+    about: "CPU0 and CPU1 pin the page for long at the same time; each gives up after a round.",
+    machine: PINNABLE.passes(1).sleepers(2),
+    tasks: &[cpu(0, "pinner", |k| pin(k, 1, 1)), cpu(1, "other pinner", |k| pin(k, 1, 1))],
+    ..Scenario::EMPTY
+};
+
 /// [`A_LONGTERM_PIN_MAY_STAY`] is asked of each pin that succeeds, in every scenario; here of one
 /// that is tempted.
 pub(super) fn reports() -> Vec<Answers> {
@@ -153,6 +161,15 @@ pub(super) fn reports() -> Vec<Answers> {
         .holds(&[&V6_1, &V6_10])
         .violated_after(&[NOT_ISOLATED_FOR_A_PIN], &[&V6_15])
         .holds(&[&V6_12_117, &V6_17, &V6_18]),
+        ask(
+            A_LONGTERM_PIN_MAY_STAY,
+            &TWO_PINNERS,
+            Analysis("R1: who isolates the folio may be another pin"),
+            &[NOT_ISOLATED_FOR_A_PIN, MIGRATED],
+        )
+        // Of a tree in which it holds, 30,000 executions are not all.
+        .under(DPOR)
+        .violated_after(&[NOT_ISOLATED_FOR_A_PIN], &[&V6_15]),
         ask(
             PIN_ENDS_WHATEVER_OTHERS_DO,
             &PINNED_IN_A_DRIVER,

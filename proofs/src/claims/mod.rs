@@ -8,6 +8,7 @@ mod compaction_locked;
 mod compaction_sync;
 mod counts;
 mod cpu_dead;
+mod ended;
 mod every_cpu;
 mod fault_and_walk;
 mod flags;
@@ -80,6 +81,7 @@ pub const ALL: &[Group] = &[
     ("references", fault_and_walk::claims),
     ("references", migrated::claims),
     ("references", left_over::claims),
+    ("ended", ended::claims),
     ("references", reports::isolation),
     ("folio_lock", folio_lock::claims),
     ("folio_lock", folio_lock_order::claims),

@@ -35,7 +35,7 @@ pub(super) fn isolated(k: &Run) {
     folio_get(&k.folios[0], ISOLATION);
 }
 
-fn migrate_isolated(k: &Run) {
+pub(super) fn migrate_isolated(k: &Run) {
     migrate_pages(k, &[0], Migrator::SYNC);
 }
 
@@ -48,7 +48,7 @@ pub(super) fn migrate_or_put_back(k: &Run) {
 /// Whoever looks a page up.
 const LOOKUP: Name = Name::new("lookup");
 
-fn lookup(k: &Run) {
+pub(super) fn lookup(k: &Run) {
     let Some(folio) = filemap_get_entry(k, 0, LOOKUP) else { return };
     // As long as we hold the reference nobody may replace the folio.
     if READ_ONCE(&k.i_pages[0]) != folio.index as u64 + 1 {

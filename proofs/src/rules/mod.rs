@@ -40,8 +40,8 @@ pub use selvedge_models::mm::filemap::{
     A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
 };
 pub use selvedge_monitors::{
-    NOBODY_WAITS_FOR_EVER, PLAIN_ACCESSES_DO_NOT_RACE, REFERENCES_BALANCE,
-    WAITING_MIGRATION_HOLDS_ITS_PAIR,
+    ENDLESS_LOOPS_END, NOBODY_HOLDS_ON, NOBODY_WAITS_FOR_EVER, PLAIN_ACCESSES_DO_NOT_RACE,
+    REFERENCES_BALANCE, WAITING_MIGRATION_HOLDS_ITS_PAIR,
 };
 
 /// Rules by the short names that they have in the names of rows.
@@ -54,6 +54,8 @@ const ELSEWHERE: Ids = &[
     ("atomic-sleep", NOBODY_SLEEPS_IN_ATOMIC_CONTEXT),
     ("holds-its-pair", WAITING_MIGRATION_HOLDS_ITS_PAIR),
     ("references", REFERENCES_BALANCE),
+    ("holds-on", NOBODY_HOLDS_ON),
+    ("endless", ENDLESS_LOOPS_END),
     ("races", PLAIN_ACCESSES_DO_NOT_RACE),
     ("hang", NOBODY_WAITS_FOR_EVER),
     ("lost-wakeup", NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO),

@@ -19,6 +19,23 @@ pub const A_PINNED_FOLIO_IS_NOT_FREED: Rule = Rule("a folio that is pinned has n
 pub(super) const IDS_OF_REFERENCES: Ids =
     &[("left-over", NO_REFERENCE_IS_LEFT_OVER), ("pinned-alive", A_PINNED_FOLIO_IS_NOT_FREED)];
 
+/// Who keeps references for good, by the names of holders: [`selvedge_monitors::NOBODY_HOLDS_ON`]
+/// is about all others. A folio may stay in the page cache, mapped, and in a batch until somebody
+/// drains it.
+pub(crate) const WHO_KEEPS_REFERENCES: &[&str] = &[
+    "page cache",
+    "page table",
+    "private data",
+    "lru_add batch",
+    "lru_rotate batch",
+    "lru_deactivate_file batch",
+    "lru_deactivate batch",
+    "lru_lazyfree batch",
+    "lru_activate batch",
+    "mlock batch",
+    "bh_lru",
+];
+
 /// [`NO_REFERENCE_IS_LEFT_OVER`], where no task keeps a reference to a folio.
 pub fn no_reference_is_left_over(k: &Run) {
     for folio in &k.folios {
@@ -52,4 +69,25 @@ pub fn no_bh_reference_is_left_over(k: &Run) {
 fn slots_with(k: &Run, bh: usize) -> i64 {
     let slots = k.cpus.possible().flat_map(|cpu| k.bh_lrus.of(cpu));
     slots.filter(|slot| slot.peek() == bh as u64 + 1).count() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use include_dir::Dir;
+
+    use super::*;
+
+    /// A name that no model has would keep nothing, and who has another one would be accused.
+    #[test]
+    fn who_keeps_references_is_called_so_by_the_models() {
+        fn texts(dir: &'static Dir<'static>) -> Vec<&'static str> {
+            let here = dir.files().filter_map(|file| file.contents_utf8());
+            here.chain(dir.dirs().flat_map(texts)).collect()
+        }
+        let texts = texts(&selvedge_models::SOURCES);
+        for keeper in WHO_KEEPS_REFERENCES {
+            let quoted = format!("\"{keeper}\"");
+            assert!(texts.iter().any(|text| text.contains(&quoted)), "{keeper}");
+        }
+    }
 }

@@ -394,7 +394,7 @@ impl Observer for Watch {
         let violated = self.seen.execution_ended(ended, keeps_going, || numbers(schedule));
         let cut = match (end, stopped) {
             (End::NotDeterministic(what), _) => Some(Cut::NotDeterministic(what.clone())),
-            _ if violated && !keeps_going => Some(Cut::Violation),
+            _ if violated && !keeps_going && !self.seen.is_passed_over => Some(Cut::Violation),
             (_, Some(Stop::Unable(why))) => Some(Cut::Engine(why)),
             _ if is_too_long => Some(Cut::steps()),
             _ if ended == Ended::Complete && !violated => not_done().or_else(|| self.spent()),

@@ -308,10 +308,13 @@ pub(super) const POOLS: &str = "raw_spin_lock";
 
 /// Gives what the event is about its name, if it has none yet.
 fn name(event: &Event, holds: &Holds, tasks: &[TaskInfo], resources: &mut BTreeMap<Id, Resource>) {
-    use Action::{Lock, LockShared, Spawn, TryLock, TryLockShared, Wait, Wake};
+    use Action::{Lock, LockShared, Spawn, TryLock, TryLockFailed, TryLockShared, Wait, Wake};
     let id = match event.action {
         Spawn => Id::End(holds.number_of(event.new as u8)),
-        Lock | TryLock | LockShared | TryLockShared | Wait | Wake => Id::Object(event.object),
+        // A lock that is only tried, and in vain, is one all the same.
+        Lock | TryLock | LockShared | TryLockShared | TryLockFailed | Wait | Wake => {
+            Id::Object(event.object)
+        }
         _ => return,
     };
     if resources.contains_key(&id) {

@@ -83,12 +83,13 @@ impl Observer for OnThread {
         };
         let keeps_going = self.watch.bounds.keep_going;
         let is_violated = self.watch.seen.execution_ended(ended, keeps_going, Vec::new);
+        let ends_it = is_violated && !keeps_going && !self.watch.seen.is_passed_over;
         let cut = match (end, stopped) {
             (End::NotDeterministic(what), _) => Some(Cut::NotDeterministic(what.clone())),
             (End::Failed(message), _) if message != GIVEN_UP => {
                 Some(Cut::Panic(panics::message(message)))
             }
-            _ if is_violated && !keeps_going => Some(Cut::Violation),
+            _ if ends_it => Some(Cut::Violation),
             (_, Some(Stop::Unable(why))) => Some(Cut::Engine(why)),
             (_, Some(Stop::StepLimit)) => Some(Cut::steps()),
             (End::TooLong, _) => Some(Cut::Engine(format!("a graph of {EVENTS_MAX} events"))),
