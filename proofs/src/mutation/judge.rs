@@ -138,7 +138,8 @@ fn ask(judge: &Judge, mutant: &Mutant, effect: &Effect) -> Exploration {
     explore_watched((mutant.tree, mutant.edits), judge.claim, judge.engine, &bounds, watch)
 }
 
-fn what(seen: &Exploration) -> Option<What> {
+/// What an exploration has noticed.
+pub(super) fn what(seen: &Exploration) -> Option<What> {
     match &seen.verdict {
         Verdict::Violated => {
             let rule = seen.counterexample.as_ref().map(|found| found.rule.clone());

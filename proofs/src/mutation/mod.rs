@@ -10,6 +10,7 @@
 //! | find the sites of a tree | [`Survey`] |
 //! | judge a mutant | [`mod@judge`] |
 //! | read the reasons | [`survivors`] |
+//! | know which ordering a weak claim needs, or lacks | [`orders`] |
 //!
 //! A claim judges if it is about the tree and holds there, under a complete engine. That a claim
 //! that is violated becomes one that holds does not count: a fault may hide a fault.
@@ -17,6 +18,7 @@
 mod effect;
 pub mod judge;
 pub mod operators;
+pub mod orders;
 pub mod survivors;
 
 use std::collections::BTreeMap;
