@@ -411,6 +411,11 @@ pub enum View {
     Ftrace,
     /// A graph of locks, references and orders in Graphviz's language.
     Dot,
+    /// Accesses of shared words with program order, barriers, reads-from, coherence and from-reads,
+    /// for Graphviz.
+    Graph,
+    /// The same as a picture.
+    GraphSvg,
     /// The file itself, checked.
     Json,
 }
