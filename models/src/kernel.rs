@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use selvedge_kernel::edits::{Edit, install};
 use selvedge_kernel::{
     Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, Private, SpinLock, Var, Work, me,
-    smp_processor_id,
+    smp_processor_id, spin_lock_irqsave, spin_unlock_irqrestore,
 };
 
 use crate::Tree;
@@ -184,6 +184,9 @@ pub struct Kernel {
     pub i_private_lock: SpinLock,
     /// `lruvec->lru_lock`; one lruvec is modelled.
     pub lru_lock: SpinLock,
+    /// `zone->lock`, where [`crate::Machine::zone_lock`] asks for it. What it is in C depends on
+    /// where the page rests meanwhile: in the lists of a CPU it is `pcp->lock`.
+    pub zone_lock: Option<SpinLock>,
     /// `lru_zone_size`, of all lists. Edited under `lru_lock`.
     pub lru_size: Var,
     /// mm/swap.c, `__lru_add_drain_all()`: `lru_drain_gen`.
@@ -278,10 +281,8 @@ impl Kernel {
             bh_lrus: PerCpu::new(&cpus, bh_lru),
             i_private_lock: SpinLock::new(Name::new("i_private_lock")),
             lru_lock: SpinLock::new(Name::new("lruvec->lru_lock")),
-            lru_size: Var::new(
-                Name::new("lru_size"),
-                if initial.listed { sizes.folios as u64 } else { 0 },
-            ),
+            zone_lock: modelled.zone_lock.then(|| SpinLock::new(Name::new("zone->lock"))),
+            lru_size: Var::new(Name::new("lru_size"), listed(&sizes, &initial)),
             lru_drain_gen: Var::new(Name::new("lru_drain_gen"), 0),
             lru_drain_lock: Mutex::new(Name::new("lru_add_drain_all lock")),
             lru_add_drain_work: PerCpu::new(&cpus, work("lru_add_drain_work")),
@@ -300,6 +301,17 @@ impl Kernel {
     /// The kernel, for a task or a work item that outlives the call.
     pub fn share(&self) -> Arc<Kernel> {
         self.me.upgrade().expect("a kernel that runs is alive")
+    }
+
+    /// A page goes to or comes from the page allocator.
+    pub(crate) fn with_zone_lock(&self, change: impl FnOnce()) {
+        if let Some(lock) = &self.zone_lock {
+            spin_lock_irqsave(&self.cpus, lock);
+            change();
+            spin_unlock_irqrestore(&self.cpus, lock);
+        } else {
+            change();
+        }
     }
 
     /// The task that runs is this one of the sleepers, and not that of its CPU.
@@ -379,6 +391,11 @@ impl Kernel {
         // Weak, since the kernel owns the item that owns the function.
         Arc::new(move || func(&kernel.upgrade().expect("work runs while its kernel is alive")))
     }
+}
+
+/// How many folios are on LRU lists when the scenario begins.
+fn listed(sizes: &Sizes, initial: &Initial) -> u64 {
+    if initial.listed { sizes.folios as u64 } else { 0 }
 }
 
 /// `mapping->nrpages`, as a scenario begins.

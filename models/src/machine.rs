@@ -160,6 +160,9 @@ part! {
         hotplug,
         /// `free_page_is_bad()`: who drops the last reference of a folio checks it.
         free_checks,
+        /// `zone->lock`, which orders whoever allocates a page after whoever freed it; else nobody
+        /// takes a page that was freed meanwhile.
+        zone_lock,
         /// The lives of folios and of waiters' stacks, where the folio lock touches them: a step
         /// more at each such place.
         lifetimes,

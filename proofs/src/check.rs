@@ -185,7 +185,8 @@ impl Row {
     }
 }
 
-fn judge(claim: &Claim, seen: &Exploration) -> Outcome {
+/// What an exploration means for a claim.
+pub(crate) fn judge(claim: &Claim, seen: &Exploration) -> Outcome {
     match (&seen.verdict, claim.expected) {
         (Verdict::Undecided(why), _) => Outcome::Undecided(why.clone()),
         (Verdict::Violated, Expected::Violated) => {

@@ -3,6 +3,7 @@
 mod lock_order;
 mod lock_rules;
 mod mutants;
+mod orders;
 mod progress;
 mod race_detection;
 mod random_batches;

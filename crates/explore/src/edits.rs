@@ -8,6 +8,10 @@
 //! | [`How::Relax`]      | its ordering is weaker                                                   |
 //! | [`How::Split`]      | an update is a look and a write                                          |
 //! | [`How::Delay`]      | it happens after a later step of its task                                |
+//! | [`How::Strengthen`] | its ordering is stronger                                                 |
+//! | [`How::Behind`], [`How::Ahead`] | a barrier comes right after it, or right before it           |
+//!
+//! The last are no faults: they are what a missing order may be mended by.
 //!
 //! A round over the members of a group can leave one of them out: [`Edit::skip`]. A reference that
 //! is not taken or not given back, since its step was left out, is not booked either.
@@ -23,7 +27,7 @@ use selvedge_trace::{Action, Order};
 
 use crate::gate;
 use crate::record::{self, Record};
-use crate::step::{Does, Rmw, Role, Step, Took};
+use crate::step::{Does, Intent, Rmw, Role, Step, Took, With};
 use crate::task::unable;
 
 /// A change of the steps at a site.
@@ -58,6 +62,14 @@ pub enum How {
     Split,
     /// It happens later. Only a step that gives no value and waits for nothing.
     Delay(Until),
+    /// It has this ordering, which is stronger than its own. Only a marked access: neither a lock,
+    /// nor a plain one.
+    Strengthen(Order),
+    /// A barrier comes right after it: `smp_rmb()` is `Acquire`, `smp_wmb()` `Release`, `smp_mb()`
+    /// `Full`.
+    Behind(Order),
+    /// The same right before it.
+    Ahead(Order),
 }
 
 /// Until when a step is put off.
@@ -96,6 +108,21 @@ impl Edit {
         Edit::drop(Site::of(round).on(member).within(function))
     }
 
+    /// Gives the steps this ordering, which is stronger than theirs.
+    pub const fn strengthen(at: Site, to: Order) -> Edit {
+        Edit { at, how: How::Strengthen(to) }
+    }
+
+    /// Puts a barrier behind the steps.
+    pub const fn behind(at: Site, barrier: Order) -> Edit {
+        Edit { at, how: How::Behind(barrier) }
+    }
+
+    /// Puts a barrier ahead of the steps.
+    pub const fn ahead(at: Site, barrier: Order) -> Edit {
+        Edit { at, how: How::Ahead(barrier) }
+    }
+
     /// Puts the steps off.
     pub const fn delay(at: Site, until: Until) -> Edit {
         Edit { at, how: How::Delay(until) }
@@ -111,11 +138,29 @@ impl fmt::Display for Edit {
             How::Drop { answer } => write!(f, "left out, as if {answer} were there"),
             How::DropPair => f.write_str("left out, and its end"),
             How::Relax(Order::Relaxed) => f.write_str("without ordering"),
-            How::Relax(order) => write!(f, "only {}", format!("{order:?}").to_lowercase()),
+            How::Relax(order) => write!(f, "only {}", name(order)),
+            How::Strengthen(order) => write!(f, "with {}", name(order)),
+            How::Behind(order) => write!(f, "{}() behind it", barrier(order)),
+            How::Ahead(order) => write!(f, "{}() ahead of it", barrier(order)),
             How::Split => f.write_str("in two steps"),
             How::Delay(Until::NextStep) => f.write_str("one step later"),
             How::Delay(Until::Site(site)) => write!(f, "after {site}"),
         }
+    }
+}
+
+/// An ordering, in lower case.
+fn name(order: Order) -> String {
+    format!("{order:?}").to_lowercase()
+}
+
+/// The kernel's barrier that orders so.
+pub const fn barrier(order: Order) -> &'static str {
+    match order {
+        Order::Relaxed => "barrier",
+        Order::Acquire => "smp_rmb",
+        Order::Release => "smp_wmb",
+        Order::Full => "smp_mb",
     }
 }
 
@@ -227,7 +272,7 @@ impl Record {
             }
         }
         for (number, edit) in self.edits.edits.iter().enumerate() {
-            if !can_weaken(edit.how, step) || !self.is_at(&edit.at, (number, false), step) {
+            if !is_meant(edit.how, step) || !self.is_at(&edit.at, (number, false), step) {
                 continue;
             }
             self.edits.used |= 1 << number;
@@ -235,6 +280,7 @@ impl Record {
                 How::DropPair => self.edits.pretended.push((task, step.object)),
                 How::Delay(_) => self.edits.delayed.push((task, number, *step)),
                 How::Drop { .. } | How::Relax(_) | How::Split => {}
+                How::Strengthen(_) | How::Behind(_) | How::Ahead(_) => {}
             }
             return Fate::Edited(edit.how);
         }
@@ -298,12 +344,19 @@ impl Record {
     }
 }
 
-/// A step that has no stronger ordering than the edit leaves it is not the one that is meant.
-fn can_weaken(how: How, step: &Step) -> bool {
+/// A step that has no stronger ordering than the edit leaves it is not the one that is meant; nor
+/// one that has the ordering already that the edit gives it.
+fn is_meant(how: How, step: &Step) -> bool {
     match how {
-        How::Relax(to) => step.order != to && (to == Order::Relaxed || step.order == Order::Full),
+        How::Relax(to) => is_stronger(step.order, to),
+        How::Strengthen(to) => is_stronger(to, step.order),
+        How::Behind(_) | How::Ahead(_) => true,
         How::Drop { .. } | How::DropPair | How::Split | How::Delay(_) => true,
     }
+}
+
+fn is_stronger(order: Order, than: Order) -> bool {
+    order != than && (than == Order::Relaxed || order == Order::Full)
 }
 
 /// Takes a step of an execution that has edits.
@@ -369,10 +422,32 @@ fn edited(how: How, step: &Step) -> Result<Took, Took> {
         (How::Relax(_), _) => refuse("its ordering is not its own"),
         (How::Split, Does::Update { .. } | Does::UpdateIf { .. }) => Ok(split(step)),
         (How::Split, _) => refuse("it is no update"),
+        (How::Strengthen(_), _) if step.intent == Intent::Plain => {
+            refuse("a plain access has no ordering")
+        }
+        (How::Strengthen(order), Does::Load | Does::Store(_) | Does::Update { .. })
+        | (How::Strengthen(order), Does::UpdateIf { .. } | Does::Await { .. }) => {
+            Ok(gate::take_as_is(&Step { order, ..*step }))
+        }
+        (How::Strengthen(_), _) => refuse("its ordering is not its own"),
+        (How::Behind(order), _) => {
+            let took = gate::take_as_is(step);
+            take_barrier(order);
+            Ok(took)
+        }
+        (How::Ahead(order), _) => {
+            take_barrier(order);
+            Ok(gate::take_as_is(step))
+        }
         (How::Delay(_), Does::Store(_) | Does::Fence(_) | Does::Unlock { .. } | Does::Wake)
         | (How::Delay(_), Does::Update { looks: false, .. }) => Err(Took::default()),
         (How::Delay(_), _) => refuse("its task waits for what comes of it"),
     }
+}
+
+fn take_barrier(order: Order) {
+    let does = Does::Fence(With::Nothing);
+    gate::take_as_is(&Step { order, ..Step::without_object(barrier(order), does) });
 }
 
 /// What a task is told of a step that did not happen, as if this value had been there.

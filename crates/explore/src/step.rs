@@ -22,6 +22,9 @@ pub enum With {
     LastLock,
     /// An unlock, and after it a lock, that came last.
     UnlockAndLock,
+    /// A branch: it is no barrier, but the control dependency of the writes that follow on the
+    /// reads before. Where dependencies order nothing, neither does this.
+    Branch,
 }
 
 /// A step that a task is about to take.

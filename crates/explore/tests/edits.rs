@@ -405,3 +405,30 @@ fn the_sites_that_executions_pass_are_listed() {
         assert_eq!(release.times, seen.executions, "once in each: {engine}");
     }
 }
+
+/// What is missing can be given: to the access, by a barrier behind it, by one ahead of it.
+#[test]
+fn an_order_that_is_added_keeps_the_rule() {
+    const EDITS: [&[Edit]; 3] = [
+        &[Edit::strengthen(FLAG, Order::Release)],
+        &[Edit::behind(DATA, Order::Release)],
+        &[Edit::ahead(FLAG, Order::Full)],
+    ];
+    const FLAG: Site = Site::of("WRITE_ONCE").within("send").on("flag").nth(0);
+    const DATA: Site = Site::of("WRITE_ONCE").within("send").on("data").nth(0);
+    fn send(words: &Words) {
+        let _in = enter("send");
+        words[0].store(1, WRITE);
+        words[1].store(1, WRITE);
+    }
+    for engine in [Engine::Loom, Engine::Graph] {
+        let verdict = |edits| run(engine, edits, &[send, receive], nothing).verdict;
+        assert_eq!(verdict(&[]), Verdict::Violated, "{engine}");
+        for edits in EDITS {
+            assert_eq!(verdict(edits), Verdict::Holds, "{engine}: {}", edits[0]);
+        }
+    }
+    // A barrier that orders something else does not.
+    const READS: &[Edit] = &[Edit::behind(DATA, Order::Acquire)];
+    assert_eq!(run(Engine::Graph, READS, &[send, receive], nothing).verdict, Verdict::Violated);
+}

@@ -1,7 +1,7 @@
 //! Is a graph consistent? Questions about the rows of `rows.rs`, which must be fresh.
 
 use crate::bits::Bits;
-use crate::event::mark;
+use crate::event::{Id, mark};
 use crate::graph::Graph;
 use crate::search::Model;
 
@@ -41,9 +41,14 @@ impl<const W: usize> Graph<W> {
         }
         // A way on from here begins with `propagates`: through a write of `later` to its end.
         let mut ends = Bits::EMPTY;
-        for end in 0..ids[0] {
-            if self.rows[end].propagates.meets(later) {
-                ends.set(end);
+        for events in &self.shape.tasks {
+            // What propagates to an event or one before it in its task grows along the task.
+            let is_none = |&id: &Id| !self.rows[usize::from(id)].all_propagates.meets(later);
+            let first = events.partition_point(is_none);
+            for end in events[first..].iter().map(|&id| usize::from(id)) {
+                if end < ids[0] && self.rows[end].propagates.meets(later) {
+                    ends.set(end);
+                }
             }
         }
         if ends.is_empty() {

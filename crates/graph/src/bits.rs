@@ -1,10 +1,14 @@
 //! Sets of events: bit `i` is event `i`.
+//!
+//! The loops are over indices: the adapters of iterators are functions of another crate, which are
+//! called, and not inlined, where crates are compiled without link-time optimisation.
 
 /// A set of events with numbers below `64 * W`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Bits<const W: usize>([u64; W]);
 
 impl<const W: usize> Default for Bits<W> {
+    #[inline]
     fn default() -> Self {
         Self::EMPTY
     }
@@ -30,8 +34,8 @@ impl<const W: usize> Bits<W> {
 
     #[inline]
     pub(crate) fn add(&mut self, other: &Self) {
-        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
-            *mine |= theirs;
+        for k in 0..W {
+            self.0[k] |= other.0[k];
         }
     }
 
@@ -43,16 +47,16 @@ impl<const W: usize> Bits<W> {
 
     #[inline]
     pub(crate) fn and(mut self, other: &Self) -> Self {
-        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
-            *mine &= theirs;
+        for k in 0..W {
+            self.0[k] &= other.0[k];
         }
         self
     }
 
     #[inline]
     pub(crate) fn minus(mut self, other: &Self) -> Self {
-        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
-            *mine &= !theirs;
+        for k in 0..W {
+            self.0[k] &= !other.0[k];
         }
         self
     }
@@ -65,21 +69,28 @@ impl<const W: usize> Bits<W> {
 
     #[inline]
     pub(crate) fn meets(&self, other: &Self) -> bool {
-        let both = self.0.iter().zip(&other.0);
-        both.fold(0, |any, (mine, theirs)| any | (mine & theirs)) != 0
+        let mut any = 0;
+        for k in 0..W {
+            any |= self.0[k] & other.0[k];
+        }
+        any != 0
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(|&word| word == 0)
+        let mut any = 0;
+        for k in 0..W {
+            any |= self.0[k];
+        }
+        any == 0
     }
 
     /// All events with a number below `n`.
     #[inline]
     pub(crate) fn below(n: usize) -> Self {
         let mut all = Self::EMPTY;
-        for (k, word) in all.0.iter_mut().enumerate() {
-            *word = match n.saturating_sub(k * 64) {
+        for k in 0..W {
+            all.0[k] = match n.saturating_sub(k * 64) {
                 0 => 0,
                 left if left >= 64 => !0,
                 left => (1 << left) - 1,
@@ -90,8 +101,14 @@ impl<const W: usize> Bits<W> {
 
     #[inline]
     pub(crate) fn highest(&self) -> Option<usize> {
-        let k = self.0.iter().rposition(|&word| word != 0)?;
-        Some(k * 64 + 63 - self.0[k].leading_zeros() as usize)
+        let mut k = W;
+        while k > 0 {
+            k -= 1;
+            if self.0[k] != 0 {
+                return Some(k * 64 + 63 - self.0[k].leading_zeros() as usize);
+            }
+        }
+        None
     }
 
     #[inline]

@@ -1,6 +1,6 @@
 //! Barriers.
 
-use selvedge_explore::{With, fence, fence_with};
+use selvedge_explore::{MemoryModel, With, abilities, fence, fence_with};
 use selvedge_trace::Order;
 
 /// `smp_mb()`: full.
@@ -18,6 +18,16 @@ pub fn smp_rmb() {
 /// also keeps earlier reads; no claim rests on the difference.
 pub fn smp_wmb() {
     fence("smp_wmb", Order::Release);
+}
+
+/// No instruction, and nothing that the kernel writes: here the C has a branch on what was read,
+/// and relies on it that writes in the branch come after that read. No engine sees a dependency
+/// in Rust; `graph` is told of this one. The others need no telling (under sequential consistency
+/// it changes nothing) or know of none (loom: a false alarm is possible).
+pub fn ctrl_dep() {
+    if abilities().memory == MemoryModel::Lkmm {
+        fence_with("control dependency", Order::Relaxed, With::Branch);
+    }
 }
 
 /// `smp_mb__before_atomic()`: full, before an atomic that orders nothing.

@@ -53,6 +53,9 @@ pub enum Command {
     /// Begin a tree of yours, or a driver of movable pages: a file to fill in, which is then asked
     /// what there is to ask.
     New(NewArgs),
+    /// Which barrier, acquire, release and full update a weak claim needs; and which single one
+    /// cures a claim that is violated.
+    Orders(OrdersArgs),
     /// Which modelled functions a patch touches, and which claims exercise them.
     Patch(PatchArgs),
     /// Run the execution of a counterexample again, step for step.
@@ -301,6 +304,27 @@ pub struct MutateArgs {
     pub workers: Option<NonZeroUsize>,
 }
 
+/// `selvedge orders`
+#[derive(clap::Args, Debug)]
+#[command(after_help = crate::orders::EXIT_CODES)]
+pub struct OrdersArgs {
+    /// Which claims, of those that `graph` is asked: as of `check`. Without a filter and a tree
+    /// those of v6.12.117.
+    pub filters: Vec<String>,
+    /// Only this tree.
+    #[arg(long = "tree", value_name = "TREE")]
+    pub trees: Vec<String>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Give a search up (undecided) after so many executions.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = whole_number)]
+    pub max_executions: u64,
+    /// So many claims at a time, 1 to 1024; all cores if not given.
+    #[arg(long, value_name = "N", value_parser = workers)]
+    pub workers: Option<NonZeroUsize>,
+}
+
 /// `selvedge new`
 #[derive(clap::Args, Debug)]
 pub struct NewArgs {
@@ -395,6 +419,11 @@ pub enum View {
     Ftrace,
     /// A graph of locks, references and orders in Graphviz's language.
     Dot,
+    /// Accesses of shared words with program order, barriers, reads-from, coherence and from-reads,
+    /// for Graphviz.
+    Graph,
+    /// The same as a picture.
+    GraphSvg,
     /// The file itself, checked.
     Json,
 }

@@ -22,6 +22,7 @@ mod locks;
 mod merge;
 mod mutate;
 mod new;
+mod orders;
 mod output;
 mod parts;
 mod patch;
@@ -72,6 +73,7 @@ fn run(command: Option<Command>) -> Outcome {
         Some(Command::Locks(args)) => locks::run(&args),
         Some(Command::Mutate(args)) => mutate::run(&args),
         Some(Command::New(args)) => new::run(&args),
+        Some(Command::Orders(args)) => orders::run(&args),
         Some(Command::Patch(args)) => patch::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),

@@ -18,6 +18,8 @@ use crate::select::tree;
 use crate::{Outcome, Status, output, threads};
 
 pub use kills::kills_in;
+pub use page::{file_of, model_of};
+pub use text::what;
 
 /// What the exit code says of mutants.
 pub const EXIT_CODES: &str = "\

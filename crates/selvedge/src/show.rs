@@ -22,6 +22,8 @@ pub fn run(args: &ShowArgs) -> Outcome {
         View::Mermaid => output::printable(&views::mermaid(&cx)),
         View::Ftrace => output::printable(&views::ftrace(&cx)),
         View::Dot => output::printable(&views::dot(&cx)),
+        View::Graph => output::printable(&views::graph(&cx)),
+        View::GraphSvg => output::printable(&views::graph_svg(&cx)),
         View::Html => views::html(&cx),
         View::Perfetto => views::chrome(&cx),
         View::Json => to_json(&cx),

@@ -15,6 +15,7 @@ mod migrate_page_lock;
 mod migrate_pending;
 mod movable;
 mod movable_mutants;
+mod ordered_copy;
 mod proposed;
 mod races;
 pub(crate) mod releases;
@@ -36,6 +37,7 @@ pub use migrate_page_lock::*;
 pub use migrate_pending::*;
 pub use movable::*;
 pub use movable_mutants::*;
+pub use ordered_copy::*;
 pub use proposed::*;
 pub use races::*;
 pub use releases::*;
@@ -85,6 +87,7 @@ pub static ALL: &[&Tree] = &[
     &MIGRATE_INVALIDATES,
     &MIGRATE_MARKS_FIRST,
     &SKIPS_INDETERMINATE,
+    &COPIES_AFTER_READ_BARRIER,
     &ANNOTATE_V2,
     &ANNOTATE_ALL,
     &MM_STABLE_2026_07,

@@ -21,11 +21,11 @@ use crate::mm::hugetlb::HugeRestore;
 use crate::mm::memory::{EntryWait, Memory, MissingEntry};
 use crate::mm::memory_hotplug::{FailedRemoval, MemoryHotplug};
 use crate::mm::migrate::{
-    __buffer_migrate_folio, __unmap_and_move, BatchedWriteback, BufferLock, DrainAfterMove,
-    ExpectedRefs, Indeterminate, Migrate, NoteIn, Pages, SplitLock, SrcLock, TlbFlush, Writeout,
-    filemap_migrate_folio, folio_migrate_mapping, lock_src_of_batch, may_sleep_on_locks,
-    migrate_folio_move, migrate_folio_undo_src, migrate_pages_sync, migrate_prep, never_pending,
-    no_migrate_finish, unmap_folios,
+    __buffer_migrate_folio, __unmap_and_move, BatchedWriteback, BufferLock, CopyAfter,
+    DrainAfterMove, ExpectedRefs, Indeterminate, Migrate, NoteIn, Pages, SplitLock, SrcLock,
+    TlbFlush, Writeout, filemap_migrate_folio, folio_migrate_mapping, lock_src_of_batch,
+    may_sleep_on_locks, migrate_folio_move, migrate_folio_undo_src, migrate_pages_sync,
+    migrate_prep, never_pending, no_migrate_finish, unmap_folios,
 };
 use crate::mm::mlock::Mlock;
 use crate::mm::movable::{self, Movable, SlabLayout};
@@ -102,6 +102,7 @@ pub(crate) const OLDEST: Tree = Tree {
         huge_restore: HugeRestore::UnderMappingLock,
         drain: DrainAfterMove::IfMapped,
         split_lock: SplitLock::Waits,
+        copy_after: CopyAfter::Look,
         writeout: Writeout::Writes,
         __unmap_and_move: func!(__unmap_and_move),
         lock_src_of_batch: func!(lock_src_of_batch),

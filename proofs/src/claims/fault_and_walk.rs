@@ -209,7 +209,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated_as(sheet("BM9"), &[&BM9_FLUSH_AFTER_COPY]),
         ask(NO_STORE_IS_LOST, &DIRECT_IO, REFERENCES, &[MIGRATED, DEVICE_STORED])
             .under(SC)
-            .holds(&[&V6_1, &V6_12_117])
+            .holds(&[&V6_1, &V6_12_117, &COPIES_AFTER_READ_BARRIER])
             .under(SC_WITHOUT_RANDOM)
             .violated(&[&IGNORES_PINS]),
         ask(A_PINNED_FOLIO_STAYS, &PIN, REFERENCES, &[MIGRATED, FREEZE_FAILED])

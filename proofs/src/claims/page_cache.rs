@@ -1,7 +1,7 @@
 //! kernel-migrate section B: the references of a folio that migrates, and the page cache: lookups,
 //! truncation, dirty pages, and writers.
 
-use selvedge_kernel::{Name, READ_ONCE, fail_about, plain_write, set_bit, test_bit};
+use selvedge_kernel::{Name, READ_ONCE, ctrl_dep, fail_about, plain_write, set_bit, test_bit};
 use selvedge_models::mm::filemap::{filemap_get_entry, is_page_dirty, truncate_inode_folio};
 use selvedge_models::mm::migrate::{
     FREEZE_FAILED, ISOLATION, Migrator, migrate_pages, putback_movable_pages,
@@ -187,6 +187,7 @@ fn write_unlocked(k: &Run) {
     let writer = Name::new("writer");
     if let Some(folio) = filemap_get_entry(k, 0, writer) {
         if test_bit(PG_UPTODATE, &folio.flags) {
+            ctrl_dep();
             plain_write(&folio.contents, 1);
             plain_write(&k.outcome, 1);
         }

@@ -145,15 +145,8 @@ pub const ORDERED_OTHERWISE: &[(&str, &[&str], &str)] = &[
         &[],
         "the rule looks at the disk, which is no memory: who asks it comes later than any store",
     ),
-    (
-        "migrate_isolated_vs_unlocked_writer",
-        &[],
-        "a control dependency, from the look at PG_uptodate to the store, which no engine sees",
-    ),
     ("migrate_vs_store_through_tlb", &[], WALK),
     ("migrate_vs_fault_behind_a_tlb", &[], WALK),
-    ("freed_and_reused_by_the_page_cache", &[], ZONE_LOCK),
-    ("freed_and_reused_by_slab", &[], ZONE_LOCK),
     (
         "two_buffers_of_one_queue",
         &["v6.12.117-bit-queue-unlocked"],
@@ -170,8 +163,6 @@ pub const ORDERED_OTHERWISE: &[(&str, &[&str], &str)] = &[
 
 const WALK: &str =
     "an address dependency, from the page-table entry to the store: hardware walks the table";
-const ZONE_LOCK: &str =
-    "free and allocation are ordered by zone->lock, which the model's alloc_page() leaves out";
 const UNLOCKED_WALK: &str = "graphs come to another rule first: up to 4.4 balloon_page_dequeue() walks the list \
      without pages_lock, and meets an unlinked page";
 

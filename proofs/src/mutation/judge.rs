@@ -44,7 +44,7 @@ pub enum Fate {
     /// It has no effect in any execution: nothing is ever there, or nobody looks or writes
     /// meanwhile.
     Idle,
-    /// It is about ordering, and no claim under weak memory passes the site.
+    /// It is about ordering, and no claim that is asked under weak memory passes the site.
     NotJudged,
     /// A limit was hit, and nobody else has noticed anything.
     Undecided(String),
@@ -104,7 +104,7 @@ pub fn judge(survey: &Survey, mutant: &Mutant, asked: Asked) -> (Fate, u64) {
         }
         let seen = ask(judge, mutant, &effect);
         executions += seen.executions;
-        is_decisive |= judge.engine == Engine::Loom;
+        is_decisive |= judge.is_weak();
         done += 1;
         match (&seen.verdict, what(&seen)) {
             (_, Some(what)) => kills.push(Kill { judge: number, what }),
@@ -138,7 +138,8 @@ fn ask(judge: &Judge, mutant: &Mutant, effect: &Effect) -> Exploration {
     explore_watched((mutant.tree, mutant.edits), judge.claim, judge.engine, &bounds, watch)
 }
 
-fn what(seen: &Exploration) -> Option<What> {
+/// What an exploration has noticed.
+pub(super) fn what(seen: &Exploration) -> Option<What> {
     match &seen.verdict {
         Verdict::Violated => {
             let rule = seen.counterexample.as_ref().map(|found| found.rule.clone());

@@ -10,6 +10,7 @@
 //! | find the sites of a tree | [`Survey`] |
 //! | judge a mutant | [`mod@judge`] |
 //! | read the reasons | [`survivors`] |
+//! | know which ordering a weak claim needs, or lacks | [`orders`] |
 //!
 //! A claim judges if it is about the tree and holds there, under a complete engine. That a claim
 //! that is violated becomes one that holds does not count: a fault may hide a fault.
@@ -17,6 +18,7 @@
 mod effect;
 pub mod judge;
 pub mod operators;
+pub mod orders;
 pub mod survivors;
 
 use std::collections::BTreeMap;
@@ -36,7 +38,7 @@ pub use operators::Operator;
 /// Executions of a claim from which the sites are listed. Others than the first pass other
 /// branches, but few new ones after so many.
 const LISTED: u64 = 2_000;
-/// The same under loom.
+/// The same under loom, where a claim is not asked of `graph`.
 const LISTED_UNDER_LOOM: u64 = 6_001;
 
 /// A claim that can notice a fault.
@@ -57,15 +59,23 @@ impl Judge {
     fn can_see(&self, operator: Operator) -> bool {
         match operator.wants_weak_memory() {
             // The monitor of races goes by the orderings that steps have, whatever the engine.
-            true => self.engine == Engine::Loom || self.claim.rule == PLAIN_ACCESSES_DO_NOT_RACE,
+            true => self.is_weak() || self.claim.rule == PLAIN_ACCESSES_DO_NOT_RACE,
             false => self.engine == Engine::Dpor,
         }
+    }
+
+    /// Does its engine explore weak memory?
+    fn is_weak(&self) -> bool {
+        matches!(self.engine, Engine::Graph | Engine::Loom)
     }
 
     /// Its name: scenario and rule tell it from others, the engine only where it is not the usual
     /// one.
     pub fn name(&self) -> String {
-        let engine = if self.engine == Engine::Dpor { "" } else { ", loom" };
+        let engine = match self.engine {
+            Engine::Dpor => String::new(),
+            other => format!(", {other}"),
+        };
         format!("{} ({}{engine})", self.claim.scenario.name, crate::rules::id(self.claim.rule))
     }
 }
@@ -107,14 +117,27 @@ impl Mutant {
     }
 }
 
-/// The rows that can judge mutants of this tree.
+/// The rows that can judge mutants of this tree: under dpor and under `graph`; under loom only
+/// what `graph` is not asked.
 pub fn candidates(tree: &'static Tree) -> Vec<(&'static Claim, Engine)> {
-    let can = |(claim, engine): &(&'static Claim, Engine)| {
-        claim.tree.name == tree.name
-            && claim.expected == Expected::Holds
-            && matches!(engine, Engine::Dpor | Engine::Loom)
+    let of_tree = |(claim, _): &(&'static Claim, Engine)| claim.tree.name == tree.name;
+    let of_tree: Vec<(&'static Claim, Engine)> = rows().filter(of_tree).collect();
+    let is_asked_of_graph = |claim: &Claim| {
+        of_tree.iter().any(|(other, engine)| {
+            *engine == Engine::Graph
+                && other.rule == claim.rule
+                && other.scenario.name == claim.scenario.name
+        })
     };
-    rows().filter(can).collect()
+    let can = |(claim, engine): &&(&'static Claim, Engine)| {
+        claim.expected == Expected::Holds
+            && match engine {
+                Engine::Dpor | Engine::Graph => true,
+                Engine::Loom => !is_asked_of_graph(claim),
+                _ => false,
+            }
+    };
+    of_tree.iter().filter(can).copied().collect()
 }
 
 /// A judge, and what it passes.

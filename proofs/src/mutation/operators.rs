@@ -121,8 +121,7 @@ pub fn faults(site: &Site, passed: &Passed) -> Vec<Fault> {
     if PRIMITIVES.contains(&function) {
         return whole_call(function, site).into_iter().map(|e| (Operator::Drop, e)).collect();
     }
-    let is_ours = site.object.is_some_and(|object| OURS.contains(&object));
-    if is_ours || is_part_of_a_lock(site, passed) {
+    if !is_step_of_a_model(site) || is_part_of_a_lock(site, passed) {
         return Vec::new();
     }
     let one = |operator, edit| (operator, vec![edit]);
@@ -164,6 +163,15 @@ pub fn faults(site: &Site, passed: &Passed) -> Vec<Fault> {
     faults
 }
 
+/// Is the step one of a modelled function, where somebody could write another one? Not one of a
+/// primitive of `crates/kernel`, nor one on a word that the kernel does not have.
+pub(super) fn is_step_of_a_model(site: &Site) -> bool {
+    let is_ours = site.object.is_some_and(|object| OURS.contains(&object));
+    site.function.is_some_and(|function| !PRIMITIVES.contains(&function))
+        && !is_ours
+        && !is_word_of_a_lock(site)
+}
+
 /// The turns of the round over all CPUs that the site belongs to, each with its CPU and the edit
 /// that leaves it out: offered at the first step of the round's function that every call takes.
 pub fn turns(site: &Site) -> Vec<(usize, Site, Edit)> {
@@ -198,16 +206,19 @@ fn until(next: Next) -> Option<Until> {
 
 /// What the kernel's lock does beside taking the lock.
 fn is_part_of_a_lock(site: &Site, passed: &Passed) -> bool {
-    // The word by which `spin_is_locked()` sees it.
-    let is_word_of_a_lock = matches!(site.primitive, "WRITE_ONCE" | "smp_store_release")
-        && site.object.is_some_and(|object| object.ends_with("_lock"));
     // With interrupts on it is another kernel function, which somebody may write.
     let is_preemption = site.primitive == "preempt_disable"
         && passed.next.is_some_and(|next| next.site.primitive == "spin_lock");
     // The load of an update of two steps: to find nothing there is to lose the other bits.
     let is_load_of_two = passed.action == ActionKind::PlainRead
         && matches!(site.primitive, "__set_bit" | "__clear_bit");
-    is_word_of_a_lock || is_preemption || is_load_of_two
+    is_preemption || is_load_of_two
+}
+
+/// The word by which `spin_is_locked()` sees it.
+fn is_word_of_a_lock(site: &Site) -> bool {
+    matches!(site.primitive, "WRITE_ONCE" | "smp_store_release")
+        && site.object.is_some_and(|object| object.ends_with("_lock"))
 }
 
 /// The edits by which a call of this function of `crates/kernel` does nothing, offered at one of

@@ -36,11 +36,19 @@ pub fn markdown(found: &Found<'_>, tree: &str) -> String {
 }
 
 /// The C file of a function, as the register of the models has it.
-fn file_of(function: &str) -> &'static str {
+pub fn file_of(function: &str) -> &'static str {
+    known(function).map_or("primitives", |known| known.notes().c_file)
+}
+
+/// Where the function is modelled: `models/src/mm/swap.rs:87`.
+pub fn model_of(function: &str) -> Option<String> {
+    known(function).map(|known| format!("{}:{}", known.file, known.line))
+}
+
+fn known(function: &str) -> Option<&'static functions::Function> {
     let entered = |known: &&functions::Function| known.entered.contains(&function);
     let known = FUNCTIONS.iter().find(|known| known.name == function);
-    let known = known.or_else(|| FUNCTIONS.iter().find(entered));
-    known.map_or("primitives", |known| known.notes().c_file)
+    known.or_else(|| FUNCTIONS.iter().find(entered))
 }
 
 fn of_function(out: &mut String, survey: &Survey, judged: &[&Judged<'_>]) {

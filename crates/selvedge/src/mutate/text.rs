@@ -66,7 +66,7 @@ fn said(survey: &Survey, judged: &Judged<'_>) -> String {
             format!("survives {asked} claims{large}; {reason}")
         }
         Fate::Idle => "has no effect in any execution".into(),
-        Fate::NotJudged => "not judged under SC: no claim under loom passes it".into(),
+        Fate::NotJudged => "not judged under SC: no claim under weak memory passes it".into(),
         Fate::Undecided(why) => format!("undecided: {why}; {reason}"),
     }
 }

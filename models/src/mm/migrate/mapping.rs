@@ -11,14 +11,14 @@
 use selvedge_kernel::{
     Name, WRITE_ONCE, atomic_cmpxchg, atomic_read, atomic_set, atomic_set_release, booked,
     clear_bit, enter, kernel_assert, might_sleep, plain_read, plain_write, rcu_assign_pointer,
-    reached, set_bit, smp_wmb, spin_lock_irq, spin_unlock_irq, test_bit, unbooked,
+    reached, set_bit, smp_rmb, smp_wmb, spin_lock_irq, spin_unlock_irq, test_bit, unbooked,
 };
 
 use crate::kernel::{
     PAGE_CACHE, PG_ACTIVE, PG_DIRTY, PG_PRIVATE, PG_UNEVICTABLE, PG_UPTODATE, PG_WRITEBACK,
     PRIVATE_DATA,
 };
-use crate::mm::migrate::{Errno, ExpectedRefs, NoteIn};
+use crate::mm::migrate::{CopyAfter, Errno, ExpectedRefs, NoteIn};
 use crate::mm::swap::{folio_get, folio_put, folio_ref_add};
 use crate::{Folio, Kernel};
 
@@ -180,6 +180,9 @@ pub fn __migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno
     if atomic_read(&src.refcount) != expected {
         reached(FREEZE_FAILED);
         return Err(Errno::Again);
+    }
+    if k.tree.migrate.copy_after == CopyAfter::ReadBarrier {
+        smp_rmb();
     }
     folio_copy(k, dst, src);
     (k.tree.migrate.folio_migrate_mapping)(k, dst, src, expected)?;

@@ -60,6 +60,8 @@ decisions! {
         /// `filemap_migrate_folio()`, and what `migrate_folio()` does: when the contents are
         /// copied.
         filemap_migrate_folio: Func<fn(&Kernel, &Folio, &Folio) -> Result<(), Errno>>,
+        /// What is between the look at the count and the copy. Only `__migrate_folio()` asks.
+        copy_after: CopyAfter,
         /// `folio_migrate_mapping()`; `__folio_migrate_mapping()` since 6.11.
         folio_migrate_mapping: Func<fn(&Kernel, &Folio, &Folio, i64) -> Result<(), Errno>>,
         /// What `migrate_folio_unmap()` does about a source that somebody else has locked.
@@ -156,6 +158,16 @@ pub enum DrainAfterMove {
     IfMapped,
     /// If it was mlocked: since 6.7 (eebb3dabbb5c).
     IfMlocked,
+}
+
+/// What `__migrate_folio()` does, since 6.11, between the look that finds no extra references and
+/// the copy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CopyAfter {
+    /// Nothing: every release.
+    Look,
+    /// `smp_rmb()`: ours.
+    ReadBarrier,
 }
 
 /// How `try_split_folio()` locks the folio, which is none of those that the task holds.

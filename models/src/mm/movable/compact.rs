@@ -118,7 +118,7 @@ pub fn unmap_and_move(k: &Kernel, src: &Folio, who: Migrator) -> Result<(), Errn
         return Ok(());
     }
     let dst = &k.folios[k.sizes.folios + src.index];
-    alloc_page(dst, NEW_PAGE);
+    alloc_page(k, dst, NEW_PAGE);
     let moved = __unmap_and_move(k, dst, src, who);
     (core.after_move)(k, dst, src, moved);
     if moved.is_ok() {

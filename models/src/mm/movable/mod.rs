@@ -234,11 +234,15 @@ pub fn state<S: State>(k: &Kernel) -> &S {
 /// `alloc_page()` of a page that is free: one reference, of this holder, and no trace of who had it
 /// before (`free_pages_prepare()` and `prep_new_page()`; nobody can reach the page in between).
 /// Its flags are left as they are: no page that is allocated anew had any set.
-pub fn alloc_page(page: &Folio, holder: Name) {
+pub fn alloc_page(k: &Kernel, page: &Folio, holder: Name) {
     let _in = enter("alloc_page");
-    kernel_assert(plain_read(&page.freed) == 1, "a page is allocated twice");
-    plain_write(&page.mapping, NO_MAPPING);
-    plain_write(&page.freed, 0);
+    k.with_zone_lock(|| {
+        kernel_assert(plain_read(&page.freed) == 1, "a page is allocated twice");
+        if k.zone_lock.is_none() {
+            plain_write(&page.mapping, NO_MAPPING);
+        }
+        plain_write(&page.freed, 0);
+    });
     atomic_set(&page.refcount, 1);
     booked(&page.refcount, holder);
 }

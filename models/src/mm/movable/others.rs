@@ -21,7 +21,7 @@ pub const REUSED: &str = "the page was allocated anew";
 /// A new page of the page cache: locked by `__SetPageLocked()`, filled, unlocked.
 pub fn add_to_page_cache(k: &Kernel, page: &Folio) {
     let _in = enter("add_to_page_cache_lru");
-    alloc_page(page, PAGE_CACHE);
+    alloc_page(k, page, PAGE_CACHE);
     reached(REUSED);
     __set_bit(PG_LOCKED, &page.flags);
     plain_write(&page.mapping, 8);
@@ -44,7 +44,7 @@ const SLAB: Name = Name::new("slab");
 /// movable page: [`SlabLayout`].
 pub fn alloc_slab_page(k: &Kernel, page: &Folio) {
     let _in = enter("alloc_slab_page");
-    alloc_page(page, SLAB);
+    alloc_page(k, page, SLAB);
     reached(REUSED);
     __set_bit(PG_SLAB, &page.flags);
     smp_wmb();

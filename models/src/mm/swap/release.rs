@@ -61,7 +61,12 @@ pub fn __folio_put(k: &Kernel, folio: &Folio) {
     if k.modelled.free_checks {
         free_pages_prepare(folio);
     }
-    WRITE_ONCE(&folio.freed, 1);
+    if k.zone_lock.is_some() {
+        // free_pages_prepare(). Where nobody takes the page anew while others look at it,
+        // alloc_page() does this.
+        plain_write(&folio.mapping, NO_MAPPING);
+    }
+    k.with_zone_lock(|| WRITE_ONCE(&folio.freed, 1));
     reached("a folio was freed");
 }
 

@@ -105,7 +105,7 @@ static INFLATED: Scenario = Scenario {
 };
 
 fn enqueues(k: &Run, index: usize) {
-    alloc_page(&k.folios[index], DRIVER);
+    alloc_page(k, &k.folios[index], DRIVER);
     (owner(k).driver.alloc)(k, &k.folios[index]);
 }
 

@@ -59,7 +59,7 @@ const COMPACTOR: Migrator = Migrator { mode: Mode::Async, memalloc: false };
 /// The driver of the scenario allocates its pages.
 fn allocates(k: &Run) {
     for page in &k.folios[..k.initial.absent] {
-        alloc_page(page, DRIVER);
+        alloc_page(k, page, DRIVER);
         (owner(k).driver.alloc)(k, page);
     }
 }

@@ -25,7 +25,7 @@ static REUSED_BY_PAGE_CACHE: Scenario = Scenario {
     name: "freed_and_reused_by_the_page_cache",
     about: "CPU0 isolates the page; CPU1 frees it first, and allocates it for the page cache, \
             where a new page is locked without an atomic operation.",
-    machine: ONE_PAGE,
+    machine: ONE_PAGE.zone_lock(),
     before: ALLOCATED,
     tasks: &[cpu(0, "compaction", isolates), cpu(1, "owner", |k| frees_for(k, add_to_page_cache))],
     ..Scenario::EMPTY

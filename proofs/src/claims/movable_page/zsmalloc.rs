@@ -168,7 +168,7 @@ static WALKED_AFTER_A_WAIT: Scenario = Scenario {
         cpu(0, "driver", allocates),
         cpu(0, "compaction", |k| {
             assert!(isolate_block(k, &k.folios[1], false), "nobody else wants the page");
-            alloc_page(&k.folios[3], READER);
+            alloc_page(k, &k.folios[3], READER);
         }),
         cpu(1, "zram", |k| {
             left_to_free_work(k);

@@ -329,10 +329,11 @@ fn update_if(step: &Step, condition: If, change: Rmw) -> Took {
 
 fn barrier(order: Order, with: With) -> Took {
     let fence = match (order, with) {
+        (Order::Relaxed, With::Branch) => Fence::Control,
         (Order::Relaxed, _) => return Took::default(),
         (Order::Acquire, _) => Fence::Read,
         (Order::Release, _) => Fence::Write,
-        (Order::Full, With::Nothing) => Fence::Full,
+        (Order::Full, With::Nothing | With::Branch) => Fence::Full,
         (Order::Full, With::NextUpdate) => Fence::BeforeAtomic,
         (Order::Full, With::LastUpdate) => Fence::AfterAtomic,
         (Order::Full, With::LastLock) => Fence::AfterLock,
