@@ -198,7 +198,7 @@ fn every_view_can_be_shown_and_written() {
         ("html", "<!DOCTYPE html>"),
         ("mermaid", "sequenceDiagram"),
         ("perfetto", "\"traceEvents\""),
-        ("ftrace", "# tracer: nop"),
+        ("ftrace", "# tracer: function"),
         ("dot", "digraph"),
         ("json", "selvedge-trace/1"),
     ];

@@ -5,6 +5,7 @@
 mod changelog;
 mod chrome;
 mod dot;
+mod escape;
 mod ftrace;
 mod held;
 mod html;
@@ -14,6 +15,8 @@ mod splat;
 pub use changelog::{Tags, changelog};
 pub use chrome::chrome;
 pub use dot::dot;
+pub(crate) use escape::quoted;
+pub use escape::{escaped, spelled_out, steers};
 pub use ftrace::ftrace;
 pub use html::html;
 pub use mermaid::mermaid;
