@@ -17,7 +17,7 @@ use crate::progress::Meter;
 use crate::select::tree;
 use crate::{Outcome, Status, output, threads};
 
-pub use kills::kills_in;
+pub use kills::{kills_in, page_of_checkout};
 
 /// What the exit code says of mutants.
 pub const EXIT_CODES: &str = "\

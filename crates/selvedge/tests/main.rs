@@ -8,4 +8,5 @@ mod locks;
 mod new_driver;
 mod new_tree;
 mod patch;
+mod readers;
 mod trace;
