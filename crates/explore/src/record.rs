@@ -14,8 +14,7 @@ mod tasks;
 use std::cell::RefCell;
 
 use selvedge_trace::{
-    Action, Class, Context, End, Event, Execution, Finding, Name, Order, Paths, Rule, Spin,
-    TaskInfo, Touch, spin,
+    Action, Context, End, Event, Execution, Finding, Name, Paths, Rule, Spin, TaskInfo, spin,
 };
 
 use crate::edits;
@@ -332,25 +331,14 @@ impl Record {
         }
         self.events.count_steps(self.machine.steps_taken());
         let event = Event {
-            task: self.current as u8,
             cpu: me.cpu,
             context: me.context,
             path: me.path,
             call: me.call,
-            action,
-            primitive: "",
-            object,
             name,
-            class: Class::None,
-            bit: None,
-            order: Order::Relaxed,
-            old: 0,
-            new: 0,
-            stale: false,
-            racy: false,
             at: me.at,
             in_waker: me.in_waker,
-            touch: Touch::default(),
+            ..Event::of(self.current as u8, action, object)
         };
         self.events.push(event);
     }

@@ -129,6 +129,11 @@ pub struct Printed {
     /// of all rows, `index.html`.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Name on the page of `--out` the mutants that rows kill: what `mutate --format json`, or
+    /// `mutate --report`, has written. If not given, mutants.json in the directory, or the page of
+    /// the docs, if the command runs in a checkout.
+    #[arg(long, value_name = "FILE", requires = "out")]
+    pub mutants: Option<PathBuf>,
 }
 
 /// `selvedge merge`
@@ -357,10 +362,11 @@ pub struct ShowArgs {
     /// Every step of a table, also those whose place does not matter.
     #[arg(long)]
     pub all: bool,
-    /// How wide a table may be: 60 to 200 columns.
-    #[arg(long, value_name = "COLUMNS", default_value_t = 75,
+    /// How wide a table may be: 60 to 200 columns. If not given 75, as a changelog allows, or as a
+    /// terminal that is narrower.
+    #[arg(long, value_name = "COLUMNS",
           value_parser = clap::value_parser!(u16).range(60..=200))]
-    pub width: u16,
+    pub width: Option<u16>,
     /// Where to write it, instead of to the terminal.
     #[arg(short, value_name = "OUT")]
     pub output: Option<PathBuf>,

@@ -50,6 +50,7 @@ pub fn run(args: &CheckArgs) -> Outcome {
 pub fn prepare(printed: &Printed) -> Result<(), Failure> {
     if let Some(dir) = &printed.out {
         output::prepare_dir(dir)?;
+        beside(dir, printed)?;
     }
     printed.reports.iter().try_for_each(|report| output::prepare_file(&report.file))
 }
@@ -69,7 +70,7 @@ fn write_reports(rows: &[Row], about: &About, printed: &Printed) -> Result<(), F
         output::write_file(&report.file, &report.format.render_about(rows, about))?;
     }
     if let Some(dir) = &printed.out {
-        output::write_file(&dir.join("index.html"), &index(rows, &beside(dir)?))?;
+        output::write_file(&dir.join("index.html"), &index(rows, &beside(dir, printed)?))?;
     }
     // GitHub names the file of the step's summary.
     let summary = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|name| !name.is_empty());
@@ -81,11 +82,12 @@ fn write_reports(rows: &[Row], about: &About, printed: &Printed) -> Result<(), F
     Ok(())
 }
 
-/// What `selvedge mutate --format json > DIR/mutants.json` and `selvedge locks --out DIR` have left
-/// there.
-fn beside(dir: &Path) -> Result<Beside, Failure> {
-    let file = dir.join("mutants.json");
-    let kills = file.exists().then(|| mutate::kills_in(&file)).transpose()?;
+/// What `selvedge mutate` has written, and what `selvedge locks --out DIR` has left in the
+/// directory.
+fn beside(dir: &Path, printed: &Printed) -> Result<Beside, Failure> {
+    let in_dir = || Some(dir.join("mutants.json")).filter(|file| file.exists());
+    let file = printed.mutants.clone().or_else(in_dir).or_else(mutate::page_of_checkout);
+    let kills = file.map(|file| mutate::kills_in(&file)).transpose()?;
     Ok(Beside { kills, has_locks: dir.join(locks::PAGE).exists() })
 }
 

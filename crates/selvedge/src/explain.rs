@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use selvedge_explore::Bounds;
-use selvedge_proofs::explain;
-use selvedge_trace::{to_json, why};
+use selvedge_proofs::{Claim, Engine, Expected, explain, rows};
+use selvedge_trace::{Look, to_json, why_as};
 
 use crate::args::whole_number;
 use crate::error::Failure;
@@ -37,6 +37,13 @@ Exit codes:
 pub fn run(args: &ExplainArgs) -> Outcome {
     let cx = read(&args.file)?;
     let (claim, engine) = row_of(&args.file, &cx)?;
+    if !engine.takes_schedules() {
+        return Err(Failure::new(format!(
+            "{}: {}",
+            args.file.display(),
+            not_explained(claim, engine)
+        )));
+    }
     if let Some(output) = &args.output {
         output::prepare_file(output)?;
     }
@@ -52,7 +59,42 @@ pub fn run(args: &ExplainArgs) -> Outcome {
     if let Some(output) = &args.output {
         output::write_file(output, &to_json(&explained))?;
     }
-    output::print(&why(&explained))?;
+    output::print(&why_as(&explained, &Look { width: output::table_width(), all: false }))?;
     let undecided = explained.explanation.is_some_and(|why| !why.limits.is_empty());
     Ok(if undecided { Status::Undecided } else { Status::AsExpected })
+}
+
+/// Why what this engine has found is not explained, and what to do: the same question may have been
+/// asked of dpor, whose executions can be compared.
+fn not_explained(claim: &Claim, engine: Engine) -> String {
+    let why = match engine {
+        Engine::Loom => "loom ends its search at the first violation, and cannot be told an order",
+        _ => "an execution graph is no order of steps",
+    };
+    let is_same = |(other, engine): &(&Claim, Engine)| {
+        *engine == Engine::Dpor
+            && other.rule == claim.rule
+            && other.scenario.name == claim.scenario.name
+            && other.tree.name == claim.tree.name
+    };
+    let advice = match rows().find(is_same) {
+        Some((other, dpor)) if other.expected == Expected::Violated => {
+            let name = other.name(dpor);
+            let file = name.replace("::", ".");
+            format!(
+                "dpor finds the same under sequential consistency: `selvedge check {name} --out \
+                 DIR`, then `selvedge explain DIR/{file}.json`"
+            )
+        }
+        Some((other, dpor)) => format!(
+            "it takes weak memory, since under sequential consistency the rule holds ({}): \
+             `selvedge show FILE` names each store that a stale read does not see, and `selvedge \
+             show FILE --as steps` what each step orders",
+            other.name(dpor)
+        ),
+        None => "no row asks it of dpor: `selvedge show FILE` names each store that a stale read \
+                 does not see, and `selvedge show FILE --as steps` what each step orders"
+            .into(),
+    };
+    format!("what {engine} has found cannot be explained: {why}; {advice}")
 }

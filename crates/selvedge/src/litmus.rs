@@ -2,7 +2,6 @@
 //! say.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,9 +32,9 @@ pub fn run(args: &LitmusArgs) -> Outcome {
     }
     let (mut texts, mut unread) = (Vec::new(), Vec::new());
     for file in &args.files {
-        match fs::read_to_string(file) {
+        match output::read_text(file, "a litmus test") {
             Ok(text) => texts.push((file.as_path(), text)),
-            Err(error) => unread.push(Failure::io("read", file, &error)),
+            Err(failure) => unread.push(failure),
         }
     }
     let interrupt = Interrupt::catch()?;

@@ -1,7 +1,6 @@
 //! `selvedge merge REPORT...`: the reports of all shards of a check, as one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
 use selvedge_proofs::{Row, rows};
@@ -14,7 +13,7 @@ use crate::format::{About, REPORT_SCHEMA};
 use crate::select::Selected;
 use crate::shard::{Shard, rows_hash};
 use crate::stored::Stored;
-use crate::{Outcome, fingerprint};
+use crate::{Outcome, fingerprint, output};
 
 /// What `check --shard K/N --format json` has written.
 #[derive(Deserialize, Debug)]
@@ -63,7 +62,7 @@ fn names_of_cached(reports: &[(&Path, Report)]) -> Option<BTreeSet<String>> {
 }
 
 fn read(file: &Path) -> Result<Report, Failure> {
-    let text = fs::read_to_string(file).map_err(|error| Failure::io("read", file, &error))?;
+    let text = output::read_text(file, "the report of a shard")?;
     let wrong = |why: String| {
         let advice = "expected what `selvedge check --shard K/N --report json=FILE` writes";
         Failure::new(format!("{}: {why}; {advice}", file.display()))

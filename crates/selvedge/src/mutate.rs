@@ -17,7 +17,7 @@ use crate::progress::Meter;
 use crate::select::tree;
 use crate::{Outcome, Status, output, threads};
 
-pub use kills::kills_in;
+pub use kills::{kills_in, page_of_checkout};
 pub use page::{file_of, model_of};
 pub use text::what;
 

@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
+use selvedge_trace::views::spelled_out;
+
 use crate::colour;
 use crate::error::Failure;
 
@@ -32,37 +34,35 @@ pub fn tell(line: &str) {
 /// The text without what a terminal takes for a command, or what changes the order in which it is
 /// read: these characters are spelled out.
 pub fn printable(text: &str) -> String {
-    let is_command = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match is_command(c) {
-            true => out.extend(c.escape_unicode()),
-            false => out.push(c),
-        }
-    }
-    out
+    spelled_out(text, &['\n', '\t'])
 }
 
-/// The most that is read of a file that should be a counterexample.
-const READ_MAX: u64 = 64 << 20;
+/// How wide a table is: as a changelog allows; on a terminal that is narrower, as that, but not
+/// below what a table can be read in.
+pub fn table_width() -> usize {
+    const WIDTHS: std::ops::RangeInclusive<usize> = 60..=75;
+    let terminal = console::Term::stdout().size_checked();
+    let width = terminal.map_or(*WIDTHS.end(), |(_, columns)| usize::from(columns));
+    width.clamp(*WIDTHS.start(), *WIDTHS.end())
+}
 
-/// Reads a file that may be anything, and of any size.
-pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+/// The most that is read of a file that should be what we write.
+pub const READ_MAX: u64 = 64 << 20;
+
+/// Reads a file that may be anything, and of any size: text, in which there should be `what`.
+pub fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let opened = File::open(path);
     opened
         .and_then(|file| file.take(READ_MAX + 1).read_to_end(&mut bytes))
         .map_err(|error| Failure::io("read", path, &error))?;
+    let name = path.display();
     if bytes.len() as u64 > READ_MAX {
-        let (path, most) = (path.display(), READ_MAX >> 20);
-        return Err(Failure::new(format!(
-            "{path}: more than {most} MiB, and so no counterexample"
-        )));
+        let most = READ_MAX >> 20;
+        return Err(Failure::new(format!("{name}: more than {most} MiB, expected {what}")));
     }
-    Ok(bytes)
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::new(format!("{name}: not text (UTF-8), expected {what}")))
 }
 
 /// Writes a file whole or not at all. A device or a pipe is written to as it is.

@@ -5,6 +5,7 @@ pub mod reach;
 pub mod survey;
 pub mod view;
 
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -124,9 +125,14 @@ fn exercise(report: &mut Report) {
 pub fn contents(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let done = match path.as_os_str() == "-" {
-        true => std::io::stdin().read_to_end(&mut bytes).map(drop),
-        false => std::fs::read(path).map(|read| bytes = read),
+        true => std::io::stdin().take(output::READ_MAX + 1).read_to_end(&mut bytes),
+        false => File::open(path)
+            .and_then(|file| file.take(output::READ_MAX + 1).read_to_end(&mut bytes)),
     };
     done.map_err(|error| Failure::io("read", path, &error))?;
+    if bytes.len() as u64 > output::READ_MAX {
+        let (path, most) = (path.display(), output::READ_MAX >> 20);
+        return Err(Failure::new(format!("{path}: more than {most} MiB, expected patches")));
+    }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

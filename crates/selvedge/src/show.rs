@@ -11,7 +11,9 @@ use crate::{Outcome, Status, output};
 /// Reads the file and prints the view.
 pub fn run(args: &ShowArgs) -> Outcome {
     let cx = read(&args.file)?;
-    let look = Look { width: usize::from(args.width), all: args.all };
+    let is_for_here = args.output.is_none();
+    let width = args.width.map_or_else(|| default_width(is_for_here), usize::from);
+    let look = Look { width, all: args.all };
     let view = match args.view {
         View::Table => output::printable(&table_as(&cx, &look)),
         View::Steps => output::printable(&steps(&cx)),
@@ -33,6 +35,11 @@ pub fn run(args: &ShowArgs) -> Outcome {
         None => output::print(&view)?,
     }
     Ok(Status::AsExpected)
+}
+
+/// What goes to a file may be pasted into a mail, however wide the terminal is.
+fn default_width(is_for_here: bool) -> usize {
+    if is_for_here { output::table_width() } else { Look::default().width }
 }
 
 /// What is known of the tree that the counterexample is of.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use selvedge_explore::{Exploration, Verdict, Violation, Violations};
 use selvedge_proofs::Row;
-use selvedge_trace::{Counterexample, Rule, SCHEMA, interned};
+use selvedge_trace::{Counterexample, Rule, SCHEMA, consistent, interned};
 use serde::Deserialize;
 
 use crate::select::Selected;
@@ -65,6 +65,9 @@ impl Stored {
                 "the counterexample's schema is \"{}\", this version reads \"{SCHEMA}\"",
                 cx.schema
             ));
+        }
+        if let Some(cx) = &counterexample {
+            consistent(cx).map_err(|why| format!("the counterexample: {why}"))?;
         }
         let is_shown = counterexample.is_some() || self.evidence.is_some();
         if (verdict == Verdict::Violated) != is_shown {

@@ -12,10 +12,7 @@ use crate::output;
 /// Reads a counterexample.
 pub fn read(path: &Path) -> Result<Counterexample, Failure> {
     let name = path.display().to_string();
-    let bytes = output::read_file(path)?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        Failure::new(format!("{name}: not text, expected a counterexample (selvedge-trace/1)"))
-    })?;
+    let text = output::read_text(path, "a counterexample (selvedge-trace/1)")?;
     from_json(&name, &text).map_err(|error| Failure::new(error.to_string()))
 }
 

@@ -1,16 +1,19 @@
 //! The command as its users see it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::TestRunner;
 use serde_json::Value;
 
-fn selvedge(args: &[&str]) -> Output {
+pub fn selvedge(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_selvedge")).args(args).output().expect("the command runs")
 }
 
-fn stdout(output: &Output) -> String {
+pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("text")
 }
 
@@ -21,7 +24,7 @@ fn scratch(name: &str) -> PathBuf {
     dir
 }
 
-fn refused(args: &[&str], saying: &str) {
+pub fn refused(args: &[&str], saying: &str) {
     let output = selvedge(args);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
@@ -391,56 +394,172 @@ fn violations_are_counted_when_asked_for() {
     assert_eq!(distinct[0]["executions"], 1);
 }
 
-/// Found by hand once (docs/findings.md), and now by the command.
-#[test]
-fn orders_names_what_cures_a_claim_that_only_weak_memory_breaks() {
-    let row = "migrate_vs_direct_io::v6.12.117";
-    let output = selvedge(&["orders", row]);
-    let text = stdout(&output);
-    assert_eq!(output.status.code(), Some(0), "{text}");
-    let cure = "smp_rmb() between atomic_read(folio->_refcount) and read(folio->contents) in \
-                migrate_folio()";
-    assert!(text.contains(cure), "{text}");
-    let output = selvedge(&["orders", row, "--format", "json"]);
-    let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
-    assert_eq!(report["schema"], "selvedge-orders/1");
-    let claim = &report["claims"][0];
-    assert_eq!(
-        (&claim["verdict"], &claim["violated_under_sc"]),
-        (&"violated".into(), &false.into())
-    );
-    let cures = claim["cures"].as_array().expect("cures");
-    // The cheapest first: of the same place an acquire does.
-    assert_eq!(cures[0]["cost"], "acquire or release");
-    let is_it = |one: &&Value| one["text"] == cure && one["cost"] == "read or write barrier";
-    assert!(cures.iter().any(|one| is_it(&one)), "{cures:?}");
-    assert_eq!(cures[0]["behind"]["file"], "mm/migrate.c");
+/// What is put into a file that was right.
+const PUT: &[&[u8]] = &[
+    b"",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\"",
+    b"\\",
+    b",",
+    b"null",
+    b"-1",
+    b"1e999",
+    b"0",
+    b"\n",
+    b"| `",
+    b"18446744073709551616",
+    b"99999999999",
+    b"\xff\xfe",
+    b"\0",
+    b"\x1b[31m",
+    b"\xc2\x9b",
+    b"@@",
+    b"\\u202e",
+    b"\xe2\x80\xae",
+    b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+    b"<script>",
+    b"P9",
+    b"\t",
+];
+
+/// Changes of a file: each puts something in place of so many bytes, or cuts it there.
+fn changes() -> impl Strategy<Value = Vec<(Index, usize, Option<&'static [u8]>)>> {
+    let put = prop::sample::select(PUT).prop_map(Some);
+    let change = (any::<Index>(), 0..12usize, prop_oneof![8 => put, 1 => Just(None)]);
+    prop::collection::vec(change, 1..4)
+}
+
+/// Runs the command with a file that was right, and was then changed, cut, or is anything at all:
+/// it answers with an exit code of ours, in one line if the file is refused, and sends no terminal
+/// anything that steers it.
+fn any_file(name: &str, cases: u32, right: &[u8], command: impl Fn(&str) -> Vec<String>) {
+    let dir = made(&format!("any-{name}"));
+    let file = dir.join(name);
+    let config = ProptestConfig { cases, failure_persistence: None, ..Default::default() };
+    let anything = prop::collection::vec(any::<u8>(), 0..200);
+    let texts = prop_oneof![
+        9 => changes().prop_map(|changes| {
+            let mut text = right.to_vec();
+            for (at, count, put) in changes {
+                let at = at.index(text.len() + 1);
+                let until = (at + count).min(text.len());
+                match put {
+                    Some(put) => drop(text.splice(at..until, put.iter().copied())),
+                    None => text.truncate(at),
+                }
+            }
+            text
+        }),
+        1 => anything,
+    ];
+    let ran = TestRunner::new(config).run(&texts, |text| {
+        fs::write(&file, &text).expect("written");
+        let args = command(of(&file));
+        let output = selvedge(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let shown = String::from_utf8(output.stdout).expect("text");
+        prop_assert!(matches!(output.status.code(), Some(0..=4)), "{:?}: {said}", output.status);
+        prop_assert!(!said.contains("panicked"), "{said}");
+        let steers = |c: char| c.is_control() && c != '\n' && c != '\t' || c == '\u{202e}';
+        prop_assert!(!said.contains(steers) && !shown.contains(steers), "{said:?} {shown:?}");
+        if output.status.code() == Some(2) {
+            prop_assert!(said.starts_with("selvedge: "), "{said}");
+            prop_assert!(said.lines().count() == 1 && said.contains(name), "{said}");
+        }
+        Ok(())
+    });
+    ran.unwrap_or_else(|why| panic!("{why}"));
+}
+
+fn made(name: &str) -> PathBuf {
+    let dir = scratch(name);
+    fs::create_dir_all(&dir).expect("a directory");
+    dir
+}
+
+fn of(path: &Path) -> &str {
+    path.to_str().expect("a name in UTF-8")
+}
+
+fn reviewed() -> PathBuf {
+    let name = "migrate_pending.install_vs_prep.rfc-migrate-pending.dpor.json";
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proofs/counterexamples").join(name)
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
 }
 
 #[test]
-fn orders_says_what_a_claim_needs_and_what_none_of_them_needs() {
-    let output = selvedge(&["orders", "two_cpus_try_once::v6.12.117", "--format", "json"]);
-    assert_eq!(output.status.code(), Some(0));
-    let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
-    let claims = report["claims"].as_array().expect("claims");
-    let orderings = claims.iter().flat_map(|claim| claim["orderings"].as_array().expect("all"));
-    let of = |mutant: &str| {
-        let is_it = |one: &&&Value| one["mutant"] == mutant;
-        let found: Vec<&Value> = orderings.clone().collect();
-        found.iter().find(is_it).map(|one| one["need"].clone())
-    };
-    // The folio lock is one word: its release is what orders who has it next.
-    let given = "folio_unlock::xor_unlock_is_negative_byte(folio->flags)#0::relax";
-    assert_eq!(of(given), Some("needed".into()));
-    let unneeded = report["trees"][0]["needed_by_none"].as_array().expect("a list");
-    assert!(unneeded.iter().all(|one| one["mutant"] != given));
+fn any_counterexample_is_read_or_refused() {
+    let right = fs::read(reviewed()).expect("readable");
+    any_file("shown.json", 16, &right, |file| words(&["show", file]));
+    any_file("steps.json", 16, &right, |file| words(&["show", file, "--as", "steps"]));
+    any_file("run.json", 16, &right, |file| words(&["replay", file]));
+    any_file("why.json", 16, &right, |file| words(&["explain", file, "--max-executions", "50"]));
 }
 
 #[test]
-fn orders_refuses_what_it_cannot_ask_and_names_a_limit() {
-    refused(&["orders", "no_such_scenario"], "no row has `no_such_scenario`");
-    refused(&["orders", "--tree", "v9.9"], "unknown tree `v9.9`");
-    let cut = selvedge(&["orders", "migrate_vs_direct_io::v6.12.117", "--max-executions", "1"]);
-    assert_eq!(cut.status.code(), Some(3));
-    assert!(stdout(&cut).contains("the limit of 1 executions"), "{}", stdout(&cut));
+fn any_report_is_merged_or_refused() {
+    let report = made("report").join("right.json");
+    let row = "migrate_pending::bh-stays::install_vs_prep::rfc-migrate-pending::dpor";
+    let to = format!("json={}", of(&report));
+    assert!(selvedge(&["check", row, "--shard", "1/1", "--report", &to]).status.success());
+    let right = fs::read(report).expect("written");
+    any_file("report.json", 16, &right, |file| words(&["merge", file]));
+}
+
+#[test]
+fn any_file_of_mutants_is_read_or_refused() {
+    let row = "migrate_pending::bh-stays::install_vs_prep::rfc-migrate-pending::dpor";
+    let out = scratch("of-mutants");
+    let check = |file: &str| words(&["check", row, "--out", of(&out), "--mutants", file]);
+    let report = br#"{"schema": "selvedge-mutants/1", "tree": "v6.1", "mutants":
+        [{"name": "f::drop", "killed_by": [{"row": "one", "what": "a rule"}]}]}"#;
+    any_file("mutants.json", 16, report, check);
+    let page = b"# Mutants of v6.1\n\n### f()\n\n| step | needed by | by none |\n|---|---|---|\n\
+        | `set_bit(A)#0` | **drop**: it *(a, and 2 more)*<br>**split**: it *(b)* | x |\n";
+    any_file("mutants.md", 16, page, check);
+}
+
+#[test]
+fn any_litmus_test_any_patch_and_any_fingerprints_are_read_or_refused() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let litmus = fs::read(crates.join("litmus/tests/litmus/SB+mb.litmus")).expect("readable");
+    let bounds = ["litmus", "--engine", "dpor", "--max-executions", "50"];
+    any_file("any.litmus", 16, &litmus, |file| words(&[&bounds[..], &[file]].concat()));
+    let patch = b"From: a <a@b>\nSubject: [PATCH] mm\n\n--- a/mm/swap.c\n+++ b/mm/swap.c\n\
+        @@ -1,3 +1,4 @@ void nobody_has_modelled_it(void)\n {\n+\tf();\n \tint a;\n }\n";
+    any_file("any.patch", 16, patch, |file| words(&["patch", file]));
+    let fingerprints = fs::read(crates.join("../models/fingerprints.tsv")).expect("readable");
+    let kernel = made("no-kernel");
+    fs::create_dir(kernel.join("mm")).expect("a directory");
+    fs::write(kernel.join("Makefile"), "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 1\n")
+        .expect("written");
+    any_file("prints.tsv", 3, &fingerprints, |file| {
+        words(&["drift", "--kernel", of(&kernel), "--fingerprints", file])
+    });
+}
+
+/// What is no file, or has no end.
+#[test]
+fn what_is_no_file_of_ours_is_refused_in_a_line() {
+    let dir = made("no-file");
+    refused(&["show", of(&dir)], "cannot read");
+    refused(&["show", "/dev/zero"], "more than 64 MiB, expected a counterexample");
+    refused(&["merge", "/dev/zero"], "more than 64 MiB, expected the report of a shard");
+    refused(&["patch", "/dev/zero"], "more than 64 MiB, expected patches");
+    let cut = dir.join("cut.json");
+    let text = fs::read_to_string(reviewed()).expect("readable");
+    fs::write(&cut, &text[..text.len() / 2]).expect("written");
+    refused(&["show", of(&cut)], "cut.json: not JSON (EOF while parsing");
+    fs::write(&cut, "[1, 2]").expect("written");
+    refused(&["show", of(&cut)], "no field `schema`, expected \"selvedge-trace/1\"");
+    fs::write(&cut, format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000))).expect("written");
+    refused(&["show", of(&cut)], "recursion limit exceeded");
+    let named = dir.join("a\u{1b}[31m.json");
+    refused(&["show", of(&named)], "a\\u{1b}[31m.json");
 }

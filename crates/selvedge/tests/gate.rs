@@ -311,7 +311,7 @@ fn all_that_was_run_is_counted() {
 
 #[test]
 fn a_file_without_end_is_refused() {
-    refused(&["show", "/dev/zero"], "more than 64 MiB, and so no counterexample");
+    refused(&["show", "/dev/zero"], "more than 64 MiB, expected a counterexample");
 }
 
 #[test]

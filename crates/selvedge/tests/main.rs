@@ -7,5 +7,7 @@ mod gate;
 mod locks;
 mod new_driver;
 mod new_tree;
+mod orders;
 mod patch;
+mod readers;
 mod trace;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::readers::{read_dot, read_ftrace, read_mermaid};
 use selvedge_explore::Engine;
 use serde_json::{Value, json};
 
@@ -153,11 +154,25 @@ fn a_limit_that_was_hit_is_named_and_is_undecided() {
     assert!(text.contains("Not decided: ") && text.contains("the limit of 1 executions"), "{text}");
 }
 
-/// loom's executions cannot be compared, and that is said.
+/// What loom or graph has found cannot be compared, and it is said what to do instead: to explain
+/// the same of dpor; or, if it takes weak memory, to look at what is not seen.
 #[test]
-fn what_only_loom_has_found_is_not_explained() {
+fn what_only_loom_or_graph_has_found_is_refused_with_what_to_do() {
     let of_loom = "migrate_pending.add_vs_prep.rfc-migrate-pending.loom.json";
-    refused(&["explain", of(&reviewed(of_loom))], "loom ends its search at the first violation");
+    let weak = "it takes weak memory, since under sequential consistency the rule holds";
+    refused(&["explain", of(&reviewed(of_loom))], weak);
+    let dir = scratch("explain-of-graph");
+    for engine in ["loom", "graph"] {
+        let row =
+            format!("migrate_pending::bh-stays::install_vs_prep::rfc-migrate-pending::{engine}");
+        assert!(selvedge(&["check", &row, "--out", of(&dir)]).status.success(), "{row}");
+        let file = dir.join(format!("{}.json", row.replace("::", ".")));
+        let advice = "`selvedge check \
+                      migrate_pending::bh-stays::install_vs_prep::rfc-migrate-pending::dpor --out \
+                      DIR`, then `selvedge explain \
+                      DIR/migrate_pending.bh-stays.install_vs_prep.rfc-migrate-pending.dpor.json`";
+        refused(&["explain", of(&file)], advice);
+    }
 }
 
 /// An engine that is new finds counterexamples of which the format and each view must know.
@@ -193,12 +208,14 @@ fn every_view_can_be_shown_and_written() {
     let views = [
         ("table", "CPU0 installer"),
         ("steps", "<== fatal"),
+        ("refs", "bh0->b_count is 2"),
+        ("refs-dot", "digraph references"),
         ("splat", "Call Trace of installer/1 (CPU0):"),
         ("changelog", "Link: <of "),
         ("html", "<!DOCTYPE html>"),
         ("mermaid", "sequenceDiagram"),
         ("perfetto", "\"traceEvents\""),
-        ("ftrace", "# tracer: nop"),
+        ("ftrace", "# tracer: function"),
         ("dot", "digraph"),
         ("json", "selvedge-trace/1"),
     ];
@@ -228,31 +245,207 @@ fn a_full_disk_is_said() {
     let file = reviewed(NAME);
     refused(&["show", of(&file), "--as", "html", "-o", of(full)], "cannot write /dev/full");
     refused(&["explain", of(&file), "-o", of(full)], "cannot write /dev/full");
+    let dir = scratch("full");
+    let row = "migrate_pending::bh-stays::install_vs_prep::rfc-migrate-pending::dpor";
+    // What was found is printed all the same.
+    let output = selvedge(&["check", row, "--report", "json=/dev/full"]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.starts_with("selvedge: cannot write /dev/full: "), "{error}");
+    assert!(stdout(&output).contains("1 as expected"), "{}", stdout(&output));
+    refused(&["check", row, "--out", "/dev/full/x"], "cannot write to the directory /dev/full/x");
+    for args in [
+        vec!["show", of(&file)],
+        vec!["show", of(&file), "--as", "html"],
+        vec!["replay", of(&file)],
+        vec!["explain", of(&file)],
+        vec!["check", row, "--out", of(&dir)],
+    ] {
+        let stdout = fs::OpenOptions::new().write(true).open(full).expect("it is there");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        let output = command.args(&args).stdout(stdout).output().expect("the command runs");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+        assert!(error.starts_with("selvedge: cannot write to stdout: "), "{args:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{args:?}: {error}");
+    }
 }
 
-/// Chromium draws the page, runs its script, and finds the step that was asked for.
-#[test]
-fn a_browser_opens_the_page() {
+/// The page as Chromium has it when its script has run; `None`, and a word about it, if there is no
+/// Chromium.
+fn dom(dir: &Path, page: &str) -> Option<String> {
     let browser = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| {
         Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success())
     });
     let Some(browser) = browser else {
         eprintln!("no chromium here: the page is not opened");
-        return;
+        return None;
     };
+    let profile = format!("--user-data-dir={}", dir.join("profile").display());
+    let args = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000"];
+    let url = format!("file://{page}");
+    let opened = Command::new(browser).args(args).args([&profile, "--dump-dom", &url]).output();
+    Some(stdout(&opened.expect("the browser runs")))
+}
+
+/// Chromium draws the page, runs its script, and finds the step that was asked for.
+#[test]
+fn a_browser_opens_the_page() {
     let dir = scratch("browser");
     let (explained, page) = (dir.join("explained.json"), dir.join("page.html"));
     selvedge(&["explain", of(&reviewed(NAME)), "-o", of(&explained)]);
     selvedge(&["show", of(&explained), "--as", "html", "-o", of(&page)]);
-    let profile = format!("--user-data-dir={}", dir.join("profile").display());
-    let url = format!("file://{}#step=20", page.display());
-    let args = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000"];
-    let opened = Command::new(browser).args(args).args([&profile, "--dump-dom", &url]).output();
-    let dom = stdout(&opened.expect("the browser runs"));
+    let Some(dom) = dom(&dir, &format!("{}#step=20", page.display())) else { return };
     assert!(dom.contains("data-ready=\"yes\""), "the script has not come to its end: {dom}");
     assert!(dom.contains("step 20 of"), "{dom}");
     // Both runs are drawn; where they part is marked in both.
     for row in ["class=\"step decisive differs now\"", "class=\"step differs now\""] {
         assert_eq!(dom.matches(row).count(), 1, "{row}: {dom}");
+    }
+}
+
+/// What some format takes for syntax, a terminal for a command, or a reader for a new line.
+const HOSTILE: &str = "</script><script>document.title='owned'</script><img src=x \
+                       onerror=\"document.title='owned'\">\"];-->\n\u{1b}[31m`|\u{202e}; end \
+                       %s \\N ${x} ]]>";
+
+/// Each text of it that is shown is this one.
+fn make_hostile(cx: &mut Value) {
+    const KEPT: [&str; 9] = [
+        "schema",
+        "engine",
+        "memory_model",
+        "context",
+        "action",
+        "order",
+        "claim",
+        "model",
+        "schedule",
+    ];
+    match cx {
+        Value::String(text) => *text = HOSTILE.into(),
+        Value::Array(all) => all.iter_mut().for_each(make_hostile),
+        Value::Object(fields) => {
+            let shown = fields.iter_mut().filter(|(name, _)| !KEPT.contains(&name.as_str()));
+            shown.for_each(|(_, value)| make_hostile(value));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn the_readers_refuse_a_name_that_has_got_out() {
+    assert_eq!(read_dot("digraph a {\n  \"x\" [label=\"y\"];\n}\n"), Ok((1, 0)));
+    for out in ["\"x\"]; [label=\"y\"];", "\"x\" [label=\"a\"b\"];", "x -> \"y\" label;", "\"x"] {
+        assert!(read_dot(&format!("digraph a {{\n  {out}\n}}\n")).is_err(), "{out}");
+    }
+    let diagram = |line: &str| read_mermaid(&format!("sequenceDiagram\n    {line}\n"));
+    assert_eq!(diagram("participant T1 as CPU0 user"), Ok((1, 0)));
+    for out in ["participant T1 as <b>", "Note over T1: x", "end", "participant T1 as \"x"] {
+        assert!(diagram(out).is_err(), "{out}");
+    }
+    assert!(read_ftrace("            user-1       [000] ..... 0.000001: f: x").is_some());
+    assert!(read_ftrace("a second line of a name").is_none());
+}
+
+/// A file whose every name is hostile, in every view, read by what reads the view.
+#[test]
+fn hostile_names_stay_names_in_every_view() {
+    let dir = scratch("hostile");
+    let explained = dir.join("explained.json");
+    selvedge(&["explain", of(&reviewed(NAME)), "-o", of(&explained)]);
+    let text = fs::read_to_string(&explained).expect("written");
+    let mut cx: Value = serde_json::from_str(&text).expect("JSON");
+    make_hostile(&mut cx);
+    cx["holders"] = json!([{ "name": HOSTILE, "references": 2, "since": HOSTILE, "step": 6 }]);
+    cx["blocked"] =
+        json!([{ "task": 1, "primitive": HOSTILE, "object": HOSTILE, "path": [HOSTILE] }]);
+    let steps = cx["steps"].as_array().expect("steps").len();
+    let file = dir.join("hostile.json");
+    fs::write(&file, cx.to_string()).expect("written");
+    let shown = |view: &str| {
+        let output = selvedge(&["show", of(&file), "--as", view]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{view}: {error}");
+        let text = stdout(&output);
+        let steers = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(view == "json" || !text.contains(steers), "{view}: {text:?}");
+        text
+    };
+    // For people: each line is one of ours.
+    for view in ["table", "splat", "changelog", "refs"] {
+        let text = shown(view);
+        assert!(!text.lines().any(|line| line.starts_with("\\u{1b}")), "{view}: {text}");
+    }
+    let list = shown("steps");
+    let numbered = list.lines().take(steps).enumerate();
+    numbered.for_each(|(at, line)| assert!(line.starts_with(&format!("{at:4} ")), "{line}"));
+    // For programs.
+    let again: Value = serde_json::from_str(&shown("json")).expect("JSON");
+    assert_eq!(again["steps"], cx["steps"]);
+    let chrome: Value = serde_json::from_str(&shown("perfetto")).expect("JSON");
+    let events = chrome["traceEvents"].as_array().expect("events");
+    assert!(events.iter().all(|event| event["ph"].is_string()), "{events:?}");
+    let slices = events.iter().filter(|event| event["ph"] == "X");
+    let name_is_whole = |event: &Value| event["name"].as_str().is_some_and(|n| n.contains("]]>"));
+    assert!(slices.filter(|event| name_is_whole(event)).count() > 5);
+    let trace = shown("ftrace");
+    for line in trace.lines().filter(|line| !line.starts_with('#')) {
+        let (_, _, cpu, _, _, what) = read_ftrace(line).unwrap_or_else(|| panic!("{line}"));
+        assert!(cpu < 2 && !what.is_empty(), "{line}");
+    }
+    let diagram = shown("mermaid");
+    let (participants, messages) = read_mermaid(&diagram).expect("a diagram");
+    assert!(participants == 3 && messages > 20, "{participants} {messages}");
+    mermaid(&dir, &diagram);
+    for view in ["dot", "refs-dot"] {
+        let graph = shown(view);
+        let (nodes, edges) = read_dot(&graph).unwrap_or_else(|why| panic!("{why}: {graph}"));
+        assert!(nodes > 0 && edges > 0, "{view}: {nodes} {edges}");
+        graphviz(&dir, &graph);
+    }
+    let (html, page) = (shown("html"), dir.join("hostile.html"));
+    assert_eq!(html.matches("<script").count(), 2, "{html}");
+    fs::write(&page, html).expect("written");
+    let Some(dom) = dom(&dir, of(&page)) else { return };
+    assert!(dom.contains("data-ready=\"yes\""), "the script has not come to its end: {dom}");
+    let ours = [("<script", 2), ("<img", 0), ("<title>owned", 0), ("&lt;img src=x", 1)];
+    for (what, at_least) in ours {
+        let count = dom.matches(what).count();
+        let is_right = if at_least == 1 { count > 5 } else { count == at_least };
+        assert!(is_right, "{what}: {count} in {dom}");
+    }
+}
+
+/// Mermaid takes it, where `SELVEDGE_MERMAID` names its mermaid.min.js and there is a browser.
+fn mermaid(dir: &Path, diagram: &str) {
+    let Some(library) = std::env::var_os("SELVEDGE_MERMAID").filter(|name| !name.is_empty()) else {
+        eprintln!("not run: SELVEDGE_MERMAID names nothing");
+        return;
+    };
+    let page = dir.join("mermaid.html");
+    let within_script = |text: &str| json!(text).to_string().replace('<', "\\u003c");
+    let text = format!(
+        "<body><script src=\"{}\"></script><script>mermaid.parse({}).then(\
+         found => document.body.dataset.kind = found.diagramType,\
+         error => document.body.dataset.error = error);</script></body>",
+        Path::new(&library).display(),
+        within_script(diagram)
+    );
+    fs::write(&page, text).expect("written");
+    let Some(dom) = dom(dir, of(&page)) else { return };
+    assert!(dom.contains("data-kind=\"sequence\""), "{dom}");
+}
+
+/// What draws it takes it, where there is one.
+fn graphviz(dir: &Path, graph: &str) {
+    let file = dir.join("graph.dot");
+    fs::write(&file, graph).expect("written");
+    match Command::new("dot").args(["-Tplain", of(&file)]).output() {
+        Ok(output) => {
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success() && error.is_empty(), "{error}: {graph}");
+        }
+        Err(_) => eprintln!("no Graphviz here: the graph is not drawn"),
     }
 }

@@ -18,7 +18,9 @@ pub fn sentence(cx: &Counterexample, why: &Explanation) -> String {
 }
 
 fn clause(cx: &Counterexample, condition: &Condition) -> String {
-    let step = |index: usize| cx.steps.get(index).map_or_else(String::new, |s| named(cx, s));
+    let step = |index: usize| {
+        cx.steps.get(index).map_or_else(String::new, |step| named(cx, step, nth(cx, index)))
+    };
     match *condition {
         Condition::Order { before, after: Some(after), .. } => {
             format!("{} happens before {}", step(before), step(after))
@@ -35,8 +37,27 @@ fn clause(cx: &Counterexample, condition: &Condition) -> String {
     }
 }
 
+/// Which of the task's steps that are called the same it is; empty if there is no other.
+fn nth(cx: &Counterexample, index: usize) -> String {
+    const WORDS: [&str; 5] = ["first ", "second ", "third ", "fourth ", "fifth "];
+    let of = |step: &Record| {
+        let bit = step.bit.as_ref().map(|bit| bit.nr);
+        (step.task, step.action.is_note(), step.primitive.clone(), step.object.clone(), bit)
+    };
+    let is_same = |(_, step): &(usize, &Record)| {
+        of(step) == of(&cx.steps[index]) && step.path.last() == cx.steps[index].path.last()
+    };
+    let same: Vec<usize> = cx.steps.iter().enumerate().filter(is_same).map(|(at, _)| at).collect();
+    let at = same.iter().position(|&at| at == index).unwrap_or(0);
+    match WORDS.get(at) {
+        _ if same.len() < 2 => String::new(),
+        Some(word) => (*word).into(),
+        None => format!("[{}] ", at + 1),
+    }
+}
+
 /// `CPU0 installer's atomic_read(migrate_pending_count) in migrate_pending()`
-fn named(cx: &Counterexample, step: &Record) -> String {
+fn named(cx: &Counterexample, step: &Record, nth: String) -> String {
     let object = match &step.bit {
         Some(bit) => format!("{} of {}", bit.name, step.object),
         None => step.object.clone(),
@@ -48,7 +69,7 @@ fn named(cx: &Counterexample, step: &Record) -> String {
         _ if text::excludes_on_a_cpu(&step.object) => text::step(cx, step),
         _ => format!("{}({object})", step.primitive),
     };
-    in_function(format!("{}'s {what}", text::who(cx, step.task)), step.path.last())
+    in_function(format!("{}'s {nth}{what}", text::who(cx, step.task)), step.path.last())
 }
 
 fn named_wait(cx: &Counterexample, waits: &Blocked) -> String {
@@ -182,6 +203,18 @@ mod tests {
         assert_eq!(said(false, false), "");
         let always = Explanation { conditions: Vec::new(), ..because(true, true) };
         assert_eq!(sentence(&example(), &always), "fails in every execution");
+    }
+
+    /// A reader finds the step that is meant, also where a function does the same again.
+    #[test]
+    fn of_steps_that_are_called_the_same_it_is_said_which() {
+        let mut cx = example();
+        cx.steps.insert(1, step(1, ActionKind::PlainRead, "x"));
+        let order = Condition::Order { before: 1, after: Some(3), blocked: None };
+        let why = Explanation { conditions: vec![order], ..because(true, true) };
+        let said = "fails exactly when CPU0 a's second read of x in f() happens before CPU1 b's \
+                    WRITE_ONCE(x) in f()";
+        assert_eq!(sentence(&cx, &why), said);
     }
 
     #[test]

@@ -9,12 +9,15 @@ use crate::{ActionKind, Counterexample, Record};
 
 /// Between two columns.
 const GAP: usize = 2;
+/// More columns than these cannot be read.
+const COLUMNS_MAX: usize = 5;
 /// How many functions of a nest are named, from the innermost.
 const FUNCTIONS: usize = 2;
 
 /// The deadlock as a table of few rows, and below it who waits for whom. `None` if nobody sleeps on
-/// a bit that another of those who cannot go on has set.
+/// a bit that another of those who cannot go on has set, or if too many do.
 pub fn cycle(cx: &Counterexample) -> Option<String> {
+    let cx = &text::printable(cx);
     let sleeps: Vec<(u8, &Record)> = (cx.blocked.iter())
         .filter_map(|blocked| Some((blocked.task, last_wait(cx, blocked.task)?)))
         .collect();
@@ -29,6 +32,9 @@ pub fn cycle(cx: &Counterexample) -> Option<String> {
         return None;
     }
     let columns: Vec<u8> = columns(cx, &sleeps, &wanted);
+    if columns.len() > COLUMNS_MAX {
+        return None;
+    }
     let mut rows = Rows::new(cx, &columns);
     let mut lines: Vec<(usize, u8, &[String], String)> = (wanted.iter())
         .map(|((object, bit), setter)| {
@@ -165,6 +171,7 @@ impl<'a> Rows<'a> {
             text::wrap(text, self.width - depth, self.width - depth - 1).iter().enumerate()
         {
             let left = left + usize::from(number > 0);
+            let part = text::shortened(part.clone(), WIDTH - left);
             self.out.push_str(&format!("{:left$}{part}\n", ""));
         }
     }

@@ -335,6 +335,35 @@ pub struct Event {
     pub touch: Touch,
 }
 
+impl Event {
+    /// An event of which no more is known than who does what to which object, on the CPU of the
+    /// task's number and outside of any function: the base of remarks, and of events in tests.
+    #[inline]
+    pub const fn of(task: u8, action: Action, object: u32) -> Event {
+        Event {
+            task,
+            cpu: task,
+            context: Context::Task,
+            path: PathId::ROOT,
+            call: 0,
+            action,
+            primitive: "",
+            object,
+            name: Name::new(""),
+            class: Class::None,
+            bit: None,
+            order: Order::Relaxed,
+            old: 0,
+            new: 0,
+            stale: false,
+            racy: false,
+            at: "",
+            in_waker: false,
+            touch: Touch { reads: 0, writes: 0, commutes: 0 },
+        }
+    }
+}
+
 /// Which bits of its object a step reads and may write. Of a lock, all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Touch {

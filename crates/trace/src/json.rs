@@ -78,12 +78,17 @@ pub fn from_json(file: &str, text: &str) -> Result<Counterexample, Unreadable> {
     // From the text again, for the place of the error.
     let cx: Counterexample =
         serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-    check(&cx).map_err(unreadable)?;
+    consistent(&cx).map_err(unreadable)?;
     Ok(cx)
 }
 
-/// What the types do not say.
-fn check(cx: &Counterexample) -> Result<(), String> {
+/// What the types do not say: that numbers of tasks and steps are of tasks and steps that are
+/// there. To be asked of every counterexample that comes from a file, before it is shown.
+///
+/// # Errors
+///
+/// The field, and what it should be.
+pub fn consistent(cx: &Counterexample) -> Result<(), String> {
     let tasks = cx.tasks.len();
     for (number, step) in cx.steps.iter().enumerate() {
         if usize::from(step.task) >= tasks {

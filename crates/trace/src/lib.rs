@@ -49,7 +49,7 @@ pub use event::{
 };
 pub use holders::Holder;
 pub use interned::interned;
-pub use json::{Unreadable, from_json, to_json};
+pub use json::{Unreadable, consistent, from_json, to_json};
 pub use monitor::{End, Execution, Monitor, Waiting};
 pub use path::{PathId, Paths};
 pub use provenance::{Condition, Explanation, Model, Passing};
@@ -59,7 +59,7 @@ pub use site::Site;
 pub use spin::{Spin, spin};
 pub use steps::steps;
 pub use table::{Look, table, table_as};
-pub use why::why;
+pub use why::{why, why_as};
 
 /// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached
 /// before may have changed.

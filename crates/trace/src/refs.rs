@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::text;
+use crate::views::quoted;
 use crate::{ActionKind, Counterexample, Record};
 
 /// What a holder has of an object, and the step at which it got the latest.
@@ -147,10 +148,6 @@ pub fn refs_dot(cx: &Counterexample) -> String {
         }
     }
     out + "}\n"
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]

@@ -165,33 +165,15 @@ impl fmt::Display for Spin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Class, Context, Name, Order, Touch};
+    use crate::{Class, Context, Name};
 
     const FLAG: u32 = 1;
     const LOCK: u32 = 2;
 
     fn step(task: u8, path: PathId, action: Action, object: u32) -> Event {
-        Event {
-            task,
-            cpu: task,
-            context: Context::Task,
-            path,
-            call: 0,
-            action,
-            primitive: "read",
-            object,
-            name: Name::new("flag"),
-            class: if object == LOCK { Class::Lock } else { Class::Word },
-            bit: None,
-            order: Order::Relaxed,
-            old: 0,
-            new: 0,
-            stale: false,
-            racy: false,
-            at: "",
-            in_waker: false,
-            touch: Touch::default(),
-        }
+        let class = if object == LOCK { Class::Lock } else { Class::Word };
+        let name = Name::new("flag");
+        Event { path, primitive: "read", name, class, ..Event::of(task, action, object) }
     }
 
     fn waits(task: u8, primitive: &'static str, object: u32) -> Waiting {

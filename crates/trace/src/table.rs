@@ -274,11 +274,13 @@ impl Table {
     }
 
     /// One cell; a text that does not fit goes on in the next line, indented. A word that does not
-    /// fit in any line stands out to the right, where nothing else is, or to the left.
+    /// fit in any line stands out to the right, where nothing else is, or to the left; one that is
+    /// wider than the whole table is shortened.
     fn cell(&mut self, at: usize, depth: usize, text: &str, mark: &str) {
         let indent = (self.step * depth).min(self.width / 3);
         let room = self.width - indent - mark.len();
         for (hang, part) in parts(text, room, mark) {
+            let part = text::shortened(part, self.whole);
             let left = (self.width + GAP) * at + indent + hang;
             let left = left.min(self.whole.saturating_sub(part.chars().count()));
             self.lines.push(format!("{:left$}{part}", ""));
@@ -354,12 +356,13 @@ impl List {
     /// `who` is taken by the line that shows it.
     fn line(&mut self, who: &mut String, depth: usize, text: &str, mark: &str) {
         if who.chars().count() > self.who {
-            self.lines.push(std::mem::take(who));
+            self.lines.push(text::shortened(std::mem::take(who), self.width));
         }
         let width = self.width - self.who - GAP;
         let indent = (2 * depth).min(width / 3);
         let room = width - indent - mark.len();
         for (hang, part) in parts(text, room, mark) {
+            let part = text::shortened(part, width);
             let left = (indent + hang).min(width.saturating_sub(part.chars().count()));
             let who = std::mem::take(who);
             self.lines.push(format!("{who:gap$}{:left$}{part}", "", gap = self.who + GAP));

@@ -1,5 +1,6 @@
 //! How a step, a task and a sentence are spelled; shared by the views.
 
+use crate::views::{spelled_out, steers};
 use crate::{ActionKind, Blocked, Context, Counterexample, Holder, IRQ, PREEMPT, Record};
 
 /// The width that a changelog allows.
@@ -39,14 +40,8 @@ pub(crate) fn printable(cx: &Counterexample) -> Counterexample {
 }
 
 fn spell_out(text: &mut String) {
-    let marks = ['\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
-    let turns = |c: char| marks.iter().any(|range| range.contains(&c));
-    if text.contains(|c: char| c.is_control() || turns(c)) {
-        let spelled = |c: char| match c.is_control() || turns(c) {
-            true => c.escape_unicode().to_string(),
-            false => c.to_string(),
-        };
-        *text = text.chars().map(spelled).collect();
+    if text.contains(steers) {
+        *text = spelled_out(text, &[]);
     }
 }
 
@@ -66,6 +61,15 @@ pub(crate) fn who(cx: &Counterexample, task: u8) -> String {
     }
 }
 
+/// A value of a word. Counters that are below zero are as large as they can be as words.
+pub(crate) fn value(word: u64) -> String {
+    const BELOW_ZERO: std::ops::RangeInclusive<i64> = -0xffff..=-1;
+    match word as i64 {
+        below if BELOW_ZERO.contains(&below) => below.to_string(),
+        _ => word.to_string(),
+    }
+}
+
 /// A step as C would spell it, with the value that it read or left.
 pub(crate) fn step(cx: &Counterexample, step: &Record) -> String {
     let primitive = step.primitive.as_str();
@@ -76,7 +80,7 @@ pub(crate) fn step(cx: &Counterexample, step: &Record) -> String {
         }
         None => (step.object.clone(), step.old, step.new),
     };
-    let object = object.as_str();
+    let (object, old, new) = (object.as_str(), value(old), value(new));
     let stale = if step.stale { " (stale)" } else { "" };
     match step.action {
         ActionKind::PlainRead => format!("{object} is {old}{stale}"),
@@ -159,9 +163,32 @@ pub(crate) fn paragraph(text: &str) -> String {
     lines(text, WIDTH)
 }
 
-/// Lines of at most so many columns.
+/// Lines of at most so many columns. A word that is longer goes on in the next line.
 pub(crate) fn lines(text: &str, width: usize) -> String {
-    wrap(text, width, width).join("\n") + "\n"
+    let mut out = String::new();
+    for line in wrap(text, width, width) {
+        for (at, c) in line.chars().enumerate() {
+            if at > 0 && at % width == 0 {
+                out.push('\n');
+            }
+            out.push(c);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// At most so many columns, of which there is at least one: of a name that is longer the middle is
+/// left out, since names of the kernel differ at both ends.
+pub(crate) fn shortened(text: String, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text;
+    }
+    let end = (width - 1) / 2;
+    let begin = width - 1 - end;
+    let chars = || text.chars();
+    chars().take(begin).chain(['…']).chain(chars().skip(length - end)).collect()
 }
 
 /// Breaks at blanks; a word that is too long for a line breaks behind a parenthesis, or sticks out.

@@ -7,12 +7,17 @@ use crate::{Counterexample, Explanation};
 
 /// The table and the explanation. Without an explanation, the table.
 pub fn why(cx: &Counterexample) -> String {
-    let mut out = table_as(cx, &Look::default());
+    why_as(cx, &Look::default())
+}
+
+/// The same, as wide as asked.
+pub fn why_as(cx: &Counterexample, look: &Look) -> String {
+    let mut out = table_as(cx, look);
     let cx = &text::printable(cx);
     if let Some(why) = &cx.explanation {
         out.push('\n');
         for line in said(cx, why) {
-            out.push_str(&text::paragraph(&line));
+            out.push_str(&text::lines(&line, look.width));
         }
     }
     out

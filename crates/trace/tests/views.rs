@@ -7,8 +7,8 @@ use std::path::Path;
 use proptest::prelude::*;
 use selvedge_trace::views::{self, Tags};
 use selvedge_trace::{
-    ActionKind, Column, Context, Counterexample, Explanation, Look, Passing, because, from_json,
-    steps, table, table_as, to_json, why,
+    ActionKind, Column, Context, Counterexample, Explanation, Look, Passing, Record, because,
+    cycle, from_json, refs, refs_dot, steps, table, table_as, to_json, why,
 };
 use serde_json::Value;
 
@@ -45,6 +45,9 @@ fn all(cx: &Counterexample) -> Vec<(&'static str, String)> {
         ("wide", table_as(cx, &Look { width: 200, all: true })),
         ("narrow", table_as(cx, &Look { width: 60, all: false })),
         ("why", why(cx)),
+        ("in brief", cycle(cx).unwrap_or_else(|| table(cx))),
+        ("refs", refs(cx)),
+        ("refs-dot", refs_dot(cx)),
         ("steps", steps(cx)),
         ("splat", views::splat(cx)),
         ("changelog", views::changelog(cx, &tags)),
@@ -100,6 +103,83 @@ fn a_table_keeps_to_its_width() {
     }
 }
 
+/// The same execution on so many CPUs: each task again on each of them, a few steps in turn.
+fn on_cpus(cx: &Counterexample, cpus: u8) -> Counterexample {
+    let mut tasks: Vec<Column> = cx.tasks.iter().filter(|t| t.cpu.is_none()).cloned().collect();
+    let mut numbers = Vec::new();
+    for copy in 0..cpus {
+        for (number, task) in cx.tasks.iter().enumerate() {
+            let Some(cpu) = task.cpu else { continue };
+            numbers.push(((number as u8, copy), tasks.len() as u8));
+            let name = format!("{}{copy}", task.name);
+            tasks.push(Column { name, cpu: Some((cpu + copy) % cpus), ..task.clone() });
+        }
+    }
+    let number = |task: u8, copy: u8| {
+        let known = numbers.iter().find(|(known, _)| *known == (task, copy));
+        known.map_or(0, |(_, number)| *number)
+    };
+    let turns = cx.steps.chunks(4).flat_map(|few| (0..cpus).map(move |copy| (few, copy)));
+    let steps: Vec<Record> = turns
+        .flat_map(|(few, copy)| few.iter().map(move |step| (step, copy)))
+        .map(|(step, copy)| Record { task: number(step.task, copy), ..step.clone() })
+        .collect();
+    let is_shown = |step: &Record| !step.action.is_note() && step.task != 0;
+    let fatal = steps.iter().rposition(is_shown);
+    let blocked = cx.blocked.iter().cloned();
+    let blocked = blocked.map(|mut waits| {
+        waits.task = number(waits.task, 0);
+        waits
+    });
+    let blocked = blocked.collect();
+    Counterexample { tasks, steps, fatal, blocked, holders: Vec::new(), ..cx.clone() }
+}
+
+#[test]
+fn a_table_of_two_to_six_cpus_keeps_to_widths_from_60_to_200() {
+    for (name, cx) in reviewed_once() {
+        for cpus in 2..=6 {
+            let cx = on_cpus(cx, cpus);
+            for width in [60, 75, 100, 200] {
+                for all in [true, false] {
+                    let table = table_as(&cx, &Look { width, all });
+                    let widest = table.lines().map(|line| line.chars().count()).max();
+                    assert!(
+                        widest <= Some(width),
+                        "{name}, {cpus} in {width}: {widest:?}\n{table}"
+                    );
+                    assert_eq!(table.matches(" <==").count(), 1, "{name}, {cpus} in {width}");
+                    let is_named = |cpu| table.contains(&format!("CPU{cpu} "));
+                    assert!(!all || (0..cpus).all(is_named), "{name}, {cpus} in {width}\n{table}");
+                }
+            }
+        }
+    }
+}
+
+/// Of a name that is wider than the table both ends are left, and the marks stay.
+#[test]
+fn names_that_are_too_long_are_shortened_in_the_middle() {
+    let long = |begin: &str| format!("{begin}_{}_end", "x".repeat(300));
+    let (_, mut cx) = reviewed_once()[0].clone();
+    cx.tasks.iter_mut().for_each(|task| task.name = long("task"));
+    for step in &mut cx.steps {
+        step.path = vec![long("f"), long("g")];
+        (step.primitive, step.object) = (long("primitive"), long("object"));
+    }
+    (cx.rule, cx.message) = (long("rule"), long("message"));
+    for cpus in 2..=6 {
+        let cx = on_cpus(&cx, cpus);
+        for width in [60, 75, 100, 200] {
+            let table = table_as(&cx, &Look { width, all: true });
+            assert!(table.lines().all(|line| line.chars().count() <= width), "{table}");
+            let function = |line: &str| line.contains("f_x") && line.ends_with("x_end()");
+            assert!(table.lines().any(function), "{table}");
+            assert_eq!(table.matches(" <==").count(), 1, "{table}");
+        }
+    }
+}
+
 /// What is folded is counted; what is not is as it was.
 #[test]
 fn folding_leaves_out_whole_steps_and_says_how_many() {
@@ -120,6 +200,8 @@ fn a_splat_names_the_bits_that_are_locks_and_each_task_once() {
         assert_eq!(splat.matches(held).count(), 1, "{held}: {splat}");
     }
     assert_eq!(splat.matches("Call Trace of").count(), 2, "{splat}");
+    // jbd2 took the buffer's lock, and its I/O, which the loop worker does, is to end it.
+    assert!(splat.contains("(BH_Lock of bh0->b_state) by loop worker/3 (CPU2)"), "{splat}");
 }
 
 /// Of each thread the slices are nested, each end is of what began last, and time does not go back;
@@ -161,10 +243,31 @@ fn chrome_slices_are_nested_and_arrows_have_two_ends() {
 fn ftrace_has_a_line_for_each_step_in_order() {
     for (name, cx) in reviewed() {
         let text = view(&cx, "ftrace");
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
-        let times: Vec<&str> = lines.filter_map(|line| line.split_whitespace().nth(3)).collect();
+        let lines = || text.lines().filter(|line| !line.starts_with('#'));
+        let times: Vec<&str> = lines().filter_map(|line| line.split_whitespace().nth(3)).collect();
         assert!(times.is_sorted(), "{name}");
-        assert_eq!(times.len(), cx.steps.iter().filter(|s| !s.action.is_note()).count(), "{name}");
+        let steps = lines().filter(|line| !line.contains(" <-")).count();
+        assert_eq!(steps, cx.steps.iter().filter(|s| !s.action.is_note()).count(), "{name}");
+        let count = format!("# entries-in-buffer/entries-written: {0}/{0} ", lines().count());
+        assert!(text.contains(&count), "{name}: {count}");
+        // As the kernel writes them: an event that it has is the first word.
+        let events =
+            |event: &str| lines().filter(|line| line.contains(&format!(": {event}: "))).count();
+        let of = |kinds: &[ActionKind]| {
+            let is_lock = |step: &&Record| {
+                kinds.contains(&step.action)
+                    && !step.object.ends_with(":cpu.irq")
+                    && !step.object.ends_with(":cpu.preempt")
+            };
+            cx.steps.iter().filter(is_lock).count()
+        };
+        use ActionKind::{Lock, LockShared, TryLock, TryLockShared, Unlock, UnlockShared};
+        assert_eq!(
+            events("lock_acquire"),
+            of(&[Lock, TryLock, LockShared, TryLockShared]),
+            "{name}"
+        );
+        assert_eq!(events("lock_release"), of(&[Unlock, UnlockShared]), "{name}");
     }
 }
 
@@ -253,7 +356,7 @@ fn any_counterexample() -> impl Strategy<Value = Counterexample> {
             let count = tasks.len() as u8;
             let record = template.steps[0].clone();
             let steps: Vec<_> = (steps.into_iter())
-                .map(|(task, action, path, object, detail)| selvedge_trace::Record {
+                .map(|(task, action, path, object, detail)| Record {
                     task: task % count,
                     action,
                     path,
@@ -302,6 +405,13 @@ proptest! {
         for (view, text) in all(&explained) {
             let steers = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
             prop_assert!(view == "json" || !text.contains(steers), "{view}: {text:?}");
+            let most = match view {
+                "narrow" => 60,
+                "table" | "folded" | "why" | "in brief" => 75,
+                "wide" => 200,
+                _ => usize::MAX,
+            };
+            prop_assert!(text.lines().all(|line| line.chars().count() <= most), "{view}: {text}");
         }
         let html = view(&explained, "html");
         prop_assert_eq!(html.matches("<script").count(), 2);
@@ -314,9 +424,9 @@ proptest! {
                 || line.starts_with("    participant T"), "{line}");
             prop_assert!(!line.contains(['<', '"']) , "{line}");
         }
-        let dot = view(&explained, "dot");
+        let dots = view(&explained, "dot") + &view(&explained, "refs-dot");
         // All quotes are closed in the line in which they are opened.
-        for line in dot.lines() {
+        for line in dots.lines() {
             let quotes = line.replace("\\\\", "").replace("\\\"", "").matches('"').count();
             prop_assert_eq!(quotes % 2, 0, "{}", line);
         }
@@ -367,8 +477,7 @@ fn a_hundred_thousand_steps_are_shown() {
                 || name == "folded"
                 || name == "narrow"
                 || text.len() > 1_000_000
-                || name == "splat"
-                || name == "dot",
+                || ["splat", "dot", "refs", "refs-dot"].contains(&name),
             "{name}"
         );
     }

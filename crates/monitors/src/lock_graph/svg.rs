@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
+use selvedge_trace::views::escaped;
 
 use super::splat::function;
 use super::{Id, Judged, LockGraph, Use, Verdict};
@@ -209,32 +210,9 @@ fn curve(a: Place, b: Place) -> (String, (usize, usize)) {
     (path, (out, (from + to) / 2))
 }
 
-/// Text within XML.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // Not even as a number is one of these a part of XML.
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_stays_text() {
-        assert_eq!(escaped("<script>&\"'\u{1b}"), "&lt;script&gt;&amp;&quot;&#39; ");
-    }
 
     #[test]
     fn a_line_within_a_column_leaves_room_for_the_one_back() {

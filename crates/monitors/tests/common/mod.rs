@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use selvedge_trace::{
-    Action, Class, Context, End, Event, Execution, Finding, Monitor, Name, Order, PathId, Paths,
-    TaskInfo, Touch, Waiting,
+    Action, Context, End, Event, Execution, Finding, Monitor, Name, PathId, Paths, TaskInfo,
+    Waiting,
 };
 
 pub const A: u32 = 0;
@@ -11,27 +11,8 @@ pub const B: u32 = 1;
 pub const GUARD: u32 = 2;
 
 pub fn event(task: u8, action: Action, object: u32) -> Event {
-    Event {
-        task,
-        cpu: task,
-        context: Context::Task,
-        path: PathId::ROOT,
-        call: 0,
-        action,
-        primitive: "primitive",
-        object,
-        name: if object < 256 { Name::new("object").nth(object as usize) } else { Name::new("") },
-        class: Class::None,
-        bit: None,
-        order: Order::Relaxed,
-        old: 0,
-        new: 0,
-        stale: false,
-        racy: false,
-        at: "",
-        in_waker: false,
-        touch: Touch::default(),
-    }
+    let name = if object < 256 { Name::new("object").nth(object as usize) } else { Name::new("") };
+    Event { primitive: "primitive", name, ..Event::of(task, action, object) }
 }
 
 pub fn tasks() -> Vec<TaskInfo> {

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use selvedge_models::functions::FINGERPRINTS;
@@ -37,7 +36,7 @@ impl Fingerprints {
                 return Ok(Fingerprints { file, places: BTreeMap::new() });
             }
             Some(path) => {
-                let text = fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))?;
+                let text = output::read_text(path, "fingerprints")?;
                 (text, path.display().to_string())
             }
             None => (FINGERPRINTS.to_string(), format!("{FILE}, built in")),

@@ -22,8 +22,8 @@ pub fn annotations(rows: &[Row]) -> String {
     // Writing to a string cannot fail; so below.
     for row in unexpected(rows) {
         let _ = writeln!(out, "::group::{}", data(&row.name()));
-        let _ = writeln!(out, "{}", expectation(row));
-        for line in evidence(row).unwrap_or_default().lines() {
+        let (expectation, evidence) = (expectation(row), evidence(row).unwrap_or_default());
+        for line in expectation.lines().chain(evidence.lines()) {
             let _ = writeln!(out, "{}", no_command(line));
         }
         out.push_str("::endgroup::\n");

@@ -1,58 +1,103 @@
 //! The page of a directory that `check --out` fills: what each row has come to and how far that was
-//! explored, with links to the counterexamples. It needs no network and no script.
+//! explored, with links to the counterexamples. It needs no network and no script, and is XML too,
+//! so that any parser of it can check it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use selvedge_explore::{Engine, Verdict};
 use selvedge_proofs::{Outcome, Row};
+use selvedge_trace::slug;
+use selvedge_trace::views::escaped;
 
-use super::row::{Totals, by_subsystem, name_in_subsystem, verdict};
+use super::row::{Totals, by_subsystem, counted, name_in_subsystem, verdict};
 
 /// The beginning of a page with this title, which is plain text.
 pub fn head(title: &str) -> String {
-    HEAD.replace("@TITLE@", &escape(title))
+    HEAD.replace("@TITLE@", &escaped(title))
 }
 
-/// What other commands have left in the directory, to be shown with the rows.
+/// What other commands have left in the directory, or in the repository, to be shown with the rows.
 #[derive(Debug, Default)]
 pub struct Beside {
-    /// The mutants that each row kills, by the row's name, if a report of them is there.
-    pub kills: Option<BTreeMap<String, Vec<String>>>,
+    /// The mutants that rows kill, if somebody has judged some.
+    pub kills: Option<Kills>,
     /// Is there a page about the lock order?
     pub has_locks: bool,
 }
 
+/// Which mutants rows kill.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Kills {
+    /// Where it is said.
+    pub source: String,
+    /// Of which tree they are.
+    pub tree: String,
+    /// All that each row kills, by its name.
+    pub by_row: BTreeMap<String, Vec<String>>,
+    /// Those that each scenario is the smallest to notice, by its name, whatever rule is broken.
+    pub first_by_scenario: BTreeMap<String, Vec<String>>,
+}
+
 const HEAD: &str = "<!DOCTYPE html>
-<html lang=\"en\"><head><meta charset=\"utf-8\">
-<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
+<html lang=\"en\"><head><meta charset=\"utf-8\"/>
+<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>
 <meta http-equiv=\"Content-Security-Policy\"
-  content=\"default-src 'none'; style-src 'unsafe-inline'\">
+  content=\"default-src 'none'; style-src 'unsafe-inline'\"/>
 <title>@TITLE@</title>
 <style>
 body { font: 14px/1.45 system-ui, sans-serif; margin: 16px; max-width: 150ch; color: #1b1f24;
   background: #fff; }
 h1 { font-size: 19px; } h2 { font-size: 15px; margin: 24px 0 4px; }
 table { border-collapse: collapse; width: 100%; }
+table.narrow { width: auto; }
 td, th { text-align: left; vertical-align: top; padding: 3px 8px; border-bottom: 1px solid #d5d9e0;
   overflow-wrap: anywhere; }
-th { color: #667; font-weight: 500; }
+table.narrow td, table.narrow th { overflow-wrap: normal; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th { color: #667; font-weight: 500; white-space: nowrap; }
+table.rows th:first-child { width: 36%; }
 code { font: 12px ui-monospace, monospace; }
 .holds { color: #1f7a3a; } .violated { color: #c4281c; } .other { color: #8a5a00; }
 .unexpected { background: #fde8e6; font-weight: 600; } .more { color: #667; font-size: 12px; }
+.links { white-space: nowrap; }
+@media (max-width: 900px) { body { margin: 8px; } td, th { padding: 3px 4px; } }
 </style></head><body>
 ";
+
+/// What the words on the page mean.
+const WORDS: &str = "<p class=\"more\"><b>holds</b>: every execution of the scenario was run, up \
+    to the order of independent steps, under the memory model that is named; <b>holds within</b> a \
+    bound: as far as that goes. <b>violated</b>, where that is expected: the tree is known to be \
+    broken, or to have a fault of ours, and the rule notices. <b>reached</b>: states that some \
+    execution got into, without which the row would say nothing. sc: sequential consistency; c11: \
+    weak memory as loom explores it; lkmm: the kernel's memory model, without load \
+    buffering.</p>\n";
 
 /// The page. Violated rows link to `NAME.html`, `NAME.txt` and `NAME.json` beside it, each if there
 /// is one.
 pub fn index(rows: &[Row], beside: &Beside) -> String {
-    let totals = escape(&Totals::of(rows).to_string());
+    let totals = escaped(&Totals::of(rows).to_string());
     let mut out = format!("{}<h1>selvedge check</h1>\n<p>{totals}</p>\n", head("selvedge check"));
     if beside.has_locks {
         out.push_str(
             "<p>Who could wait for whom, by tree: <a href=\"locks.html\">lock graphs</a></p>\n",
         );
     }
+    out.push_str(WORDS);
+    if let Some(Kills { source, tree, .. }) = &beside.kills {
+        // Writing to a string cannot fail; so below.
+        let _ = writeln!(
+            out,
+            "<p class=\"more\"><b>mutants</b>: the same tree with one fault of ours, a step left \
+             out, weakened or moved; a row that holds, and is violated in one, kills it. Those of \
+             {} were judged ({}).</p>",
+            escaped(tree),
+            escaped(source)
+        );
+    }
     let missed: Vec<&Row> = rows.iter().filter(|row| row.outcome != Outcome::AsExpected).collect();
+    matrix(rows, &mut out);
     if !missed.is_empty() {
         table("Not as expected, or not decided", &missed, beside, &mut out);
     }
@@ -62,13 +107,39 @@ pub fn index(rows: &[Row], beside: &Beside) -> String {
     out + "</body></html>\n"
 }
 
+/// What became of the rows of each subsystem, in numbers.
+fn matrix(rows: &[Row], out: &mut String) {
+    const KINDS: [&str; 4] = ["holds", "holds_within", "violated", "undecided"];
+    out.push_str(
+        "<table class=\"narrow\"><tr><th>subsystem</th><th>holds</th><th>holds within</th>\
+         <th>violated</th><th>undecided</th><th>not as expected</th></tr>\n",
+    );
+    for (subsystem, rows) in by_subsystem(rows) {
+        let of = |kind: &str| rows.iter().filter(|r| r.exploration.verdict.name() == kind).count();
+        let missed =
+            rows.iter().filter(|row| matches!(row.outcome, Outcome::Unexpected(_))).count();
+        let _ = write!(
+            out,
+            "<tr><td><a href=\"#{}\">{}</a></td>",
+            escaped(&slug(subsystem)),
+            escaped(subsystem)
+        );
+        for count in KINDS.map(of).into_iter().chain([missed]) {
+            let shown = if count == 0 { String::new() } else { count.to_string() };
+            let _ = write!(out, "<td class=\"number\">{shown}</td>");
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</table>\n");
+}
+
 fn table(head: &str, rows: &[&Row], beside: &Beside, out: &mut String) {
-    // Writing to a string cannot fail; so below.
     let _ = writeln!(
         out,
-        "<h2>{}</h2>\n<table><tr><th>row<th>verdict<th>explored<th>expected by\
-         <th>counterexample</tr>",
-        escape(head)
+        "<h2 id=\"{}\">{}</h2>\n<table class=\"rows\"><tr><th>row</th><th>verdict</th>\
+         <th>explored</th><th>expected by</th><th>counterexample</th></tr>",
+        escaped(&slug(head)),
+        escaped(head)
     );
     rows.iter().for_each(|row| line(row, beside, out));
     out.push_str("</table>\n");
@@ -86,45 +157,95 @@ fn line(row: &Row, beside: &Beside, out: &mut String) {
         Outcome::Unexpected(how) => (" class=\"unexpected\"", format!("not as expected: {how}")),
         Outcome::Undecided(why) => (" class=\"unexpected\"", format!("undecided: {why}")),
     };
+    let _ = writeln!(
+        out,
+        "<tr{mark}><td><code>{}</code><br/><span class=\"more\">{}. {}</span></td>\
+         <td class=\"{class}\">{}<br/>{}</td><td>{}{}{}</td><td>{}</td>\
+         <td class=\"links\">{}</td></tr>",
+        escaped(&name_in_subsystem(row)).replace("::", "::<wbr/>"),
+        escaped(claim.rule.0),
+        escaped(claim.scenario.about),
+        escaped(&verdict(row)),
+        escaped(&outcome),
+        escaped(&explored(row)),
+        more(&sizes(row)),
+        more(&kills(row, beside)),
+        escaped(&claim.source.to_string()),
+        links(row)
+    );
+}
+
+/// A line in small letters, if there is anything to say.
+fn more(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    format!("<br/><span class=\"more\">{}</span>", escaped(text))
+}
+
+/// How far it was explored, and what was reached.
+fn explored(row: &Row) -> String {
+    let seen = &row.exploration;
     let reached: Vec<&str> = seen.reached.iter().copied().collect();
     let reached = match reached.is_empty() {
         true => String::new(),
         false => format!("; reached: {}", reached.join(", ")),
     };
-    let complete = if seen.is_complete() { "complete" } else { "not complete" };
-    let explored = format!(
-        "{} executions of at most {} steps, {}, {complete}{reached}",
-        seen.executions,
+    let complete = match &seen.verdict {
+        Verdict::Violated => "up to the first violation",
+        _ if seen.is_complete() => "complete",
+        _ => "not complete",
+    };
+    format!(
+        "{} of at most {} steps, {}, {complete}{reached}",
+        counted(seen.executions, "execution"),
         seen.steps_max,
         row.engine.memory_model().name()
-    );
-    let _ = writeln!(
-        out,
-        "<tr{mark}><td><code>{}</code><br><span class=\"more\">{}. {}</span>\
-         <td class=\"{class}\">{}<br>{}<td>{}{}<td>{}<td>{}</tr>",
-        escape(&name_in_subsystem(row)),
-        escape(claim.rule.0),
-        escape(claim.scenario.about),
-        escape(&verdict(row)),
-        escape(&outcome),
-        escape(&explored),
-        kills(row, beside),
-        escape(&claim.source.to_string()),
-        links(row)
-    );
+    )
+}
+
+/// How large the machine of the scenario is: what it is bounded by.
+fn sizes(row: &Row) -> String {
+    let sizes = row.claim.scenario.machine.sizes;
+    let tasks = counted(row.claim.scenario.tasks.len() as u64, "task");
+    format!(
+        "bounded: {}, {tasks}, {}, {}; batches of {}, a bh_lru of {}, {} of migrate_pages()",
+        counted(sizes.cpus as u64, "CPU"),
+        counted(sizes.folios as u64, "folio"),
+        counted(sizes.buffer_heads as u64, "buffer head"),
+        sizes.batch,
+        sizes.bh_lru,
+        match sizes.passes {
+            1 => "1 pass".into(),
+            passes => format!("{passes} passes"),
+        }
+    )
 }
 
 /// So many mutants of a row are named.
 const KILLS: usize = 6;
 
-/// What the row would notice: the mutants that it kills, if a report names some.
+/// What the row would notice: the mutants that it kills, if somebody has judged some.
 fn kills(row: &Row, beside: &Beside) -> String {
     let Some(all) = &beside.kills else { return String::new() };
-    let Some(killed) = all.get(&row.name()) else { return String::new() };
-    let named: Vec<String> = killed.iter().take(KILLS).map(|name| escape(name)).collect();
-    let more = killed.len() - named.len();
-    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-    format!("<br><span class=\"more\">kills {}: {}{more}</span>", killed.len(), named.join(", "))
+    let named = |killed: &[String]| {
+        let named = killed.iter().take(KILLS).cloned().collect::<Vec<String>>().join(", ");
+        let more = killed.len().saturating_sub(KILLS);
+        if more > 0 { format!("{named}, and {more} more") } else { named }
+    };
+    if let Some(killed) = all.by_row.get(&row.name()) {
+        return format!("kills {}: {}", killed.len(), named(killed));
+    }
+    let of_scenario = || all.first_by_scenario.get(row.claim.scenario.name);
+    // It is dpor that is asked of mutants.
+    let was_asked = row.claim.tree.name == all.tree && row.engine == Engine::Dpor;
+    match of_scenario().filter(|_| was_asked) {
+        Some(killed) => {
+            let count = counted(killed.len() as u64, "mutant");
+            format!("this scenario is the smallest to kill {count}: {}", named(killed))
+        }
+        None => String::new(),
+    }
 }
 
 fn links(row: &Row) -> String {
@@ -135,7 +256,7 @@ fn links(row: &Row) -> String {
         (None, Some(_)) => &["txt"],
         (None, None) => &[],
     };
-    let link = |kind: &&str| format!("<a href=\"{}.{kind}\">{kind}</a>", escape(&in_url(&stem)));
+    let link = |kind: &&str| format!("<a href=\"{}.{kind}\">{kind}</a>", escaped(&in_url(&stem)));
     kinds.iter().map(link).collect::<Vec<_>>().join(" ")
 }
 
@@ -153,29 +274,12 @@ pub fn in_url(name: &str) -> String {
     out
 }
 
-/// As text of HTML, or as a value in quotes.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_name_stays_text_and_a_link_stays_one() {
-        assert_eq!(escape("<script>\"'&"), "&lt;script&gt;&quot;&#39;&amp;");
+    fn a_link_stays_one() {
         assert_eq!(in_url("a.v5.3+3\"x/.."), "a.v5.3%2B3%22x%2F..");
     }
 }

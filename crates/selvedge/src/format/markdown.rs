@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use selvedge_proofs::{Outcome, Row};
+use selvedge_trace::views;
 
 use super::About;
 use super::row::{Totals, counted, effort, evidence, expectation, found, undecided, unexpected};
@@ -75,18 +76,19 @@ impl Page {
 fn one_by_one(row: &Row) -> String {
     let claim = row.claim;
     let mut out = format!(
-        "\n**{}**\n\n- scenario: `{}`\n- tree: `{}`\n- {}\n- {}\n",
+        "\n**{}**\n\n- scenario: {}\n- tree: {}\n- {}\n- {}\n",
         escaped(claim.rule.0),
-        claim.scenario.name,
-        claim.tree.name,
+        code(claim.scenario.name),
+        code(claim.tree.name),
         escaped(&expectation(row)),
         effort(row),
     );
     if let Some(evidence) = evidence(row) {
+        let fence = backticks(&evidence, 3);
         // Writing to a string cannot fail; so below.
         let _ = writeln!(
             out,
-            "\n<details open><summary>How</summary>\n\n```text\n{}\n```\n\n</details>",
+            "\n<details open><summary>How</summary>\n\n{fence}text\n{}\n{fence}\n\n</details>",
             evidence.trim_end()
         );
     }
@@ -96,18 +98,19 @@ fn one_by_one(row: &Row) -> String {
 /// All rows of a subsystem.
 fn folded(subsystem: &str, rows: &[&Row]) -> String {
     let mut out = format!(
-        "\n<details><summary>{subsystem}: {}</summary>\n\n\
+        "\n<details><summary>{}: {}</summary>\n\n\
          | rule | scenario | tree | verdict | found by | |\n|---|---|---|---|---|---|\n",
+        views::escaped(&subsystem.replace(char::is_whitespace, " ")),
         counted(rows.len() as u64, "row")
     );
     for row in rows {
         let (claim, mark) = (row.claim, mark(row));
         let _ = writeln!(
             out,
-            "| {} | `{}` | `{}` | {} | {} | {mark} |",
+            "| {} | {} | {} | {} | {} | {mark} |",
             escaped(claim.rule.0),
-            claim.scenario.name,
-            claim.tree.name,
+            code(claim.scenario.name),
+            code(claim.tree.name),
             escaped(&verdict(row)),
             escaped(&effort(row)),
         );
@@ -123,6 +126,19 @@ fn mark(row: &Row) -> String {
         Outcome::Unexpected(_) => "**unexpected**".into(),
         Outcome::Undecided(_) => escaped(&found(row)),
     }
+}
+
+/// One line of code, also within a table.
+fn code(text: &str) -> String {
+    let fence = backticks(text, 1);
+    let room = if text.contains('`') { " " } else { "" };
+    format!("{fence}{room}{}{room}{fence}", text.replace('\n', " ").replace('|', "\\|"))
+}
+
+/// So many backticks at least, and more than stand in a row in the text.
+fn backticks(text: &str, at_least: usize) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    "`".repeat(at_least.max(longest + 1))
 }
 
 /// One line of text in which nothing is markup. A `_` within a word is none.
@@ -146,5 +162,7 @@ mod tests {
     #[test]
     fn text_is_not_markup() {
         assert_eq!(escaped("a|b <c> __d_e()\nf"), "a\\|b \\<c> \\_\\_d_e() f");
+        assert_eq!((code("a_b"), code("a`|\nb")), ("`a_b`".into(), "`` a`\\| b ``".into()));
+        assert_eq!(backticks("a ``` b", 3), "````");
     }
 }

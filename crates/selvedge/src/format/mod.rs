@@ -24,7 +24,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use selvedge_proofs::Row;
 
-pub use index::{Beside, escape, head, index};
+pub use index::{Beside, Kills, head, index};
 pub use json::{SCHEMA as REPORT_SCHEMA, row_json};
 pub use row::{Totals, evidence};
 

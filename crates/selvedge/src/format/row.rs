@@ -4,7 +4,7 @@ use std::fmt;
 
 use selvedge_explore::Verdict;
 use selvedge_proofs::{Outcome, Row, Source};
-use selvedge_trace::table;
+use selvedge_trace::{Look, table_as};
 
 /// How many rows came out how.
 pub struct Totals {
@@ -92,9 +92,14 @@ pub fn expectation(row: &Row) -> String {
 /// What shows the violation, if there is one: the table of the counterexample, or what the whole
 /// search has shown.
 pub fn evidence(row: &Row) -> Option<String> {
+    evidence_in(row, Look::default().width)
+}
+
+/// The same in so many columns, from 60.
+pub fn evidence_in(row: &Row, width: usize) -> Option<String> {
     let seen = &row.exploration;
     match (&seen.counterexample, &seen.evidence) {
-        (Some(cx), _) => Some(table(cx)),
+        (Some(cx), _) => Some(table_as(cx, &Look { width, all: true })),
         (None, Some(evidence)) => Some(format!("{}\n", evidence.trim_end())),
         (None, None) => None,
     }

@@ -1,11 +1,13 @@
 //! Every format, of rows that came out in every way there is, read as its readers read it.
 
 use selvedge_explore::{Bounds, Engine, Verdict};
-use selvedge_proofs::{Claim, Expected, Outcome, Row, Source, check, rows};
+use selvedge_models::Tree;
+use selvedge_proofs::{Claim, Expected, Outcome, Row, Scenario, Source, check, rows};
+use selvedge_trace::Rule;
 use serde_json::Value;
 
 use super::CheckFormat::{Github, Json, Junit, Ktap, Markdown, Sarif, Text};
-use super::{About, markdown, step_summary};
+use super::{About, Beside, Kills, index, markdown, step_summary};
 
 /// A row of the proofs, checked with another expectation than theirs, perhaps.
 fn row(scenario: &str, tree: &str, expected: Expected) -> Row {
@@ -289,4 +291,109 @@ fn markdown_fits_and_counts_what_does_not() {
     let shorter = markdown::markdown(&rows, &About::default(), Some(8_500));
     assert!(shorter.contains("*25 rows of migrate_pending left out"), "{shorter}");
     assert_eq!(step_summary(&rows, &About::default(), 2_000_000), "", "no room is left");
+}
+
+/// What some format takes for syntax, or for a new line.
+const HOSTILE: &str = "</script><script>alert(1)</script>\"];-->\n::error::`|# ok 1 x\u{1b}[31m\
+                       \u{202e}%0A & ]]>\n```\n| a | b |";
+
+/// The same rows with every name hostile: rule, scenario, tree, subsystem, reached states, reasons,
+/// and all of the counterexamples.
+fn hostile() -> Vec<Row> {
+    let mut rows = one_of_each();
+    for row in &mut rows {
+        let (claim, seen) = (row.claim, &mut row.exploration);
+        let scenario = Scenario { name: HOSTILE, about: HOSTILE, ..*claim.scenario };
+        let tree = Tree { name: HOSTILE, ..*claim.tree };
+        row.claim = Box::leak(Box::new(Claim {
+            subsystem: HOSTILE,
+            rule: Rule(HOSTILE),
+            scenario: Box::leak(Box::new(scenario)),
+            tree: Box::leak(Box::new(tree)),
+            ..*claim
+        }));
+        seen.reached.insert(HOSTILE);
+        if let Outcome::Unexpected(why) | Outcome::Undecided(why) = &mut row.outcome {
+            *why = HOSTILE.into();
+        }
+        if let Verdict::Undecided(why) = &mut seen.verdict {
+            *why = HOSTILE.into();
+        }
+        let Some(cx) = &mut seen.counterexample else { continue };
+        (cx.rule, cx.message) = (HOSTILE.into(), HOSTILE.into());
+        cx.tasks.iter_mut().for_each(|task| task.name = HOSTILE.into());
+        for step in &mut cx.steps {
+            step.path.iter_mut().for_each(|function| *function = HOSTILE.into());
+            (step.primitive, step.object) = (HOSTILE.into(), HOSTILE.into());
+        }
+    }
+    rows
+}
+
+#[test]
+fn hostile_names_stay_names_in_every_format() {
+    let rows = hostile();
+    let json: Value = serde_json::from_str(&Json.render(&rows)).expect("JSON");
+    assert_eq!(json["rows"][0]["rule"], HOSTILE);
+    let xml = Junit.render(&rows);
+    let read = roxmltree::Document::parse(&xml).expect("XML");
+    assert_eq!(read.descendants().filter(|node| node.has_tag_name("testcase")).count(), 5);
+    let text = Ktap.render(&rows);
+    let subsystems = read_ktap(&text.lines().collect::<Vec<_>>(), "");
+    assert_eq!(read_ktap(&subsystems[0].1, "  ").len(), 5, "{text}");
+    assert_eq!(results_of(&Sarif.render(&rows)).len(), 4);
+    let log = Github.render(&rows);
+    let mut commands: Vec<&str> = log.lines().filter(|line| line.starts_with("::")).collect();
+    commands.retain(|line| !line.starts_with("::group::") && *line != "::endgroup::");
+    let kinds = commands.iter().map(|line| line[2..].split(' ').next().unwrap_or_default());
+    assert_eq!(kinds.collect::<Vec<_>>(), ["error", "error", "warning", "notice"], "{log}");
+    let page = Markdown.render(&rows);
+    let mut fence = None;
+    for line in page.lines() {
+        let ticks = line.len() - line.trim_start_matches('`').len();
+        match fence {
+            None if ticks >= 3 => fence = Some(ticks),
+            Some(open) if ticks >= open && line.len() == ticks => fence = None,
+            _ => {}
+        }
+        if fence.is_none() && line.starts_with("| ") && !line.starts_with("| rule |") {
+            let cells = line.replace("\\|", "").matches('|').count();
+            assert_eq!(cells, 7, "{line}");
+        }
+        // Outside of code, which is in four backticks, nothing is an element that is not ours.
+        let outside = line.split("````").step_by(2).collect::<String>().replace("\\<", "");
+        let is_ours = |part: &str| {
+            let names = ["details", "/details", "summary", "/summary"];
+            names.iter().any(|name| part.starts_with(name))
+        };
+        assert!(fence.is_some() || outside.split('<').skip(1).all(is_ours), "{line}");
+    }
+    assert_eq!(fence, None, "{page}");
+}
+
+/// The page of all rows is XML, in which there are the rows, the links, and no element of a name.
+#[test]
+fn the_index_is_read_by_a_parser_whatever_the_names() {
+    let kills = Kills {
+        source: HOSTILE.into(),
+        tree: HOSTILE.into(),
+        first_by_scenario: [(HOSTILE.to_string(), vec![HOSTILE.to_string(); 9])].into(),
+        ..Kills::default()
+    };
+    let beside = Beside { kills: Some(kills), has_locks: true };
+    for (rows, beside) in [(one_of_each(), Beside::default()), (hostile(), beside)] {
+        let page = index(&rows, &beside);
+        let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
+        let read = roxmltree::Document::parse_with_options(&page, options)
+            .unwrap_or_else(|why| panic!("{why}: {page}"));
+        let count = |name: &str| read.descendants().filter(|n| n.has_tag_name(name)).count();
+        assert_eq!((count("script"), count("h2")), (0, 2), "what is missed, and one subsystem");
+        // Five rows and the three that are missed again; the heads; one subsystem in numbers.
+        assert_eq!(count("tr"), 5 + 3 + 2 + 2);
+        let links = read.descendants().filter_map(|node| node.attribute("href"));
+        let of_rows = links.filter(|link| link.ends_with(".html") && *link != "locks.html");
+        assert_eq!(of_rows.count(), 2 + 1, "two are violated, of which one is missed");
+        let killing = page.matches("this scenario is the smallest to kill 9 mutants").count();
+        assert_eq!(killing, if beside.kills.is_some() { 8 } else { 0 });
+    }
 }

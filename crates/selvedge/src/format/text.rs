@@ -8,7 +8,8 @@ use selvedge_proofs::{Outcome, Row, Source};
 use selvedge_trace::cycle;
 
 use super::About;
-use super::row::{Totals, counted, evidence, expectation, undecided, unexpected};
+use super::row::{Totals, counted, evidence_in, expectation, undecided, unexpected};
+use crate::output::table_width;
 
 /// The matrix and what belongs below it.
 pub fn text(rows: &[Row], about: &About) -> String {
@@ -76,7 +77,7 @@ fn surprises(out: &mut String, rows: &[Row]) {
     for row in unexpected(rows) {
         let _ = writeln!(out, "\nUNEXPECTED: {}\n{}", row.name(), expectation(row));
         let _ = writeln!(out, "{}", row.claim.scenario.about);
-        if let Some(evidence) = evidence(row) {
+        if let Some(evidence) = evidence_in(row, table_width()) {
             let _ = write!(out, "\n{evidence}");
         }
     }
@@ -92,7 +93,7 @@ fn example(out: &mut String, rows: &[Row]) {
     let first = if is_one_tree { in_brief(row) } else { None };
     let _ = writeln!(out, "\n{} is violated, {}:", row.name(), as_known(row));
     let _ = writeln!(out, "{}\n", row.claim.scenario.about);
-    out.push_str(&first.or_else(|| evidence(row)).unwrap_or_default());
+    out.push_str(&first.or_else(|| evidence_in(row, table_width())).unwrap_or_default());
     let mut others = 0;
     let mut shown = vec![row.claim.source];
     for other in violated {

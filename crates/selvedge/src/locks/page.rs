@@ -5,9 +5,10 @@ use std::fmt::Write;
 
 use selvedge_proofs::lock_order::lock_graph::{Drawing, Verdict, svg};
 use selvedge_proofs::lock_order::{Cycle, TreeReport};
+use selvedge_trace::views::escaped;
 
 use super::drawing;
-use crate::format::{escape, head};
+use crate::format::head;
 
 /// The page's name in the directory.
 pub const FILE: &str = "locks.html";
@@ -30,7 +31,7 @@ fn tree(out: &mut String, report: &TreeReport) {
         out,
         "<h2>{}</h2>\n<p>{} scenarios, {} executions: {real} real, {refuted} refuted, {possible} \
          possible.</p>",
-        escape(report.tree.name),
+        escaped(report.tree.name),
         report.explored.len(),
         report.executions(),
     );
@@ -51,7 +52,7 @@ fn tree(out: &mut String, report: &TreeReport) {
             "Order: {} is waited for with {} held, by {} in {} ({}). The order: {}.",
             step.to, step.from, step.who, step.waits_in, broken.scenario, broken.source
         );
-        let _ = writeln!(out, "<p>{}</p>", escape(&text));
+        let _ = writeln!(out, "<p>{}</p>", escaped(&text));
     }
     let drawn = drawings(report);
     if !drawn.is_empty() {
@@ -102,8 +103,8 @@ fn row(out: &mut String, verdict: &Verdict, waits: &str, why: &str, scenarios: &
         out,
         "<tr><td class=\"{class}\">{}<td>{}<td>{}<td><span class=\"more\">{}</span></tr>",
         verdict.name(),
-        escape(waits),
-        escape(why),
-        escape(&scenarios.join(", "))
+        escaped(waits),
+        escaped(why),
+        escaped(&scenarios.join(", "))
     );
 }

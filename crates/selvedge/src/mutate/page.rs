@@ -7,6 +7,7 @@ use selvedge_models::functions::{self, FUNCTIONS};
 use selvedge_proofs::mutation::survivors::Explained;
 use selvedge_proofs::mutation::{Fate, Kill, Survey};
 
+use super::kills::PAGE;
 use super::text::what;
 use super::{Found, Judged};
 
@@ -18,7 +19,7 @@ pub fn markdown(found: &Found<'_>, tree: &str) -> String {
         let functions = files.entry(file_of(function)).or_default();
         functions.entry(function).or_default().push(judged);
     }
-    let mut out = format!("# Mutants of {tree}\n\n");
+    let mut out = format!("{PAGE}{tree}\n\n");
     // Writing to a string cannot fail; so below.
     let _ = writeln!(
         out,

@@ -64,7 +64,8 @@ fn found(cx: &Counterexample) -> String {
     };
     let all = cx.explanation.as_ref().filter(|why| why.executions > 0);
     let all = all.map_or(String::new(), |why| {
-        format!(" Of all {} interleavings, {} fail so.", why.executions, why.failing)
+        let fail = if why.failing == 1 { "fails" } else { "fail" };
+        format!(" Of all {} interleavings, {} {fail} so.", why.executions, why.failing)
     });
     format!(
         "Found by selvedge, a model checker, in the scenario {} {model} ({}).{all}",

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use super::escape::quoted;
 use super::held::held;
 use crate::text;
 use crate::{Condition, Counterexample};
@@ -77,22 +78,5 @@ impl Graph {
 
     fn edge(&mut self, from: &str, to: &str, label: &str, style: &str) {
         let _ = writeln!(self.out, "  {from} -> {to} [label={}, style={style}];", quoted(label));
-    }
-}
-
-/// In quotes; in Graphviz a backslash is one only before certain letters, so that each is doubled.
-fn quoted(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    format!("\"{escaped}\"")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_stays_within_its_quotes() {
-        assert_eq!(quoted("\"];\\\""), "\"\\\"];\\\\\\\"\"");
-        assert_eq!(quoted("a\nb"), "\"a\\nb\"");
     }
 }

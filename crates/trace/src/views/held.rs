@@ -44,6 +44,7 @@ fn first_after(sorted: &[usize], after: usize) -> Option<usize> {
 pub(super) struct Held {
     /// `q->lock`, `PG_locked of folio1->flags`
     pub(super) name: String,
+    /// Whose it is: who took it, or to whom it was handed over since.
     pub(super) task: u8,
     /// The index of the step that took it.
     pub(super) since: usize,
@@ -81,6 +82,15 @@ pub(super) fn held(cx: &Counterexample, before: usize) -> Vec<Held> {
             ActionKind::Lock | ActionKind::TryLock if !text::excludes_on_a_cpu(object) => {
                 let (name, of) = (step.object.clone(), Of::Lock(step.object.clone()));
                 held.push(Held { name, task: step.task, since, of });
+            }
+            ActionKind::Owns => {
+                let mask = u64::from_str_radix(step.detail.trim_start_matches("0x"), 16);
+                let mask = mask.unwrap_or(0);
+                for lock in &mut held {
+                    if matches!(&lock.of, Of::Bit(word, nr) if word == object && has(mask, *nr)) {
+                        lock.task = step.task;
+                    }
+                }
             }
             ActionKind::Unlock => held.retain(|lock| lock.of != Of::Lock(step.object.clone())),
             ActionKind::Update | ActionKind::Write => {

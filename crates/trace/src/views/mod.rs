@@ -5,6 +5,7 @@
 mod changelog;
 mod chrome;
 mod dot;
+mod escape;
 mod ftrace;
 mod graph;
 mod held;
@@ -15,6 +16,8 @@ mod splat;
 pub use changelog::{Tags, changelog};
 pub use chrome::chrome;
 pub use dot::dot;
+pub(crate) use escape::quoted;
+pub use escape::{escaped, spelled_out, steers};
 pub use ftrace::ftrace;
 pub use graph::{graph, graph_svg};
 pub use html::html;
