@@ -1,4 +1,7 @@
-/* A page of a driver is isolated for migration, and put back, while the driver gives it up. */
+/*
+ * A page of a driver is isolated for migration, and put back, while the driver gives it up. Run it with
+ * --also mm/compaction.c, where __SetPageMovable() is.
+ */
 #include <linux/migrate.h>
 #include <linux/pagemap.h>
 #include <linux/version.h>

@@ -105,13 +105,15 @@ fn compared(tree: &Path) {
 
 /// The scenarios that a user begins with.
 fn examples(tree: &Path) {
-    for (file, verdict) in [
-        ("end_writeback.c", Verdict::Holds),
-        ("movable_driver.c", Verdict::Holds),
-        ("mlock_munlock.c", Verdict::Holds),
+    for (file, also, verdict) in [
+        ("end_writeback.c", None, Verdict::Holds),
+        ("movable_driver.c", Some("mm/compaction.c"), Verdict::Holds),
+        // The race in which the mlock is not counted.
+        ("mlock_munlock.c", None, Verdict::Violated),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(file);
-        let request = Request { init: Some(path), ..of_tree(tree, Vec::new(), &[]) };
+        let also = also.map(String::from).into_iter().collect();
+        let request = Request { init: Some(path), also, ..of_tree(tree, Vec::new(), &[]) };
         let checked = check(&request, &|text| eprintln!("{text}")).expect("compiles");
         let found = &checked.before[0].exploration;
         assert_eq!(found.verdict, verdict, "{file} on {}", checked.version);
