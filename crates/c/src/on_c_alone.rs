@@ -164,7 +164,8 @@ static ACTIVATED_THEN_PINNED: selvedge_proofs::Scenario = selvedge_proofs::Scena
 
 static MLOCKED_THEN_PINNED: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
     name: "mlocked_then_pinned",
-    about: "CPU0 has mlocked the folio, which rests in its mlock batch. Then CPU1 pins it for long.",
+    about: "CPU0 has mlocked the folio, which rests in its mlock batch. Then CPU1 pins it for \
+            long.",
     before: &[calls(0, "user", &[call(MLOCK_FOLIO, FOLIO)])],
     ..ACTIVATED_THEN_PINNED
 };

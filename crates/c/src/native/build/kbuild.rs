@@ -48,9 +48,9 @@ const TOOLS: [(&str, &str); 5] =
     [("make", "make"), ("ld", "binutils"), ("flex", "flex"), ("bison", "bison"), ("bc", "bc")];
 
 /// What keeps functions apart, and the stack aligned: the compilers have flags of their own.
-const FLAGS_OF_GCC: &str = "-fno-inline-functions-called-once -fno-inline-small-functions -fno-partial-inlining \
-     -fno-ipa-cp -fno-ipa-sra -fno-ipa-icf -fno-crossjumping -fno-tree-tail-merge \
-     -mpreferred-stack-boundary=4";
+const FLAGS_OF_GCC: &str = "-fno-inline-functions-called-once -fno-inline-small-functions \
+                            -fno-partial-inlining -fno-ipa-cp -fno-ipa-sra -fno-ipa-icf \
+                            -fno-crossjumping -fno-tree-tail-merge -mpreferred-stack-boundary=4";
 const FLAGS_OF_CLANG: &str =
     "-finline-hint-functions -mstack-alignment=16 -Qunused-arguments -Wno-unknown-warning-option";
 
@@ -149,8 +149,8 @@ impl<'a> Build<'a> {
         match NEEDED.iter().find(|option| !is_set(option)) {
             None => Ok(()),
             Some(option) => Err(Error::new(format!(
-                "{} cannot be configured with {option} here: KCSAN, by which C is instrumented, wants \
-                 gcc 11 at least, and Linux 5.17 is the first with all of its barriers",
+                "{} cannot be configured with {option} here: KCSAN, by which C is instrumented, \
+                 wants gcc 11 at least, and Linux 5.17 is the first with all of its barriers",
                 self.tree.version
             ))),
         }

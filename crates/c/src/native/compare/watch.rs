@@ -115,13 +115,10 @@ impl Seen {
         self.learn_names(execution.events);
         let mut tasks: Vec<TaskSeen> =
             execution.tasks.iter().map(|_| TaskSeen::default()).collect();
-        let events: Vec<&Event> = execution
-            .events
-            .iter()
-            .filter(|event| event.task != 0 && !event.action.is_note())
-            .collect();
+        let is_step = |event: &&Event| event.task != 0 && !event.action.is_note();
+        let events = execution.events.iter().filter(is_step);
         let named = |event: &Event| self.named(*event, &nest(nests, execution.paths, event.path));
-        let events: Vec<Event> = events.into_iter().map(named).collect();
+        let events: Vec<Event> = events.map(named).collect();
         for (at, event) in events.iter().enumerate() {
             let mut nexts = events[at + 1..].iter().filter(|next| next.task == event.task);
             let next = match event.action {
