@@ -7,8 +7,8 @@
 use crate::fs::buffer::{FindBlock, InstallCheck, RingMove};
 use crate::fs::fuse::FuseWriteback;
 use crate::mm::filemap::{
-    EndWriteback, folio_wait_bit_common, wait_and_retry, wait_for_hand_off, wake_and_hand_off,
-    wake_page_function,
+    EndWriteback, WqFlags, folio_wait_bit_common, wait_and_retry, wait_for_hand_off,
+    wake_and_hand_off, wake_page_function,
 };
 use crate::mm::gup::{GUP_PIN_COUNTING_BIAS, LongtermContent, LongtermDrain};
 use crate::mm::hugetlb::HugeRestore;
@@ -21,8 +21,8 @@ use crate::mm::migrate::{
 use crate::mm::mlock::Mlock;
 use crate::mm::movable::{self, SlabLayout};
 use crate::mm::swap::{
-    __lru_add_drain_all, BhLruDrain, DeactivateFile, ForcedDrain, LruAdd, LruClaim, OwnDrain,
-    RemoteLook, lru_cache_disable_by_rcu, lru_cache_disable_by_rcu_expedited,
+    __lru_add_drain_all, BhLruDrain, DeactivateFile, ForcedDrain, LruAdd, LruClaim, LruLook,
+    OwnDrain, RemoteLook, lru_cache_disable_by_rcu, lru_cache_disable_by_rcu_expedited,
     lru_cache_disable_by_work, lru_cache_disabled, lru_cache_enable,
 };
 use crate::mm::vmscan::SortFolio;
@@ -362,6 +362,11 @@ pub static COMMITS: &[Commit] = &[
         "6.7",
         &[set!(filemap.end_writeback = EndWriteback::OneStep)],
     ),
+    unnamed(
+        "sched: remove wait bookmarks",
+        "6.7",
+        &[set!(filemap.wq_flags = WqFlags::WithoutBookmark)],
+    ),
     merged(
         "eebb3dabbb5c",
         "mm: migrate: record the mlocked page status to remove unnecessary lru drain",
@@ -490,6 +495,7 @@ pub static COMMITS: &[Commit] = &[
             "6.17",
             &[
                 set!(swap.lru_claim = LruClaim::AtDrain),
+                set!(swap.lru_look = LruLook::Last),
                 set!(swap.deactivate_file = DeactivateFile::OnLruOnly),
             ],
         ),

@@ -16,4 +16,14 @@ extern void sv_list_folio(struct folio *folio);
 extern int sv_folio_list(struct folio *folio);
 /* What a SIGKILL comes to once its target is chosen. */
 extern void sv_send_sigkill(struct task_struct *task);
+/* Isolated: on no list, with the reference of whoever isolated it; for setup(). */
+extern void sv_isolate(struct folio *folio);
+/* In the page cache of a file of its own, which can migrate it; for setup(). */
+extern void sv_cache(struct folio *folio);
+/* The only buffer of the folio is this one; for setup(). */
+extern void sv_attach(struct folio *folio, struct buffer_head *bh);
+/* The block that all buffer heads say they are of. */
+#define SV_BDEV ((struct block_device *)16)
+#define SV_BLOCK 0
+#define SV_BLOCK_SIZE 512
 #endif

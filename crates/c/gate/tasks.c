@@ -3,6 +3,9 @@
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/buffer_head.h>
+#include <selvedge.h>
 
 /* For schedule(): is there a signal that ends this sleep? */
 int sv_signal_pending_state(unsigned int state, struct task_struct *p)
@@ -32,4 +35,45 @@ void sv_folio_lock(struct folio *folio)
 int sv_folio_lock_killable(struct folio *folio)
 {
 	return folio_lock_killable(folio);
+}
+
+/* The slab allocator gets a buffer head back. */
+static int sv_freed_bhs[4];
+
+static int sv_number_of_bh(void *bh)
+{
+	int nr = 0;
+
+	while (sv_bh(nr) && sv_bh(nr) != bh)
+		nr++;
+	return nr;
+}
+
+void kmem_cache_free(struct kmem_cache *cache, void *object)
+{
+	WRITE_ONCE(sv_freed_bhs[sv_number_of_bh(object)], 1);
+}
+
+/* Finds a bh and looks whether it is there: 1 if it has been freed. */
+extern struct buffer_head *sv_lookup_bh_lru(void);
+int sv_find_bh(void)
+{
+	struct buffer_head *bh = sv_lookup_bh_lru();
+
+	return bh && READ_ONCE(sv_freed_bhs[sv_number_of_bh(bh)]);
+}
+
+int sv_try_to_free_buffers(struct folio *folio)
+{
+	return try_to_free_buffers(folio);
+}
+
+void sv_brelse(struct buffer_head *bh)
+{
+	brelse(bh);
+}
+
+int sv_at_end_lookup_vs_free(void)
+{
+	return sv_freed_bhs[0] && atomic_read(&sv_bh(0)->b_count) > 0;
 }

@@ -9,9 +9,13 @@
 #include <linux/workqueue.h>
 #include <linux/swap.h>
 #include <linux/pagemap.h>
+#include <linux/migrate.h>
+#include <selvedge.h>
 
 #define SV_TASKS 24
 #define SV_FOLIOS 8
+/* Of the page allocator: so many for each task. */
+#define SV_SPARES 2
 #define SV_BHS 4
 
 unsigned long __per_cpu_offset[NR_CPUS];
@@ -20,6 +24,8 @@ unsigned int nr_cpu_ids;
 struct pglist_data contig_page_data;
 /* Only ever handed to queue_work_on(), which does not look. */
 struct workqueue_struct *mm_percpu_wq = (void *)8;
+/* No page of ours. */
+unsigned long __weak zero_pfn = 1;
 
 /* The names of these say in tables what is theirs: task2->__state. */
 struct task_struct sv_tasks[SV_TASKS];
@@ -28,6 +34,10 @@ struct buffer_head sv_bhs[SV_BHS];
 
 struct task_struct *sv_task(int i) { return i < SV_TASKS ? &sv_tasks[i] : NULL; }
 struct folio *sv_folio(int i) { return i < SV_FOLIOS ? &sv_folios[i] : NULL; }
+static struct folio sv_spares[SV_TASKS][SV_SPARES];
+static struct address_space sv_mappings[SV_FOLIOS];
+static const struct address_space_operations sv_aops = { .migrate_folio = migrate_folio };
+
 struct buffer_head *sv_bh(int i) { return i < SV_BHS ? &sv_bhs[i] : NULL; }
 
 /* Where schedule() and try_to_wake_up() look. */
@@ -67,6 +77,56 @@ void sv_list_folio(struct folio *folio)
 	list_add(&folio->lru, &lruvec->lists[LRU_INACTIVE_ANON]);
 }
 
+/* These are called for set-ups, too. */
+void sv_set_locked(struct folio *folio) { folio->flags |= 1UL << PG_locked; }
+void sv_set_writeback(struct folio *folio) { folio->flags |= 1UL << PG_writeback; }
+void sv_isolate(struct folio *folio) { atomic_inc(&folio->_refcount); }
+
+void sv_cache(struct folio *folio)
+{
+	struct address_space *mapping = &sv_mappings[folio - sv_folios];
+
+	xa_init_flags(&mapping->i_pages, XA_FLAGS_LOCK_IRQ | XA_FLAGS_ACCOUNT);
+	/* A single entry, of index 0, needs no node. */
+	mapping->i_pages.xa_head = (void __force *)folio;
+	mapping->a_ops = &sv_aops;
+	mapping->nrpages = 1;
+	folio->mapping = mapping;
+	folio->index = 0;
+}
+
+/* In ZONE_MOVABLE, where nothing may be pinned for long. */
+void sv_make_movable(struct folio *folio)
+{
+	set_page_zone(&folio->page, ZONE_MOVABLE);
+}
+
+void sv_attach(struct folio *folio, struct buffer_head *bh)
+{
+	folio->private = bh;
+	folio->flags |= 1UL << PG_private;
+	atomic_inc(&folio->_refcount);
+	bh->b_this_page = bh;
+}
+
+/* The page allocator's: a folio that nobody has. */
+struct folio *sv_alloc(int task)
+{
+	struct folio *folio = NULL;
+	int i;
+
+	for (i = 0; i < SV_SPARES; i++)
+		if (!folio_ref_count(&sv_spares[task][i]))
+			folio = &sv_spares[task][i];
+	if (!folio)
+		return NULL;
+	memset(folio, 0, sizeof(*folio));
+	atomic_set(&folio->_refcount, 1);
+	atomic_set(&folio->_mapcount, -1);
+	INIT_LIST_HEAD(&folio->lru);
+	return folio;
+}
+
 void sv_init(int cpus, unsigned long percpu_size)
 {
 	struct lruvec *lruvec = &contig_page_data.__lruvec;
@@ -88,6 +148,13 @@ void sv_init(int cpus, unsigned long percpu_size)
 		atomic_set(&sv_folios[i]._mapcount, -1);
 		INIT_LIST_HEAD(&sv_folios[i].lru);
 	}
-	for (i = 0; i < SV_BHS; i++)
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		contig_page_data.node_zones[i].zone_pgdat = &contig_page_data;
+	for (i = 0; i < SV_BHS; i++) {
 		atomic_set(&sv_bhs[i].b_count, 1);
+		INIT_LIST_HEAD(&sv_bhs[i].b_assoc_buffers);
+		sv_bhs[i].b_bdev = SV_BDEV;
+		sv_bhs[i].b_blocknr = SV_BLOCK;
+		sv_bhs[i].b_size = SV_BLOCK_SIZE;
+	}
 }

@@ -22,6 +22,7 @@
 
 mod error;
 mod initial;
+mod on_c_alone;
 mod own;
 mod request;
 mod scenario;

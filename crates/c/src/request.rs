@@ -15,6 +15,8 @@ pub struct Request {
     pub patches: Vec<PathBuf>,
     /// A C file with a scenario of the user's own, which is run in place of all others.
     pub init: Option<PathBuf>,
+    /// Files of the tree that are compiled besides, `mm/mmap.c`.
+    pub also: Vec<String>,
     /// Parts of names of scenarios; all that the patches reach, if there is none.
     pub filters: Vec<String>,
     /// The compiler.

@@ -1,49 +1,28 @@
 //! The scenarios that there are on C: all that the proofs have made of calls, with what they claim
-//! of the nearest release; and some of C's own.
+//! of the nearest release; and those of `on_c_alone.rs`.
 
 use std::collections::BTreeSet;
 
 use selvedge_explore::Engine;
-use selvedge_models::{Kind, Machine, Tree, Version, trees};
-use selvedge_proofs::calls::{Arg, Call, call};
-use selvedge_proofs::functions::{FOLIO_LOCK, FOLIO_TRYLOCK, FOLIO_UNLOCK};
-use selvedge_proofs::rules::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
-use selvedge_proofs::states::SLEPT;
-use selvedge_proofs::{Claim, Expected, Source, calls, rows};
+use selvedge_models::{Kind, Tree, Version, trees};
+use selvedge_proofs::{Claim, Expected, Source, rows};
 
 use crate::scenario::{Scenario, UNFAIRNESS, is_for_c};
-use crate::states;
-
-const FOLIO: &[Arg] = &[Arg::Folio(0)];
-const LOCKED: &[Call] = &[call(FOLIO_TRYLOCK, FOLIO)];
-const UNLOCK: &[Call] = &[call(FOLIO_UNLOCK, FOLIO)];
-const PLAIN: &[Call] = &[call(FOLIO_LOCK, FOLIO), call(FOLIO_UNLOCK, FOLIO)];
-
-static UNLOCK_AND_WAITER: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
-    name: "unlock_and_waiter",
-    about: "A folio is locked. CPU0 unlocks it; CPU1 wants the lock.",
-    machine: Machine::TINY.sleepers(2),
-    begins: LOCKED,
-    tasks: &[calls(0, "holder", UNLOCK), calls(1, "plain", PLAIN)],
-    ..selvedge_proofs::Scenario::EMPTY
-};
-
-static UNLOCK_AND_TWO_WAITERS: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
-    name: "unlock_and_two_waiters",
-    about: "A folio is locked. CPU0 unlocks it; CPU1 and CPU2 want the lock.",
-    machine: Machine::TINY.cpus(3).sleepers(3),
-    tasks: &[calls(0, "holder", UNLOCK), calls(1, "a", PLAIN), calls(2, "b", PLAIN)],
-    ..UNLOCK_AND_WAITER
-};
+use crate::{on_c_alone, states};
 
 /// Whose unfairness is varied.
 const KILLED: &str = "killed_waiter_before_plain_waiter";
 
 /// All scenarios, as they are asked of a kernel of this version.
 pub fn of_release(version: &str) -> Vec<Scenario> {
-    let mut all: Vec<Scenario> = own();
+    let on_models: Vec<_> = claimed(version, |_| true);
+    let mut all = on_c_alone::scenarios(release(version), |name, rule| {
+        // They come in the order of the releases.
+        let is_it = |claim: &&&'static Claim| claim.scenario.name == name && claim.rule == rule;
+        on_models.iter().rfind(is_it).map(|claim| (claim.expected, claim.source))
+    });
     let mut claims: Vec<&'static Claim> = Vec::new();
-    for claim in claimed(version) {
+    for claim in claimed(version, is_for_c) {
         let is_same = |other: &&mut &'static Claim| {
             other.scenario.name == claim.scenario.name && other.rule == claim.rule
         };
@@ -72,10 +51,10 @@ pub fn release(version: &str) -> Option<&'static Tree> {
     releases(version).last()
 }
 
-/// What is claimed of releases that are not newer, the older first.
-fn claimed(version: &str) -> Vec<&'static Claim> {
+/// What is claimed of releases that are not newer, the older first, in scenarios of a kind.
+fn claimed(version: &str, is_meant: fn(&selvedge_proofs::Scenario) -> bool) -> Vec<&'static Claim> {
     let is_asked = |(claim, engine): &(&'static Claim, Engine)| {
-        *engine == Engine::Dpor && is_for_c(claim.scenario)
+        *engine == Engine::Dpor && is_meant(claim.scenario)
     };
     let of_c: Vec<&'static Claim> = rows().filter(is_asked).map(|(claim, _)| claim).collect();
     let of_release = |tree: &'static Tree| {
@@ -120,22 +99,6 @@ fn as_scenarios(claim: &'static Claim) -> Vec<Scenario> {
             ..of
         },
     ]
-}
-
-fn own() -> Vec<Scenario> {
-    let woken = Source::analysis(
-        "the order of PG_waiters, the trylock under the queue's lock and the wake-up",
-    );
-    let lock = |of: &'static selvedge_proofs::Scenario| Scenario {
-        name: of.name,
-        of,
-        subsystem: "folio_lock",
-        rule: NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO,
-        expected: (Expected::Holds, woken),
-        unfairness: UNFAIRNESS,
-        reached: vec![SLEPT],
-    };
-    vec![lock(&UNLOCK_AND_WAITER), lock(&UNLOCK_AND_TWO_WAITERS)]
 }
 
 /// The functions that scenarios of any release call.

@@ -26,7 +26,8 @@ pub struct CArgs {
     /// The kernel tree. It is not written to: what is made lies in $XDG_CACHE_HOME/selvedge/c.
     #[arg(long, value_name = "DIR")]
     pub kernel: PathBuf,
-    /// A patch on top of it; may be given several times, in their order.
+    /// A patch on top of it: a diff, a mail or an mbox, as `selvedge patch` takes them; `-` is
+    /// stdin. May be given several times, in their order.
     #[arg(long = "patch", value_name = "FILE")]
     pub patches: Vec<PathBuf>,
     /// A C file with a scenario of your own, which is run in place of all others (docs/c.md).
@@ -35,7 +36,10 @@ pub struct CArgs {
     /// Hold the models beside this kernel's C: which functions do the same, step by step?
     #[arg(long)]
     pub compare: bool,
-    /// The compiler.
+    /// Compile this file of the tree, too (`mm/mmap.c`); may be given several times.
+    #[arg(long, value_name = "FILE.c")]
+    pub also: Vec<String>,
+    /// The compiler: gcc, or clang.
     #[arg(long, value_name = "CC", default_value = "gcc")]
     pub cc: String,
     /// How to print.
@@ -69,6 +73,7 @@ pub fn run(args: &CArgs) -> Outcome {
         patches: args.patches.clone(),
         init: args.init.clone(),
         filters: args.filters.clone(),
+        also: args.also.clone(),
         cc: args.cc.clone(),
         bounds,
     };

@@ -50,6 +50,7 @@ fn a_patch_that_does_not_apply_is_named_with_its_hunk() {
     with("no.patch", "no patch: found");
     with("none.patch", "cannot read");
     refused(&["--kernel", &kernel, "--cc", "no-such-compiler"], "no no-such-compiler here");
+    refused(&["--kernel", &kernel, "--init", &name("none.c")], "cannot read");
     let saying = "no scenario on C has `nothing` in its name; there are";
     refused(&["--kernel", &kernel, "nothing"], saying);
     fs::write(dir.join(".config"), "").expect("written");

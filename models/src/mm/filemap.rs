@@ -31,8 +31,9 @@ pub(crate) use before_5_9::{wake_and_hand_off, wake_to_retry};
 pub use fault::FAULT_SLEPT;
 pub(crate) use fault::{FAULT, filemap_fault};
 pub use lookup::*;
+pub use wait::WqFlags;
 pub use wait::{Behaviour, Sleep, folio_lock_async, lock_page_retry};
-pub(crate) use wait::{WQ_FLAG_CUSTOM, WQ_FLAG_DONE, WQ_FLAG_EXCLUSIVE, WQ_FLAG_WOKEN};
+pub(crate) use wait::{WQ_FLAG_EXCLUSIVE, WQ_FLAG_WOKEN};
 pub(crate) use wait::{folio_trylock_flag, folio_wait_bit_common, migration_entry_wait_on_locked};
 pub use wake::folio_wake_bit;
 pub use wake::{WaitPageKey, Walk};
@@ -51,6 +52,12 @@ pub(crate) const LEFT_OUT: &[LeftOut] = &[
          queue's lock is held: looked at again, or for the first time before anybody else can",
     )
     .within(&["__wake_up_common", "folio_trylock_flag"]),
+    LeftOut::of_c(
+        &["stack-*"],
+        "the key of the walk; and from 4.14 to 6.6 the bookmark, which goes into the queue, where \
+         others could see it, only behind 64 entries",
+    )
+    .within(&["folio_wake_bit", "__wake_up_common"]),
     LeftOut::of_c(
         &["wait->private", "wait->func", "wait->bit_nr"],
         "fields of the entry that never change: the model's entry has them by value",
@@ -95,6 +102,8 @@ decisions! {
         /// `sysctl_page_lock_unfairness`: how often a waiter may find the bit stolen before it
         /// demands that it be handed over. 5 in the kernel; scaled. Asked only since 5.9.
         unfairness: u32,
+        /// The values of `WQ_FLAG_CUSTOM` and `WQ_FLAG_DONE`.
+        wq_flags: WqFlags,
         /// What a waiter that gives up does about a wake-up that it was given meanwhile.
         giving_up: GivingUp,
         /// `xas_reload()`: the look of a lookup in the page cache after it has taken its reference.

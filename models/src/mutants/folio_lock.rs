@@ -9,10 +9,9 @@ use selvedge_kernel::{
 
 use crate::kernel::{PG_LOCKED, PG_UPTODATE, PG_WAITERS};
 use crate::mm::filemap::{
-    Behaviour, Entry, Sleep, Sleeper, WQ_FLAG_CUSTOM, WQ_FLAG_DONE, WQ_FLAG_EXCLUSIVE,
-    WQ_FLAG_WOKEN, WaitPageKey, Walk, folio_trylock_flag, folio_wait_bit, folio_wait_bit_common,
-    folio_xor_flags_has_waiters, list_del_init_careful, touch, touch_waiter, wake_page_function,
-    wake_page_match,
+    Behaviour, Entry, Sleep, Sleeper, WQ_FLAG_EXCLUSIVE, WQ_FLAG_WOKEN, WaitPageKey, Walk,
+    folio_trylock_flag, folio_wait_bit, folio_wait_bit_common, folio_xor_flags_has_waiters,
+    list_del_init_careful, touch, touch_waiter, wake_page_function, wake_page_match,
 };
 use crate::mm::migrate::Errno;
 use crate::mm::swap::folio_put;
@@ -94,7 +93,7 @@ pub fn unlinks_before_wake_up(k: &Kernel, entry: Entry, key: &mut WaitPageKey<'_
 
 /// `wake_page_function()`, but for the place of `list_del_init_careful()`.
 fn unlinks_early(k: &Kernel, entry: Entry, key: &mut WaitPageKey<'_>, before_woken: bool) -> Walk {
-    let wait = &k.sleepers[entry.sleeper];
+    let (wait, wq) = (&k.sleepers[entry.sleeper], k.tree.filemap.wq_flags);
     if !wake_page_match(wait, entry, key) {
         return Walk::Goes;
     }
@@ -103,11 +102,11 @@ fn unlinks_early(k: &Kernel, entry: Entry, key: &mut WaitPageKey<'_>, before_wok
         if test_bit(key.bit, &key.folio.flags) {
             return Walk::Stops;
         }
-        if flags & WQ_FLAG_CUSTOM != 0 {
+        if flags & wq.custom() != 0 {
             if test_and_set_bit(key.bit, &key.folio.flags) {
                 return Walk::Stops;
             }
-            flags |= WQ_FLAG_DONE;
+            flags |= wq.done();
         }
     }
     if before_woken {

@@ -12,9 +12,9 @@ use crate::fs::buffer::{
 use crate::fs::fuse::{Fuse, FuseWriteback};
 use crate::fs::iomap::{Iomap, SubmitIoend};
 use crate::mm::filemap::{
-    EndWriteback, Filemap, GivingUp, folio_clear_waiters, folio_set_waiters, folio_trylock_flag,
-    folio_xor_flags_has_waiters, migration_entry_wait_on_locked, wait_signal_first, wake_to_retry,
-    xas_reload,
+    EndWriteback, Filemap, GivingUp, WqFlags, folio_clear_waiters, folio_set_waiters,
+    folio_trylock_flag, folio_xor_flags_has_waiters, migration_entry_wait_on_locked,
+    wait_signal_first, wake_to_retry, xas_reload,
 };
 use crate::mm::gup::{Gup, LongtermContent, LongtermDrain};
 use crate::mm::hugetlb::HugeRestore;
@@ -32,8 +32,8 @@ use crate::mm::movable::{self, Movable, SlabLayout};
 use crate::mm::page_writeback::{Cyclic, PageWriteback};
 use crate::mm::rmap::{NukePte, Rmap, try_to_unmap_flush};
 use crate::mm::swap::{
-    BhLruDrain, DeactivateFile, DeadFolios, ForcedDrain, LruAdd, LruClaim, OwnDrain, RemoteLook,
-    Swap, folio_batch_move_lru, folio_may_be_lru_cached, lru_add_drain_all_by_latch,
+    BhLruDrain, DeactivateFile, DeadFolios, ForcedDrain, LruAdd, LruClaim, LruLook, OwnDrain,
+    RemoteLook, Swap, folio_batch_move_lru, folio_may_be_lru_cached, lru_add_drain_all_by_latch,
 };
 use crate::mm::vmscan::Vmscan;
 use crate::mm::{balloon_compaction as balloon, zsmalloc};
@@ -76,6 +76,7 @@ pub(crate) const OLDEST: Tree = Tree {
         own_drain: OwnDrain::WithOthers,
         remote_look: RemoteLook::Unmarked,
         lru_claim: LruClaim::AtDrain,
+        lru_look: LruLook::First,
         deactivate_file: DeactivateFile::AnyFolio,
         lru_add: LruAdd::SetFirst,
         dead_folios: DeadFolios::Linked,
@@ -135,6 +136,7 @@ pub(crate) const OLDEST: Tree = Tree {
         folio_clear_waiters: func!(folio_clear_waiters),
         folio_xor_flags_has_waiters: func!(folio_xor_flags_has_waiters),
         unfairness: Filemap::SCALED,
+        wq_flags: WqFlags::WithBookmark,
         giving_up: GivingUp::Leaves,
         xas_reload: func!(xas_reload),
         end_writeback: EndWriteback::ClearThenLook,

@@ -39,7 +39,7 @@ impl Prepared {
     pub fn of(request: &Request, say: &dyn Fn(&str)) -> Result<Prepared> {
         let tree = Tree::open(&request.kernel)?;
         let cache = cache_of(&tree, &request.cc)?;
-        let build = Build::make(&tree, &cache, &request.cc, say)?;
+        let build = Build::make(&tree, &cache, (&request.cc, &request.also), say)?;
         let linked = image_of(&build, &cache.dir, &Patched::default(), None)?;
         let prefixes = vec![tree.dir.display().to_string()];
         Ok(Prepared { version: tree.version.clone(), linked, prefixes, _cache: cache })
@@ -62,8 +62,11 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     let all = scenarios::of_release(&tree.version);
     let mut wanted = wanted(&all, &request.filters)?;
     let patched = Patched::read(&tree.dir, &tree.version, &request.patches)?;
+    if let Some(init) = &request.init {
+        std::fs::File::open(init).map_err(|error| Error::io("read", init, &error))?;
+    }
     let cache = cache_of(&tree, &request.cc)?;
-    let build = Build::make(&tree, &cache, &request.cc, say)?;
+    let build = Build::make(&tree, &cache, (&request.cc, &request.also), say)?;
     let mut checked = Checked { version: tree.version.clone(), ..Checked::default() };
     checked.remarks.extend(tree.remark());
     let init = request.init.as_deref();

@@ -47,7 +47,10 @@ pub fn bad_access(at: u64, from: u64, caller: u64) -> ! {
     }
     drop(image);
     match trap {
-        Some((name, _)) if calls => unable(format!("{who} calls {name}(), which is not modelled")),
+        Some((name, _)) if calls => unable(format!(
+            "{who} calls {name}(), which is not modelled (--also FILE.c compiles the file of the \
+             tree that has it)"
+        )),
         Some((name, offset)) => {
             unable(format!("{who} accesses {name}+{offset:#x}, data that is not modelled"))
         }

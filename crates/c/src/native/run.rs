@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use selvedge_explore::{
-    Bounds, Engine, Exploration, explore, join, join_all, never_unwind, spawn, unable,
+    Bounds, Engine, Exploration, explore, fail, join, join_all, never_unwind, spawn, unable,
 };
 use selvedge_kernel::{Cpus, reached};
 use selvedge_monitors::for_rule;
 use selvedge_proofs::Task;
 use selvedge_proofs::calls::{Arg, Call};
-use selvedge_trace::{ActionKind, Counterexample, Monitor};
+use selvedge_trace::{ActionKind, Counterexample, Monitor, Rule};
 
 use crate::native::fault;
 use crate::native::gate::settle;
@@ -43,6 +43,7 @@ pub fn run(
     set_up(image, fresh, scenario);
     let begin = image.snapshot();
     let (image, prefixes, of) = (image.clone(), prefixes.to_vec(), scenario.of);
+    let (name, rule) = (scenario.name, scenario.rule);
     let body = Arc::new(move || {
         fault::install();
         never_unwind();
@@ -62,6 +63,7 @@ pub fn run(
             states::at_end(&look).into_iter().for_each(reached);
         }
         (of.look)(&look);
+        check_in_c(name, rule);
         with(|world| world.live = false);
     });
     // An image has one address: one thread explores.
@@ -75,6 +77,14 @@ pub fn run(
         leave_out_private_steps(found);
     }
     seen
+}
+
+/// The check of a scenario of C's own that is in C: `sv_at_end_NAME()`.
+fn check_in_c(name: &str, rule: Rule) {
+    let answer = try_call(&format!("sv_at_end_{name}"), &[]).unwrap_or(0) as i32;
+    if answer != 0 {
+        fail(rule, format!("the check at the end says {answer}"));
+    }
 }
 
 fn look_of(of: &selvedge_proofs::Scenario) -> OfImage {

@@ -62,6 +62,8 @@ pub struct Frame {
     pub preempt: i32,
     /// How many RCU read-side sections it is in.
     pub rcu: u32,
+    /// The spin locks that it took with interrupts off, which stands for preemption off.
+    pub irq_locks: Vec<u64>,
 }
 
 /// See the module.

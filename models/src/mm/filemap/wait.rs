@@ -18,8 +18,30 @@ use crate::{Folio, Kernel};
 
 pub(crate) const WQ_FLAG_EXCLUSIVE: u64 = 1;
 pub(crate) const WQ_FLAG_WOKEN: u64 = 2;
-pub(crate) const WQ_FLAG_CUSTOM: u64 = 4;
-pub(crate) const WQ_FLAG_DONE: u64 = 8;
+
+/// The flags of an entry that come behind the one that marks a bookmark, where there is one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WqFlags {
+    /// `WQ_FLAG_BOOKMARK` is 4: 4.14 to 6.6. Nobody asks for the flags behind it before 5.9.
+    WithBookmark,
+    /// There is none: since 6.7.
+    WithoutBookmark,
+}
+
+impl WqFlags {
+    /// `WQ_FLAG_CUSTOM`: the waiter demands the lock.
+    pub(crate) const fn custom(self) -> u64 {
+        match self {
+            WqFlags::WithBookmark => 8,
+            WqFlags::WithoutBookmark => 4,
+        }
+    }
+
+    /// `WQ_FLAG_DONE`: it has been given what it waited for.
+    pub(crate) const fn done(self) -> u64 {
+        2 * self.custom()
+    }
+}
 
 /// A task found the bit set and queued itself.
 pub(super) const SLEPT: &str = "a task slept on a folio";
@@ -71,6 +93,7 @@ pub(crate) fn folio_wait_bit_common(
 ) -> Result<(), Errno> {
     let _in = enter("folio_wait_bit_common");
     let (queue, wait, behaviour) = (&k.folio_waitqueue, k.current(), sleep.behaviour);
+    let wq = k.tree.filemap.wq_flags;
     let mut unfairness = i64::from(k.tree.filemap.unfairness);
     init_wait(wait, folio);
     'repeat: loop {
@@ -79,7 +102,7 @@ pub(crate) fn folio_wait_bit_common(
             flags = WQ_FLAG_EXCLUSIVE;
             unfairness -= 1;
             if unfairness < 0 {
-                flags |= WQ_FLAG_CUSTOM;
+                flags |= wq.custom();
             }
         }
         plain_write(&wait.flags, flags);
@@ -105,14 +128,14 @@ pub(crate) fn folio_wait_bit_common(
                 io_schedule(k, &wait.task, sleep);
                 continue;
             }
-            if behaviour != Behaviour::Exclusive || flags & WQ_FLAG_DONE != 0 {
+            if behaviour != Behaviour::Exclusive || flags & wq.done() != 0 {
                 break 'repeat;
             }
             if test_and_set_bit(bit, &folio.flags) {
                 note_theft(wait);
                 continue 'repeat;
             }
-            plain_write(&wait.flags, flags | WQ_FLAG_DONE);
+            plain_write(&wait.flags, flags | wq.done());
             break 'repeat;
         }
     }
@@ -132,7 +155,7 @@ fn outcome(
     if behaviour != Behaviour::Exclusive {
         return if flags & WQ_FLAG_WOKEN != 0 { Ok(()) } else { Err(gives_up()) };
     }
-    if flags & WQ_FLAG_DONE != 0 {
+    if flags & k.tree.filemap.wq_flags.done() != 0 {
         owns(bit, &folio.flags);
         return Ok(());
     }
@@ -191,7 +214,7 @@ pub(super) fn init_wait(wait: &Sleeper, folio: &Folio) {
 /// been told then. `flags` are its flags, which nobody else looks at before it is on the queue: to
 /// read them is no step.
 pub(crate) fn folio_trylock_flag(
-    _k: &Kernel,
+    k: &Kernel,
     folio: &Folio,
     bit: Bit,
     wait: &Sleeper,
@@ -204,7 +227,7 @@ pub(crate) fn folio_trylock_flag(
     } else if test_bit(bit, &folio.flags) {
         return false;
     }
-    plain_write(&wait.flags, flags | WQ_FLAG_WOKEN | WQ_FLAG_DONE);
+    plain_write(&wait.flags, flags | WQ_FLAG_WOKEN | k.tree.filemap.wq_flags.done());
     true
 }
 

@@ -5,7 +5,7 @@ use selvedge_kernel::{
     spin_unlock_irqrestore, test_and_set_bit, test_bit, try_to_wake_up,
 };
 
-use super::wait::{WQ_FLAG_CUSTOM, WQ_FLAG_DONE, WQ_FLAG_EXCLUSIVE, WQ_FLAG_WOKEN};
+use super::wait::{WQ_FLAG_EXCLUSIVE, WQ_FLAG_WOKEN};
 use super::{A_DEMANDED_LOCK_GOES_IN_ORDER, Entry, Sleeper, touch_waiter};
 use crate::{Folio, Kernel};
 
@@ -68,7 +68,7 @@ pub(crate) fn wake_page_match(wait: &Sleeper, entry: Entry, key: &mut WaitPageKe
 /// `wake_page_function()`: since 5.9 (5ef64cc8987a) the waker takes the bit only for a waiter that
 /// demands it.
 pub(crate) fn wake_page_function(k: &Kernel, entry: Entry, key: &mut WaitPageKey<'_>) -> Walk {
-    let wait = &k.sleepers[entry.sleeper];
+    let (wait, wq) = (&k.sleepers[entry.sleeper], k.tree.filemap.wq_flags);
     if !wake_page_match(wait, entry, key) {
         return Walk::Goes;
     }
@@ -78,13 +78,13 @@ pub(crate) fn wake_page_function(k: &Kernel, entry: Entry, key: &mut WaitPageKey
         if test_bit(key.bit, &key.folio.flags) {
             return Walk::Stops;
         }
-        if flags & WQ_FLAG_CUSTOM != 0 {
+        if flags & wq.custom() != 0 {
             if test_and_set_bit(key.bit, &key.folio.flags) {
                 return Walk::Stops;
             }
-            check_order(k, entry, WQ_FLAG_CUSTOM);
+            check_order(k, entry, wq.custom());
             reached("the lock was handed over");
-            flags |= WQ_FLAG_DONE;
+            flags |= wq.done();
         }
     }
     touch_waiter(k, wait, "the flags");

@@ -11,8 +11,8 @@ use crate::kernel::{
 };
 use crate::mm::migrate::mapping::folio_ref_freeze;
 use crate::mm::swap::{
-    Batch, Batches, DeactivateFile, DeadFolios, LruAdd, LruClaim, folio_get, folio_put,
-    lruvec_add_folio, lruvec_del_folio,
+    Batch, Batches, DeactivateFile, DeadFolios, LruAdd, LruClaim, LruLook, Swap, folio_get,
+    folio_put, lruvec_add_folio, lruvec_del_folio,
 };
 use crate::{Folio, Kernel};
 
@@ -85,7 +85,8 @@ pub fn folio_may_be_lru_cached(folio: &Folio) -> bool {
 fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name) -> bool {
     match k.tree.swap.lru_claim {
         LruClaim::AtDrain => {
-            if !test_bit(PG_LRU, &folio.flags) {
+            let has_looked = k.tree.swap.lru_look == LruLook::First;
+            if !has_looked && !test_bit(PG_LRU, &folio.flags) {
                 return false;
             }
             folio_get(folio, holder);
@@ -108,6 +109,14 @@ fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name) -> bool {
     true
 }
 
+/// The look at PG_lru that an operation takes itself, before it adds the folio to a batch
+/// ([`LruLook::First`]).
+fn is_off_lru(k: &Kernel, folio: &Folio) -> bool {
+    let Swap { lru_claim, lru_look, .. } = k.tree.swap;
+    let looks = lru_claim == LruClaim::AtDrain && lru_look == LruLook::First;
+    looks && !test_bit(PG_LRU, &folio.flags)
+}
+
 /// Adds a folio to a batch that `cpu_fbatches.lock` protects.
 fn batch_folio(k: &Kernel, which: fn(&Batches) -> &Batch, folio: &Folio, move_fn: MoveFn) {
     kernel_assert(k.modelled.operations, "the scenario says that it has no such batch");
@@ -126,6 +135,7 @@ pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
     // Dirty folios are left out: there are none.
     if test_bit(PG_LOCKED, &folio.flags)
         || k.modelled.mlock && test_bit(PG_UNEVICTABLE, &folio.flags)
+        || is_off_lru(k, folio)
     {
         return;
     }
@@ -159,6 +169,9 @@ pub fn deactivate_file_folio(k: &Kernel, folio: &Folio) {
 /// `folio_deactivate()`; `deactivate_page()` until 6.2.
 pub fn folio_deactivate(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_deactivate");
+    if is_off_lru(k, folio) {
+        return;
+    }
     if test_bit(PG_UNEVICTABLE, &folio.flags) || !test_bit(PG_ACTIVE, &folio.flags) {
         return;
     }
@@ -169,6 +182,9 @@ pub fn folio_deactivate(k: &Kernel, folio: &Folio) {
 /// in the swap cache: those are properties of the scenario.
 pub fn folio_mark_lazyfree(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_mark_lazyfree");
+    if is_off_lru(k, folio) {
+        return;
+    }
     if !test_bit(PG_SWAPBACKED, &folio.flags) || test_bit(PG_UNEVICTABLE, &folio.flags) {
         return;
     }
@@ -178,6 +194,9 @@ pub fn folio_mark_lazyfree(k: &Kernel, folio: &Folio) {
 /// `folio_activate()`; `activate_page()` until 5.16. On SMP.
 pub fn folio_activate(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_activate");
+    if is_off_lru(k, folio) {
+        return;
+    }
     if test_bit(PG_ACTIVE, &folio.flags) || test_bit(PG_UNEVICTABLE, &folio.flags) {
         return;
     }

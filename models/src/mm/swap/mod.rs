@@ -38,7 +38,13 @@ pub(crate) const LEFT_OUT: &[LeftOut] = &[
         &["*.nr"],
         "how many entries the loop over a batch has left: its CPU has looked, and holds its lock",
     )
-    .within(&["folio_batch_move_lru", "mlock_folio_batch", "folios_put_refs", "release_pages"]),
+    .within(&[
+        "folio_batch_move_lru",
+        "mlock_folio_batch",
+        "mlock_pagevec",
+        "folios_put_refs",
+        "release_pages",
+    ]),
     LeftOut::looks(
         &["folio->flags:PG_active", "folio->flags:PG_unevictable", "folio->flags:PG_swapbacked"],
         "which list a folio is on, or goes to: the caller has told the model",
@@ -63,6 +69,12 @@ pub(crate) const LEFT_OUT: &[LeftOut] = &[
     .within(&["lru_add", "lru_add_fn", "folio_add_lru"]),
     LeftOut::looks(&["folio->flags:PG_dirty"], "no folio is dirty")
         .within(&["folio_rotate_reclaimable"]),
+    LeftOut::of_c(
+        &["*.percpu_pvec_drained"],
+        "whether whoever releases a batch of its own has drained (until 6.6): of a per-CPU batch \
+         it is never set, and nobody looks",
+    )
+    .within(&["folio_batch_move_lru", "folio_batch_init"]),
     LeftOut::of_c(
         &["*fbatch*.i", "*vec.i"],
         "where the loop that frees a batch is: of its CPU alone",
@@ -115,6 +127,8 @@ decisions! {
         remote_look: RemoteLook,
         /// Who takes PG_lru away before a batch edits a list.
         lru_claim: LruClaim,
+        /// When the operations that leave the claim to the drain look at PG_lru.
+        lru_look: LruLook,
         /// Whether `deactivate_file_folio()` looks at PG_lru.
         deactivate_file: DeactivateFile,
         /// `lru_add_fn()`: when PG_lru is set.
@@ -163,6 +177,16 @@ pub enum LruClaim {
     /// LRU flag", 6.12 to 6.16. Its caller has a reference, so that the folio is not freed
     /// meanwhile.
     AtAddBeforeGet,
+}
+
+/// When `folio_activate()`, `folio_deactivate()` and `folio_mark_lazyfree()` look at PG_lru, with
+/// [`LruClaim::AtDrain`]. `folio_rotate_reclaimable()` looks last in every release.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LruLook {
+    /// Before all else: up to 6.10.
+    First,
+    /// When they have seen that the folio is otherwise meant: since September 2025.
+    Last,
 }
 
 /// What `deactivate_file_folio()` asks before it adds a folio to its batch.

@@ -8,10 +8,20 @@
 #else
 #define sv_mlock_batch(cpu) per_cpu(mlock_pvec, cpu).vec
 #define sv_mlock_entry(batch, nth) (batch).pages[nth]
-/* What the function was called before. */
+/* What the functions were called before. */
 void sv_mlock_drain_local(void)
 {
 	mlock_page_drain_local();
+}
+
+void sv_mlock_new_folio(struct folio *folio)
+{
+	mlock_new_page(&folio->page);
+}
+
+void sv_munlock_folio(struct folio *folio)
+{
+	munlock_page(&folio->page);
 }
 #endif
 

@@ -51,6 +51,18 @@ __no_kcsan unsigned long sv_batch_entry(int cpu, int batch, int nth)
 	return (unsigned long)sv_batch(cpu, batch)->folios[nth];
 }
 
+__no_kcsan int sv_is_batched(struct folio *folio)
+{
+	int cpu, batch, nth;
+
+	for_each_online_cpu(cpu)
+		for (batch = 0; batch < 7; batch++)
+			for (nth = 0; nth < sv_batch_nr(cpu, batch); nth++)
+				if (sv_batch_entry(cpu, batch, nth) == (unsigned long)folio)
+					return 1;
+	return 0;
+}
+
 /* What rests in the batch of the CPU when its own call of lru_add_drain_all() returns. */
 int sv_own_batch_is_empty(void)
 {

@@ -17,11 +17,13 @@ const GATE: &[(&str, &str)] = &[
     ("asm/smp.h", include_str!("../../../gate/asm/smp.h")),
     ("linux/instrumented.h", include_str!("../../../gate/linux/instrumented.h")),
     ("probes/fs/buffer.c", include_str!("../../../gate/probes/fs/buffer.c")),
+    ("probes/mm/gup.c", include_str!("../../../gate/probes/mm/gup.c")),
     ("probes/mm/filemap.c", include_str!("../../../gate/probes/mm/filemap.c")),
     ("probes/mm/mlock.c", include_str!("../../../gate/probes/mm/mlock.c")),
     ("probes/mm/vmscan.c", include_str!("../../../gate/probes/mm/vmscan.c")),
     ("probes/mm/swap.c", include_str!("../../../gate/probes/mm/swap.c")),
     ("selvedge.h", include_str!("../../../gate/selvedge.h")),
+    ("migrate.c", include_str!("../../../gate/migrate.c")),
     ("tasks.c", include_str!("../../../gate/tasks.c")),
     ("world.c", include_str!("../../../gate/world.c")),
     ("cc", include_str!("../../../gate/cc")),
@@ -51,16 +53,19 @@ impl Cache {
         Ok(Cache { dir, _lock: lock })
     }
 
-    /// Our side of the image, written out; `cc` is the compiler. Its name says which version it is.
-    pub fn gate(&self, cc: &str) -> Result<PathBuf> {
+    /// Our side of the image, written out; `cc` is the compiler, with these flags of its own. Its
+    /// name says which version it is.
+    pub fn gate(&self, cc: &str, flags: &str) -> Result<PathBuf> {
         let texts: Vec<&str> = GATE.iter().flat_map(|&(name, text)| [name, text]).collect();
-        let dir = self.dir.join(format!("gate-{:016x}", hash(&[&texts[..], &[cc]].concat())));
+        let of = hash(&[&texts[..], &[cc, flags]].concat());
+        let dir = self.dir.join(format!("gate-{of:016x}"));
         if dir.join("cc").is_file() {
             return Ok(dir);
         }
         // The compiler comes last: where it is, all is.
         for (name, text) in GATE {
             let text = text.replace("@GATE@", &dir.display().to_string()).replace("@CC@", cc);
+            let text = text.replace("@FLAGS@", flags);
             write(&dir.join(name), &text)?;
         }
         make_executable(&dir.join("cc"))?;

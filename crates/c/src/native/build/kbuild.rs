@@ -10,12 +10,13 @@ use crate::error::{Error, Result};
 
 /// The files under test, and the kernel's own helpers that they call: whole, unmodified translation
 /// units. What a release does not have is left out.
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "fs/buffer.c",
     "mm/swap.c",
     "mm/filemap.c",
     "mm/mlock.c",
     "mm/migrate.c",
+    "mm/gup.c",
     "mm/vmscan.c",
     "mm/page-writeback.c",
     "mm/util.c",
@@ -46,6 +47,18 @@ pub struct Build<'a> {
 const TOOLS: [(&str, &str); 5] =
     [("make", "make"), ("ld", "binutils"), ("flex", "flex"), ("bison", "bison"), ("bc", "bc")];
 
+/// What keeps functions apart, and the stack aligned: the compilers have flags of their own.
+const FLAGS_OF_GCC: &str = "-fno-inline-functions-called-once -fno-inline-small-functions \
+                            -fno-partial-inlining -fno-ipa-cp -fno-ipa-sra -fno-ipa-icf \
+                            -fno-crossjumping -fno-tree-tail-merge -mpreferred-stack-boundary=4";
+const FLAGS_OF_CLANG: &str =
+    "-finline-hint-functions -mstack-alignment=16 -Qunused-arguments -Wno-unknown-warning-option";
+
+/// The flags for a compiler that says this about itself.
+fn flags_of(version: &str) -> &'static str {
+    if version.contains("clang") { FLAGS_OF_CLANG } else { FLAGS_OF_GCC }
+}
+
 /// Are the compiler and the rest there? Answers with the first line of the compiler's version.
 pub fn tools(cc: &str) -> Result<String> {
     let version = |tool: &str| Command::new(tool).arg("--version").output().ok();
@@ -71,13 +84,27 @@ pub fn tools(cc: &str) -> Result<String> {
 
 impl<'a> Build<'a> {
     /// Configures the tree, if that has not been done, and compiles what has changed.
-    pub fn make(tree: &'a Tree, cache: &Cache, cc: &str, say: &dyn Fn(&str)) -> Result<Build<'a>> {
-        let files = FILES.into_iter().filter(|file| tree.has(file)).collect::<Vec<_>>();
+    pub fn make(
+        tree: &'a Tree,
+        cache: &Cache,
+        (cc, also): (&str, &[String]),
+        say: &dyn Fn(&str),
+    ) -> Result<Build<'a>> {
+        let mut files = FILES.into_iter().filter(|file| tree.has(file)).collect::<Vec<_>>();
+        for file in also {
+            if !file.ends_with(".c") || !tree.has(file) {
+                let text = format!("{} has no {file}, as --also wants", tree.dir.display());
+                return Err(Error::new(text));
+            }
+            if !files.contains(&file.as_str()) {
+                files.push(file.clone().leak());
+            }
+        }
         // Since 5.17 the wait queues are compiled as a part of another file.
         let is_wait_alone = !files.contains(&"kernel/sched/build_utility.c");
         let files =
             files.into_iter().filter(|file| is_wait_alone || *file != "kernel/sched/wait.c");
-        let gate = cache.gate(cc)?;
+        let gate = cache.gate(cc, flags_of(&tools(cc)?))?;
         let (dir, files) = (cache.dir.join("build"), files.collect());
         let build = Build { tree, dir, gate, cc: cc.into(), files };
         build.configure(say)?;
@@ -122,8 +149,8 @@ impl<'a> Build<'a> {
         match NEEDED.iter().find(|option| !is_set(option)) {
             None => Ok(()),
             Some(option) => Err(Error::new(format!(
-                "{} cannot be configured with {option} here: KCSAN, by which C is instrumented, wants \
-                 gcc 11 at least, and Linux 5.17 is the first with all of its barriers",
+                "{} cannot be configured with {option} here: KCSAN, by which C is instrumented, \
+                 wants gcc 11 at least, and Linux 5.17 is the first with all of its barriers",
                 self.tree.version
             ))),
         }

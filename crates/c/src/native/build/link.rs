@@ -34,7 +34,7 @@ pub struct Linked {
     pub init: Vec<String>,
 }
 
-/// Compiles our own two files, and links all with what is reached from these roots.
+/// Compiles our own files, and links all with what is reached from these roots.
 pub fn link(
     build: &Build<'_>,
     objects: &[PathBuf],
@@ -44,7 +44,7 @@ pub fn link(
 ) -> Result<Linked> {
     let mut paths = objects.to_vec();
     let mut roots = roots.to_vec();
-    for own in ["world", "tasks"] {
+    for own in ["world", "tasks", "migrate"] {
         let object = out.join(format!("{own}.o"));
         let source = build.gate.join(format!("{own}.c"));
         if is_older(&object, objects) {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::apply::apply;
@@ -24,7 +25,7 @@ impl Patched {
     pub fn read(tree: &Path, version: &str, patches: &[PathBuf]) -> Result<Patched> {
         let mut patched = Patched::default();
         for path in patches {
-            let bytes = fs::read(path).map_err(|error| Error::io("read", path, &error))?;
+            let bytes = contents(path).map_err(|error| Error::io("read", path, &error))?;
             let text = String::from_utf8_lossy(&bytes);
             let input = selvedge_patch::read(&text)
                 .map_err(|error| Error::new(format!("{}: {error}", path.display())))?;
@@ -48,6 +49,7 @@ impl Patched {
                 patched.files.insert(diff.path.clone(), text);
             }
             let stem = path.file_stem().map_or("patch".into(), |stem| stem.to_string_lossy());
+            let stem = if stem == "-" { "stdin".into() } else { stem };
             let plus = if patched.name.is_empty() { "" } else { "+" };
             patched.name.push_str(&format!("{plus}{stem}"));
         }
@@ -123,6 +125,15 @@ impl Patched {
             build.files.iter().any(|unit| depends(build, unit, &one).unwrap_or(false))
         };
         self.files.keys().filter(|file| !is_used(file)).cloned().collect()
+    }
+}
+
+/// The bytes of a patch file, or of stdin for `-`.
+fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match path.as_os_str() == "-" {
+        true => std::io::stdin().read_to_end(&mut bytes).map(|_| bytes),
+        false => fs::read(path),
     }
 }
 

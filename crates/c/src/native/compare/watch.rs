@@ -72,6 +72,12 @@ fn spelled(function: &'static str) -> &'static str {
         "io_schedule" => "schedule",
         "send_sig" => "send_sigkill",
         "mlock_page_drain_local" => "mlock_drain_local",
+        "mlock_pagevec" => "mlock_folio_batch",
+        "__mlock_page" => "__mlock_folio",
+        "__mlock_new_page" => "__mlock_new_folio",
+        "__munlock_page" => "__munlock_folio",
+        "mlock_new_page" => "mlock_new_folio",
+        "munlock_page" => "munlock_folio",
         other => other,
     }
 }
@@ -109,12 +115,10 @@ impl Seen {
         self.learn_names(execution.events);
         let mut tasks: Vec<TaskSeen> =
             execution.tasks.iter().map(|_| TaskSeen::default()).collect();
-        let events: Vec<&Event> = execution
-            .events
-            .iter()
-            .filter(|event| event.task != 0 && !event.action.is_note())
-            .collect();
-        let events: Vec<Event> = events.into_iter().map(|event| self.named(*event)).collect();
+        let is_step = |event: &&Event| event.task != 0 && !event.action.is_note();
+        let events = execution.events.iter().filter(is_step);
+        let named = |event: &Event| self.named(*event, &nest(nests, execution.paths, event.path));
+        let events: Vec<Event> = events.map(named).collect();
         for (at, event) in events.iter().enumerate() {
             let mut nexts = events[at + 1..].iter().filter(|next| next.task == event.task);
             let next = match event.action {
@@ -151,6 +155,9 @@ impl Seen {
                 frame.items.push(item);
             }
         }
+        if let End::Deadlock(waiting) = execution.end {
+            waiting.iter().for_each(|one| self.sleeps(&mut tasks[usize::from(one.task)]));
+        }
         let is_complete = *execution.end == End::Complete;
         let mut whole = DefaultHasher::new();
         is_complete.hash(&mut whole);
@@ -166,14 +173,29 @@ impl Seen {
         self.traces.insert(whole.finish());
     }
 
+    /// Who sleeps for ever is in `schedule()`, be it that it has looked at its state there or not:
+    /// the models need not, under dpor.
+    fn sleeps(&mut self, task: &mut TaskSeen) {
+        let mut chain: Vec<&'static str> = task.frames.iter().map(|frame| frame.function).collect();
+        if chain.last().is_some_and(|last| !OURS.contains(last)) {
+            chain.push("schedule");
+            self.enter(task, &chain, None);
+        }
+    }
+
     /// What lies on a stack is called by its name from when the task says so: the names are kept.
     fn learn_names(&mut self, events: &[Event]) {
         let on_stacks = events.iter().filter(|event| event.name.text.starts_with("wait->"));
         self.on_stacks.extend(on_stacks.map(|event| (event.object, event.name)));
     }
 
-    fn named(&self, event: Event) -> Event {
-        match self.on_stacks.get(&event.object) {
+    /// What the task itself has there when it is not in that function is something else.
+    fn named(&self, event: Event, nest: &[&'static str]) -> Event {
+        let is_it = |name: &Name| {
+            let is_own = name.index == Some(event.task);
+            !is_own || nest.contains(&"folio_wait_bit_common")
+        };
+        match self.on_stacks.get(&event.object).filter(|name| is_it(name)) {
             Some(&name) if event.name.text.starts_with("stack-") => Event { name, ..event },
             _ => event,
         }

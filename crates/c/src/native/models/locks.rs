@@ -7,7 +7,7 @@ use selvedge_kernel as kernel;
 use super::cpu::{selvedge_irq_disable, selvedge_irq_enable, selvedge_irq_restore};
 use super::cpu::{selvedge_irq_save, selvedge_preempt_count_add};
 use super::{cpus, is_step};
-use crate::native::world::{As, lock};
+use crate::native::world::{As, is_idle, lock, with};
 
 /// Takes a lock.
 pub(super) fn take(at: u64, kind: As, primitive: &'static str) {
@@ -29,6 +29,30 @@ pub(super) fn give(at: u64, kind: As, primitive: &'static str) {
     lock.unlock(primitive);
 }
 
+/// Interrupts off keep the CPU to the task, so that a lock that is taken so turns preemption not
+/// off as well. `spin_lock_irq()` may be given back by `spin_unlock()`, and interrupts turned on
+/// later: which it was is known by the lock.
+fn irq_lock(at: u64) {
+    if !is_idle() {
+        with(|world| world.frame().irq_locks.push(at));
+    }
+}
+
+/// Was it taken with interrupts off?
+fn irq_unlock(at: u64) -> bool {
+    with(|world| {
+        let locks = &mut world.frame().irq_locks;
+        let place = locks.iter().rposition(|&lock| lock == at);
+        place.map(|place| locks.remove(place)).is_some()
+    })
+}
+
+fn preempt_enable(at: u64) {
+    if !is_idle() && !irq_unlock(at) {
+        selvedge_preempt_count_add(-1);
+    }
+}
+
 pub extern "C" fn raw_spin_lock(at: u64) {
     selvedge_preempt_count_add(1);
     take(at, As::Lock, "spin_lock");
@@ -36,27 +60,31 @@ pub extern "C" fn raw_spin_lock(at: u64) {
 
 pub extern "C" fn raw_spin_unlock(at: u64) {
     give(at, As::Lock, "spin_unlock");
-    selvedge_preempt_count_add(-1);
+    preempt_enable(at);
 }
 
 pub extern "C" fn raw_spin_lock_irq(at: u64) {
     selvedge_irq_disable();
     take(at, As::Lock, "spin_lock_irq");
+    irq_lock(at);
 }
 
 pub extern "C" fn raw_spin_unlock_irq(at: u64) {
     give(at, As::Lock, "spin_unlock_irq");
+    preempt_enable(at);
     selvedge_irq_enable();
 }
 
 pub extern "C" fn raw_spin_lock_irqsave(at: u64) -> u64 {
     let flags = selvedge_irq_save();
     take(at, As::Lock, "spin_lock_irqsave");
+    irq_lock(at);
     flags
 }
 
 pub extern "C" fn raw_spin_unlock_irqrestore(at: u64, flags: u64) {
     give(at, As::Lock, "spin_unlock_irqrestore");
+    preempt_enable(at);
     selvedge_irq_restore(flags);
 }
 

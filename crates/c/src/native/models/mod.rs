@@ -74,6 +74,8 @@ const TABLE: &[(&str, *const ())] = &[
     ("free_unref_page", other::freed as *const ()),
     ("free_unref_folios", other::freed as *const ()),
     ("free_unref_page_list", other::freed as *const ()),
+    ("__folio_alloc", other::folio_alloc as *const ()),
+    ("__folio_alloc_noprof", other::folio_alloc as *const ()),
     // Statistics, messages, hints to KCSAN: nothing that a rule is about.
     ("__mod_node_page_state", other::nothing as *const ()),
     ("__mod_zone_page_state", other::nothing as *const ()),
@@ -141,8 +143,8 @@ pub fn current() -> u64 {
 /// Runs what calls C as the body of the current task.
 pub fn as_task(body: impl FnOnce()) {
     let mark = 0_u8;
-    // C begins below.
-    let entry = (&raw const mark as u64 + 64) & !63;
+    // C begins below, as far in each execution: a stack is aligned to no more than this.
+    let entry = (&raw const mark as u64 + 16) & !15;
     with(|world| world.frame().entry = entry);
     body();
     gate::settle();

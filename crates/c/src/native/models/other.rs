@@ -30,6 +30,12 @@ pub extern "C" fn freed() {
     }
 }
 
+/// `__folio_alloc()`: the folio that is the task's to be had. Nobody else knows it yet: no step.
+pub extern "C" fn folio_alloc() -> u64 {
+    is_step();
+    super::call("sv_alloc", &[selvedge_explore::me() as u64])
+}
+
 /// Word by word, each announced before it is written.
 pub extern "C" fn memset(to: u64, value: i32, size: u64) -> u64 {
     for part in parts(to, size) {
