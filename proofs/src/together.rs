@@ -73,7 +73,8 @@ fn asks_who_wrote(rule: Rule) -> bool {
 }
 
 /// The monitors of the other rules, each once. That this rule has one of the same kind does not
-/// matter: a ledger that compares after every step finds what one that compares at the end does not.
+/// matter: a ledger that compares after every step finds what one that compares at the end does
+/// not.
 fn more_monitors(rule: Rule, group: &[&Claim]) -> Vec<Box<dyn Monitor>> {
     let mut rules: Vec<Rule> = group.iter().map(|other| other.rule).collect();
     rules.retain(|other| *other != rule);

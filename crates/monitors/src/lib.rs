@@ -52,8 +52,8 @@ pub fn standard() -> Vec<Box<dyn Monitor>> {
     vec![Box::<WaitGraph>::default(), Box::<Ledger>::default(), Box::<LockOrder>::default()]
 }
 
-/// The monitors for a claim about this rule: [`standard`], and those of its own. [`HeldFolios`] comes
-/// first: a migration that holds too much may end in a deadlock.
+/// The monitors for a claim about this rule: [`standard`], and those of its own. [`HeldFolios`]
+/// comes first: a migration that holds too much may end in a deadlock.
 pub fn for_rule(rule: Rule) -> Vec<Box<dyn Monitor>> {
     let mut monitors = standard();
     let own = of_its_own(rule);
@@ -64,8 +64,8 @@ pub fn for_rule(rule: Rule) -> Vec<Box<dyn Monitor>> {
     monitors
 }
 
-/// What a claim about this rule is watched by besides [`standard`]. Of [`NOBODY_HOLDS_ON`] it is for
-/// who knows the models to say who may ([`Ledger::kept_by`]).
+/// What a claim about this rule is watched by besides [`standard`]. Of [`NOBODY_HOLDS_ON`] it is
+/// for who knows the models to say who may ([`Ledger::kept_by`]).
 pub fn of_its_own(rule: Rule) -> Vec<Box<dyn Monitor>> {
     let one: Box<dyn Monitor> = match rule {
         PLAIN_ACCESSES_DO_NOT_RACE => Box::<Races>::default(),
