@@ -22,7 +22,12 @@ impl Monitor for Steps {
         for event in execution.events {
             let function = execution.paths.innermost(event.path);
             (event.task, event.primitive, function).hash(hash);
-            (event.object, event.old, event.new, event.order as u8).hash(hash);
+            // 6.7 gave the flags of a wait-queue entry other numbers: what is set or cleared counts.
+            let (old, new) = match event.name.text {
+                "wait.flags" => (0, u64::from(event.old != event.new)),
+                _ => (event.old, event.new),
+            };
+            (event.object, old, new, event.order as u8).hash(hash);
         }
         None
     }

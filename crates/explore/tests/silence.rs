@@ -156,7 +156,7 @@ fn a_deadlock_that_no_monitor_explains_breaks_the_rule_of_the_monitors() {
 #[test]
 fn a_seed_from_outside_does_not_hide_a_model_that_is_not_deterministic() {
     if std::env::var_os(SEED).is_none() {
-        let this = "a_seed_from_outside_does_not_hide_a_model_that_is_not_deterministic";
+        let this = "silence::a_seed_from_outside_does_not_hide_a_model_that_is_not_deterministic";
         let test = std::env::current_exe().expect("this test has a file");
         let output = Command::new(test).args(["--exact", this]).env(SEED, "7").output();
         let output = output.expect("it can be run");
