@@ -91,6 +91,15 @@ static DIES_WITH_FULL_CACHES: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+static DIES_WITH_A_BH: Scenario = Scenario {
+    name: "cpu_dies_with_a_bh",
+    about: "Only CPU0's bh_lru holds the bh. CPU1 takes CPU0 down and runs its callbacks.",
+    machine: HOTPLUG,
+    before: &[cpu(0, "user", installs)],
+    at_end: Some(|k| bh_lrus_own_what_they_hold(k)),
+    ..DIES_WITH_FULL_CACHES
+};
+
 pub(super) fn claims() -> Vec<Answers> {
     let unseen = Analysis(
         "the rounds ask cpu_online_mask without cpus_read_lock(), and the callbacks come later",
@@ -136,5 +145,9 @@ pub(super) fn claims() -> Vec<Answers> {
         .under(DPOR)
         .holds(&[&V6_1, &V6_12_117])
         .violated_as(keeps, &[&DEAD_CPU_KEEPS_BH, &DRAIN_FINDS_NOTHING, &DEAD_CPU_KEEPS_MLOCK]),
+        ask(A_BH_LRU_OWNS_WHAT_IT_HOLDS, &DIES_WITH_A_BH, callbacks, &[CPU_IS_DOWN, INSTALLED])
+            .under(DPOR)
+            .holds(&[&V6_1, &V6_12_117])
+            .violated_as(keeps, &[&DEAD_CPU_KEEPS_BH]),
     ]
 }
