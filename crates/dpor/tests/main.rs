@@ -3,12 +3,12 @@
 mod common;
 mod counts;
 mod equivalence;
+#[path = "../examples/workloads.rs"]
+#[allow(dead_code, reason = "each user takes its part")]
+mod examples;
 mod lesser;
 mod others;
 mod parallel;
-#[path = "../examples/workloads.rs"]
-#[allow(dead_code, reason = "each user takes its part")]
-mod programs;
 mod schedules;
 mod stacks;
 mod stateful;

@@ -3,7 +3,7 @@
 
 use crate::common;
 
-use crate::programs as workloads;
+use crate::examples as workloads;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

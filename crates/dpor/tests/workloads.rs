@@ -1,7 +1,7 @@
 //! The workloads of `examples/workloads.rs`: how many executions each takes, and that GenMC's SC
 //! count is not exceeded.
 
-use crate::programs as workloads;
+use crate::examples as workloads;
 
 use workloads::programs::{Program, migrator, references, references_by_hand, ring, try_locks};
 use workloads::{Announced, AnnouncedTwins, explore, explore_states, references_assuming, wake_up};

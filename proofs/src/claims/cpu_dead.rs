@@ -52,7 +52,7 @@ static DISABLE_VS_DOWN: Scenario = Scenario {
     machine: HOTPLUG,
     before: &[cpu(0, "adder", adds)],
     tasks: &[cpu(1, "cpu_down", goes_down), cpu(1, "migrator", disable)],
-    at_end: Some(|k| no_folio_rests(k)),
+    at_end: Some(no_folio_rests),
     ..Scenario::EMPTY
 };
 
@@ -60,7 +60,7 @@ static DISABLE_VS_DOWN_OF_BH: Scenario = Scenario {
     name: "disable_vs_cpu_down_with_bh",
     about: "The same, of a bh that rests in the bh_lru of CPU0.",
     before: &[cpu(0, "user", installs)],
-    at_end: Some(|k| no_bh_stays(k)),
+    at_end: Some(no_bh_stays),
     ..DISABLE_VS_DOWN
 };
 
@@ -76,7 +76,7 @@ static DISABLE_VS_DEAD_OF_BH: Scenario = Scenario {
     name: "disable_vs_cpu_dead_with_bh",
     about: "The same, of a bh that rests in the bh_lru of CPU0.",
     before: &[cpu(0, "user", installs)],
-    at_end: Some(|k| no_bh_stays(k)),
+    at_end: Some(no_bh_stays),
     ..DISABLE_VS_DEAD
 };
 
@@ -96,7 +96,7 @@ static DIES_WITH_A_BH: Scenario = Scenario {
     about: "Only CPU0's bh_lru holds the bh. CPU1 takes CPU0 down and runs its callbacks.",
     machine: HOTPLUG,
     before: &[cpu(0, "user", installs)],
-    at_end: Some(|k| bh_lrus_own_what_they_hold(k)),
+    at_end: Some(bh_lrus_own_what_they_hold),
     ..DIES_WITH_FULL_CACHES
 };
 

@@ -279,7 +279,7 @@ fn wait_for(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::AwaitAdd(w, until, value) => {
             step(Op::new(Kind::Await(Footprint::RMW, until), word(w)));
             remember(&|m| m.words[w as usize]);
-            change(memory, &mut |m: &mut Memory| m.words[w as usize] += value);
+            change(memory, |m: &mut Memory| m.words[w as usize] += value);
         }
         _ => unreachable!("no wait for a value: {instr:?}"),
     }
