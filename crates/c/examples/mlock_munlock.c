@@ -1,10 +1,16 @@
 /* A folio is mlocked by one process while another munlocks it; both drain. */
 #include <linux/mm.h>
 #include <linux/swap.h>
+#include <linux/version.h>
 #include <selvedge.h>
 
 extern void mlock_folio(struct folio *folio);
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 extern void munlock_folio(struct folio *folio);
+#else
+extern void munlock_page(struct page *page);
+#define munlock_folio(folio) munlock_page(&(folio)->page)
+#endif
 
 void setup(void)
 {

@@ -1,7 +1,8 @@
 //! `cargo bench -p selvedge-proofs --bench growth`: how the search grows with the number of CPUs,
 //! for four scenarios of 6.12.117 in each of which one CPU more does what the others do. One line
 //! each: executions, the longest one's steps, seconds, how often the executions of one CPU less.
-//! Executions are exact; times are of one run on all cores. `-- --svg FILE` draws them.
+//! Executions are exact; times are of one run on one core. `-- --svg FILE` draws them;
+//! `-- --only PART` takes those whose name has it in it.
 
 mod plot;
 
@@ -76,14 +77,12 @@ const FAMILIES: [Family; 4] = [
         tasks: |k, cpus| {
             folio_get(&k.folios[0], ISOLATION);
             let user = Name::new("user");
+            (1..cpus).for_each(|_| folio_get(&k.folios[0], user));
             let migrator = k.task(0, "migrator", |k| {
                 let left = migrate_pages(k, &[0], Migrator::SYNC);
                 putback_movable_pages(k, &left);
             });
-            let put = |cpu| {
-                folio_get(&k.folios[0], user);
-                k.task(cpu, "user", move |k| folio_put(k, &k.folios[0], user))
-            };
+            let put = |cpu| k.task(cpu, "user", move |k| folio_put(k, &k.folios[0], user));
             [vec![migrator], (1..cpus).map(put).collect()].concat()
         },
     },
@@ -104,15 +103,17 @@ fn search(family: &'static Family, cpus: usize) -> Exploration {
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    let file = match args.as_slice() {
-        [] => None,
-        [option, file] if option == "--svg" => Some(file),
+    let (file, part) = match args.as_slice() {
+        [] => (None, ""),
+        [option, file] if option == "--svg" => (Some(file), ""),
+        [option, part] if option == "--only" => (None, part.as_str()),
         _ => {
-            eprintln!("growth: expected nothing or `--svg FILE`, found {args:?}");
+            eprintln!("growth: expected nothing, `--svg FILE` or `--only PART`, found {args:?}");
             return ExitCode::from(2);
         }
     };
-    let lines: Vec<Line> = FAMILIES.iter().map(grow).collect();
+    let meant = FAMILIES.iter().filter(|family| family.name.contains(part));
+    let lines: Vec<Line> = meant.map(grow).collect();
     if let Some(file) = file
         && let Err(error) = std::fs::write(file, svg(&lines, CPUS))
     {
@@ -142,6 +143,9 @@ fn grow(family: &'static Family) -> Line {
             seen.elapsed.as_secs_f64(),
             seen.verdict
         );
+        if let Some(found) = &seen.counterexample {
+            panic!("{} is broken: {}: {}", family.name, found.rule, found.message);
+        }
         if !seen.is_complete() {
             line.cut = Some((cpus, seen.executions));
             break;
