@@ -34,10 +34,10 @@ pub fn svg(lines: &[Line], cpus: RangeInclusive<usize>) -> String {
         BOTTOM - (BOTTOM - TOP) * share
     };
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-10 0 {WIDTH} {HEIGHT}\" \
          font-family=\"sans-serif\" font-size=\"13\">\n\
          <title>Executions of a complete search, by CPUs</title>\n\
-         <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n"
+         <rect x=\"-10\" width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n"
     );
     for decade in 0..=decades {
         let (executions, at) = (10u64.pow(decade), y(10u64.pow(decade)));
