@@ -45,6 +45,7 @@ const SHOWN: &[(&str, &str)] = &[
     ("zs_page_putback_vs_destroy_empty_pool", "v5.3+356ea3865687"),
     ("jbd2_writes_to_loop_sync_light_ba", "v6.3-rc1"),
     ("flush_writes_one_bio_sync_ba", "v6.3-rc1"),
+    ("migrate_vs_direct_io", "v6.12.117"),
 ];
 
 /// Mutants that break no rule, and why: of each it is claimed that some rule holds in it.

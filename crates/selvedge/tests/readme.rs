@@ -300,6 +300,7 @@ const MAILS: &[(&str, &str)] = &[
     ("killed-waiter", "folio_wait.killed_waiter_before_plain_waiter.v6.1.dpor"),
     ("stranded-folio", "lru_operations.mlock_new_drain_vs_munlock.v6.12.117.dpor"),
     ("cpu-needs-drain", "races.install_vs_drain_all.annotate-cpu-needs-drain-v2.dpor"),
+    ("copy-after-look", "references.migrate_vs_direct_io.v6.12.117.graph"),
 ];
 
 /// What a list takes: a subject, no line that a mailer would break, and the table as it was found.
