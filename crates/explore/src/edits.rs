@@ -65,8 +65,7 @@ pub enum How {
     /// It has this ordering, which is stronger than its own. Only a marked access: neither a lock,
     /// nor a plain one.
     Strengthen(Order),
-    /// A barrier comes right after it: `smp_rmb()` is `Acquire`, `smp_wmb()` `Release`, `smp_mb()`
-    /// `Full`.
+    /// A barrier comes right after it: `Acquire` orders reads, `Release` writes, `Full` both.
     Behind(Order),
     /// The same right before it.
     Ahead(Order),
@@ -138,10 +137,10 @@ impl fmt::Display for Edit {
             How::Drop { answer } => write!(f, "left out, as if {answer} were there"),
             How::DropPair => f.write_str("left out, and its end"),
             How::Relax(Order::Relaxed) => f.write_str("without ordering"),
-            How::Relax(order) => write!(f, "only {}", name(order)),
-            How::Strengthen(order) => write!(f, "with {}", name(order)),
-            How::Behind(order) => write!(f, "{}() behind it", barrier(order)),
-            How::Ahead(order) => write!(f, "{}() ahead of it", barrier(order)),
+            How::Relax(order) => write!(f, "only {}", order.name()),
+            How::Strengthen(order) => write!(f, "with {}", order.name()),
+            How::Behind(order) => write!(f, "a {} behind it", barrier(order)),
+            How::Ahead(order) => write!(f, "a {} ahead of it", barrier(order)),
             How::Split => f.write_str("in two steps"),
             How::Delay(Until::NextStep) => f.write_str("one step later"),
             How::Delay(Until::Site(site)) => write!(f, "after {site}"),
@@ -149,18 +148,13 @@ impl fmt::Display for Edit {
     }
 }
 
-/// An ordering, in lower case.
-fn name(order: Order) -> String {
-    format!("{order:?}").to_lowercase()
-}
-
-/// The kernel's barrier that orders so.
-pub const fn barrier(order: Order) -> &'static str {
+/// A barrier that orders so, as its step is called. What it is called in C is not known here.
+const fn barrier(order: Order) -> &'static str {
     match order {
-        Order::Relaxed => "barrier",
-        Order::Acquire => "smp_rmb",
-        Order::Release => "smp_wmb",
-        Order::Full => "smp_mb",
+        Order::Relaxed => "no barrier",
+        Order::Acquire => "read barrier",
+        Order::Release => "write barrier",
+        Order::Full => "full barrier",
     }
 }
 

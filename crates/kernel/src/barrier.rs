@@ -20,6 +20,16 @@ pub fn smp_wmb() {
     fence("smp_wmb", Order::Release);
 }
 
+/// The barrier that orders so, by name.
+pub const fn barrier_name(order: Order) -> &'static str {
+    match order {
+        Order::Relaxed => "barrier",
+        Order::Acquire => "smp_rmb",
+        Order::Release => "smp_wmb",
+        Order::Full => "smp_mb",
+    }
+}
+
 /// No instruction, and nothing that the kernel writes: here the C has a branch on what was read,
 /// and relies on it that writes in the branch come after that read. No engine sees a dependency
 /// in Rust; `graph` is told of this one. The others need no telling (under sequential consistency

@@ -138,54 +138,23 @@ pub fn unneeded(cx: &Counterexample, why: &Explanation) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Column, Context, Order, SCHEMA};
+    use crate::fixture;
 
     fn step(task: u8, action: ActionKind, object: &str) -> Record {
-        Record {
-            task,
-            cpu: task - 1,
-            context: Context::Task,
-            path: vec!["f".into()],
-            action,
-            primitive: "WRITE_ONCE".into(),
-            object: object.into(),
-            bit: None,
-            order: Order::Relaxed,
-            old: 0,
-            new: 1,
-            stale: false,
-            at: String::new(),
-            detail: String::new(),
-        }
+        let step = fixture::step(task, action, object, (0, 1));
+        Record { primitive: "WRITE_ONCE".into(), ..step }
     }
 
     fn example() -> Counterexample {
-        let column = |name: &str, cpu| Column { name: name.into(), cpu, context: Context::Task };
-        Counterexample {
-            schema: SCHEMA.into(),
-            claim: String::new(),
-            tree: String::new(),
-            scenario: String::new(),
-            rule: "r".into(),
-            message: "m".into(),
-            engine: "dpor".into(),
-            memory_model: "sc".into(),
-            model: None,
-            tasks: vec![column("main", None), column("a", Some(0)), column("b", Some(1))],
-            steps: vec![
-                step(1, ActionKind::PlainRead, "x"),
-                step(1, ActionKind::Write, "own"),
-                step(2, ActionKind::Write, "x"),
-                step(2, ActionKind::Fence, ""),
-                step(1, ActionKind::Write, "y"),
-                step(2, ActionKind::PlainWrite, "y"),
-            ],
-            fatal: Some(5),
-            blocked: Vec::new(),
-            holders: Vec::new(),
-            schedule: Vec::new(),
-            explanation: None,
-        }
+        let steps = vec![
+            step(1, ActionKind::PlainRead, "x"),
+            step(1, ActionKind::Write, "own"),
+            step(2, ActionKind::Write, "x"),
+            step(2, ActionKind::Fence, ""),
+            step(1, ActionKind::Write, "y"),
+            step(2, ActionKind::PlainWrite, "y"),
+        ];
+        Counterexample { fatal: Some(5), ..fixture::counterexample(&["a", "b"], steps) }
     }
 
     fn because(necessary: bool, sufficient: bool) -> Explanation {

@@ -123,6 +123,28 @@ pub enum Order {
     Full,
 }
 
+impl Order {
+    /// Its name: `none`, `acquire`, `release`, `full`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Order::Relaxed => "none",
+            Order::Acquire => "acquire",
+            Order::Release => "release",
+            Order::Full => "full",
+        }
+    }
+
+    /// What is written behind a step that has it.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Order::Relaxed => "",
+            Order::Acquire => " [acquire]",
+            Order::Release => " [release]",
+            Order::Full => " [full barrier]",
+        }
+    }
+}
+
 /// What an event is. All but the notes ([`Action::is_note`]) are steps that other CPUs can see.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Action {
@@ -235,6 +257,29 @@ impl ActionKind {
         use ActionKind::{Awaits, Get, Hand, Mark, Owns, Put};
         matches!(self, Get | Put | Hand | Mark | Awaits | Owns)
     }
+
+    /// Whether it reads and writes a word, a lock or a token. `None`: it is no access.
+    pub fn accesses(self) -> Option<Accesses> {
+        use ActionKind::{
+            Lock, LockShared, PlainRead, PlainWrite, Read, TryLock, TryLockFailed, TryLockShared,
+            Unlock, UnlockShared, Update, UpdateFailed, Wait, Wake, Write,
+        };
+        let (reads, writes) = match self {
+            Read | PlainRead | UpdateFailed | TryLockFailed | Wait => (true, false),
+            Write | PlainWrite | Unlock | Wake => (false, true),
+            Update | Lock | TryLock | LockShared | TryLockShared | UnlockShared => (true, true),
+            _ => return None,
+        };
+        Some(Accesses { reads, writes })
+    }
+}
+
+/// What a step does to its object.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[allow(missing_docs, reason = "their names say it")]
+pub struct Accesses {
+    pub reads: bool,
+    pub writes: bool,
 }
 
 impl Action {

@@ -25,6 +25,8 @@ pub mod because;
 mod counterexample;
 mod cycle;
 mod event;
+#[cfg(test)]
+mod fixture;
 mod holders;
 mod interned;
 mod json;
@@ -44,8 +46,8 @@ mod why;
 pub use counterexample::{BitOf, Blocked, Column, Counterexample, Record, SCHEMA};
 pub use cycle::cycle;
 pub use event::{
-    Action, ActionKind, Bit, BitWait, Class, Context, Event, IRQ, Name, Order, PREEMPT, TaskInfo,
-    Touch,
+    Accesses, Action, ActionKind, Bit, BitWait, Class, Context, Event, IRQ, Name, Order, PREEMPT,
+    TaskInfo, Touch,
 };
 pub use holders::Holder;
 pub use interned::interned;

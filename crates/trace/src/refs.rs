@@ -153,46 +153,22 @@ pub fn refs_dot(cx: &Counterexample) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Column, Context, Order, SCHEMA};
+    use crate::fixture;
 
-    fn record(action: ActionKind, detail: &str, (old, new): (u64, u64)) -> Record {
+    fn record(action: ActionKind, detail: &str, values: (u64, u64)) -> Record {
         Record {
-            task: 1,
-            cpu: 0,
-            context: Context::Task,
             path: vec!["folio_add_lru".into()],
-            action,
             primitive: "atomic_cmpxchg".into(),
-            object: "folio0->_refcount".into(),
-            bit: None,
-            order: Order::Relaxed,
-            old,
-            new,
-            stale: false,
-            at: String::new(),
             detail: detail.into(),
+            ..fixture::step(1, action, "folio0->_refcount", values)
         }
     }
 
     fn of(steps: Vec<Record>) -> Counterexample {
-        let column = |name: &str, cpu| Column { name: name.into(), cpu, context: Context::Task };
         Counterexample {
-            schema: SCHEMA.into(),
-            claim: String::new(),
-            tree: String::new(),
-            scenario: String::new(),
             rule: "the reference count is what its holders hold".into(),
             message: "it is not".into(),
-            engine: String::new(),
-            memory_model: String::new(),
-            model: None,
-            tasks: vec![column("main", None), column("adder", Some(0))],
-            steps,
-            fatal: None,
-            blocked: Vec::new(),
-            holders: Vec::new(),
-            schedule: Vec::new(),
-            explanation: None,
+            ..fixture::counterexample(&["adder"], steps)
         }
     }
 

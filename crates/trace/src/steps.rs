@@ -1,7 +1,7 @@
 //! The plain list: every event, numbered, with all that is known of it.
 
 use crate::text;
-use crate::{ActionKind, Counterexample, Order};
+use crate::{ActionKind, Counterexample};
 
 /// One line for each event, notes included, and below them what is wrong.
 pub fn steps(cx: &Counterexample) -> String {
@@ -19,12 +19,7 @@ pub fn steps(cx: &Counterexample) -> String {
             ActionKind::Owns => format!("bits {} of {} are its own", step.detail, step.object),
             _ => text::step(cx, step),
         };
-        let order = match step.order {
-            Order::Relaxed => "",
-            Order::Acquire => " [acquire]",
-            Order::Release => " [release]",
-            Order::Full => " [full barrier]",
-        };
+        let order = step.order.mark();
         let path = step.path.join(" > ");
         let path = if path.is_empty() { path } else { format!(" in {path}") };
         let at = if step.at.is_empty() { String::new() } else { format!(" at {}", step.at) };

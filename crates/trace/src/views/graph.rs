@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::text;
-use crate::{ActionKind, Counterexample, Order, Record};
+use crate::{Accesses, ActionKind, Counterexample, Record};
 
 /// The graph in Graphviz's language.
 pub fn graph(cx: &Counterexample) -> String {
@@ -140,7 +140,7 @@ impl Graph {
                 waiting.push(format!("{}()", step.primitive));
                 continue;
             }
-            if accesses(step.action).is_none() || !shared.contains(step.object.as_str()) {
+            if step.action.accesses().is_none() || !shared.contains(step.object.as_str()) {
                 continue;
             }
             let column = graph.columns.entry(step.task).or_default();
@@ -162,15 +162,16 @@ impl Graph {
 
     /// Reads-from, coherence and from-reads of one word.
     fn relate(&mut self, cx: &Counterexample, object: &str) {
-        let of_word =
-            |(_, step): &(usize, &Record)| step.object == object && accesses(step.action).is_some();
+        let of_word = |(_, step): &(usize, &Record)| {
+            step.object == object && step.action.accesses().is_some()
+        };
         // By place in coherence order, with what was written; first the initial value, which is
         // what is there before the first step.
         let initial = cx.steps.iter().enumerate().find(of_word).map_or(0, |(_, step)| step.old);
         let mut writes: Vec<(Option<usize>, u64)> = vec![(None, initial)];
         let mut readers: Vec<(usize, usize)> = Vec::new();
         for (index, step) in cx.steps.iter().enumerate().filter(of_word) {
-            let Access { reads, writes: does_write } = accesses(step.action).expect("it is one");
+            let Accesses { reads, writes: does_write } = step.action.accesses().expect("it is one");
             if reads {
                 let (place, is_sure) = source(&writes, step);
                 if let Some(write) = writes[place].0 {
@@ -214,32 +215,12 @@ fn source(writes: &[(Option<usize>, u64)], step: &Record) -> (usize, bool) {
     }
 }
 
-struct Access {
-    reads: bool,
-    writes: bool,
-}
-
-/// `None`: it is no access of a word or a lock.
-fn accesses(action: ActionKind) -> Option<Access> {
-    use ActionKind::{
-        Lock, LockShared, PlainRead, PlainWrite, Read, TryLock, TryLockFailed, TryLockShared,
-        Unlock, UnlockShared, Update, UpdateFailed, Wait, Wake, Write,
-    };
-    let (reads, writes) = match action {
-        Read | PlainRead | UpdateFailed | TryLockFailed | Wait => (true, false),
-        Write | PlainWrite | Unlock | Wake => (false, true),
-        Update | Lock | TryLock | LockShared | TryLockShared | UnlockShared => (true, true),
-        _ => return None,
-    };
-    Some(Access { reads, writes })
-}
-
 /// Words that several tasks touch, and one of them writes.
 fn shared(cx: &Counterexample) -> BTreeSet<&str> {
     let mut users: BTreeMap<&str, (BTreeSet<u8>, bool)> = BTreeMap::new();
     let of_cpus = cx.steps.iter().filter(|step| text::has_cpu(cx, step.task));
     for step in of_cpus.filter(|step| !text::excludes_on_a_cpu(&step.object)) {
-        if let Some(access) = accesses(step.action) {
+        if let Some(access) = step.action.accesses() {
             let (tasks, is_written) = users.entry(&step.object).or_default();
             tasks.insert(step.task);
             *is_written |= access.writes;
@@ -251,13 +232,7 @@ fn shared(cx: &Counterexample) -> BTreeSet<&str> {
 
 /// `7 smp_load_acquire(flag) -> 1 [acquire]`
 fn label(cx: &Counterexample, index: usize, step: &Record) -> String {
-    let order = match step.order {
-        Order::Relaxed => "",
-        Order::Acquire => " [acquire]",
-        Order::Release => " [release]",
-        Order::Full => " [full]",
-    };
-    format!("{index} {}{order}", text::step(cx, step))
+    format!("{index} {}{}", text::step(cx, step), step.order.mark())
 }
 
 // Pixels.
@@ -390,58 +365,29 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Column as TaskColumn, Context, SCHEMA};
+    use crate::fixture;
 
     fn step(task: u8, action: ActionKind, object: &str, old: u64, new: u64) -> Record {
-        Record {
-            task,
-            cpu: task,
-            context: Context::Task,
-            path: vec!["f".into()],
-            action,
-            primitive: "access".into(),
-            object: object.into(),
-            bit: None,
-            order: Order::Relaxed,
-            old,
-            new,
-            stale: false,
-            at: String::new(),
-            detail: String::new(),
-        }
+        fixture::step(task, action, object, (old, new))
     }
 
     /// Message passing without order on the reader's side: the flag is seen, the data are not.
     fn message() -> Counterexample {
         use ActionKind::{Fence, Read, Write};
-        let column =
-            |name: &str, cpu| TaskColumn { name: name.into(), cpu, context: Context::Task };
         let wmb = Record { primitive: "smp_wmb".into(), ..step(1, Fence, "", 0, 0) };
         let stale = Record { stale: true, ..step(2, Read, "data", 0, 0) };
+        let steps = vec![
+            step(1, Write, "data", 0, 1),
+            step(1, Write, "alone", 0, 1),
+            wmb,
+            step(1, Write, "flag", 0, 1),
+            step(2, Read, "flag", 1, 1),
+            stale,
+        ];
         Counterexample {
-            schema: SCHEMA.into(),
-            claim: String::new(),
-            tree: String::new(),
-            scenario: String::new(),
             rule: "who sees the flag & sees the <data>".into(),
             message: String::new(),
-            engine: "graph".into(),
-            memory_model: "lkmm".into(),
-            model: None,
-            tasks: vec![column("main", None), column("send", Some(0)), column("receive", Some(1))],
-            steps: vec![
-                step(1, Write, "data", 0, 1),
-                step(1, Write, "alone", 0, 1),
-                wmb,
-                step(1, Write, "flag", 0, 1),
-                step(2, Read, "flag", 1, 1),
-                stale,
-            ],
-            fatal: None,
-            blocked: Vec::new(),
-            holders: Vec::new(),
-            schedule: Vec::new(),
-            explanation: None,
+            ..fixture::counterexample(&["send", "receive"], steps)
         }
     }
 

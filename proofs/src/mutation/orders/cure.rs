@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use selvedge_explore::{Bounds, Engine, Verdict};
 use selvedge_kernel::edits::{Edit, How, Site};
-use selvedge_trace::{Action, ActionKind, Execution, Finding, Monitor, Order};
+use selvedge_trace::{Accesses, Action, ActionKind, Execution, Finding, Monitor, Order};
 
 use super::{becomes, is_shown_to_hold, place, search};
 use crate::Claim;
@@ -130,14 +130,13 @@ struct Gap {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Passed {
     site: Site,
-    reads: bool,
-    writes: bool,
+    accesses: Accesses,
     is_marked: bool,
 }
 
 impl Passed {
     fn can_be(&self, order: Order) -> bool {
-        let side = if order == Order::Acquire { self.reads } else { self.writes };
+        let side = if order == Order::Acquire { self.accesses.reads } else { self.accesses.writes };
         self.is_marked && side
     }
 }
@@ -168,12 +167,12 @@ impl Monitor for Way {
             if event.action == Action::Fence && event.order == Order::Full {
                 last.remove(&event.task);
             }
-            let Some((reads, writes)) = accesses(event.action.kind()) else { continue };
+            let action = event.action.kind();
+            let Some(accesses) = action.accesses() else { continue };
             let site = Site::of_event(event, execution.paths);
             let count: &mut u32 = counts.entry((event.task, event.call, site)).or_default();
             let site = site.nth(*count);
             *count += 1;
-            let action = event.action.kind();
             let is_marked = matches!(
                 action,
                 ActionKind::Read
@@ -181,7 +180,7 @@ impl Monitor for Way {
                     | ActionKind::Update
                     | ActionKind::UpdateFailed
             );
-            let passed = Passed { site, reads, writes, is_marked };
+            let passed = Passed { site, accesses, is_marked };
             let from = last.insert(event.task, passed);
             if let Some(from) = from
                 && is_step_of_a_model(&from.site)
@@ -195,19 +194,6 @@ impl Monitor for Way {
     /// What is kept does not depend on who keeps it.
     fn another(&self) -> Box<dyn Monitor> {
         Box::new(self.clone())
-    }
-}
-
-/// Whether a step reads and writes; `None`: it is no access of memory.
-fn accesses(action: ActionKind) -> Option<(bool, bool)> {
-    use ActionKind::{
-        Lock, PlainRead, PlainWrite, Read, TryLock, Unlock, Update, UpdateFailed, Write,
-    };
-    match action {
-        Read | PlainRead | UpdateFailed => Some((true, false)),
-        Write | PlainWrite | Unlock => Some((false, true)),
-        Update | Lock | TryLock => Some((true, true)),
-        _ => None,
     }
 }
 
@@ -238,11 +224,11 @@ impl Trial<'_> {
         if gap.to.can_be(Order::Release) {
             cheaper.push(with(Cost::OneWay, Edit::strengthen(to, Order::Release)));
         }
-        if gap.from.reads || gap.to.reads {
+        if gap.from.accesses.reads || gap.to.accesses.reads {
             let barriers = barriers(Order::Acquire);
             cheaper.extend(barriers.map(|edit| with(Cost::ReadsOrWrites, edit)));
         }
-        if gap.from.writes || gap.to.writes {
+        if gap.from.accesses.writes || gap.to.accesses.writes {
             let barriers = barriers(Order::Release);
             cheaper.extend(barriers.map(|edit| with(Cost::ReadsOrWrites, edit)));
         }

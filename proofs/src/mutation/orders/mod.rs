@@ -15,7 +15,8 @@ pub use cure::{Cost, Cures, Strengthening, cures};
 pub use need::{Need, Needs, Weakening, needs};
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict};
-use selvedge_kernel::edits::{Edit, How, Site, barrier};
+use selvedge_kernel::barrier_name;
+use selvedge_kernel::edits::{Edit, How, Site};
 use selvedge_trace::Order;
 
 use crate::check::{Outcome, judge};
@@ -47,24 +48,14 @@ fn place(site: &Site) -> String {
     format!("{} in {}()", step(site), site.function.unwrap_or_default())
 }
 
-/// An ordering, as the documents of the kernel call it.
-fn ordering(order: Order) -> &'static str {
-    match order {
-        Order::Relaxed => "none",
-        Order::Acquire => "acquire",
-        Order::Release => "release",
-        Order::Full => "full",
-    }
-}
-
 /// What an edit makes of a step.
 fn becomes(edit: &Edit) -> String {
     match edit.how {
-        How::Behind(order) | How::Ahead(order) => format!("{}()", barrier(order)),
+        How::Behind(order) | How::Ahead(order) => format!("{}()", barrier_name(order)),
         How::Relax(order) | How::Strengthen(order) => match order {
             Order::Acquire => "an acquire".into(),
             Order::Release => "a release".into(),
-            Order::Relaxed | Order::Full => ordering(order).into(),
+            Order::Relaxed | Order::Full => order.name().into(),
         },
         How::Drop { .. } => "left out".into(),
         How::DropPair | How::Split | How::Delay(_) => edit.to_string(),

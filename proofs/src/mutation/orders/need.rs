@@ -3,11 +3,12 @@
 use std::fmt;
 
 use selvedge_explore::{Bounds, Engine, Passed, Sites, Verdict};
-use selvedge_kernel::edits::{Edit, How, Site, barrier};
+use selvedge_kernel::barrier_name;
+use selvedge_kernel::edits::{Edit, How, Site};
 use selvedge_models::Tree;
 use selvedge_trace::{ActionKind, Monitor, Order};
 
-use super::{is_shown_to_hold, ordering, search, step};
+use super::{is_shown_to_hold, search, step};
 use crate::Claim;
 use crate::check::explore_watched;
 use crate::mutation::judge::{What, what};
@@ -29,15 +30,15 @@ impl Weakening {
     pub fn what(&self) -> String {
         match self.is_barrier {
             true => step(&self.mutant.site),
-            false => format!("{}, {}", step(&self.mutant.site), ordering(self.from)),
+            false => format!("{}, {}", step(&self.mutant.site), self.from.name()),
         }
     }
 
     /// What would do as well: `smp_wmb()`, `release`.
     fn named(&self, order: Order) -> String {
         match self.is_barrier {
-            true => format!("{}()", barrier(order)),
-            false => ordering(order).into(),
+            true => format!("{}()", barrier_name(order)),
+            false => order.name().into(),
         }
     }
 

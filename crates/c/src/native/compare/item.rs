@@ -74,12 +74,7 @@ impl Item {
             0 => name.to_string(),
             bit => format!("{}, {name}", names[usize::from(bit)]),
         };
-        let order = match self.order {
-            Order::Relaxed => "",
-            Order::Acquire => " [acquire]",
-            Order::Release => " [release]",
-            Order::Full => " [full barrier]",
-        };
+        let order = self.order.mark();
         let plain = |plain| if plain { ", plain" } else { "" };
         match self.kind {
             Kind::Read { plain: p } => format!("read({word}{}) -> {}{order}", plain(p), self.old),
