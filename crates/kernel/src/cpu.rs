@@ -21,7 +21,7 @@ use selvedge_explore::{Lock, Place, Private, abilities, current_context, current
 use selvedge_trace::{Class, Context, IRQ, Name, PREEMPT};
 
 use crate::{
-    KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Readers, Var, cpu_online, fail,
+    Hotplug, KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Readers, cpu_online, fail,
 };
 
 /// A turn of a round over all CPUs, as a site: its object is one of [`CPUS`].
@@ -47,9 +47,8 @@ pub struct Cpus {
     preempt_rt: bool,
     /// PREEMPT_RCU: the readers.
     pub(crate) readers: Option<Readers>,
-    /// `cpu_online_mask`, if CPUs can go down, and who stops the machine to change it.
-    pub(crate) online_mask: Option<Var>,
-    pub(crate) stopping: Option<Lock>,
+    /// If CPUs can go down.
+    pub(crate) hotplug: Option<Hotplug>,
 }
 
 #[derive(Debug)]
@@ -175,13 +174,7 @@ impl Cpus {
             bottom_half: None,
             bh_nest: Nest::default(),
         };
-        Cpus {
-            cpus: (0..count).map(cpu).collect(),
-            preempt_rt,
-            readers: None,
-            online_mask: None,
-            stopping: None,
-        }
+        Cpus { cpus: (0..count).map(cpu).collect(), preempt_rt, readers: None, hotplug: None }
     }
 
     /// The same with `CONFIG_PREEMPT_RCU`: who is in a read-side critical section may be preempted.

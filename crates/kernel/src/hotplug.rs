@@ -12,8 +12,7 @@
 //! the first that is online. Left out: a CPU that comes up, and the callbacks before the CPU is
 //! stopped.
 //! Source: kernel/cpu.c `take_cpu_down()`, kernel/stop_machine.c `multi_cpu_stop()`,
-//! kernel/sched/core.c
-//! `balance_push()`, kernel/workqueue.c `unbind_worker()`, 6.12.
+//! kernel/sched/core.c `balance_push()`, kernel/workqueue.c `unbind_worker()`, 6.12.
 
 use selvedge_explore::{Lock, abilities, current_context, enter, move_to, under};
 use selvedge_trace::{Context, Name};
@@ -26,21 +25,32 @@ pub const CPU_IS_DOWN: &str = "a CPU is offline";
 /// A task was on a CPU that has gone down, and goes on elsewhere.
 pub const MOVED: &str = "a task of an offline CPU was moved";
 
+/// What there is of it where CPUs can go down.
+#[derive(Debug)]
+pub(crate) struct Hotplug {
+    /// `cpu_online_mask`
+    online: Var,
+    /// Held by who stops the machine.
+    stopping: Lock,
+}
+
 impl Cpus {
     /// The same with CPUs that can go down. That costs each round over all CPUs a step a turn, and
     /// each section with preemption or interrupts off one, so that only a scenario in which a CPU
     /// goes down asks for it.
     pub fn with_hotplug(mut self) -> Cpus {
         let all = (1 << self.possible().len()) - 1;
-        self.online_mask = Some(Var::new(Name::new("cpu_online_mask"), all));
-        self.stopping = Some(Lock::new(Name::new("stop_cpus_mutex")));
+        self.hotplug = Some(Hotplug {
+            online: Var::new(Name::new("cpu_online_mask"), all),
+            stopping: Lock::new(Name::new("stop_cpus_mutex")),
+        });
         self
     }
 
     /// Takes a look at another CPU's exclusions, which takes two steps: the machine is not stopped
     /// between them, or else he who looks could not go on, nor whoever stops it.
     pub(crate) fn while_it_runs(&self, look: impl FnOnce()) {
-        let Some(stopping) = &self.stopping else { return look() };
+        let Some(Hotplug { stopping, .. }) = &self.hotplug else { return look() };
         stopping.lock("no stop_machine()");
         look();
         stopping.unlock("stop_machine() again");
@@ -62,11 +72,7 @@ impl Cpus {
 /// `cpu_online(cpu)`: races with a CPU that goes down unless the caller has preemption off. The
 /// kernel reads the mask in plain C.
 pub fn cpu_online(cpus: &Cpus, cpu: usize) -> bool {
-    cpus.online_mask.as_ref().is_none_or(|mask| is_in(data_race(mask), cpu))
-}
-
-fn is_in(mask: u64, cpu: usize) -> bool {
-    mask & (1 << cpu) != 0
+    cpus.hotplug.as_ref().is_none_or(|hotplug| data_race(&hotplug.online) & (1 << cpu) != 0)
 }
 
 /// `take_cpu_down()`, with the `stop_machine()` around it: `cpu` is offline when it returns. The
@@ -77,14 +83,13 @@ fn is_in(mask: u64, cpu: usize) -> bool {
 /// If the scenario's CPUs cannot go down ([`Cpus::with_hotplug`]).
 pub fn take_cpu_down(cpus: &Cpus, cpu: usize) {
     let _in = enter("take_cpu_down");
-    let mask = cpus.online_mask.as_ref().expect("a scenario with hotplug");
+    let Hotplug { online, stopping } = cpus.hotplug.as_ref().expect("a scenario with hotplug");
     kernel_assert(smp_processor_id() != cpu, "a CPU is taken down by another one");
     let all = cpus.possible();
     // The stopper of each CPU runs where nobody has preemption or interrupts off.
     let on = |stopped: usize, step: &dyn Fn()| {
         under(stopped, Context::Task, cpus.task_on(stopped).passes, step);
     };
-    let stopping = cpus.stopping.as_ref().expect("a scenario with hotplug");
     stopping.lock("stop_machine");
     for stopped in all.clone() {
         on(stopped, &|| cpus.preempt_of(stopped).lock("multi_cpu_stop"));
@@ -94,7 +99,7 @@ pub fn take_cpu_down(cpus: &Cpus, cpu: usize) {
     for stopped in irqs.clone() {
         on(stopped, &|| cpus.irq_of(stopped).lock("local_irq_disable"));
     }
-    WRITE_ONCE(mask, data_race(mask) & !(1 << cpu));
+    WRITE_ONCE(online, data_race(online) & !(1 << cpu));
     for stopped in irqs.rev() {
         on(stopped, &|| cpus.irq_of(stopped).unlock("local_irq_enable"));
     }

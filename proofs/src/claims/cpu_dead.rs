@@ -114,10 +114,10 @@ pub(super) fn claims() -> Vec<Answers> {
             &[DISABLED, CPU_IS_DOWN, RESTED],
         )
         .under(DPOR)
-        .violated(RELEASES),
+        .violated_after(&[CPU_IS_DOWN, DISABLED], RELEASES),
         ask(NO_BH_STAYS_WHILE_PENDING, &DISABLE_VS_DOWN_OF_BH, unseen, &[DISABLED, CPU_IS_DOWN])
             .under(DPOR)
-            .violated(RELEASES),
+            .violated_after(&[CPU_IS_DOWN, DISABLED], RELEASES),
         ask(
             NO_FOLIO_RESTS_WHILE_PENDING,
             &DISABLE_VS_DEAD,
