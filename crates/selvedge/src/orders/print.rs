@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{All, Asked, Found};
 use crate::mutate::{file_of, model_of, what};
+use crate::patch::view::plural;
 
 /// For reading: each claim, then for each tree what none of its claims needs.
 pub fn text(all: &All) -> String {
@@ -42,8 +43,8 @@ pub fn text(all: &All) -> String {
         }
     }
     let executions: u64 = all.asked.iter().map(executions).sum();
-    let claims = all.asked.len();
-    let _ = writeln!(out, "{claims} claims, {executions} executions, {:.0} s", all.seconds);
+    let claims = plural(all.asked.len(), "claim");
+    let _ = writeln!(out, "{claims}, {executions} executions, {:.0} s", all.seconds);
     out
 }
 
