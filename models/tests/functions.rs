@@ -166,3 +166,30 @@ fn what_steps_are_recorded_under_has_a_text() {
     assert_eq!(hash("no_such_function"), None);
     assert_ne!(hash("bh_lru_install"), hash("lookup_bh_lru"));
 }
+
+/// A patch in a crate of its own can call what the function that it changes calls.
+#[test]
+fn what_a_patched_function_calls_is_public_under_the_name_that_the_kernel_has() {
+    use selvedge_models::fs::buffer::{bh_lru_lock, buffer_busy, check_irqs_on};
+    use selvedge_models::mm::filemap::{folio_wait_bit_common, io_schedule, wake_page_function};
+    use selvedge_models::mm::migrate::{alloc_migration_target, folio_ref_freeze, migrate_folio};
+    use selvedge_models::mm::swap::{cpu_needs_drain, lru_add_drain_per_cpu, lru_add_fn};
+    use std::any::type_name_of_val;
+    let called = [
+        (type_name_of_val(&bh_lru_lock), "bh_lru_lock"),
+        (type_name_of_val(&buffer_busy), "buffer_busy"),
+        (type_name_of_val(&check_irqs_on), "check_irqs_on"),
+        (type_name_of_val(&folio_wait_bit_common), "folio_wait_bit_common"),
+        (type_name_of_val(&io_schedule), "io_schedule"),
+        (type_name_of_val(&wake_page_function), "wake_page_function"),
+        (type_name_of_val(&alloc_migration_target), "alloc_migration_target"),
+        (type_name_of_val(&folio_ref_freeze), "folio_ref_freeze"),
+        (type_name_of_val(&migrate_folio), "migrate_folio"),
+        (type_name_of_val(&cpu_needs_drain), "cpu_needs_drain"),
+        (type_name_of_val(&lru_add_drain_per_cpu), "lru_add_drain_per_cpu"),
+        (type_name_of_val(&lru_add_fn), "lru_add_fn"),
+    ];
+    for (path, name) in called {
+        assert!(path.ends_with(&format!("::{name}")), "{path}");
+    }
+}

@@ -202,9 +202,17 @@ pub(crate) fn judge(claim: &Claim, seen: &Exploration) -> Outcome {
         (Verdict::HoldsWithin(_), Expected::Violated) if claim.is_inherited() => {
             Outcome::AsExpected
         }
-        (found, Expected::Violated) => Outcome::Unexpected(found.to_string()),
+        (found, Expected::Violated) if seen.engine.is_exhaustive() => {
+            Outcome::Unexpected(found.to_string())
+        }
+        (found, Expected::Violated) => Outcome::Unexpected(format!("{found}: {MISSED}")),
     }
 }
+
+/// Of schedules drawn at random that found nothing where something is to be found.
+const MISSED: &str = "a sample that missed it refutes nothing. Ask a complete engine (--engine \
+                      dpor); if that finds it, random schedules are too unlikely to, and the \
+                      claim is better not asked under them (`.under(SC_WITHOUT_RANDOM)`)";
 
 /// A violation of another rule is not the one that was expected.
 fn right_rule(claim: &Claim, counterexample: Option<&Counterexample>) -> Outcome {
@@ -271,6 +279,20 @@ mod tests {
         let elsewhere = Claim { by_then: &["a state that nobody reports"], ..*claim };
         let why = "violated, but no execution reached: a state that nobody reports";
         assert_eq!(judge(&elsewhere, &seen), Outcome::Unexpected(why.into()));
+    }
+
+    /// A window of a step is missed by random schedules: whoever claims that it is there is told
+    /// what that is worth.
+    #[test]
+    fn a_sample_that_misses_says_which_engine_to_ask() {
+        let claim = crate::rows()
+            .map(|(claim, _)| claim)
+            .find(|claim| claim.expected == Expected::Violated && claim.engines[0] == Engine::Dpor);
+        let claim = claim.expect("some claims are violated");
+        let bounds = Bounds { samples: 0, ..Bounds::PROOF };
+        let missed = judge(claim, &explore_in(claim.tree, claim, Engine::Random, &bounds));
+        let Outcome::Unexpected(why) = missed else { unreachable!("{missed:?}") };
+        assert!(why.contains("--engine dpor") && why.contains("SC_WITHOUT_RANDOM"), "{why}");
     }
 
     const LEFT: Rule = Rule("the one is first");

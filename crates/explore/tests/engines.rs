@@ -104,6 +104,17 @@ fn expect_reads(name: &str, tasks: &[&[Do]], sc: &[&[u64]], weak: &[&[u64]]) {
     }
 }
 
+/// PCT gives up on such a program after the first execution, which is all there is.
+#[test]
+fn a_single_task_is_decided_by_every_engine() {
+    let body = Arc::new(|| join(spawn("task", HERE, || fence("smp_mb", Order::Full))));
+    for engine in SC.into_iter().chain([Engine::Loom, Engine::Graph]) {
+        let seen = explore(engine, &Bounds::PROOF, Vec::new(), body.clone());
+        let is_decided = matches!(seen.verdict, Verdict::Holds | Verdict::HoldsWithin(_));
+        assert!(is_decided && seen.executions > 0, "{engine}: {}", seen.verdict);
+    }
+}
+
 #[test]
 fn store_buffering_needs_weak_memory() {
     let sc: &[&[u64]] = &[&[0, 1], &[1, 0], &[1, 1]];

@@ -129,17 +129,17 @@ pub fn brelse(bh: Option<&BufferHead>, holder: Name) {
 }
 
 /// `bh_lru_lock()`
-pub(crate) fn bh_lru_lock(k: &Kernel) {
+pub fn bh_lru_lock(k: &Kernel) {
     (k.tree.buffer.bh_lru_lock)(&k.cpus);
 }
 
 /// `bh_lru_unlock()`
-pub(crate) fn bh_lru_unlock(k: &Kernel) {
+pub fn bh_lru_unlock(k: &Kernel) {
     (k.tree.buffer.bh_lru_unlock)(&k.cpus);
 }
 
 /// `check_irqs_on()`.
-pub(crate) fn check_irqs_on(k: &Kernel) {
+pub fn check_irqs_on(k: &Kernel) {
     kernel_assert(!irqs_disabled(&k.cpus), "BUG_ON(irqs_disabled()) in check_irqs_on()");
 }
 
@@ -212,7 +212,7 @@ pub fn __invalidate_bh_lrus(k: &Kernel) {
 }
 
 /// `invalidate_bh_lru()`: the handler of the IPI.
-fn invalidate_bh_lru(k: &Kernel) {
+pub fn invalidate_bh_lru(k: &Kernel) {
     let _in = enter("invalidate_bh_lru");
     preempt_disable(&k.cpus);
     (k.tree.buffer.__invalidate_bh_lrus)(k);
@@ -302,12 +302,12 @@ pub fn write_dirty_buffer(k: &Kernel, bh: &BufferHead, submit: impl FnOnce(&Kern
 const BUFFER_IO: Name = Name::new("buffer I/O");
 
 /// `buffer_uptodate()`: who sees it sees the contents.
-pub(crate) fn buffer_uptodate(bh: &BufferHead) -> bool {
+pub fn buffer_uptodate(bh: &BufferHead) -> bool {
     test_bit_acquire(BH_UPTODATE, &bh.b_state)
 }
 
 /// `set_buffer_uptodate()`: if it is set, somebody has ordered it after the contents.
-fn set_buffer_uptodate(bh: &BufferHead) {
+pub fn set_buffer_uptodate(bh: &BufferHead) {
     if !test_bit(BH_UPTODATE, &bh.b_state) {
         smp_mb__before_atomic();
         set_bit(BH_UPTODATE, &bh.b_state);
@@ -348,7 +348,7 @@ pub fn __find_get_block<'a>(
 }
 
 /// `touch_buffer()`
-fn touch_buffer(k: &Kernel, bh: &BufferHead) {
+pub fn touch_buffer(k: &Kernel, bh: &BufferHead) {
     if k.modelled.operations {
         folio_mark_accessed(k, &k.folios[READ_ONCE(&bh.b_folio) as usize]);
     }
@@ -426,7 +426,7 @@ pub fn try_to_free_buffers(k: &Kernel, folio: &Folio) -> bool {
 }
 
 /// `drop_buffers()`: true if none of them was busy.
-fn drop_buffers(k: &Kernel, folio: &Folio) -> bool {
+pub fn drop_buffers(k: &Kernel, folio: &Folio) -> bool {
     let ring = folio_buffers(k, folio);
     let busy = ring.iter().any(buffer_busy);
     if !busy {
@@ -444,7 +444,7 @@ fn drop_buffers(k: &Kernel, folio: &Folio) -> bool {
 }
 
 /// `buffer_busy()`: somebody has a reference, or I/O is under way or due.
-fn buffer_busy(bh: &BufferHead) -> bool {
+pub fn buffer_busy(bh: &BufferHead) -> bool {
     atomic_read(&bh.b_count) != 0
         || test_bit(BH_DIRTY, &bh.b_state)
         || test_bit(BH_LOCK, &bh.b_state)

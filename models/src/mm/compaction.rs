@@ -93,7 +93,7 @@ pub fn compact_node(k: &Kernel) -> usize {
 
 /// `try_to_compact_pages()` for the two priorities that `__alloc_pages_slowpath()` goes through if
 /// the first does not help: MIGRATE_ASYNC, then MIGRATE_SYNC_LIGHT; never MIGRATE_SYNC.
-pub(super) fn try_to_compact_pages(k: &Kernel, memalloc: bool, may_enter_fs: bool) {
+pub fn try_to_compact_pages(k: &Kernel, memalloc: bool, may_enter_fs: bool) {
     for mode in [Mode::Async, Mode::SyncLight] {
         let _in = enter("try_to_compact_pages");
         compact_zone(k, CompactControl { who: Migrator { mode, memalloc }, may_enter_fs });

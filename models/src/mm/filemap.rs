@@ -28,16 +28,12 @@ use crate::{Folio, Func, Kernel};
 
 pub(crate) use before_5_9::{wait_and_retry, wait_for_hand_off, wait_signal_first};
 pub(crate) use before_5_9::{wake_and_hand_off, wake_to_retry};
-pub use fault::FAULT_SLEPT;
-pub(crate) use fault::{FAULT, filemap_fault};
+pub(crate) use fault::FAULT;
+pub use fault::*;
 pub use lookup::*;
-pub use wait::WqFlags;
-pub use wait::{Behaviour, Sleep, folio_lock_async, lock_page_retry};
+pub use wait::*;
 pub(crate) use wait::{WQ_FLAG_EXCLUSIVE, WQ_FLAG_WOKEN};
-pub(crate) use wait::{folio_trylock_flag, folio_wait_bit_common, migration_entry_wait_on_locked};
-pub use wake::folio_wake_bit;
-pub use wake::{WaitPageKey, Walk};
-pub(crate) use wake::{list_del_init_careful, wake_page_function, wake_page_match};
+pub use wake::*;
 
 /// What is left out, for a comparison with C.
 pub(crate) const LEFT_OUT: &[LeftOut] = &[
@@ -322,19 +318,19 @@ pub fn folio_put_wait_locked(k: &Kernel, folio: &Folio, holder: Name) -> Result<
 
 /// `folio_xor_flags_has_waiters()`: changes these bits, the lock's or the writeback's with them,
 /// and sees PG_waiters in one step. Release.
-pub(crate) fn folio_xor_flags_has_waiters(k: &Kernel, folio: &Folio, mask: u64) -> bool {
+pub fn folio_xor_flags_has_waiters(k: &Kernel, folio: &Folio, mask: u64) -> bool {
     touch(k, folio);
     xor_unlock_is_negative_byte(mask, PG_WAITERS, &folio.flags)
 }
 
 /// `folio_set_waiters()`: orders nothing.
-pub(crate) fn folio_set_waiters(k: &Kernel, folio: &Folio) {
+pub fn folio_set_waiters(k: &Kernel, folio: &Folio) {
     touch(k, folio);
     set_bit(PG_WAITERS, &folio.flags);
 }
 
 /// `folio_clear_waiters()`: orders nothing.
-pub(crate) fn folio_clear_waiters(k: &Kernel, folio: &Folio) {
+pub fn folio_clear_waiters(k: &Kernel, folio: &Folio) {
     touch(k, folio);
     clear_bit(PG_WAITERS, &folio.flags);
 }

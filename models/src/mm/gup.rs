@@ -106,7 +106,7 @@ pub fn pin_user_pages(k: &Kernel, page: usize) -> Option<&Folio> {
 
 /// `__get_user_pages_locked()` with `FOLL_PIN`: the folios, pinned, up to the first page that is
 /// not present.
-fn __get_user_pages_locked(k: &Kernel, pages: Range<usize>) -> Vec<usize> {
+pub fn __get_user_pages_locked(k: &Kernel, pages: Range<usize>) -> Vec<usize> {
     let _in = enter("__get_user_pages_locked");
     let mut pinned = Vec::new();
     for page in pages {
@@ -187,17 +187,17 @@ pub fn unpin_folio(k: &Kernel, folio: &Folio) {
 
 /// `folio_is_longterm_pinnable()`: the folios that the scenario begins with are in CMA, those that
 /// they are migrated to are not.
-fn folio_is_longterm_pinnable(k: &Kernel, folio: &Folio) -> bool {
+pub fn folio_is_longterm_pinnable(k: &Kernel, folio: &Folio) -> bool {
     folio.index >= k.sizes.folios
 }
 
 /// What a call of [`collect_longterm_unpinnable_folios`] found.
 #[derive(Debug)]
-struct Collected {
+pub struct Collected {
     /// Folios that may not stay.
-    count: usize,
+    pub count: usize,
     /// Those of them that were isolated.
-    movable: Vec<usize>,
+    pub movable: Vec<usize>,
 }
 
 fn has_extra_references(k: &Kernel, folio: &Folio, pin: i64) -> bool {
@@ -205,7 +205,7 @@ fn has_extra_references(k: &Kernel, folio: &Folio, pin: i64) -> bool {
 }
 
 /// `collect_longterm_unpinnable_folios()`; `…_pages()` until 6.10. All of them are pinned.
-fn collect_longterm_unpinnable_folios(k: &Kernel, pinned: &[usize]) -> Collected {
+pub fn collect_longterm_unpinnable_folios(k: &Kernel, pinned: &[usize]) -> Collected {
     let _in = enter("collect_longterm_unpinnable_folios");
     let mut found = Collected { count: 0, movable: Vec::new() };
     let mut drained = 0;
@@ -253,7 +253,7 @@ pub const CHECKED_FOR_A_PIN: &str = "a long-term pin has looked at a folio";
 
 /// `check_and_migrate_movable_pages()`: `Ok` if everything may stay where it is, pinned.
 /// `Err(Again)`: unpinned, to be pinned again.
-fn check_and_migrate_movable_pages(k: &Kernel, pinned: &[usize]) -> Result<(), Errno> {
+pub fn check_and_migrate_movable_pages(k: &Kernel, pinned: &[usize]) -> Result<(), Errno> {
     let _in = enter("check_and_migrate_movable_pages");
     let found = collect_longterm_unpinnable_folios(k, pinned);
     let is_content = match k.tree.gup.content {

@@ -59,7 +59,7 @@ pub fn handle_mm_fault(k: &Kernel, page: usize) {
 }
 
 /// `handle_pte_fault()`: false if it is to be tried again (`VM_FAULT_RETRY`).
-fn handle_pte_fault(k: &Kernel, page: usize, tried: bool) -> bool {
+pub fn handle_pte_fault(k: &Kernel, page: usize, tried: bool) -> bool {
     let _in = enter("handle_pte_fault");
     // ptep_get_lockless()
     let entry = READ_ONCE(&k.ptes[page]);
@@ -74,7 +74,7 @@ fn handle_pte_fault(k: &Kernel, page: usize, tried: bool) -> bool {
 }
 
 /// `do_fault()`, as of a read.
-fn do_fault(k: &Kernel, page: usize, tried: bool) -> bool {
+pub fn do_fault(k: &Kernel, page: usize, tried: bool) -> bool {
     let _in = enter("do_fault");
     reached(FAULT_FOUND_NO_ENTRY);
     if k.tree.memory.missing == MissingEntry::LookedAtLocked && has_entry(k, page) {
@@ -103,7 +103,7 @@ fn has_entry(k: &Kernel, page: usize) -> bool {
 
 /// `finish_fault()`: maps the folio, which is locked, unless there is an entry by now. The fault's
 /// reference becomes that of the page table. False if there is one (`VM_FAULT_NOPAGE`).
-fn finish_fault(k: &Kernel, page: usize, folio: &Folio) -> bool {
+pub fn finish_fault(k: &Kernel, page: usize, folio: &Folio) -> bool {
     let _in = enter("finish_fault");
     spin_lock(&k.cpus, &k.ptl);
     let is_missing = READ_ONCE(&k.ptes[page]) == 0;
@@ -185,7 +185,7 @@ pub fn user_store(k: &Kernel, page: usize, value: u64) -> bool {
 }
 
 /// `try_to_unmap_flush()`, `flush_tlb_page()`: every CPU forgets its entry; returns when all have.
-pub(crate) fn flush_tlb(k: &Kernel) {
+pub fn flush_tlb(k: &Kernel) {
     if !k.modelled.tlb {
         return;
     }

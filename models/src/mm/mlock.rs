@@ -137,7 +137,7 @@ fn batch(k: &Kernel, entry: MlockEntry) {
 /// `mlock_folio_batch()`; `mlock_pagevec()` until 6.2. Of this CPU, under its local lock, or of one
 /// that is offline. The lock of the lruvec, once taken, is kept to the end of the loop: there is one
 /// lruvec.
-fn mlock_folio_batch(k: &Kernel, fbatch: &Batch<MlockEntry>) {
+pub fn mlock_folio_batch(k: &Kernel, fbatch: &Batch<MlockEntry>) {
     let _in = enter("mlock_folio_batch");
     let entries = fbatch.entries();
     let mut locked = false;
@@ -159,7 +159,7 @@ fn mlock_folio_batch(k: &Kernel, fbatch: &Batch<MlockEntry>) {
 
 /// `__mlock_folio()`: if the folio is off the LRU nothing more can be done, and the mlock is not
 /// counted.
-fn __mlock_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
+pub fn __mlock_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
     let _in = enter("__mlock_folio");
     if !test_and_clear_bit(PG_LRU, &folio.flags) {
         reached("__mlock_folio() found the folio off the LRU");
@@ -188,7 +188,7 @@ fn __mlock_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
 }
 
 /// `folio_lruvec_relock_irq()`: an earlier entry of the batch may have left the lock held.
-fn folio_lruvec_relock_irq(k: &Kernel, locked: &mut bool) {
+pub fn folio_lruvec_relock_irq(k: &Kernel, locked: &mut bool) {
     if !std::mem::replace(locked, true) {
         spin_lock_irq(&k.cpus, &k.lru_lock);
     }
@@ -202,7 +202,7 @@ fn rescue(k: &Kernel, folio: &Folio) {
 }
 
 /// `__mlock_new_folio()`: links the folio, on the unevictable list if it is still mlocked.
-fn __mlock_new_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
+pub fn __mlock_new_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
     let _in = enter("__mlock_new_folio");
     kernel_assert(!test_bit(PG_LRU, &folio.flags), "VM_BUG_ON_FOLIO: a new folio is on the LRU");
     folio_lruvec_relock_irq(k, locked);
@@ -218,7 +218,7 @@ fn __mlock_new_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
 
 /// `__munlock_folio()`: off the LRU, the count is not known, and PG_mlocked is cleared all the
 /// same, without `lru_lock`, unless an earlier entry of the batch has left it held.
-fn __munlock_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
+pub fn __munlock_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
     let _in = enter("__munlock_folio");
     let isolated = test_and_clear_bit(PG_LRU, &folio.flags);
     let mut is_last = true;
@@ -266,7 +266,7 @@ pub fn mlock_drain_local(k: &Kernel) {
 }
 
 /// `mlock_drain_remote()`: the batch of a CPU that is offline.
-pub(crate) fn mlock_drain_remote(k: &Kernel, cpu: usize) {
+pub fn mlock_drain_remote(k: &Kernel, cpu: usize) {
     if !k.modelled.mlock || !k.tree.mlock.has_batch() {
         return;
     }
@@ -287,7 +287,7 @@ pub fn need_mlock_drain(k: &Kernel, cpu: usize, is_marked: bool) -> bool {
 }
 
 /// `mlock_vma_page()` of 5.17: putting the folio back finds PG_mlocked, and chooses the list.
-fn mlock_vma_page(k: &Kernel, folio: &Folio) {
+pub fn mlock_vma_page(k: &Kernel, folio: &Folio) {
     let _in = enter("mlock_vma_page");
     let isolation = Name::new("isolation");
     if !test_and_set_bit(PG_MLOCKED, &folio.flags) && folio_isolate_lru(k, folio, isolation) {

@@ -102,7 +102,7 @@ pub fn folio_end_writeback(k: &Kernel, folio: &Folio) {
 }
 
 /// Clears the bit; whether anybody waits for anything of this folio.
-fn __folio_end_writeback(k: &Kernel, folio: &Folio) -> bool {
+pub fn __folio_end_writeback(k: &Kernel, folio: &Folio) -> bool {
     match k.tree.filemap.end_writeback {
         EndWriteback::ClearThenLook => {
             test_and_clear_bit(PG_WRITEBACK, &folio.flags);
@@ -173,7 +173,7 @@ pub fn write_cache_pages(
 }
 
 /// `folio_prepare_writeback()`: is the folio, which is locked now, to be written?
-fn folio_prepare_writeback(k: &Kernel, folio: &Folio, sync_mode: SyncMode) -> bool {
+pub fn folio_prepare_writeback(k: &Kernel, folio: &Folio, sync_mode: SyncMode) -> bool {
     if plain_read(&folio.mapping) == 0 || !test_bit(PG_DIRTY, &folio.flags) {
         return false;
     }

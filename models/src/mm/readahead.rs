@@ -46,7 +46,7 @@ pub fn page_cache_ra_unbounded(k: &Kernel, pages: usize) -> Vec<usize> {
 }
 
 /// `filemap_alloc_folio()` under `memalloc_nofs_save()`: without `__GFP_FS`. Folio n is for page n.
-fn filemap_alloc_folio(k: &Kernel, page: usize) -> &Folio {
+pub fn filemap_alloc_folio(k: &Kernel, page: usize) -> &Folio {
     let _in = enter("filemap_alloc_folio");
     __alloc_pages_direct_compact(k, false);
     let folio = &k.folios[page];
@@ -57,7 +57,7 @@ fn filemap_alloc_folio(k: &Kernel, page: usize) -> &Folio {
 }
 
 /// `filemap_add_folio()`: locked before anybody can find it, and on the LRU, through a batch.
-fn filemap_add_folio(k: &Kernel, folio: &Folio, page: usize) {
+pub fn filemap_add_folio(k: &Kernel, folio: &Folio, page: usize) {
     let _in = enter("filemap_add_folio");
     // __folio_set_locked(): nobody else knows the folio.
     assert!(folio_trylock(folio), "a new folio is not locked");
@@ -71,7 +71,7 @@ fn filemap_add_folio(k: &Kernel, folio: &Folio, page: usize) {
 }
 
 /// `read_pages()`, with a filesystem that merges the folios into one bio (`mpage_readahead()`).
-fn read_pages(k: &Kernel, batch: Vec<usize>) -> Option<usize> {
+pub fn read_pages(k: &Kernel, batch: Vec<usize>) -> Option<usize> {
     let _in = enter("read_pages");
     if batch.is_empty() {
         return None;

@@ -172,7 +172,7 @@ pub fn move_folios_to_lru(k: &Kernel, folio: &Folio, holder: Name) {
 
 /// `folio_evictable()`: not mlocked; no file is unevictable as a whole. Where nobody mlocks every
 /// folio is.
-fn folio_evictable(k: &Kernel, folio: &Folio) -> bool {
+pub fn folio_evictable(k: &Kernel, folio: &Folio) -> bool {
     !k.modelled.mlock || !test_bit(PG_MLOCKED, &folio.flags)
 }
 
@@ -192,7 +192,7 @@ pub fn shrink_inactive_list(k: &Kernel, holder: Name) {
 }
 
 /// `shrink_folio_list()`, as far as it looks at a folio before it would reclaim it.
-fn shrink_folio_list(k: &Kernel, folios: &[usize]) {
+pub fn shrink_folio_list(k: &Kernel, folios: &[usize]) {
     let _in = enter("shrink_folio_list");
     for folio in folios.iter().map(|&index| &k.folios[index]) {
         if !folio_trylock(folio) {

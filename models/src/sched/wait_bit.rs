@@ -64,7 +64,7 @@ impl BitWaitQueue {
 
 /// `prepare_to_wait_exclusive()`: queues the caller at the tail, if it is not queued, and stores
 /// its state, with a full barrier after it.
-fn prepare_to_wait_exclusive(k: &Kernel, bit: Bit, word: &Flags) {
+pub fn prepare_to_wait_exclusive(k: &Kernel, bit: Bit, word: &Flags) {
     let (queue, wait) = (&k.bit_waitqueue, k.current());
     spin_lock_irqsave(&k.cpus, &queue.lock);
     queue.edit(|entries| {
@@ -90,7 +90,7 @@ pub fn wait_on_bit_lock_timeout(k: &Kernel, bit: Bit, word: &Flags) -> bool {
 
 /// `__wait_on_bit_lock()`: who gives up tries the bit once more when it is off the queue, so that
 /// no wake-up is lost with it.
-fn __wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, has_timeout: bool) -> bool {
+pub fn __wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, has_timeout: bool) -> bool {
     let _in = enter("__wait_on_bit_lock");
     let task = k.current().task();
     loop {
@@ -121,7 +121,7 @@ fn __wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, has_timeout: bool) -> 
 }
 
 /// `finish_wait()`.
-fn finish_wait(k: &Kernel) {
+pub fn finish_wait(k: &Kernel) {
     let (queue, wait) = (&k.bit_waitqueue, k.current());
     __set_current_state(wait.task(), TASK_RUNNING);
     spin_lock_irqsave(&k.cpus, &queue.lock);

@@ -275,16 +275,29 @@ pub(crate) fn search(engine: Engine, bounds: &Bounds, monitors: Monitors, body: 
     let watch = Watch::new(bounds, Instant::now(), monitors);
     let watch = Rc::new(RefCell::new(watch));
     let mut states = None;
-    let run = || states = run_with(engine, bounds, Box::new(Shared(watch.clone())), scenario);
-    let outcome = panics::silently(|| catch_unwind(AssertUnwindSafe(run)));
+    let scenario = Arc::new(scenario);
+    let mut run = |engine| {
+        let (watch, scenario) = (Box::new(Shared(watch.clone())), scenario.clone());
+        let run = || states = run_with(engine, bounds, watch, move || scenario());
+        let ended = panics::silently(|| catch_unwind(AssertUnwindSafe(run)));
+        ended.map_err(|payload| panics::message(&*payload))
+    };
+    let mut outcome = run(engine);
+    if engine == Engine::Pct && matches!(&outcome, Err(why) if why.contains(NOTHING_TO_ORDER)) {
+        outcome = run(Engine::Random);
+    }
     let mut seen = std::mem::take(&mut watch.borrow_mut().seen);
     seen.tally.states = states;
     seen.cut = match outcome {
         Ok(()) => seen.cut.or(bounds.preemptions_max.map(Cut::Preemptions)),
-        Err(payload) => Some(Cut::Panic(panics::message(&*payload))),
+        Err(why) => Some(Cut::Panic(why)),
     };
     seen
 }
+
+/// With this PCT refuses a second execution of a scenario that has one task. Nothing is to be
+/// ordered there, and what else there is to choose is drawn at random under either engine.
+const NOTHING_TO_ORDER: &str = "did not exercise any concurrency";
 
 /// Runs shuttle with the scheduler of this engine. What it returns was told apart, if the search
 /// compares states.

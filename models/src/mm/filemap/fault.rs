@@ -22,7 +22,7 @@ pub const FAULT_SLEPT: &str = "a page fault slept on a folio lock with a referen
 
 /// `filemap_fault()`: the folio of the page, locked, with a reference of [`FAULT`]; nothing if the
 /// fault is to be tried again (`VM_FAULT_RETRY`). `tried`: it is the second time.
-pub(crate) fn filemap_fault(k: &Kernel, page: usize, tried: bool) -> Option<&Folio> {
+pub fn filemap_fault(k: &Kernel, page: usize, tried: bool) -> Option<&Folio> {
     let _in = enter("filemap_fault");
     let folio = filemap_get_entry(k, page, FAULT)?;
     let slept = lock_folio_maybe_drop_mmap(k, folio);
@@ -37,7 +37,7 @@ pub(crate) fn filemap_fault(k: &Kernel, page: usize, tried: bool) -> Option<&Fol
 
 /// `lock_folio_maybe_drop_mmap()`: whether it slept, and so has dropped the mmap_lock. Nobody kills
 /// the task.
-fn lock_folio_maybe_drop_mmap(k: &Kernel, folio: &Folio) -> bool {
+pub fn lock_folio_maybe_drop_mmap(k: &Kernel, folio: &Folio) -> bool {
     let _in = enter("lock_folio_maybe_drop_mmap");
     if folio_trylock(folio) {
         return false;

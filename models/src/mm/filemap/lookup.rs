@@ -22,7 +22,7 @@ use crate::{Folio, Kernel};
 const ROUNDS: usize = 2;
 
 /// `xas_reload()`: the slot again. The folio may have left it since it was read the first time.
-pub(crate) fn xas_reload(k: &Kernel, page: usize, _slot: u64) -> u64 {
+pub fn xas_reload(k: &Kernel, page: usize, _slot: u64) -> u64 {
     rcu_dereference(&k.i_pages[page])
 }
 

@@ -85,7 +85,7 @@ impl Sleep {
 /// `folio_wait_bit_common()`: `wait_on_page_bit_common()` until 5.15. Since 5.9 (5ef64cc8987a) the
 /// waiter tries the bit itself, and if it was robbed of it too often demands that it be handed
 /// over.
-pub(crate) fn folio_wait_bit_common(
+pub fn folio_wait_bit_common(
     k: &Kernel,
     folio: &Folio,
     bit: Bit,
@@ -177,7 +177,7 @@ pub(super) fn gives_up() -> Errno {
 
 /// `migration_entry_wait_on_locked()`: the caller holds `ptl`, found a migration entry for the
 /// folio under it, and has no reference: the entry keeps the folio alive as long as `ptl` is held.
-pub(crate) fn migration_entry_wait_on_locked(k: &Kernel, folio: &Folio, ptl: &SpinLock) {
+pub fn migration_entry_wait_on_locked(k: &Kernel, folio: &Folio, ptl: &SpinLock) {
     let _in = enter("migration_entry_wait_on_locked");
     let (queue, wait) = (&k.folio_waitqueue, k.current());
     let sleep = Sleep::to_see(TASK_UNINTERRUPTIBLE);
@@ -206,20 +206,14 @@ pub(crate) fn migration_entry_wait_on_locked(k: &Kernel, folio: &Folio, ptl: &Sp
 }
 
 /// `init_wait()`, and the fields of `struct wait_page_queue`; `bit_nr` is kept in the [`Entry`].
-pub(super) fn init_wait(wait: &Sleeper, folio: &Folio) {
+pub fn init_wait(wait: &Sleeper, folio: &Folio) {
     plain_write(&wait.folio, folio.index as u64);
 }
 
 /// `folio_trylock_flag()`: takes the bit, or sees it clear, under the queue's lock. The waiter has
 /// been told then. `flags` are its flags, which nobody else looks at before it is on the queue: to
 /// read them is no step.
-pub(crate) fn folio_trylock_flag(
-    k: &Kernel,
-    folio: &Folio,
-    bit: Bit,
-    wait: &Sleeper,
-    flags: u64,
-) -> bool {
+pub fn folio_trylock_flag(k: &Kernel, folio: &Folio, bit: Bit, wait: &Sleeper, flags: u64) -> bool {
     if flags & WQ_FLAG_EXCLUSIVE != 0 {
         if test_and_set_bit(bit, &folio.flags) {
             return false;
@@ -232,7 +226,7 @@ pub(crate) fn folio_trylock_flag(
 }
 
 /// `__add_wait_queue_entry_tail()`
-pub(super) fn __add_wait_queue_entry_tail(k: &Kernel, entry: Entry) {
+pub fn __add_wait_queue_entry_tail(k: &Kernel, entry: Entry) {
     let wait = &k.sleepers[entry.sleeper];
     if k.modelled.lifetimes {
         plain_write(&wait.waits, 1);
@@ -263,7 +257,7 @@ pub(super) fn is_to_give_up(task: &Task, sleep: Sleep) -> bool {
 }
 
 /// `io_schedule()`, `io_schedule_timeout()`.
-pub(super) fn io_schedule(k: &Kernel, task: &Task, sleep: Sleep) {
+pub fn io_schedule(k: &Kernel, task: &Task, sleep: Sleep) {
     match sleep.has_timeout {
         true => schedule_timeout(&k.cpus, task),
         false => schedule(&k.cpus, task),
@@ -271,7 +265,7 @@ pub(super) fn io_schedule(k: &Kernel, task: &Task, sleep: Sleep) {
 }
 
 /// `finish_wait()`: off the queue, if the waker has not done that already.
-pub(super) fn finish_wait(k: &Kernel, wait: &Sleeper) {
+pub fn finish_wait(k: &Kernel, wait: &Sleeper) {
     let queue = &k.folio_waitqueue;
     __set_current_state(&wait.task, TASK_RUNNING);
     // list_empty_careful()
@@ -286,7 +280,7 @@ pub(super) fn finish_wait(k: &Kernel, wait: &Sleeper) {
 }
 
 /// `__remove_wait_queue()`
-fn __remove_wait_queue(k: &Kernel, wait: &Sleeper) {
+pub fn __remove_wait_queue(k: &Kernel, wait: &Sleeper) {
     k.folio_waitqueue.edit(|entries| entries.retain(|entry| entry.sleeper != wait.index));
     WRITE_ONCE(&wait.queued, 0);
 }

@@ -47,7 +47,7 @@ pub fn folio_wake_bit(k: &Kernel, folio: &Folio, bit: Bit) {
 }
 
 /// `__wake_up_locked_key()`: the walk.
-fn __wake_up_locked_key(k: &Kernel, key: &mut WaitPageKey<'_>) {
+pub fn __wake_up_locked_key(k: &Kernel, key: &mut WaitPageKey<'_>) {
     for entry in k.folio_waitqueue.edit(|entries| entries.clone()) {
         match (k.tree.filemap.wake_page_function)(k, entry, key) {
             Walk::Goes => {}
@@ -57,7 +57,7 @@ fn __wake_up_locked_key(k: &Kernel, key: &mut WaitPageKey<'_>) {
 }
 
 /// `wake_page_match()`: does the entry wait for this bit of this folio?
-pub(crate) fn wake_page_match(wait: &Sleeper, entry: Entry, key: &mut WaitPageKey<'_>) -> bool {
+pub fn wake_page_match(wait: &Sleeper, entry: Entry, key: &mut WaitPageKey<'_>) -> bool {
     if plain_read(&wait.folio) != key.folio.index as u64 {
         return false;
     }
@@ -67,7 +67,7 @@ pub(crate) fn wake_page_match(wait: &Sleeper, entry: Entry, key: &mut WaitPageKe
 
 /// `wake_page_function()`: since 5.9 (5ef64cc8987a) the waker takes the bit only for a waiter that
 /// demands it.
-pub(crate) fn wake_page_function(k: &Kernel, entry: Entry, key: &mut WaitPageKey<'_>) -> Walk {
+pub fn wake_page_function(k: &Kernel, entry: Entry, key: &mut WaitPageKey<'_>) -> Walk {
     let (wait, wq) = (&k.sleepers[entry.sleeper], k.tree.filemap.wq_flags);
     if !wake_page_match(wait, entry, key) {
         return Walk::Goes;
@@ -97,7 +97,7 @@ pub(crate) fn wake_page_function(k: &Kernel, entry: Entry, key: &mut WaitPageKey
 }
 
 /// `list_del_init_careful()`: takes the entry off the list, and says so to the waiter.
-pub(crate) fn list_del_init_careful(k: &Kernel, entry: Entry) {
+pub fn list_del_init_careful(k: &Kernel, entry: Entry) {
     let others = |other: &Entry| other.sleeper != entry.sleeper;
     k.folio_waitqueue.edit(|entries| entries.retain(others));
     if !entry.is_async {

@@ -53,7 +53,7 @@ pub(super) fn migrate_pages(k: &Kernel, mut folios: Vec<usize>, who: Migrator) -
 }
 
 /// `migrate_pages_sync()`
-pub(crate) fn migrate_pages_sync(
+pub fn migrate_pages_sync(
     k: &Kernel,
     from: &mut Vec<usize>,
     who: Migrator,
@@ -83,7 +83,7 @@ pub(crate) fn migrate_pages_sync(
 }
 
 /// `migrate_pages_batch()`: more than one folio only in MIGRATE_ASYNC.
-pub(crate) fn migrate_pages_batch(
+pub fn migrate_pages_batch(
     k: &Kernel,
     from: &mut Vec<usize>,
     who: Migrator,

@@ -46,7 +46,7 @@ pub const FOUND_REFERENCES_EARLY: &str =
     "a migration of buffers met references before it locked any";
 
 /// `buffer_migrate_folio()`: for buffers that are used under the folio lock only.
-pub(super) fn buffer_migrate_folio(
+pub fn buffer_migrate_folio(
     k: &Kernel,
     dst: &Folio,
     src: &Folio,
@@ -170,7 +170,7 @@ pub(crate) fn move_ring(
 }
 
 /// `buffer_migrate_lock_buffers()`: all, or none.
-pub(crate) fn buffer_migrate_lock_buffers(
+pub fn buffer_migrate_lock_buffers(
     k: &Kernel,
     ring: &[BufferHead],
     who: Migrator,

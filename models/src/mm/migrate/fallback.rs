@@ -23,7 +23,7 @@ pub const WRITTEN_OUT: &str = "a migration wrote its source out";
 pub const DIRTY_REFUSED: &str = "a migration refused a dirty folio";
 
 /// `fallback_migrate_folio()`
-pub(super) fn fallback_migrate_folio(
+pub fn fallback_migrate_folio(
     k: &Kernel,
     dst: &Folio,
     src: &Folio,
@@ -43,7 +43,7 @@ pub(super) fn fallback_migrate_folio(
 
 /// `writeout()`: the folio is mapped again, unlocked meanwhile, and may be under writeback when it
 /// is locked again. Always an error: `-EAGAIN`.
-fn writeout(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
+pub fn writeout(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
     let _in = enter("writeout");
     // folio_clear_dirty_for_io()
     if !test_and_clear_bit(PG_DIRTY, &folio.flags) {

@@ -37,12 +37,12 @@ pub fn folio_expected_ref_count(k: &Kernel, folio: &Folio) -> i64 {
 }
 
 /// `folio_ref_freeze()`: from the expected count to 0. Full barrier if it happens, nothing if not.
-pub(crate) fn folio_ref_freeze(folio: &Folio, count: i64) -> bool {
+pub fn folio_ref_freeze(folio: &Folio, count: i64) -> bool {
     atomic_cmpxchg(&folio.refcount, count, 0) == count
 }
 
 /// `folio_ref_unfreeze()`: a release store. Nobody can change a frozen count.
-pub(crate) fn folio_ref_unfreeze(folio: &Folio, count: i64) {
+pub fn folio_ref_unfreeze(folio: &Folio, count: i64) {
     atomic_set_release(&folio.refcount, count);
 }
 
@@ -125,7 +125,7 @@ pub(crate) fn move_dirty(k: &Kernel, dst: &Folio, src: &Folio) {
 }
 
 /// `folio_copy()`; `folio_mc_copy()` since 6.11.
-fn folio_copy(k: &Kernel, dst: &Folio, src: &Folio) {
+pub fn folio_copy(k: &Kernel, dst: &Folio, src: &Folio) {
     if src.is_large {
         // cond_resched() between two pages.
         might_sleep(&k.cpus, "folio_mc_copy");
@@ -135,7 +135,7 @@ fn folio_copy(k: &Kernel, dst: &Folio, src: &Folio) {
 
 /// `folio_migrate_flags()`, as far as these scenarios look at them. The source leaves the page
 /// cache.
-fn folio_migrate_flags(k: &Kernel, dst: &Folio, src: &Folio) {
+pub fn folio_migrate_flags(k: &Kernel, dst: &Folio, src: &Folio) {
     if k.modelled.uptodate && test_bit(PG_UPTODATE, &src.flags) {
         // folio_mark_uptodate(): the contents first.
         smp_wmb();
@@ -151,7 +151,7 @@ fn folio_migrate_flags(k: &Kernel, dst: &Folio, src: &Folio) {
 }
 
 /// `migrate_folio()`: `-EAGAIN` if somebody unexpected holds a reference.
-pub(crate) fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
+pub fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
     let _in = enter("migrate_folio");
     if k.modelled.writeback {
         kernel_assert(
@@ -220,7 +220,7 @@ pub(crate) fn extract(k: &Kernel, dst: &Folio) {
 pub const FAKE_MAPPING: u64 = 99;
 
 /// `alloc_migration_target()`: the one spare folio that belongs to the source.
-pub(crate) fn alloc_migration_target<'k>(k: &'k Kernel, src: &Folio) -> &'k Folio {
+pub fn alloc_migration_target<'k>(k: &'k Kernel, src: &Folio) -> &'k Folio {
     let dst = &k.folios[k.sizes.folios + src.index];
     atomic_set(&dst.refcount, 1);
     booked(&dst.refcount, MIGRATION_TARGET);

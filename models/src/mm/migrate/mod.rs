@@ -19,7 +19,6 @@
 use crate::mm::hugetlb::HugeRestore;
 use crate::mm::memory::EntryWait;
 use crate::mm::migrate::batch_m4::{PagesSync, UnmapFolios};
-use crate::mm::migrate::move_folio::FolioMove;
 use crate::{Folio, Func, Kernel};
 
 mod batch_adjusted;
@@ -37,18 +36,16 @@ pub(crate) mod unmap;
 
 pub use batch_m0::__unmap_and_move;
 pub use batch_m2::{WOULD_DEADLOCK, lock_src_of_batch};
-pub(crate) use batch_m4::{migrate_pages_sync, unmap_folios};
+pub(crate) use batch_m4::unmap_folios;
+pub use batch_m4::{migrate_pages_batch, migrate_pages_sync};
 pub use buffers::*;
-pub use fallback::{DIRTY_REFUSED, WRITTEN_OUT};
+pub use fallback::*;
+pub(crate) use mapping::MIGRATION_TARGET;
 pub use mapping::*;
-pub(crate) use mapping::{MIGRATION_TARGET, alloc_migration_target, migrate_folio};
-pub use move_folio::MOVED_AGAIN;
-pub(crate) use move_folio::migrate_folio_move;
+pub use move_folio::*;
 pub use pages::*;
 pub use prep::*;
-pub use unmap::{
-    FOUND_WRITEBACK, SPLIT, WAITED_FOR_WRITEBACK, may_sleep_on_locks, migrate_folio_undo_src,
-};
+pub use unmap::*;
 
 decisions! {
     /// What differs between trees.

@@ -113,7 +113,7 @@ pub type FolioMove = fn(&Kernel, &mut Batch, usize, Migrator) -> Result<(), Errn
 
 /// `migrate_folio_move()` of the pair at this place of the lists, which leaves them unless it is to
 /// be tried again.
-pub(crate) fn migrate_folio_move(
+pub fn migrate_folio_move(
     k: &Kernel,
     batch: &mut Batch,
     at: usize,
@@ -161,17 +161,12 @@ pub(crate) fn drain_after_move(k: &Kernel, target: Target) {
 
 /// `migrate_folio_done()`: the isolation's reference of the source, which is the last one as a
 /// rule.
-pub(crate) fn migrate_folio_done(k: &Kernel, src: &Folio) {
+pub fn migrate_folio_done(k: &Kernel, src: &Folio) {
     folio_put(k, src, ISOLATION);
 }
 
 /// `move_to_new_folio()`: as the folio's filesystem says.
-pub(crate) fn move_to_new_folio(
-    k: &Kernel,
-    dst: &Folio,
-    src: &Folio,
-    who: Migrator,
-) -> Result<(), Errno> {
+pub fn move_to_new_folio(k: &Kernel, dst: &Folio, src: &Folio, who: Migrator) -> Result<(), Errno> {
     let moved = match src.aops {
         Aops::Plain => migrate_folio(k, dst, src),
         // Truncated: nobody has an a_ops for it.

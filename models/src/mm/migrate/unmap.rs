@@ -80,15 +80,15 @@ pub(super) enum Prepared<'k> {
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Its index.
-    pub(crate) index: usize,
+    pub index: usize,
     /// `PAGE_WAS_MAPPED`
-    pub(crate) was_mapped: bool,
+    pub was_mapped: bool,
     /// `PAGE_WAS_MLOCKED`, where it is asked for: since 6.7.
-    pub(crate) was_mlocked: bool,
+    pub was_mlocked: bool,
 }
 
 /// What `migrate_folio_unmap()` came to, if it did not fail.
-pub(crate) enum Unmapped {
+pub enum Unmapped {
     /// `MIGRATEPAGE_SUCCESS`: the source had been freed.
     Freed,
     /// `MIGRATEPAGE_UNMAP`: both folios are locked, the source is unmapped.
@@ -97,7 +97,7 @@ pub(crate) enum Unmapped {
 
 /// `migrate_folio_unmap()` since fb3592c41a44; since 6.3-rc3 every call of it is forced. A failure
 /// undoes everything.
-pub(crate) fn migrate_folio_unmap(
+pub fn migrate_folio_unmap(
     k: &Kernel,
     src: &Folio,
     who: Migrator,
@@ -141,7 +141,7 @@ fn is_large(k: &Kernel, folio: &Folio) -> bool {
 
 /// The source's lock, where only the mode decides whether to wait for it. `may_wait` is false if
 /// the version does not force it yet.
-pub(crate) fn migrate_folio_lock(
+pub fn migrate_folio_lock(
     k: &Kernel,
     src: &Folio,
     who: Migrator,
@@ -272,7 +272,7 @@ pub(crate) fn undo_dst(k: &Kernel, dst: &Folio) {
 ///
 /// # Errors
 /// `-EAGAIN`: it is locked, or somebody else has a reference.
-pub(crate) fn try_split_folio(k: &Kernel, folio: &Folio, who: Migrator) -> Result<(), Errno> {
+pub fn try_split_folio(k: &Kernel, folio: &Folio, who: Migrator) -> Result<(), Errno> {
     let _in = enter("try_split_folio");
     let tries = k.tree.migrate.split_lock == SplitLock::TriesIfAsync && who.mode == Mode::Async;
     match tries {

@@ -31,7 +31,7 @@ pub fn folio_mark_accessed(k: &Kernel, folio: &Folio) {
 
 /// `__lru_cache_activate_folio()`: a folio that rests in the `lru_add` batch of this CPU is marked
 /// active there.
-fn __lru_cache_activate_folio(k: &Kernel, folio: &Folio) {
+pub fn __lru_cache_activate_folio(k: &Kernel, folio: &Folio) {
     let _in = enter("__lru_cache_activate_folio");
     local_lock(&k.cpus, &k.fbatch_locks.lock);
     let batch = &k.cpu_fbatches.this_cpu_ptr().lru_add;

@@ -206,7 +206,7 @@ pub fn folio_activate(k: &Kernel, folio: &Folio) {
 /// `lru_add_fn()`, `lru_add()` since 6.11; `__pagevec_lru_add_fn()` until 5.16. Up to 5.17 it sets
 /// PG_lru, then reads PG_mlocked to choose the list; whoever clears PG_mlocked looks at PG_lru
 /// afterwards, so that one of the two sees the other.
-fn lru_add_fn(k: &Kernel, folio: &Folio) {
+pub fn lru_add_fn(k: &Kernel, folio: &Folio) {
     if k.tree.swap.lru_add == LruAdd::SetFirst {
         set_bit(PG_LRU, &folio.flags);
         smp_mb__after_atomic();
@@ -231,7 +231,7 @@ fn is_unevictable(k: &Kernel, folio: &Folio) -> bool {
 }
 
 /// `lru_move_tail_fn()`: unlinks the folio and links it at the tail of the inactive list.
-fn lru_move_tail_fn(k: &Kernel, folio: &Folio) {
+pub fn lru_move_tail_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) {
         lruvec_del_folio(k, folio);
         // Nobody looks at PG_active in a scenario without the other operations.
@@ -244,7 +244,7 @@ fn lru_move_tail_fn(k: &Kernel, folio: &Folio) {
 
 /// `lru_deactivate_file_fn()`: to the tail of the inactive list. Of a folio that is mapped nowhere,
 /// clean, and not under writeback.
-fn lru_deactivate_file_fn(k: &Kernel, folio: &Folio) {
+pub fn lru_deactivate_file_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) {
         clear_bit(PG_ACTIVE, &folio.flags);
         relink(k, folio);
@@ -252,7 +252,7 @@ fn lru_deactivate_file_fn(k: &Kernel, folio: &Folio) {
 }
 
 /// `lru_deactivate_fn()`.
-fn lru_deactivate_fn(k: &Kernel, folio: &Folio) {
+pub fn lru_deactivate_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) && test_bit(PG_ACTIVE, &folio.flags) {
         clear_bit(PG_ACTIVE, &folio.flags);
         relink(k, folio);
@@ -260,7 +260,7 @@ fn lru_deactivate_fn(k: &Kernel, folio: &Folio) {
 }
 
 /// `lru_lazyfree_fn()`.
-fn lru_lazyfree_fn(k: &Kernel, folio: &Folio) {
+pub fn lru_lazyfree_fn(k: &Kernel, folio: &Folio) {
     if !is_unevictable(k, folio) && test_bit(PG_SWAPBACKED, &folio.flags) {
         clear_bit(PG_ACTIVE, &folio.flags);
         clear_bit(PG_SWAPBACKED, &folio.flags);
@@ -269,7 +269,7 @@ fn lru_lazyfree_fn(k: &Kernel, folio: &Folio) {
 }
 
 /// `folio_activate_fn()`, `lru_activate()` since 6.11.
-fn lru_activate_fn(k: &Kernel, folio: &Folio) {
+pub fn lru_activate_fn(k: &Kernel, folio: &Folio) {
     if !test_bit(PG_ACTIVE, &folio.flags) && !is_unevictable(k, folio) {
         set_bit(PG_ACTIVE, &folio.flags);
         relink(k, folio);

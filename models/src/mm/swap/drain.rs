@@ -66,7 +66,7 @@ fn drain_own_batches(k: &Kernel) {
 }
 
 /// `lru_add_drain_per_cpu()`: the work item. From 5.15 its body is `lru_add_and_bh_lrus_drain()`.
-pub(crate) fn lru_add_drain_per_cpu(k: &Kernel) {
+pub fn lru_add_drain_per_cpu(k: &Kernel) {
     let _in = enter("lru_add_drain_per_cpu");
     reached("a drain work item ran");
     drain_own_batches(k);
@@ -77,7 +77,7 @@ pub(crate) fn lru_add_drain_per_cpu(k: &Kernel) {
 }
 
 /// `cpu_needs_drain()`: reads another CPU's counts without a lock.
-pub(crate) fn cpu_needs_drain(k: &Kernel, cpu: usize) -> bool {
+pub fn cpu_needs_drain(k: &Kernel, cpu: usize) -> bool {
     let _in = enter("cpu_needs_drain");
     let batches = k.cpu_fbatches.of(cpu);
     let (all_marked, rotate_marked) = match k.tree.swap.remote_look {

@@ -73,7 +73,7 @@ pub fn __folio_put(k: &Kernel, folio: &Folio) {
 /// `free_page_is_bad()`, in scenarios that look at it: what its owner cleared before it dropped its
 /// reference is clear for who drops the last one. The mapping of a movable page, and of slab, is
 /// cleared here.
-fn free_pages_prepare(folio: &Folio) {
+pub fn free_pages_prepare(folio: &Folio) {
     let _in = enter("free_pages_prepare");
     let mapping = plain_read(&folio.mapping);
     let is_file = mapping != NO_MAPPING && mapping & PAGE_MAPPING_MOVABLE == 0;
@@ -89,7 +89,7 @@ pub fn lruvec_del_folio(k: &Kernel, folio: &Folio) {
 }
 
 /// `update_lru_size()`, under `lru_lock`. In scenarios that look at it.
-fn update_lru_size(k: &Kernel, by: u64) {
+pub fn update_lru_size(k: &Kernel, by: u64) {
     if k.modelled.lru_size {
         plain_write(&k.lru_size, plain_read(&k.lru_size).wrapping_add(by));
     }
