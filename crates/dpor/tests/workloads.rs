@@ -3,8 +3,10 @@
 
 use crate::examples as workloads;
 
-use workloads::programs::{Program, migrator, references, references_by_hand, ring, try_locks};
-use workloads::{Announced, AnnouncedTwins, explore, explore_states, references_assuming, wake_up};
+use workloads::programs::{
+    Program, migrator, references, references_by_hand, ring, try_locks, wake_up,
+};
+use workloads::{Announced, AnnouncedTwins, explore, explore_states, references_assuming};
 
 fn executions(program: &Program) -> u64 {
     let (results, _) = explore(program, 200_000);
@@ -82,7 +84,7 @@ fn a_loop_that_must_succeed_at_once_takes_what_genmc_takes() {
 #[test]
 fn a_wake_up_takes_no_more_than_genmc_and_none_is_lost() {
     for (n, genmc) in [(2, 18), (3, 174), (4, 2_616)] {
-        let (results, deadlocks) = explore(&wake_up(n), 200_000);
+        let (results, deadlocks) = explore(&wake_up::<Announced>(n), 200_000);
         assert!(results.complete() && deadlocks == 0, "{n} tasks: {deadlocks} deadlocks");
         assert!(results.executions() <= genmc, "{n} tasks take {}", results.executions());
     }

@@ -29,6 +29,14 @@ macro_rules! backend {
                 self.fetch_sub(value, $checker::sync::atomic::Ordering::SeqCst)
             }
 
+            fn fetch_or(&self, bits: u64) -> u64 {
+                self.fetch_or(bits, $checker::sync::atomic::Ordering::SeqCst)
+            }
+
+            fn fetch_and(&self, bits: u64) -> u64 {
+                self.fetch_and(bits, $checker::sync::atomic::Ordering::SeqCst)
+            }
+
             fn compare_exchange(&self, old: u64, new: u64) -> Result<u64, u64> {
                 let order = $checker::sync::atomic::Ordering::SeqCst;
                 self.compare_exchange(old, new, order, order)
@@ -43,6 +51,7 @@ macro_rules! backend {
         impl Backend for $backend {
             type Word = $checker::sync::atomic::AtomicU64;
             type Lock = $checker::sync::Mutex<()>;
+            type Event = ($checker::sync::Mutex<bool>, $checker::sync::Condvar);
             type Task = $checker::thread::JoinHandle<()>;
 
             fn word(_: usize, value: u64) -> Self::Word {
@@ -56,6 +65,22 @@ macro_rules! backend {
             fn locked(lock: &Self::Lock, inside: impl FnOnce()) {
                 let _guard = lock.lock().expect("no task panics");
                 inside();
+            }
+
+            fn event(_: usize) -> Self::Event {
+                ($checker::sync::Mutex::new(false), $checker::sync::Condvar::new())
+            }
+
+            fn wait((happened, woken): &Self::Event) {
+                let mut happened = happened.lock().expect("no task panics");
+                while !*happened {
+                    happened = woken.wait(happened).expect("no task panics");
+                }
+            }
+
+            fn wake((happened, woken): &Self::Event) {
+                *happened.lock().expect("no task panics") = true;
+                woken.notify_all();
             }
 
             fn spawn(body: Box<dyn FnOnce() + Send>) -> Self::Task {

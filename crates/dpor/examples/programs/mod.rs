@@ -18,6 +18,10 @@ pub trait Word: Send + Sync + 'static {
     fn add(&self, value: u64);
     /// Subtracts and returns what was there.
     fn fetch_sub(&self, value: u64) -> u64;
+    /// Sets bits and returns what was there.
+    fn fetch_or(&self, bits: u64) -> u64;
+    /// Keeps these bits only, and returns what was there.
+    fn fetch_and(&self, bits: u64) -> u64;
     /// Replaces `old` by `new`. `Err`: what was there instead.
     fn compare_exchange(&self, old: u64, new: u64) -> Result<u64, u64>;
     /// std's `fetch_update`: an update loop. `Ok`: what was there before; `Err`: there is no new
@@ -31,6 +35,8 @@ pub trait Backend: 'static {
     type Word: Word;
     /// A lock.
     type Lock: Send + Sync + 'static;
+    /// Something that happens once.
+    type Event: Send + Sync + 'static;
     /// A task that has been started.
     type Task;
 
@@ -40,6 +46,12 @@ pub trait Backend: 'static {
     fn lock(number: usize) -> Self::Lock;
     /// Runs `inside` with the lock taken.
     fn locked(lock: &Self::Lock, inside: impl FnOnce());
+    /// The event with this number, which no word or lock has. It has not happened.
+    fn event(number: usize) -> Self::Event;
+    /// Sleeps until it has happened.
+    fn wait(event: &Self::Event);
+    /// It happens; from now on nobody sleeps.
+    fn wake(event: &Self::Event);
     /// Starts a task.
     fn spawn(body: Body) -> Self::Task;
     /// Starts n tasks that do the same.
@@ -178,6 +190,40 @@ pub fn try_locks<B: Backend>(n: usize) -> Program {
     })
 }
 
+/// W5: n tasks wait for a bit that their owner clears {lock the queue; set the waiters bit; look at
+/// the bit; unlock; if it was set, sleep until woken, and begin again; read what the owner wrote};
+/// the owner {write; clear the bit; if the waiters bit was set in the same word: lock the queue,
+/// wake, unlock}.
+pub fn wake_up<B: Backend>(n: usize) -> Program {
+    const LOCKED: u64 = 1;
+    const WAITERS: u64 = 2;
+    Arc::new(move || {
+        let (flags, data) = (Arc::new(B::word(0, LOCKED)), Arc::new(B::word(1, 0)));
+        let (queue, woken) = (Arc::new(B::lock(2)), Arc::new(B::event(3)));
+        let theirs = (flags.clone(), data.clone(), queue.clone(), woken.clone());
+        let tasks = B::spawn_alike(n, move || {
+            let (flags, data, queue, woken) = &theirs;
+            let mut sleeps = true;
+            while sleeps {
+                B::locked(queue, || {
+                    flags.fetch_or(WAITERS);
+                    sleeps = flags.load() & LOCKED != 0;
+                });
+                if sleeps {
+                    B::wait(woken);
+                }
+                B::at_rest(u64::from(sleeps));
+            }
+            assert_eq!(data.load(), 1, "what was written before the bit was cleared");
+        });
+        data.store(1);
+        if flags.fetch_and(!LOCKED) & WAITERS != 0 {
+            B::locked(&queue, || B::wake(&woken));
+        }
+        tasks.into_iter().for_each(B::join);
+    })
+}
+
 /// The workloads, by name.
 pub fn all<B: Backend>() -> Vec<(&'static str, Program)> {
     let different: [(&'static str, Program); 5] = [
@@ -197,6 +243,9 @@ pub fn of_tasks_alike<B: Backend>() -> Vec<(&'static str, Program)> {
         ("W3 n=4", references::<B>(4)),
         ("W4 n=3", try_locks::<B>(3)),
         ("W4 n=4", try_locks::<B>(4)),
+        ("W5 n=2", wake_up::<B>(2)),
+        ("W5 n=3", wake_up::<B>(3)),
+        ("W5 n=4", wake_up::<B>(4)),
         ("W3 n=3, by hand", references_by_hand::<B>(3)),
         ("W3 n=4, by hand", references_by_hand::<B>(4)),
     ]
