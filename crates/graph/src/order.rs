@@ -67,12 +67,12 @@ impl Execution<'_> {
             let is_half = event.is_write() && event.has(mark::UPDATE);
             usize::from(if is_half { shape.read_half(event) } else { id })
         };
-        let mut after: Vec<Vec<usize>> = vec![Vec::new(); count];
+        let mut edges: Vec<(usize, usize)> = Vec::with_capacity(3 * count);
         let mut waits = vec![0_u32; count];
         let mut edge = |from: Id, to: Id| {
             let (from, to) = (node(from), node(to));
             if from != to {
-                after[from].push(to);
+                edges.push((from, to));
                 waits[to] += 1;
             }
         };
@@ -95,6 +95,7 @@ impl Execution<'_> {
                 word.writes.windows(2).for_each(|pair| edge(pair[0], pair[1]));
             }
         }
+        let after = Successors::new(count, &edges);
         let mut added = vec![0; count];
         for (place, &id) in shape.order.iter().enumerate() {
             added[usize::from(id)] = place;
@@ -111,7 +112,7 @@ impl Execution<'_> {
             if event.is_read() && event.has(mark::UPDATE) {
                 order.push(shape.tasks[usize::from(event.task)][usize::from(event.index) + 1]);
             }
-            for &next in &after[id] {
+            for &next in after.of(id) {
                 waits[next] -= 1;
                 if waits[next] == 0 {
                     ready.push(Reverse((added[next], next)));
@@ -119,5 +120,34 @@ impl Execution<'_> {
             }
         }
         (order.len() == count).then_some(order)
+    }
+}
+
+/// What comes right after each node, one after another.
+struct Successors {
+    all: Vec<usize>,
+    /// Where those of each node begin; and the end.
+    first: Vec<usize>,
+}
+
+impl Successors {
+    fn new(nodes: usize, edges: &[(usize, usize)]) -> Successors {
+        let mut first = vec![0; nodes + 2];
+        for &(from, _) in edges {
+            first[from + 2] += 1;
+        }
+        for node in 2..nodes + 2 {
+            first[node] += first[node - 1];
+        }
+        let mut all = vec![0; edges.len()];
+        for &(from, to) in edges {
+            all[first[from + 1]] = to;
+            first[from + 1] += 1;
+        }
+        Successors { all, first }
+    }
+
+    fn of(&self, node: usize) -> &[usize] {
+        &self.all[self.first[node]..self.first[node + 1]]
     }
 }
