@@ -11,8 +11,8 @@
 mod write;
 
 pub use write::{
-    __block_write_full_folio, NOTHING_UNDER_WAY, REDIRTIED, STILL_BUSY, end_buffer_async_write,
-    mark_buffer_dirty,
+    __block_write_full_folio, DIRTIED, NOTHING_UNDER_WAY, REDIRTIED, STILL_BUSY,
+    end_buffer_async_write, mark_buffer_dirty,
 };
 
 use selvedge_kernel::{

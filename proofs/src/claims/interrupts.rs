@@ -355,27 +355,35 @@ pub(super) fn claims() -> Vec<Answers> {
     };
     let slept = &[INTERRUPTED, SLEPT];
     vec![
-        hang(&LRU_LOCK, lru_lock, &[INTERRUPTED, ISOLATED]).violated(&[&LRU_LOCK_IRQS_ON]),
+        hang(&LRU_LOCK, lru_lock, &[INTERRUPTED, ISOLATED])
+            .broken_after(&[INTERRUPTED])
+            .violated(&[&LRU_LOCK_IRQS_ON]),
         hang(&LRU_LOCK_OF_MLOCK, lru_lock, &[INTERRUPTED, MADE_UNEVICTABLE, FREED])
+            .broken_after(&[INTERRUPTED, MADE_UNEVICTABLE])
             .violated(&[&MLOCK_IRQS_ON]),
         hang(&LRU_LOCK_OF_AGING, lru_lock, &[INTERRUPTED]).violated(&[&AGING_IRQS_ON]),
         hang(&LRU_LOCK_OF_COMPACTION, lru_lock, &[INTERRUPTED, COMPACTED])
+            .broken_after(&[INTERRUPTED])
             .violated(&[&COMPACTION_IRQS_ON]),
         hang(&LRU_LOCK_OF_NEW, lru_lock, &[INTERRUPTED]).violated(&[&MLOCK_NEW_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_WAITER, queue_lock, slept).violated(&[&QUEUE_LOCK_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_KILLED, queue_lock, &[INTERRUPTED, SLEPT, GAVE_UP])
+            .broken_after(&[INTERRUPTED, SLEPT])
             .violated(&[&GIVES_UP_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_WAKER, queue_lock, slept).violated(&[&WAKER_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_ASYNCHRONOUS, queue_lock, slept).violated(&[&ASYNC_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_FAULT, queue_lock, slept).violated(&[&FAULT_IRQS_ON]),
         hang(&PAGES_LOCK, marks, &[INTERRUPTED, MIGRATED, TRUNCATED])
+            .broken_after(&[INTERRUPTED, MIGRATED])
             .violated(&[&PAGES_LOCK_IRQS_ON]),
         hang(&PAGES_LOCK_OF_READAHEAD, marks, &[INTERRUPTED, A_READ_ENDED])
+            .broken_after(&[INTERRUPTED])
             .violated(&[&READAHEAD_IRQS_ON]),
         ask(NO_REFERENCE_IS_LEFT_OVER, &PAGES_LOCK_OF_READAHEAD, reads, &[A_READ_ENDED])
             .under(DPOR)
             .holds(&[&V6_12_117]),
         hang(&BIT_QUEUE_LOCK, queue_lock, &[INTERRUPTED, SLEPT_ON_A_BIT])
+            .broken_after(&[INTERRUPTED])
             .violated(&[&BIT_WAITER_IRQS_ON]),
         hang(&BIT_QUEUE_LOCK_OF_WAKER, queue_lock, &[INTERRUPTED, SLEPT_ON_A_BIT])
             .violated(&[&BIT_WAKER_IRQS_ON]),

@@ -135,11 +135,16 @@ mod tests {
     /// A rule that holds in a scenario in which nothing happens has proven nothing; and whoever
     /// reads of one that is violated wants to know what it is about.
     #[test]
-    fn every_claim_names_a_state_that_it_must_have_reached() {
+    fn every_claim_names_states_that_must_be_reached() {
         let without: BTreeSet<&str> = rows()
             .filter(|(claim, _)| claim.reached.is_empty())
             .map(|(claim, _)| claim.scenario.name)
             .collect();
         assert!(without.is_empty(), "no state to be reached in: {without:?}");
+        let unexplained: BTreeSet<(&str, &str)> = rows()
+            .filter(|(claim, _)| claim.by_then.is_empty())
+            .map(|(claim, _)| (claim.scenario.name, claim.tree.name))
+            .collect();
+        assert!(unexplained.is_empty(), "no state before it is violated: {unexplained:?}");
     }
 }

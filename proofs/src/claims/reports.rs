@@ -18,7 +18,7 @@ use crate::rules::{
     KERNEL_ASSERTIONS_HOLD, NOBODY_WAITS_FOR_EVER, folio_is_freed_and_off_the_list,
     no_freed_folio_is_linked,
 };
-use crate::states::{FREED, ISOLATED, MIGRATED};
+use crate::states::{FREED, ISOLATED, MIGRATED, TO_BE_ISOLATED};
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 /// Whoever isolates, and keeps the folio meanwhile.
@@ -69,7 +69,7 @@ pub(super) fn isolation() -> Vec<Answers> {
         // list_del() of a folio that is on no list.
         ask(KERNEL_ASSERTIONS_HOLD, &ISOLATE_WITHOUT_REFERENCE, source, unlinked)
             .under(SC_WITHOUT_RANDOM)
-            .violated_after(&[ISOLATED], &[&V6_1, &V6_12_117]),
+            .violated_after(&[TO_BE_ISOLATED], &[&V6_1, &V6_12_117]),
         ask(KERNEL_ASSERTIONS_HOLD, &ISOLATE_WITH_REFERENCE, source, unlinked)
             .under(EVERY)
             .holds(&[&V6_1, &V6_12_117]),

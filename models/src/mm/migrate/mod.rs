@@ -47,7 +47,8 @@ pub(crate) use move_folio::migrate_folio_move;
 pub use pages::*;
 pub use prep::*;
 pub use unmap::{
-    FOUND_WRITEBACK, SPLIT, WAITED_FOR_WRITEBACK, may_sleep_on_locks, migrate_folio_undo_src,
+    FOUND_WRITEBACK, SPLIT, TO_BE_SPLIT, WAITED_FOR_WRITEBACK, may_sleep_on_locks,
+    migrate_folio_undo_src,
 };
 
 decisions! {

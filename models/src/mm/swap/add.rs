@@ -80,6 +80,9 @@ pub fn folio_may_be_lru_cached(folio: &Folio) -> bool {
     !folio.is_large
 }
 
+/// An operation has cleared PG_lru; its batch has no entry yet.
+pub const CLAIMED: &str = "an operation claimed a folio for its batch";
+
 /// Whether an operation may take the folio: by a look at PG_lru, or with [`LruClaim::AtAdd`] by
 /// clearing it. With a reference for the batch if so.
 fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name) -> bool {
@@ -98,6 +101,7 @@ fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name) -> bool {
                 folio_put(k, folio, holder);
                 return false;
             }
+            reached(CLAIMED);
         }
         LruClaim::AtAddBeforeGet => {
             if !test_and_clear_bit(PG_LRU, &folio.flags) {
