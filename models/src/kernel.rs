@@ -6,8 +6,8 @@ use std::sync::{Arc, Weak};
 
 use selvedge_kernel::edits::{Edit, install};
 use selvedge_kernel::{
-    Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, Private, SpinLock, Var, Work, me,
-    smp_processor_id, spin_lock_irqsave, spin_unlock_irqrestore,
+    Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, Private, RwSem, SpinLock, Var, Work,
+    me, smp_processor_id, spin_lock_irqsave, spin_unlock_irqrestore,
 };
 
 use crate::Tree;
@@ -164,8 +164,9 @@ pub struct Kernel {
     pub i_pages_marks: Option<Var>,
     /// `mapping->nrpages`, where [`crate::Machine::nrpages`] asks for it.
     pub nrpages: Option<Var>,
-    /// `mapping->i_mmap_rwsem`, where [`crate::Machine::hugetlb`] asks for it.
-    pub i_mmap_rwsem: Option<Flags>,
+    /// `mapping->i_mmap_rwsem` of hugetlbfs, which has a lock class of its own, where
+    /// [`crate::Machine::hugetlb`] asks for it.
+    pub i_mmap_rwsem: Option<RwSem>,
     /// The page table of the one process: see mm/rmap.rs.
     pub ptes: Vec<Var>,
     /// The lock of the page table.
@@ -293,7 +294,9 @@ impl Kernel {
             migrate_pending_work: PerCpu::new(&cpus, work("migrate_pending_work")),
             pinned: Private::default(),
             stores: Private::default(),
-            i_mmap_rwsem: modelled.hugetlb.then(|| Flags::new(Name::new("i_mmap_rwsem"), 0)),
+            i_mmap_rwsem: modelled
+                .hugetlb
+                .then(|| RwSem::new(Name::new("hugetlbfs_i_mmap_rwsem_key"))),
             cpus,
         })
     }
