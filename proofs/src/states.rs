@@ -46,6 +46,8 @@ pub const MIGRATED: &str = "a folio was migrated";
 pub const TRUNCATED: &str = "a folio was truncated";
 /// A lookup saw a folio without a reference.
 pub const LOOKUP_MET_A_FROZEN_FOLIO: &str = "a lookup met a frozen or freed folio";
+/// A lookup got a reference to a folio that is not the page's any more.
+pub const LOOKED_UP_TOO_LATE: &str = "a lookup found that its folio had left the page cache";
 /// A page fault found that its page is being migrated.
 pub const FAULT_FOUND_AN_ENTRY: &str = "a fault found a migration entry";
 /// A page fault, which reads the entry without a lock, found none.
