@@ -267,7 +267,8 @@ pub fn smp_processor_id() -> usize {
     current_cpu()
 }
 
-fn in_interrupt() -> bool {
+/// Does the handler of an interrupt or a softirq run?
+pub(crate) fn in_interrupt() -> bool {
     matches!(current_context(), Context::Irq | Context::Softirq)
 }
 

@@ -33,7 +33,9 @@
 //! | `local_bh_disable`, `spin_lock_bh`, softirqs           | none: exclusion on one CPU; as `spin_lock` | `cpu.rs`, `smp.rs` |
 //! | `queue_work_on`, `flush_work`, `cancel_work_sync`      | full if queued; completion; full       | `workqueue.rs`|
 //! | `set_current_state`, `schedule`, `try_to_wake_up`       | full, between store and load           | `sched.rs`    |
-//! | `send_sigkill`, `process_timeout`                       | as `try_to_wake_up`, after the store   | `sched.rs`    |
+//! | `send_sig`, `send_sigkill`, `process_timeout`           | as `try_to_wake_up`, after the store   | `sched.rs`    |
+//! | `mutex_lock_killable`, `down_write_killable`, `wait_for_completion_interruptible`, …| acquire; none if a signal ends the wait | `killable.rs` |
+//! | `read_lock`, `write_lock`, with `_irqsave`, `_bh`      | acquire / release                      | `rwlock.rs`   |
 //! | `rcu_read_lock`; with PREEMPT_RCU                      | none; more than LKMM has               | `rcu.rs`, `preempt_rcu.rs` |
 //! | `synchronize_rcu`, `call_rcu`                          | full, and with every section it waits for | `rcu.rs`   |
 //!
@@ -48,6 +50,7 @@ mod bitops;
 mod completion;
 mod cpu;
 mod hotplug;
+mod killable;
 mod local_lock;
 mod locking;
 mod once;
@@ -56,6 +59,7 @@ mod rcu;
 mod refcount;
 mod refs;
 mod rules;
+mod rwlock;
 mod rwsem;
 mod sched;
 mod seqcount;
@@ -69,6 +73,8 @@ pub use bitops::*;
 pub use completion::*;
 pub use cpu::*;
 pub use hotplug::*;
+pub use killable::Interrupted;
+pub(crate) use killable::Waiters;
 pub use local_lock::*;
 pub use locking::*;
 pub use once::*;
@@ -77,6 +83,7 @@ pub use rcu::*;
 pub use refcount::*;
 pub use refs::*;
 pub use rules::*;
+pub use rwlock::*;
 pub use rwsem::*;
 pub use sched::*;
 pub use selvedge_explore::edits;
