@@ -238,6 +238,7 @@ impl Kernel {
         let Machine { sizes, initial, modelled } = machine;
         let cpus = Cpus::new(sizes.cpus, tree.preempt_rt);
         let cpus = if modelled.hotplug { cpus.with_hotplug() } else { cpus };
+        let cpus = if modelled.moves { cpus.with_moves() } else { cpus };
         let bh_lru = |cpu| {
             let slot = |i| Var::new(Name::new("bhs").on(cpu).nth(i), 0);
             (0..sizes.bh_lru).map(slot).collect()

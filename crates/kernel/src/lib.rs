@@ -29,7 +29,8 @@
 //! | `this_cpu_ptr`                                         | none; asserts that the task is kept there | `cpu.rs`   |
 //! | `local_lock`, `local_lock_irqsave`                     | none; PREEMPT_RT: acquire / release    | `local_lock.rs`|
 //! | `on_each_cpu_cond`                                     | predicate: none; handler: both ways    | `smp.rs`      |
-//! | `cpu_online`, `take_cpu_down`                         | none; all CPUs have interrupts off     | `hotplug.rs`  |
+//! | `cpu_online`, `take_cpu_down`, `bring_cpu_up`         | none; all CPUs have interrupts off; none | `hotplug.rs`  |
+//! | a task that is moved                                   | none: what it did and does is its own  | `moves.rs`    |
 //! | `local_bh_disable`, `spin_lock_bh`, softirqs           | none: exclusion on one CPU; as `spin_lock` | `cpu.rs`, `smp.rs` |
 //! | `queue_work_on`, `flush_work`, `cancel_work_sync`      | full if queued; completion; full       | `workqueue.rs`|
 //! | `set_current_state`, `schedule`, `try_to_wake_up`       | full, between store and load           | `sched.rs`    |
@@ -53,6 +54,7 @@ mod hotplug;
 mod killable;
 mod local_lock;
 mod locking;
+mod moves;
 mod once;
 mod preempt_rcu;
 mod rcu;
@@ -77,6 +79,8 @@ pub use killable::Interrupted;
 pub(crate) use killable::Waiters;
 pub use local_lock::*;
 pub use locking::*;
+pub(crate) use moves::Moves;
+pub use moves::TASK_WAS_MOVED;
 pub use once::*;
 pub(crate) use preempt_rcu::Readers;
 pub use rcu::*;

@@ -8,6 +8,7 @@ mod hotplug;
 mod irqs_off;
 mod killable;
 mod left_out;
+mod moves;
 mod rcu;
 mod rwlock;
 mod rwsem;

@@ -25,7 +25,7 @@ use crate::states::{
 use crate::{Answers, Run, Scenario, Task, ask, calls, cpu};
 
 /// Who has the first reference to a bh (see `BufferHead`).
-const USER: Name = Name::new("user of the bh");
+pub(super) const USER: Name = Name::new("user of the bh");
 /// Who looks it up.
 const FINDER: Name = Name::new("finder");
 

@@ -8,6 +8,7 @@ mod compaction_locked;
 mod compaction_sync;
 mod counts;
 mod cpu_dead;
+mod cpu_up;
 mod ended;
 mod every_cpu;
 mod fault_and_walk;
@@ -31,6 +32,7 @@ mod migrate_pending;
 mod migrate_pending_callers;
 mod migrated;
 mod movable_page;
+mod moved;
 mod page_cache;
 mod queue_lock;
 mod races;
@@ -53,6 +55,7 @@ pub const ALL: &[Group] = &[
     ("migrate_pending", migrate_pending_callers::claims),
     ("migrate_pending", every_cpu::claims),
     ("migrate_pending", cpu_dead::claims),
+    ("migrate_pending", cpu_up::claims),
     ("longterm_pin", longterm_pin::claims),
     ("longterm_pin", longterm_pin::reports),
     ("compaction", compaction::claims),
@@ -75,6 +78,7 @@ pub const ALL: &[Group] = &[
     ("lru_operations", lru_mlock::claims_of_operations),
     ("lru_operations", lru_alone::claims),
     ("lru_operations", lru_locks::claims),
+    ("lru_operations", moved::claims),
     ("bh_lru", bh_lru::claims),
     ("lru_batches", lru_batches::claims),
     ("references", page_cache::claims),

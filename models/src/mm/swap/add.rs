@@ -1,9 +1,10 @@
 //! Who adds folios to batches, and what is done to them when a batch is moved.
 
 use selvedge_kernel::{
-    __clear_bit, Name, WRITE_ONCE, clear_bit, enter, kernel_assert, local_lock, local_lock_irqsave,
-    local_unlock, local_unlock_irqrestore, reached, set_bit, smp_mb__after_atomic,
-    spin_lock_irqsave, spin_unlock_irqrestore, test_and_clear_bit, test_bit, unbooked,
+    __clear_bit, Name, WRITE_ONCE, booked, clear_bit, enter, kernel_assert, local_lock,
+    local_lock_irqsave, local_unlock, local_unlock_irqrestore, reached, set_bit,
+    smp_mb__after_atomic, spin_lock_irqsave, spin_unlock_irqrestore, test_and_clear_bit, test_bit,
+    unbooked,
 };
 
 use crate::kernel::{
@@ -51,21 +52,41 @@ impl MoveFn {
 /// preempted caller may hold one with nothing in the batch.
 pub fn folio_add_lru(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_add_lru");
-    folio_get(folio, holder(k, |b| &b.lru_add));
+    let holder = holder(k, |b| &b.lru_add);
+    folio_get(folio, holder);
+    (k.tree.swap.lock_and_add)(k, |b| &b.lru_add, (folio, holder), MoveFn::Add);
+}
+
+/// A batch of those of a CPU.
+pub type Which = fn(&Batches) -> &Batch;
+
+/// The batch is looked up under the local lock: until then the task may be moved to another CPU. In
+/// 6.12 it is one function, in earlier releases each operation does it.
+pub fn lock_and_add(k: &Kernel, which: Which, (folio, holder): (&Folio, Name), move_fn: MoveFn) {
     local_lock(&k.cpus, &k.fbatch_locks.lock);
-    add_and_move(k, &k.cpu_fbatches.this_cpu_ptr().lru_add, folio, MoveFn::Add);
+    let batch = which(k.cpu_fbatches.this_cpu_ptr());
+    keeps_instead(folio, holder, batch);
+    add_and_move(k, batch, folio, move_fn);
     local_unlock(&k.cpus, &k.fbatch_locks.lock);
 }
 
+/// The reference was booked for a batch of the CPU on which the task was then.
+fn keeps_instead(folio: &Folio, holder: Name, batch: &Batch) {
+    if batch.holder != holder {
+        unbooked(&folio.refcount, holder);
+        booked(&folio.refcount, batch.holder);
+    }
+}
+
 /// Who has the reference that is taken for a batch of this CPU. It is booked before the local lock
-/// is taken, where C does not ask yet which CPU it is: no task of ours moves meanwhile.
-fn holder(k: &Kernel, which: fn(&Batches) -> &Batch) -> Name {
+/// is taken, where C does not ask yet which CPU it is.
+fn holder(k: &Kernel, which: Which) -> Name {
     which(k.cpu_fbatches.this()).holder
 }
 
 /// Under the local lock: the entry, then the look whether the batch is full, the folio large, or
 /// caching disabled. `folio_batch_add_and_move()`.
-fn add_and_move(k: &Kernel, batch: &Batch, folio: &Folio, move_fn: MoveFn) {
+pub(crate) fn add_and_move(k: &Kernel, batch: &Batch, folio: &Folio, move_fn: MoveFn) {
     let has_room = batch.add(k, folio.index);
     let may_be_cached = (k.tree.swap.folio_may_be_lru_cached)(folio);
     if !has_room || !may_be_cached || (k.tree.swap.lru_cache_disabled)(k) {
@@ -122,14 +143,12 @@ fn is_off_lru(k: &Kernel, folio: &Folio) -> bool {
 }
 
 /// Adds a folio to a batch that `cpu_fbatches.lock` protects.
-fn batch_folio(k: &Kernel, which: fn(&Batches) -> &Batch, folio: &Folio, move_fn: MoveFn) {
+fn batch_folio(k: &Kernel, which: Which, folio: &Folio, move_fn: MoveFn) {
     kernel_assert(k.modelled.operations, "the scenario says that it has no such batch");
-    if !folio_get_for_batch(k, folio, holder(k, which)) {
-        return;
+    let holder = holder(k, which);
+    if folio_get_for_batch(k, folio, holder) {
+        (k.tree.swap.lock_and_add)(k, which, (folio, holder), move_fn);
     }
-    local_lock(&k.cpus, &k.fbatch_locks.lock);
-    add_and_move(k, which(k.cpu_fbatches.this_cpu_ptr()), folio, move_fn);
-    local_unlock(&k.cpus, &k.fbatch_locks.lock);
 }
 
 /// `folio_rotate_reclaimable()`; `rotate_reclaimable_page()` until 5.15: when writeback ends, in
@@ -143,11 +162,14 @@ pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
     {
         return;
     }
-    if !folio_get_for_batch(k, folio, holder(k, |b| &b.lru_rotate)) {
+    let holder = holder(k, |b| &b.lru_rotate);
+    if !folio_get_for_batch(k, folio, holder) {
         return;
     }
     local_lock_irqsave(&k.cpus, &k.fbatch_locks.lock_irq);
-    add_and_move(k, &k.cpu_fbatches.this_cpu_ptr().lru_rotate, folio, MoveFn::MoveTail);
+    let batch = &k.cpu_fbatches.this_cpu_ptr().lru_rotate;
+    keeps_instead(folio, holder, batch);
+    add_and_move(k, batch, folio, MoveFn::MoveTail);
     local_unlock_irqrestore(&k.cpus, &k.fbatch_locks.lock_irq);
 }
 
@@ -160,11 +182,10 @@ pub fn deactivate_file_folio(k: &Kernel, folio: &Folio) {
     let claims_at_drain = k.tree.swap.lru_claim == LruClaim::AtDrain;
     if claims_at_drain && k.tree.swap.deactivate_file == DeactivateFile::AnyFolio {
         // On a list or not: the drain will skip it if not.
-        folio_get(folio, holder(k, |b| &b.lru_deactivate_file));
-        local_lock(&k.cpus, &k.fbatch_locks.lock);
-        let batch = &k.cpu_fbatches.this_cpu_ptr().lru_deactivate_file;
-        add_and_move(k, batch, folio, MoveFn::DeactivateFile);
-        local_unlock(&k.cpus, &k.fbatch_locks.lock);
+        let holder = holder(k, |b| &b.lru_deactivate_file);
+        folio_get(folio, holder);
+        let moved_as = MoveFn::DeactivateFile;
+        (k.tree.swap.lock_and_add)(k, |b| &b.lru_deactivate_file, (folio, holder), moved_as);
         return;
     }
     batch_folio(k, |b| &b.lru_deactivate_file, folio, MoveFn::DeactivateFile);
