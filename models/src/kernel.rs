@@ -33,6 +33,8 @@ pub const BH_LOCK: Bit = Bit { nr: 2, name: "BH_Lock" };
 pub const BH_UPTODATE: Bit = Bit { nr: 0, name: "BH_Uptodate" };
 /// `BH_Dirty`, of `bh->b_state`.
 pub const BH_DIRTY: Bit = Bit { nr: 1, name: "BH_Dirty" };
+/// `BH_Async_Read`, of `bh->b_state`: the buffer is under I/O that ends its folio's read.
+pub const BH_ASYNC_READ: Bit = Bit { nr: 6, name: "BH_Async_Read" };
 /// `BH_Async_Write`, of `bh->b_state`: the buffer is under I/O that ends its folio's writeback.
 pub const BH_ASYNC_WRITE: Bit = Bit { nr: 7, name: "BH_Async_Write" };
 /// `BH_Migrate`, of `bh->b_state`: since 6.15.
@@ -238,6 +240,7 @@ impl Kernel {
         let Machine { sizes, initial, modelled } = machine;
         let cpus = Cpus::new(sizes.cpus, tree.preempt_rt);
         let cpus = if modelled.hotplug { cpus.with_hotplug() } else { cpus };
+        let cpus = if modelled.softirqs { cpus.with_softirqs() } else { cpus };
         let cpus = if modelled.moves { cpus.with_moves() } else { cpus };
         let bh_lru = |cpu| {
             let slot = |i| Var::new(Name::new("bhs").on(cpu).nth(i), 0);
@@ -387,6 +390,22 @@ impl Kernel {
             return selvedge_kernel::spawn_task(&self.cpus, cpu, name, move || handler(&kernel));
         }
         selvedge_kernel::interrupt(&self.cpus, cpu, name, move || handler(&kernel))
+    }
+
+    /// A softirq on `cpu`, at any step of it: as a bio's `bi_end_io` is called by the CPU that took
+    /// the interrupt (`blk_done_softirq()`). Returns the number of its task.
+    pub fn softirq(
+        &self,
+        cpu: usize,
+        name: &str,
+        handler: impl FnOnce(&Kernel) + Send + 'static,
+    ) -> usize {
+        let kernel = self.share();
+        if self.cpus.is_preempt_rt() {
+            // Softirqs run in threads there.
+            return selvedge_kernel::spawn_task(&self.cpus, cpu, name, move || handler(&kernel));
+        }
+        selvedge_kernel::softirq(&self.cpus, cpu, name, move || handler(&kernel))
     }
 
     /// A work function: `func` on this kernel.

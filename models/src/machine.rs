@@ -158,6 +158,8 @@ part! {
         hugetlb,
         /// CPUs that go down, and come up. Else all are online, and nobody asks.
         hotplug,
+        /// Softirqs.
+        softirqs,
         /// A scheduler that moves tasks to other CPUs.
         moves,
         /// `free_page_is_bad()`: who drops the last reference of a folio checks it.

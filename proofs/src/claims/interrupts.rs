@@ -117,16 +117,16 @@ static LRU_LOCK_OF_NEW: Scenario = Scenario {
 };
 
 /// A read and a write are on their way: the folio is locked, and under writeback.
-fn under_io(k: &Run) {
+pub(super) fn under_io(k: &Run) {
     locked(k);
     folio_start_writeback(k, &k.folios[0]);
 }
 
-fn end_writeback(k: &Run) {
+pub(super) fn end_writeback(k: &Run) {
     folio_end_writeback(k, &k.folios[0]);
 }
 
-static QUEUE_LOCK_OF_WAITER: Scenario = Scenario {
+pub(super) static QUEUE_LOCK_OF_WAITER: Scenario = Scenario {
     name: "io_ends_under_the_waiter",
     about: "CPU0 waits for the folio lock; interrupts on CPU0 end the read that has it, and a \
             writeback of the folio, which wakes from the same queue.",
@@ -274,7 +274,7 @@ pub(super) fn starts_writeback(k: &Run, index: usize) {
     folio_unlock(k, &k.folios[index]);
 }
 
-static PAGES_LOCK: Scenario = Scenario {
+pub(super) static PAGES_LOCK: Scenario = Scenario {
     name: "writeback_ends_under_the_pages_lock",
     about: "CPU0 looks for a dirty page, migrates folio0 and folio1, which is large and has no \
             target, writes folio2, and truncates its page; an interrupt on CPU0 ends the writeback \

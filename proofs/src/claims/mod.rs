@@ -38,6 +38,7 @@ mod queue_lock;
 mod races;
 mod races_folio;
 mod reports;
+mod softirqs;
 mod waits;
 pub mod weak;
 mod writeback;
@@ -97,6 +98,7 @@ pub const ALL: &[Group] = &[
     ("writeback", reports::fuse),
     ("hugetlb", reports::hugetlb),
     ("interrupts", interrupts::claims),
+    ("interrupts", softirqs::claims),
     ("flags", flags::claims),
     ("counts", counts::claims),
     ("races", races::claims),
