@@ -105,11 +105,11 @@ pub fn folio_may_be_lru_cached(folio: &Folio) -> bool {
 pub const CLAIMED: &str = "an operation claimed a folio for its batch";
 
 /// Whether an operation may take the folio: by a look at PG_lru, or with [`LruClaim::AtAdd`] by
-/// clearing it. With a reference for the batch if so.
-fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name) -> bool {
+/// clearing it. With a reference for the batch if so. `has_looked`: the operation has seen PG_lru.
+fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name, has_looked: bool) -> bool {
     match k.tree.swap.lru_claim {
         LruClaim::AtDrain => {
-            let has_looked = k.tree.swap.lru_look == LruLook::First;
+            let has_looked = has_looked || k.tree.swap.lru_look == LruLook::First;
             if !has_looked && !test_bit(PG_LRU, &folio.flags) {
                 return false;
             }
@@ -142,11 +142,24 @@ fn is_off_lru(k: &Kernel, folio: &Folio) -> bool {
     looks && !test_bit(PG_LRU, &folio.flags)
 }
 
+/// The same of those that look between their other tests, since 6.13 and in 6.12.y: the folio is not
+/// on the LRU.
+fn is_off_lru_midway(k: &Kernel, folio: &Folio) -> bool {
+    let Swap { lru_claim, lru_look, .. } = k.tree.swap;
+    let looks = lru_claim == LruClaim::AtDrain && lru_look != LruLook::First;
+    looks && !test_bit(PG_LRU, &folio.flags)
+}
+
 /// Adds a folio to a batch that `cpu_fbatches.lock` protects.
 fn batch_folio(k: &Kernel, which: Which, folio: &Folio, move_fn: MoveFn) {
+    batch_folio_that(k, which, folio, move_fn, false);
+}
+
+/// The same. `has_looked`: the operation has seen PG_lru.
+fn batch_folio_that(k: &Kernel, which: Which, folio: &Folio, move_fn: MoveFn, has_looked: bool) {
     kernel_assert(k.modelled.operations, "the scenario says that it has no such batch");
     let holder = holder(k, which);
-    if folio_get_for_batch(k, folio, holder) {
+    if folio_get_for_batch(k, folio, holder, has_looked) {
         (k.tree.swap.lock_and_add)(k, which, (folio, holder), move_fn);
     }
 }
@@ -163,7 +176,7 @@ pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
         return;
     }
     let holder = holder(k, |b| &b.lru_rotate);
-    if !folio_get_for_batch(k, folio, holder) {
+    if !folio_get_for_batch(k, folio, holder, false) {
         return;
     }
     local_lock_irqsave(&k.cpus, &k.fbatch_locks.lock_irq);
@@ -197,10 +210,13 @@ pub fn folio_deactivate(k: &Kernel, folio: &Folio) {
     if is_off_lru(k, folio) {
         return;
     }
-    if test_bit(PG_UNEVICTABLE, &folio.flags) || !test_bit(PG_ACTIVE, &folio.flags) {
+    if test_bit(PG_UNEVICTABLE, &folio.flags)
+        || is_off_lru_midway(k, folio)
+        || !test_bit(PG_ACTIVE, &folio.flags)
+    {
         return;
     }
-    batch_folio(k, |b| &b.lru_deactivate, folio, MoveFn::Deactivate);
+    batch_folio_that(k, |b| &b.lru_deactivate, folio, MoveFn::Deactivate, true);
 }
 
 /// `folio_mark_lazyfree()`; `mark_page_lazyfree()` until 5.19. Of a folio that is anonymous and not
@@ -210,10 +226,13 @@ pub fn folio_mark_lazyfree(k: &Kernel, folio: &Folio) {
     if is_off_lru(k, folio) {
         return;
     }
-    if !test_bit(PG_SWAPBACKED, &folio.flags) || test_bit(PG_UNEVICTABLE, &folio.flags) {
+    if !test_bit(PG_SWAPBACKED, &folio.flags)
+        || is_off_lru_midway(k, folio)
+        || test_bit(PG_UNEVICTABLE, &folio.flags)
+    {
         return;
     }
-    batch_folio(k, |b| &b.lru_lazyfree, folio, MoveFn::Lazyfree);
+    batch_folio_that(k, |b| &b.lru_lazyfree, folio, MoveFn::Lazyfree, true);
 }
 
 /// `folio_activate()`; `activate_page()` until 5.16. On SMP.
