@@ -6,8 +6,8 @@ use std::sync::{Arc, Weak};
 
 use selvedge_kernel::edits::{Edit, install};
 use selvedge_kernel::{
-    Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, Private, SpinLock, Var, Work, me,
-    smp_processor_id, spin_lock_irqsave, spin_unlock_irqrestore,
+    Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, Private, RwSem, SpinLock, Var, Work,
+    me, smp_processor_id, spin_lock_irqsave, spin_unlock_irqrestore,
 };
 
 use crate::Tree;
@@ -33,6 +33,8 @@ pub const BH_LOCK: Bit = Bit { nr: 2, name: "BH_Lock" };
 pub const BH_UPTODATE: Bit = Bit { nr: 0, name: "BH_Uptodate" };
 /// `BH_Dirty`, of `bh->b_state`.
 pub const BH_DIRTY: Bit = Bit { nr: 1, name: "BH_Dirty" };
+/// `BH_Async_Read`, of `bh->b_state`: the buffer is under I/O that ends its folio's read.
+pub const BH_ASYNC_READ: Bit = Bit { nr: 6, name: "BH_Async_Read" };
 /// `BH_Async_Write`, of `bh->b_state`: the buffer is under I/O that ends its folio's writeback.
 pub const BH_ASYNC_WRITE: Bit = Bit { nr: 7, name: "BH_Async_Write" };
 /// `BH_Migrate`, of `bh->b_state`: since 6.15.
@@ -164,8 +166,9 @@ pub struct Kernel {
     pub i_pages_marks: Option<Var>,
     /// `mapping->nrpages`, where [`crate::Machine::nrpages`] asks for it.
     pub nrpages: Option<Var>,
-    /// `mapping->i_mmap_rwsem`, where [`crate::Machine::hugetlb`] asks for it.
-    pub i_mmap_rwsem: Option<Flags>,
+    /// `mapping->i_mmap_rwsem` of hugetlbfs, which has a lock class of its own, where
+    /// [`crate::Machine::hugetlb`] asks for it.
+    pub i_mmap_rwsem: Option<RwSem>,
     /// The page table of the one process: see mm/rmap.rs.
     pub ptes: Vec<Var>,
     /// The lock of the page table.
@@ -237,6 +240,8 @@ impl Kernel {
         let Machine { sizes, initial, modelled } = machine;
         let cpus = Cpus::new(sizes.cpus, tree.preempt_rt);
         let cpus = if modelled.hotplug { cpus.with_hotplug() } else { cpus };
+        let cpus = if modelled.softirqs { cpus.with_softirqs() } else { cpus };
+        let cpus = if modelled.moves { cpus.with_moves() } else { cpus };
         let bh_lru = |cpu| {
             let slot = |i| Var::new(Name::new("bhs").on(cpu).nth(i), 0);
             (0..sizes.bh_lru).map(slot).collect()
@@ -293,7 +298,9 @@ impl Kernel {
             migrate_pending_work: PerCpu::new(&cpus, work("migrate_pending_work")),
             pinned: Private::default(),
             stores: Private::default(),
-            i_mmap_rwsem: modelled.hugetlb.then(|| Flags::new(Name::new("i_mmap_rwsem"), 0)),
+            i_mmap_rwsem: modelled
+                .hugetlb
+                .then(|| RwSem::new(Name::new("hugetlbfs_i_mmap_rwsem_key"))),
             cpus,
         })
     }
@@ -383,6 +390,22 @@ impl Kernel {
             return selvedge_kernel::spawn_task(&self.cpus, cpu, name, move || handler(&kernel));
         }
         selvedge_kernel::interrupt(&self.cpus, cpu, name, move || handler(&kernel))
+    }
+
+    /// A softirq on `cpu`, at any step of it: as a bio's `bi_end_io` is called by the CPU that took
+    /// the interrupt (`blk_done_softirq()`). Returns the number of its task.
+    pub fn softirq(
+        &self,
+        cpu: usize,
+        name: &str,
+        handler: impl FnOnce(&Kernel) + Send + 'static,
+    ) -> usize {
+        let kernel = self.share();
+        if self.cpus.is_preempt_rt() {
+            // Softirqs run in threads there.
+            return selvedge_kernel::spawn_task(&self.cpus, cpu, name, move || handler(&kernel));
+        }
+        selvedge_kernel::softirq(&self.cpus, cpu, name, move || handler(&kernel))
     }
 
     /// A work function: `func` on this kernel.

@@ -156,8 +156,12 @@ part! {
         nrpages,
         /// The lock of the mappings of the one file, which is of hugetlbfs.
         hugetlb,
-        /// CPUs that go down. Else all are online, and nobody asks.
+        /// CPUs that go down, and come up. Else all are online, and nobody asks.
         hotplug,
+        /// Softirqs.
+        softirqs,
+        /// A scheduler that moves tasks to other CPUs.
+        moves,
         /// `free_page_is_bad()`: who drops the last reference of a folio checks it.
         free_checks,
         /// `zone->lock`, which orders whoever allocates a page after whoever freed it; else nobody

@@ -7,7 +7,7 @@ use selvedge_kernel::edits::Edit;
 use selvedge_kernel::set_up;
 use selvedge_models::{Kernel, Tree};
 use selvedge_monitors::{Ledger, for_rule, of_its_own};
-use selvedge_trace::{Counterexample, Monitor, Rule, table};
+use selvedge_trace::{ActionKind, Counterexample, Monitor, Rule, table};
 
 use crate::rules::{NOBODY_HOLDS_ON, Replaced, WHO_KEEPS_REFERENCES};
 use crate::{Claim, Expected, Run, model_of, together};
@@ -189,12 +189,7 @@ impl Row {
 pub(crate) fn judge(claim: &Claim, seen: &Exploration) -> Outcome {
     match (&seen.verdict, claim.expected) {
         (Verdict::Undecided(why), _) => Outcome::Undecided(why.clone()),
-        (Verdict::Violated, Expected::Violated) => {
-            match right_rule(claim, seen.counterexample.as_ref()) {
-                Outcome::AsExpected => came_to_it(claim, seen),
-                other => other,
-            }
-        }
+        (Verdict::Violated, Expected::Violated) => right_rule(claim, seen.counterexample.as_ref()),
         (Verdict::Holds | Verdict::HoldsWithin(_), Expected::Holds) => reached(claim, seen),
         (Verdict::Violated, Expected::Holds) => Outcome::Unexpected("violated".into()),
         // A tree of yours that mends what its base gets wrong does what it is for.
@@ -217,16 +212,20 @@ const MISSED: &str = "a sample that missed it refutes nothing. Ask a complete en
 /// A violation of another rule is not the one that was expected.
 fn right_rule(claim: &Claim, counterexample: Option<&Counterexample>) -> Outcome {
     match counterexample {
-        Some(found) if found.rule == claim.rule.0 => Outcome::AsExpected,
+        Some(found) if found.rule == claim.rule.0 => came_to_it(claim, found),
         Some(found) => Outcome::Unexpected(format!("violated, but another rule: {}", found.rule)),
         None => Outcome::Unexpected("violated, without a counterexample".into()),
     }
 }
 
-/// A violation before that has happened which it is about is not the one that is meant.
-fn came_to_it(claim: &Claim, seen: &Exploration) -> Outcome {
-    match claim.by_then.iter().find(|state| !seen.reached.contains(*state)) {
-        Some(state) => Outcome::Unexpected(format!("violated, but no execution reached: {state}")),
+/// A violation before that has happened which it is about is not the one that is meant. What other
+/// executions have come to says nothing of it.
+fn came_to_it(claim: &Claim, found: &Counterexample) -> Outcome {
+    let came_to = |state: &str| {
+        found.steps.iter().any(|step| step.action == ActionKind::Mark && step.detail == state)
+    };
+    match claim.by_then.iter().find(|state| !came_to(state)) {
+        Some(state) => Outcome::Unexpected(format!("violated, but before it came to: {state}")),
         None => Outcome::AsExpected,
     }
 }
@@ -277,7 +276,7 @@ mod tests {
         let seen = explore_in(claim.tree, claim, Engine::Dpor, &Bounds::PROOF);
         assert_eq!(judge(claim, &seen), Outcome::AsExpected);
         let elsewhere = Claim { by_then: &["a state that nobody reports"], ..*claim };
-        let why = "violated, but no execution reached: a state that nobody reports";
+        let why = "violated, but before it came to: a state that nobody reports";
         assert_eq!(judge(&elsewhere, &seen), Outcome::Unexpected(why.into()));
     }
 

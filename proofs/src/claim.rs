@@ -47,8 +47,8 @@ pub struct Claim {
     /// States that some execution must have reached if the rule holds, else the check has proven
     /// nothing.
     pub reached: &'static [&'static str],
-    /// States that must have been reached by the time that the rule is violated, else the violation
-    /// is not the one that is meant.
+    /// States that an execution that violates the rule has come to, else the violation is not the
+    /// one that is meant.
     pub by_then: &'static [&'static str],
 }
 
@@ -108,7 +108,8 @@ pub const fn ask(
 impl Question {
     /// The question, to be answered for these engines.
     pub fn under(self, engines: &'static [Engine]) -> Answers {
-        Answers { question: self, engines, claims: Vec::new(), not_asked: Vec::new() }
+        let by_then = self.reached;
+        Answers { question: self, engines, by_then, claims: Vec::new(), not_asked: Vec::new() }
     }
 }
 
@@ -117,6 +118,7 @@ impl Question {
 pub struct Answers {
     question: Question,
     engines: &'static [Engine],
+    by_then: &'static [&'static str],
     claims: Vec<Claim>,
     not_asked: Vec<NotAsked>,
 }
@@ -155,17 +157,20 @@ impl Answers {
         self.violated_as(source, trees)
     }
 
-    /// The rule is violated in these trees, when these states have been reached: by the execution
-    /// that violates it, or by an earlier one.
+    /// An execution that violates the rule, of the answers that follow, has come to these states
+    /// before. Without it: to those of the question.
+    pub fn broken_after(self, by_then: &'static [&'static str]) -> Answers {
+        Answers { by_then, ..self }
+    }
+
+    /// The rule is violated in these trees, by an execution that has come to these states.
     pub fn violated_after(
         self,
         by_then: &'static [&'static str],
         trees: &[&'static Tree],
     ) -> Answers {
-        let known = self.claims.len();
-        let mut answers = self.violated(trees);
-        answers.claims[known..].iter_mut().for_each(|claim| claim.by_then = by_then);
-        answers
+        let of_others = self.by_then;
+        self.broken_after(by_then).violated(trees).broken_after(of_others)
     }
 
     /// In these trees the scenario takes the steps of `as_in`, which is asked: the commits between
@@ -189,7 +194,7 @@ impl Answers {
 
     fn answer(mut self, expected: Expected, source: Source, trees: &[&'static Tree]) -> Answers {
         let Question { rule, scenario, reached, .. } = self.question;
-        let engines = self.engines;
+        let (engines, by_then) = (self.engines, self.by_then);
         self.claims.extend(trees.iter().map(|&tree| Claim {
             subsystem: "",
             rule,
@@ -199,7 +204,7 @@ impl Answers {
             expected,
             source,
             reached,
-            by_then: &[],
+            by_then,
         }));
         self
     }

@@ -40,7 +40,7 @@ mod together;
 pub use check::{Outcome, Row, check, explore_edited, explore_in};
 pub use claim::{Answers, Claim, Expected, NotAsked, Question, ask, not_asked, rows};
 pub use replay::{explain, model_of, replay};
-pub use scenario::{Run, Scenario, Task, calls, cpu, irq};
+pub use scenario::{Run, Scenario, Task, calls, cpu, irq, softirq};
 pub use selvedge_explore::{Bounds, Engine};
 pub use source::Source;
 pub use suite::Suite;

@@ -171,9 +171,17 @@ pub struct Task {
     cpu: usize,
     name: &'static str,
     body: Body,
-    is_interrupt: bool,
+    comes: Comes,
     sleeper: Option<usize>,
     exists: fn(&Kernel) -> bool,
+}
+
+/// In which context it runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Comes {
+    Scheduled,
+    Interrupt,
+    Softirq,
 }
 
 /// What a task does.
@@ -197,19 +205,24 @@ impl Body {
 /// A task on this CPU.
 pub const fn cpu(cpu: usize, name: &'static str, body: fn(&Run)) -> Task {
     let body = Body::Rust(body);
-    Task { cpu, name, body, is_interrupt: false, sleeper: None, exists: |_| true }
+    Task { cpu, name, body, comes: Comes::Scheduled, sleeper: None, exists: |_| true }
 }
 
 /// A task on this CPU that makes these calls, on the models or on C.
 pub const fn calls(cpu: usize, name: &'static str, calls: &'static [Call]) -> Task {
     let body = Body::Calls(calls);
-    Task { cpu, name, body, is_interrupt: false, sleeper: None, exists: |_| true }
+    Task { cpu, name, body, comes: Comes::Scheduled, sleeper: None, exists: |_| true }
 }
 
 /// An interrupt on this CPU, at any step.
 pub const fn irq(cpu: usize, name: &'static str, handler: fn(&Run)) -> Task {
     let body = Body::Rust(handler);
-    Task { cpu, name, body, is_interrupt: true, sleeper: None, exists: |_| true }
+    Task { cpu, name, body, comes: Comes::Interrupt, sleeper: None, exists: |_| true }
+}
+
+/// A softirq on this CPU, at any step: [`Machine::softirqs`].
+pub const fn softirq(cpu: usize, name: &'static str, handler: fn(&Run)) -> Task {
+    Task { comes: Comes::Softirq, ..irq(cpu, name, handler) }
 }
 
 impl Task {
@@ -225,7 +238,7 @@ impl Task {
 
     /// Is it the other task in all that it does and is called?
     fn does(&self, other: &Task) -> bool {
-        let more = |task: &Task| (task.is_interrupt, task.sleeper);
+        let more = |task: &Task| (task.comes, task.sleeper);
         self.is(other) && more(self) == more(other) && are_same_code!(self.exists, other.exists)
     }
 
@@ -247,7 +260,7 @@ impl Task {
     /// The calls that it makes, if it does nothing else.
     pub fn calls(&self) -> Option<&'static [Call]> {
         match self.body {
-            Body::Calls(calls) if !self.is_interrupt => Some(calls),
+            Body::Calls(calls) if self.comes == Comes::Scheduled => Some(calls),
             _ => None,
         }
     }
@@ -269,16 +282,20 @@ impl Task {
 
     fn start(&self, run: &Run) -> Option<usize> {
         let (body, sleeper) = (self.body, self.sleeper);
-        (self.exists)(run).then(|| match self.is_interrupt {
-            false => run.task(self.cpu, self.name, move |run| {
+        (self.exists)(run).then(|| match self.comes {
+            Comes::Scheduled => run.task(self.cpu, self.name, move |run| {
                 if let Some(number) = sleeper {
                     run.is_sleeper(number);
                 }
                 body.run(run);
             }),
-            true => {
+            Comes::Interrupt => {
                 let shared = run.share();
                 run.kernel.interrupt(self.cpu, self.name, move |_| body.run(&shared))
+            }
+            Comes::Softirq => {
+                let shared = run.share();
+                run.kernel.softirq(self.cpu, self.name, move |_| body.run(&shared))
             }
         })
     }

@@ -21,6 +21,8 @@ pub const DRAIN_LEFT_TO_ANOTHER: &str = "a drain was left to somebody else";
 
 /// `folio_isolate_lru()` or reclaim took a folio off its list.
 pub const ISOLATED: &str = "a folio was isolated";
+/// Who isolates a folio has cleared PG_lru.
+pub const TO_BE_ISOLATED: &str = selvedge_models::mm::vmscan::TO_BE_ISOLATED;
 /// The last reference of a folio was dropped.
 pub const FREED: &str = "a folio was freed";
 /// Reclaim met a folio without a reference.
@@ -44,6 +46,8 @@ pub const MIGRATED: &str = "a folio was migrated";
 pub const TRUNCATED: &str = "a folio was truncated";
 /// A lookup saw a folio without a reference.
 pub const LOOKUP_MET_A_FROZEN_FOLIO: &str = "a lookup met a frozen or freed folio";
+/// A lookup got a reference to a folio that is not the page's any more.
+pub const LOOKED_UP_TOO_LATE: &str = "a lookup found that its folio had left the page cache";
 /// A page fault found that its page is being migrated.
 pub const FAULT_FOUND_AN_ENTRY: &str = "a fault found a migration entry";
 /// A page fault, which reads the entry without a lock, found none.
@@ -78,3 +82,37 @@ pub const BUFFERS_FREED: &str = "buffers were freed";
 pub const BUFFERS_MOVED: &str = "the buffers moved";
 /// Buffers could not be migrated.
 pub const BUFFERS_BUSY: &str = "buffers stayed busy";
+
+/// A migration found the references that it expected, and keeps others from taking one.
+pub const FROZEN: &str = selvedge_models::mm::migrate::FROZEN;
+/// A migration met more references than it expected.
+pub const FREEZE_FAILED: &str = selvedge_models::mm::migrate::FREEZE_FAILED;
+/// A folio is mapped by migration entries only.
+pub const UNMAPPED_FOR_MIGRATION: &str = "a folio was unmapped for migration";
+/// A fault mapped the folio that it found.
+pub const FAULT_MAPPED: &str = "a page fault mapped a folio";
+/// A migration is about to split a folio.
+pub const TO_BE_SPLIT: &str = selvedge_models::mm::migrate::TO_BE_SPLIT;
+/// A migration is about to move buffers.
+pub const FOUND_IDLE: &str = selvedge_models::mm::migrate::FOUND_IDLE;
+/// Work that orders the counter is on its way.
+pub const QUEUED_A_DUMMY: &str = selvedge_models::mm::migrate::QUEUED_A_DUMMY;
+/// A truncation has its folio locked.
+pub const TO_BE_TRUNCATED: &str = selvedge_models::mm::filemap::TO_BE_TRUNCATED;
+/// An operation has cleared PG_lru, and its batch has no entry yet.
+pub const CLAIMED: &str = selvedge_models::mm::swap::CLAIMED;
+/// A buffer is dirty that was not.
+pub const DIRTIED: &str = selvedge_models::fs::buffer::DIRTIED;
+/// A task is about to look whether it must sleep until a bit is clear.
+pub const QUEUED_FOR_A_BIT: &str = selvedge_models::sched::wait_bit::QUEUED_FOR_A_BIT;
+/// A folio's writeback was begun by `write_cache_pages()`.
+pub const WRITTEN: &str = "a folio was written";
+
+/// The core found the mark of a movable page.
+pub const FOUND_MOVABLE: &str = selvedge_models::mm::movable::FOUND_MOVABLE;
+/// A driver's `isolate_page()` was called.
+pub const ASKED_A_DRIVER: &str = selvedge_models::mm::movable::ASKED_A_DRIVER;
+/// The last object of a zspage went while a page of it was isolated.
+pub const EMPTIED_WHILE_ISOLATED: &str = "an isolated zspage became empty";
+/// A zspage without an object could not be freed at once.
+pub const LEFT_TO_FREE_WORK: &str = "a zspage is left to free_work";

@@ -10,8 +10,8 @@
 //! - elsewhere (loom) the regions are mutexes. Steps outside regions are not excluded from a
 //!   handler's: that adds interleavings that a CPU does not have, and takes none away.
 //!
-//! Left out: migration of tasks between CPUs but from one that goes down (`hotplug.rs`), nested
-//! interrupts.
+//! Tasks stay on their CPU, unless it goes down (`hotplug.rs`), or the scenario has a scheduler that
+//! moves them (`moves.rs`). Left out: nested interrupts.
 //! Source: include/linux/preempt.h, include/linux/local_lock_internal.h, 6.12.
 
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,8 @@ use selvedge_explore::{Lock, Place, Private, abilities, current_context, current
 use selvedge_trace::{Class, Context, IRQ, Name, PREEMPT};
 
 use crate::{
-    Hotplug, KERNEL_ASSERTIONS_HOLD, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Readers, cpu_online, fail,
+    Hotplug, KERNEL_ASSERTIONS_HOLD, Moves, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Readers, cpu_online,
+    fail,
 };
 
 /// A turn of a round over all CPUs, as a site: its object is one of [`CPUS`].
@@ -47,8 +48,10 @@ pub struct Cpus {
     preempt_rt: bool,
     /// PREEMPT_RCU: the readers.
     pub(crate) readers: Option<Readers>,
-    /// If CPUs can go down.
+    /// If CPUs can go down, and come up.
     pub(crate) hotplug: Option<Hotplug>,
+    /// If tasks are moved.
+    pub(crate) moves: Option<Moves>,
 }
 
 #[derive(Debug)]
@@ -174,7 +177,8 @@ impl Cpus {
             bottom_half: None,
             bh_nest: Nest::default(),
         };
-        Cpus { cpus: (0..count).map(cpu).collect(), preempt_rt, readers: None, hotplug: None }
+        let cpus = (0..count).map(cpu).collect();
+        Cpus { cpus, preempt_rt, readers: None, hotplug: None, moves: None }
     }
 
     /// The same with `CONFIG_PREEMPT_RCU`: who is in a read-side critical section may be preempted.
@@ -235,6 +239,15 @@ impl Cpus {
         Place { cpu: Some(cpu), context, passes }
     }
 
+    /// Is the task that runs kept on its CPU: has it preemption, interrupts or softirqs off, or a
+    /// local lock?
+    pub(crate) fn is_kept_here(&self) -> bool {
+        let cpu = self.here();
+        let held = [Some(&cpu.preempt), Some(&cpu.irq), cpu.bottom_half.as_ref()];
+        held.into_iter().flatten().any(|lock| is_mine(lock))
+            || cpu.reader_sections.lock().expect("not poisoned").iter().any(|lock| is_mine(lock))
+    }
+
     fn here(&self) -> &Cpu {
         &self.cpus[current_cpu()]
     }
@@ -267,7 +280,8 @@ pub fn smp_processor_id() -> usize {
     current_cpu()
 }
 
-fn in_interrupt() -> bool {
+/// Does the handler of an interrupt or a softirq run?
+pub(crate) fn in_interrupt() -> bool {
     matches!(current_context(), Context::Irq | Context::Softirq)
 }
 
@@ -348,6 +362,7 @@ impl Cpus {
         if in_interrupt() {
             return;
         }
+        self.may_be_moved();
         loop {
             let cpu = self.here();
             let is_taken = cpu.preempt_nest.enter(&cpu.preempt, || cpu.preempt.lock(primitive));
@@ -379,6 +394,7 @@ impl Cpus {
         if self.here().irq.is_taken_by_me() {
             return;
         }
+        self.may_be_moved();
         if !abilities().steps_pass_locks {
             self.preempt_off(primitive);
         }
@@ -491,8 +507,8 @@ impl<T> PerCpu<T> {
         &self.each[current_cpu()]
     }
 
-    /// `this_cpu_ptr(ptr)`. No task of ours moves to another CPU; that one might, with what is
-    /// another CPU's data in hand, is a violation here, as with CONFIG_DEBUG_PREEMPT.
+    /// `this_cpu_ptr(ptr)`. That a task might move to another CPU, with what is this one's data in
+    /// hand, is a violation here, as with CONFIG_DEBUG_PREEMPT; whether it is moved or not.
     pub fn this_cpu_ptr(&self) -> &T {
         let cpu = current_cpu();
         if !self.stays[cpu].holds() {

@@ -1,5 +1,5 @@
-//! CPU hotplug, as far as a CPU goes down: who is online, and the moment at which a CPU is not any
-//! more.
+//! CPU hotplug: who is online, the moment at which a CPU is not any more, and the one at which it is
+//! again.
 //!
 //! `stop_machine()` has every CPU run a stopper, which nothing preempts, and then turn interrupts
 //! off; the mask changes while all of them spin there. So whoever has preemption off sees one mask,
@@ -9,15 +9,24 @@
 //! with preemption or interrupts off, so that here a task moves when it begins such a section and
 //! finds its CPU offline. (In the kernel it is pushed away a little sooner, while its CPU is still
 //! online; what it does between two sections is the same on both.) Which CPU it moves to is fixed:
-//! the first that is online. Left out: a CPU that comes up, and the callbacks before the CPU is
-//! stopped.
+//! the first that is online.
+//!
+//! A CPU that comes up puts itself into the mask, and nobody waits for anybody: the mask changes
+//! under who has preemption off too. No task runs there before. Its caches are empty: what the
+//! callbacks of a dead CPU are for. Left out: the callbacks before a CPU is stopped, and those of
+//! one that comes up (kernel/workqueue.c has its workers bound again, which here run where their
+//! items are queued; mm/swap.c and fs/buffer.c have none).
 //! Source: kernel/cpu.c `take_cpu_down()`, kernel/stop_machine.c `multi_cpu_stop()`,
-//! kernel/sched/core.c `balance_push()`, kernel/workqueue.c `unbind_worker()`, 6.12.
+//! kernel/sched/core.c `balance_push()`, arch/x86/kernel/smpboot.c `start_secondary()`,
+//! kernel/workqueue.c `unbind_worker()`, 6.12.
 
-use selvedge_explore::{Lock, abilities, current_context, enter, move_to, under};
+use selvedge_explore::{Access, Lock, Rmw, abilities, current_context, enter, move_to, under};
 use selvedge_trace::{Context, Name};
 
 use crate::{Cpus, Var, WRITE_ONCE, data_race, kernel_assert, reached, smp_processor_id};
+
+/// A CPU came up.
+pub const CPU_IS_UP: &str = "a CPU is online again";
 
 /// A CPU was taken down.
 pub const CPU_IS_DOWN: &str = "a CPU is offline";
@@ -108,4 +117,21 @@ pub fn take_cpu_down(cpus: &Cpus, cpu: usize) {
     }
     stopping.unlock("stop_machine ends");
     reached(CPU_IS_DOWN);
+}
+
+/// `set_cpu_online(cpu, true)` of `start_secondary()`, on the CPU itself, at the end of `cpu_up()`:
+/// tasks may be started there when it returns. The caller is on another CPU.
+///
+/// # Panics
+///
+/// If the scenario's CPUs cannot go down ([`Cpus::with_hotplug`]).
+pub fn bring_cpu_up(cpus: &Cpus, cpu: usize) {
+    let _in = enter("cpu_up");
+    let Hotplug { online, .. } = cpus.hotplug.as_ref().expect("a scenario with hotplug");
+    kernel_assert(!cpu_online(cpus, cpu), "a CPU comes up that is online");
+    // The CPU does it itself: whoever has preemption off where the caller is keeps it from nothing.
+    under(cpu, Context::Task, cpus.task_on(cpu).passes, || {
+        online.0.update_void(Rmw::Or(1 << cpu), Access::relaxed("set_cpu_online"));
+    });
+    reached(CPU_IS_UP);
 }

@@ -29,11 +29,14 @@
 //! | `this_cpu_ptr`                                         | none; asserts that the task is kept there | `cpu.rs`   |
 //! | `local_lock`, `local_lock_irqsave`                     | none; PREEMPT_RT: acquire / release    | `local_lock.rs`|
 //! | `on_each_cpu_cond`                                     | predicate: none; handler: both ways    | `smp.rs`      |
-//! | `cpu_online`, `take_cpu_down`                         | none; all CPUs have interrupts off     | `hotplug.rs`  |
+//! | `cpu_online`, `take_cpu_down`, `bring_cpu_up`         | none; all CPUs have interrupts off; none | `hotplug.rs`  |
+//! | a task that is moved                                   | none: what it did and does is its own  | `moves.rs`    |
 //! | `local_bh_disable`, `spin_lock_bh`, softirqs           | none: exclusion on one CPU; as `spin_lock` | `cpu.rs`, `smp.rs` |
 //! | `queue_work_on`, `flush_work`, `cancel_work_sync`      | full if queued; completion; full       | `workqueue.rs`|
 //! | `set_current_state`, `schedule`, `try_to_wake_up`       | full, between store and load           | `sched.rs`    |
-//! | `send_sigkill`, `process_timeout`                       | as `try_to_wake_up`, after the store   | `sched.rs`    |
+//! | `send_sig`, `send_sigkill`, `process_timeout`           | as `try_to_wake_up`, after the store   | `sched.rs`    |
+//! | `mutex_lock_killable`, `down_write_killable`, `wait_for_completion_interruptible`, …| acquire; none if a signal ends the wait | `killable.rs` |
+//! | `read_lock`, `write_lock`, with `_irqsave`, `_bh`      | acquire / release                      | `rwlock.rs`   |
 //! | `rcu_read_lock`; with PREEMPT_RCU                      | none; more than LKMM has               | `rcu.rs`, `preempt_rcu.rs` |
 //! | `synchronize_rcu`, `call_rcu`                          | full, and with every section it waits for | `rcu.rs`   |
 //!
@@ -48,14 +51,17 @@ mod bitops;
 mod completion;
 mod cpu;
 mod hotplug;
+mod killable;
 mod local_lock;
 mod locking;
+mod moves;
 mod once;
 mod preempt_rcu;
 mod rcu;
 mod refcount;
 mod refs;
 mod rules;
+mod rwlock;
 mod rwsem;
 mod sched;
 mod seqcount;
@@ -69,14 +75,19 @@ pub use bitops::*;
 pub use completion::*;
 pub use cpu::*;
 pub use hotplug::*;
+pub use killable::Interrupted;
+pub(crate) use killable::Waiters;
 pub use local_lock::*;
 pub use locking::*;
+pub(crate) use moves::Moves;
+pub use moves::TASK_WAS_MOVED;
 pub use once::*;
 pub(crate) use preempt_rcu::Readers;
 pub use rcu::*;
 pub use refcount::*;
 pub use refs::*;
 pub use rules::*;
+pub use rwlock::*;
 pub use rwsem::*;
 pub use sched::*;
 pub use selvedge_explore::edits;

@@ -5,7 +5,7 @@
 //! | !PREEMPT_RT  | preemption off; orders nothing        | interrupts off          |
 //! | PREEMPT_RT   | a sleeping lock of this CPU, and an RCU reader | the same: interrupts stay on |
 //!
-//! Left out: that PREEMPT_RT keeps its holder from moving to another CPU. No task of ours moves.
+//! On PREEMPT_RT its holder is not moved to another CPU either (`migrate_disable()`).
 //! Source: include/linux/local_lock_internal.h, kernel/locking/spinlock_rt.c, 6.12.
 
 use std::sync::Arc;
@@ -49,6 +49,7 @@ impl LocalLock {
 
 /// `local_lock(&lock)`.
 pub fn local_lock(cpus: &Cpus, lock: &PerCpu<LocalLock>) {
+    cpus.may_be_moved_on_rt();
     if !lock.this().take(cpus, "local_lock") {
         cpus.preempt_off("local_lock");
     }
@@ -63,6 +64,7 @@ pub fn local_unlock(cpus: &Cpus, lock: &PerCpu<LocalLock>) {
 
 /// `local_lock_irqsave(&lock, flags)`; `flags` is kept here.
 pub fn local_lock_irqsave(cpus: &Cpus, lock: &PerCpu<LocalLock>) {
+    cpus.may_be_moved_on_rt();
     if !lock.this().take(cpus, "local_lock_irqsave") {
         cpus.irq_save("local_lock_irqsave");
     }

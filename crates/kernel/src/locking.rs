@@ -2,11 +2,14 @@
 //! one before everything after the other; for a third CPU that takes no lock, all but a store
 //! before and a load after (LKMM's `po-unlock-lock-po`).
 
+use std::sync::Arc;
+
 use selvedge_explore::{Lock, abilities, me};
 use selvedge_trace::Name;
 
 use crate::smp_store_release;
 use crate::{Cpus, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, READ_ONCE, Var, WRITE_ONCE, fail};
+use crate::{Interrupted, TASK_INTERRUPTIBLE, TASK_KILLABLE, Task, Waiters};
 use crate::{local_bh_disable, local_bh_enable};
 use crate::{local_irq_disable, local_irq_enable, local_irq_restore, local_irq_save};
 use crate::{might_sleep, preempt_disable, preempt_enable};
@@ -60,12 +63,18 @@ impl SpinLock {
 
 /// `struct mutex`.
 #[derive(Debug)]
-pub struct Mutex(Lock);
+pub struct Mutex(Lock, Option<Waiters>);
 
 impl Mutex {
     /// `DEFINE_MUTEX`. To be made while the scenario is set up.
     pub fn new(name: Name) -> Mutex {
-        Mutex(Lock::new(name).ordering_others())
+        Mutex(Lock::new(name).ordering_others(), None)
+    }
+
+    /// The same, for one that somebody waits for by [`mutex_lock_killable`] or
+    /// [`mutex_lock_interruptible`].
+    pub fn killable(cpus: &Arc<Cpus>, name: Name) -> Mutex {
+        Mutex(Lock::new(name).ordering_others(), Some(Waiters::new(cpus, Name::new("wait_lock"))))
     }
 
     /// The task that holds it, for a check's eyes only.
@@ -207,6 +216,44 @@ pub fn mutex_lock(cpus: &Cpus, lock: &Mutex) {
     lock.0.lock("mutex_lock");
 }
 
+/// `mutex_lock_killable(lock)`, by the task that runs: acquire; may sleep. Of a [`Mutex::killable`]
+/// only.
+///
+/// # Errors
+/// A signal that kills ended the wait; the mutex is not taken.
+///
+/// # Panics
+/// If the mutex was not made for it: a model's mistake. So the other forms.
+pub fn mutex_lock_killable(cpus: &Cpus, lock: &Mutex, current: &Task) -> Result<(), Interrupted> {
+    mutex_lock_in(cpus, lock, (current, TASK_KILLABLE), "mutex_lock_killable")
+}
+
+/// `mutex_lock_interruptible(lock)`: the same; any signal ends the wait.
+///
+/// # Errors
+/// A signal ended the wait; the mutex is not taken.
+pub fn mutex_lock_interruptible(
+    cpus: &Cpus,
+    lock: &Mutex,
+    current: &Task,
+) -> Result<(), Interrupted> {
+    mutex_lock_in(cpus, lock, (current, TASK_INTERRUPTIBLE), "mutex_lock_interruptible")
+}
+
+fn mutex_lock_in(
+    cpus: &Cpus,
+    lock: &Mutex,
+    sleep: (&Task, u64),
+    primitive: &'static str,
+) -> Result<(), Interrupted> {
+    might_sleep(cpus, primitive);
+    let takes = || lock.0.try_lock(primitive);
+    if takes() {
+        return Ok(());
+    }
+    lock.1.as_ref().expect("Mutex::killable()").wait(sleep, takes)
+}
+
 /// `mutex_trylock(lock)`: true, and an acquire, if it was free. If not, it orders nothing.
 pub fn mutex_trylock(lock: &Mutex) -> bool {
     lock.0.try_lock("mutex_trylock")
@@ -216,4 +263,7 @@ pub fn mutex_trylock(lock: &Mutex) -> bool {
 pub fn mutex_unlock(lock: &Mutex) {
     check_holder(&lock.0, "mutex_unlock");
     lock.0.unlock("mutex_unlock");
+    if let Some(waiters) = &lock.1 {
+        waiters.wake();
+    }
 }

@@ -19,14 +19,19 @@
 //! Sources: kernel/locking/rwsem.c `rwsem_down_read_slowpath()`, `rwsem_down_write_slowpath()`,
 //! `rwsem_write_trylock()`, `__down_read_trylock()`, `__downgrade_write()`, 6.12. Orderings as
 //! there: taking is an acquire, giving back and downgrading a release, a try that fails orders
-//! nothing. Left out: killable and interruptible forms, optimistic spinning as a use of the CPU,
-//! PREEMPT_RT's own form (`rwbase_rt.c`: the same exclusion, with priorities), and a reader's
+//! nothing. The killable forms are in `killable.rs`, and here for a semaphore
+//! that is made for them. Left out: optimistic spinning as a use of the CPU, PREEMPT_RT's own form (`rwbase_rt.c`: the same exclusion, with priorities), and a reader's
 //! release by another task (`up_read_non_owner()`).
+
+use std::sync::Arc;
 
 use selvedge_explore::{Access, If, Private, Rmw, Role, Word, abilities, enter, me, unable};
 use selvedge_trace::{Class, Name, Order};
 
-use crate::{Cpus, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, fail, might_sleep};
+use crate::{
+    Cpus, Interrupted, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, TASK_KILLABLE, Task, Waiters, fail,
+    might_sleep,
+};
 
 /// A writer has it.
 const WRITER: u64 = 1;
@@ -45,6 +50,7 @@ pub struct RwSem {
     count: Word,
     /// What each task holds of it, which is nobody else's business.
     mine: Private<Vec<Mine>>,
+    waiters: Option<Waiters>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +64,22 @@ struct Mine {
 impl RwSem {
     /// `DECLARE_RWSEM`. To be made while the scenario is set up.
     pub fn new(name: Name) -> RwSem {
-        RwSem { count: Word::of_class(name, 0, Class::RwSem), mine: Private::default() }
+        let count = Word::of_class(name, 0, Class::RwSem);
+        RwSem { count, mine: Private::default(), waiters: None }
+    }
+
+    /// The same, for one that somebody waits for by [`down_read_killable`] or
+    /// [`down_write_killable`].
+    pub fn killable(cpus: &Arc<Cpus>, name: Name) -> RwSem {
+        let waiters = Waiters::new(cpus, Name::new("sem->wait_lock"));
+        RwSem { waiters: Some(waiters), ..RwSem::new(name) }
+    }
+
+    /// Who waits for it killably looks again.
+    fn wake(&self) {
+        if let Some(waiters) = &self.waiters {
+            waiters.wake();
+        }
     }
 
     /// Its number in events.
@@ -69,6 +90,10 @@ impl RwSem {
     /// Does the current task have it, as a reader or to itself? No step.
     pub fn is_held_by_me(&self) -> bool {
         self.with_mine(|mine| mine.writes || mine.reads > 0)
+    }
+
+    fn waiters(&self) -> &Waiters {
+        self.waiters.as_ref().expect("RwSem::killable()")
     }
 
     fn with_mine<R>(&self, f: impl FnOnce(&mut Mine) -> R) -> R {
@@ -141,6 +166,29 @@ pub fn up_read(sem: &RwSem) {
     // Of several times that a task reads the last that ends gives it back.
     let change = if left == 0 { Rmw::And(!bit) } else { Rmw::Or(bit) };
     sem.count.update_void(change, access);
+    if left == 0 {
+        sem.wake();
+    }
+}
+
+/// `down_read_killable(sem)`, by the task that runs. Of a [`RwSem::killable`] only.
+///
+/// # Errors
+/// A signal that kills ended the wait; the semaphore is not taken.
+///
+/// # Panics
+/// If it was not made for it: a model's mistake. So the other form.
+pub fn down_read_killable(cpus: &Cpus, sem: &RwSem, current: &Task) -> Result<(), Interrupted> {
+    might_sleep(cpus, "down_read_killable");
+    let (bit, looked_at) = sem.reader();
+    let role = Role::TriesLock { shared: true };
+    let access = acquire("down_read_killable", role).bits(looked_at);
+    let takes = || sem.count.update_if(NO_WRITER, Rmw::Or(bit), access).is_ok();
+    if !takes() {
+        sem.waiters().wait((current, TASK_KILLABLE), takes)?;
+    }
+    sem.with_mine(|mine| mine.reads += 1);
+    Ok(())
 }
 
 /// `down_write(sem)`: may sleep. Acquire. If it cannot have it at once it goes into the queue, from
@@ -157,6 +205,33 @@ pub fn down_write(cpus: &Cpus, sem: &RwSem) {
         sem.count.update_when(If::Clear(WRITER | ALL_READERS), change, access);
     }
     sem.with_mine(|mine| mine.writes = true);
+}
+
+/// `down_write_killable(sem)`, by the task that runs. Of a [`RwSem::killable`] only. As long as it
+/// waits, no reader gets in before it; if it is killed, those who wait behind it may.
+///
+/// # Errors
+/// A signal that kills ended the wait; the semaphore is not taken.
+pub fn down_write_killable(cpus: &Cpus, sem: &RwSem, current: &Task) -> Result<(), Interrupted> {
+    might_sleep(cpus, "down_write_killable");
+    let access = acquire("down_write_killable", Role::TriesLock { shared: false });
+    if !takes_free(sem, access) {
+        let _in = enter("rwsem_down_write_slowpath");
+        let queue = |primitive| Access::relaxed(primitive).bits(ALL_QUEUED);
+        sem.count.update_void(Rmw::Add(QUEUED), queue("rwsem_add_waiter"));
+        let change = Rmw::Add(WRITER.wrapping_sub(QUEUED));
+        let nobody = If::Clear(WRITER | ALL_READERS);
+        let takes = || sem.count.update_if(nobody, change, access).is_ok();
+        if let Err(killed) = sem.waiters().wait((current, TASK_KILLABLE), takes) {
+            // rwsem_del_wake_waiter()
+            let left = Rmw::Add(QUEUED.wrapping_neg());
+            sem.count.update_void(left, queue("rwsem_del_waiter"));
+            sem.wake();
+            return Err(killed);
+        }
+    }
+    sem.with_mine(|mine| mine.writes = true);
+    Ok(())
 }
 
 /// `down_write_trylock(sem)`: true, and an acquire, if nobody has it or is in the queue.
@@ -178,6 +253,7 @@ pub fn up_write(sem: &RwSem) {
     sem.with_mine(|mine| mine.writes = false);
     let access = release("up_write", Role::Unlocks { shared: false }).bits(WRITER);
     sem.count.update_void(Rmw::And(!WRITER), access);
+    sem.wake();
 }
 
 /// `downgrade_write(sem)`: the writer becomes a reader, and nobody gets in between. Release.
@@ -187,6 +263,7 @@ pub fn downgrade_write(sem: &RwSem) {
     let (bit, _) = sem.reader();
     let access = release("downgrade_write", Role::Downgrades).bits(bit | WRITER);
     sem.count.update_void(Rmw::Xor(bit | WRITER), access);
+    sem.wake();
 }
 
 /// `rwsem_is_locked(sem)`: orders nothing.

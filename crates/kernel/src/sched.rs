@@ -3,17 +3,20 @@
 //! waited for, then looks at the state. Each side has a full barrier between its store and its
 //! load; without one of them a wake-up is lost, and that shows as a hang.
 //!
-//! A fatal signal, and the end of a timeout, are steps of some other task of the scenario: each
-//! stores its word and then wakes the task, so that a complete engine tries them at every moment.
+//! A signal, fatal or not, and the end of a timeout, are steps of some other task of the scenario:
+//! each stores its word and then wakes the task, so that a complete engine tries them at every
+//! moment.
 //!
 //! All that the engine provides is "this task does not go on until its state is RUNNING".
-//! Left out: priorities, run queues, freezing, signals that are not fatal; kernel threads and user
-//! tasks are the same. A timeout may end before the task sleeps: it has then no time left to sleep.
+//! Left out: priorities, run queues, freezing, signals that are blocked or ignored (they are not
+//! sent), the handler; kernel threads and user tasks are the same. A timeout may end before the task sleeps: it has then no time left to sleep.
 //! Source: include/linux/sched.h `set_current_state()`, include/linux/sched/signal.h
 //! `signal_pending_state()`, kernel/signal.c `signal_wake_up_state()`, kernel/sched/core.c
 //! `try_to_wake_up()`, `__schedule()`, kernel/time/timer.c `schedule_timeout()`, 6.12.
 
-use selvedge_explore::{Private, Token, Word, enter, may_wait_first};
+use std::sync::Arc;
+
+use selvedge_explore::{Access, Private, Rmw, Token, Word, enter, may_wait_first};
 use selvedge_trace::Name;
 
 use crate::{Cpus, READ_ONCE, RawSpinLock, Var, WRITE_ONCE, might_sleep, smp_mb};
@@ -32,14 +35,18 @@ pub const TASK_KILLABLE: u64 = TASK_WAKEKILL | TASK_UNINTERRUPTIBLE;
 /// `TASK_NORMAL`: the states that an ordinary wake-up ends.
 pub const TASK_NORMAL: u64 = TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE;
 
-/// `struct task_struct`, as far as sleeping goes.
+/// `struct task_struct`, as far as sleeping goes. A clone is the same task.
+#[derive(Clone, Debug)]
+pub struct Task(Arc<TaskStruct>);
+
 #[derive(Debug)]
-pub struct Task {
+struct TaskStruct {
     state: Var,
     pi_lock: RawSpinLock,
     /// What the task itself stored there last, or found there if that is RUNNING.
     announced: Private<u64>,
-    /// Is a fatal signal pending? `TIF_SIGPENDING`, and SIGKILL in `task->pending`.
+    /// Is a signal pending (`TIF_SIGPENDING`), and is it one that kills (SIGKILL in
+    /// `task->pending`): [`PENDING`], [`FATAL`].
     sigpending: Var,
     /// Has its timer expired?
     timed_out: Var,
@@ -64,7 +71,7 @@ impl std::fmt::Debug for Plug {
 impl Task {
     /// A task that runs. To be made while the scenario is set up.
     pub fn new(index: usize) -> Task {
-        Task {
+        Task(Arc::new(TaskStruct {
             state: Var(Word::new(Name::new("task->__state").nth(index), TASK_RUNNING)),
             announced: Private::default(),
             pi_lock: RawSpinLock::new(Name::new("task->pi_lock").nth(index)),
@@ -72,23 +79,23 @@ impl Task {
             timed_out: Var::new(Name::new("task->timed_out").nth(index), 0),
             on_rq: Token::new(Name::new("task").nth(index)),
             plug: Plug::default(),
-        }
+        }))
     }
 
     /// The number, in events, of what a wake-up of this task sets.
     pub fn object(&self) -> u32 {
-        self.on_rq.object()
+        self.0.on_rq.object()
     }
 }
 
 /// `blk_start_plug()` and `submit_bio()` by the task itself: the request waits in its plug.
 pub fn blk_plug(task: &Task, request: impl FnOnce() + Send + 'static) {
-    task.plug.0.lock().push(Box::new(request));
+    task.0.plug.0.lock().push(Box::new(request));
 }
 
 /// `blk_finish_plug()`, `blk_flush_plug()`, by the task itself: its requests start.
 pub fn blk_flush_plug(task: &Task) {
-    let requests = std::mem::take(&mut *task.plug.0.lock());
+    let requests = std::mem::take(&mut *task.0.plug.0.lock());
     requests.into_iter().for_each(|request| request());
 }
 
@@ -100,8 +107,8 @@ pub fn set_current_state(task: &Task, state: u64) {
 
 /// `__set_current_state(state)`: the store alone.
 pub fn __set_current_state(task: &Task, state: u64) {
-    WRITE_ONCE(&task.state, state);
-    *task.announced.lock() = state;
+    WRITE_ONCE(&task.0.state, state);
+    *task.0.announced.lock() = state;
 }
 
 /// `schedule()`, by the task itself: returns when its state is RUNNING. A task that a pending
@@ -125,8 +132,8 @@ pub fn schedule_timeout(cpus: &Cpus, task: &Task) {
 
 /// `sched_submit_work()`: who is about to sleep starts its I/O first, lest it wait for that.
 fn sched_submit_work(task: &Task) {
-    let has_requests = !task.plug.0.lock().is_empty();
-    if has_requests && READ_ONCE(&task.state) != TASK_RUNNING {
+    let has_requests = !task.0.plug.0.lock().is_empty();
+    if has_requests && READ_ONCE(&task.0.state) != TASK_RUNNING {
         blk_flush_plug(task);
     }
 }
@@ -140,23 +147,23 @@ fn sched_submit_work(task: &Task) {
 /// ([`may_wait_first`]). What else ends its sleep it has to look at before: nobody sets the token
 /// for what came before the announcement.
 fn sleep_unless(task: &Task, primitive: &'static str, no_sleep: impl Fn(u64, &Task) -> bool) {
-    let announced = *task.announced.lock();
+    let announced = *task.0.announced.lock();
     let waits_first = announced != TASK_RUNNING && may_wait_first();
     loop {
-        let state = if waits_first { announced } else { READ_ONCE(&task.state) };
+        let state = if waits_first { announced } else { READ_ONCE(&task.0.state) };
         if state == TASK_RUNNING {
             break;
         }
         if no_sleep(state, task) {
             return __set_current_state(task, TASK_RUNNING);
         }
-        task.on_rq.wait(primitive, true);
-        if waits_first && READ_ONCE(&task.state) == TASK_RUNNING {
+        task.0.on_rq.wait(primitive, true);
+        if waits_first && READ_ONCE(&task.0.state) == TASK_RUNNING {
             break;
         }
     }
     // It knows that it runs: if it does not announce a sleep again, there is none.
-    *task.announced.lock() = TASK_RUNNING;
+    *task.0.announced.lock() = TASK_RUNNING;
 }
 
 /// The look of `__schedule()`: behind a barrier of its own (`smp_mb__after_spinlock()`), so that a
@@ -168,38 +175,73 @@ fn signal_ends_sleep(state: u64, task: &Task) -> bool {
     signal_pending_state(state, task)
 }
 
-/// `signal_pending_state(state, p)`: is there a signal that ends a sleep in this state?
+/// A signal that kills is pending: it counts as [`PENDING`] too.
+const FATAL: u64 = 1;
+/// One that does not kill.
+const PENDING: u64 = 2;
+
+/// `signal_pending_state(state, p)`: is there a signal that ends a sleep in this state? In
+/// `TASK_INTERRUPTIBLE` any does, in `TASK_KILLABLE` one that kills.
 pub fn signal_pending_state(state: u64, task: &Task) -> bool {
-    state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) != 0 && READ_ONCE(&task.sigpending) != 0
+    if state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) == 0 {
+        return false;
+    }
+    let pending = READ_ONCE(&task.0.sigpending);
+    if state & TASK_INTERRUPTIBLE != 0 { pending != 0 } else { pending & FATAL != 0 }
+}
+
+/// `signal_pending(p)`: orders nothing.
+pub fn signal_pending(task: &Task) -> bool {
+    signal_pending_state(TASK_INTERRUPTIBLE, task)
+}
+
+/// `fatal_signal_pending(p)`: orders nothing.
+pub fn fatal_signal_pending(task: &Task) -> bool {
+    signal_pending_state(TASK_WAKEKILL, task)
 }
 
 /// `task_is_running(p)`: for a look from outside; the next moment it may be otherwise.
 pub fn task_is_running(task: &Task) -> bool {
-    READ_ONCE(&task.state) == TASK_RUNNING
+    READ_ONCE(&task.0.state) == TASK_RUNNING
 }
 
 /// Has the time given to [`schedule_timeout`] passed?
 pub fn timed_out(task: &Task) -> bool {
-    READ_ONCE(&task.timed_out) != 0
+    READ_ONCE(&task.0.timed_out) != 0
 }
 
 /// `send_sig(SIGKILL, p, 1)`: makes the signal pending, then wakes the task if its state lets a
 /// fatal signal do that.
 pub fn send_sigkill(cpus: &Cpus, task: &Task) {
     let _in = enter("send_sig");
-    WRITE_ONCE(&task.sigpending, 1);
+    WRITE_ONCE(&task.0.sigpending, FATAL);
     try_to_wake_up(cpus, task, TASK_WAKEKILL | TASK_INTERRUPTIBLE);
+}
+
+/// `send_sig(SIGUSR1, p, 1)`: a signal that is handled, and does not kill. It wakes who sleeps in
+/// `TASK_INTERRUPTIBLE`, and nobody else.
+pub fn send_sig(cpus: &Cpus, task: &Task) {
+    let _in = enter("send_sig");
+    // set_tsk_thread_flag(): atomic, and orders nothing.
+    task.0.sigpending.0.update_void(Rmw::Or(PENDING), Access::relaxed("set_bit"));
+    try_to_wake_up(cpus, task, TASK_INTERRUPTIBLE);
+}
+
+/// The task, on its way to user space, has handled its signals: `get_signal()`. Not one that kills.
+pub fn get_signal(task: &Task) {
+    let _in = enter("get_signal");
+    task.0.sigpending.0.update_void(Rmw::And(!PENDING), Access::relaxed("clear_bit"));
 }
 
 /// For scenarios, before the task runs: it has been killed already.
 pub fn is_killed_already(task: &Task) {
-    WRITE_ONCE(&task.sigpending, 1);
+    WRITE_ONCE(&task.0.sigpending, FATAL);
 }
 
 /// `process_timeout()`: the timer of [`schedule_timeout`] expires.
 pub fn process_timeout(cpus: &Cpus, task: &Task) {
     let _in = enter("process_timeout");
-    WRITE_ONCE(&task.timed_out, 1);
+    WRITE_ONCE(&task.0.timed_out, 1);
     try_to_wake_up(cpus, task, TASK_NORMAL);
 }
 
@@ -208,13 +250,13 @@ pub fn process_timeout(cpus: &Cpus, task: &Task) {
 /// kernel: the waiter's stores do not take the lock.)
 pub fn try_to_wake_up(cpus: &Cpus, task: &Task, states: u64) -> bool {
     let _in = enter("try_to_wake_up");
-    raw_spin_lock_irqsave(cpus, &task.pi_lock);
+    raw_spin_lock_irqsave(cpus, &task.0.pi_lock);
     smp_mb__after_spinlock();
-    let is_woken = READ_ONCE(&task.state) & states != 0;
+    let is_woken = READ_ONCE(&task.0.state) & states != 0;
     if is_woken {
-        WRITE_ONCE(&task.state, TASK_RUNNING);
-        task.on_rq.wake("ttwu_queue");
+        WRITE_ONCE(&task.0.state, TASK_RUNNING);
+        task.0.on_rq.wake("ttwu_queue");
     }
-    raw_spin_unlock_irqrestore(cpus, &task.pi_lock);
+    raw_spin_unlock_irqrestore(cpus, &task.0.pi_lock);
     is_woken
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use common::{Outcomes, Program, nothing, two_cpus};
 use selvedge_explore::{Engine, Verdict};
 use selvedge_kernel::{
-    Cpus, INIT_WORK, Name, READ_ONCE, Var, WRITE_ONCE, Work, cpu_online, flush_work, join_all,
-    preempt_disable, preempt_enable, queue_work_on, smp_processor_id, take_cpu_down,
+    Cpus, INIT_WORK, KERNEL_ASSERTIONS_HOLD, Name, READ_ONCE, Var, WRITE_ONCE, Work, bring_cpu_up,
+    cpu_online, flush_work, join_all, preempt_disable, preempt_enable, queue_work_on,
+    smp_processor_id, take_cpu_down,
 };
 
 fn hotplug() -> Cpus {
@@ -98,4 +99,26 @@ fn an_item_of_an_offline_cpu_runs_elsewhere() {
     assert_eq!(outcomes, Outcomes::from([vec![1, 0, 1], vec![2, 0, 2]]));
     let without = Program { cpus: hotplug, tasks: &[(1, queues)], ..program };
     assert_eq!(without.run(Engine::Dpor).1, Outcomes::from([vec![1, 1]]));
+}
+
+/// The mask changes under whoever has preemption off too: a CPU that comes up waits for nobody.
+#[test]
+fn a_cpu_that_comes_up_waits_for_nobody() {
+    fn goes_down_and_up(cpus: &Cpus, _: &()) -> u64 {
+        take_cpu_down(cpus, 0);
+        bring_cpu_up(cpus, 0);
+        u64::from(cpu_online(cpus, 0))
+    }
+    let outcomes = looks(&[(1, goes_down_and_up), (1, looks_twice_preempt_off)]).outcomes();
+    assert_eq!(seen_by_the_other(&outcomes), [0b00, 0b10, 0b11], "{outcomes:?}");
+    assert!(outcomes.iter().all(|seen| seen[0] == 1));
+}
+
+#[test]
+fn a_cpu_that_is_online_does_not_come_up() {
+    fn comes_up(cpus: &Cpus, _: &()) -> u64 {
+        bring_cpu_up(cpus, 0);
+        0
+    }
+    assert_eq!(looks(&[(1, comes_up)]).broken().0, KERNEL_ASSERTIONS_HOLD.0);
 }

@@ -134,3 +134,41 @@ fn long_chains_are_refused_and_do_not_exhaust_the_stack() {
     let text = format!("C n\n{BODY}exists (1:r0=1{chain})\n");
     assert!(refusal(&text).contains("more than 200 operators"));
 }
+
+/// The forms that a public archive of some 900 tests has, each at its smallest, beside those above.
+#[test]
+fn each_form_of_an_archive_is_read_or_refused_by_its_name() {
+    let never = [
+        "C add-unless-as-a-statement\n{}\n\
+         P0(atomic_t *x, int *y) { atomic_add_unless(x, 1, 5); WRITE_ONCE(*y, 1); }\n\
+         P1(atomic_t *x, int *y) { int r0; int r1; r0 = READ_ONCE(*y); smp_rmb(); \
+         r1 = atomic_read(x); }\nexists (1:r0=1 /\\ 1:r1=0)\n",
+        "C trylock\n{}\n\
+         P0(int *x, spinlock_t *l) { int r0; r0 = spin_trylock(l); if (r0) { spin_unlock(l); } }\n\
+         exists (0:r0=0)\n",
+        "C value-before-counter\n{}\n\
+         P0(atomic_t *x) { atomic_add(3, x); }\nexists (x=0)\n",
+        "C register-of-a-register\n{}\n\
+         P0(int *x) { int r0; int r1; r0 = READ_ONCE(*x); r1 = r0; }\nexists (0:r1=1)\n",
+        "C initial-register\n{ 0:r0=7; }\nP0(int *x) { int r0; WRITE_ONCE(*x, r0); }\n\
+         exists (not (x=7))\n",
+        "C 'c' \"quoted\"\n{}\nP0(int *x) { WRITE_ONCE(*x, 1); }\nexists (x=0)\n",
+        "C returned\n{}\nP0(atomic_t *x) { int r0; r0 = atomic_add_return(1, x); }\n\
+         exists (0:r0=0)\n",
+        "C returned-and-dropped\n{}\nP0(atomic_t *x) { atomic_sub_return(1, x); }\n\
+         exists (x=0)\n",
+    ];
+    for text in never {
+        assert_eq!(judged(text).observation, "Never", "{text}");
+    }
+    let refused = [
+        ("C n\n{ 10=0; }\nP0(int *x) { }\nexists (true)\n", "expected the name of a location"),
+        ("C n\n{}\nP0(spinlock_t *l) { spin_unlock_wait(l); }\nexists (true)\n", "not supported"),
+        ("C n\n{}\nP0(int *x) { smp_memb(); }\nexists (true)\n", "`smp_memb` is not supported"),
+        ("PPC n\n{}\nP0 | P1 ;\nexists (true)\n", "`PPC` is not supported"),
+        ("AArch64 n\n{}\nP0 | P1 ;\nexists (true)\n", "`AArch64` is not supported"),
+    ];
+    for (text, why) in refused {
+        assert!(refusal(text).contains(why), "{text}: {}", refusal(text));
+    }
+}

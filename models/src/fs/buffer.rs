@@ -8,11 +8,13 @@
 //! buffers of 6.1.192 and 6.12.117; the lookup since 6.15 as 7ffe3de53a88 and 2d900efff915 describe
 //! it.
 
+mod read;
 mod write;
 
+pub use read::{STILL_READING, end_buffer_async_read};
 pub use write::{
-    __block_write_full_folio, NOTHING_UNDER_WAY, REDIRTIED, STILL_BUSY, end_buffer_async_write,
-    mark_buffer_dirty,
+    __block_write_full_folio, DIRTIED, NOTHING_UNDER_WAY, REDIRTIED, STILL_BUSY,
+    end_buffer_async_write, mark_buffer_dirty,
 };
 
 use selvedge_kernel::{

@@ -2,8 +2,6 @@
 //! the order of the folio lock and `mapping->i_mmap_rwsem`.
 //!
 //! Kept: which of the two is tried and which is waited for; what is done under which.
-//! Scaled: `i_mmap_rwsem` is a lock that sleeps; there is one reader at most, so that a read lock
-//! excludes what a write lock would.
 //! Left out: anonymous folios, subpools and reservations, the fault mutex, shared page tables; of
 //! the hole, all but the part of its first page that is zeroed.
 //! Source: mm/migrate.c `migrate_hugetlbs()`, `unmap_and_move_huge_page()`, fs/hugetlbfs/inode.c
@@ -12,8 +10,8 @@
 //! b7880cb166ab for what they were before.
 
 use selvedge_kernel::{
-    Bit, Flags, Name, atomic_read, clear_bit_unlock, enter, might_sleep, plain_read, plain_write,
-    reached, smp_mb__after_atomic, test_and_set_bit_lock,
+    Name, RwSem, atomic_read, down_read, down_write, down_write_trylock, enter, plain_read,
+    plain_write, reached, up_read, up_write,
 };
 
 use crate::mm::filemap::{filemap_get_entry, folio_lock, folio_trylock, folio_unlock};
@@ -22,7 +20,6 @@ use crate::mm::migrate::{
 };
 use crate::mm::rmap::{remove_migration_ptes, try_to_migrate};
 use crate::mm::swap::folio_put;
-use crate::sched::wait_bit::{wait_on_bit_lock, wake_up_bit};
 use crate::{Folio, Kernel};
 
 /// When the migration of a mapped folio of a file restores its entries.
@@ -35,46 +32,39 @@ pub enum HugeRestore {
     TakesMappingLock,
 }
 
-/// `mapping->i_mmap_rwsem`: whether somebody has it.
-const I_MMAP_RWSEM: Bit = Bit { nr: 0, name: "i_mmap_rwsem" };
-
-fn i_mmap_rwsem(k: &Kernel) -> &Flags {
+fn i_mmap_rwsem(k: &Kernel) -> &RwSem {
     k.i_mmap_rwsem.as_ref().expect("Machine::hugetlb")
 }
 
 /// `i_mmap_trylock_write()`
 fn i_mmap_trylock_write(k: &Kernel) -> bool {
-    !test_and_set_bit_lock(I_MMAP_RWSEM, i_mmap_rwsem(k))
+    down_write_trylock(i_mmap_rwsem(k))
 }
 
 /// `i_mmap_lock_write()`
 fn i_mmap_lock_write(k: &Kernel) {
     let _in = enter("i_mmap_lock_write");
-    might_sleep(&k.cpus, "down_write");
-    if !i_mmap_trylock_write(k) {
-        wait_on_bit_lock(k, I_MMAP_RWSEM, i_mmap_rwsem(k));
-    }
+    down_write(&k.cpus, i_mmap_rwsem(k));
 }
 
-/// `i_mmap_lock_read()`: see above.
+/// `i_mmap_unlock_write()`
+fn i_mmap_unlock_write(k: &Kernel) {
+    up_write(i_mmap_rwsem(k));
+}
+
+/// `i_mmap_lock_read()`
 fn i_mmap_lock_read(k: &Kernel) {
     let _in = enter("i_mmap_lock_read");
-    might_sleep(&k.cpus, "down_read");
-    if !i_mmap_trylock_write(k) {
-        reached(WAITED_FOR_MAPPING);
-        wait_on_bit_lock(k, I_MMAP_RWSEM, i_mmap_rwsem(k));
-    }
+    down_read(&k.cpus, i_mmap_rwsem(k));
 }
 
-/// `i_mmap_unlock_write()`, `i_mmap_unlock_read()`
-fn i_mmap_unlock(k: &Kernel) {
-    clear_bit_unlock(I_MMAP_RWSEM, i_mmap_rwsem(k));
-    smp_mb__after_atomic();
-    wake_up_bit(k, I_MMAP_RWSEM, i_mmap_rwsem(k));
+/// `i_mmap_unlock_read()`
+fn i_mmap_unlock_read(k: &Kernel) {
+    up_read(i_mmap_rwsem(k));
 }
 
-/// A migration found `i_mmap_rwsem` taken as it wanted to restore entries.
-pub const WAITED_FOR_MAPPING: &str = "a migration waited for i_mmap_rwsem";
+/// A migration has let `i_mmap_rwsem` go, and wants it again: with both folios locked it may wait.
+pub const WANTS_MAPPING: &str = "a migration wants i_mmap_rwsem to restore entries";
 /// A migration found `i_mmap_rwsem` taken as it wanted to unmap, and gave way.
 pub const MAPPING_WAS_LOCKED: &str = "a migration found i_mmap_rwsem taken";
 
@@ -134,18 +124,23 @@ fn unmap_and_move(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
     try_to_migrate(k, src);
     let restores_locked = k.tree.migrate.huge_restore == HugeRestore::UnderMappingLock;
     if !restores_locked {
-        i_mmap_unlock(k);
+        i_mmap_unlock_write(k);
     }
     let moved = migrate_folio(k, dst, src);
     if moved.is_ok() {
         reached("a folio was migrated");
     }
-    if !restores_locked {
+    let now = if moved.is_ok() { dst } else { src };
+    if restores_locked {
+        remove_migration_ptes(k, src, now);
+        i_mmap_unlock_write(k);
+    } else {
         // rmap_walk_file()
+        reached(WANTS_MAPPING);
         i_mmap_lock_read(k);
+        remove_migration_ptes(k, src, now);
+        i_mmap_unlock_read(k);
     }
-    remove_migration_ptes(k, src, if moved.is_ok() { dst } else { src });
-    i_mmap_unlock(k);
     moved
 }
 
@@ -154,7 +149,7 @@ pub fn hugetlbfs_punch_hole(k: &Kernel, page: usize) {
     let _in = enter("hugetlbfs_punch_hole");
     i_mmap_lock_write(k);
     hugetlbfs_zero_partial_page(k, page);
-    i_mmap_unlock(k);
+    i_mmap_unlock_write(k);
 }
 
 /// `hugetlbfs_zero_partial_page()`

@@ -49,6 +49,9 @@ pub enum SortFolio {
     IneligibleOffLru,
 }
 
+/// Who isolates a folio has cleared PG_lru; it is still linked.
+pub const TO_BE_ISOLATED: &str = "PG_lru was cleared to isolate a folio";
+
 /// `folio_isolate_lru()`; `isolate_lru_page()` until 5.18: takes a folio off its list for the
 /// caller, who gets a reference, if nobody else has cleared PG_lru. The caller has one already.
 pub fn folio_isolate_lru(k: &Kernel, folio: &Folio, holder: Name) -> bool {
@@ -56,6 +59,7 @@ pub fn folio_isolate_lru(k: &Kernel, folio: &Folio, holder: Name) -> bool {
     if !test_and_clear_bit(PG_LRU, &folio.flags) {
         return false;
     }
+    reached(TO_BE_ISOLATED);
     folio_get(folio, holder);
     spin_lock_irq(&k.cpus, &k.lru_lock);
     lruvec_del_folio(k, folio);

@@ -2,9 +2,9 @@
 //! kernel's function does, and something before or after it.
 
 use selvedge_kernel::{
-    Bit, READ_ONCE, SpinLock, TASK_NORMAL, WRITE_ONCE, clear_bit_unlock, plain_read, set_bit,
-    smp_store_release, spin_lock_irq, spin_unlock, spin_unlock_irq, test_and_set_bit, test_bit,
-    try_to_wake_up,
+    Bit, READ_ONCE, SpinLock, TASK_INTERRUPTIBLE, TASK_KILLABLE, TASK_NORMAL, WRITE_ONCE,
+    clear_bit_unlock, plain_read, set_bit, smp_store_release, spin_lock_irq, spin_unlock,
+    spin_unlock_irq, test_and_set_bit, test_bit, try_to_wake_up,
 };
 
 use crate::kernel::{PG_LOCKED, PG_UPTODATE, PG_WAITERS};
@@ -172,6 +172,12 @@ pub fn puts_before_queueing(
     folio_put(k, folio, holder);
     let sleep = Sleep { behaviour: Behaviour::Shared, ..sleep };
     folio_wait_bit_common(k, folio, bit, sleep)
+}
+
+/// A killable wait that any signal ends.
+pub fn waits_interruptibly(k: &Kernel, folio: &Folio, bit: Bit, sleep: Sleep) -> Result<(), Errno> {
+    let state = if sleep.state == TASK_KILLABLE { TASK_INTERRUPTIBLE } else { sleep.state };
+    folio_wait_bit_common(k, folio, bit, Sleep { state, ..sleep })
 }
 
 /// AM20: who waits for a migration entry drops the page-table lock before it queues.

@@ -1,17 +1,25 @@
 //! Functions of mm/swap.c and mm/vmscan.c with a mistake.
 
 use selvedge_kernel::{
-    INIT_WORK, Name, WRITE_ONCE, atomic_inc, enter, flush_work, mutex_lock, mutex_unlock,
-    plain_read, queue_work_on, reached, set_bit, smp_load_acquire, smp_mb, spin_lock_irqsave,
-    spin_unlock_irqrestore, synchronize_rcu, test_and_clear_bit,
+    INIT_WORK, Name, WRITE_ONCE, atomic_inc, enter, flush_work, local_lock, local_unlock,
+    mutex_lock, mutex_unlock, plain_read, queue_work_on, reached, set_bit, smp_load_acquire,
+    smp_mb, spin_lock_irqsave, spin_unlock_irqrestore, synchronize_rcu, test_and_clear_bit,
 };
 
 use crate::kernel::PG_LRU;
 use crate::mm::swap::{
-    Batch, LEFT_TO_SOMEBODY_ELSE, MoveFn, cpu_needs_drain, folio_put, folio_try_get,
-    lru_add_drain_cpu, lru_add_drain_per_cpu, lruvec_del_folio,
+    Batch, LEFT_TO_SOMEBODY_ELSE, MoveFn, Which, add_and_move, cpu_needs_drain, folio_put,
+    folio_try_get, lru_add_drain_cpu, lru_add_drain_per_cpu, lruvec_del_folio,
 };
 use crate::{Folio, Kernel};
+
+/// The batch is looked up before the local lock is taken: the task may be moved in between.
+pub fn looks_up_then_locks(k: &Kernel, which: Which, (folio, _): (&Folio, Name), move_fn: MoveFn) {
+    let batch = which(k.cpu_fbatches.this());
+    local_lock(&k.cpus, &k.fbatch_locks.lock);
+    add_and_move(k, batch, folio, move_fn);
+    local_unlock(&k.cpus, &k.fbatch_locks.lock);
+}
 
 /// `folio_may_be_lru_cached()` that says yes to large folios.
 pub fn every_folio_may_be_lru_cached(_: &Folio) -> bool {

@@ -76,6 +76,9 @@ pub fn prepare_to_wait_exclusive(k: &Kernel, bit: Bit, word: &Flags) {
     spin_unlock_irqrestore(&k.cpus, &queue.lock);
 }
 
+/// A task is in the queue, and has not looked at the bit yet.
+pub const QUEUED_FOR_A_BIT: &str = "a task was queued to wait for a bit";
+
 /// `wait_on_bit_lock()`: returns with the bit set by the caller.
 pub fn wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags) {
     let got = __wait_on_bit_lock(k, bit, word, false);
@@ -95,6 +98,7 @@ pub fn __wait_on_bit_lock(k: &Kernel, bit: Bit, word: &Flags, has_timeout: bool)
     let task = k.current().task();
     loop {
         prepare_to_wait_exclusive(k, bit, word);
+        reached(QUEUED_FOR_A_BIT);
         let mut gives_up = false;
         if test_bit(bit, word) {
             awaits(bit, word, [task.object(); 2], NOBODY_WAITS_FOR_EVER);

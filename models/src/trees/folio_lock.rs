@@ -226,6 +226,14 @@ pub static AM16_WAIT_WRITEBACK_ONCE: Tree = steps(
     &[Edit::drop(Site::of("test_bit").within("folio_wait_writeback").nth(1))],
 );
 
+/// What is the difference between the two states.
+pub static LOCKS_INTERRUPTIBLY: Tree = body(
+    "v6.1-lock-killable-interruptible",
+    &[],
+    "6.1 with folio_lock_killable() sleeping in TASK_INTERRUPTIBLE",
+    Filemap { folio_wait_bit_common: func!(waits_interruptibly), ..V6_1.filemap },
+);
+
 /// kernel-migrate AM17.
 pub static AM17_PUT_BEFORE_QUEUEING: Tree = body(
     "v6.1-put-before-queueing",

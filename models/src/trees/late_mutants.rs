@@ -70,6 +70,15 @@ pub static RECLAIM_KEEPS_REFERENCE: Tree = late_steps(
     )],
 );
 
+/// What a lookup gives back of a folio that is not the page's any more.
+pub static LOOKUP_KEEPS_REFERENCE: Tree = late_steps(
+    "v6.12.117-lookup-keeps-reference",
+    "6.12.117 with filemap_get_entry() keeping its reference to a folio that has left its page",
+    &[Edit::drop(
+        Site::of("atomic_sub_and_test").on("folio->_refcount").within("filemap_get_entry"),
+    )],
+);
+
 /// What a migration puts into the slot of the old folio.
 pub static MIGRATE_LEAVES_SLOT: Tree = late_steps(
     "v6.12.117-migrate-leaves-slot",

@@ -33,7 +33,8 @@ use crate::mm::page_writeback::{Cyclic, PageWriteback};
 use crate::mm::rmap::{NukePte, Rmap, try_to_unmap_flush};
 use crate::mm::swap::{
     BhLruDrain, DeactivateFile, DeadFolios, ForcedDrain, LruAdd, LruClaim, LruLook, OwnDrain,
-    RemoteLook, Swap, folio_batch_move_lru, folio_may_be_lru_cached, lru_add_drain_all_by_latch,
+    RemoteLook, Swap, folio_batch_move_lru, folio_may_be_lru_cached, lock_and_add,
+    lru_add_drain_all_by_latch,
 };
 use crate::mm::vmscan::Vmscan;
 use crate::mm::{balloon_compaction as balloon, zsmalloc};
@@ -81,6 +82,7 @@ pub(crate) const OLDEST: Tree = Tree {
         lru_add: LruAdd::SetFirst,
         dead_folios: DeadFolios::Linked,
         folio_may_be_lru_cached: func!(folio_may_be_lru_cached),
+        lock_and_add: func!(lock_and_add),
         folio_batch_move_lru: func!(folio_batch_move_lru),
     },
     mlock: Mlock::Isolates,

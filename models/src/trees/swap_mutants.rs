@@ -7,12 +7,14 @@ use crate::Tree;
 use crate::kernel::PG_LRU;
 use crate::mm::swap::Swap;
 use crate::mutants::lru::{
-    drains_remotely, every_folio_may_be_lru_cached, lru_cache_disable_by_rcu_unforced,
-    lru_cache_disable_by_unforced_work, lru_cache_disable_without_rcu, raises_the_generation_late,
-    reads_the_generation_late, zeroes_the_count_first,
+    drains_remotely, every_folio_may_be_lru_cached, looks_up_then_locks,
+    lru_cache_disable_by_rcu_unforced, lru_cache_disable_by_unforced_work,
+    lru_cache_disable_without_rcu, raises_the_generation_late, reads_the_generation_late,
+    zeroes_the_count_first,
 };
 use crate::trees::{
     ANNOTATE_ALL, LRU_FLAG_BEFORE_BATCH_V4, MM_STABLE_2026_07, V5_11, V5_13, V5_18, V6_1, V6_10,
+    V6_12_117,
 };
 
 /// 5.18 without `synchronize_rcu()`.
@@ -154,6 +156,13 @@ pub static BATCH_NO_LOCAL_LOCK: Tree = V6_10.edited(
         Edit::drop_pair(LOCAL_LOCK.within("folio_activate")),
     ],
 );
+/// What the local lock says of the batch that it is taken for.
+pub static BATCH_LOOKED_UP_FIRST: Tree = Tree {
+    name: "v6.12.117-batch-looked-up-first",
+    about: "6.12.117 with the batch of this CPU looked up before the local lock is taken",
+    swap: Swap { lock_and_add: func!(looks_up_then_locks), ..V6_12_117.swap },
+    ..V6_12_117.mutant()
+};
 /// No `folio_may_be_lru_cached()`.
 pub static BATCH_LARGE_FOLIO: Tree = Tree {
     name: "v6.10-batch-keeps-large-folios",

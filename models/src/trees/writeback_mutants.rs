@@ -22,6 +22,21 @@ pub static NO_UPTODATE_LOCK: Tree = V6_12_117.edited(
     &[Edit::drop_pair(Site::of("spin_lock_irqsave").on("b_uptodate_lock"))],
 );
 
+/// The same of the end of reads; and why with interrupts off, in whatever context it is.
+pub static NO_UPTODATE_LOCK_OF_READS: Tree = V6_12_117.edited(
+    "v6.12.117-read-no-uptodate-lock",
+    "6.12.117 with end_buffer_async_read() taking no b_uptodate_lock",
+    &[Edit::drop_pair(
+        Site::of("spin_lock_irqsave").on("b_uptodate_lock").within("end_buffer_async_read"),
+    )],
+);
+/// See above.
+pub static UPTODATE_LOCK_IRQS_ON: Tree = V6_12_117.edited(
+    "v6.12.117-uptodate-lock-irqs-on",
+    "6.12.117 with end_buffer_async_read() taking b_uptodate_lock with interrupts and softirqs on",
+    &[Edit::drop_pair(Site::of("local_irq_save").within("end_buffer_async_read"))],
+);
+
 /// Why a writer dirties the folio, too.
 pub static DIRTIES_BUFFER_ONLY: Tree = V6_12_117.edited(
     "v6.12.117-dirties-buffer-only",

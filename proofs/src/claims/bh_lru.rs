@@ -20,12 +20,12 @@ use crate::calls::{Arg, call};
 use crate::functions::{BH_LRU_INSTALL, INVALIDATE_BH_LRUS};
 use crate::rules::*;
 use crate::states::{
-    BUFFERS_BUSY, BUFFERS_FREED, BUFFERS_MOVED, INSTALLED, LOOKUP_HIT, SLEPT_ON_A_BIT,
+    BUFFERS_BUSY, BUFFERS_FREED, BUFFERS_MOVED, FOUND_IDLE, INSTALLED, LOOKUP_HIT, SLEPT_ON_A_BIT,
 };
 use crate::{Answers, Run, Scenario, Task, ask, calls, cpu};
 
 /// Who has the first reference to a bh (see `BufferHead`).
-const USER: Name = Name::new("user of the bh");
+pub(super) const USER: Name = Name::new("user of the bh");
 /// Who looks it up.
 const FINDER: Name = Name::new("finder");
 
@@ -313,6 +313,7 @@ pub(super) fn claims() -> Vec<Answers> {
         .holds(&[&V5_11, &V6_1, &V6_12_117])
         // The window is two steps wide: 20,000 random schedules do not hit it.
         .under(SC_WITHOUT_RANDOM)
+        .broken_after(&[INSTALLED, FOUND_IDLE])
         .violated(&[&C3_MOVE_UNLOCKED]),
         at_once(&REINSTALL_VS_MIGRATE, &[INSTALLED]).under(SC).violated(&[&V5_11, &V6_1]),
         at_once(&REINSTALL_VS_MIGRATE_DISABLED, &[BUFFERS_MOVED])

@@ -17,7 +17,7 @@ use selvedge_models::{Kernel, Machine};
 use super::{ALONE, SC, SC_WITHOUT_RANDOM};
 use crate::Source::{self, Analysis};
 use crate::rules::NOBODY_WAITS_FOR_EVER;
-use crate::states::SOURCE_WAS_LOCKED;
+use crate::states::{SLEPT, SOURCE_WAS_LOCKED};
 use crate::{Answers, Run, Scenario, Task, ask, cpu};
 
 /// One folio of a file on the LRU, and a spare one to be migrated to; one task that may sleep.
@@ -140,6 +140,7 @@ pub(super) fn claims() -> Vec<Answers> {
         hang(&COMPACTS_PLUGGED, FLUSHED, found).under(SC).holds(&[&M0, &M4, &M4R, &M5, &M6S]),
         hang(&COMPACTS_LIGHTLY, sheet("F-S1"), found)
             .under(ALONE)
+            .broken_after(&[SOURCE_WAS_LOCKED, SLEPT])
             .violated(&[&M0, &M4])
             .holds(&[&M4R])
             .under(SC)
@@ -153,9 +154,11 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&M4T])
             .under(ALONE)
             .holds(&[&M5])
+            .broken_after(&[SOURCE_WAS_LOCKED, SLEPT])
             .violated_as(part("F.1", "(1)"), &[&M4_MEMALLOC_WAITS]),
         hang(&COMPACTS_SYNC, sheet("F-S2"), found)
             .under(ALONE)
+            .broken_after(&[SOURCE_WAS_LOCKED, SLEPT])
             .violated(&[&M0, &M4])
             .holds(&[&M4R])
             .under(SC)
@@ -173,6 +176,7 @@ pub(super) fn claims() -> Vec<Answers> {
         hang(&READAHEAD, sheet("F-S3"), found)
             .under(ALONE)
             .holds(&[&M4_IGNORES_NOFS])
+            .broken_after(&[SOURCE_WAS_LOCKED, SLEPT])
             .violated(&[&M4_UNPROTECTED])
             .holds_as(part("F.1", "(4)"), &[&M4R_UNPROTECTED])
             .holds_as(part("F.1", "(3)"), &[&M5_UNPROTECTED]),

@@ -14,7 +14,7 @@ use crate::Source::{self, Analysis};
 use crate::rules::{
     NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, SYNC_SUCCEEDS_ONCE_UNLOCKED, sync_migration_succeeded,
 };
-use crate::states::{MIGRATED, SLEPT, TRIED_AGAIN, WAITED_FOR_SOURCE};
+use crate::states::{MIGRATED, SLEPT, SOURCE_WAS_LOCKED, TRIED_AGAIN, WAITED_FOR_SOURCE};
 use crate::{Answers, Run, Scenario, ask, cpu};
 
 fn compact_synchronously(k: &Run) -> bool {
@@ -112,6 +112,7 @@ pub(super) fn claims() -> Vec<Answers> {
         )
         .under(SC_WITHOUT_RANDOM)
         .holds(&[&M0, &M4])
+        .broken_after(&[SOURCE_WAS_LOCKED, TRIED_AGAIN])
         .violated(&[&M4R])
         .holds_as(part("F.3", "SYNC"), &[&M4T])
         .holds(&[&M5, &V6_11, &V6_12_117, &V6_17]),

@@ -77,10 +77,10 @@ static MARKED: Scenario = Scenario {
         cpu(1, "flush worker", |k| folio_start_writeback(k, &k.folios[1])),
     ],
     at_end: Some(|k| {
-        folios_under_writeback_are_marked(k);
         if k.folios[1].flags.peek(PG_WRITEBACK) && !k.folios[0].flags.peek(PG_WRITEBACK) {
             reached(ONE_BEGAN_ONE_ENDED);
         }
+        folios_under_writeback_are_marked(k);
     }),
     ..Scenario::EMPTY
 };

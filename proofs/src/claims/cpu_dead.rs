@@ -126,6 +126,7 @@ pub(super) fn claims() -> Vec<Answers> {
         )
         .under(DPOR)
         .holds(&[&V6_12_117])
+        .broken_after(&[DISABLED, CPU_IS_DOWN, RESTED])
         .violated_as(keeps, &[&DRAIN_FINDS_NOTHING]),
         ask(
             NO_BH_STAYS_WHILE_PENDING,
@@ -135,6 +136,7 @@ pub(super) fn claims() -> Vec<Answers> {
         )
         .under(DPOR)
         .holds(&[&V6_12_117])
+        .broken_after(&[DISABLED, CPU_IS_DOWN, INSTALLED])
         .violated_as(keeps, &[&DEAD_CPU_KEEPS_BH]),
         ask(
             A_DEAD_CPU_HAS_NOTHING,

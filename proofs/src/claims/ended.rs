@@ -13,7 +13,9 @@ use super::page_cache::{MIGRATABLE, isolated, lookup, migrate, migrate_isolated}
 use super::{ALONE, DPOR};
 use crate::Source::{self, Analysis, Comment};
 use crate::rules::{ENDLESS_LOOPS_END, NOBODY_HOLDS_ON};
-use crate::states::{ISOLATED, LOOKUP_MET_A_FROZEN_FOLIO, MIGRATED, RECLAIM_PASSED_OVER};
+use crate::states::{
+    ISOLATED, LOOKED_UP_TOO_LATE, LOOKUP_MET_A_FROZEN_FOLIO, MIGRATED, RECLAIM_PASSED_OVER,
+};
 use crate::{Answers, Run, Scenario, ask, cpu};
 
 static PIN_OFF_THE_LRU: Scenario = Scenario {
@@ -90,7 +92,8 @@ pub(super) fn claims() -> Vec<Answers> {
             &[MIGRATED, FREEZE_FAILED],
         )
         .under(DPOR)
-        .holds(&[&V6_1, &V6_12_117]),
+        .holds(&[&V6_1, &V6_12_117])
+        .violated_after(&[LOOKED_UP_TOO_LATE], &[&LOOKUP_KEEPS_REFERENCE]),
         ask(NOBODY_HOLDS_ON, &ISOLATED_AND_RECLAIMED, tries, &[RECLAIM_PASSED_OVER, ISOLATED])
             .under(DPOR)
             .holds(&[&V6_12_117])

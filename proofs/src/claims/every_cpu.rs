@@ -94,6 +94,9 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&V6_12_117])
             .violated(&[&INVALIDATION_SKIPS_CPU0]),
         stays(&PREP_1).holds(&[&V6_12_117]),
-        stays(&PREP_2).holds(&[&V6_12_117]).violated(&[&PREP_SKIPS_CPU2]),
+        stays(&PREP_2)
+            .holds(&[&V6_12_117])
+            .broken_after(&[INSTALLED])
+            .violated(&[&PREP_SKIPS_CPU2]),
     ]
 }

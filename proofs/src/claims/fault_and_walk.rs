@@ -15,7 +15,10 @@ use selvedge_models::trees::*;
 use super::page_cache::{MIGRATABLE, migrate};
 use super::{DPOR, SC, SC_WITHOUT_RANDOM};
 use crate::rules::*;
-use crate::states::{FAULT_FOUND_AN_ENTRY, FAULT_FOUND_NO_ENTRY, FAULT_SLEPT, MIGRATED};
+use crate::states::{
+    FAULT_FOUND_AN_ENTRY, FAULT_FOUND_NO_ENTRY, FAULT_MAPPED, FAULT_SLEPT, MIGRATED,
+    UNMAPPED_FOR_MIGRATION,
+};
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 static FAULT: Scenario = Scenario {
@@ -179,6 +182,8 @@ const WALKS: Source = Source::Analysis(
 pub(super) fn claims() -> Vec<Answers> {
     let sheet = Source::migrate;
     let entry: &[&str] = &[MIGRATED, FAULT_FOUND_AN_ENTRY];
+    // Where the page table is read without its lock, the fault may not have come as far as to sleep.
+    let unseen = &[FAULT_FOUND_NO_ENTRY, FREEZE_FAILED];
     let slept = &[FAULT_SLEPT, FREEZE_FAILED];
     vec![
         ask(FAULT_WAITS_ONCE, &FAULT, sheet("B-S3"), entry)
@@ -190,12 +195,14 @@ pub(super) fn claims() -> Vec<Answers> {
         ask(FAULT_LEAVES_MIGRATION_ALONE, &FAULT_ON_ENTRY, sheet("B-S3"), entry)
             .under(SC)
             .holds(&[&V6_1, &V6_12_117])
+            .broken_after(&[FAULT_FOUND_AN_ENTRY, FREEZE_FAILED])
             .violated(&[&V5_15]),
         ask(FAULT_LEAVES_MIGRATION_ALONE, &ONE_FAULT, Source::report("R10"), entry)
             .under(DPOR)
-            .violated_after(slept, &[&V6_1, &V6_12_117])
+            .violated_after(unseen, &[&V6_1, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
             .holds(&[&FAULT_LOOKS_AGAIN, &MIGRATE_INVALIDATES])
+            .broken_after(unseen)
             .violated_as(WALKS, &[&MIGRATE_MARKS_FIRST]),
         ask(FAULT_LEAVES_MIGRATION_ALONE, &FAULT_BEHIND_TLB, Source::report("R10"), entry)
             .under(DPOR)
@@ -216,10 +223,12 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC)
             .holds(&[&V6_1, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[MIGRATED])
             .violated(&[&IGNORES_PINS]),
         ask(A_PAGE_IS_ONE_FOLIO, &FAULT_MAPS, LOOKS_AGAIN, &[MIGRATED, FAULT_FOUND_NO_ENTRY])
             .under(SC_WITHOUT_RANDOM)
             .holds(&[&V6_1, &V6_12_117])
+            .broken_after(&[FAULT_FOUND_NO_ENTRY, FAULT_MAPPED])
             .violated(&[&MAPS_TWICE]),
         ask(MIGRATION_HAS_ONE_END, &WALKER, sheet("B-S7"), &[MIGRATED])
             .under(SC)
@@ -228,6 +237,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC)
             .holds(&[&V6_1])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[UNMAPPED_FOR_MIGRATION])
             .violated(&[&V6_3_RC1, &M3, &V6_4, &V6_6])
             .under(SC)
             .holds(&[&V6_10, &V6_12_117]),

@@ -31,10 +31,10 @@ const DIRTIER: Task = cpu(1, "unmapper", |k| {
 /// PG_dirty is still set when what was done to this other flag has been done.
 fn is_dirty_and(k: &Run, other: Bit, is_set: bool) {
     let flags = &k.folios[0].flags;
-    the_flag_is_kept(flags, PG_DIRTY);
     if flags.peek(other) == is_set {
         reached(CHANGED);
     }
+    the_flag_is_kept(flags, PG_DIRTY);
 }
 
 static ACTIVATED: Scenario = Scenario {
@@ -115,10 +115,10 @@ static BUFFER: Scenario = Scenario {
     ],
     at_end: Some(|k| {
         let state = &k.buffer_heads[0].b_state;
-        the_flag_is_kept(state, BH_DIRTY);
         if !state.peek(BH_LOCK) {
             reached(CHANGED);
         }
+        the_flag_is_kept(state, BH_DIRTY);
     }),
     ..Scenario::EMPTY
 };

@@ -15,6 +15,9 @@ use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 pub(super) const TRYLOCK_FAILED: &str = "a trylock failed";
 
+/// A holder of the lock has changed what it protects.
+pub(super) const ADDED: &str = "a holder of the lock changed the contents";
+
 /// CPU0 has the lock when the others begin.
 pub(super) fn locked(k: &Run) {
     assert!(folio_trylock(&k.folios[0]), "nobody else runs yet");
@@ -29,6 +32,7 @@ pub(super) fn add_one(k: &Run) {
     let contents = &k.folios[0].contents;
     let value = plain_read(contents);
     plain_write(contents, value + 1);
+    reached(ADDED);
 }
 
 fn try_and_add(k: &Run) {
@@ -137,6 +141,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC)
             .holds(&relaxed)
             .under(WEAK)
+            .broken_after(&[ADDED])
             .violated(&relaxed),
         asleep(&LOCK_TWO_KILLABLY, sheet("A.2")).under(DPOR).holds(&[&V6_12_117]),
         asleep(&LOCK_TWO, sheet("A.2"))

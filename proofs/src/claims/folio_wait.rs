@@ -8,7 +8,9 @@
 //! clear: the folio is unlocked, PG_waiters is set, and the others sleep until somebody happens to
 //! lock and unlock the folio.
 
-use selvedge_kernel::{is_killed_already, process_timeout, send_sigkill};
+use selvedge_kernel::{
+    fail_about, is_killed_already, process_timeout, reached, send_sig, send_sigkill,
+};
 use selvedge_models::Machine;
 use selvedge_models::mm::filemap::{
     folio_end_read, folio_lock, folio_lock_killable, folio_lock_timeout, folio_trylock,
@@ -17,13 +19,15 @@ use selvedge_models::mm::filemap::{
 use selvedge_models::trees::*;
 
 use super::folio_lock::{locked, unlock};
-use super::{DPOR, EVERY, SC_WITHOUT_RANDOM};
-use crate::Source::{self, Analysis};
+use super::{DPOR, EVERY, SC, SC_WITHOUT_RANDOM};
+use crate::Source::{self, Analysis, Comment};
 use crate::calls::{Arg, Call, call};
 use crate::functions::{
     FOLIO_LOCK, FOLIO_LOCK_KILLABLE, FOLIO_TRYLOCK, FOLIO_UNLOCK, SEND_SIGKILL,
 };
-use crate::rules::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER};
+use crate::rules::{
+    NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER, ONLY_WHAT_KILLS_ENDS_A_KILLABLE_WAIT,
+};
 use crate::states::{GAVE_UP, SLEPT};
 use crate::{Answers, Run, Scenario, ask, calls, cpu};
 
@@ -129,6 +133,31 @@ static KILLED: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+static SIGNALLED: Scenario = Scenario {
+    name: "signalled_waiter_of_a_folio",
+    about: "CPU0 unlocks the folio; CPU1 waits for it killably. CPU2 sends it a signal that does \
+            not kill.",
+    machine: Machine::TINY.cpus(3).sleepers(1),
+    setup: locked,
+    tasks: &[
+        cpu(0, "holder", unlock),
+        cpu(1, "killable", |k| {
+            if folio_lock_killable(k, &k.folios[0]).is_err() {
+                let message = "folio_lock_killable() failed, and nobody was killed";
+                let folio = k.folios[0].flags.object();
+                fail_about(ONLY_WHAT_KILLS_ENDS_A_KILLABLE_WAIT, message, folio);
+            }
+            reached(LOCKED_IT);
+            unlock(k);
+        })
+        .sleeper(0),
+        cpu(2, "sender", |k| send_sig(&k.cpus, k.sleepers[0].task())),
+    ],
+    ..Scenario::EMPTY
+};
+
+const LOCKED_IT: &str = "a killable waiter has the lock";
+
 /// What a8b169afbf06 says of 4.13, and repairs: a woken waiter must take the lock, signal or not,
 /// since others have been passed over for it.
 const WOKEN_MUST_TAKE: Source = Source::commit("a8b169afbf06");
@@ -158,11 +187,19 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated_as(WOKEN_LEAVES, &[&L2, &L2_UNFAIRNESS_INF])
             .holds_as(WOKEN_TRIES, &[&L2_TRIES_THE_BIT])
     };
+    let killable = Comment {
+        file: "include/linux/sched/signal.h",
+        says: "signal_pending_state() of TASK_WAKEKILL asks for a signal that kills",
+    };
     let barriers = Analysis("send_sig() and set_current_state() have a full barrier each");
     vec![
         ask(NOBODY_WAITS_FOR_EVER, &KILLED, barriers, given_up)
             .under(EVERY)
             .holds(&[&L0, &L1, &L2, &V6_12_117]),
+        ask(ONLY_WHAT_KILLS_ENDS_A_KILLABLE_WAIT, &SIGNALLED, killable, &[SLEPT, LOCKED_IT])
+            .under(SC)
+            .holds(&[&L0, &L1, &L2, &V6_12_117])
+            .violated_after(given_up, &[&LOCKS_INTERRUPTIBLY]),
         of_all_trees(&SIGNAL).violated_as(WOKEN_LEAVES, &[&V5_4_255]),
         of_all_trees(&TIMEOUT),
         ask_of(&SIGNAL_AND_READER)

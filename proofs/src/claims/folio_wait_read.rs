@@ -1,7 +1,7 @@
 //! kernel-migrate section A: waiters for the end of a read, asynchronous waiters, and waiters
 //! without a reference of their own.
 
-use selvedge_kernel::{Name, WRITE_ONCE, fail, fail_about, test_bit};
+use selvedge_kernel::{Name, WRITE_ONCE, fail, fail_about, reached, test_bit};
 use selvedge_models::mm::filemap::{
     folio_end_read, folio_lock_async, folio_put_wait_locked, folio_wait_locked, lock_page_retry,
 };
@@ -18,8 +18,11 @@ use crate::rules::{
     A_FREED_FOLIO_IS_NOT_TOUCHED, CONTENTS_HAVE_ONE_WRITER, NO_REFERENCE_IS_LEFT_OVER,
     NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, WHO_WAITED_FOR_A_READ_SEES_IT, each_holder_added_one,
 };
-use crate::states::SLEPT;
+use crate::states::{FAULT_FOUND_AN_ENTRY, FREED, SLEPT};
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
+
+/// A reader has found the folio unlocked.
+const WENT_ON: &str = "a reader found the folio unlocked";
 
 static READ_ENDS: Scenario = Scenario {
     name: "read_ends",
@@ -31,6 +34,7 @@ static READ_ENDS: Scenario = Scenario {
         cpu(0, "end of the read", |k| folio_end_read(k, &k.folios[0])),
         cpu(1, "reader", |k| {
             folio_wait_locked(k, &k.folios[0]);
+            reached(WENT_ON);
             if !test_bit(PG_UPTODATE, &k.folios[0].flags) {
                 fail(WHO_WAITED_FOR_A_READ_SEES_IT, "the reader sees no PG_uptodate");
             }
@@ -155,6 +159,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC)
             .holds(&[&L2, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[WENT_ON])
             .violated(&[&UPTODATE_TOO_LATE]),
         ask(NO_REFERENCE_IS_LEFT_OVER, &PUT_AND_WAIT, sheet("A.2"), &[SLEPT])
             .under(SC_WITHOUT_RANDOM)
@@ -169,11 +174,13 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC)
             .holds(&[&L0, &L2, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[FREED])
             .violated(&[&AM17_PUT_BEFORE_QUEUEING]),
         not_touched(&MIGRATION_ENTRY, "AM20")
             .under(SC)
             .holds(&[&L2, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[FAULT_FOUND_AN_ENTRY, FREED])
             .violated(&[&AM20_PTL_DROPPED_FIRST]),
     ]
 }

@@ -117,16 +117,16 @@ static LRU_LOCK_OF_NEW: Scenario = Scenario {
 };
 
 /// A read and a write are on their way: the folio is locked, and under writeback.
-fn under_io(k: &Run) {
+pub(super) fn under_io(k: &Run) {
     locked(k);
     folio_start_writeback(k, &k.folios[0]);
 }
 
-fn end_writeback(k: &Run) {
+pub(super) fn end_writeback(k: &Run) {
     folio_end_writeback(k, &k.folios[0]);
 }
 
-static QUEUE_LOCK_OF_WAITER: Scenario = Scenario {
+pub(super) static QUEUE_LOCK_OF_WAITER: Scenario = Scenario {
     name: "io_ends_under_the_waiter",
     about: "CPU0 waits for the folio lock; interrupts on CPU0 end the read that has it, and a \
             writeback of the folio, which wakes from the same queue.",
@@ -274,7 +274,7 @@ pub(super) fn starts_writeback(k: &Run, index: usize) {
     folio_unlock(k, &k.folios[index]);
 }
 
-static PAGES_LOCK: Scenario = Scenario {
+pub(super) static PAGES_LOCK: Scenario = Scenario {
     name: "writeback_ends_under_the_pages_lock",
     about: "CPU0 looks for a dirty page, migrates folio0 and folio1, which is large and has no \
             target, writes folio2, and truncates its page; an interrupt on CPU0 ends the writeback \
@@ -355,27 +355,35 @@ pub(super) fn claims() -> Vec<Answers> {
     };
     let slept = &[INTERRUPTED, SLEPT];
     vec![
-        hang(&LRU_LOCK, lru_lock, &[INTERRUPTED, ISOLATED]).violated(&[&LRU_LOCK_IRQS_ON]),
+        hang(&LRU_LOCK, lru_lock, &[INTERRUPTED, ISOLATED])
+            .broken_after(&[INTERRUPTED])
+            .violated(&[&LRU_LOCK_IRQS_ON]),
         hang(&LRU_LOCK_OF_MLOCK, lru_lock, &[INTERRUPTED, MADE_UNEVICTABLE, FREED])
+            .broken_after(&[INTERRUPTED, MADE_UNEVICTABLE])
             .violated(&[&MLOCK_IRQS_ON]),
         hang(&LRU_LOCK_OF_AGING, lru_lock, &[INTERRUPTED]).violated(&[&AGING_IRQS_ON]),
         hang(&LRU_LOCK_OF_COMPACTION, lru_lock, &[INTERRUPTED, COMPACTED])
+            .broken_after(&[INTERRUPTED])
             .violated(&[&COMPACTION_IRQS_ON]),
         hang(&LRU_LOCK_OF_NEW, lru_lock, &[INTERRUPTED]).violated(&[&MLOCK_NEW_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_WAITER, queue_lock, slept).violated(&[&QUEUE_LOCK_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_KILLED, queue_lock, &[INTERRUPTED, SLEPT, GAVE_UP])
+            .broken_after(&[INTERRUPTED, SLEPT])
             .violated(&[&GIVES_UP_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_WAKER, queue_lock, slept).violated(&[&WAKER_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_ASYNCHRONOUS, queue_lock, slept).violated(&[&ASYNC_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_FAULT, queue_lock, slept).violated(&[&FAULT_IRQS_ON]),
         hang(&PAGES_LOCK, marks, &[INTERRUPTED, MIGRATED, TRUNCATED])
+            .broken_after(&[INTERRUPTED, MIGRATED])
             .violated(&[&PAGES_LOCK_IRQS_ON]),
         hang(&PAGES_LOCK_OF_READAHEAD, marks, &[INTERRUPTED, A_READ_ENDED])
+            .broken_after(&[INTERRUPTED])
             .violated(&[&READAHEAD_IRQS_ON]),
         ask(NO_REFERENCE_IS_LEFT_OVER, &PAGES_LOCK_OF_READAHEAD, reads, &[A_READ_ENDED])
             .under(DPOR)
             .holds(&[&V6_12_117]),
         hang(&BIT_QUEUE_LOCK, queue_lock, &[INTERRUPTED, SLEPT_ON_A_BIT])
+            .broken_after(&[INTERRUPTED])
             .violated(&[&BIT_WAITER_IRQS_ON]),
         hang(&BIT_QUEUE_LOCK_OF_WAKER, queue_lock, &[INTERRUPTED, SLEPT_ON_A_BIT])
             .violated(&[&BIT_WAKER_IRQS_ON]),

@@ -24,7 +24,7 @@ use crate::rules::{
     A_PINNED_FOLIO_IS_NOT_FREED, KERNEL_ASSERTIONS_HOLD, NO_REFERENCE_IS_LEFT_OVER,
     no_reference_is_left_over,
 };
-use crate::states::{FREED, ISOLATED, RECLAIM_PASSED_OVER};
+use crate::states::{FREED, ISOLATED, RECLAIM_PASSED_OVER, RESTED};
 use crate::{Answers, Run, Scenario, Task, ask, cpu};
 
 /// Puts these back, which the caller has isolated.
@@ -179,8 +179,9 @@ pub(super) fn claims() -> Vec<Answers> {
         ask(A_PINNED_FOLIO_IS_NOT_FREED, &PIN_VS_UNMAP, entry, &[FREED, NOTHING_TO_PIN])
             .under(DPOR)
             .holds(&[&V6_12_117])
+            .broken_after(&[FREED])
             .violated(&[&PIN_NO_PTL]),
-        last(&BATCH_PUTS_LAST).violated(&[&BATCH_PUTS_RELAXED]),
+        last(&BATCH_PUTS_LAST).violated_after(&[RESTED], &[&BATCH_PUTS_RELAXED]),
         last(&ISOLATION_PUTS_LAST),
         last(&SLAB_PUTS_LAST),
     ]

@@ -16,7 +16,7 @@ use selvedge_models::trees::*;
 use super::{ALONE, DPOR, SC, SC_WITHOUT_RANDOM};
 use crate::Source::{self, Analysis};
 use crate::rules::*;
-use crate::states::MIGRATED;
+use crate::states::{FREEZE_FAILED, MIGRATED, RESTED, RESTED_FOR_MLOCK};
 use crate::{Answers, Run, Scenario, ask, cpu};
 
 /// A folio on the LRU, mapped, and a spare one to be migrated to; batches of three.
@@ -189,15 +189,18 @@ pub(super) fn claims() -> Vec<Answers> {
     vec![
         fails(&ACTIVATED_THEN_PINNED, "D1")
             .under(SC)
+            .broken_after(&[RESTED, FREEZE_FAILED])
             .violated(&[&V6_1, &V6_10])
             .holds(&[&SEED_002_V4, &V6_11, &V6_1_192, &V6_12_117, &V6_17])
             .violated(&[&PIN_WITHOUT_DRAIN]),
         fails(&MLOCKED_THEN_PINNED, "D2")
             .under(SC)
+            .broken_after(&[RESTED_FOR_MLOCK, FREEZE_FAILED])
             .violated(&[&V6_1, &V6_10, &SEED_002_V4, &V6_11])
             .holds(&[&V6_1_192, &V6_12_117, &V6_17]),
         fails(&ACTIVATED_WHILE_PINNED, "D3")
             .under(SC)
+            .broken_after(&[RESTED, FREEZE_FAILED])
             .violated(&[&V6_1, &V6_10])
             .holds(&[&SEED_002_V4, &V6_11])
             .violated(&[&V6_1_192, &V6_12_117, &V6_17]),
@@ -211,6 +214,7 @@ pub(super) fn claims() -> Vec<Answers> {
             // then, and the next pin drains.
             .holds_as(Analysis("a failed pin leaves PG_lru clear"), &[&V6_10])
             .holds_as(Analysis("drains for any extra reference"), &[&V6_12_117])
+            .broken_after(&[RESTED, NOT_ISOLATED_FOR_A_PIN])
             .violated_as(Analysis("nobody drains"), &[&PIN_WITHOUT_DRAIN]),
         ask(PIN_DRAINS_ONLY_FOR_A_BATCH, &PINNED_ALONE, lru("D10"), &[CHECKED_FOR_A_PIN])
             .under(ALONE)

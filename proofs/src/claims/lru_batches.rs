@@ -173,6 +173,7 @@ pub(super) fn claims() -> Vec<Answers> {
         ask(KERNEL_ASSERTIONS_HOLD, &DRAIN_VS_ISOLATE, lru("A4"), &[ISOLATED, SKIPPED])
             .under(EVERY)
             .holds(&[&V5_11, &V6_1, &V6_12_117])
+            .broken_after(&[RESTED])
             .violated(&[&A4_MOVE_WITHOUT_CLAIM]),
         ask(
             KERNEL_ASSERTIONS_HOLD,
@@ -182,6 +183,7 @@ pub(super) fn claims() -> Vec<Answers> {
         )
         .under(EVERY)
         .holds(&[&V6_1, &V6_12_117])
+        .broken_after(&[FREED])
         .violated(&[&A5_PUT_BEFORE_SET_LRU]),
         ask(
             EVICTABLE_FOLIO_IS_NOT_STRANDED,
@@ -195,6 +197,7 @@ pub(super) fn claims() -> Vec<Answers> {
             Analysis("one word has one order; the sheet's A6 has two"),
             &[&A6_NO_BARRIER_IN_LRU_ADD],
         )
+        .broken_after(&[MUNLOCK_COULD_NOT_ISOLATE])
         .violated(&[&A6_MLOCKED_READ_FIRST]),
         ask(NO_BATCH_ENTRY_IS_LOST, &TWO_ROTATIONS, lru("A7"), &[SKIPPED])
             .under(EVERY)

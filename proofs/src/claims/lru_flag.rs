@@ -16,7 +16,7 @@ use crate::Source::{self, Analysis};
 use crate::calls::{Arg, Call, call};
 use crate::functions::{FOLIO_ACTIVATE, FOLIO_ISOLATE_LRU, LRU_ADD_DRAIN};
 use crate::rules::*;
-use crate::states::{FREED, ISOLATED, RESTED};
+use crate::states::{CLAIMED, FREED, ISOLATED, RESTED};
 use crate::{Answers, Run, Scenario, ask, calls, cpu};
 
 /// A folio on the LRU; batches of three, so that two entries rest.
@@ -156,6 +156,7 @@ pub(super) fn claims() -> Vec<Answers> {
     vec![
         ask(DRAINED_FOLIO_CAN_BE_ISOLATED, &ADD_THEN_ISOLATE, lru("D4"), both)
             .under(SC)
+            .broken_after(&[CLAIMED])
             .violated(&[&SEED_002_V4, &V6_11])
             .holds(&[&V6_10, &V6_12_117]),
         ask(KERNEL_ASSERTIONS_HOLD, &TWO_BATCHES_AND_ISOLATE, lru("D6"), both)

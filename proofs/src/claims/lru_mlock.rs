@@ -237,6 +237,7 @@ pub(super) fn claims_of_operations() -> Vec<Answers> {
             .under(SC_WITHOUT_RANDOM)
             .holds(&[&V6_10, &V6_12_117])
             .under(SC)
+            .broken_after(&[RESTED_FOR_MLOCK])
             .violated_as(own, &[&MLOCK_NO_CLAIM]),
         // What mends a folio whose mlock found it off the LRU: it is not counted, but not scanned.
         ask(
@@ -265,6 +266,7 @@ pub(super) fn claims_of_operations() -> Vec<Answers> {
         ask(EVICTABLE_FOLIO_IS_NOT_STRANDED, &ADD_VS_MUNLOCK, unlocked, stranded)
             .under(SC)
             .holds_as(lru("A6"), &[&V5_11])
+            .broken_after(&[RESTED, RESTED_FOR_MLOCK, MLOCK_FOUND_IT_OFF_THE_LRU])
             .violated(&[&V6_1, &V6_12_117]),
         ask(EVICTABLE_FOLIO_IS_NOT_STRANDED, &NEW_VS_MUNLOCK, unlocked, of_mlock)
             .under(SC)

@@ -144,6 +144,7 @@ pub(super) fn claims() -> Vec<Answers> {
         ask(NO_BATCH_ENTRY_IS_LOST, &BOTH_MOVE, lru("A7"), &[SKIPPED])
             .under(SC)
             .holds(&[&V6_1, &V6_1_RT, &V6_12_117, &V6_12_117_RT])
+            .broken_after(&[RESTED])
             .violated_as(own, &[&MOVE_NO_PUT]),
         ask(REFERENCES_BALANCE, &BOTH_MOVE, lru("O1"), &[RESTED])
             .under(SC)
@@ -170,6 +171,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .violated_as(own, &[&BATCH_NO_LOCAL_LOCK]),
         ask(OWN_ADDITIONS_ARE_DRAINED, &DRAIN_VS_DRAIN_ALL, lru("A.3"), &[DRAIN_WORKED])
             .under(SC)
+            .broken_after(&[RESTED])
             .holds(&[&V6_10, &V6_12_117, &V6_12_117_RT])
             .violated_as(own, &[&MOVE_COUNT_ZEROED_FIRST]),
         ask(KERNEL_ASSERTIONS_HOLD, &ISOLATE_TWICE, lru("O2"), isolated)

@@ -128,10 +128,12 @@ pub(super) fn claims() -> Vec<Answers> {
         .under(EVERY)
         .holds(&[&V6_1, &V6_12_117])
         .under(SC_WITHOUT_RANDOM)
+        .broken_after(&[FREED])
         .violated(&[&ISOLATE_CLEAR_THEN_GET]),
         ask(LARGE_FOLIO_RESTS_NOWHERE, &LARGE_FOLIO, lru("A.2"), &[MADE_UNEVICTABLE])
             .under(ALONE)
             .holds(&[&V6_1, &SEED_002_V4, &V6_12_117])
+            .broken_after(&[RESTED])
             .violated_as(Analysis("what the step is there for"), &[&BATCH_LARGE_FOLIO]),
     ]
 }

@@ -101,6 +101,7 @@ fn bh_stays() -> Answers {
     let installed = &[DISABLED, INSTALLED, INSTALL_FOUND_CACHING_DISABLED];
     ask(NO_BH_STAYS_WHILE_PENDING, &INSTALL_VS_PREP, lru("B4"), installed)
         .under(EVERY)
+        .broken_after(&[DISABLED, INSTALLED])
         .violated_as(lru("B1"), &[&RFC_MIGRATE_PENDING])
         .violated_as(
             Analysis("as B1, the check is before bh_lru_lock()"),

@@ -12,7 +12,7 @@ use super::migrate_pending::{disable, disable_and_enable};
 use super::{ALONE, EVERY, SC};
 use crate::Source::{self, Analysis};
 use crate::rules::*;
-use crate::states::DISABLED;
+use crate::states::{DISABLED, QUEUED_A_DUMMY};
 use crate::{Answers, Run, Scenario, ask, cpu};
 
 const ALL_RETURNED: &str = "every caller returned";
@@ -97,6 +97,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds_as(Analysis("the flush before the return"), &[&V6_1, &V6_12_117]),
         ask(NO_QUEUED_WORK_IS_REINITIALISED, &TWO_MIGRATORS, lru("B7"), &[DISABLED])
             .under(SC)
+            .broken_after(&[QUEUED_A_DUMMY])
             .violated(&[&RFC_2021_02_16])
             .holds_as(Analysis("the mutex and the flush"), &[&V6_1, &V6_12_117]),
     ]

@@ -8,6 +8,7 @@ mod compaction_locked;
 mod compaction_sync;
 mod counts;
 mod cpu_dead;
+mod cpu_up;
 mod ended;
 mod every_cpu;
 mod fault_and_walk;
@@ -31,11 +32,13 @@ mod migrate_pending;
 mod migrate_pending_callers;
 mod migrated;
 mod movable_page;
+mod moved;
 mod page_cache;
 mod queue_lock;
 mod races;
 mod races_folio;
 mod reports;
+mod softirqs;
 mod waits;
 pub mod weak;
 mod writeback;
@@ -53,6 +56,7 @@ pub const ALL: &[Group] = &[
     ("migrate_pending", migrate_pending_callers::claims),
     ("migrate_pending", every_cpu::claims),
     ("migrate_pending", cpu_dead::claims),
+    ("migrate_pending", cpu_up::claims),
     ("longterm_pin", longterm_pin::claims),
     ("longterm_pin", longterm_pin::reports),
     ("compaction", compaction::claims),
@@ -75,6 +79,7 @@ pub const ALL: &[Group] = &[
     ("lru_operations", lru_mlock::claims_of_operations),
     ("lru_operations", lru_alone::claims),
     ("lru_operations", lru_locks::claims),
+    ("lru_operations", moved::claims),
     ("bh_lru", bh_lru::claims),
     ("lru_batches", lru_batches::claims),
     ("references", page_cache::claims),
@@ -93,6 +98,7 @@ pub const ALL: &[Group] = &[
     ("writeback", reports::fuse),
     ("hugetlb", reports::hugetlb),
     ("interrupts", interrupts::claims),
+    ("interrupts", softirqs::claims),
     ("flags", flags::claims),
     ("counts", counts::claims),
     ("races", races::claims),
@@ -135,11 +141,16 @@ mod tests {
     /// A rule that holds in a scenario in which nothing happens has proven nothing; and whoever
     /// reads of one that is violated wants to know what it is about.
     #[test]
-    fn every_claim_names_a_state_that_it_must_have_reached() {
+    fn every_claim_names_states_that_must_be_reached() {
         let without: BTreeSet<&str> = rows()
             .filter(|(claim, _)| claim.reached.is_empty())
             .map(|(claim, _)| claim.scenario.name)
             .collect();
         assert!(without.is_empty(), "no state to be reached in: {without:?}");
+        let unexplained: BTreeSet<(&str, &str)> = rows()
+            .filter(|(claim, _)| claim.by_then.is_empty())
+            .map(|(claim, _)| (claim.scenario.name, claim.tree.name))
+            .collect();
+        assert!(unexplained.is_empty(), "no state before it is violated: {unexplained:?}");
     }
 }

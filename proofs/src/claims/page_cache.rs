@@ -13,7 +13,7 @@ use selvedge_models::{Machine, PG_DIRTY, PG_UPTODATE};
 
 use super::{ALONE, EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
 use crate::rules::*;
-use crate::states::{LOOKUP_MET_A_FROZEN_FOLIO, MIGRATED, TRUNCATED};
+use crate::states::{FROZEN, LOOKUP_MET_A_FROZEN_FOLIO, MIGRATED, TO_BE_TRUNCATED, TRUNCATED};
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 /// A folio on the LRU and in the page cache, mapped, with a spare one to be migrated to.
@@ -223,12 +223,14 @@ pub(super) fn claims() -> Vec<Answers> {
         lookup(&MIGRATE_VS_LOOKUP, &[MIGRATED, LOOKUP_MET_A_FROZEN_FOLIO])
             .under(SC_WITHOUT_RANDOM)
             .holds(&[&V6_1, &V6_12_117])
+            .broken_after(&[MIGRATED])
             .violated_as(sheet("BM1"), &[&BM1_LOOKUP_WITHOUT_RELOAD])
             .violated_as(sheet("BM2"), &[&BM2_COUNT_WITHOUT_FREEZE])
             .violated_as(sheet("BM3"), &[&BM3_UNFREEZE_EARLY]),
         lookup(&KEPT_LOOKUP, &[MIGRATED, FREEZE_FAILED])
             .under(SC_WITHOUT_RANDOM)
             .holds(&[&V6_1, &V6_12_117])
+            .broken_after(&[MIGRATED])
             .violated_as(sheet("BM2"), &[&BM2_COUNT_WITHOUT_FREEZE]),
         lookup(&MIGRATE_ISOLATED_VS_LOOKUP, &[MIGRATED])
             .under(EVERY)
@@ -241,23 +243,28 @@ pub(super) fn claims() -> Vec<Answers> {
         one_end(&MIGRATE_VS_LOOKUP_END, "B-S1", frozen)
             .under(SC)
             .holds(&[&V6_1, &V6_12_117])
+            .broken_after(&[MIGRATED])
             .violated_as(sheet("BM5"), &[&BM5_UNFREEZE_ALL])
             .violated_as(sheet("BM6"), &[&BM6_NO_CACHE_REFERENCE])
+            .broken_after(&[FREEZE_FAILED])
             .violated_as(sheet("BM11"), &[&BM11_NO_PUT_OF_UNMAPPED]),
         one_end(&TWO_LOOKUPS, "B-S1", frozen).under(SC).holds(&[&V6_1, &V6_12_117]),
         one_end(&LOOKUP_HOLDS, "B-S2", &[FREEZE_FAILED]).under(ALONE).holds(&[&V6_1, &V6_12_117]),
         ask(AN_IDLE_FOLIO_MIGRATES, &ALONE_WITH_PRIVATE, sheet("B.2"), &[MIGRATED])
             .under(ALONE)
             .holds(&[&V6_1, &V6_12_117])
+            .broken_after(&[FREEZE_FAILED])
             .violated_as(sheet("BM12"), &[&BM12_PRIVATE_NOT_COUNTED]),
         one_end(&TRUNCATE, "B-S4", &[MIGRATED, TRUNCATED]).under(SC).holds(&[&V6_1, &V6_12_117]),
         ask(A_TRUNCATED_PAGE_IS_GONE, &TRUNCATE_ALONE, GONE, &[TRUNCATED])
             .under(ALONE)
             .holds(&[&V6_12_117])
+            .broken_after(&[TO_BE_TRUNCATED])
             .violated(&[&TRUNCATES_NOTHING]),
         ask(A_DIRTY_PAGE_STAYS_DIRTY, &DIRTY, sheet("B-S5"), &[MIGRATED])
             .under(SC)
             .holds(&[&V6_1, &V6_12_117])
+            .broken_after(&[FROZEN])
             .violated_as(sheet("BM8"), &[&BM8_DIRTY_AFTER_SLOT])
             .violated_as(sheet("BM7"), &[&BM7_NO_PAGES_LOCK]),
         // A writer that ignores PG_uptodate too would write to the new folio before the copy in

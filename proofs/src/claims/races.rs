@@ -134,6 +134,7 @@ fn of_drains() -> Vec<Answers> {
         race(&LOOK_VS_PREP, Analysis("atomic_read() is marked"), &[FOUND_DISABLED, FOUND_ENABLED])
             .under(COMPLETE)
             .holds(&[&RFC_MIGRATE_PENDING])
+            .broken_after(&[FOUND_ENABLED])
             .violated_as(
                 Mail("what protects this on an SMP system? (the thread of the RFC)"),
                 &[&RFC_MIGRATE_PENDING_BOOL],
@@ -144,6 +145,7 @@ fn of_drains() -> Vec<Answers> {
         // __lru_add_drain_all"), for 6.18, with both functions.
         race(&ADD_VS_DRAIN_ALL, Report("KCSAN, 2026-03-11"), &[RESTED, DRAIN_WORKED])
             .under(COMPLETE)
+            .broken_after(&[RESTED])
             .violated(&[&V6_1, &V6_12_117])
             .under(DPOR)
             .violated(&[&V6_12_117_RT])
@@ -157,6 +159,7 @@ fn of_drains() -> Vec<Answers> {
         )
         .under(COMPLETE)
         .holds(&[&V6_10])
+        .broken_after(&[RESTED])
         .violated(&[&V6_12])
         .holds_as(annotated, &[&ANNOTATE_V2, &MM_STABLE_2026_07]),
         race(
@@ -165,6 +168,7 @@ fn of_drains() -> Vec<Answers> {
             &[RESTED_FOR_MLOCK, DRAIN_WORKED],
         )
         .under(COMPLETE)
+        .broken_after(&[RESTED_FOR_MLOCK])
         .violated(&[&V6_12_117])
         .holds_as(annotated, &[&ANNOTATE_V2, &MM_STABLE_2026_07]),
     ]
@@ -177,6 +181,7 @@ fn of_buffers_and_lists() -> Vec<Answers> {
     vec![
         race(&INSTALL_VS_DRAIN_ALL, plain_look, &[INSTALLED, DRAIN_WORKED])
             .under(COMPLETE)
+            .broken_after(&[INSTALLED])
             .violated(&[&V6_12_117, &ANNOTATE_V2, &MM_STABLE_2026_07])
             .holds(&[&ANNOTATE_ALL]),
         race(&INSTALL_VS_INVALIDATE, plain_look, &[INSTALLED])

@@ -11,7 +11,9 @@ use selvedge_models::mm::migrate::FREEZE_FAILED;
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::trees::*;
 
-use super::folio_lock::{LOCK_TWO_KILLABLY, LOCK_TWO_STACKS, NEW_OWNER, TRY_ONCE, TRYLOCK_FAILED};
+use super::folio_lock::{
+    ADDED, LOCK_TWO_KILLABLY, LOCK_TWO_STACKS, NEW_OWNER, TRY_ONCE, TRYLOCK_FAILED,
+};
 use super::page_cache::{isolated, migrate_or_put_back};
 use super::races::race;
 use super::{COMPLETE, DPOR};
@@ -86,6 +88,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SMALL)
             .holds(&[&V6_1, &V6_12_117])
             .under(DPOR)
+            .broken_after(&[ADDED])
             .violated(&[&AM8_RELAXED_TRYLOCK, &AM8_RELAXED_UNLOCK]),
         race(&LOCK_TWO_KILLABLY, sheet("A.5-1"), &[SLEPT]).under(DPOR).holds(&[&V6_12_117]),
         race(&NEW_OWNER, sheet("A.5-5"), &[HANDED_OVER])
@@ -104,6 +107,7 @@ pub(super) fn claims() -> Vec<Answers> {
         race(&MIGRATE_VS_WRITE, locked_copy, &[MIGRATED, CHANGED, FREEZE_FAILED])
             .under(DPOR)
             .holds(&[&V6_1, &V6_12_117])
+            .broken_after(&[MIGRATED, CHANGED])
             .violated_as(sheet("AM8"), &[&AM8_RELAXED_UNLOCK]),
         // Its caller here is isolate_migratepages_block(), whose comment admits it.
         race(

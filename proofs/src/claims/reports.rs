@@ -4,7 +4,7 @@ use selvedge_kernel::{Name, plain_write};
 use selvedge_models::fs::fuse::{fuse_writepage, fuse_writepage_finish};
 use selvedge_models::mm::filemap::folio_lock;
 use selvedge_models::mm::hugetlb::{
-    MAPPING_WAS_LOCKED, WAITED_FOR_MAPPING, hugetlbfs_punch_hole, migrate_hugetlbs,
+    MAPPING_WAS_LOCKED, WANTS_MAPPING, hugetlbfs_punch_hole, migrate_hugetlbs,
 };
 use selvedge_models::mm::migrate::{FOUND_WRITEBACK, ISOLATION, Migrator};
 use selvedge_models::mm::swap::{folio_get, folio_put};
@@ -18,7 +18,7 @@ use crate::rules::{
     KERNEL_ASSERTIONS_HOLD, NOBODY_WAITS_FOR_EVER, folio_is_freed_and_off_the_list,
     no_freed_folio_is_linked,
 };
-use crate::states::{FREED, ISOLATED, MIGRATED};
+use crate::states::{FREED, ISOLATED, MIGRATED, TO_BE_ISOLATED};
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 /// Whoever isolates, and keeps the folio meanwhile.
@@ -69,7 +69,7 @@ pub(super) fn isolation() -> Vec<Answers> {
         // list_del() of a folio that is on no list.
         ask(KERNEL_ASSERTIONS_HOLD, &ISOLATE_WITHOUT_REFERENCE, source, unlinked)
             .under(SC_WITHOUT_RANDOM)
-            .violated_after(&[ISOLATED], &[&V6_1, &V6_12_117]),
+            .violated_after(&[TO_BE_ISOLATED], &[&V6_1, &V6_12_117]),
         ask(KERNEL_ASSERTIONS_HOLD, &ISOLATE_WITH_REFERENCE, source, unlinked)
             .under(EVERY)
             .holds(&[&V6_1, &V6_12_117]),
@@ -149,7 +149,7 @@ pub(super) fn hugetlb() -> Vec<Answers> {
         ask(NOBODY_WAITS_FOR_EVER, &HUGETLB, source, &[MIGRATED, MAPPING_WAS_LOCKED])
             .under(SC_WITHOUT_RANDOM)
             .holds(&[&V5_6])
-            .violated_after(&[WAITED_FOR_MAPPING], &[&V5_11, &V6_1, &V6_17, &V6_18])
+            .violated_after(&[MIGRATED, WANTS_MAPPING], &[&V5_11, &V6_1, &V6_17, &V6_18])
             .holds(&[&V6_1_192, &V6_12_117, &V6_19]),
     ]
 }

@@ -15,7 +15,7 @@ use super::folio_lock::{locked, unlock};
 use super::{DPOR, WEAK};
 use crate::Source::{Analysis, Comment};
 use crate::rules::{NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, WHO_HAS_WAITED_RUNS, who_has_waited_runs};
-use crate::states::{FAULT_FOUND_AN_ENTRY, SLEPT, SLEPT_ON_A_BIT};
+use crate::states::{FAULT_FOUND_AN_ENTRY, QUEUED_FOR_A_BIT, SLEPT, SLEPT_ON_A_BIT};
 use crate::{Answers, Scenario, ask, cpu};
 
 static FOLIO: Scenario = Scenario {
@@ -113,7 +113,9 @@ pub(super) fn claims() -> Vec<Answers> {
     vec![
         runs(&FOLIO, &[SLEPT]),
         runs(&WRITEBACK, &[SLEPT]),
-        runs(&BUFFER, &[SLEPT_ON_A_BIT]).violated(&[&FINISH_WAIT_NO_STATE]),
+        runs(&BUFFER, &[SLEPT_ON_A_BIT])
+            .broken_after(&[QUEUED_FOR_A_BIT])
+            .violated(&[&FINISH_WAIT_NO_STATE]),
         runs(&FAULT, &[SLEPT, FAULT_FOUND_AN_ENTRY]),
         ask(NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, &UNLOCKED, barriers, &[SLEPT])
             .under(WEAK)

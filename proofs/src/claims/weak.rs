@@ -129,6 +129,10 @@ pub const WITH_INTERRUPTS: &[&str] = &[
     "writeback_ends_under_readahead",
     "reads_of_buffers_end_under_the_waiter",
     "read_of_a_buffer_ends_under_the_waker",
+    "reads_of_buffers_end_in_softirqs",
+    "read_of_a_buffer_ends_on_top_of_another",
+    "io_ends_in_softirqs_under_the_waiter",
+    "writeback_ends_in_a_softirq_under_the_pages_lock",
 ];
 
 /// Scenarios whose rule, model or tree does not say what orders the steps in the kernel, so that an

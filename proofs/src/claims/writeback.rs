@@ -128,6 +128,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC)
             .holds(&[&L0, &L1, &L2, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[FREED])
             .violated(&[&AM15_END_WRITEBACK_WITHOUT_REFERENCE]),
     ]
 }

@@ -25,8 +25,9 @@ pub struct Order {
 /// writes one under the kernel's name is held to the order.
 ///
 /// They are about what one task takes: who ends an I/O for another may lock what is below (a loop
-/// worker, the folios of the backing file). hugetlb's own, in which `i_mmap_rwsem` comes before the
-/// folio lock, is left out: nothing here is a huge page of it.
+/// worker, the folios of the backing file). In hugetlbfs `i_mmap_rwsem` has a lock class of its own,
+/// and comes before the folio lock; that `huge_pmd_share()` takes it under a folio lock, as the
+/// general order has it, is in no model.
 pub const ORDERS: &[Order] = &[
     Order {
         classes: &[
@@ -43,6 +44,11 @@ pub const ORDERS: &[Order] = &[
         ],
         source: "mm/rmap.c:21-45, \"Lock ordering in mm\"",
         since: Version::parse("2.6"),
+    },
+    Order {
+        classes: &["hugetlbfs_i_mmap_rwsem_key", "PG_locked"],
+        source: "mm/rmap.c:49-53, \"hugetlbfs PageHuge() take locks in this order\"",
+        since: Version::parse("5.7"),
     },
     Order {
         classes: &["ptl", "swap_lock", "i_pages lock"],
@@ -186,8 +192,11 @@ mod tests {
     use selvedge_explore::Bounds;
     use selvedge_kernel::{enter, join, spin_lock, spin_unlock};
     use selvedge_models::mm::filemap::{folio_lock, folio_unlock};
+    use selvedge_models::mm::hugetlb::{hugetlbfs_punch_hole, migrate_hugetlbs};
+    use selvedge_models::mm::migrate::{ISOLATION, Migrator};
     use selvedge_models::mm::page_writeback::{folio_end_writeback, folio_start_writeback};
-    use selvedge_models::trees::{V5_16, V6_12_117};
+    use selvedge_models::mm::swap::folio_get;
+    use selvedge_models::trees::{V5_16, V6_12_117, V6_18};
     use selvedge_models::{Kernel, Machine};
 
     use super::*;
@@ -227,6 +236,32 @@ mod tests {
             folio_unlock(k, &k.folios[0]);
         };
         assert_eq!(breaks(&V6_12_117, documented), []);
+    }
+
+    /// b7880cb166ab is what puts them right.
+    #[test]
+    fn hugetlbfs_has_an_order_of_its_own() {
+        let breaks = |tree: &'static Tree, task: fn(&Kernel)| {
+            let program = move || {
+                let machine = Machine::TINY.mapped().hugetlb().sleepers(1).passes(1);
+                let kernel = Kernel::new(tree, machine);
+                folio_get(&kernel.folios[0], ISOLATION);
+                join(kernel.task(0, "task", task));
+            };
+            let explored = [explore_body(Arc::new(program), &Bounds::PROOF)];
+            let found = broken(tree, &explored).into_iter();
+            found.map(|broken| broken.step.waits_in).collect::<Vec<_>>()
+        };
+        let hole: fn(&Kernel) = |k| hugetlbfs_punch_hole(k, 0);
+        let migration: fn(&Kernel) = |k| {
+            migrate_hugetlbs(k, &k.folios[0], Migrator::SYNC);
+        };
+        for tree in [&V6_12_117, &V6_18] {
+            assert_eq!(breaks(tree, hole), [""; 0]);
+        }
+        assert_eq!(breaks(&V6_12_117, migration), [""; 0]);
+        let [waits_in] = breaks(&V6_18, migration).try_into().expect("one place");
+        assert!(waits_in.contains("i_mmap_lock_read"), "{waits_in}");
     }
 
     static TWO_FOLIOS: Scenario =

@@ -20,6 +20,10 @@ pub const WHO_WAITED_FOR_A_READ_SEES_IT: Rule =
     Rule("who has waited for the lock of a read sees PG_uptodate");
 /// What `finish_wait()` says first: whoever is not waiting any more and is preempted goes on.
 pub const WHO_HAS_WAITED_RUNS: Rule = Rule("a task whose wait is over is running");
+/// What the caller of a killable function relies on: if it failed, the task will not see user space
+/// again, and need not be able to go on.
+pub const ONLY_WHAT_KILLS_ENDS_A_KILLABLE_WAIT: Rule =
+    Rule("a signal that does not kill ends no killable wait");
 /// What atomic bit operations are for: a word of flags has writers who hold no lock in common.
 pub const NO_FLAG_OF_OTHERS_IS_LOST: Rule =
     Rule("a flag that is set while others of its word change stays set");
@@ -30,6 +34,7 @@ pub(super) const IDS_OF_FOLIO_LOCK: Ids = &[
     ("writeback-over", WRITEBACK_IS_OVER),
     ("read-seen", WHO_WAITED_FOR_A_READ_SEES_IT),
     ("runs", WHO_HAS_WAITED_RUNS),
+    ("only-kills", ONLY_WHAT_KILLS_ENDS_A_KILLABLE_WAIT),
     ("flag-kept", NO_FLAG_OF_OTHERS_IS_LOST),
 ];
 

@@ -23,6 +23,8 @@ use crate::mm::filemap::folio_unlock;
 use crate::mm::page_writeback::{SyncMode, folio_end_writeback, folio_start_writeback};
 use crate::{BufferHead, Folio, Kernel};
 
+/// A buffer is dirty that was not; its folio is not yet.
+pub const DIRTIED: &str = "a clean buffer was dirtied";
 /// A folio was to be written of which a buffer was locked, and is dirty again.
 pub const REDIRTIED: &str = "a folio was dirtied again, since a buffer of it was locked";
 /// A folio was to be written, and its buffers had been by somebody else.
@@ -41,6 +43,7 @@ pub fn mark_buffer_dirty(k: &Kernel, bh: &BufferHead) {
         }
     }
     if !test_and_set_bit(BH_DIRTY, &bh.b_state) {
+        reached(DIRTIED);
         test_and_set_bit(PG_DIRTY, &k.folios[READ_ONCE(&bh.b_folio) as usize].flags);
     }
 }

@@ -50,6 +50,9 @@ pub fn filemap_get_entry(k: &Kernel, page: usize, holder: Name) -> Option<&Folio
     found.flatten()
 }
 
+/// A truncation has the folio locked.
+pub const TO_BE_TRUNCATED: &str = "a truncation locked its folio";
+
 /// `truncate_inode_folio()` of one page, with the lookup, and the wait for writeback, before it:
 /// removes the folio from the page cache.
 pub fn truncate_inode_folio(k: &Kernel, page: usize) {
@@ -60,6 +63,7 @@ pub fn truncate_inode_folio(k: &Kernel, page: usize) {
     if k.modelled.writeback {
         folio_wait_writeback(k, folio);
     }
+    reached(TO_BE_TRUNCATED);
     // Locked: has it left the page cache while we slept?
     if plain_read(&folio.mapping) != 0 {
         // filemap_remove_folio()

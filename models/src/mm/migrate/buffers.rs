@@ -144,6 +144,9 @@ pub(crate) fn nobody_holds_a_buffer(k: &Kernel, ring: &[BufferHead]) -> bool {
     !is_busy
 }
 
+/// A migration is about to move buffers: it has looked at who holds them, if it must.
+pub const FOUND_IDLE: &str = "a migration found buffers that may be moved";
+
 /// The folio is replaced, and its buffers point to the new one.
 pub(crate) fn move_ring(
     k: &Kernel,
@@ -151,6 +154,7 @@ pub(crate) fn move_ring(
     src: &Folio,
     ring: &[BufferHead],
 ) -> Result<(), Errno> {
+    reached(FOUND_IDLE);
     for bh in ring {
         // A user who comes now works on a buffer of the old folio.
         WRITE_ONCE(&bh.moving, 1);

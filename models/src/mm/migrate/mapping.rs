@@ -69,6 +69,7 @@ pub fn folio_migrate_mapping(
         spin_unlock_irq(&k.cpus, &k.i_pages_lock);
         return Err(Errno::Again);
     }
+    reached(FROZEN);
     plain_write(&dst.mapping, plain_read(&src.mapping));
     folio_ref_add(dst, 1, PAGE_CACHE);
     move_dirty(k, dst, src);
@@ -99,6 +100,7 @@ pub fn __folio_migrate_mapping(
         spin_unlock_irq(&k.cpus, &k.i_pages_lock);
         return Err(Errno::Again);
     }
+    reached(FROZEN);
     plain_write(&dst.mapping, plain_read(&src.mapping));
     folio_ref_add(dst, 1, PAGE_CACHE);
     move_dirty(k, dst, src);
@@ -113,6 +115,8 @@ pub fn __folio_migrate_mapping(
 
 /// A migration that put the new folio where the old one was.
 pub(crate) const REPLACED: &str = "a folio was replaced in the page cache";
+/// A migration that found the references that it expected, and keeps others from taking one.
+pub const FROZEN: &str = "a migration froze its source";
 /// A migration that found more references than it expected.
 pub const FREEZE_FAILED: &str = "a migration met references that it did not expect";
 

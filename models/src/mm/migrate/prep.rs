@@ -6,7 +6,7 @@
 
 use selvedge_kernel::{
     INIT_WORK, atomic_dec, atomic_inc, atomic_read, choose, enter, flush_work, plain_read,
-    plain_write, queue_work_on, spin_lock, spin_unlock,
+    plain_write, queue_work_on, reached, spin_lock, spin_unlock,
 };
 
 use crate::Kernel;
@@ -99,11 +99,15 @@ fn change_pending(k: &Kernel, by: u64) {
     spin_unlock(&k.cpus, &k.migrate_pending_lock);
 }
 
+/// Work that does nothing but to order the counter is on its way.
+pub const QUEUED_A_DUMMY: &str = "a migration queued dummy work";
+
 fn queue_dummies(k: &Kernel) {
     for cpu in k.cpus.online() {
         let work = k.migrate_pending_work.of(cpu);
         INIT_WORK(work, k.work_fn(read_migrate_pending));
         queue_work_on(&k.cpus, cpu, work);
+        reached(QUEUED_A_DUMMY);
     }
 }
 

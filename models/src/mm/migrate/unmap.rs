@@ -67,6 +67,8 @@ impl Round {
 pub const WAITED_FOR_WRITEBACK: &str = "a migration waited for writeback of its source";
 /// A large folio was split, for want of a target as large.
 pub const SPLIT: &str = "a folio was split";
+/// The same, before its lock is taken.
+pub const TO_BE_SPLIT: &str = "a folio was to be split";
 
 /// What comes before the source's lock.
 pub(super) enum Prepared<'k> {
@@ -274,6 +276,7 @@ pub(crate) fn undo_dst(k: &Kernel, dst: &Folio) {
 /// `-EAGAIN`: it is locked, or somebody else has a reference.
 pub fn try_split_folio(k: &Kernel, folio: &Folio, who: Migrator) -> Result<(), Errno> {
     let _in = enter("try_split_folio");
+    reached(TO_BE_SPLIT);
     let tries = k.tree.migrate.split_lock == SplitLock::TriesIfAsync && who.mode == Mode::Async;
     match tries {
         true if !folio_trylock(folio) => return Err(Errno::Again),

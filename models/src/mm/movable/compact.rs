@@ -33,6 +33,10 @@ pub(super) const NEW_PAGE: Name = Name::new("migration target");
 
 /// A page was isolated by compaction.
 pub const ISOLATED: &str = "compaction isolated a page of a driver";
+/// The core found the mark of a movable page, and goes on to its operations.
+pub const FOUND_MOVABLE: &str = "a page was found movable";
+/// A driver's `isolate_page()` is called.
+pub const ASKED_A_DRIVER: &str = "compaction asked a driver for its page";
 /// A page was moved.
 pub const MOVED: &str = "a page of a driver was moved";
 /// A page was put back.
@@ -63,6 +67,7 @@ fn is_isolated(page: &Folio) -> bool {
 
 /// The driver's `isolate_page()`, and what the core must not have done about it.
 pub(super) fn call_isolate(k: &Kernel, page: &Folio) -> bool {
+    reached(ASKED_A_DRIVER);
     let is_ours = (owner(k).driver.isolate_page)(k, page);
     if k.lru_lock.is_held_by_me() {
         fail(M8, "lru_lock was held while the driver's isolate_page() took its own lock");

@@ -16,8 +16,8 @@ use selvedge_kernel::{
 };
 
 use super::{
-    Core, DRIVER_OPS, FRESH_FLAGS_ARE_THE_OWNERS, M2, PAGE_MAPPING_FLAGS, PAGE_MAPPING_MOVABLE,
-    PG_ISOLATED, PG_SLAB, after_move, drop_lru_lock, isolated, let_go, owner,
+    Core, DRIVER_OPS, FOUND_MOVABLE, FRESH_FLAGS_ARE_THE_OWNERS, M2, PAGE_MAPPING_FLAGS,
+    PAGE_MAPPING_MOVABLE, PG_ISOLATED, PG_SLAB, after_move, drop_lru_lock, isolated, let_go, owner,
 };
 use crate::kernel::PG_LOCKED;
 use crate::mm::filemap::{folio_lock, folio_trylock, folio_unlock};
@@ -130,6 +130,7 @@ fn is_movable_and_no_slab(page: &Folio) -> bool {
 
 /// `page_movable_ops()`, page locked and movable a moment ago.
 fn page_movable_ops(page: &Folio) {
+    reached(FOUND_MOVABLE);
     let ops = plain_read(&page.mapping) & !PAGE_MAPPING_FLAGS;
     if ops != DRIVER_OPS && ops != 0 {
         let message = format!("page{} is locked by compaction, and is no driver's", page.index);

@@ -90,6 +90,7 @@ fn is_balloon(page: &Folio) -> bool {
 
 /// `page->mapping->a_ops` may be followed only while there is a mapping.
 fn follow_mapping(page: &Folio) {
+    reached(super::FOUND_MOVABLE);
     if plain_read(&page.mapping) == NO_MAPPING {
         let message = format!("page{}->mapping->a_ops: the driver has let the page go", page.index);
         fail_about(M2, message, page.mapping.object());

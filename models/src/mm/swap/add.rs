@@ -1,9 +1,10 @@
 //! Who adds folios to batches, and what is done to them when a batch is moved.
 
 use selvedge_kernel::{
-    __clear_bit, Name, WRITE_ONCE, clear_bit, enter, kernel_assert, local_lock, local_lock_irqsave,
-    local_unlock, local_unlock_irqrestore, reached, set_bit, smp_mb__after_atomic,
-    spin_lock_irqsave, spin_unlock_irqrestore, test_and_clear_bit, test_bit, unbooked,
+    __clear_bit, Name, WRITE_ONCE, booked, clear_bit, enter, kernel_assert, local_lock,
+    local_lock_irqsave, local_unlock, local_unlock_irqrestore, reached, set_bit,
+    smp_mb__after_atomic, spin_lock_irqsave, spin_unlock_irqrestore, test_and_clear_bit, test_bit,
+    unbooked,
 };
 
 use crate::kernel::{
@@ -51,21 +52,41 @@ impl MoveFn {
 /// preempted caller may hold one with nothing in the batch.
 pub fn folio_add_lru(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_add_lru");
-    folio_get(folio, holder(k, |b| &b.lru_add));
+    let holder = holder(k, |b| &b.lru_add);
+    folio_get(folio, holder);
+    (k.tree.swap.lock_and_add)(k, |b| &b.lru_add, (folio, holder), MoveFn::Add);
+}
+
+/// A batch of those of a CPU.
+pub type Which = fn(&Batches) -> &Batch;
+
+/// The batch is looked up under the local lock: until then the task may be moved to another CPU. In
+/// 6.12 it is one function, in earlier releases each operation does it.
+pub fn lock_and_add(k: &Kernel, which: Which, (folio, holder): (&Folio, Name), move_fn: MoveFn) {
     local_lock(&k.cpus, &k.fbatch_locks.lock);
-    add_and_move(k, &k.cpu_fbatches.this_cpu_ptr().lru_add, folio, MoveFn::Add);
+    let batch = which(k.cpu_fbatches.this_cpu_ptr());
+    keeps_instead(folio, holder, batch);
+    add_and_move(k, batch, folio, move_fn);
     local_unlock(&k.cpus, &k.fbatch_locks.lock);
 }
 
+/// The reference was booked for a batch of the CPU on which the task was then.
+fn keeps_instead(folio: &Folio, holder: Name, batch: &Batch) {
+    if batch.holder != holder {
+        unbooked(&folio.refcount, holder);
+        booked(&folio.refcount, batch.holder);
+    }
+}
+
 /// Who has the reference that is taken for a batch of this CPU. It is booked before the local lock
-/// is taken, where C does not ask yet which CPU it is: no task of ours moves meanwhile.
-fn holder(k: &Kernel, which: fn(&Batches) -> &Batch) -> Name {
+/// is taken, where C does not ask yet which CPU it is.
+fn holder(k: &Kernel, which: Which) -> Name {
     which(k.cpu_fbatches.this()).holder
 }
 
 /// Under the local lock: the entry, then the look whether the batch is full, the folio large, or
 /// caching disabled. `folio_batch_add_and_move()`.
-fn add_and_move(k: &Kernel, batch: &Batch, folio: &Folio, move_fn: MoveFn) {
+pub(crate) fn add_and_move(k: &Kernel, batch: &Batch, folio: &Folio, move_fn: MoveFn) {
     let has_room = batch.add(k, folio.index);
     let may_be_cached = (k.tree.swap.folio_may_be_lru_cached)(folio);
     if !has_room || !may_be_cached || (k.tree.swap.lru_cache_disabled)(k) {
@@ -80,12 +101,15 @@ pub fn folio_may_be_lru_cached(folio: &Folio) -> bool {
     !folio.is_large
 }
 
+/// An operation has cleared PG_lru; its batch has no entry yet.
+pub const CLAIMED: &str = "an operation claimed a folio for its batch";
+
 /// Whether an operation may take the folio: by a look at PG_lru, or with [`LruClaim::AtAdd`] by
-/// clearing it. With a reference for the batch if so.
-fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name) -> bool {
+/// clearing it. With a reference for the batch if so. `has_looked`: the operation has seen PG_lru.
+fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name, has_looked: bool) -> bool {
     match k.tree.swap.lru_claim {
         LruClaim::AtDrain => {
-            let has_looked = k.tree.swap.lru_look == LruLook::First;
+            let has_looked = has_looked || k.tree.swap.lru_look == LruLook::First;
             if !has_looked && !test_bit(PG_LRU, &folio.flags) {
                 return false;
             }
@@ -98,6 +122,7 @@ fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name) -> bool {
                 folio_put(k, folio, holder);
                 return false;
             }
+            reached(CLAIMED);
         }
         LruClaim::AtAddBeforeGet => {
             if !test_and_clear_bit(PG_LRU, &folio.flags) {
@@ -117,15 +142,26 @@ fn is_off_lru(k: &Kernel, folio: &Folio) -> bool {
     looks && !test_bit(PG_LRU, &folio.flags)
 }
 
+/// The same of those that look between their other tests, since 6.13 and in 6.12.y: the folio is not
+/// on the LRU.
+fn is_off_lru_midway(k: &Kernel, folio: &Folio) -> bool {
+    let Swap { lru_claim, lru_look, .. } = k.tree.swap;
+    let looks = lru_claim == LruClaim::AtDrain && lru_look != LruLook::First;
+    looks && !test_bit(PG_LRU, &folio.flags)
+}
+
 /// Adds a folio to a batch that `cpu_fbatches.lock` protects.
-fn batch_folio(k: &Kernel, which: fn(&Batches) -> &Batch, folio: &Folio, move_fn: MoveFn) {
+fn batch_folio(k: &Kernel, which: Which, folio: &Folio, move_fn: MoveFn) {
+    batch_folio_that(k, which, folio, move_fn, false);
+}
+
+/// The same. `has_looked`: the operation has seen PG_lru.
+fn batch_folio_that(k: &Kernel, which: Which, folio: &Folio, move_fn: MoveFn, has_looked: bool) {
     kernel_assert(k.modelled.operations, "the scenario says that it has no such batch");
-    if !folio_get_for_batch(k, folio, holder(k, which)) {
-        return;
+    let holder = holder(k, which);
+    if folio_get_for_batch(k, folio, holder, has_looked) {
+        (k.tree.swap.lock_and_add)(k, which, (folio, holder), move_fn);
     }
-    local_lock(&k.cpus, &k.fbatch_locks.lock);
-    add_and_move(k, which(k.cpu_fbatches.this_cpu_ptr()), folio, move_fn);
-    local_unlock(&k.cpus, &k.fbatch_locks.lock);
 }
 
 /// `folio_rotate_reclaimable()`; `rotate_reclaimable_page()` until 5.15: when writeback ends, in
@@ -139,11 +175,14 @@ pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
     {
         return;
     }
-    if !folio_get_for_batch(k, folio, holder(k, |b| &b.lru_rotate)) {
+    let holder = holder(k, |b| &b.lru_rotate);
+    if !folio_get_for_batch(k, folio, holder, false) {
         return;
     }
     local_lock_irqsave(&k.cpus, &k.fbatch_locks.lock_irq);
-    add_and_move(k, &k.cpu_fbatches.this_cpu_ptr().lru_rotate, folio, MoveFn::MoveTail);
+    let batch = &k.cpu_fbatches.this_cpu_ptr().lru_rotate;
+    keeps_instead(folio, holder, batch);
+    add_and_move(k, batch, folio, MoveFn::MoveTail);
     local_unlock_irqrestore(&k.cpus, &k.fbatch_locks.lock_irq);
 }
 
@@ -156,11 +195,10 @@ pub fn deactivate_file_folio(k: &Kernel, folio: &Folio) {
     let claims_at_drain = k.tree.swap.lru_claim == LruClaim::AtDrain;
     if claims_at_drain && k.tree.swap.deactivate_file == DeactivateFile::AnyFolio {
         // On a list or not: the drain will skip it if not.
-        folio_get(folio, holder(k, |b| &b.lru_deactivate_file));
-        local_lock(&k.cpus, &k.fbatch_locks.lock);
-        let batch = &k.cpu_fbatches.this_cpu_ptr().lru_deactivate_file;
-        add_and_move(k, batch, folio, MoveFn::DeactivateFile);
-        local_unlock(&k.cpus, &k.fbatch_locks.lock);
+        let holder = holder(k, |b| &b.lru_deactivate_file);
+        folio_get(folio, holder);
+        let moved_as = MoveFn::DeactivateFile;
+        (k.tree.swap.lock_and_add)(k, |b| &b.lru_deactivate_file, (folio, holder), moved_as);
         return;
     }
     batch_folio(k, |b| &b.lru_deactivate_file, folio, MoveFn::DeactivateFile);
@@ -172,10 +210,13 @@ pub fn folio_deactivate(k: &Kernel, folio: &Folio) {
     if is_off_lru(k, folio) {
         return;
     }
-    if test_bit(PG_UNEVICTABLE, &folio.flags) || !test_bit(PG_ACTIVE, &folio.flags) {
+    if test_bit(PG_UNEVICTABLE, &folio.flags)
+        || is_off_lru_midway(k, folio)
+        || !test_bit(PG_ACTIVE, &folio.flags)
+    {
         return;
     }
-    batch_folio(k, |b| &b.lru_deactivate, folio, MoveFn::Deactivate);
+    batch_folio_that(k, |b| &b.lru_deactivate, folio, MoveFn::Deactivate, true);
 }
 
 /// `folio_mark_lazyfree()`; `mark_page_lazyfree()` until 5.19. Of a folio that is anonymous and not
@@ -185,10 +226,13 @@ pub fn folio_mark_lazyfree(k: &Kernel, folio: &Folio) {
     if is_off_lru(k, folio) {
         return;
     }
-    if !test_bit(PG_SWAPBACKED, &folio.flags) || test_bit(PG_UNEVICTABLE, &folio.flags) {
+    if !test_bit(PG_SWAPBACKED, &folio.flags)
+        || is_off_lru_midway(k, folio)
+        || test_bit(PG_UNEVICTABLE, &folio.flags)
+    {
         return;
     }
-    batch_folio(k, |b| &b.lru_lazyfree, folio, MoveFn::Lazyfree);
+    batch_folio_that(k, |b| &b.lru_lazyfree, folio, MoveFn::Lazyfree, true);
 }
 
 /// `folio_activate()`; `activate_page()` until 5.16. On SMP.

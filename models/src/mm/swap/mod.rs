@@ -29,6 +29,8 @@ pub use batch::*;
 pub use drain::*;
 pub use release::*;
 
+use selvedge_kernel::Name;
+
 use crate::left_out::LeftOut;
 use crate::{Folio, Func, Kernel};
 
@@ -137,6 +139,8 @@ decisions! {
         dead_folios: DeadFolios,
         /// `folio_may_be_lru_cached()`
         folio_may_be_lru_cached: Func<fn(&Folio) -> bool>,
+        /// What an operation does under the local lock: see `add.rs`.
+        lock_and_add: Func<fn(&Kernel, Which, (&Folio, Name), MoveFn)>,
         /// `folio_batch_move_lru()`
         folio_batch_move_lru: Func<fn(&Kernel, &Batch, MoveFn)>,
     }

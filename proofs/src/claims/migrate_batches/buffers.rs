@@ -18,7 +18,7 @@ use selvedge_trace::Name;
 
 use super::{ALONE, COMPLETE, DPOR, ONE, WEAK, migrate, scenario};
 use crate::rules::*;
-use crate::states::MIGRATED;
+use crate::states::{BUFFERS_BUSY, FOUND_IDLE, INSTALLED, MIGRATED};
 use crate::{Answers, Run, Scenario, Source, ask};
 
 const USER: Name = Name::new("user of the bh");
@@ -221,6 +221,7 @@ fn lookups() -> Vec<Answers> {
     vec![
         ask(NOBODY_HAS_A_MOVING_BH, &FIND_ATOMICALLY, sheet("D-S2"), &[MIGRATED])
             .under(DPOR)
+            .broken_after(&[INSTALLED, FOUND_IDLE])
             .violated_as(Source::migrate_part("D-S2", "before ebdf4de5642f"), &[&C3_MOVE_UNLOCKED])
             .holds(&[&M0, &M2, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
             .violated_as(sheet("D-S3"), &[&BH_MIGRATE_NEVER_SET, &BH_MIGRATE_AFTER_SCAN]),
@@ -234,6 +235,7 @@ fn lookups() -> Vec<Answers> {
         ask(NOBODY_HAS_A_MOVING_BH, &FIND_SLEEPING, sheet("D-S2"), &[MIGRATED])
             .under(DPOR)
             .holds(&[&M6S, &M7A, &M7])
+            .broken_after(&[INSTALLED, FOUND_IDLE])
             .violated(&[&FINDS_UNLOCKED]),
     ]
 }
@@ -268,6 +270,7 @@ fn locks() -> Vec<Answers> {
         ask(AN_IDLE_FOLIO_MIGRATES, &ONLY_THE_LRU, sheet("D-S8"), &[MIGRATED])
             .under(DPOR)
             .holds(&[&M0, &M2, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
+            .broken_after(&[INSTALLED, BUFFERS_BUSY])
             .violated(&[&BH_LRUS_KEPT]),
     ]
 }
@@ -277,6 +280,7 @@ fn atomic() -> Vec<Answers> {
     vec![
         ask(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, &LARGE_BLOCK_DEVICE, sheet("D-S7"), &[MIGRATED])
             .under(ALONE)
+            .broken_after(&[FOUND_IDLE])
             .violated_as(Source::migrate_part("D-S7", "6.15-rc1 is 6.14 with such folios"), &[&M6])
             .holds(&[&M7A, &M7]),
         ask(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, &SMALL_BLOCK_DEVICE, sheet("D-S7"), &[MIGRATED])
@@ -285,6 +289,7 @@ fn atomic() -> Vec<Answers> {
         ask(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, &PLAIN_DISK, sheet("G-S3"), &[WAITED_FOR_BUFFER])
             .under(DPOR)
             .holds(&[&M4, &M7])
+            .broken_after(&[FOUND_A_LOCKED_BUFFER])
             .violated(&[&PRIVATE_LOCK_FIRST]),
     ]
 }

@@ -76,6 +76,7 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         hang(&WRAPS, Source::migrate("E-S6"), &["a folio was written", SLEPT])
             .under(DPOR)
             .holds(&[&V6_12_117])
+            .broken_after(&[SLEPT])
             .violated(&[&WRAPS_ROUND]),
     ]
 }

@@ -16,7 +16,7 @@ use selvedge_trace::Name;
 use super::{ALONE, DPOR, ONE, migrate, scenario};
 use crate::Source::{self, Analysis};
 use crate::rules::*;
-use crate::states::{MIGRATED, WAITED_FOR_SOURCE};
+use crate::states::{FREEZE_FAILED, MIGRATED, SLEPT, SOURCE_WAS_LOCKED, WAITED_FOR_SOURCE};
 use crate::{Answers, Run, Scenario, ask};
 
 /// Two folios that migrate, and their targets.
@@ -191,6 +191,7 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
             .under(DPOR)
             .holds(&[&M0, &M2, &M3, &M4, &M6S])
             .not_asked(&M6S, &[&M7])
+            .broken_after(&[SOURCE_WAS_LOCKED, SLEPT])
             .violated_as(sheet("C-S2"), &[&CM1_WAITS_WITH_OTHERS_LOCKED])
             // It tries for ever: see tries_again_unmoved().
             .violated_as(sheet("CM2"), &[&CM2_TRIES_AGAIN_UNMOVED]),
@@ -221,12 +222,14 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
             .violated(&[&CM7_ON_BOTH_LISTS]),
         stays(&[MIGRATED])
             .holds(&[&M0, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7, &HUGH_ADJUSTED_MODE])
+            .broken_after(&[FREEZE_FAILED])
             .violated_as(sheet("CM4"), &[&CM4_UNDO_LEAVES_ENTRIES])
             .violated_as(sheet("CM7"), &[&CM7_ON_BOTH_LISTS]),
         // Who wants the lock of the folio that stays waits for ever.
         ask(NOBODY_WAITS_FOR_EVER, &ONE_STAYS, sheet("C-S7"), &[MIGRATED])
             .under(DPOR)
             .holds(&[&M4])
+            .broken_after(&[FREEZE_FAILED, SLEPT])
             .violated_as(sheet("CM3"), &[&CM3_NO_UNDO]),
         stays(&[MIGRATED, MOVED_AGAIN]).holds(&[&M2, &M2_W, &M2_H, &M2_W_H]),
         ask(MIGRATION_HAS_ONE_END, &ONE_IS_UNMAPPED, sheet("C-S7"), &[MIGRATED])

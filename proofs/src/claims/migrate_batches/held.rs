@@ -18,7 +18,7 @@ use super::writeback::{LOOP_IO, WRITTEN, loop_ends_writeback};
 use super::*;
 use crate::Answers;
 use crate::rules::WAITING_MIGRATION_HOLDS_ITS_PAIR;
-use crate::states::{SOURCE_WAS_LOCKED, WAITED_FOR_SOURCE};
+use crate::states::{SLEPT, SLEPT_ON_A_BIT, SOURCE_WAS_LOCKED, TO_BE_SPLIT, WAITED_FOR_SOURCE};
 
 static FOR_BUFFER: Scenario =
     of_two("held_while_jbd2_writes_to_loop", JBD2, ON_LOOP, jbd2_writes::<LIGHT, false>);
@@ -84,6 +84,7 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         pair(&FOR_BUFFER, &[WAITED_FOR_BUFFER])
             .under(DPOR)
             .holds(&[&M0, &M3, &M4, &M5, &M6, &M6S, &M7A, &M7])
+            .broken_after(&[FOUND_A_LOCKED_BUFFER, SLEPT_ON_A_BIT])
             .violated(&[&M2, &M2_W])
             .violated_as(mistake, &[&CM6_SYNC_BATCHES]),
         pair(&FOR_BUFFER, &[FOUND_A_LOCKED_BUFFER]).under(DPOR).holds(&[
@@ -97,15 +98,18 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
             .holds(&[&M3, &M4, &M5, &M6, &M6S])
             .not_asked(&M6, &[&M7A])
             .not_asked(&M6S, &[&M7])
+            .broken_after(&[FOUND_WRITEBACK, SLEPT])
             .violated(&[&M2, &M2_H])
             .violated_as(mistake, &[&CM6_SYNC_BATCHES]),
         pair(&FOR_SPLIT, &[SPLIT])
             .under(DPOR)
             .holds(&[&M0, &M3, &M6, &M6S, &M7A, &M7])
+            .broken_after(&[TO_BE_SPLIT, SLEPT])
             .violated(&[&M2, &M2_W, &M2_H, &M2_W_H, &HUGH_ADJUSTED_MODE, &M4, &M5]),
         pair(&FOR_SPLIT_ASYNC, &[SPLIT])
             .under(DPOR)
             .holds(&[&M0, &M6, &M6S, &M7A, &M7])
+            .broken_after(&[TO_BE_SPLIT, SLEPT])
             .violated(&[&M2, &M2_W, &M2_H, &M2_W_H, &HUGH_ADJUSTED_MODE, &M3, &M4, &M5]),
     ]
 }

@@ -14,6 +14,7 @@ use selvedge_trace::Name;
 
 use super::*;
 use crate::Answers;
+use crate::states::{SLEPT, SLEPT_ON_A_BIT};
 
 pub(super) const ON_LOOP: Machine = TWO.aops(&[Aops::BuffersNorefs]);
 
@@ -50,13 +51,19 @@ static D_S1: [Scenario; 6] = [
 
 /// These never wait for the buffer; for B's pair alone the adjusted mode would, and A is there.
 const FOUND: &[&str] = &[FOUND_A_LOCKED_BUFFER, SERVED];
+/// jbd2 has the buffer, the loop worker or the migration sleeps for a folio.
+const STUCK: &[&str] = &[FOUND_A_LOCKED_BUFFER, SLEPT_ON_A_BIT, SLEPT];
 const WAITED: &[&str] = &[WAITED_FOR_BUFFER, SERVED];
 
 /// In the modes that may block: who waits for the buffer, and who does not.
 fn blocking(at: usize, waits: &[&'static Tree]) -> [Answers; 2] {
     let sheet = Source::migrate("D-S1");
     [
-        hang(&D_S1[at], sheet, WAITED).under(DPOR).holds(waits).violated(&[&M2, &M2_W]),
+        hang(&D_S1[at], sheet, WAITED)
+            .under(DPOR)
+            .holds(waits)
+            .broken_after(STUCK)
+            .violated(&[&M2, &M2_W]),
         hang(&D_S1[at], sheet, FOUND)
             .under(DPOR)
             .holds(&[&M2_H, &M2_W_H])
@@ -85,7 +92,7 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
     let mistake = Source::migrate("CM6");
     for at in [IN_LIGHT + BA, IN_SYNC + AB] {
         let question = hang(&D_S1[at], mistake, FOUND);
-        all.push(question.under(DPOR).violated(&[&CM6_SYNC_BATCHES]));
+        all.push(question.under(DPOR).violated_after(STUCK, &[&CM6_SYNC_BATCHES]));
     }
     all
 }

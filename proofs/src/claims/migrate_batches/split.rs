@@ -15,7 +15,7 @@ use crate::rules::{
     A_LOCKED_FOLIO_STAYS_WHOLE, A_TARGET_IS_AS_LARGE, MIGRATION_HAS_ONE_END,
     migration_has_one_end_at_rest,
 };
-use crate::states::MIGRATED;
+use crate::states::{MIGRATED, SLEPT, TO_BE_SPLIT};
 
 pub(super) const B_IS_LARGE: Machine = TWO.cpus(2).without_target(&[0]);
 
@@ -120,7 +120,11 @@ const SPLIT_WAITS: Source =
     Source::Commit { id: "2e6506e1c4ee", remark: "until then a split waits" };
 
 pub(in crate::claims) fn claims() -> Vec<Answers> {
-    let of = |at: usize| hang(&SPLIT_VS_LOCKER[at], SPLIT_WAITS, &[SPLIT]).under(DPOR);
+    let of = |at: usize| {
+        hang(&SPLIT_VS_LOCKER[at], SPLIT_WAITS, &[SPLIT])
+            .under(DPOR)
+            .broken_after(&[TO_BE_SPLIT, SLEPT])
+    };
     let b_first = |at: usize| of(at).holds(&[&M0, &M2, &M3, &M4, &M6S, &M7]);
     let blocking = |at: usize| {
         of(at).holds(&[&M0, &M3, &M6, &M6S, &M7A, &M7]).violated(&[
@@ -138,6 +142,7 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         ask(A_TARGET_IS_AS_LARGE, &ALONE_SPLIT, freeze, &[SPLIT, MIGRATED])
             .under(ALONE)
             .holds(&[&M6S])
+            .broken_after(&[MIGRATED])
             .violated(&[&MIGRATES_LARGE_TO_SMALL]),
         ask(A_LOCKED_FOLIO_STAYS_WHOLE, &LOCKED_SPLIT, freeze, &[SPLIT])
             .under(DPOR)

@@ -16,7 +16,7 @@ use selvedge_trace::Name;
 
 use super::*;
 use crate::Answers;
-use crate::states::WAITED_FOR_SOURCE;
+use crate::states::{SLEPT, WAITED_FOR_SOURCE};
 
 /// With writeback.
 pub(super) const WRITTEN: Machine = TWO.writeback().dirty();
@@ -164,6 +164,7 @@ fn flush() -> Vec<Answers> {
         hang(&E_S1[at], sheet, waited)
             .under(DPOR)
             .holds(trees)
+            .broken_after(&[FOUND_WRITEBACK, FLUSH_WRITES, SLEPT])
             .violated(&[&M2, &M2_H])
             .holds_as(BOTH, &[&M2_W_H])
     };
@@ -207,6 +208,7 @@ fn loop_io() -> Vec<Answers> {
         hang(&E_S2[at], sheet, waited)
             .under(DPOR)
             .holds(trees)
+            .broken_after(&[FOUND_WRITEBACK, SLEPT])
             .violated(&[&M2, &M2_H])
             .holds_as(BOTH, &[&M2_W_H])
             .violated_as(Source::migrate("E-S5"), &[&M2_SUBMIT_BEFORE_BLOCKING])
@@ -231,6 +233,7 @@ fn ext4() -> Vec<Answers> {
         hang(&E_S4[at], Source::migrate("E-S4"), &[WAITED_FOR_WRITEBACK])
             .under(DPOR)
             .holds(&[&M2_W, &M4, &M6S, &M7])
+            .broken_after(&[FOUND_WRITEBACK, SLEPT])
             .violated(&[&M2, &M2_H])
     };
     // To a migration, ext4's worker is a loop worker: with N first, 6.1 is asked by E-S2.

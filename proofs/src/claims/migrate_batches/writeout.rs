@@ -79,6 +79,7 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         ask(A_DIRTY_FOLIO_IS_WRITTEN_OUT, &WRITTEN_OUT_ALONE, clean, &[WRITTEN_OUT])
             .under(ALONE)
             .holds(&[&M0, &M6S])
+            .broken_after(&[DIRTY_REFUSED])
             .violated_as(Source::commit("7ee3647243e5"), &[&M7]),
         // Whatever is stored through the entry is lost then.
         ask(A_PAGE_IS_ONE_FOLIO, &WRITTEN_OUT_MAPPED, sheet("C-S6"), &[WRITTEN_OUT])

@@ -30,7 +30,7 @@ use selvedge_trace::Name;
 use super::{ALONE, DPOR, ONE};
 use crate::Source::{Analysis, Comment};
 use crate::rules::*;
-use crate::states::{MIGRATED, SLEPT};
+use crate::states::{DIRTIED, MIGRATED, SLEPT, WRITTEN};
 use crate::{Answers, Run, Scenario, Task, ask, cpu, irq};
 
 const USER: Name = Name::new("user of the bh");
@@ -261,10 +261,10 @@ static ENDS_ALONE: Scenario = Scenario {
     setup: under_writeback,
     tasks: &[cpu(0, "end of writeback", |k| folio_end_writeback(k, &k.folios[0]))],
     at_end: Some(|k| {
-        no_reference_is_left_over(k);
         if !k.folios[0].flags.peek(PG_WRITEBACK) {
             reached(ENDED);
         }
+        no_reference_is_left_over(k);
     }),
     ..Scenario::EMPTY
 };
@@ -374,10 +374,12 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         ask(WRITEBACK_LASTS_FOR_ALL_BUFFERS, &SYNC, looks, &[SLEPT, STILL_BUSY])
             .under(DPOR)
             .holds(&[&M0, &M6S])
+            .broken_after(&[SLEPT, WRITTEN])
             .violated(&[&FIRST_BUFFER_ENDS_WRITEBACK]),
         ask(KERNEL_ASSERTIONS_HOLD, &SYNC, ends, &[SLEPT, STILL_BUSY])
             .under(DPOR)
             .holds(&[&M6S])
+            .broken_after(&[SLEPT, WRITTEN])
             .violated(&[&NO_UPTODATE_LOCK]),
         ask(NOBODY_WAITS_FOR_EVER, &INTERRUPTED, ends, &[STILL_BUSY]).under(DPOR).holds(&[&M6S]),
         ask(NOBODY_WAITS_FOR_EVER, &MIGRATES, ends, &[WAITED_FOR_WRITEBACK, MIGRATED])
@@ -387,6 +389,7 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         ask(WHAT_IS_CLEAN_IS_ON_DISK, &CLEAN_BUFFER_MARKED, marks, &[ON_DISK])
             .under(DPOR)
             .holds(&[&M6S])
+            .broken_after(&[DIRTIED])
             .violated(&[&DIRTIES_BUFFER_ONLY]),
         ask(WHAT_IS_CLEAN_IS_ON_DISK, &REDIRTIES, marks, &[REDIRTIED]).under(DPOR).holds(&[&M6S]),
         ask(NOBODY_WAITS_FOR_EVER, &WRITTEN_BEFORE, ends, &[NOTHING_UNDER_WAY, SLEPT])

@@ -14,6 +14,7 @@ use crate::rules::{
     A_BALLOON_KNOWS_ITS_PAGES, KERNEL_ASSERTIONS_HOLD, WALK_MEETS_NO_POISON, all_is_freed,
     balloon_is_empty,
 };
+use crate::states::ASKED_A_DRIVER;
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 const BALLOON: Machine = ONE_PAGE.driver(Some(Role::Balloon));
@@ -131,6 +132,7 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
     vec![
         ask(WALK_MEETS_NO_POISON, &WALKED, lru("E8"), &[ISOLATED])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[ASKED_A_DRIVER])
             .violated(&[&V4_2])
             .violated_as(DEQUEUE_STAYS, &[&MOBILE_2015])
             .under(COMPLETE)
@@ -139,6 +141,7 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
             .under(COMPLETE)
             .holds(&[&V4_2, &V4_8, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[ISOLATED, "a dequeue found no page"])
             .violated(&[&E15_COUNTS_UNLOCKED]),
         ask(A_BALLOON_KNOWS_ITS_PAGES, &EMPTIED, ONE_SECTION, counted)
             .under(ALONE)

@@ -19,14 +19,15 @@ use selvedge_models::trees::*;
 use selvedge_trace::Rule;
 
 use super::{
-    ALLOCATED, COMPACTOR, COMPLETE, ISOLATED_BEFORE, ONE_PAGE, READER, allocates, frees, isolates,
-    moves_or_puts_back, puts_back,
+    ALLOCATED, COMPACTOR, COMPLETE, GIVEN_TO_A_DRIVER, ISOLATED_BEFORE, ONE_PAGE, READER,
+    allocates, frees, isolates, moves_or_puts_back, puts_back,
 };
 use crate::rules::{
     A_FREED_FOLIO_IS_NOT_TOUCHED, A_PAGE_AT_REST_CAN_BE_ISOLATED, A_RELEASED_PAGE_IS_FREED,
     KERNEL_ASSERTIONS_HOLD, M1, M2, M3, M4, M5, M6, M7, M9, REFERENCES_BALANCE, all_is_freed,
     is_isolated_again, old_page_is_left_alone, updates_are_kept,
 };
+use crate::states::{FOUND_MOVABLE, SLEPT};
 use crate::{Answers, Run, Scenario, Source, Task, ask, cpu};
 
 fn compacts(k: &Run) {
@@ -197,8 +198,11 @@ static FREE_BESIDE: Scenario = Scenario {
 /// What the first compaction has put back, the second one isolated.
 const ISOLATED_AGAIN: &str = "a second compaction isolated the page";
 
-/// A rule, where it is asked, what must have been reached, and the trees that break it there.
-type Asked = (Rule, &'static Scenario, &'static [&'static str], &'static [&'static Tree]);
+type States = &'static [&'static str];
+
+/// A rule, where it is asked, what must have been reached where it holds and where it is violated,
+/// and the trees that break it there.
+type Asked = (Rule, &'static Scenario, States, States, &'static [&'static Tree]);
 
 /// What is asked of a driver, in the order in which its author had best look at it.
 const ASKED: &[Asked] = &[
@@ -206,38 +210,70 @@ const ASKED: &[Asked] = &[
         KERNEL_ASSERTIONS_HOLD,
         &PUT_BACK_ALONE,
         &[PUT_BACK],
+        &[GIVEN_TO_A_DRIVER],
         &[&DRIVER_STAYS_LISTED, &DRIVER_SETS_UNLOCKED, &DRIVER_SETS_ISOLATED],
     ),
     (
         A_PAGE_AT_REST_CAN_BE_ISOLATED,
         &AGAIN_AND_AGAIN,
         &[PUT_BACK, MOVED],
+        &[PUT_BACK],
         &[&DRIVER_FORGETS_PUTBACK],
     ),
-    (KERNEL_ASSERTIONS_HOLD, &FREED_AFTER_MOVE, &[MOVED, PUT_BACK], &[&DRIVER_CLEARS_TWICE]),
-    (A_RELEASED_PAGE_IS_FREED, &FREED_AFTER_MOVE, &[MOVED, PUT_BACK], &[&DRIVER_LEAKS]),
-    (M7, &PUT_BACK_ALONE, &[PUT_BACK], &[&DRIVER_LOCKS_IN_CALLBACK]),
-    (M6, &TWO_COMPACTORS, &[ISOLATED, MOVED], &[]),
-    (M1, &UPDATE_VS_MOVE, &[MOVED], &[&DRIVER_ACCESSES_UNLOCKED]),
-    (M3, &ACCESS_VS_MOVE, &[MOVED], &[&DRIVER_ACCESSES_UNLOCKED]),
-    (M2, &FREE_VS_ISOLATION, &[ISOLATED], &[&E4_RELEASES_UNLOCKED]),
-    (KERNEL_ASSERTIONS_HOLD, &FREE_VS_ISOLATION, &[ISOLATED], &[&DRIVER_CLEARS_UNLOCKED]),
-    (M5, &FREE_VS_ISOLATION, &[ISOLATED], &[&E11_LOCKS_BLOCKING]),
-    (M9, &FREE_VS_PUT_BACK, &[ISOLATED], &[&DRIVER_CLEARS_TYPE]),
-    (M4, &FREE_VS_PUT_BACK, &[ISOLATED], &[&DRIVER_PLAIN_FLAGS]),
-    (A_RELEASED_PAGE_IS_FREED, &FREE_VS_PUT_BACK, &[ISOLATED], &[&DRIVER_LEAKS]),
-    (A_RELEASED_PAGE_IS_FREED, &FREE_VS_MOVE, &[MOVED], &[&DRIVER_LEAKS]),
-    (REFERENCES_BALANCE, &FREE_VS_MOVE, &[MOVED], &[&DRIVER_PUTS_TWICE]),
-    (A_FREED_FOLIO_IS_NOT_TOUCHED, &FREE_VS_MOVE, &[MOVED], &[&DRIVER_PUTS_FIRST]),
-    (A_FREED_FOLIO_IS_NOT_TOUCHED, &FREE_VS_PUT_BACK, &[PUT_BACK], &[&DRIVER_PUTS_FIRST]),
-    (M1, &ACCESS_BESIDE, &[PUT_BACK, MOVED], &[&DRIVER_ACCESSES_UNLOCKED]),
-    (A_RELEASED_PAGE_IS_FREED, &FREE_BESIDE, &[PUT_BACK, ISOLATED_AGAIN], &[&DRIVER_LEAKS]),
-    (M5, &FREE_VS_MOVE, &[MOVED], &[&E11_LOCKS_BLOCKING]),
+    (
+        KERNEL_ASSERTIONS_HOLD,
+        &FREED_AFTER_MOVE,
+        &[MOVED, PUT_BACK],
+        &[ISOLATED],
+        &[&DRIVER_CLEARS_TWICE],
+    ),
+    (
+        A_RELEASED_PAGE_IS_FREED,
+        &FREED_AFTER_MOVE,
+        &[MOVED, PUT_BACK],
+        &[MOVED, PUT_BACK],
+        &[&DRIVER_LEAKS],
+    ),
+    (M7, &PUT_BACK_ALONE, &[PUT_BACK], &[ISOLATED, SLEPT], &[&DRIVER_LOCKS_IN_CALLBACK]),
+    (M6, &TWO_COMPACTORS, &[ISOLATED, MOVED], &[ISOLATED, MOVED], &[]),
+    (M1, &UPDATE_VS_MOVE, &[MOVED], &[MOVED], &[&DRIVER_ACCESSES_UNLOCKED]),
+    (M3, &ACCESS_VS_MOVE, &[MOVED], &[MOVED], &[&DRIVER_ACCESSES_UNLOCKED]),
+    (M2, &FREE_VS_ISOLATION, &[ISOLATED], &[FOUND_MOVABLE], &[&E4_RELEASES_UNLOCKED]),
+    (
+        KERNEL_ASSERTIONS_HOLD,
+        &FREE_VS_ISOLATION,
+        &[ISOLATED],
+        &[ISOLATED],
+        &[&DRIVER_CLEARS_UNLOCKED],
+    ),
+    (M5, &FREE_VS_ISOLATION, &[ISOLATED], &[SLEPT], &[&E11_LOCKS_BLOCKING]),
+    (M9, &FREE_VS_PUT_BACK, &[ISOLATED], &[ISOLATED], &[&DRIVER_CLEARS_TYPE]),
+    (M4, &FREE_VS_PUT_BACK, &[ISOLATED], &[ISOLATED], &[&DRIVER_PLAIN_FLAGS]),
+    (A_RELEASED_PAGE_IS_FREED, &FREE_VS_PUT_BACK, &[ISOLATED], &[ISOLATED], &[&DRIVER_LEAKS]),
+    (A_RELEASED_PAGE_IS_FREED, &FREE_VS_MOVE, &[MOVED], &[MOVED], &[&DRIVER_LEAKS]),
+    (REFERENCES_BALANCE, &FREE_VS_MOVE, &[MOVED], &[MOVED], &[&DRIVER_PUTS_TWICE]),
+    (A_FREED_FOLIO_IS_NOT_TOUCHED, &FREE_VS_MOVE, &[MOVED], &[MOVED], &[&DRIVER_PUTS_FIRST]),
+    (
+        A_FREED_FOLIO_IS_NOT_TOUCHED,
+        &FREE_VS_PUT_BACK,
+        &[PUT_BACK],
+        &[PUT_BACK],
+        &[&DRIVER_PUTS_FIRST],
+    ),
+    (M1, &ACCESS_BESIDE, &[PUT_BACK, MOVED], &[PUT_BACK, MOVED], &[&DRIVER_ACCESSES_UNLOCKED]),
+    (
+        A_RELEASED_PAGE_IS_FREED,
+        &FREE_BESIDE,
+        &[PUT_BACK, ISOLATED_AGAIN],
+        &[PUT_BACK, ISOLATED_AGAIN],
+        &[&DRIVER_LEAKS],
+    ),
+    (M5, &FREE_VS_MOVE, &[MOVED], &[ISOLATED, SLEPT], &[&E11_LOCKS_BLOCKING]),
 ];
 
 pub(in crate::claims) fn claims() -> Vec<Answers> {
     let source = Source::analysis("docs/movable-driver.md");
-    let all = |&(rule, scenario, reached, broken_by): &Asked| {
+    let all = |&(rule, scenario, reached, by_then, broken_by): &Asked| {
         // What the example of that page does not break holds; once is enough where it takes long.
         let example = &DRIVER_ACCESSES_UNLOCKED;
         let is_broken = broken_by.iter().any(|tree| tree.name == example.name);
@@ -247,7 +283,10 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         let release = of_the_core.iter().any(|known| known.name == scenario.name);
         let more = holds_too.then_some(example).into_iter().chain(release.then_some(&V6_12_117));
         let holds: Vec<&'static Tree> = TREES.iter().chain(more).collect();
-        ask(rule, scenario, source, reached).under(COMPLETE).holds(&holds).violated(broken_by)
+        ask(rule, scenario, source, reached)
+            .under(COMPLETE)
+            .holds(&holds)
+            .violated_after(by_then, broken_by)
     };
     ASKED.iter().map(all).collect()
 }

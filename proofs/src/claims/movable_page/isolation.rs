@@ -1,6 +1,6 @@
 //! Isolating a page: who may, what is looked at and touched on the way, and under which locks.
 
-use selvedge_kernel::fail_about;
+use selvedge_kernel::{fail_about, reached};
 use selvedge_models::Machine;
 use selvedge_models::mm::movable::{ISOLATED, Role, isolate_block};
 use selvedge_models::trees::*;
@@ -9,6 +9,7 @@ use super::{ALLOCATED, COMPLETE, ONE_PAGE, OWN_LOCKS, frees, isolates};
 use crate::claims::{ALONE, EVERY, SC, SC_WITHOUT_RANDOM};
 use crate::rules::{KERNEL_ASSERTIONS_HOLD, M2, M5, M6, M8, M10, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT};
 use crate::states::ISOLATED as FOLIO_ISOLATED;
+use crate::states::{ASKED_A_DRIVER, FOUND_MOVABLE, SLEPT};
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 const BALLOON: Machine = ONE_PAGE.driver(Some(Role::Balloon));
@@ -87,12 +88,16 @@ static LRU_LOCK_HELD_BALLOON: Scenario = Scenario {
     ..LRU_LOCK_HELD
 };
 
+/// It is none of theirs.
+const DECLINED: &str = "the interface for movable pages declined a folio on the LRU";
+
 static LRU_PAGE: Scenario = Scenario {
     name: "isolation_of_a_page_on_the_lru",
     about: "Compaction offers a folio on the LRU to the interface for movable pages.",
     machine: ON_LRU,
     tasks: &[cpu(0, "compaction", |k| {
         if !isolate_block(k, &k.folios[0], true) {
+            reached(DECLINED);
             let message = "folio0 is on the LRU, and the interface does not know it";
             fail_about(M10, message, k.folios[0].flags.object());
         }
@@ -151,9 +156,11 @@ fn locks() -> Vec<Answers> {
             .holds(&[&MOBILE_2015, &V4_8_ATOMIC, &V5_18, &V6_12_117])
             .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[FOUND_MOVABLE])
             .violated(&[&E4_RELEASES_UNLOCKED]),
         ask(M5, &FREE_VS_ISOLATION, lru("E11"), &[ISOLATED])
             .under(SC)
+            .broken_after(&[SLEPT])
             .violated(&[&E11_LOCKS_BLOCKING])
             .under(COMPLETE)
             .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE])
@@ -161,19 +168,23 @@ fn locks() -> Vec<Answers> {
         ask(M5, &LEAK_VS_ISOLATION, lru("E11"), &[ISOLATED])
             .under(COMPLETE)
             .holds(&[&V4_5, &V6_12_117])
+            .broken_after(&[SLEPT])
             .violated(&[&E11_DEQUEUE_WAITS]),
         ask(NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, &LRU_LOCK_HELD, lru("E12"), &[ISOLATED])
             .under(ALONE)
+            .broken_after(&[ASKED_A_DRIVER])
             .violated(&[&MOBILE_2015_SLEEPS])
             .holds(&[&V6_12_117_SLEEPS]),
         ask(M8, &LRU_LOCK_HELD_BALLOON, lru("E12"), &[ISOLATED])
             .under(ALONE)
+            .broken_after(&[ASKED_A_DRIVER])
             .violated(&[&V4_2, &MOBILE_2015])
             .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE])
             .holds(&[&V4_8, &V6_12_117])
             .violated(&[&E12_LRU_LOCK_KEPT]),
         ask(M10, &LRU_PAGE, M10_OF_THE_SHEET, &[FOLIO_ISOLATED])
             .under(ALONE)
+            .broken_after(&[DECLINED])
             .violated(&[&MOBILE_2015])
             .holds(&[&LRU_AS_MOBILE])
             .violated(&[&V4_8, &V6_12_117]),

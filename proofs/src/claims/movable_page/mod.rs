@@ -13,7 +13,7 @@
 //! | `driver.rs`    | every rule against each driver of models/src/drivers                    |
 
 use selvedge_explore::Engine;
-use selvedge_kernel::Name;
+use selvedge_kernel::{Name, reached};
 use selvedge_models::Machine;
 use selvedge_models::mm::migrate::{Migrator, Mode};
 use selvedge_models::mm::movable::{
@@ -56,10 +56,14 @@ const OWN_LOCKS: Source =
 /// Who compacts.
 const COMPACTOR: Migrator = Migrator { mode: Mode::Async, memalloc: false };
 
+/// A driver has a page, which it is to set up.
+const GIVEN_TO_A_DRIVER: &str = "a page was allocated for a driver";
+
 /// The driver of the scenario allocates its pages.
 fn allocates(k: &Run) {
     for page in &k.folios[..k.initial.absent] {
         alloc_page(k, page, DRIVER);
+        reached(GIVEN_TO_A_DRIVER);
         (owner(k).driver.alloc)(k, page);
     }
 }

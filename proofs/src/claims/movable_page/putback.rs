@@ -17,7 +17,7 @@ use crate::rules::{
     A_FREED_FOLIO_IS_NOT_TOUCHED, A_PAGE_AT_REST_CAN_BE_ISOLATED, A_RELEASED_PAGE_IS_FREED, M4, M7,
     M9, all_is_freed, is_isolated_again,
 };
-use crate::states::SLEPT;
+use crate::states::{FREED, RESTED, SLEPT};
 use crate::{Answers, Run, Scenario, Source, Task, ask, cpu};
 
 const PUT_BACK_AND_RELEASED: &[Task] = &[cpu(0, "compaction", puts_back), cpu(1, "driver", frees)];
@@ -207,9 +207,11 @@ fn waiters() -> Vec<Answers> {
         )
         .under(COMPLETE)
         .holds(&[&V5_18, &V6_12_117])
+        .broken_after(&[PUT_BACK, SLEPT])
         .violated(&[&DRIVER_FORGETS_PUTBACK]),
         ask(M7, &CALLER_HAS_THE_LOCK, lru("E13"), &[PUT_BACK])
             .under(ALONE)
+            .broken_after(&[ISOLATED, SLEPT])
             .violated(&[&MOBILE_2015])
             .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE])
             .violated(&[&V6_12_117]),
@@ -226,17 +228,20 @@ fn releases() -> Vec<Answers> {
     vec![
         ask(M9, &RELEASED_THEN_PUT_BACK, lru("E3"), &[RELEASED_FIRST, PUT_BACK])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[ISOLATED, RESTED])
             .violated(&[&MOBILE_2015])
             .violated_as(LRU_BY_DEFAULT, &[&LRU_AS_MOBILE])
             .under(COMPLETE)
             .holds(&[&V4_8_ATOMIC, &V5_18, &V6_1, &V6_12_117]),
         ask(M9, &RELEASED_THEN_MOVED, AS_E3, &[MOVED])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&["a page was released before it moved", RESTED])
             .violated(&[&MOBILE_2015])
             .under(COMPLETE)
             .holds(&[&V6_12_117]),
         ask(M9, &MOVE_FAILS, NOT_AGAIN, &[STAYED])
             .under(ALONE)
+            .broken_after(&[ISOLATED, RESTED])
             .violated(&[&MOBILE_2015_FAILS])
             .holds_as(OWN_LOCKS, &[&LRU_AS_MOBILE_FAILS])
             .holds(&[&V6_12_117_FAILS]),
@@ -247,9 +252,11 @@ fn releases() -> Vec<Answers> {
         ]),
         ask(released, &RELEASED_THEN_MOVED, lru("E14"), &[MOVED, RELEASED_FIRST])
             .under(COMPLETE)
+            .broken_after(&[MOVED])
             .violated(&[&DRIVER_LEAKS]),
         ask(touched, &RELEASED_THEN_MOVED, lru("E14"), &[MOVED, RELEASED_FIRST])
             .under(COMPLETE)
+            .broken_after(&[MOVED, FREED])
             .violated(&[&DRIVER_PUTS_FIRST]),
         ask(touched, &RELEASED_THEN_MOVED, lru("E14"), &[MOVED])
             .under(COMPLETE)
@@ -261,6 +268,7 @@ fn releases() -> Vec<Answers> {
         ask(touched, &BALLOON_RELEASED_WATCHED, lru("E14"), &[PUT_BACK])
             .under(COMPLETE)
             .holds(&[&V4_2, &MOBILE_2015, &V4_8, &V6_12_117])
+            .broken_after(&[ISOLATED, FREED])
             .violated(&[&V4_2_RELEASES]),
     ]
 }

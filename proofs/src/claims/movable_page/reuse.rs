@@ -105,6 +105,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds_as(LOCK_ACQUIRES, &[&E2_NO_FIRST_SMP_RMB])
             // A stale type is acted on before it is found to be one: M2 is broken first.
             .under(LOOM)
+            .broken_after(&[REUSED])
             .violated(&[&E2_NO_SMP_WMB_IN_FREE]),
     ]
 }

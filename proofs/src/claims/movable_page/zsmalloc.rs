@@ -7,8 +7,8 @@ use selvedge_kernel::{fail, fail_about, join, reached};
 use selvedge_models::Machine;
 use selvedge_models::mm::filemap::{folio_trylock, folio_unlock};
 use selvedge_models::mm::movable::{
-    MOVED, ON_MIGRATE_LIST, PUT_BACK, Role, alloc_page, compact_page, isolate_block, owner,
-    unmap_and_move,
+    ISOLATED, MOVED, ON_MIGRATE_LIST, PUT_BACK, Role, alloc_page, compact_page, isolate_block,
+    owner, unmap_and_move,
 };
 use selvedge_models::mm::swap::{folio_get, folio_put};
 use selvedge_models::mm::zsmalloc::{
@@ -26,6 +26,7 @@ use crate::rules::{
     AN_EMPTY_ZSPAGE_IS_FREED, KERNEL_ASSERTIONS_HOLD, M1, M3, NOBODY_WAITS_FOR_EVER, all_is_freed,
     old_page_is_left_alone, updates_are_kept,
 };
+use crate::states::{EMPTIED_WHILE_ISOLATED, LEFT_TO_FREE_WORK};
 use crate::{Answers, Run, Scenario, Source, Task, ask, cpu};
 
 /// A zspage of one page. Sleeper 2 is the kworker.
@@ -275,6 +276,7 @@ fn ends() -> Vec<Answers> {
     vec![
         ask(A_POOL_IS_USED_WHILE_IT_LIVES, &POOL_GOES, lru("E5"), &[PUT_BACK])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[ISOLATED, EMPTIED_WHILE_ISOLATED])
             .violated(&[&V4_8_ATOMIC, &V4_14_ATOMIC])
             .under(COMPLETE)
             .holds(&[&V5_3_ATOMIC, &V5_16_ATOMIC]),
@@ -282,9 +284,11 @@ fn ends() -> Vec<Answers> {
             .under(COMPLETE)
             .holds(&[&V6_1_COUNTS_LOCKED, &V6_1_192, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[LEFT_TO_FREE_WORK])
             .violated(&[&E5_NO_FLUSH_WORK]),
         ask(KERNEL_ASSERTIONS_HOLD, &COUNTED, lru("E16"), &[PUT_BACK, FREE_WORK_LOCKED])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[LEFT_TO_FREE_WORK, FREE_WORK_LOCKED])
             .violated(&[&V5_18, &V6_1, &V6_4])
             .under(COMPLETE)
             .holds(&[&V6_1_COUNTS_LOCKED, &V6_1_192, &V6_12_117]),
@@ -293,12 +297,14 @@ fn ends() -> Vec<Answers> {
             .holds(&[&V4_8_ATOMIC]),
         ask(AN_EMPTY_ZSPAGE_IS_FREED, &EMPTIED, lru("E6"), &[MOVED, FREE_WORK_LOCKED])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[MOVED])
             .violated(&[&V4_14_ATOMIC])
             .under(COMPLETE)
             .holds(&[&V5_3_ATOMIC, &V5_16_ATOMIC, &V6_1_COUNTS_LOCKED, &V6_1_192, &V6_12_117])
             .violated(&[&E6_NOT_KICKED, &E6_NOT_KICKED_5_3]),
         ask(A_WALK_STAYS_IN_ITS_ZSPAGE, &WALKED, lru("E7"), &[FREE_WORK_LOCKED, MOVED])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&["a driver moved its page"])
             .violated(&[&V5_17, &V5_18, &E7_NO_ZSPAGE_LOCK])
             .under(COMPLETE)
             .holds(&[&V6_1, &V6_1_192, &V6_12_117]),
@@ -331,6 +337,7 @@ fn accesses() -> Vec<Answers> {
             .under(COMPLETE)
             .holds(&[&V5_17, &V6_1, &V6_1_192, &V6_12_117])
             .under(SC_WITHOUT_RANDOM)
+            .broken_after(&[MOVED])
             .violated(&[&E10_NO_ZSPAGE_LOCK])
     };
     vec![with_mutant(M3, &ACCESSED), with_mutant(M1, &UPDATED)]
