@@ -122,8 +122,13 @@ fn the_same_program_is_explained_alike_every_time() {
 #[test]
 fn the_text_says_what_was_proven_and_marks_what_decides() {
     let text = why(&explained(&check_then_act()).0);
-    for part in ["<--", "…", "necessary", "no execution with fewer fails", "3, of which 1 fails"]
-    {
+    for part in [
+        "^^^^ decided here",
+        "…",
+        "necessary",
+        "no execution with fewer fails",
+        "3, of which 1 fails",
+    ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
     assert!(text.lines().all(|line| line.chars().count() <= 75), "{text}");

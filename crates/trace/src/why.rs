@@ -44,7 +44,7 @@ fn said(cx: &Counterexample, why: &Explanation) -> Vec<String> {
     if let Some(step) = why.decisive.and_then(|step| cx.steps.get(step)) {
         let (who, what) = (text::who(cx, step.task), text::step(cx, step));
         lines.push(format!(
-            "Decided by {who}: {what} (<--). Before it some way to go on breaks no rule, after it \
+            "Decided by {who}: {what} (^^^^). Before it some way to go on breaks no rule, after it \
              none."
         ));
     }
