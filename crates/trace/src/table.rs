@@ -59,7 +59,7 @@ pub fn table_as(cx: &Counterexample, look: &Look) -> String {
     out.push_str(&verdict(cx, look.width));
     if hidden > 0 {
         let which = match &cx.explanation {
-            Some(why) if why.sufficient => {
+            Some(why) if why.sufficient && why.from.is_none() => {
                 "whose place among the others does not matter"
             }
             _ => "that no other task can see",

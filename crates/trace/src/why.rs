@@ -34,8 +34,12 @@ fn said(cx: &Counterexample, why: &Explanation) -> Vec<String> {
         lines.push(format!("It {}.{necessary}", why.sentence));
     }
     if why.executions > 0 {
+        let which = match why.from {
+            Some(_) => "All executions that begin so",
+            None => "All executions",
+        };
         lines.push(format!(
-            "All executions, up to the order of independent steps: {}, of which {} {}.",
+            "{which}, up to the order of independent steps: {}, of which {} {}.",
             why.executions,
             why.failing,
             if why.failing == 1 { "fails" } else { "fail" }
