@@ -46,6 +46,8 @@ const SHOWN: &[(&str, &str)] = &[
     ("jbd2_writes_to_loop_sync_light_ba", "v6.3-rc1"),
     ("flush_writes_one_bio_sync_ba", "v6.3-rc1"),
     ("migrate_vs_direct_io", "v6.12.117"),
+    ("migrate_vs_one_fault", "migrate-marks-then-flushes"),
+    ("disable_vs_cpu_down", "v6.12.117"),
 ];
 
 /// Mutants that break no rule, and why: of each it is claimed that some rule holds in it.

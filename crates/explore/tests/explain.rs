@@ -83,7 +83,8 @@ fn at(cx: &Counterexample, task: &str, primitive: &str, object: &str) -> usize {
 #[test]
 fn check_then_act_fails_exactly_when_both_looks_come_first() {
     let (cx, why) = explained(&check_then_act());
-    let before = |a, b| Condition::Order { before: a, after: Some(b), blocked: None };
+    let before =
+        |a, b| Condition::Order { before: a, after: Some(b), blocked: None, passing: None };
     let looks = at(&cx, "install", "READ_ONCE", "forbidden");
     let forbids = at(&cx, "drain", "WRITE_ONCE", "forbidden");
     let drains = at(&cx, "drain", "READ_ONCE", "slot");
@@ -122,8 +123,13 @@ fn the_same_program_is_explained_alike_every_time() {
 #[test]
 fn the_text_says_what_was_proven_and_marks_what_decides() {
     let text = why(&explained(&check_then_act()).0);
-    for part in ["<--", "…", "necessary", "no execution with fewer fails", "3, of which 1 fails"]
-    {
+    for part in [
+        "^^^^ decided here",
+        "…",
+        "necessary",
+        "no execution with fewer fails",
+        "3, of which 1 fails",
+    ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
     assert!(text.lines().all(|line| line.chars().count() <= 75), "{text}");
@@ -140,6 +146,40 @@ fn what_is_cut_short_is_said() {
     let limits = explanation.limits.join("\n");
     assert!(limits.contains("the limit of 1 executions"), "{limits}");
     assert!(why(&cx).contains("Not decided: "), "{}", why(&cx));
+}
+
+/// All executions are too many: what is said is of those that begin as the failing one does.
+#[test]
+fn of_too_many_executions_those_with_one_beginning_are_compared() {
+    let body: Body = Arc::new(|| {
+        let noise = word("noise");
+        let count = |cpu| {
+            let noise = noise.clone();
+            task(cpu, "noise", move || {
+                for _ in 0..4 {
+                    let seen = read(&noise);
+                    noise.store(seen + 1, Access::relaxed("WRITE_ONCE"));
+                }
+            })
+        };
+        [count(2), count(3)].into_iter().for_each(join);
+        check_then_act()();
+    });
+    let bounds = Bounds { executions_max: 100, ..Bounds::PROOF };
+    let cx = explain(&bounds, Vec::new(), &body, &found(&body)).expect("can be explained");
+    let text = why(&cx);
+    let why = cx.explanation.as_ref().expect("is explained");
+    let limits = why.limits.join("\n");
+    assert!(limits.contains("of all executions is not known: the limit of 100"), "{limits}");
+    assert!(why.from.is_some() && why.decisive > why.from, "{why:#?}");
+    // Of the others it says nothing, and these fail as without the noise.
+    let alone = explained(&check_then_act()).1.sentence;
+    let (said, beginning) =
+        why.sentence.split_once("; that is, if all is as here before ").expect("both");
+    assert_eq!(said, alone);
+    assert!(beginning.starts_with("CPU"), "{beginning}");
+    assert!(text.contains("All executions that begin so, up to"), "{text}");
+    assert!(why.executions <= 25 && why.failing < why.executions, "{why:#?}");
 }
 
 #[test]
@@ -194,6 +234,36 @@ fn a_deadlock_is_explained_by_who_has_what_before_the_other_wants_it() {
     let waits = |condition: &Condition| matches!(condition, Condition::Order { after: None, .. });
     assert!(why.conditions.iter().all(waits), "{why:#?}");
     assert_eq!(cx.blocked.len(), 3, "both, and main: {:?}", cx.blocked);
+}
+
+/// The failing execution ends at the violation, before the step that could have prevented it.
+#[test]
+fn a_step_that_never_happens_can_be_what_comes_too_late() {
+    let body: Body = Arc::new(|| {
+        let (ready, taken) = (word("ready"), word("taken"));
+        let r = ready.clone();
+        let maker = task(0, "maker", move || write(&r));
+        let user = task(1, "user", move || {
+            write(&taken);
+            if read(&ready) == 0 {
+                fail(BROKEN, "not ready");
+            }
+        });
+        join(user);
+        join(maker);
+    });
+    let (cx, why) = explained(&body);
+    let looks = at(&cx, "user", "READ_ONCE", "ready");
+    let order = |passing| Condition::Order { before: looks, after: None, blocked: None, passing };
+    let passing = why.passing.as_ref().expect("it could have gone otherwise");
+    let is_it = |step: &selvedge_trace::Record| step.primitive == "WRITE_ONCE";
+    assert_eq!(why.conditions, [order(passing.steps.iter().position(is_it))], "{why:#?}");
+    assert!(why.necessary && why.sufficient && why.limits.is_empty(), "{why:#?}");
+    assert_eq!(
+        why.sentence,
+        "fails exactly when CPU1 user's READ_ONCE(ready) in user() happens before CPU0 maker's \
+         WRITE_ONCE(ready) in maker()"
+    );
 }
 
 /// Either of two readers that is too late fails: neither order is necessary.

@@ -11,8 +11,15 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const OPEN: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Words that are marked wherever they stand.
-const ANYWHERE: &[(&str, Style)] =
-    &[("<==", BAD), ("<--", OPEN), ("UNEXPECTED", BAD), ("UNDECIDED", OPEN), ("MENDED", GOOD)];
+const ANYWHERE: &[(&str, Style)] = &[
+    ("^^^^ broken here", BAD),
+    ("^^^^ decided here", OPEN),
+    ("^^^^ decided and broken here", BAD),
+    ("<==", BAD),
+    ("UNEXPECTED", BAD),
+    ("UNDECIDED", OPEN),
+    ("MENDED", GOOD),
+];
 
 /// Words that begin a line.
 const FIRST: &[(&str, Style)] =
@@ -77,7 +84,8 @@ mod tests {
     const TEXT: &str = "\
   v6.1         dpor  sc  violated             382 executions  x  UNEXPECTED: holds
   v6.1-fixed   dpor  sc  holds                 12 executions  whoever holds it
-                  folio_unlock() <==
+                  folio_unlock()
+                  ^^^^ broken here
 
 Broken: no task holds a lock.
 ";
@@ -86,7 +94,7 @@ Broken: no task holds a lock.
     fn what_matters_is_marked_and_nothing_is_lost() {
         let coloured = coloured(TEXT);
         let bad = |word: &str| format!("{BAD}{word}{BAD:#}");
-        for word in ["  violated  ", "UNEXPECTED", "<==", "Broken:"] {
+        for word in ["  violated  ", "UNEXPECTED", "^^^^ broken here", "Broken:"] {
             assert!(coloured.contains(&bad(word)), "{word} is not marked: {coloured}");
         }
         assert!(coloured.contains("whoever holds it\n"), "a word of a sentence is no verdict");

@@ -9,6 +9,7 @@ use selvedge_trace::{Look, to_json, why_as};
 use crate::args::whole_number;
 use crate::error::Failure;
 use crate::interrupt::Interrupt;
+use crate::progress::Meter;
 use crate::trace_file::{read, row_of};
 use crate::{Outcome, Status, output, threads};
 
@@ -22,8 +23,10 @@ pub struct ExplainArgs {
     /// step that decides, and leaves out what does not matter.
     #[arg(short, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// Give each part up (and say so) after so many executions.
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = whole_number)]
+    /// Give each part up (and say so) after so many executions; the search for fewer preemptions,
+    /// which takes the most, after a tenth of them. If all executions are more than these, those
+    /// are compared that begin as the failing one.
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = whole_number)]
     pub max_executions: u64,
 }
 
@@ -48,14 +51,18 @@ pub fn run(args: &ExplainArgs) -> Outcome {
         output::prepare_file(output)?;
     }
     let interrupt = Interrupt::catch()?;
+    let meter = Meter::new(1);
     let bounds = Bounds {
         executions_max: args.max_executions,
         workers: threads::cores(),
         interrupted: Some(interrupt.flag()),
+        progress: Some(meter.of_row(&cx.claim)),
         ..Bounds::PROOF
     };
-    let explained = explain(claim, engine, &bounds, &cx)
-        .map_err(|why| Failure::new(format!("{}: {why}", args.file.display())))?;
+    let explained = explain(claim, engine, &bounds, &cx);
+    meter.finish();
+    let explained =
+        explained.map_err(|why| Failure::new(format!("{}: {why}", args.file.display())))?;
     if let Some(output) = &args.output {
         output::write_file(output, &to_json(&explained))?;
     }

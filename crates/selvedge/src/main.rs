@@ -8,6 +8,8 @@ mod c;
 mod cache;
 mod check;
 mod colour;
+#[cfg(test)]
+mod damaged;
 mod diff;
 mod drift;
 mod error;

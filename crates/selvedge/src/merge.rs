@@ -76,7 +76,11 @@ fn read(file: &Path) -> Result<Report, Failure> {
     if value.get("shard").is_none() {
         return Err(wrong("the report is of a whole check, not of a shard".into()));
     }
-    serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
+    let report: Report = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    match report.shard.shard() {
+        shard if shard.is_one() => Ok(report),
+        shard => Err(wrong(format!("there is no shard {shard}"))),
+    }
 }
 
 /// Each shard of one check is there, once, and was checked by this build.
@@ -145,4 +149,71 @@ fn all_rows(reports: Vec<(&Path, Report)>) -> Result<Vec<Row>, Failure> {
         )));
     }
     Ok(all.into_iter().map(|(.., row)| row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+    use selvedge_explore::{Bounds, Engine};
+
+    use super::*;
+    use crate::damaged::damaged;
+    use crate::format::CheckFormat;
+    use crate::shard::Part;
+
+    /// The report of the only shard of a check of a row that is violated.
+    fn whole() -> String {
+        let is_it = |(claim, engine): &Selected| {
+            claim.scenario.name == "install_vs_prep"
+                && claim.tree.name == "rfc-migrate-pending"
+                && *engine == Engine::Dpor
+        };
+        let selected = rows().find(is_it).expect("a row");
+        let row = selvedge_proofs::check(selected.0, selected.1, &Bounds::PROOF);
+        let shard = Shard { number: 1, of: 1 };
+        let part = Part { shard, rows_of_all: 1, rows_hash: rows_hash(&[selected]) };
+        let about = About { part: Some(part), cached: None };
+        CheckFormat::Json.render_about(&[row], &about)
+    }
+
+    fn merged(file: &Path) -> Result<Vec<Row>, Failure> {
+        let reports = vec![(file, read(file)?)];
+        belong_together(&reports)?;
+        all_rows(reports)
+    }
+
+    fn file(name: &str) -> std::path::PathBuf {
+        std::env::temp_dir().join(format!("selvedge-merge-{}-{name}", std::process::id()))
+    }
+
+    #[test]
+    fn a_report_is_merged_and_one_of_a_shard_that_cannot_be_is_refused() {
+        let (file, whole) = (file("numbers"), whole());
+        fs::write(&file, &whole).expect("written");
+        assert_eq!(merged(&file).expect("it is whole").len(), 1);
+        for of in ["0", "18446744073709551615"] {
+            let other = whole.replacen("\"of\": 1", &format!("\"of\": {of}"), 1);
+            assert_ne!(other, whole);
+            fs::write(&file, other).expect("written");
+            let why = merged(&file).expect_err("no such shard").to_string();
+            assert!(why.contains(&format!("there is no shard 1/{of}")), "{why}");
+        }
+        let _ = fs::remove_file(file);
+    }
+
+    #[test]
+    fn a_damaged_report_is_merged_or_refused_in_a_line() {
+        let file = file("damaged");
+        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+        proptest!(config, |(bytes in damaged(&whole()))| {
+            fs::write(&file, &bytes).expect("written");
+            if let Err(failure) = merged(&file) {
+                let said = output::printable(&failure.to_string());
+                prop_assert!(!said.is_empty() && said.lines().count() == 1, "{said}");
+            }
+        });
+        let _ = fs::remove_file(file);
+    }
 }

@@ -152,3 +152,32 @@ fn meant<'a>(survey: &'a Survey, filters: &[String]) -> Result<Vec<&'a Mutant>, 
         |mutant: &&Mutant| filters.is_empty() || filters.iter().any(|filter| has(mutant, filter));
     Ok(survey.mutants.iter().filter(is_meant).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use selvedge_proofs::mutation::survivors::Survivors;
+
+    use crate::damaged::damaged;
+
+    /// `proofs/survivors.toml` is written by hand: it is read and asked, or the line is named.
+    #[test]
+    fn damaged_survivors_are_read_or_refused() {
+        let whole = "[[equivalent]]\nmutants = [\"f::set_bit#2\", \"*::smp_mb#1::drop\"]\n\
+                     reason = \"r\"\n\n[[open]]\nmutants = [\"g\"]\nwanted = \"w\"\n";
+        assert!(Survivors::parse(whole).is_ok());
+        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+        proptest!(config, |(bytes in damaged(whole))| {
+            match Survivors::parse(&String::from_utf8_lossy(&bytes)) {
+                Ok(read) => {
+                    let patterns = read.equivalent.iter().map(|entry| entry.mutants.len());
+                    let open = read.open.iter().map(|entry| entry.mutants.len());
+                    // No mutant is known here, so that each pattern names none.
+                    let all = patterns.chain(open).sum::<usize>();
+                    prop_assert_eq!(read.faults(&[], &[]).len(), all);
+                }
+                Err(why) => prop_assert!(why.contains("TOML parse error at line"), "{why}"),
+            }
+        });
+    }
+}

@@ -146,4 +146,25 @@ mod tests {
         }
         let _ = fs::remove_dir_all(dir);
     }
+
+    #[test]
+    fn of_a_damaged_part_nothing_is_believed() {
+        use crate::damaged::damaged;
+        use proptest::prelude::*;
+        let dir = std::env::temp_dir().join(format!("selvedge-parts-any-{}", std::process::id()));
+        let parts = Parts::open(&dir, None).expect("a directory");
+        let of = parts.of(rows().next().expect("a row"), &Bounds::PROOF);
+        let content = "{\"executions\": 12}\n0 1 0 2\n";
+        of.put("a-1-1", content);
+        let file = fs::read_dir(&dir).expect("made").flatten().next().expect("of the row").path();
+        let file = file.join("a-1-1");
+        let whole = fs::read_to_string(&file).expect("written");
+        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+        proptest!(config, |(bytes in damaged(&whole))| {
+            fs::write(&file, &bytes).expect("written");
+            let found = of.get("a-1-1");
+            prop_assert!(found.is_none() || found.as_deref() == Some(content), "{found:?}");
+        });
+        let _ = fs::remove_dir_all(dir);
+    }
 }

@@ -30,13 +30,18 @@ impl FromStr for Shard {
         let numbers = text.split_once('/').and_then(|(number, of)| {
             Some(Shard { number: number.parse().ok()?, of: of.parse().ok()? })
         });
-        let is_one =
-            |shard: &Shard| shard.of <= SHARDS_MAX && (1..=shard.of).contains(&shard.number);
-        numbers.filter(is_one).ok_or_else(|| {
+        numbers.filter(Shard::is_one).ok_or_else(|| {
             format!(
                 "expected K/N, the K-th of N jobs, as 1/4: K from 1 to N, N at most {SHARDS_MAX}"
             )
         })
+    }
+}
+
+impl Shard {
+    /// Is it one of so many, and not of more than there may be?
+    pub fn is_one(&self) -> bool {
+        self.of <= SHARDS_MAX && (1..=self.of).contains(&self.number)
     }
 }
 

@@ -135,7 +135,12 @@ fn an_explanation_is_said_and_can_be_written_and_shown() {
     let output = selvedge(&["explain", of(&file), "-o", of(&out)]);
     assert_eq!(output.status.code(), Some(0));
     let text = stdout(&output);
-    for part in ["It fails exactly when CPU0 installer's", "It takes 1 preemption", "<--", "…"] {
+    for part in [
+        "It fails exactly when CPU0 installer's",
+        "It takes 1 preemption",
+        "^^^^ decided here",
+        "…",
+    ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
     assert_eq!(stdout(&selvedge(&["explain", of(&out)])), text, "what is explained stays so");

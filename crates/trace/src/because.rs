@@ -7,17 +7,34 @@ use crate::{ActionKind, Blocked, Condition, Counterexample, Explanation, Record}
 
 /// `fails exactly when A happens before B, and C happens before D`; empty if nothing is known.
 pub fn sentence(cx: &Counterexample, why: &Explanation) -> String {
-    let clauses: Vec<String> = why.conditions.iter().map(|one| clause(cx, one)).collect();
+    let clauses: Vec<String> = why.conditions.iter().map(|one| clause(cx, why, one)).collect();
     let all = clauses.join(", and ");
-    match (why.necessary, why.sufficient) {
+    let said = match (why.necessary, why.sufficient) {
         (true, true) if clauses.is_empty() => "fails in every execution".into(),
         (true, true) => format!("fails exactly when {all}"),
         (false, true) => format!("fails whenever {all}; there are other ways to fail"),
-        _ => String::new(),
+        _ => return String::new(),
+    };
+    match beginning(cx, why) {
+        Some(beginning) => format!("{said}; that is, if all is as here before {beginning}"),
+        None => said,
     }
 }
 
-fn clause(cx: &Counterexample, condition: &Condition) -> String {
+/// `CPU0 installer's atomic_read(migrate_pending_count) in migrate_pending() (step 7)`: the first
+/// step that is free, if only executions with one beginning were compared.
+pub(crate) fn beginning(cx: &Counterexample, why: &Explanation) -> Option<String> {
+    // What the scenario itself does is in no table.
+    let is_shown = |index: &usize| {
+        let step = &cx.steps[*index];
+        !step.action.is_note() && text::has_cpu(cx, step.task)
+    };
+    let index = (why.from?..cx.steps.len()).find(is_shown)?;
+    let step = &cx.steps[index];
+    Some(format!("{} (step {index})", named(cx, step, nth(cx, index))))
+}
+
+fn clause(cx: &Counterexample, why: &Explanation, condition: &Condition) -> String {
     let step = |index: usize| {
         cx.steps.get(index).map_or_else(String::new, |step| named(cx, step, nth(cx, index)))
     };
@@ -25,7 +42,14 @@ fn clause(cx: &Counterexample, condition: &Condition) -> String {
         Condition::Order { before, after: Some(after), .. } => {
             format!("{} happens before {}", step(before), step(after))
         }
-        Condition::Order { before, after: None, blocked: task } => {
+        Condition::Order { before, passing: Some(after), .. } => {
+            let there = passing(cx, why);
+            let at = why.decisive.unwrap_or(0) + after;
+            let other = there.steps.get(at);
+            let other = other.map_or_else(String::new, |step| named(&there, step, nth(&there, at)));
+            format!("{} happens before {other}", step(before))
+        }
+        Condition::Order { before, after: None, blocked: task, .. } => {
             let waits = cx.blocked.iter().find(|waits| Some(waits.task) == task);
             let waits = waits.map_or_else(String::new, |waits| named_wait(cx, waits));
             format!("{} happens before {waits}", step(before))
@@ -35,6 +59,14 @@ fn clause(cx: &Counterexample, condition: &Condition) -> String {
             format!("{} is {chosen}", step(index))
         }
     }
+}
+
+/// The execution that could have been instead, from its beginning.
+fn passing(cx: &Counterexample, why: &Explanation) -> Counterexample {
+    let passing = why.passing.clone().unwrap_or_default();
+    let until = why.decisive.unwrap_or(0).min(cx.steps.len());
+    let steps = cx.steps[..until].iter().cloned().chain(passing.steps).collect();
+    Counterexample { tasks: passing.tasks, steps, ..cx.clone() }
 }
 
 /// Which of the task's steps that are called the same it is; empty if there is no other.
@@ -111,7 +143,7 @@ fn is_access(step: &Record) -> bool {
 /// Steps whose place does not matter: those on other objects, or other bits, than the conditions,
 /// the fatal step, and what tasks wait for. If the conditions are not known, [`unseen`] steps.
 pub fn unneeded(cx: &Counterexample, why: &Explanation) -> Vec<usize> {
-    if !why.sufficient {
+    if !why.sufficient || why.from.is_some() {
         let unseen = unseen(cx);
         return (0..cx.steps.len()).filter(|&step| unseen[step]).collect();
     }
@@ -158,7 +190,7 @@ mod tests {
     }
 
     fn because(necessary: bool, sufficient: bool) -> Explanation {
-        let order = Condition::Order { before: 0, after: Some(2), blocked: None };
+        let order = Condition::Order { before: 0, after: Some(2), blocked: None, passing: None };
         Explanation { conditions: vec![order], necessary, sufficient, ..Explanation::default() }
     }
 
@@ -179,10 +211,36 @@ mod tests {
     fn of_steps_that_are_called_the_same_it_is_said_which() {
         let mut cx = example();
         cx.steps.insert(1, step(1, ActionKind::PlainRead, "x"));
-        let order = Condition::Order { before: 1, after: Some(3), blocked: None };
+        let order = Condition::Order { before: 1, after: Some(3), blocked: None, passing: None };
         let why = Explanation { conditions: vec![order], ..because(true, true) };
         let said = "fails exactly when CPU0 a's second read of x in f() happens before CPU1 b's \
                     WRITE_ONCE(x) in f()";
+        assert_eq!(sentence(&cx, &why), said);
+    }
+
+    #[test]
+    fn what_was_compared_behind_a_beginning_alone_is_said_of_no_others() {
+        let why = Explanation { from: Some(2), ..because(true, true) };
+        let said = sentence(&example(), &why);
+        let from = "; that is, if all is as here before CPU1 b's WRITE_ONCE(x) in f() (step 2)";
+        assert!(said.starts_with("fails exactly when ") && said.ends_with(from), "{said}");
+        assert_eq!(unneeded(&example(), &why), [1, 3], "what is unseen, and no more");
+    }
+
+    /// The failing execution has ended before the other step, which only the passing one has.
+    #[test]
+    fn a_step_that_never_happens_is_named_as_in_the_passing_execution() {
+        let mut cx = example();
+        let write = cx.steps.remove(5);
+        cx.steps.truncate(5);
+        cx.fatal = Some(4);
+        let order = Condition::Order { before: 4, after: None, blocked: None, passing: Some(1) };
+        let steps = vec![step(1, ActionKind::Write, "own"), write];
+        let passing = Some(crate::Passing { tasks: cx.tasks.clone(), steps });
+        let conditions = vec![order];
+        let why = Explanation { decisive: Some(4), passing, conditions, ..because(true, true) };
+        let said = "fails exactly when CPU0 a's WRITE_ONCE(y) in f() happens before CPU1 b's write \
+                    to y in f()";
         assert_eq!(sentence(&cx, &why), said);
     }
 

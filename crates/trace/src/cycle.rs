@@ -147,8 +147,8 @@ impl<'a> Rows<'a> {
         let width = (WIDTH + GAP) / columns.len().max(1) - GAP;
         let mut out = String::new();
         for (at, &task) in columns.iter().enumerate() {
-            let head: String = text::who(cx, task).chars().take(width).collect();
-            out = format!("{out:at$}{head}", at = (width + GAP) * at);
+            let head = text::shortened(text::who(cx, task), width);
+            out = text::padded(&out, (width + GAP) * at) + &head;
         }
         out = out.trim_end().to_string() + "\n";
         Rows { columns, width, inside: vec![Vec::new(); columns.len()], out }

@@ -133,6 +133,16 @@ fn check_explanation(cx: &Counterexample, why: &Explanation) -> Result<(), Strin
         ));
     }
     let named = named.flatten().chain(why.decisive).chain(why.unneeded.iter().copied());
+    let is_there = |after: &usize| *after >= steps.len();
+    let elsewhere = why.conditions.iter().filter_map(|condition| match *condition {
+        Condition::Order { passing, .. } => passing,
+        Condition::Choice { .. } => None,
+    });
+    if let Some(step) = elsewhere.into_iter().find(is_there) {
+        let count = steps.len();
+        return Err(format!("a condition names step {step} of the passing {count}"));
+    }
+    let named = named.chain(why.from.map(|from| from.saturating_sub(1)));
     match named.max().filter(|&step| step >= cx.steps.len()) {
         Some(step) => {
             Err(format!("explanation names step {step}, but there are {} steps", cx.steps.len()))
@@ -187,7 +197,12 @@ mod tests {
             model: Some(Model::new("0.1.0", [("f".to_string(), "0".repeat(16))].into())),
             explanation: Some(Explanation {
                 decisive: Some(0),
-                conditions: vec![Condition::Order { before: 0, after: None, blocked: Some(1) }],
+                conditions: vec![Condition::Order {
+                    before: 0,
+                    after: None,
+                    blocked: Some(1),
+                    passing: None,
+                }],
                 ..Explanation::default()
             }),
         }
@@ -228,6 +243,13 @@ mod tests {
             }
         };
         assert!(error(decisive(7)).contains("explanation names step 7, but there are 1 steps"));
+        let elsewhere = |cx: &mut Counterexample| {
+            let why = cx.explanation.as_mut().expect("one");
+            let order =
+                Condition::Order { before: 0, after: None, blocked: None, passing: Some(2) };
+            why.conditions = vec![order];
+        };
+        assert!(error(elsewhere).contains("a condition names step 2 of the passing 0"));
     }
 
     #[test]

@@ -56,11 +56,16 @@ pub struct Explanation {
     pub fewest: bool,
     /// The orders that it takes, and the choices: each is true of this execution.
     pub conditions: Vec<Condition>,
-    /// The conditions are met in every failing execution: each is necessary. If not, there are
-    /// executions that fail otherwise.
+    /// The conditions are met in every failing execution that was compared: each is necessary. If
+    /// not, there are executions that fail otherwise.
     pub necessary: bool,
-    /// Every execution in which the conditions are met fails: together they are sufficient.
+    /// Every execution in which the conditions are met, and that was compared, fails: together they
+    /// are sufficient.
     pub sufficient: bool,
+    /// Compared were only executions that are as this one before the step of this index; `None`:
+    /// all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<usize>,
     /// The last step at which the outcome was still open: before it some way to go on breaks no
     /// rule, after it none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +105,10 @@ pub enum Condition {
         /// The task of the other, which is blocked, if it never happens.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blocked: Option<u8>,
+        /// The index of the other in the steps of [`Explanation::passing`], if it happens there
+        /// alone: the failing execution has ended before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passing: Option<usize>,
     },
     /// What this step chooses is what it chooses here.
     Choice {

@@ -11,14 +11,16 @@ use crate::because;
 use crate::text::{self, WIDTH};
 use crate::{ActionKind, Context, Counterexample, Record};
 
-/// The mark behind the fatal step.
-const FATAL: &str = " <==";
 /// The remark (`ActionKind::Mark`) before the steps that are repeated for ever.
 pub const AGAIN: &str = "from here on the same again and again, for ever";
-/// The mark behind these steps.
-const REPEATED: &str = " <~~";
-/// The mark behind the step that decides.
-const DECISIVE: &str = " <--";
+/// The line below the first of these steps.
+const REPEATED: &str = "^^^^ from here on again and again";
+/// The line below the fatal step.
+const FATAL: &str = "^^^^ broken here";
+/// The line below the step that decides.
+const DECISIVE: &str = "^^^^ decided here";
+/// Below one that is both.
+const DECISIVE_AND_FATAL: &str = "^^^^ decided and broken here";
 /// In place of steps that are not shown.
 const FOLDED: &str = "…";
 /// Between two columns.
@@ -61,7 +63,9 @@ pub fn table_as(cx: &Counterexample, look: &Look) -> String {
     out.push_str(&verdict(cx, look.width));
     if hidden > 0 {
         let which = match &cx.explanation {
-            Some(why) if why.sufficient => "whose place among the others does not matter",
+            Some(why) if why.sufficient && why.from.is_none() => {
+                "whose place among the others does not matter"
+            }
             _ => "that no other task can see",
         };
         let note = format!("{FOLDED} {hidden} steps {which} are left out; --all shows them.");
@@ -90,15 +94,16 @@ pub(crate) fn rows(cx: &Counterexample, look: &Look) -> (String, usize) {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Shown {
     Plain,
+    /// With a line below it.
     Marked(&'static str),
     Folded,
 }
 
 impl Shown {
-    fn mark(self) -> &'static str {
+    fn mark(self) -> Option<&'static str> {
         match self {
-            Shown::Marked(mark) => mark,
-            Shown::Plain | Shown::Folded => "",
+            Shown::Marked(mark) => Some(mark),
+            Shown::Plain | Shown::Folded => None,
         }
     }
 }
@@ -116,8 +121,14 @@ fn shown(cx: &Counterexample, all: bool) -> Vec<Shown> {
     not_alone(cx, &mut folded);
     let decisive = cx.explanation.as_ref().and_then(|why| why.decisive);
     let again = cx.steps.iter().position(|s| s.action == ActionKind::Mark && s.detail == AGAIN);
+    let round = again.and_then(|again| {
+        let steps = cx.steps.iter().enumerate().skip(again);
+        steps.filter(|(_, step)| !step.action.is_note()).map(|(at, _)| at).next()
+    });
     let shown = |(at, folded): (usize, bool)| match folded {
-        _ if again.is_some_and(|again| again < at) => Shown::Marked(REPEATED),
+        _ if round.is_some_and(|round| round == at) => Shown::Marked(REPEATED),
+        _ if round.is_some_and(|round| round < at) => Shown::Plain,
+        _ if cx.fatal == Some(at) && decisive == Some(at) => Shown::Marked(DECISIVE_AND_FATAL),
         _ if cx.fatal == Some(at) => Shown::Marked(FATAL),
         _ if decisive == Some(at) => Shown::Marked(DECISIVE),
         true => Shown::Folded,
@@ -244,17 +255,17 @@ impl Table {
         let nests = columns.iter().map(|column| (column.tasks[0], Vec::new())).collect();
         let step = if width < 30 { 1 } else { 2 };
         let folded = vec![false; columns.len()];
-        let fits = heads.iter().flatten().all(|part| part.chars().count() <= width);
+        let fits = heads.iter().flatten().all(|part| text::width(part) <= width);
         fits.then_some(Table { lines: Vec::new(), whole, width, step, heads, nests, folded })
     }
 
-    fn add(&mut self, cx: &Counterexample, at: usize, step: &Record, mark: &str) {
+    fn add(&mut self, cx: &Counterexample, at: usize, step: &Record, mark: Option<&str>) {
         self.folded[at] = false;
         let (task, nest) = std::mem::take(&mut self.nests[at]);
         let is_other_task = task != step.task;
         if is_other_task {
             let name = cx.tasks.get(usize::from(step.task)).map_or("", |task| task.name.as_str());
-            self.cell(at, 0, &format!("[{name}]"), "");
+            self.cell(at, 0, &format!("[{name}]"));
         }
         let shared = if is_other_task {
             0
@@ -262,9 +273,10 @@ impl Table {
             nest.iter().zip(&step.path).take_while(|(a, b)| a == b).count()
         };
         for (depth, function) in step.path.iter().enumerate().skip(shared) {
-            self.cell(at, depth, &format!("{function}()"), "");
+            self.cell(at, depth, &format!("{function}()"));
         }
-        self.cell(at, step.path.len(), &text::step(cx, step), mark);
+        self.cell(at, step.path.len(), &text::step(cx, step));
+        mark.into_iter().for_each(|mark| self.cell(at, step.path.len(), mark));
         self.nests[at] = (step.task, step.path.clone());
     }
 
@@ -275,20 +287,19 @@ impl Table {
             let same = nest.iter().zip(&step.path).take_while(|(a, b)| a == b).count();
             let shared = if *task == step.task { same } else { 0 };
             nest.truncate(shared);
-            self.cell(at, shared, FOLDED, "");
+            self.cell(at, shared, FOLDED);
         }
     }
 
     /// One cell; a text that does not fit goes on in the next line, indented. A word that does not
     /// fit in any line stands out to the right, where nothing else is, or to the left; one that is
     /// wider than the whole table is shortened.
-    fn cell(&mut self, at: usize, depth: usize, text: &str, mark: &str) {
+    fn cell(&mut self, at: usize, depth: usize, text: &str) {
         let indent = (self.step * depth).min(self.width / 3);
-        let room = self.width - indent - mark.len();
-        for (hang, part) in parts(text, room, mark) {
+        for (hang, part) in parts(text, self.width - indent) {
             let part = text::shortened(part, self.whole);
             let left = (self.width + GAP) * at + indent + hang;
-            let left = left.min(self.whole.saturating_sub(part.chars().count()));
+            let left = left.min(self.whole.saturating_sub(text::width(&part)));
             self.lines.push(format!("{:left$}{part}", ""));
         }
     }
@@ -299,7 +310,7 @@ impl Table {
             let mut head = String::new();
             for (at, parts) in self.heads.iter().enumerate() {
                 let part = parts.get(row).map_or("", String::as_str);
-                head = format!("{head:at$}{part}", at = (self.width + GAP) * at);
+                head = text::padded(&head, (self.width + GAP) * at) + part;
             }
             lines.push(head);
         }
@@ -308,15 +319,10 @@ impl Table {
     }
 }
 
-/// The lines of a text, each with how far it hangs; behind the last one the mark.
-fn parts(text: &str, room: usize, mark: &str) -> Vec<(usize, String)> {
+/// The lines of a text, each with how far it hangs.
+fn parts(text: &str, room: usize) -> impl Iterator<Item = (usize, String)> {
     let parts = text::wrap(text, room, room.saturating_sub(2));
-    let last = parts.len() - 1;
-    let marked = |(number, part): (usize, String)| {
-        let mark = if number == last { mark } else { "" };
-        (if number == 0 { 0 } else { 2 }, format!("{part}{mark}"))
-    };
-    parts.into_iter().enumerate().map(marked).collect()
+    parts.into_iter().enumerate().map(|(number, part)| (if number == 0 { 0 } else { 2 }, part))
 }
 
 /// For more tasks than columns fit: who does what.
@@ -335,43 +341,43 @@ struct List {
 impl List {
     fn new(cx: &Counterexample, width: usize) -> List {
         let tasks = 0..cx.tasks.len();
-        let length = |task: usize| text::who(cx, task as u8).chars().count();
+        let length = |task: usize| text::width(&text::who(cx, task as u8));
         let shown = tasks.filter(|&task| cx.tasks[task].cpu.is_some()).map(length);
         let who = shown.filter(|&length| length <= WHO_MAX).max().unwrap_or(0);
         List { lines: Vec::new(), width, who, last: None, nests: vec![Vec::new(); cx.tasks.len()] }
     }
 
-    fn add(&mut self, cx: &Counterexample, step: &Record, mark: &str) {
+    fn add(&mut self, cx: &Counterexample, step: &Record, mark: Option<&str>) {
         let nest = std::mem::take(&mut self.nests[usize::from(step.task)]);
         let shared = nest.iter().zip(&step.path).take_while(|(a, b)| a == b).count();
         let mut who = String::new();
         if self.last != Some(step.task) {
             who = text::who(cx, step.task);
             if let Some(function) = shared.checked_sub(1).and_then(|at| step.path.get(at)) {
-                self.line(&mut who, shared - 1, &format!("... {function}()"), "");
+                self.line(&mut who, shared - 1, &format!("... {function}()"));
             }
             self.last = Some(step.task);
         }
         for (depth, function) in step.path.iter().enumerate().skip(shared) {
-            self.line(&mut who, depth, &format!("{function}()"), "");
+            self.line(&mut who, depth, &format!("{function}()"));
         }
-        self.line(&mut who, step.path.len(), &text::step(cx, step), mark);
+        self.line(&mut who, step.path.len(), &text::step(cx, step));
+        mark.into_iter().for_each(|mark| self.line(&mut who, step.path.len(), mark));
         self.nests[usize::from(step.task)] = step.path.clone();
     }
 
     /// `who` is taken by the line that shows it.
-    fn line(&mut self, who: &mut String, depth: usize, text: &str, mark: &str) {
-        if who.chars().count() > self.who {
+    fn line(&mut self, who: &mut String, depth: usize, text: &str) {
+        if text::width(who) > self.who {
             self.lines.push(text::shortened(std::mem::take(who), self.width));
         }
         let width = self.width - self.who - GAP;
         let indent = (2 * depth).min(width / 3);
-        let room = width - indent - mark.len();
-        for (hang, part) in parts(text, room, mark) {
+        for (hang, part) in parts(text, width - indent) {
             let part = text::shortened(part, width);
-            let left = (indent + hang).min(width.saturating_sub(part.chars().count()));
-            let who = std::mem::take(who);
-            self.lines.push(format!("{who:gap$}{:left$}{part}", "", gap = self.who + GAP));
+            let left = (indent + hang).min(width.saturating_sub(text::width(&part)));
+            let who = text::padded(&std::mem::take(who), self.who + GAP);
+            self.lines.push(format!("{who}{:left$}{part}", ""));
         }
     }
 }

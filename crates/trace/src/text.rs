@@ -1,5 +1,7 @@
 //! How a step, a task and a sentence are spelled; shared by the views.
 
+use unicode_width::UnicodeWidthChar;
+
 use crate::views::{spelled_out, steers};
 use crate::{ActionKind, Blocked, Context, Counterexample, Holder, IRQ, PREEMPT, Record};
 
@@ -167,28 +169,73 @@ pub(crate) fn paragraph(text: &str) -> String {
 pub(crate) fn lines(text: &str, width: usize) -> String {
     let mut out = String::new();
     for line in wrap(text, width, width) {
-        for (at, c) in line.chars().enumerate() {
-            if at > 0 && at % width == 0 {
-                out.push('\n');
-            }
-            out.push(c);
+        let mut rest = line.as_str();
+        while self::width(rest) > width {
+            let (fits, more) = rest.split_at(up_to(rest, width));
+            out.push_str(fits);
+            out.push('\n');
+            rest = more;
         }
+        out.push_str(rest);
         out.push('\n');
     }
     out
 }
 
+/// How many columns of a terminal the text takes: of a wide character (CJK) two, of one that
+/// combines with the one before it none.
+pub(crate) fn width(text: &str) -> usize {
+    match text.is_ascii() {
+        true => text.len(),
+        false => text.chars().map(columns).sum(),
+    }
+}
+
+/// What makes a character before it an emoji may make it wide: it counts as a column, so that no
+/// line is too long on any terminal.
+fn columns(c: char) -> usize {
+    const EMOJI: char = '\u{fe0f}';
+    if c == EMOJI { 1 } else { c.width().unwrap_or(1) }
+}
+
+/// Up to which byte the text fits in so many columns: at least one character, and with it what
+/// combines with it.
+fn up_to(text: &str, width: usize) -> usize {
+    let mut used = 0;
+    let too_wide = text.char_indices().find(|&(at, c)| {
+        used += columns(c);
+        at > 0 && used > width
+    });
+    too_wide.map_or(text.len(), |(at, _)| at)
+}
+
+/// The text, and blanks behind it up to so many columns.
+pub(crate) fn padded(text: &str, columns: usize) -> String {
+    format!("{text}{:blanks$}", "", blanks = columns.saturating_sub(width(text)))
+}
+
 /// At most so many columns, of which there is at least one: of a name that is longer the middle is
 /// left out, since names of the kernel differ at both ends.
 pub(crate) fn shortened(text: String, width: usize) -> String {
-    let length = text.chars().count();
+    let length = self::width(&text);
     if length <= width {
         return text;
     }
     let end = (width - 1) / 2;
-    let begin = width - 1 - end;
-    let chars = || text.chars();
-    chars().take(begin).chain(['…']).chain(chars().skip(length - end)).collect()
+    let begin = match width - 1 - end {
+        0 => 0,
+        begin => up_to(&text, begin),
+    };
+    // A wide character at the border of either part is left out.
+    let begin = if self::width(&text[..begin]) + end < width { begin } else { 0 };
+    let mut left = length;
+    let behind = text.char_indices().find(|&(_, c)| {
+        let fits = left <= end && columns(c) > 0;
+        left -= columns(c);
+        fits
+    });
+    let behind = behind.map_or(text.len(), |(at, _)| at);
+    format!("{}…{}", &text[..begin], &text[behind..])
 }
 
 /// Breaks at blanks; a word that is too long for a line breaks behind a parenthesis, or sticks out.
@@ -200,8 +247,8 @@ pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
         loop {
             let room = if lines.len() == 1 { first } else { rest }.max(8);
             let line = lines.last_mut().expect("never empty");
-            let used = line.chars().count();
-            if used > 0 && used + 1 + word.chars().count() > room {
+            let used = width(line);
+            if used > 0 && used + 1 + width(word) > room {
                 lines.push(String::new());
                 continue;
             }
@@ -223,11 +270,11 @@ pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
 /// Up to where a word goes into an empty line: all of it, or behind its last parenthesis that fits,
 /// or behind its first. `f()` is not broken.
 fn cut(word: &str, room: usize) -> usize {
-    if word.chars().count() <= room {
+    if width(word) <= room {
         return word.len();
     }
     let behind = |(at, _): (usize, &str)| at + 1;
     let breaks = || word.match_indices('(').map(behind).filter(|&at| !word[at..].starts_with(')'));
-    let fits = |&at: &usize| word[..at].chars().count() <= room;
+    let fits = |&at: &usize| width(&word[..at]) <= room;
     breaks().take_while(fits).last().or_else(|| breaks().next()).unwrap_or(word.len())
 }

@@ -34,8 +34,12 @@ fn said(cx: &Counterexample, why: &Explanation) -> Vec<String> {
         lines.push(format!("It {}.{necessary}", why.sentence));
     }
     if why.executions > 0 {
+        let which = match why.from {
+            Some(_) => "All executions that begin so",
+            None => "All executions",
+        };
         lines.push(format!(
-            "All executions, up to the order of independent steps: {}, of which {} {}.",
+            "{which}, up to the order of independent steps: {}, of which {} {}.",
             why.executions,
             why.failing,
             if why.failing == 1 { "fails" } else { "fail" }
@@ -44,7 +48,7 @@ fn said(cx: &Counterexample, why: &Explanation) -> Vec<String> {
     if let Some(step) = why.decisive.and_then(|step| cx.steps.get(step)) {
         let (who, what) = (text::who(cx, step.task), text::step(cx, step));
         lines.push(format!(
-            "Decided by {who}: {what} (<--). Before it some way to go on breaks no rule, after it \
+            "Decided by {who}: {what} (^^^^). Before it some way to go on breaks no rule, after it \
              none."
         ));
     }

@@ -2,6 +2,7 @@
 
 #[path = "common/json_schema.rs"]
 mod json_schema;
+mod perfetto;
 mod schema;
 mod table;
 mod views;

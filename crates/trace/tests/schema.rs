@@ -29,7 +29,7 @@ fn reviewed() -> Vec<PathBuf> {
 
 /// The explanation that has everything.
 fn explained(cx: Counterexample) -> Counterexample {
-    let order = Condition::Order { before: 0, after: None, blocked: Some(0) };
+    let order = Condition::Order { before: 0, after: None, blocked: Some(0), passing: Some(0) };
     let passing = Passing { tasks: cx.tasks.clone(), steps: cx.steps.clone() };
     let explanation = Explanation {
         conditions: vec![order, Condition::Choice { step: 0 }],

@@ -11,8 +11,9 @@ use selvedge_trace::{
     cycle, from_json, refs, refs_dot, steps, table, table_as, to_json, why,
 };
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
-fn reviewed() -> Vec<(String, Counterexample)> {
+pub fn reviewed() -> Vec<(String, Counterexample)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proofs/counterexamples");
     let mut all = Vec::new();
     for entry in fs::read_dir(dir).expect("there are counterexamples") {
@@ -91,13 +92,9 @@ fn a_table_keeps_to_its_width() {
         for cx in [&cx, &explained(&cx)] {
             for (width, all) in [(60, true), (60, false), (75, false), (120, true), (200, false)] {
                 let table = table_as(cx, &Look { width, all });
-                let widest = table.lines().map(|line| line.chars().count()).max();
+                let widest = table.lines().map(UnicodeWidthStr::width).max();
                 assert!(widest <= Some(width), "{name}, {width}: {widest:?}\n{table}");
-                assert_eq!(
-                    table.matches(" <==").count(),
-                    usize::from(cx.fatal.is_some()),
-                    "{name}"
-                );
+                assert_eq!(broken_here(&table), usize::from(cx.fatal.is_some()), "{name}");
             }
         }
     }
@@ -143,12 +140,12 @@ fn a_table_of_two_to_six_cpus_keeps_to_widths_from_60_to_200() {
             for width in [60, 75, 100, 200] {
                 for all in [true, false] {
                     let table = table_as(&cx, &Look { width, all });
-                    let widest = table.lines().map(|line| line.chars().count()).max();
+                    let widest = table.lines().map(UnicodeWidthStr::width).max();
                     assert!(
                         widest <= Some(width),
                         "{name}, {cpus} in {width}: {widest:?}\n{table}"
                     );
-                    assert_eq!(table.matches(" <==").count(), 1, "{name}, {cpus} in {width}");
+                    assert_eq!(broken_here(&table), 1, "{name}, {cpus} in {width}");
                     let is_named = |cpu| table.contains(&format!("CPU{cpu} "));
                     assert!(!all || (0..cpus).all(is_named), "{name}, {cpus} in {width}\n{table}");
                 }
@@ -172,10 +169,50 @@ fn names_that_are_too_long_are_shortened_in_the_middle() {
         let cx = on_cpus(&cx, cpus);
         for width in [60, 75, 100, 200] {
             let table = table_as(&cx, &Look { width, all: true });
-            assert!(table.lines().all(|line| line.chars().count() <= width), "{table}");
+            assert!(table.lines().all(|line| line.width() <= width), "{table}");
             let function = |line: &str| line.contains("f_x") && line.ends_with("x_end()");
             assert!(table.lines().any(function), "{table}");
-            assert_eq!(table.matches(" <==").count(), 1, "{table}");
+            assert_eq!(broken_here(&table), 1, "{table}");
+        }
+    }
+}
+
+/// How many steps are marked as the one that breaks the rule. In a narrow column the mark is two
+/// lines.
+fn broken_here(table: &str) -> usize {
+    let words: Vec<&str> = table.split_whitespace().collect();
+    let marks = words.windows(3).filter(|words| words[0] == "^^^^");
+    let plain = marks.clone().filter(|words| words[1..] == ["broken", "here"]).count();
+    plain + marks.filter(|words| words[1..] == ["decided", "and"]).count()
+}
+
+/// Characters that take two columns, and such as take none.
+#[test]
+fn wide_and_combining_characters_keep_to_widths_from_60_to_200() {
+    let names = [
+        "页面回收与迁移内存管理子系统",
+        "e\u{301}e\u{301}e\u{301}",
+        "❤\u{fe0f}👩\u{200d}👧",
+        "ｆｏｌｉｏ",
+    ];
+    let (_, mut cx) = reviewed_once()[0].clone();
+    for (at, step) in cx.steps.iter_mut().enumerate() {
+        let name = names[at % names.len()];
+        step.path = vec![name.repeat(1 + at % 3), format!("{name}_f")];
+        (step.primitive, step.object) = (name.repeat(at % 9 + 1), name.repeat(at % 13));
+    }
+    cx.tasks.iter_mut().zip(names.iter().cycle()).for_each(|(task, name)| {
+        task.name = name.to_string();
+    });
+    (cx.rule, cx.message) = (names[0].repeat(20), names.join(" ").repeat(9));
+    for cpus in 2..=6 {
+        let cx = on_cpus(&cx, cpus);
+        for width in 60..=200 {
+            let table = table_as(&cx, &Look { width, all: true });
+            let too_wide = table.lines().find(|line| line.width() > width);
+            assert_eq!(too_wide, None, "{cpus} in {width}:\n{table}");
+            // What combines with a character is not on another line than that.
+            assert!(!table.contains("\n\u{301}") && !table.contains(" \u{301}"), "{table}");
         }
     }
 }
@@ -202,41 +239,6 @@ fn a_splat_names_the_bits_that_are_locks_and_each_task_once() {
     assert_eq!(splat.matches("Call Trace of").count(), 2, "{splat}");
     // jbd2 took the buffer's lock, and its I/O, which the loop worker does, is to end it.
     assert!(splat.contains("(BH_Lock of bh0->b_state) by loop worker/3 (CPU2)"), "{splat}");
-}
-
-/// Of each thread the slices are nested, each end is of what began last, and time does not go back;
-/// each arrow has two ends.
-#[test]
-fn chrome_slices_are_nested_and_arrows_have_two_ends() {
-    for (name, cx) in reviewed() {
-        let trace: Value = serde_json::from_str(&view(&cx, "chrome")).expect("JSON");
-        let events = trace["traceEvents"].as_array().expect("events");
-        let mut open: std::collections::BTreeMap<String, Vec<(Value, u64)>> = Default::default();
-        let mut arrows: std::collections::BTreeMap<u64, Vec<String>> = Default::default();
-        let mut slices = 0;
-        for event in events {
-            let of = event["tid"].to_string();
-            let ts = event["ts"].as_u64().unwrap_or(0);
-            match event["ph"].as_str().expect("a phase") {
-                "B" => open.entry(of).or_default().push((event["name"].clone(), ts)),
-                "E" => {
-                    let (began, since) =
-                        open.get_mut(&of).and_then(Vec::pop).expect("an end of what has begun");
-                    assert_eq!(began, event["name"], "{name}");
-                    assert!(since <= ts, "{name}");
-                }
-                "X" => slices += 1,
-                "M" => assert!(event["args"]["name"].is_string(), "{name}"),
-                phase => {
-                    let id = event["id"].as_u64().expect("an arrow has a number");
-                    arrows.entry(id).or_default().push(phase.into());
-                }
-            }
-        }
-        assert!(open.values().all(Vec::is_empty), "{name}: {open:?}");
-        assert!(arrows.values().all(|ends| *ends == ["s", "f"]), "{name}: {arrows:?}");
-        assert_eq!(slices, cx.steps.iter().filter(|step| !step.action.is_note()).count(), "{name}");
-    }
 }
 
 #[test]
@@ -303,6 +305,9 @@ const HOSTILE: &[&str] = &[
     "${x}",
     "",
     "@DATA@",
+    "内存页",
+    "e\u{301}",
+    "1\u{fe0f}\u{20e3}",
 ];
 
 fn hostile() -> impl Strategy<Value = String> {
@@ -411,7 +416,7 @@ proptest! {
                 "wide" => 200,
                 _ => usize::MAX,
             };
-            prop_assert!(text.lines().all(|line| line.chars().count() <= most), "{view}: {text}");
+            prop_assert!(text.lines().all(|line| line.width() <= most), "{view}: {text}");
         }
         let html = view(&explained, "html");
         prop_assert_eq!(html.matches("<script").count(), 2);

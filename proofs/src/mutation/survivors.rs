@@ -90,7 +90,16 @@ impl Survivors {
         let path = Survivors::path();
         let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let text = reviewed(&path, include_str!("../../survivors.toml"))?;
-        toml::from_str(&text).map_err(|error| said(&error))
+        Survivors::parse(&text).map_err(|error| said(&error))
+    }
+
+    /// Reads the text of the file.
+    ///
+    /// # Errors
+    ///
+    /// The line that is not as this says, and why.
+    pub fn parse(text: &str) -> Result<Survivors, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
     }
 
     /// What it says of this mutant: the first entry counts.

@@ -9,6 +9,8 @@ use super::orders::{Bits, Candidate, Compared, common, has};
 
 /// More conditions than these are no explanation.
 const CONDITIONS_MAX: usize = 6;
+/// How far a step that the failing execution does not have is from what a reader looks at.
+const ELSEWHERE: usize = 100_000;
 /// So many sets of conditions are compared at most.
 const SETS_MAX: usize = 2_000;
 /// So many sets, and parts of sets, are tried at most.
@@ -81,6 +83,7 @@ fn awkwardness(set: &[usize], candidates: &[Candidate]) -> (usize, usize) {
         let is_exclusion = candidate.object.text.starts_with("cpu.");
         let distance = match candidate.is {
             Condition::Order { before, after: Some(after), .. } => after - before,
+            Condition::Order { passing: Some(_), .. } => ELSEWHERE,
             _ => 0,
         };
         (usize::from(is_exclusion), distance)

@@ -14,14 +14,25 @@ use crate::tally::{Monitors, Seen, others};
 use crate::verdict::Cut;
 use crate::{Body, Bounds, Engine};
 
-/// The index of the event, and the steps that could be in its place and after it; `None` if every
-/// execution fails. `Err`: not decided, because of what.
+/// Where the outcome is still open for the last time, and how it could go on.
+pub(super) struct Decided {
+    /// The index of the event.
+    pub(super) step: usize,
+    /// The steps that could be in its place and after it.
+    pub(super) passing: Passing,
+    /// The decision of the schedule that lets the event happen.
+    pub(super) at: usize,
+    /// The schedule of that execution, from its beginning.
+    pub(super) schedule: Vec<i32>,
+}
+
+/// The step that decides; `None` if every execution fails. `Err`: not decided, because of what.
 pub(super) fn step(
     bounds: &Bounds,
     monitors: Monitors,
     body: &Body,
     cx: &Counterexample,
-) -> Result<Option<(usize, Passing)>, String> {
+) -> Result<Option<Decided>, String> {
     // A choice belongs to the step before it.
     let ends: Vec<usize> =
         (0..=cx.schedule.len()).filter(|&at| cx.schedule.get(at).is_none_or(|&n| n >= 0)).collect();
@@ -38,7 +49,9 @@ pub(super) fn step(
     let event = event_of(bounds, body, cx, ends[open]);
     Ok(event.map(|event| {
         let steps = passing.steps.split_off(event.min(passing.steps.len()));
-        (event, Passing { tasks: passing.tasks, steps })
+        let schedule = passing.schedule;
+        let passing = Passing { tasks: passing.tasks, steps };
+        Decided { step: event, passing, at: ends[open], schedule }
     }))
 }
 
@@ -99,7 +112,10 @@ impl Observer for Probe {
             (End::NotDeterministic(what), _) => Some(Err(Cut::NotDeterministic(what.clone()))),
             (_, Some(crate::task::Stop::StepLimit)) => Some(Err(Cut::steps())),
             (_, Some(crate::task::Stop::Unable(why))) => Some(Err(Cut::Engine(why))),
-            _ if broke != Some(self.rule.as_str()) => Some(Ok(Some(as_far_as_it_came()))),
+            _ if broke != Some(self.rule.as_str()) => {
+                let schedule = numbers(schedule);
+                Some(Ok(Some(Counterexample { schedule, ..as_far_as_it_came() })))
+            }
             _ if self.seen.tally.executions >= self.executions_max => {
                 Some(Err(Cut::Executions(self.executions_max)))
             }

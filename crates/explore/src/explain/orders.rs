@@ -15,6 +15,7 @@ use selvedge_trace::{
     Action, Condition, Counterexample, End, Event, Execution, Finding, Monitor, Name, PathId, Rule,
 };
 
+use super::decisive::Decided;
 use crate::machine::search;
 use crate::replay::follow;
 use crate::step::NO_OBJECT;
@@ -75,39 +76,78 @@ struct Key {
     nth: u32,
 }
 
-/// Runs all executions of the scenario. `Err`: not all of them, because of what.
-pub(super) fn compare(
-    bounds: &Bounds,
-    monitors: &Monitors,
-    body: &Body,
-    cx: &Counterexample,
-) -> Result<Compared, String> {
-    let first: Monitors = vec![Box::<First>::default()];
-    let first = follow(bounds, first, body, &cx.schedule).1.pop();
-    let first: Option<Box<dyn std::any::Any>> = first.map(|monitor| monitor as _);
-    let first = first.and_then(|monitor| monitor.downcast::<First>().ok()).unwrap_or_default();
-    let mut watching = others(monitors);
-    let (keys, rule) = (first.keys.clone(), cx.rule.clone());
-    watching.push(Box::new(Collector::new(first.candidates.clone(), keys, rule)));
-    let bounds = Bounds { keep_going: true, preemptions_max: None, ..bounds.clone() };
-    let mut seen = search(Engine::Dpor, &bounds, watching, body);
-    let collector: Option<Box<dyn std::any::Any>> = seen.monitors.pop().map(|m| m as _);
-    let collector = collector.and_then(|monitor| monitor.downcast::<Collector>().ok());
-    match (seen.cut, collector) {
-        (None, Some(collector)) => Ok(Compared {
-            candidates: first.candidates,
+/// What executions are compared in.
+pub(super) struct Comparison {
+    candidates: Vec<Candidate>,
+    keys: Vec<Key>,
+}
+
+impl Comparison {
+    /// The orders of the failing execution, and those with steps that `decided` has instead.
+    pub(super) fn new(
+        bounds: &Bounds,
+        body: &Body,
+        cx: &Counterexample,
+        decided: Option<&Decided>,
+    ) -> Comparison {
+        let mut first: First = watch(bounds, body, &cx.schedule);
+        if let Some(decided) = decided {
+            let instead: Instead = watch(bounds, body, &decided.schedule);
+            first.add(&instead, decided.step);
+        }
+        Comparison { candidates: first.candidates, keys: first.keys }
+    }
+
+    /// Who looks at executions.
+    pub(super) fn collector(&self, cx: &Counterexample) -> Collector {
+        Collector::new(self.candidates.clone(), self.keys.clone(), cx.rule.clone())
+    }
+
+    /// What such a one has seen.
+    pub(super) fn compared(&self, collector: Option<Box<dyn Monitor>>) -> Option<Compared> {
+        let collector: Box<dyn std::any::Any> = collector?;
+        let collector = collector.downcast::<Collector>().ok()?;
+        Some(Compared {
+            candidates: self.candidates.clone(),
             failing: collector.failing,
             passing: collector.passing,
             others: collector.others,
-        }),
-        (cut, _) => {
-            let cut = cut.map_or_else(String::new, |cut| cut.to_string());
-            let executions = seen.tally.executions;
-            Err(format!(
-                "which orders it takes is not known: {cut}, after {executions} of all executions"
-            ))
+        })
+    }
+
+    /// Runs all executions of the scenario. `Err`: not all of them, because of what.
+    pub(super) fn of_all(
+        &self,
+        bounds: &Bounds,
+        monitors: &Monitors,
+        body: &Body,
+        cx: &Counterexample,
+    ) -> Result<Compared, String> {
+        let mut watching = others(monitors);
+        watching.push(Box::new(self.collector(cx)));
+        let bounds = Bounds { keep_going: true, preemptions_max: None, ..bounds.clone() };
+        let mut seen = search(Engine::Dpor, &bounds, watching, body);
+        let compared = self.compared(seen.monitors.pop());
+        match (seen.cut, compared) {
+            (None, Some(compared)) => Ok(compared),
+            (cut, _) => {
+                let cut = cut.map_or_else(String::new, |cut| cut.to_string());
+                let executions = seen.tally.executions;
+                Err(format!(
+                    "which orders it takes of all executions is not known: {cut}, after \
+                     {executions} of them"
+                ))
+            }
         }
     }
+}
+
+/// Follows the schedule, and gives what looked at it.
+fn watch<M: Monitor + Default>(bounds: &Bounds, body: &Body, schedule: &[i32]) -> M {
+    let watching: Monitors = vec![Box::<M>::default()];
+    let watched = follow(bounds, watching, body, schedule).1.pop();
+    let watched: Option<Box<dyn std::any::Any>> = watched.map(|monitor| monitor as _);
+    watched.and_then(|monitor| monitor.downcast::<M>().ok()).map_or_else(M::default, |all| *all)
 }
 
 /// Hashes what stays of a step from one execution to the next. Function nests have other numbers
@@ -165,6 +205,68 @@ fn tasks(execution: &Execution<'_>) -> Vec<u64> {
 struct First {
     candidates: Vec<Candidate>,
     keys: Vec<Key>,
+    /// Of all its events, and what they are about.
+    all: Vec<(Option<Key>, Name)>,
+}
+
+impl First {
+    /// The failing execution ends with the violation: steps that would have come later are not in
+    /// it. What the other execution does before a step that both have, and this one does not, is
+    /// too late here.
+    fn add(&mut self, other: &Instead, decisive: usize) {
+        let here: HashMap<Key, usize> = (self.all.iter().enumerate())
+            .filter_map(|(index, (key, _))| Some(((*key)?, index)))
+            .collect();
+        for &(late, after) in &other.pairs {
+            let (Some(late_key), Some(after)) = (other.keys[late], other.keys[after]) else {
+                continue;
+            };
+            let (Some(&before), None) = (here.get(&after), here.get(&late_key)) else { continue };
+            let Some(passing) = late.checked_sub(decisive) else { continue };
+            let (one, late) = (place(&mut self.keys, after), place(&mut self.keys, late_key));
+            let is_known = |known: &Candidate| {
+                known.one == one && matches!(known.other, Other::Step(step) if step == late)
+            };
+            if self.candidates.len() < CANDIDATES_MAX && !self.candidates.iter().any(is_known) {
+                let passing = Some(passing);
+                self.candidates.push(Candidate {
+                    is: Condition::Order { before, after: None, blocked: None, passing },
+                    object: self.all[before].1,
+                    one,
+                    other: Other::Step(late),
+                });
+            }
+        }
+    }
+}
+
+/// Looks at an execution that does not fail.
+#[derive(Default)]
+struct Instead {
+    keys: Vec<Option<Key>>,
+    /// Orders of its steps.
+    pairs: Vec<(usize, usize)>,
+}
+
+impl Monitor for Instead {
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        self.keys = Hashes::default().keys(execution);
+        self.pairs = adjacent(execution.events);
+        None
+    }
+
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::<Instead>::default()
+    }
+}
+
+/// The place of the key in the list of those that are looked for.
+fn place(keys: &mut Vec<Key>, key: Key) -> usize {
+    let known = keys.iter().position(|known| *known == key);
+    known.unwrap_or_else(|| {
+        keys.push(key);
+        keys.len() - 1
+    })
 }
 
 impl Monitor for First {
@@ -183,6 +285,7 @@ impl Monitor for First {
         }
         *self = found.first;
         self.candidates.truncate(CANDIDATES_MAX);
+        self.all = keys.into_iter().zip(execution.events.iter().map(|event| event.name)).collect();
         None
     }
 
@@ -225,17 +328,13 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn place(&mut self, key: Key) -> usize {
-        let known = self.first.keys.iter().position(|known| *known == key);
-        known.unwrap_or_else(|| {
-            self.first.keys.push(key);
-            self.first.keys.len() - 1
-        })
+        place(&mut self.first.keys, key)
     }
 
     fn order(&mut self, execution: &Execution<'_>, before: usize, after: usize) {
         let (Some(one), Some(other)) = (self.keys[before], self.keys[after]) else { return };
         let candidate = Candidate {
-            is: Condition::Order { before, after: Some(after), blocked: None },
+            is: Condition::Order { before, after: Some(after), blocked: None, passing: None },
             object: execution.events[before].name,
             one: self.place(one),
             other: Other::Step(self.place(other)),
@@ -254,7 +353,7 @@ impl Found<'_> {
         let what = hash(&(task, path, waits.primitive, waits.name));
         let nth = self.keys.iter().flatten().filter(|key| key.what == what).count() as u32;
         let candidate = Candidate {
-            is: Condition::Order { before, after: None, blocked: Some(waits.task) },
+            is: Condition::Order { before, after: None, blocked: Some(waits.task), passing: None },
             object: waits.name,
             one: self.place(one),
             other: Other::Step(self.place(Key { what, nth })),
@@ -275,7 +374,7 @@ impl Found<'_> {
 }
 
 /// Says of every execution which conditions it meets.
-struct Collector {
+pub(super) struct Collector {
     candidates: Vec<Candidate>,
     keys: HashMap<Key, usize>,
     rule: String,

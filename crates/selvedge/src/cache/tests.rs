@@ -107,3 +107,35 @@ fn what_was_cut_short_is_not_kept() {
     }
     let _ = fs::remove_dir_all(dir);
 }
+
+/// Damage is noticed: what a file says of a row is what was written there, or nothing.
+#[test]
+fn of_a_damaged_file_nothing_is_believed() {
+    use crate::damaged::damaged;
+    use proptest::prelude::*;
+    let dir = scratch("any");
+    let cache = Cache::open(&dir, false).expect("a directory");
+    let selected = row("install_vs_prep", "v5.13");
+    let bounds = Bounds::PROOF;
+    let (first, ..) = ask(&cache, selected, &bounds);
+    let (file, key) = (cache.file(selected), cache.keys.of(selected, &bounds));
+    let whole = fs::read_to_string(&file).expect("kept");
+    let (_, content) = whole.trim_end().split_once('\n').expect("two lines");
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config.clone(), |(bytes in damaged(&whole))| {
+        fs::write(&file, &bytes).expect("written");
+        if let Known::Row(row) = read(&file, &key, selected) {
+            prop_assert_eq!(shows(&row), shows(&first));
+        }
+    });
+    // With a checksum that is right: by who means it, and is told what is wrong, or gets a row.
+    proptest!(config, |(bytes in damaged(content))| {
+        let text = String::from_utf8_lossy(&bytes);
+        fs::write(&file, entry(&key, &text)).expect("written");
+        if let Known::Row(row) = read(&file, &key, selected) {
+            prop_assert_eq!(row.name(), first.name());
+            drop(crate::format::CheckFormat::Text.render(&[*row]));
+        }
+    });
+    let _ = fs::remove_dir_all(dir);
+}

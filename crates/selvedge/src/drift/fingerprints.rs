@@ -186,4 +186,20 @@ mod tests {
         }
         assert!(parse("").expect_err("no heading").starts_with("line 1"));
     }
+
+    /// What is read of a damaged file is written as it was read.
+    #[test]
+    fn what_is_damaged_is_read_or_named_by_its_line() {
+        use crate::damaged::damaged;
+        use proptest::prelude::*;
+        let whole: String = FINGERPRINTS.lines().take(40).map(|line| format!("{line}\n")).collect();
+        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+        proptest!(config, |(bytes in damaged(&whole))| {
+            let text = String::from_utf8_lossy(&bytes);
+            match parse(&text) {
+                Ok(places) => prop_assert_eq!(parse(&print(&places)), Ok(places)),
+                Err(why) => prop_assert!(why.starts_with("line "), "{why}"),
+            }
+        });
+    }
 }

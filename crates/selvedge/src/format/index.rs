@@ -46,22 +46,34 @@ const HEAD: &str = "<!DOCTYPE html>
   content=\"default-src 'none'; style-src 'unsafe-inline'\"/>
 <title>@TITLE@</title>
 <style>
-body { font: 14px/1.45 system-ui, sans-serif; margin: 16px; max-width: 150ch; color: #1b1f24;
-  background: #fff; }
+:root { color-scheme: light dark; --ink: #1b1f24; --dim: #596273; --line: #d5d9e0; --paper: #fff;
+  --good: #1f7a3a; --bad: #c4281c; --open: #8a5a00; --alarm: #fde8e6; --link: #0b57b0; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --dim: #9aa3ad; --line: #3a414a;
+  --paper: #16191d; --good: #6fcf8a; --bad: #ff7b6b; --open: #e0b050; --alarm: #46231f;
+  --link: #6db3f7; } }
+body { font: 14px/1.45 system-ui, sans-serif; margin: 16px auto; padding: 0 16px;
+  max-width: 150ch; color: var(--ink); background: var(--paper); }
 h1 { font-size: 19px; } h2 { font-size: 15px; margin: 24px 0 4px; }
+a { color: var(--link); } a:focus-visible { outline: 2px solid var(--link); }
+p { max-width: 110ch; }
 table { border-collapse: collapse; width: 100%; }
 table.narrow { width: auto; }
-td, th { text-align: left; vertical-align: top; padding: 3px 8px; border-bottom: 1px solid #d5d9e0;
-  overflow-wrap: anywhere; }
+td, th { text-align: left; vertical-align: top; padding: 3px 8px;
+  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 table.narrow td, table.narrow th { overflow-wrap: normal; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
-th { color: #667; font-weight: 500; white-space: nowrap; }
-table.rows th:first-child { width: 36%; }
+th { color: var(--dim); font-weight: 500; white-space: nowrap; }
+table.rows th { position: sticky; top: 0; background: var(--paper); }
+table.rows th:first-child { width: 36%; } table.rows tr:hover td { background: var(--line); }
 code { font: 12px ui-monospace, monospace; }
-.holds { color: #1f7a3a; } .violated { color: #c4281c; } .other { color: #8a5a00; }
-.unexpected { background: #fde8e6; font-weight: 600; } .more { color: #667; font-size: 12px; }
+.holds { color: var(--good); } .violated { color: var(--bad); } .other { color: var(--open); }
+.unexpected { background: var(--alarm); font-weight: 600; }
+.more { color: var(--dim); font-size: 12px; }
 .links { white-space: nowrap; }
-@media (max-width: 900px) { body { margin: 8px; } td, th { padding: 3px 4px; } }
+@media (max-width: 900px) { body { padding: 0 8px; } td, th { padding: 3px 4px; }
+  table.rows, table.rows tbody, table.rows tr, table.rows td { display: block; }
+  table.rows th { display: none; } table.rows td { border: 0; }
+  table.rows tr { border-bottom: 1px solid var(--line); padding: 4px 0; } }
 </style></head><body>
 ";
 

@@ -154,6 +154,29 @@ mod tests {
         assert!(of_page("# Mutants of v6.1\n").expect_err("empty").contains("no mutant"));
     }
 
+    /// Of both forms.
+    #[test]
+    fn a_damaged_report_is_read_or_refused_in_a_line() {
+        use crate::damaged::damaged;
+        use proptest::prelude::*;
+        let kill = "{\"name\": \"f::set_bit(A)#0::drop\", \"killed_by\": [{\"row\": \"a::b\"}]}";
+        let head = "{\"schema\": \"selvedge-mutants/1\", \"tree\": \"v6.1\", \"mutants\"";
+        let report = &format!("{head}: [\n{kill}\n]}}\n");
+        let page = "# Mutants of v6.1\n\n### f()\n| `set_bit(A)#0` | **drop**: killed by a |\n";
+        assert!(of_report(report).is_ok());
+        let file = std::env::temp_dir().join(format!("selvedge-kills-{}", std::process::id()));
+        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+        proptest!(config, |(bytes in prop_oneof![damaged(report), damaged(page)])| {
+            std::fs::write(&file, &bytes).expect("written");
+            if let Err(failure) = kills_in(&file) {
+                let said = output::printable(&failure.to_string());
+                prop_assert!(said.starts_with(&file.display().to_string()), "{said}");
+                prop_assert_eq!(said.lines().count(), 1, "{}", said);
+            }
+        });
+        let _ = std::fs::remove_file(file);
+    }
+
     /// Of each mutant that the page says to be killed it is known by which scenario.
     #[test]
     fn the_page_of_this_repository_is_read_whole() {

@@ -62,7 +62,7 @@ fn found(cx: &Counterexample) -> String {
         "lkmm" => "under the kernel's memory model",
         _ => "under weak memory",
     };
-    let all = cx.explanation.as_ref().filter(|why| why.executions > 0);
+    let all = cx.explanation.as_ref().filter(|why| why.executions > 0 && why.from.is_none());
     let all = all.map_or(String::new(), |why| {
         let fail = if why.failing == 1 { "fails" } else { "fail" };
         format!(" Of all {} interleavings, {} {fail} so.", why.executions, why.failing)

@@ -12,8 +12,11 @@ use crate::{ActionKind, Counterexample, Record};
 
 /// How long a step is drawn, in microseconds; what happened in between took no time.
 const STEP_US: usize = 10;
+/// The process of CPU0. Perfetto takes a process for a thread of the same number too, and 0 for the
+/// idle task, so that no number of a process is that of a thread, which are 1 to 256.
+const CPU0: usize = 1_000;
 /// The process of tasks that no CPU executes.
-const NO_CPU: usize = 1_000;
+const NO_CPU: usize = 999;
 
 /// The events as one JSON object, ready to be opened.
 pub fn chrome(cx: &Counterexample) -> String {
@@ -25,6 +28,8 @@ pub fn chrome(cx: &Counterexample) -> String {
     }
     chrome.close_all();
     chrome.flows();
+    // Stable, so that what begins at the same time stays in the order of the nest.
+    chrome.events.sort_by_key(|event| event["ts"].as_u64());
     let all = json!({
         "displayTimeUnit": "ms",
         "otherData": { "claim": cx.claim, "rule": cx.rule, "message": cx.message },
@@ -43,29 +48,34 @@ struct Chrome<'a> {
 impl Chrome<'_> {
     fn pid(&self, task: u8) -> usize {
         let task = self.cx.tasks.get(usize::from(task));
-        task.and_then(|task| task.cpu).map_or(NO_CPU, usize::from)
+        task.and_then(|task| task.cpu).map_or(NO_CPU, |cpu| CPU0 + usize::from(cpu))
+    }
+
+    fn tid(task: u8) -> usize {
+        usize::from(task) + 1
     }
 
     fn names(&mut self) {
         let mut named = Vec::new();
         for (number, task) in self.cx.tasks.iter().enumerate() {
-            let pid = self.pid(number as u8);
+            let (pid, tid) = (self.pid(number as u8), Self::tid(number as u8));
             if !named.contains(&pid) {
                 named.push(pid);
                 let name = task.cpu.map_or("scenario".into(), |cpu| format!("CPU{cpu}"));
                 self.events.push(json!({
-                    "ph": "M", "name": "process_name", "pid": pid, "args": { "name": name },
+                    "ph": "M", "name": "process_name", "pid": pid, "tid": tid,
+                    "args": { "name": name },
                 }));
             }
             self.events.push(json!({
-                "ph": "M", "name": "thread_name", "pid": pid, "tid": number,
+                "ph": "M", "name": "thread_name", "pid": pid, "tid": tid,
                 "args": { "name": task.name },
             }));
         }
     }
 
     fn step(&mut self, at: usize, step: &Record) {
-        let (pid, tid, ts) = (self.pid(step.task), step.task, at * STEP_US);
+        let (pid, tid, ts) = (self.pid(step.task), Self::tid(step.task), at * STEP_US);
         let open = self.open.entry(step.task).or_default();
         let shared = open.iter().zip(&step.path).take_while(|(a, b)| a == b).count();
         for name in open.split_off(shared).into_iter().rev() {
@@ -94,10 +104,10 @@ impl Chrome<'_> {
     fn close_all(&mut self) {
         let ts = self.cx.steps.len() * STEP_US;
         for (task, open) in std::mem::take(&mut self.open) {
-            let pid = self.pid(task);
+            let (pid, tid) = (self.pid(task), Self::tid(task));
             for name in open.into_iter().rev() {
                 self.events.push(json!({
-                    "ph": "E", "name": format!("{name}()"), "pid": pid, "tid": task, "ts": ts,
+                    "ph": "E", "name": format!("{name}()"), "pid": pid, "tid": tid, "ts": ts,
                 }));
             }
         }
@@ -110,7 +120,7 @@ impl Chrome<'_> {
         for (phase, task, at) in [("s", from_task, from), ("f", to_task, to)] {
             let mut event = json!({
                 "ph": phase, "id": id, "name": name, "cat": "flow", "pid": self.pid(task),
-                "tid": task, "ts": at * STEP_US + STEP_US / 2,
+                "tid": Self::tid(task), "ts": at * STEP_US + STEP_US / 2,
             });
             if phase == "f" {
                 event["bp"] = json!("e");

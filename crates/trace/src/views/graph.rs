@@ -274,8 +274,8 @@ impl Plan {
         let (mut columns, mut places) = (BTreeMap::new(), BTreeMap::new());
         let mut x = MARGIN + GAP / 2;
         for (task, nodes) in &graph.columns {
-            let labels = nodes.iter().map(|node| graph.labels[node].chars().count());
-            let widest = labels.chain([text::who(cx, *task).chars().count()]).max().unwrap_or(0);
+            let labels = nodes.iter().map(|node| text::width(&graph.labels[node]));
+            let widest = labels.chain([text::width(&text::who(cx, *task))]).max().unwrap_or(0);
             let column = Column { x, width: widest * CHAR + 16 };
             columns.insert(*task, column);
             x += column.width + GAP;
@@ -288,7 +288,7 @@ impl Plan {
     }
 
     fn title_width(&self, cx: &Counterexample) -> usize {
-        let longest = cx.rule.chars().count().max(cx.message.chars().count());
+        let longest = text::width(&cx.rule).max(text::width(&cx.message));
         2 * MARGIN + longest * (CHAR + 1)
     }
 
