@@ -65,6 +65,8 @@ fn i_mmap_unlock_read(k: &Kernel) {
 
 /// A migration has let `i_mmap_rwsem` go, and wants it again: with both folios locked it may wait.
 pub const WANTS_MAPPING: &str = "a migration wants i_mmap_rwsem to restore entries";
+/// A hole was punched in a part of a page.
+pub const ZEROED: &str = "a part of a page was zeroed";
 /// A migration found `i_mmap_rwsem` taken as it wanted to unmap, and gave way.
 pub const MAPPING_WAS_LOCKED: &str = "a migration found i_mmap_rwsem taken";
 
@@ -161,7 +163,7 @@ fn hugetlbfs_zero_partial_page(k: &Kernel, page: usize) {
     folio_lock(k, folio);
     if plain_read(&folio.mapping) != 0 {
         plain_write(&folio.contents, 0);
-        reached("a part of a page was zeroed");
+        reached(ZEROED);
     }
     folio_unlock(k, folio);
     folio_put(k, folio, holder);

@@ -79,6 +79,13 @@ pub static LOOKUP_KEEPS_REFERENCE: Tree = late_steps(
     )],
 );
 
+/// What a hole is.
+pub static HOLE_ZEROES_NOTHING: Tree = late_steps(
+    "v6.12.117-hole-zeroes-nothing",
+    "6.12.117 with hugetlbfs_zero_partial_page() not zeroing",
+    &[Edit::drop(Site::of("write").on("folio->contents").within("hugetlbfs_zero_partial_page"))],
+);
+
 /// What a migration puts into the slot of the old folio.
 pub static MIGRATE_LEAVES_SLOT: Tree = late_steps(
     "v6.12.117-migrate-leaves-slot",

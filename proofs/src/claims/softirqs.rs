@@ -9,7 +9,7 @@ use selvedge_models::mm::filemap::{folio_end_read, folio_lock, folio_wait_locked
 use selvedge_models::mm::migrate::Aops;
 use selvedge_models::mm::page_writeback::folio_end_writeback;
 use selvedge_models::trees::*;
-use selvedge_models::{BH_ASYNC_READ, BH_LOCK, Machine, PG_UPTODATE};
+use selvedge_models::{BH_ASYNC_READ, BH_LOCK, BH_UPTODATE, Machine, PG_UPTODATE};
 
 use super::DPOR;
 use super::folio_lock::{locked, unlock};
@@ -49,6 +49,9 @@ static TWO_CPUS: Scenario = Scenario {
             folio_wait_locked(k, &k.folios[0]);
             if !test_bit(PG_UPTODATE, &k.folios[0].flags) {
                 fail(WHO_WAITED_FOR_A_READ_SEES_IT, "the reader sees no PG_uptodate");
+            }
+            if !k.buffer_heads.iter().all(|bh| test_bit(BH_UPTODATE, &bh.b_state)) {
+                fail(WHO_WAITED_FOR_A_READ_SEES_IT, "the reader sees a buffer without BH_Uptodate");
             }
         })
         .sleeper(0),
