@@ -38,7 +38,7 @@ impl Prepared {
     /// Of the tree that is asked about.
     pub fn of(request: &Request, say: &dyn Fn(&str)) -> Result<Prepared> {
         let tree = Tree::open(&request.kernel)?;
-        let cache = cache_of(&tree, &request.cc)?;
+        let cache = cache_of(&tree, &request.cc, say)?;
         let build = Build::make(&tree, &cache, (&request.cc, &request.also), say)?;
         let linked = image_of(&build, &cache.dir, &Patched::default(), None)?;
         let prefixes = vec![tree.dir.display().to_string()];
@@ -51,9 +51,9 @@ impl Prepared {
     }
 }
 
-fn cache_of(tree: &Tree, cc: &str) -> Result<Cache> {
+fn cache_of(tree: &Tree, cc: &str, say: &dyn Fn(&str)) -> Result<Cache> {
     let compiler = tools(cc)?;
-    Cache::open(&[&tree.dir.display().to_string(), &tree.version, &compiler, CONFIG])
+    Cache::open(&[&tree.dir.display().to_string(), &tree.version, &compiler, CONFIG], say)
 }
 
 /// Builds, audits and explores. `say` is told what takes long.
@@ -65,7 +65,7 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     if let Some(init) = &request.init {
         std::fs::File::open(init).map_err(|error| Error::io("read", init, &error))?;
     }
-    let cache = cache_of(&tree, &request.cc)?;
+    let cache = cache_of(&tree, &request.cc, say)?;
     let build = Build::make(&tree, &cache, (&request.cc, &request.also), say)?;
     let mut checked = Checked { version: tree.version.clone(), ..Checked::default() };
     checked.remarks.extend(tree.remark());
