@@ -28,7 +28,8 @@ fn trees() -> Vec<PathBuf> {
 fn of_tree(kernel: &Path, patches: Vec<PathBuf>, filters: &[&str]) -> Request {
     let filters = filters.iter().map(ToString::to_string).collect();
     let (kernel, cc) = (kernel.to_path_buf(), "gcc".into());
-    Request { kernel, patches, init: None, filters, also: Vec::new(), cc, bounds: Bounds::PROOF }
+    let (also, bounds, every_access) = (Vec::new(), Bounds::PROOF, false);
+    Request { kernel, patches, init: None, filters, also, cc, bounds, every_access }
 }
 
 fn checked(kernel: &Path, patches: Vec<PathBuf>, filters: &[&str]) -> Checked {
