@@ -1,6 +1,5 @@
 /*
- * A page of a driver is isolated for migration, and put back, while the driver gives it up. Run it with
- * --also mm/compaction.c, where __SetPageMovable() is.
+ * A page of a driver is isolated for migration, and put back, while the driver gives it up.
  */
 #include <linux/migrate.h>
 #include <linux/pagemap.h>

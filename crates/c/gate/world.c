@@ -6,6 +6,7 @@
 #include <linux/sched/signal.h>
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
+#include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 #include <linux/swap.h>
 #include <linux/pagemap.h>
@@ -37,6 +38,12 @@ struct folio *sv_folio(int i) { return i < SV_FOLIOS ? &sv_folios[i] : NULL; }
 static struct folio sv_spares[SV_TASKS][SV_SPARES];
 static struct address_space sv_mappings[SV_FOLIOS];
 static const struct address_space_operations sv_aops = { .migrate_folio = migrate_folio };
+static const struct address_space_operations sv_buffer_aops = { .migrate_folio = buffer_migrate_folio };
+/* A file of one page. */
+static struct inode sv_inode = { .i_size = PAGE_SIZE };
+
+/* Where it was cached to begin with. */
+struct address_space *sv_mapping_of(struct folio *folio) { return &sv_mappings[folio - sv_folios]; }
 
 struct buffer_head *sv_bh(int i) { return i < SV_BHS ? &sv_bhs[i] : NULL; }
 
@@ -95,6 +102,14 @@ void sv_cache(struct folio *folio)
 	folio->index = 0;
 }
 
+/* Of a file that a task has mapped; it has been read. */
+void sv_cache_of_file(struct folio *folio)
+{
+	sv_cache(folio);
+	folio->mapping->host = &sv_inode;
+	folio->flags |= 1UL << PG_uptodate;
+}
+
 /* In ZONE_MOVABLE, where nothing may be pinned for long. */
 void sv_make_movable(struct folio *folio)
 {
@@ -107,6 +122,16 @@ void sv_attach(struct folio *folio, struct buffer_head *bh)
 	folio->flags |= 1UL << PG_private;
 	atomic_inc(&folio->_refcount);
 	bh->b_this_page = bh;
+	bh->b_page = &folio->page;
+}
+
+/* Cached, with a buffer that somebody has locked for its I/O. */
+void sv_cache_with_busy_buffer(struct folio *folio, struct buffer_head *bh)
+{
+	sv_cache(folio);
+	folio->mapping->a_ops = &sv_buffer_aops;
+	sv_attach(folio, bh);
+	bh->b_state |= 1UL << BH_Lock | 1UL << BH_Uptodate;
 }
 
 /* The page allocator's: a folio that nobody has. */
@@ -156,5 +181,7 @@ void sv_init(int cpus, unsigned long percpu_size)
 		sv_bhs[i].b_bdev = SV_BDEV;
 		sv_bhs[i].b_blocknr = SV_BLOCK;
 		sv_bhs[i].b_size = SV_BLOCK_SIZE;
+		/* What wait_bit_init() does for all. */
+		init_waitqueue_head(bit_waitqueue(&sv_bhs[i].b_state, BH_Lock));
 	}
 }

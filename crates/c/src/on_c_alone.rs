@@ -13,7 +13,7 @@ use selvedge_proofs::functions::{
 use selvedge_proofs::rules::{
     A_FREED_BH_IS_NOT_FOUND, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, PIN_DOES_NOT_FAIL_FOR_A_BATCH,
 };
-use selvedge_proofs::states::{DRAIN_WORKED, RESTED, RESTED_FOR_MLOCK, SLEPT};
+use selvedge_proofs::states::{DRAIN_WORKED, FREED, RESTED, RESTED_FOR_MLOCK, SLEPT};
 use selvedge_proofs::{Expected, Source, calls};
 use selvedge_trace::Rule;
 
@@ -119,6 +119,74 @@ static BATCH_VS_LOCK: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
     ..BATCH_VS_WRITEBACK
 };
 
+static BATCH_VS_BUFFER: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
+    name: "migration_of_two_vs_buffer_behind_lock",
+    about: "The buffer of folio0 is locked for its I/O. CPU0 migrates folio0 and folio1, \
+            synchronously; CPU1, to which the I/O goes, locks folio1, unlocks it, and then unlocks \
+            the buffer.",
+    begins: &[
+        call(on_c_only("cache_with_busy_buffer"), &[Arg::Folio(0), Arg::Bh(0)]),
+        call(ISOLATED, FOLIO),
+        call(ISOLATED, OTHER),
+    ],
+    tasks: &[
+        calls(0, "kcompactd", MIGRATE_TWO),
+        calls(
+            1,
+            "loop",
+            &[
+                call(FOLIO_LOCK, OTHER),
+                call(FOLIO_UNLOCK, OTHER),
+                call(on_c_only("unlock_buffer"), BH),
+            ],
+        ),
+    ],
+    ..BATCH_VS_WRITEBACK
+};
+
+/// 1: what a fault has found and locked is not what is cached.
+const FAULT_AROUND: Function = Function {
+    judge: |is_other| {
+        if is_other != 0 {
+            let text = "the folio that the fault has locked is not the one that is cached";
+            fail(A_FAULT_MAPS_WHAT_IS_CACHED, text.to_string());
+        }
+    },
+    ..on_c_only("fault_around")
+};
+
+const A_FAULT_MAPS_WHAT_IS_CACHED: Rule =
+    Rule("what a fault without the mmap lock finds and locks is what is cached there");
+
+static FAULT_VS_MIGRATION: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
+    name: "fault_around_vs_migration",
+    about: "A page of a file is cached. CPU0 migrates it; CPU1 takes a fault, and looks it up and \
+            locks it under RCU alone.",
+    machine: Machine::TINY,
+    begins: &[call(on_c_only("cache_of_file"), FOLIO), call(ISOLATED, FOLIO)],
+    tasks: &[
+        calls(0, "kcompactd", &[call(MIGRATE, FOLIO)]),
+        calls(1, "fault", &[call(FAULT_AROUND, FOLIO)]),
+    ],
+    ..selvedge_proofs::Scenario::EMPTY
+};
+
+const A_PAGE_THAT_IS_GIVEN_UP_IS_FREED: Rule =
+    Rule("a driver's page that it gives up is freed, and is not left isolated");
+
+static DRIVER_VS_COMPACTION: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
+    name: "driver_gives_up_a_page_that_is_isolated",
+    about: "CPU0 isolates a page of a driver, as compaction does, and puts it back; CPU1, the \
+            driver, gives it up.",
+    machine: Machine::TINY,
+    begins: &[call(on_c_only("make_drivers"), FOLIO)],
+    tasks: &[
+        calls(0, "kcompactd", &[call(on_c_only("compact_page_of_driver"), FOLIO)]),
+        calls(1, "driver", &[call(on_c_only("driver_gives_up"), FOLIO)]),
+    ],
+    ..selvedge_proofs::Scenario::EMPTY
+};
+
 /// Looks a bh up: 1 if it has been freed.
 const FIND: Function = Function {
     judge: |found| {
@@ -178,6 +246,9 @@ static ACTIVATED_WHILE_PINNED: selvedge_proofs::Scenario = selvedge_proofs::Scen
     ..ACTIVATED_THEN_PINNED
 };
 
+const LOCKLESS: &str = "a folio with a reference more than is expected is not migrated, and one \
+                        that was migrated before is not found again";
+
 /// All of them, as they are asked of a kernel whose nearest modelled release this is. `claimed` is
 /// what the models of it say under a rule in the scenario of the same name.
 pub fn scenarios(
@@ -223,6 +294,21 @@ pub fn scenarios(
         hang(&TWO_READERS, of_readers, uptodate, vec![ENDED]),
         hang(&BATCH_VS_WRITEBACK, Expected::Holds, Source::migrate("E-S2"), vec![SLEPT]),
         hang(&BATCH_VS_LOCK, Expected::Holds, one_by_one, vec![SLEPT]),
+        hang(&BATCH_VS_BUFFER, Expected::Holds, Source::migrate("D-S1"), vec![SLEPT]),
+        of(
+            &FAULT_VS_MIGRATION,
+            "migration",
+            A_FAULT_MAPS_WHAT_IS_CACHED,
+            (Expected::Holds, Source::analysis(LOCKLESS)),
+            vec![ENDED],
+        ),
+        of(
+            &DRIVER_VS_COMPACTION,
+            "migration",
+            A_PAGE_THAT_IS_GIVEN_UP_IS_FREED,
+            (Expected::Holds, Source::analysis("both look again under the page lock")),
+            vec![ENDED, FREED],
+        ),
         as_modelled(&LOOKUP_VS_FREE, "bh_lru", A_FREED_BH_IS_NOT_FOUND, vec![ENDED]),
         pin(&ACTIVATED_THEN_PINNED, vec![RESTED, DRAIN_WORKED]),
         pin(&MLOCKED_THEN_PINNED, vec![RESTED_FOR_MLOCK, DRAIN_WORKED]),
@@ -230,7 +316,7 @@ pub fn scenarios(
     ];
     // Up to 6.2 no folio is locked while another is migrated, and the search is long.
     if release.is_some_and(|tree| tree.migrate.pages == Pages::OneByOne) {
-        let of_two = [BATCH_VS_WRITEBACK.name, BATCH_VS_LOCK.name];
+        let of_two = [BATCH_VS_WRITEBACK.name, BATCH_VS_LOCK.name, BATCH_VS_BUFFER.name];
         all.retain(|scenario| !of_two.contains(&scenario.name));
     }
     all

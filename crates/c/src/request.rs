@@ -1,5 +1,6 @@
 //! What is asked of a check, and what it answers. The same on every machine.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use selvedge_explore::{Bounds, Exploration};
@@ -23,6 +24,8 @@ pub struct Request {
     pub cc: String,
     /// The limits of each search.
     pub bounds: Bounds,
+    /// Whether an access is a step even if none races with it: slower, with the same verdict.
+    pub every_access: bool,
 }
 
 /// A scenario that was run.
@@ -32,6 +35,8 @@ pub struct Ran {
     pub scenario: Scenario,
     /// What was found.
     pub exploration: Exploration,
+    /// What was needed and is neither compiled nor modelled, who needs it, and what to do.
+    pub missing: Option<String>,
 }
 
 /// What came of it.
@@ -109,6 +114,14 @@ pub struct Difference {
     pub only: [usize; 2],
     /// Steps of the model and of C beside each other, from shortly before the first that differs.
     pub rows: Vec<(String, String)>,
+}
+
+impl Checked {
+    /// What some scenario needed and did not have, each once.
+    pub fn missing(&self) -> BTreeSet<&str> {
+        let ran = self.before.iter().chain(&self.after);
+        ran.filter_map(|ran| ran.missing.as_deref()).collect()
+    }
 }
 
 impl Compared {

@@ -42,6 +42,10 @@ pub struct CArgs {
     /// The compiler: gcc, or clang.
     #[arg(long, value_name = "CC", default_value = "gcc")]
     pub cc: String,
+    /// Let an access be a step even if none races with it: slower, with the same verdict. (Where
+    /// tasks share a CPU there are more executions, too.)
+    #[arg(long)]
+    pub every_access: bool,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     pub format: CheckFormat,
@@ -76,6 +80,7 @@ pub fn run(args: &CArgs) -> Outcome {
         also: args.also.clone(),
         cc: args.cc.clone(),
         bounds,
+        every_access: args.every_access,
     };
     let say = |text: &str| output::tell(&format!("selvedge: {text}"));
     if args.compare {
@@ -91,6 +96,7 @@ pub fn run(args: &CArgs) -> Outcome {
         output::tell(&format!("not applicable: {}: no {function}() here", scenario.name));
     }
     let summary = if args.patches.is_empty() { String::new() } else { summary(&checked) };
+    let missing: Vec<String> = checked.missing().into_iter().map(String::from).collect();
     let rows = rows(checked);
     let written = match &args.out {
         Some(dir) => rows.iter().try_for_each(|row| write_counterexample(dir, row)),
@@ -101,6 +107,9 @@ pub fn run(args: &CArgs) -> Outcome {
     }
     output::print(&args.format.render(&rows))?;
     written?;
+    if !missing.is_empty() {
+        return Err(Failure::new(missing.join("\nerror: ")));
+    }
     // That nothing was asked is no answer.
     Ok(if rows.is_empty() { Status::Undecided } else { status(&rows) })
 }

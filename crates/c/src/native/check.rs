@@ -17,7 +17,8 @@ use crate::native::build::objects::Objects;
 use crate::native::build::overlay::Patched;
 use crate::native::build::tree::Tree;
 use crate::native::image::Image;
-use crate::native::{models, run};
+use crate::native::models;
+use crate::native::run::{self, Outcome, Watched};
 use crate::own;
 use crate::request::{Checked, Ran, Request};
 use crate::scenario::Scenario;
@@ -38,7 +39,7 @@ impl Prepared {
     /// Of the tree that is asked about.
     pub fn of(request: &Request, say: &dyn Fn(&str)) -> Result<Prepared> {
         let tree = Tree::open(&request.kernel)?;
-        let cache = cache_of(&tree, &request.cc)?;
+        let cache = cache_of(&tree, &request.cc, say)?;
         let build = Build::make(&tree, &cache, (&request.cc, &request.also), say)?;
         let linked = image_of(&build, &cache.dir, &Patched::default(), None)?;
         let prefixes = vec![tree.dir.display().to_string()];
@@ -51,9 +52,9 @@ impl Prepared {
     }
 }
 
-fn cache_of(tree: &Tree, cc: &str) -> Result<Cache> {
+fn cache_of(tree: &Tree, cc: &str, say: &dyn Fn(&str)) -> Result<Cache> {
     let compiler = tools(cc)?;
-    Cache::open(&[&tree.dir.display().to_string(), &tree.version, &compiler, CONFIG])
+    Cache::open(&[&tree.dir.display().to_string(), &tree.version, &compiler, CONFIG], say)
 }
 
 /// Builds, audits and explores. `say` is told what takes long.
@@ -65,7 +66,7 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     if let Some(init) = &request.init {
         std::fs::File::open(init).map_err(|error| Error::io("read", init, &error))?;
     }
-    let cache = cache_of(&tree, &request.cc)?;
+    let cache = cache_of(&tree, &request.cc, say)?;
     let build = Build::make(&tree, &cache, (&request.cc, &request.also), say)?;
     let mut checked = Checked { version: tree.version.clone(), ..Checked::default() };
     checked.remarks.extend(tree.remark());
@@ -77,7 +78,7 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     let prefixes = vec![tree.dir.display().to_string()];
     if patched.files.is_empty() {
         let scenarios = checked.applicable(&wanted, &[&plain]);
-        checked.before = explore_all(&plain, &prefixes, &scenarios, request, say)?;
+        checked.before = explore_all((&tree, &plain), &prefixes, &scenarios, request, say)?;
         return Ok(checked);
     }
     checked.patches = patched.name.clone();
@@ -99,10 +100,10 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
             reaches
         });
     }
-    checked.before = explore_all(&plain, &prefixes, &scenarios, request, say)?;
+    checked.before = explore_all((&tree, &plain), &prefixes, &scenarios, request, say)?;
     let overlaid = [patched.dir(&build, &cache.dir).join("tree").display().to_string()];
     let prefixes = [&overlaid[..], &prefixes].concat();
-    checked.after = explore_all(&new, &prefixes, &scenarios, request, say)?;
+    checked.after = explore_all((&tree, &new), &prefixes, &scenarios, request, say)?;
     Ok(checked)
 }
 
@@ -202,7 +203,7 @@ fn not_compiled(build: &Build<'_>, patched: &Patched) -> Option<String> {
 }
 
 fn explore_all(
-    linked: &Linked,
+    (tree, linked): (&Tree, &Linked),
     prefixes: &[String],
     scenarios: &[Scenario],
     request: &Request,
@@ -212,9 +213,16 @@ fn explore_all(
     let fresh = image.snapshot();
     let ran = scenarios.iter().map(|scenario| {
         say(&format!("exploring {}", scenario.name));
-        let watched = (&request.bounds, Vec::new());
-        let exploration = run::run(&image, &fresh, prefixes, scenario, watched);
-        Ran { scenario: scenario.clone(), exploration }
+        let (bounds, every_access) = (&request.bounds, request.every_access);
+        let watched = Watched { bounds, monitors: Vec::new(), every_access };
+        let Outcome { exploration, missing } =
+            run::run(&image, &fresh, prefixes, scenario, watched);
+        let missing = missing.map(|missing| {
+            let file = tree.file_that_defines(&missing.name);
+            let file = file.map_or("FILE.c, of the tree".into(), |file| file);
+            format!("{missing}: --also {file} compiles the file that has it")
+        });
+        Ran { scenario: scenario.clone(), exploration, missing }
     });
     Ok(ran.collect())
 }

@@ -5,6 +5,7 @@
 //! stack.
 #![allow(unsafe_code, reason = "a signal handler that looks at registers: see the comments")]
 
+use std::fmt;
 use std::sync::OnceLock;
 
 use selvedge_explore::{fail, unable};
@@ -15,6 +16,29 @@ use crate::native::world::{image, with};
 
 /// A pointer leads where nothing is.
 pub const ACCESSES_ARE_TO_MEMORY: Rule = Rule("the kernel accesses no memory that is not there");
+
+/// What C needs and nobody has: neither compiled nor modelled.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Missing {
+    /// Its name.
+    pub name: String,
+    /// Who needs it, and where.
+    pub by: String,
+    /// How far into it, if it is data.
+    pub offset: Option<u64>,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Missing { name, by, offset } = self;
+        match offset {
+            None => write!(f, "{by} calls {name}(), which is neither compiled nor modelled"),
+            Some(offset) => {
+                write!(f, "{by} accesses {name}+{offset:#x}, data that is not there")
+            }
+        }
+    }
+}
 
 /// `lru_add+0x9f`
 pub fn place(at: u64) -> String {
@@ -47,12 +71,11 @@ pub fn bad_access(at: u64, from: u64, caller: u64) -> ! {
     }
     drop(image);
     match trap {
-        Some((name, _)) if calls => unable(format!(
-            "{who} calls {name}(), which is not modelled (--also FILE.c compiles the file of the \
-             tree that has it)"
-        )),
         Some((name, offset)) => {
-            unable(format!("{who} accesses {name}+{offset:#x}, data that is not modelled"))
+            let missing = Missing { name, by: who, offset: (!calls).then_some(offset) };
+            let why = missing.to_string();
+            with(|world| world.missing = Some(missing));
+            unable(why)
         }
         None if calls => fail(ACCESSES_ARE_TO_MEMORY, format!("{who} calls address {at:#x}")),
         None if at < 4096 => {

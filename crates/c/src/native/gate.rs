@@ -25,7 +25,8 @@ use selvedge_trace::{Action, Bit, BitWait, Order, Rule};
 
 use crate::native::fault::{self, bad_access};
 use crate::native::primitive::Primitive;
-use crate::native::world::{self, Pending, is_idle, with};
+use crate::native::sharing::Touch;
+use crate::native::world::{self, Judged, Pending, Repeats, is_idle, mask, with};
 use selvedge_proofs::rules::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
 
 /// One access, as it was announced.
@@ -38,8 +39,6 @@ struct Announced {
     access: Access,
     /// The bits of the word, if not all of those that are accessed.
     bits: Option<u64>,
-    /// Whether it comes with a volatile access that is announced too.
-    repeats: bool,
 }
 
 /// The access that was announced last has happened: what did it leave?
@@ -64,31 +63,35 @@ unsafe fn read(at: u64, size: u64) -> u64 {
     }
 }
 
-/// Is an access there nothing that tasks could do to each other?
-fn is_no_step(at: u64, writes: bool) -> bool {
-    is_idle()
-        || with(|world| {
-            let image = world.image.as_ref();
-            let is_constant =
-                image.is_some_and(|image| image.all.has(at, 1) && at < image.data.from);
-            !writes && is_constant || world.constant.iter().any(|range| range.has(at, 1))
-        })
+/// Is the access a step? What must not be ends the execution.
+fn is_step(at: u64, size: u64, bits: Option<u64>, (from, writes): (u64, bool)) -> bool {
+    let touch = Touch { task: me(), from, bits: 0, writes };
+    match with(|world| world.judge((at, size), bits, touch)) {
+        Judged::NoStep => false,
+        Judged::Step => true,
+        Judged::Bad => {
+            settle();
+            bad_access(at, from, 0)
+        }
+        Judged::Endless => unable(format!(
+            "{} goes on and on without a step that another task could see",
+            fault::where_in_source(from)
+        )),
+    }
 }
 
 fn step(announced: Announced) {
-    let Announced { at, size, from, effect, access, bits, repeats } = announced;
+    let Announced { at, size, from, effect, access, bits } = announced;
     settle();
-    if !with(|world| world.is_there(at, size, effect.writes)) {
-        bad_access(at, from, 0);
-    }
     let shift = (at & 7) * 8;
     if size < 8 && shift + size * 8 > 64 {
         unable(format!("{} accesses {size} bytes at {at:#x}, in two words", fault::place(from)));
     }
-    let whole = if size >= 8 { !0 } else { ((1_u64 << (size * 8)) - 1) << shift };
+    let whole = mask(at, size);
     let word = world::foreign_word(at);
     let (is_stack, line) = with(|world| {
         world.steps += 1;
+        world.sharing.stepped();
         (world.on_stack(at).is_some(), world.line(from))
     });
     now_at(line);
@@ -100,18 +103,23 @@ fn step(announced: Announced) {
         (effect.reads || !is_stack).then(|| with(|world| world.shown(value)))
     };
     let begun = word.begin(effect, access, look);
-    let repeats = repeats.then_some(from);
-    with(|world| world.pending = Some(Pending { begun, at, size, repeats }));
+    with(|world| {
+        world.pending = Some(Pending { begun, at, size });
+        world.repeats = None;
+    });
 }
 
 /// `__tsan_read4(at)` and its like: `kind` is the size, 0x100 for a write, 0x200 for a volatile
 /// one.
 pub extern "C" fn sv_access(at: u64, from: u64, kind: u32) {
     let (size, writes, marked) = (u64::from(kind & 0xff), kind & 0x100 != 0, kind & 0x200 != 0);
-    if is_no_step(at, writes) {
+    if is_repeated(at, size, from) && marked {
         return;
     }
-    if marked && is_repeated(at, size, from) {
+    if !is_step(at, size, None, (from, writes)) {
+        if marked && !is_idle() {
+            with(|world| world.frame().next_order = None);
+        }
         return;
     }
     let (racy, next_order) = with(|world| {
@@ -128,7 +136,7 @@ pub extern "C" fn sv_access(at: u64, from: u64, kind: u32) {
     let effect = if writes { Effect::WRITE } else { Effect::READ };
     match size {
         16 => sv_range(at, 16, from, kind & 0x100),
-        _ => step(Announced { at, size, from, effect, access, bits: None, repeats: false }),
+        _ => step(Announced { at, size, from, effect, access, bits: None }),
     }
 }
 
@@ -136,16 +144,12 @@ pub extern "C" fn sv_access(at: u64, from: u64, kind: u32) {
 const REPEATS_WITHIN: u64 = 128;
 
 /// atomic_read() is announced as itself and, within, as the volatile read that it is; so are
-/// atomic_set(), and the first look of atomic_add_unless() and its like.
+/// atomic_set(), and the first look of atomic_add_unless() and its like. What comes in between has
+/// none of its own to come.
 fn is_repeated(at: u64, size: u64, from: u64) -> bool {
-    with(|world| {
-        let Some(pending) = &mut world.pending else { return false };
-        let near = |announced: u64| from.wrapping_sub(announced) < REPEATS_WITHIN;
-        let is_same = pending.at == at && pending.size == size && pending.repeats.is_some_and(near);
-        if is_same {
-            pending.repeats = None;
-        }
-        is_same
+    let repeats = with(|world| world.repeats.take());
+    repeats.is_some_and(|known| {
+        (known.at, known.size) == (at, size) && from.wrapping_sub(known.from) < REPEATS_WITHIN
     })
 }
 
@@ -165,7 +169,7 @@ pub fn parts(at: u64, size: u64) -> impl Iterator<Item = (u64, u64)> {
 /// that more than a word is one step only where no other task looks meanwhile: on the task's own
 /// stack.
 pub extern "C" fn sv_range(at: u64, size: u64, from: u64, kind: u32) {
-    if is_no_step(at, kind & 0x100 != 0) {
+    if !is_step(at, size, None, (from, kind & 0x100 != 0)) {
         return;
     }
     let is_own = with(|world| world.on_stack(at)).is_some_and(|(task, _)| task == me());
@@ -190,7 +194,8 @@ pub extern "C" fn selvedge_instrument(
     bit: i64,
     from: u64,
 ) {
-    if is_no_step(at, kind & 1 != 0) {
+    if is_idle() {
+        is_step(at, size, None, (from, kind & 1 != 0));
         return;
     }
     let (writes, compound, atomic) = (kind & 1 != 0, kind & 2 != 0, kind & 4 != 0);
@@ -200,6 +205,13 @@ pub extern "C" fn selvedge_instrument(
         return;
     }
     let primitive = primitive(name, from, atomic);
+    // Of a byte, the bit and the sign, which says that there are waiters.
+    let byte = primitive.is_of_lowest_byte.then_some(0xff);
+    let bits = byte.or((bit >= 0).then(|| 1_u64 << (bit & 63)));
+    let repeats = (atomic && primitive.begins_with_a_look).then_some(Repeats { at, size, from });
+    if !is_step(at, size, bits, (from, writes)) {
+        return with(|world| world.repeats = repeats);
+    }
     // KCSAN calls set_bit() and xor_unlock_is_negative_byte() writes: what is not known to be a
     // store is an update.
     let updates = compound || (writes && atomic && !primitive.is_store);
@@ -214,11 +226,7 @@ pub extern "C" fn selvedge_instrument(
     if !atomic {
         access = access.plain();
     }
-    let mut bits = (bit >= 0).then(|| 1_u64 << (bit & 63));
-    if primitive.name.contains("negative_byte") {
-        // The lowest byte: the bit, and the sign that says that there are waiters.
-        bits = Some(0xff);
-    } else if bit >= 0 {
+    if bit >= 0 && byte.is_none() {
         let nr = bit as u64 & 63;
         let name = with(|world| {
             let word = world.name(at).text;
@@ -226,8 +234,8 @@ pub extern "C" fn selvedge_instrument(
         });
         access.bit = Some(Bit { nr: nr as u32, name });
     }
-    let repeats = atomic && primitive.begins_with_a_look();
-    step(Announced { at, size, from, effect, access, bits, repeats });
+    step(Announced { at, size, from, effect, access, bits });
+    with(|world| world.repeats = repeats);
 }
 
 fn primitive(name: *const c_char, from: u64, atomic: bool) -> Primitive {
@@ -295,6 +303,10 @@ pub extern "C" fn signal_fence(order: i32) {
         return;
     }
     settle();
+    // Where steps are in one order for all, a barrier is nothing that another task sees.
+    if !with(|world| world.sharing.is_every_access()) {
+        return;
+    }
     match order {
         5 => selvedge_explore::fence("smp_mb", Order::Full),
         4 => selvedge_explore::fence("smp_wmb", Order::Release),
@@ -306,17 +318,16 @@ pub extern "C" fn signal_fence(order: i32) {
 
 /// The next marked access is a load-acquire.
 pub extern "C" fn selvedge_acquire() {
-    next_order("smp_load_acquire", Order::Acquire);
+    next_order(Primitive::accessing("smp_load_acquire", Order::Acquire));
 }
 
 /// The next marked access is a store-release.
 pub extern "C" fn selvedge_release() {
-    next_order("smp_store_release", Order::Release);
+    next_order(Primitive::accessing("smp_store_release", Order::Release));
 }
 
-fn next_order(name: &'static str, order: Order) {
+fn next_order(next: Primitive) {
     if !is_idle() {
-        let next = Primitive { name, order, commutes: Commutes::No, is_store: false };
         with(|world| world.frame().next_order = Some(next));
     }
 }
@@ -389,7 +400,10 @@ pub fn update(at: u64, primitive: &'static str, order: Order, change: impl Fn(u6
 }
 
 fn access(at: u64, size: u64, effect: Effect, access: Access) {
-    step(Announced { at, size, from: 0, effect, access, bits: None, repeats: false });
+    // Who calls is not known, but which primitive it is.
+    if is_step(at, size, None, (access.primitive.as_ptr() as u64, effect.writes)) {
+        step(Announced { at, size, from: 0, effect, access, bits: None });
+    }
 }
 
 /// A BUG or a WARN of the kernel's.

@@ -49,6 +49,26 @@ impl Range {
 #[derive(Clone, Debug)]
 pub struct Snapshot(Vec<u8>);
 
+/// Which pages of an image's data have been written: a bit for each.
+#[derive(Clone, Debug, Default)]
+pub struct Written(Vec<u64>);
+
+impl Written {
+    /// So many bytes behind the beginning of the data somebody writes. A word is in one page.
+    pub fn note(&mut self, offset: u64) {
+        let page = (offset / PAGE) as usize;
+        if self.0.len() <= page / 64 {
+            self.0.resize(page / 64 + 1, 0);
+        }
+        self.0[page / 64] |= 1 << (page % 64);
+    }
+
+    fn pages(&self) -> impl Iterator<Item = usize> {
+        let is_in = |page: &usize| self.0[page / 64] & 1 << (page % 64) != 0;
+        (0..self.0.len() * 64).filter(is_in)
+    }
+}
+
 /// A loaded image.
 #[derive(Debug)]
 pub struct Image {
@@ -154,6 +174,26 @@ impl Image {
         unsafe {
             std::ptr::copy_nonoverlapping(snapshot.0.as_ptr(), self.data.from as *mut u8, length);
         }
+    }
+
+    /// The same, of what has been written since.
+    pub fn restore_written(&self, snapshot: &Snapshot, written: &mut Written) {
+        for page in written.pages() {
+            let at = page * PAGE as usize;
+            let length = snapshot.0.len().saturating_sub(at).min(PAGE as usize);
+            // SAFETY: as above; the snapshot is of the whole data.
+            unsafe {
+                let from = snapshot.0.as_ptr().add(at);
+                let to = (self.data.from as usize + at) as *mut u8;
+                std::ptr::copy_nonoverlapping(from, to, length);
+            }
+        }
+        written.0.fill(0);
+    }
+
+    /// Is it what was there then?
+    pub fn is_as(&self, snapshot: &Snapshot) -> bool {
+        self.snapshot().0 == snapshot.0
     }
 
     /// Gives each of so many CPUs its copy of the per-CPU data.

@@ -11,6 +11,7 @@ mod look;
 mod models;
 mod primitive;
 mod run;
+mod sharing;
 mod source;
 #[cfg(test)]
 mod tests;

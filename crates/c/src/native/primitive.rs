@@ -15,16 +15,21 @@ pub struct Primitive {
     pub commutes: Commutes,
     /// Whether it stores without a look.
     pub is_store: bool,
+    /// Whether it is about the lowest byte of its word: the lock bit, and the sign, which says that
+    /// there are waiters.
+    pub is_of_lowest_byte: bool,
+    /// Whether it comes with a volatile access, on x86-64. A load and a store are one; what x86 has
+    /// no instruction for is a look and a compare-and-exchange; so is `test_bit()` of a constant
+    /// bit.
+    pub begins_with_a_look: bool,
 }
 
 impl Primitive {
-    /// Does it come with a volatile access, on x86-64? A load and a store are one; what x86 has no
-    /// instruction for is a look and a compare-and-exchange; so is `test_bit()` of a constant bit.
-    pub fn begins_with_a_look(&self) -> bool {
-        let parts = ["_read", "unless", "not_zero", "if_positive"];
-        let fetches = ["fetch_and", "fetch_or", "fetch_xor"];
-        let has = |part: &&str| self.name.contains(*part);
-        self.is_store || self.name == "test_bit" || parts.iter().chain(&fetches).any(has)
+    /// A plain access that carries an order.
+    pub const fn accessing(name: &'static str, order: Order) -> Primitive {
+        let (commutes, is_store) = (Commutes::No, false);
+        let (is_of_lowest_byte, begins_with_a_look) = (false, false);
+        Primitive { name, order, commutes, is_store, is_of_lowest_byte, begins_with_a_look }
     }
 
     /// What is known by the name, without the underscores in front.
@@ -54,7 +59,12 @@ impl Primitive {
         };
         let is_store = ["atomic_set", "atomic64_set", "atomic_long_set"].into_iter().any(ends)
             || has("_set_release");
-        Primitive { name, order, commutes, is_store }
+        let looks = ["_read", "unless", "not_zero", "if_positive"];
+        let fetches = ["fetch_and", "fetch_or", "fetch_xor"];
+        let begins_with_a_look =
+            is_store || name == "test_bit" || looks.into_iter().chain(fetches).any(has);
+        let is_of_lowest_byte = has("negative_byte");
+        Primitive { name, order, commutes, is_store, is_of_lowest_byte, begins_with_a_look }
     }
 }
 
@@ -73,8 +83,8 @@ mod tests {
         assert_eq!(of("xor_unlock_is_negative_byte").order, Order::Release);
         assert_eq!(of("set_bit").commutes, Commutes::Or);
         assert_eq!(of("atomic_read").order, Order::Relaxed);
-        assert!(of("atomic_inc_not_zero").begins_with_a_look());
-        assert!(!of("atomic_dec_and_test").begins_with_a_look());
+        assert!(of("atomic_inc_not_zero").begins_with_a_look);
+        assert!(!of("atomic_dec_and_test").begins_with_a_look);
         assert!(of("atomic_set").is_store && !of("set_bit").is_store);
         assert_eq!((of("xchg").order, of("xchg").commutes), (Order::Full, Commutes::No));
     }

@@ -3,21 +3,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use selvedge_explore::{
-    Bounds, Engine, Exploration, explore, fail, join, join_all, never_unwind, spawn, unable,
+    Body, Bounds, Engine, Exploration, explore, fail, join, join_all, never_unwind, spawn, unable,
 };
 use selvedge_kernel::{Cpus, reached};
-use selvedge_monitors::for_rule;
+use selvedge_monitors::{PLAIN_ACCESSES_DO_NOT_RACE, for_rule};
 use selvedge_proofs::Task;
 use selvedge_proofs::calls::{Arg, Call};
 use selvedge_trace::{ActionKind, Counterexample, Monitor, Rule};
 
-use crate::native::fault;
+use crate::native::fault::{self, Missing};
 use crate::native::gate::settle;
 use crate::native::image::{Image, Snapshot};
 use crate::native::look::OfImage;
 use crate::native::models::{as_task, call, call_at, try_call};
+use crate::native::sharing::Sharing;
 use crate::native::world::{World, cpus, image, with};
 use crate::scenario::Scenario;
 use crate::{initial, states};
@@ -25,33 +27,88 @@ use crate::{initial, states};
 /// More than a kernel function of these scenarios ever takes.
 const STEPS_MAX: usize = 20_000;
 
-/// Numbers searches, so that what one has numbered is not taken for another's.
-static SEARCHES: AtomicU64 = AtomicU64::new(1);
+/// How a scenario is watched.
+pub struct Watched<'a> {
+    /// The limits of the search.
+    pub bounds: &'a Bounds,
+    /// Who looks on, besides the monitors that the rule needs.
+    pub monitors: Vec<Box<dyn Monitor>>,
+    /// Whether an access is a step even if none races with it.
+    pub every_access: bool,
+}
+
+/// What came of it.
+pub struct Outcome {
+    /// What was found.
+    pub exploration: Exploration,
+    /// What C needed and nobody has: the search is undecided then.
+    pub missing: Option<Missing>,
+}
 
 /// Explores the scenario. `fresh` is the image's data as it was loaded; `prefixes` are what names
-/// of source files begin with. These monitors look on, besides those that the rule needs.
+/// of source files begin with.
 pub fn run(
     image: &Arc<Image>,
     fresh: &Snapshot,
     prefixes: &[String],
     scenario: &Scenario,
-    (bounds, more): (&Bounds, Vec<Box<dyn Monitor>>),
-) -> Exploration {
-    let search = SEARCHES.fetch_add(1, Ordering::Relaxed);
-    with(|world| world.begin_search(search, image, prefixes));
+    watched: Watched<'_>,
+) -> Outcome {
     fault::install();
-    set_up(image, fresh, scenario);
+    let Watched { bounds, mut monitors, every_access } = watched;
+    // A monitor that orders accesses by itself has to see all, and the barriers.
+    let every_access = every_access || scenario.rule == PLAIN_ACCESSES_DO_NOT_RACE;
+    let mut sharing = Sharing::new(image.data, every_access);
+    let started = Instant::now();
+    loop {
+        with(|world| world.begin_search(image, prefixes, std::mem::take(&mut sharing)));
+        set_up(image, fresh, scenario);
+        let left = bounds.time_max.map(|most| most.saturating_sub(started.elapsed()));
+        let bounds = Bounds { time_max: left, ..bounds.clone() };
+        let mut all = for_rule(scenario.rule);
+        all.append(&mut monitors);
+        let body = body(image, scenario);
+        let mut exploration = explore(Engine::Dpor, &of_one(bounds), all, body);
+        let missing;
+        (sharing, missing) =
+            with(|world| (std::mem::take(&mut world.sharing), world.missing.take()));
+        with(World::end_search);
+        if !sharing.has_grown() {
+            if let Some(found) = &mut exploration.counterexample {
+                found.scenario = scenario.name.into();
+                leave_out_private_steps(found);
+            }
+            exploration.elapsed = started.elapsed();
+            return Outcome { exploration, missing };
+        }
+        sharing.begin_round();
+    }
+}
+
+/// An image has one address: one thread explores, this one.
+fn of_one(bounds: Bounds) -> Bounds {
+    Bounds { workers: 1, stateful: false, steps_max: STEPS_MAX, ..bounds }
+}
+
+/// The scenario, in the world that is set up. It may give the search up, undecided, when it turns
+/// out that more accesses are steps than was known.
+fn body(image: &Arc<Image>, scenario: &Scenario) -> Body {
     let begin = image.snapshot();
-    let (image, prefixes, of) = (image.clone(), prefixes.to_vec(), scenario.of);
+    let (image, of) = (image.clone(), scenario.of);
     let (name, rule) = (scenario.name, scenario.rule);
-    let body = Arc::new(move || {
-        fault::install();
+    let executions = AtomicU64::new(0);
+    Arc::new(move || {
         never_unwind();
-        image.restore(&begin);
-        with(|world| {
-            world.begin_search(search, &image, &prefixes);
-            world.begin_execution(Cpus::new(of.machine.sizes.cpus, false));
-        });
+        if with(|world| world.sharing.gives_up()) {
+            unable("more accesses are steps than was known");
+        }
+        with(|world| image.restore_written(&begin, &mut world.written));
+        // Now and then: was each write announced?
+        let number = executions.fetch_add(1, Ordering::Relaxed);
+        if number.is_power_of_two() && !image.is_as(&begin) {
+            unable("an execution has changed memory and has not announced it");
+        }
+        with(|world| world.begin_execution(Cpus::new(of.machine.sizes.cpus, false)));
         of.before.iter().zip(1..).for_each(|(task, number)| join(start(of, task, number)));
         let numbers = of.before.len() + 1..;
         let tasks: Vec<usize> =
@@ -65,18 +122,7 @@ pub fn run(
         (of.look)(&look);
         check_in_c(name, rule);
         with(|world| world.live = false);
-    });
-    // An image has one address: one thread explores.
-    let bounds = Bounds { workers: 1, stateful: false, steps_max: STEPS_MAX, ..bounds.clone() };
-    let mut monitors = for_rule(scenario.rule);
-    monitors.extend(more);
-    let mut seen = explore(Engine::Dpor, &bounds, monitors, body);
-    with(World::end_search);
-    if let Some(found) = &mut seen.counterexample {
-        found.scenario = scenario.name.into();
-        leave_out_private_steps(found);
-    }
-    seen
+    })
 }
 
 /// The check of a scenario of C's own that is in C: `sv_at_end_NAME()`.

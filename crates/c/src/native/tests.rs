@@ -94,7 +94,16 @@ fn explored(name: &str, calls: &'static [&'static [Call]]) -> Option<Exploration
         unfairness: 0,
         reached: Vec::new(),
     };
-    Some(run::run(&image, &fresh, &[], &scenario, (&Bounds::PROOF, Vec::new())))
+    let watched = |every_access| {
+        let (bounds, monitors) = (&Bounds::PROOF, Vec::new());
+        run::Watched { bounds, monitors, every_access }
+    };
+    let run = |every| run::run(&image, &fresh, &[], &scenario, watched(every)).exploration;
+    let seen = run(false);
+    // What is no step makes no difference.
+    let every = run(true);
+    assert_eq!((&seen.verdict, seen.executions), (&every.verdict, every.executions), "{name}");
+    Some(seen)
 }
 
 /// A call of a function of the image's.
@@ -181,12 +190,10 @@ fn what_is_not_modelled_is_undecided_by_name() {
     let Some(seen) = explored("unmodelled", CALLS) else { return };
     let text = why(seen);
     assert!(text.starts_with("call_what_nobody_models() at"), "{text}");
-    assert!(text.contains("calls nobody_models_this(), which is not modelled (--also"), "{text}");
+    let what = "calls nobody_models_this(), which is neither compiled nor modelled";
+    assert!(text.contains(what), "{text}");
     let text = why(explored("nowhere", READS).expect("gcc is there"));
-    assert!(
-        text.contains("accesses data_that_is_nowhere+0x0, data that is not modelled"),
-        "{text}"
-    );
+    assert!(text.contains("accesses data_that_is_nowhere+0x0, data that is not there"), "{text}");
 }
 
 #[test]

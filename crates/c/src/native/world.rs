@@ -14,8 +14,10 @@ use selvedge_explore::{Begun, Enter, ForeignWord, Lock, Token, me};
 use selvedge_kernel::Cpus;
 use selvedge_trace::Name;
 
-use crate::native::image::{Image, Range};
+use crate::native::fault::Missing;
+use crate::native::image::{Image, Range, Written};
 use crate::native::primitive::Primitive;
+use crate::native::sharing::{Place, Sharing, Touch};
 
 /// Addresses are spread well enough by a multiplication.
 #[derive(Default, Clone, Copy)]
@@ -42,9 +44,15 @@ pub struct Pending {
     pub begun: Begun,
     pub at: u64,
     pub size: u64,
-    /// Where in the code it was announced, if what it does comes with a volatile access of its own,
-    /// which is the same step.
-    pub repeats: Option<u64>,
+}
+
+/// What was announced last comes with a volatile access of its own, which is the same access: at
+/// this address, not far from there in the code.
+#[derive(Clone, Copy)]
+pub struct Repeats {
+    pub at: u64,
+    pub size: u64,
+    pub from: u64,
 }
 
 /// Where a task is.
@@ -69,19 +77,27 @@ pub struct Frame {
 /// See the module.
 #[derive(Default)]
 pub struct World {
-    /// Which search this is.
-    search: u64,
     pub image: Option<Arc<Image>>,
     /// Does a scenario run? Before and after it accesses are no steps.
     pub live: bool,
     pub cpus: Option<Arc<Cpus>>,
     pub tasks: Vec<Frame>,
     pub pending: Option<Pending>,
+    pub repeats: Option<Repeats>,
     /// The task that executes each queued work item, by the item's address.
     pub workers: Map<usize>,
     /// Data that the boot has set and nobody changes.
-    pub constant: Vec<Range>,
+    constant: Vec<Range>,
+    /// Which accesses are steps.
+    pub sharing: Sharing,
+    /// What of the image's data executions have changed.
+    pub written: Written,
+    /// By number: where each task's is.
+    pub task_structs: Vec<u64>,
+    addresses: Map<u64>,
     numbers: Map<(u32, Name)>,
+    /// What each address of the image is, to who asks again.
+    words: Map<ForeignWord>,
     names: Map<Name>,
     /// Names on stacks: by key, which, and within which function of the task's nest.
     on_stacks: Map<(Name, usize, &'static str)>,
@@ -92,8 +108,12 @@ pub struct World {
     inlined: Map<Arc<[&'static str]>>,
     pub primitives: Map<Primitive>,
     bits: HashMap<&'static str, HashMap<u64, &'static str>>,
+    /// The same, by where the word's name is and the number.
+    bit_names: Map<&'static str>,
     /// What source files' names begin with.
     pub prefixes: Vec<String>,
+    /// What was needed and nobody has.
+    pub missing: Option<Missing>,
     /// How many accesses were announced.
     pub steps: u64,
 }
@@ -147,6 +167,34 @@ pub fn task_of_stack(shown: u64) -> Option<u64> {
     is_one.then_some((shown ^ ON_STACK) >> 32)
 }
 
+/// The words that a range is in, and of each the part.
+fn words(at: u64, size: u64) -> impl Iterator<Item = (u64, u64)> {
+    let end = at + size;
+    let first = (at, end.min((at & !7) + 8) - at);
+    std::iter::successors(Some(first), move |&(at, size)| {
+        let next = at + size;
+        (next < end).then(|| (next, (end - next).min(8)))
+    })
+}
+
+/// The bits of its word that these bytes are.
+pub fn mask(at: u64, size: u64) -> u64 {
+    if size >= 8 { !0 } else { ((1_u64 << (size * 8)) - 1) << ((at & 7) * 8) }
+}
+
+/// What comes of an access.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Judged {
+    /// It is nothing that tasks could do to each other.
+    NoStep,
+    /// It is a step.
+    Step,
+    /// There is nothing there, or nothing that may be written.
+    Bad,
+    /// The task goes round and round, alone.
+    Endless,
+}
+
 /// What an address is as an object: memory, the lock that lies there, whoever sleeps there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum As {
@@ -186,11 +234,81 @@ impl World {
         }
     }
 
-    /// May C access these bytes?
-    pub fn is_there(&self, at: u64, size: u64, writes: bool) -> bool {
-        let Some(image) = &self.image else { return false };
-        let range = if writes { image.data } else { image.all };
-        range.has(at, size) || self.on_stack(at).is_some()
+    /// What comes of an access of these bytes? Of less than all bits of one word, which.
+    pub fn judge(&mut self, (at, size): (u64, u64), bits: Option<u64>, touch: Touch) -> Judged {
+        let is_idle = !self.live || touch.task == 0;
+        let Some(image) = &self.image else { return Judged::Bad };
+        let data = image.data;
+        let is_data = data.has(at, size);
+        if is_data && touch.writes {
+            self.written.note(at - data.from);
+            self.written.note(at + size - 1 - data.from);
+        }
+        if is_idle {
+            return Judged::NoStep;
+        }
+        let on_stack = if is_data {
+            None
+        } else if image.all.has(at, size) {
+            // Code and constants.
+            return if touch.writes { Judged::Bad } else { Judged::NoStep };
+        } else {
+            let Some((owner, _)) = self.on_stack(at) else { return Judged::Bad };
+            Some((owner, self.tasks[owner].entry))
+        };
+        let mut judged = Judged::NoStep;
+        for (at, size) in words(at, size) {
+            let place = match on_stack {
+                None => Place::Data(((at - data.from) / 8) as usize),
+                Some((owner, entry)) if at < entry => {
+                    Place::Stack(owner, ((entry - (at & !7)) / 8) as usize)
+                }
+                Some(_) => continue,
+            };
+            let bits = bits.unwrap_or_else(|| mask(at, size));
+            if self.is_step(place, at, Touch { bits, ..touch }) {
+                judged = Judged::Step;
+            }
+        }
+        if judged == Judged::NoStep && self.sharing.is_endless() {
+            return Judged::Endless;
+        }
+        judged
+    }
+
+    /// The address of a function of ours. Who asks for it once asks for it again.
+    pub fn address(&mut self, name: &'static str) -> Option<u64> {
+        let key = name.as_ptr() as u64 | (name.len() as u64) << 56;
+        if let Some(&known) = self.addresses.get(&key) {
+            return Some(known);
+        }
+        let at = self.image.as_ref()?.at(name)?;
+        self.addresses.insert(key, at);
+        Some(at)
+    }
+
+    /// Bytes of the image's data have changed, and nobody has announced that.
+    pub fn has_written(&mut self, at: u64, size: u64) {
+        let Some(image) = &self.image else { return };
+        for at in [at, at + size] {
+            if image.data.has(at, 1) {
+                self.written.note(at - image.data.from);
+            }
+        }
+    }
+
+    fn is_step(&mut self, place: Place, at: u64, touch: Touch) -> bool {
+        let is_step = self.sharing.is_step(place, touch).unwrap_or_else(|| {
+            // Bytes of a word may have names of their own.
+            let names = [at & !7, at & !7 | 4, at].map(|at| self.name(at).text);
+            self.sharing.is_step_of_new(place, touch, &names)
+        });
+        is_step && !self.constant.iter().any(|range| range.has(at, 1))
+    }
+
+    /// The word that these bytes are in, if the image's data has it and it is known.
+    pub fn known_word(&self, at: u64) -> Option<ForeignWord> {
+        self.words.get(&at).copied()
     }
 
     fn number(&mut self, at: u64, kind: As) -> (u32, Name) {
@@ -285,6 +403,16 @@ impl World {
 
     /// The kernel's name of a bit of a word.
     pub fn bit(&mut self, word: &'static str, nr: u64) -> &'static str {
+        let key = (word.as_ptr() as u64) << 6 | nr;
+        if let Some(known) = self.bit_names.get(&key) {
+            return known;
+        }
+        let name = self.look_bit_up(word, nr);
+        self.bit_names.insert(key, name);
+        name
+    }
+
+    fn look_bit_up(&mut self, word: &'static str, nr: u64) -> &'static str {
         let World { bits, image, .. } = self;
         let enumeration = match word {
             "folio->flags" => "pageflags",
@@ -323,6 +451,8 @@ impl World {
         self.forget_tasks();
         self.workers.clear();
         self.pending = None;
+        self.repeats = None;
+        self.sharing.begin_execution();
         self.cpus = Some(Arc::new(cpus));
         self.live = true;
         self.tasks.push(Frame::default());
@@ -341,15 +471,12 @@ impl World {
         *self = World::default();
     }
 
-    /// Another search, unless it is the one of the last execution: what was numbered for the last
-    /// one means nothing.
-    pub fn begin_search(&mut self, search: u64, image: &Arc<Image>, prefixes: &[String]) {
-        if self.search != search {
-            self.forget_tasks();
-            let (image, prefixes) = (Some(image.clone()), prefixes.to_vec());
-            *self = World { search, image, prefixes, ..World::default() };
-            self.constant = constant(self.image.as_ref());
-        }
+    /// Another search: what was numbered for the last one means nothing.
+    pub fn begin_search(&mut self, image: &Arc<Image>, prefixes: &[String], sharing: Sharing) {
+        self.forget_tasks();
+        let (image, prefixes) = (Some(image.clone()), prefixes.to_vec());
+        *self = World { image, prefixes, sharing, ..World::default() };
+        self.constant = constant(self.image.as_ref());
     }
 }
 
@@ -410,8 +537,18 @@ pub fn word(at: u64) -> (u32, Name) {
 
 /// The same as a handle.
 pub fn foreign_word(at: u64) -> ForeignWord {
+    if let Some(known) = with(|world| world.known_word(at)) {
+        return known;
+    }
     let (number, name) = word(at);
-    ForeignWord::new(number, name)
+    let word = ForeignWord::new(number, name);
+    with(|world| {
+        // What lies on a stack changes its name.
+        if world.image.as_ref().is_some_and(|image| image.data.has(at, 1)) {
+            world.words.insert(at, word);
+        }
+    });
+    word
 }
 
 /// The lock at an address.

@@ -43,13 +43,19 @@ pub struct Cache {
 
 impl Cache {
     /// The directory of what these words identify, made if there is none. Waits while another
-    /// process uses it.
-    pub fn open(identity: &[&str]) -> Result<Cache> {
+    /// process uses it, and says so.
+    pub fn open(identity: &[&str], say: &dyn Fn(&str)) -> Result<Cache> {
         let dir = root()?.join(format!("{:016x}", hash(identity)));
         fs::create_dir_all(&dir).map_err(|error| Error::io("make", &dir, &error))?;
         let path = dir.join("lock");
         let lock = File::create(&path).map_err(|error| Error::io("make", &path, &error))?;
-        lock_file(&lock);
+        if !is_locked(&lock, libc::LOCK_EX | libc::LOCK_NB) {
+            say(&format!(
+                "waiting: another `selvedge c` is at work on this tree (it holds {})",
+                path.display()
+            ));
+            is_locked(&lock, libc::LOCK_EX);
+        }
         Ok(Cache { dir, _lock: lock })
     }
 
@@ -73,10 +79,12 @@ impl Cache {
     }
 }
 
+/// Is it locked now? False: by somebody else. A file system without locks is used without.
 #[expect(unsafe_code, reason = "flock(2), of a file that is open")]
-fn lock_file(file: &File) {
-    // SAFETY: the descriptor is open. A file system without locks is used without.
-    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) };
+fn is_locked(file: &File, how: i32) -> bool {
+    // SAFETY: the descriptor is open.
+    let answer = unsafe { libc::flock(file.as_raw_fd(), how) };
+    answer == 0 || std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock
 }
 
 /// `$XDG_CACHE_HOME/selvedge/c`, or as the standard says where that is not set.

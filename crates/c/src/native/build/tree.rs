@@ -24,6 +24,25 @@ const PARTS: [&str; 5] =
 /// What a build inside the tree leaves behind; kbuild refuses then to build outside of it.
 const LEFT_BEHIND: [&str; 3] = [".config", "include/config", "arch/x86/include/generated"];
 
+/// Directories with files that somebody could want to compile besides.
+const WHERE_TO_LOOK: [&str; 8] =
+    ["mm", "fs", "lib", "kernel", "kernel/sched", "kernel/locking", "kernel/rcu", "block"];
+
+/// Does the line begin the definition of a global function or variable of this name, in the
+/// kernel's style?
+fn is_definition(line: &str, name: &str) -> bool {
+    let begins = line.starts_with(|c: char| c.is_ascii_alphabetic());
+    let Some(at) = line.find(name).filter(|_| begins) else { return false };
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let (before, behind) = (&line[..at], &line[at + name.len()..]);
+    let is_whole = !before.ends_with(is_part) && !behind.starts_with(is_part);
+    let is_declared = ["extern ", "static ", "EXPORT_"].iter().any(|word| before.starts_with(word));
+    let is_call =
+        before.is_empty() || before.contains(['(', '=']) || behind.trim_end().ends_with(';');
+    let is_data = !behind.starts_with('(');
+    is_whole && !is_declared && (is_data && !before.is_empty() || !is_call)
+}
+
 impl Tree {
     /// The tree in this directory.
     pub fn open(dir: &Path) -> Result<Tree> {
@@ -57,6 +76,25 @@ impl Tree {
         (!TRIED.contains(&release.as_str())).then(|| {
             let tried = TRIED.join(" and ");
             format!("{} was never tried, only {tried}: it may not compile", self.version)
+        })
+    }
+
+    /// A C file that defines a function or variable of this name, if one is where files are that
+    /// can be compiled besides.
+    pub fn file_that_defines(&self, name: &str) -> Option<String> {
+        WHERE_TO_LOOK.iter().find_map(|dir| {
+            let mut files: Vec<PathBuf> = fs::read_dir(self.dir.join(dir))
+                .ok()?
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(|path| path.extension().is_some_and(|end| end == "c"))
+                .collect();
+            files.sort();
+            let defines = |path: &PathBuf| {
+                let bytes = fs::read(path).unwrap_or_default();
+                String::from_utf8_lossy(&bytes).lines().any(|line| is_definition(line, name))
+            };
+            let found = files.into_iter().find(defines)?;
+            Some(format!("{dir}/{}", found.file_name()?.to_string_lossy()))
         })
     }
 
@@ -118,6 +156,28 @@ mod tests {
         fs::write(dir.join(".config"), "").expect("written");
         assert!(why(&dir).contains("built in place (there is .config)"));
         fs::remove_dir_all(&dir).expect("removed");
+    }
+
+    #[test]
+    fn a_definition_is_told_from_a_call_and_a_declaration() {
+        for line in
+            ["void lru_add_drain(void)", "int truncate_it(struct folio *a,", "bool x_y(a) {"]
+        {
+            let name = line.split(['(', ' ']).nth(1).expect("a name");
+            assert!(is_definition(line, name), "{line}");
+        }
+        assert!(is_definition("unsigned int total_pages;", "total_pages"));
+        for line in [
+            "extern void drain(void);",
+            "void drain(void);",
+            "static void drain(void)",
+            "EXPORT_SYMBOL(drain);",
+            "void drain_all(void)",
+            "\tdrain();",
+            " * drain() is",
+        ] {
+            assert!(!is_definition(line, "drain"), "{line}");
+        }
     }
 
     #[test]

@@ -25,7 +25,8 @@ use crate::error::{Error, Result};
 use crate::native::check::{Prepared, wanted};
 use crate::native::image::{Image, Snapshot};
 use crate::native::models::call;
-use crate::native::run;
+use crate::native::run::{self, Watched};
+use crate::native::sharing::Sharing;
 use crate::native::world::with;
 use crate::request::{Compared, Request};
 use crate::scenario::Scenario;
@@ -155,12 +156,14 @@ impl Pair<'_> {
         let side = Side::C(Arc::new(self.pointers()));
         let watch = Watch::new(side, functions, seen.clone());
         let prefixes = &self.prepared.prefixes;
-        run::run(self.image, self.fresh, prefixes, scenario, (bounds, vec![Box::new(watch)]))
+        // What a function does alone is compared, too.
+        let watched = Watched { bounds, monitors: vec![Box::new(watch)], every_access: true };
+        run::run(self.image, self.fresh, prefixes, scenario, watched).exploration
     }
 
     fn pointers(&self) -> Pointers {
-        with(|world| world.begin_search(u64::MAX, self.image, &[]));
-        let distance = |name: &str| {
+        with(|world| world.begin_search(self.image, &[], Sharing::default()));
+        let distance = |name: &'static str| {
             let at = |index: u64| call(name, &[index]);
             (at(0), at(1) - at(0))
         };

@@ -13,7 +13,13 @@ use crate::native::world::{As, is_idle, lock, with};
 pub(super) fn take(at: u64, kind: As, primitive: &'static str) {
     if is_step() {
         lock(at, kind).lock(primitive);
+        with(|world| world.sharing.takes(me(), order_of(at, kind)));
     }
+}
+
+/// What the lock is to who asks what comes before what.
+fn order_of(at: u64, kind: As) -> u64 {
+    at | (kind as u64) << 56
 }
 
 /// Gives it back.
@@ -26,6 +32,7 @@ pub(super) fn give(at: u64, kind: As, primitive: &'static str) {
         let message = format!("{primitive}({}) by a task that does not hold it", lock.name());
         kernel::fail(kernel::LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, message);
     }
+    with(|world| world.sharing.gives(me(), order_of(at, kind)));
     lock.unlock(primitive);
 }
 

@@ -121,8 +121,9 @@ pub fn try_call(name: &str, args: &[u64]) -> Option<u64> {
 ///
 /// # Panics
 /// If there is none: every image has all of ours.
-pub fn call(name: &str, args: &[u64]) -> u64 {
-    try_call(name, args).unwrap_or_else(|| panic!("an image without {name}()"))
+pub fn call(name: &'static str, args: &[u64]) -> u64 {
+    let at = with(|world| world.address(name));
+    call_at(at.unwrap_or_else(|| panic!("an image without {name}()")), args)
 }
 
 /// Calls the function at an address of the image, or of what is not modelled.
@@ -137,7 +138,13 @@ pub fn call_at(at: u64, args: &[u64]) -> u64 {
 
 /// The `task_struct` of the task that runs.
 pub fn current() -> u64 {
-    call("sv_task", &[if is_idle() { 0 } else { me() as u64 }])
+    let task = if is_idle() { 0 } else { me() };
+    if let Some(known) = with(|world| world.task_structs.get(task).copied()) {
+        return known;
+    }
+    let all = (0..=task).map(|task| call("sv_task", &[task as u64])).collect();
+    with(|world| world.task_structs = all);
+    call("sv_task", &[task as u64])
 }
 
 /// Runs what calls C as the body of the current task.

@@ -4,7 +4,7 @@ use selvedge_kernel as kernel;
 
 use super::is_step;
 use crate::native::gate::{assertion, parts, sv_access};
-use crate::native::world::is_idle;
+use crate::native::world::{is_idle, with};
 
 /// Nothing.
 pub extern "C" fn nothing() -> u64 {
@@ -33,8 +33,13 @@ pub extern "C" fn freed() {
 /// `__folio_alloc()`: the folio that is the task's to be had. Nobody else knows it yet: no step.
 pub extern "C" fn folio_alloc() -> u64 {
     is_step();
-    super::call("sv_alloc", &[selvedge_explore::me() as u64])
+    let folio = super::call("sv_alloc", &[selvedge_explore::me() as u64]);
+    with(|world| world.has_written(folio, FOLIO));
+    folio
 }
+
+/// What `sv_alloc()` writes, which is not announced: at most so many bytes.
+const FOLIO: u64 = 512;
 
 /// Word by word, each announced before it is written.
 pub extern "C" fn memset(to: u64, value: i32, size: u64) -> u64 {

@@ -1,14 +1,14 @@
 //! Sleeping and waking, by the algorithm of `selvedge-kernel`'s `sched.rs`, on the kernel's own
 //! `task_struct`: state word, `pi_lock`, pending signals.
 
-use selvedge_explore::enter;
+use selvedge_explore::{enter, me};
 use selvedge_kernel as kernel;
 use selvedge_kernel::{TASK_NORMAL, TASK_RUNNING};
 
 use super::locks::{raw_spin_lock_irqsave, raw_spin_unlock_irqrestore};
 use super::{call, cpus, current, is_step};
 use crate::native::gate::{load, settle, store};
-use crate::native::world::token;
+use crate::native::world::{token, with};
 
 pub extern "C" fn schedule() {
     sleep("schedule");
@@ -43,6 +43,7 @@ fn sleep(function: &'static str) {
         settle();
         kernel::reached(selvedge_proofs::states::SLEPT);
         token(task).wait(function, true);
+        with(|world| world.sharing.takes(me(), task));
     }
 }
 
@@ -60,6 +61,7 @@ pub extern "C" fn try_to_wake_up(task: u64, states: u32, _flags: i32) -> i32 {
     if is_woken {
         store(state_at, 4, TASK_RUNNING, "WRITE_ONCE");
         settle();
+        with(|world| world.sharing.gives(me(), task));
         token(task).wake("ttwu_queue");
     }
     raw_spin_unlock_irqrestore(pi_lock, flags);
