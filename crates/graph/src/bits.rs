@@ -4,8 +4,19 @@
 //! called, and not inlined, where crates are compiled without link-time optimisation.
 
 /// A set of events with numbers below `64 * W`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Eq, Debug)]
 pub(crate) struct Bits<const W: usize>([u64; W]);
+
+impl<const W: usize> PartialEq for Bits<W> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let mut differ = 0;
+        for k in 0..W {
+            differ |= self.0[k] ^ other.0[k];
+        }
+        differ == 0
+    }
+}
 
 impl<const W: usize> Default for Bits<W> {
     #[inline]
@@ -83,6 +94,12 @@ impl<const W: usize> Bits<W> {
             any |= self.0[k];
         }
         any == 0
+    }
+
+    /// Those with a number of at least `n`.
+    #[inline]
+    pub(crate) fn from(self, n: usize) -> Self {
+        self.minus(&Self::below(n))
     }
 
     /// All events with a number below `n`.

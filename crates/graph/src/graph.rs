@@ -178,11 +178,23 @@ impl Shape {
     }
 }
 
+/// What is read from, and what is before an event by that and program order.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Links<const W: usize> {
+    /// By program order and reads-from.
+    pub(crate) prefix: Bits<W>,
+    /// Who reads from this write.
+    pub(crate) readers: Bits<W>,
+}
+
 /// A graph and what is derived from it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Graph<const W: usize> {
     pub(crate) shape: Shape,
     pub(crate) model: Model,
+    pub(crate) links: Vec<Links<W>>,
+    /// The relations of the memory model. They are large, and only one graph at a time is worked
+    /// on: the graph of an earlier level has none, and is stale ([`Graph::lend_rows`]).
     pub(crate) rows: Vec<Row<W>>,
     /// The events of each task.
     pub(crate) of_task: Vec<Bits<W>>,
@@ -208,6 +220,7 @@ impl<const W: usize> Graph<W> {
         Graph {
             shape: Shape::default(),
             model,
+            links: Vec::new(),
             rows: Vec::new(),
             of_task: Vec::new(),
             of_word: Vec::new(),
@@ -228,7 +241,7 @@ impl<const W: usize> Graph<W> {
         graph.of_task.resize(shape.tasks.len(), Bits::EMPTY);
         graph.of_word.resize(shape.words.len(), Bits::EMPTY);
         graph.initial_readers.resize(shape.words.len(), Bits::EMPTY);
-        graph.rows.resize(shape.events.len(), Row::default());
+        graph.links.resize(shape.events.len(), Links::default());
         for (id, event) in shape.events.iter().enumerate() {
             graph.note(id, event);
         }
@@ -239,6 +252,12 @@ impl<const W: usize> Graph<W> {
 
     pub(crate) fn len(&self) -> usize {
         self.shape.events.len()
+    }
+
+    /// Gives the rows away, as memory for those of another graph.
+    pub(crate) fn lend_rows(&mut self) -> Vec<Row<W>> {
+        self.is_stale = true;
+        std::mem::take(&mut self.rows)
     }
 
     /// Makes room for a word.
@@ -291,12 +310,14 @@ impl<const W: usize> Graph<W> {
         }
         self.shape.events.push(event);
         self.shape.order.push(id as Id);
-        self.rows.push(Row::default());
+        self.links.push(Links::default());
         if event.is_read() {
             self.link_read(id);
         }
         self.link(id);
         if !self.is_stale {
+            self.rows.truncate(id);
+            self.rows.push(Row::default());
             if event.is_write() && event.word != NONE {
                 self.overwrite(id, place);
             }
@@ -337,7 +358,7 @@ impl<const W: usize> Graph<W> {
     fn link_read(&mut self, id: usize) {
         let event = &self.shape.events[id];
         if event.from != NONE {
-            self.rows[usize::from(event.from)].readers.set(id);
+            self.links[usize::from(event.from)].readers.set(id);
         } else if event.word != NONE {
             self.initial_readers[usize::from(event.word)].set(id);
         }
@@ -348,7 +369,7 @@ impl<const W: usize> Graph<W> {
         while self.len() > n {
             let event = self.shape.events.pop().expect("there are more than n");
             let id = self.len();
-            self.rows.pop();
+            self.links.pop();
             self.shape.order.pop();
             let task = usize::from(event.task);
             self.shape.tasks[task].pop();
@@ -375,7 +396,7 @@ impl<const W: usize> Graph<W> {
     fn unlink_read(&mut self, id: usize, event: &Event) {
         self.reads.clear(id);
         if event.from != NONE {
-            self.rows[usize::from(event.from)].readers.clear(id);
+            self.links[usize::from(event.from)].readers.clear(id);
         } else if event.word != NONE {
             self.initial_readers[usize::from(event.word)].clear(id);
         }
@@ -414,7 +435,8 @@ impl<const W: usize> Graph<W> {
             .map(|word| WordShape { initial: word.initial, writes: kept(&word.writes) })
             .collect();
         graph.shape.order = kept(&self.shape.order);
-        graph.rows.resize(graph.len(), Row::default());
+        graph.is_stale = true;
+        graph.links.resize(graph.len(), Links::default());
         (graph, new)
     }
 
@@ -422,8 +444,8 @@ impl<const W: usize> Graph<W> {
     pub(crate) fn relink(&mut self) {
         self.revisitors = Bits::EMPTY;
         self.initial_readers.fill(Bits::EMPTY);
-        for row in &mut self.rows {
-            row.readers = Bits::EMPTY;
+        for links in &mut self.links {
+            links.readers = Bits::EMPTY;
         }
         for id in self.reads.iter() {
             self.link_read(id);
@@ -443,20 +465,20 @@ impl<const W: usize> Graph<W> {
         let event = &self.shape.events[id];
         let mut prefix = Bits::EMPTY;
         if let Some(before) = self.shape.before(event) {
-            prefix = self.rows[before].prefix.with(before);
+            prefix = self.links[before].prefix.with(before);
         }
         if event.is_read() && event.from != NONE {
             let from = usize::from(event.from);
-            prefix.add(&self.rows[from].prefix);
+            prefix.add(&self.links[from].prefix);
             prefix.set(from);
         }
-        self.rows[id].prefix = prefix;
+        self.links[id].prefix = prefix;
     }
 
     /// What would be before the next event of a task.
     pub(crate) fn prefix_of_next(&self, task: usize) -> Bits<W> {
         match self.shape.last(task) {
-            Some(last) => self.rows[usize::from(last)].prefix.with(usize::from(last)),
+            Some(last) => self.links[usize::from(last)].prefix.with(usize::from(last)),
             None => Bits::EMPTY,
         }
     }

@@ -6,9 +6,6 @@
 //! value. Otherwise some read sees a value that another has replaced, or some write is overwritten
 //! by one before it.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use crate::event::{Id, Kind, NONE, mark};
 use crate::execution::{Event, Execution};
 
@@ -67,12 +64,12 @@ impl Execution<'_> {
             let is_half = event.is_write() && event.has(mark::UPDATE);
             usize::from(if is_half { shape.read_half(event) } else { id })
         };
-        let mut after: Vec<Vec<usize>> = vec![Vec::new(); count];
+        let mut edges: Vec<(usize, usize)> = Vec::with_capacity(3 * count);
         let mut waits = vec![0_u32; count];
         let mut edge = |from: Id, to: Id| {
             let (from, to) = (node(from), node(to));
             if from != to {
-                after[from].push(to);
+                edges.push((from, to));
                 waits[to] += 1;
             }
         };
@@ -95,29 +92,78 @@ impl Execution<'_> {
                 word.writes.windows(2).for_each(|pair| edge(pair[0], pair[1]));
             }
         }
+        let after = Successors::new(count, &edges);
         let mut added = vec![0; count];
         for (place, &id) in shape.order.iter().enumerate() {
             added[usize::from(id)] = place;
         }
+        // The places of what may come next, a bit each.
+        let mut ready = Ready(vec![0; count.div_ceil(64)]);
         let is_node = |&id: &usize| node(id as Id) == id;
-        let mut ready: BinaryHeap<Reverse<(usize, usize)>> = (0..count)
-            .filter(|id| is_node(id) && waits[*id] == 0)
-            .map(|id| Reverse((added[id], id)))
-            .collect();
+        for id in (0..count).filter(|id| waits[*id] == 0).filter(is_node) {
+            ready.add(added[id]);
+        }
         let mut order = Vec::with_capacity(count);
-        while let Some(Reverse((_, id))) = ready.pop() {
-            let event = &shape.events[id];
-            order.push(id as Id);
+        while let Some(place) = ready.take_first() {
+            let first = shape.order[place];
+            let (id, event) = (usize::from(first), shape.event(first));
+            order.push(first);
             if event.is_read() && event.has(mark::UPDATE) {
                 order.push(shape.tasks[usize::from(event.task)][usize::from(event.index) + 1]);
             }
-            for &next in &after[id] {
+            for &next in after.of(id) {
                 waits[next] -= 1;
                 if waits[next] == 0 {
-                    ready.push(Reverse((added[next], next)));
+                    ready.add(added[next]);
                 }
             }
         }
         (order.len() == count).then_some(order)
+    }
+}
+
+/// What comes right after each node, one after another.
+struct Successors {
+    all: Vec<usize>,
+    /// Where those of each node begin; and the end.
+    first: Vec<usize>,
+}
+
+impl Successors {
+    fn new(nodes: usize, edges: &[(usize, usize)]) -> Successors {
+        let mut first = vec![0; nodes + 2];
+        for &(from, _) in edges {
+            first[from + 2] += 1;
+        }
+        for node in 2..nodes + 2 {
+            first[node] += first[node - 1];
+        }
+        let mut all = vec![0; edges.len()];
+        for &(from, to) in edges {
+            all[first[from + 1]] = to;
+            first[from + 1] += 1;
+        }
+        Successors { all, first }
+    }
+
+    fn of(&self, node: usize) -> &[usize] {
+        &self.all[self.first[node]..self.first[node + 1]]
+    }
+}
+
+/// A set of places.
+struct Ready(Vec<u64>);
+
+impl Ready {
+    fn add(&mut self, place: usize) {
+        self.0[place / 64] |= 1 << (place % 64);
+    }
+
+    fn take_first(&mut self) -> Option<usize> {
+        let at = self.0.iter().position(|&word| word != 0)?;
+        let word = &mut self.0[at];
+        let place = at * 64 + word.trailing_zeros() as usize;
+        *word &= *word - 1;
+        Some(place)
     }
 }

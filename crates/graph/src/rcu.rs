@@ -20,6 +20,12 @@ struct Link<const W: usize> {
     from: Bits<W>,
 }
 
+impl<const W: usize> Link<W> {
+    fn new(is_grace_period: bool, task: usize, enter: usize, leave: usize) -> Self {
+        Link { is_grace_period, task, enter, leave, from: Bits::EMPTY }
+    }
+}
+
 impl<const W: usize> Graph<W> {
     /// Can the axiom of grace periods be broken at all?
     pub(crate) fn waits_for_readers(&self) -> bool {
@@ -32,33 +38,37 @@ impl<const W: usize> Graph<W> {
         if !self.waits_for_readers() {
             return true;
         }
-        let links = self.links();
+        let mut links = self.links();
+        for link in &mut links {
+            link.from = self.ways_to(link);
+        }
         let follows = matrix(&links, |a, b| self.follows(a, b));
         let orders = orders(&links, &follows);
         let count = links.len();
         !(0..count).any(|a| (0..count).any(|b| orders[a][b] && follows[b][a]))
     }
 
+    /// All of them; which ways lead there is not known yet.
     fn links(&self) -> Vec<Link<W>> {
         let mut links = Vec::new();
         for (task, events) in self.shape.tasks.iter().enumerate() {
             let mut begun = Vec::new();
             for (index, &id) in events.iter().enumerate() {
                 match self.shape.event(id).kind {
-                    Kind::GracePeriod => links.push(self.link_at(true, task, index, index)),
+                    Kind::GracePeriod => links.push(Link::new(true, task, index, index)),
                     Kind::SectionBegins => begun.push(index),
                     Kind::SectionEnds => {
                         if let Some(leave) = begun.pop()
                             && begun.is_empty()
                         {
-                            links.push(self.link_at(false, task, index, leave));
+                            links.push(Link::new(false, task, index, leave));
                         }
                     }
                     _ => {}
                 }
             }
             if let Some(&leave) = begun.first() {
-                links.push(self.link_at(false, task, events.len(), leave));
+                links.push(Link::new(false, task, events.len(), leave));
             }
         }
         links
@@ -78,14 +88,14 @@ impl<const W: usize> Graph<W> {
         (periods, sections)
     }
 
-    fn link_at(&self, is_grace_period: bool, task: usize, enter: usize, leave: usize) -> Link<W> {
-        let mut from = Bits::EMPTY;
-        if let Some(last) = self.shape.nth(task as u16, enter as u16) {
-            let near = self.rows[last].all_propagates;
-            let far = near.or(&self.comes_before(&near));
-            from = far.iter().fold(far, |all, x| all.or(&self.rows[x].happens));
-        }
-        Link { is_grace_period, task, enter, leave, from }
+    /// See [`Link::from`].
+    fn ways_to(&self, link: &Link<W>) -> Bits<W> {
+        let Some(last) = self.shape.nth(link.task as u16, link.enter as u16) else {
+            return Bits::EMPTY;
+        };
+        let near = self.rows[last].all_propagates;
+        let far = near.or(&self.comes_before(&near));
+        far.iter().fold(far, |all, x| all.or(&self.rows[x].happens))
     }
 
     /// Does a way lead from where a chain leaves `a` to where it enters `b`?

@@ -16,15 +16,15 @@ use crate::search::Model;
 /// What comes before one event.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Row<const W: usize> {
-    /// By program order and reads-from.
-    pub(crate) prefix: Bits<W>,
-    /// Who reads from this write.
-    pub(crate) readers: Bits<W>,
     /// Sequential consistency only: by program order, reads-from, coherence and from-reads.
     pub(crate) total: Bits<W>,
-    /// What this write overwrites, or those have read: of other tasks, and of its own.
+    /// What this write overwrites, and what has read that, of other tasks.
     overwritten: Bits<W>,
+    /// The same of its own task, from the last write on: what is earlier comes before that.
     overwritten_own: Bits<W>,
+    /// The write right before it, and what has read that. Everything else that is overwritten comes
+    /// before these, in a total order.
+    overwritten_last: Bits<W>,
     /// What comes before by one cumulative fence at least, before that perhaps an overwrite by
     /// another task.
     fenced: Bits<W>,
@@ -54,6 +54,43 @@ pub(crate) struct Row<const W: usize> {
     pub(crate) crossed: Bits<W>,
 }
 
+impl<const W: usize> Row<W> {
+    /// Of no event: there is none before the first of a task.
+    const NONE: Self = Row {
+        total: Bits::EMPTY,
+        overwritten: Bits::EMPTY,
+        overwritten_own: Bits::EMPTY,
+        overwritten_last: Bits::EMPTY,
+        fenced: Bits::EMPTY,
+        reached: Bits::EMPTY,
+        propagates: Bits::EMPTY,
+        all_propagates: Bits::EMPTY,
+        all_reached: Bits::EMPTY,
+        writes_reached: Bits::EMPTY,
+        happens: Bits::EMPTY,
+        all_happens: Bits::EMPTY,
+        acquires_happen: Bits::EMPTY,
+        writes_happen: Bits::EMPTY,
+        reads_happen: Bits::EMPTY,
+        unlocked_reached: Bits::EMPTY,
+        unlocked_propagates: Bits::EMPTY,
+        unlocked_happens: Bits::EMPTY,
+        crossed: Bits::EMPTY,
+    };
+}
+
+/// The row of an event, to be filled, and that of the event before it in its task. A row is large:
+/// it is filled where it is, field by field.
+fn with_last<const W: usize>(
+    rows: &mut [Row<W>],
+    id: usize,
+    before: Option<usize>,
+) -> (&mut Row<W>, &Row<W>) {
+    let Some(before) = before else { return (&mut rows[id], &Row::NONE) };
+    let [row, last] = rows.get_disjoint_mut([id, before]).expect("an event and one before it");
+    (row, last)
+}
+
 impl<const W: usize> Graph<W> {
     /// Computes the row of the newest event. All other rows are fresh.
     pub(crate) fn fill_row(&mut self, id: usize) {
@@ -68,21 +105,24 @@ impl<const W: usize> Graph<W> {
 
     /// Computes all rows.
     pub(crate) fn refresh(&mut self) {
-        self.is_stale = false;
-        self.overwrite_all();
         match self.model {
             Model::Sc => self.refresh_total(),
             Model::Kernel => self.refresh_kernel(),
         }
+        self.is_stale = false;
     }
 
     /// Computes all rows of the kernel's model, whatever the model is.
     pub(crate) fn refresh_kernel(&mut self) {
         self.overwrite_all();
+        // What is known of another graph must not be taken for what happens in this one: an event
+        // may ask the row of a later one.
+        for row in &mut self.rows {
+            row.happens = Bits::EMPTY;
+        }
         let mut goes_back = false;
         for k in 0..self.len() {
             let id = usize::from(self.shape.order[k]);
-            self.rows[id].happens = Bits::EMPTY;
             self.fill_reached(id);
             self.fill_happens(id);
             let event = &self.shape.events[id];
@@ -100,6 +140,7 @@ impl<const W: usize> Graph<W> {
     }
 
     fn refresh_total(&mut self) {
+        self.overwrite_all();
         for row in &mut self.rows {
             row.total = Bits::EMPTY;
         }
@@ -118,8 +159,7 @@ impl<const W: usize> Graph<W> {
     fn fill_total(&mut self, id: usize) {
         let event = self.shape.events[id];
         let mut total = self.rows[id].total;
-        let row = &self.rows[id];
-        let direct = row.overwritten.or(&row.overwritten_own);
+        let direct = self.rows[id].overwritten_last;
         let from = (event.is_read() && event.from != NONE).then(|| usize::from(event.from));
         for x in self.shape.before(&event).into_iter().chain(from).chain(direct.iter()) {
             total.set(x);
@@ -129,25 +169,36 @@ impl<const W: usize> Graph<W> {
     }
 
     fn overwrite_all(&mut self) {
+        self.rows.resize(self.len(), Row::NONE);
+        for row in &mut self.rows {
+            row.overwritten = Bits::EMPTY;
+            row.overwritten_own = Bits::EMPTY;
+            row.overwritten_last = Bits::EMPTY;
+        }
         for word in 0..self.shape.words.len() {
-            let mut all = self.initial_readers[word];
+            let mut last = self.initial_readers[word];
+            let mut all = last;
             for place in 0..self.shape.words[word].writes.len() {
                 let id = usize::from(self.shape.words[word].writes[place]);
-                let mine = self.of_task[usize::from(self.shape.events[id].task)];
-                let row = &mut self.rows[id];
-                row.overwritten = all.minus(&mine);
-                row.overwritten_own = all.and(&mine);
-                all.set(id);
-                all.add(&row.readers);
+                self.set_overwritten(id, &all, &last);
+                last = self.links[id].readers.with(id);
+                all.add(&last);
             }
         }
     }
 
     /// What a new write at this place overwrites: earlier writes, and who reads from those.
     pub(crate) fn overwrite(&mut self, id: usize, place: usize) {
-        let event = &self.shape.events[id];
-        let word = usize::from(event.word);
+        let word = usize::from(self.shape.events[id].word);
         let writes = &self.shape.words[word].writes;
+        let with_readers = |write: Id| {
+            let write = usize::from(write);
+            self.links[write].readers.with(write)
+        };
+        let last = match place.checked_sub(1) {
+            Some(before) => with_readers(writes[before]),
+            None => self.initial_readers[word],
+        };
         let mut all;
         if place + 1 == writes.len() {
             all = self.of_word[word];
@@ -155,21 +206,26 @@ impl<const W: usize> Graph<W> {
         } else {
             all = self.initial_readers[word];
             for &write in &writes[..place] {
-                all.set(usize::from(write));
-                all.add(&self.rows[usize::from(write)].readers);
+                all.add(&with_readers(write));
             }
         }
-        let mine = self.of_task[usize::from(event.task)];
-        self.rows[id].overwritten = all.minus(&mine);
-        self.rows[id].overwritten_own = all.and(&mine);
+        self.set_overwritten(id, &all, &last);
+    }
+
+    fn set_overwritten(&mut self, id: usize, all: &Bits<W>, last: &Bits<W>) {
+        let task = self.of_task[usize::from(self.shape.events[id].task)];
+        let mine = all.and(&task);
+        let row = &mut self.rows[id];
+        row.overwritten = all.minus(&task);
+        row.overwritten_own = mine.from(mine.minus(&self.reads).highest().unwrap_or(0));
+        row.overwritten_last = *last;
     }
 
     /// What `propagates` is made of.
     fn fill_reached(&mut self, id: usize) {
         let event = self.shape.events[id];
-        let none = Row::default();
-        let last = self.shape.before(&event).map_or(&none, |before| &self.rows[before]);
-        let mut row = self.rows[id];
+        let before = self.shape.before(&event);
+        let (row, last) = with_last(&mut self.rows, id, before);
         row.unlocked_reached = last.unlocked_reached;
         row.unlocked_propagates = last.unlocked_propagates;
         row.unlocked_happens = last.unlocked_happens;
@@ -180,21 +236,27 @@ impl<const W: usize> Graph<W> {
         row.all_propagates = last.all_propagates;
         row.all_reached = last.all_reached;
         row.writes_reached = last.writes_reached;
-        if event.is_access() {
-            row.fenced = self.fenced(&event, &row, last);
-            row.reached = row.fenced.with(id);
-            if event.is_write() {
-                row.reached.add(&row.overwritten);
-                row.writes_reached.add(&row.reached);
-            }
-            row.propagates = row.reached;
-            if event.is_read() && event.from != NONE && self.is_other(&event, event.from) {
-                row.propagates.add(&self.rows[usize::from(event.from)].reached);
-            }
-            row.all_propagates.add(&row.propagates);
-            row.all_reached.add(&row.reached);
+        if !event.is_access() {
+            row.fenced = Bits::EMPTY;
+            row.reached = Bits::EMPTY;
+            row.propagates = Bits::EMPTY;
+            return;
         }
-        self.rows[id] = row;
+        let fenced = self.fenced(&event, id, before);
+        let mut from = Bits::EMPTY;
+        if event.is_read() && event.from != NONE && self.is_other(&event, event.from) {
+            from = self.rows[usize::from(event.from)].reached;
+        }
+        let row = &mut self.rows[id];
+        row.fenced = fenced;
+        row.reached = fenced.with(id);
+        if event.is_write() {
+            row.reached.add(&row.overwritten);
+            row.writes_reached.add(&row.reached);
+        }
+        row.propagates = row.reached.or(&from);
+        row.all_propagates.add(&row.propagates);
+        row.all_reached.add(&row.reached);
         if event.is_read() && event.has(mark::LOCK) {
             self.carry_unlocks(id);
         }
@@ -207,13 +269,14 @@ impl<const W: usize> Graph<W> {
 
     /// What comes before an access by a cumulative fence that ends in it, or in an earlier write
     /// of a chain of updates that it is the last of.
-    fn fenced(&self, event: &Event, row: &Row<W>, last: &Row<W>) -> Bits<W> {
+    fn fenced(&self, event: &Event, id: usize, before: Option<usize>) -> Bits<W> {
+        let last = before.map_or(&Row::NONE, |before| &self.rows[before]);
         let mut fenced = last.unlocked_reached;
         if let Some(covered) = self.shape.nth(event.task, event.reach.strong) {
             fenced.add(&self.rows[covered].all_propagates);
         }
         if event.has(mark::CROSS) {
-            fenced.add(&row.crossed);
+            fenced.add(&self.rows[id].crossed);
         }
         if event.has(mark::RELEASE) {
             fenced.add(&last.all_propagates);
@@ -236,7 +299,6 @@ impl<const W: usize> Graph<W> {
     /// last one of its own task.
     fn carry_unlocks(&mut self, id: usize) {
         let event = self.shape.events[id];
-        let mut row = self.rows[id];
         let is_unlock = |&x: &Id| self.shape.event(x).has(mark::UNLOCK);
         let taken = Some(event.from).filter(|&from| from != NONE).filter(is_unlock);
         let events = &self.shape.tasks[usize::from(event.task)][..usize::from(event.index)];
@@ -244,7 +306,7 @@ impl<const W: usize> Graph<W> {
         for unlock in taken.into_iter().chain(own) {
             let unlock = self.shape.event(unlock);
             if let Some(before) = self.shape.before(unlock) {
-                let before = &self.rows[before];
+                let (row, before) = with_last(&mut self.rows, id, Some(before));
                 row.unlocked_reached.add(&before.all_reached);
                 row.unlocked_propagates.add(&before.all_propagates);
                 if unlock.task == event.task {
@@ -252,53 +314,65 @@ impl<const W: usize> Graph<W> {
                 }
             }
         }
-        self.rows[id] = row;
     }
 
     /// `happens-before`. Returns whether the row has grown.
     fn fill_happens(&mut self, id: usize) -> bool {
         let event = self.shape.events[id];
-        let none = Row::default();
-        let last = self.shape.before(&event).map_or(&none, |before| &self.rows[before]);
-        let old = self.rows[id].happens;
-        let mut row = self.rows[id];
+        let before = self.shape.before(&event);
+        let (row, last) = with_last(&mut self.rows, id, before);
         row.unlocked_happens.add(&last.unlocked_happens);
         row.all_happens = last.all_happens;
         row.acquires_happen = last.acquires_happen;
         row.writes_happen = last.writes_happen;
         row.reads_happen = last.reads_happen;
-        if event.is_access() {
-            let mut happens = old.or(&self.in_order(&event, last)).or(&last.unlocked_happens);
-            let mut step = |x: usize| {
-                happens.set(x);
-                happens.add(&self.rows[x].happens);
-            };
-            if event.is_write() {
-                row.overwritten_own.iter().for_each(&mut step);
-            } else if let Some(x) = self.read_from(&event) {
-                step(x);
-            }
-            let mut own = row.propagates.and(&self.of_task[usize::from(event.task)]);
-            own.clear(id);
-            own.iter().for_each(step);
-            row.happens = happens;
-            let all = happens.with(id);
-            row.all_happens.add(&all);
-            if event.has(mark::ACQUIRE) {
-                row.acquires_happen.add(&all);
-            }
-            if event.is_write() {
-                row.writes_happen.add(&all);
-            }
-            if event.is_ordered_read() {
-                row.reads_happen.add(&all);
-            }
+        if !event.is_access() {
+            return false;
         }
-        self.rows[id] = row;
-        if row.happens != old && event.is_read() && event.has(mark::LOCK) {
+        let old = row.happens;
+        let happens = self.happens(&event, id, before);
+        let has_grown = happens != old;
+        let row = &mut self.rows[id];
+        row.happens = happens;
+        let all = happens.with(id);
+        row.all_happens.add(&all);
+        if event.has(mark::ACQUIRE) {
+            row.acquires_happen.add(&all);
+        }
+        if event.is_write() {
+            row.writes_happen.add(&all);
+        }
+        if event.is_ordered_read() {
+            row.reads_happen.add(&all);
+        }
+        if has_grown && event.is_read() && event.has(mark::LOCK) {
             self.carry_unlocks(id);
         }
-        row.happens != old
+        has_grown
+    }
+
+    /// What happens before an access, as far as the rows of what comes before it say.
+    fn happens(&self, event: &Event, id: usize, before: Option<usize>) -> Bits<W> {
+        let row = &self.rows[id];
+        let last = before.map_or(&Row::NONE, |before| &self.rows[before]);
+        let mut happens = self.in_order(event, last).or(&last.unlocked_happens);
+        let mut step = |x: usize| {
+            happens.set(x);
+            happens.add(&self.rows[x].happens);
+        };
+        if event.is_write() {
+            row.overwritten_own.iter().for_each(step);
+        } else if let Some(x) = self.read_from(event) {
+            step(x);
+        }
+        // Most of what propagates here is known to have happened, with what comes before it.
+        let mut own = row.propagates.and(&self.of_task[usize::from(event.task)]);
+        own.clear(id);
+        own.minus(&happens).iter().for_each(|x| {
+            happens.set(x);
+            happens.add(&self.rows[x].happens);
+        });
+        happens.or(&row.happens)
     }
 
     /// What happens before a read because of what it reads from: the write, if it is another

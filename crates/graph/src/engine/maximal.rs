@@ -31,7 +31,7 @@ impl<const W: usize> Engine<'_, W> {
             if write >= n {
                 continue;
             }
-            left = left.minus(&graph.rows[write].readers);
+            left = left.minus(&graph.links[write].readers);
             if kept.has(write) {
                 return left.is_empty();
             }
@@ -52,7 +52,7 @@ impl<const W: usize> Engine<'_, W> {
         let mut prefix = graph.prefix_of_next(usize::from(read.task));
         if read.from != NONE {
             let from = usize::from(read.from);
-            prefix.add(&graph.rows[from].prefix);
+            prefix.add(&graph.links[from].prefix);
             prefix.set(from);
         }
         prefix

@@ -120,7 +120,10 @@ impl<const W: usize> Engine<'_, W> {
             } else if let Some(alternative) = top.alternatives.pop() {
                 self.take(alternative);
             } else {
-                self.levels.pop();
+                let mut done = self.levels.pop().expect("there is a last one");
+                if let Some(below) = self.levels.last_mut() {
+                    below.graph.rows = done.graph.lend_rows();
+                }
             }
         }
         Stopped::Done

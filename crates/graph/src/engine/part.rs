@@ -107,7 +107,9 @@ impl Run<'_> {
         // Wider graphs take longer: as narrow as will do. The last holds more events than may be.
         let narrow = self.go_on::<1>(start, observer);
         let wider = self.go_on::<2>(narrow, observer);
+        let wider = self.go_on::<3>(wider, observer);
         let wider = self.go_on::<4>(wider, observer);
+        let wider = self.go_on::<6>(wider, observer);
         let wider = self.go_on::<8>(wider, observer);
         let wider = self.go_on::<16>(wider, observer);
         let wider = self.go_on::<32>(wider, observer);

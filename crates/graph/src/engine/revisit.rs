@@ -10,7 +10,7 @@ impl<const W: usize> Engine<'_, W> {
     pub(super) fn note_revisits(&mut self, write: usize) {
         let graph = self.seen();
         let event = graph.shape.events[write];
-        let prefix = graph.rows[write].prefix;
+        let prefix = graph.links[write].prefix;
         let reads = graph.of_word[usize::from(event.word)].and(&graph.reads).minus(&prefix);
         // An acquisition that waits reads no lock that is taken; and one that is given back after
         // this read is not before it.
@@ -33,7 +33,6 @@ impl<const W: usize> Engine<'_, W> {
         let read = usize::from(new[read]);
         // It goes last: after the write.
         base.shape.order.retain(|&id| usize::from(id) != read);
-        base.relink();
         let word = write.word;
         let newest = base.shape.newest(word);
         let is_update = write.has(mark::UPDATE);
@@ -46,11 +45,20 @@ impl<const W: usize> Engine<'_, W> {
         };
         let reader = base.of_task[usize::from(base.shape.events[read].task)];
         let floor = base.floor_after(word, &reader.and(&Bits::below(read)));
+        let mut rows = self.graph().lend_rows();
         for place in lowest.max(floor)..=highest {
-            if base.shape.successor(word, place).is_none() {
-                self.levels.extend(revisited(&base, write, place, read));
+            if base.shape.successor(word, place).is_some() {
+                continue;
+            }
+            let mut graph = if place < highest { base.clone() } else { std::mem::take(&mut base) };
+            graph.rows = rows;
+            let is_consistent = make_read(&mut graph, write, place, read);
+            rows = graph.lend_rows();
+            if is_consistent {
+                self.levels.push(Level::new(graph, Some(read)));
             }
         }
+        self.graph().rows = rows;
     }
 
     /// The tasks have run up to a read that was revisited: what becomes of its operation now. False
@@ -108,19 +116,19 @@ impl<const W: usize> Engine<'_, W> {
         graph.push(read, 0);
         let newest = graph.shape.newest(read.word);
         let id = graph.push(write, newest);
+        graph.rows = self.graph().lend_rows();
         self.levels.push(Level::new(graph, None));
         self.note_revisits(id);
     }
 }
 
-/// The graph in which `read` reads from `write`, which is put at `place`; if it is consistent.
-fn revisited<const W: usize>(
-    base: &Graph<W>,
+/// Makes it the graph in which `read` reads from `write`, which is put at `place`. Is it consistent?
+fn make_read<const W: usize>(
+    graph: &mut Graph<W>,
     mut write: Event,
     place: usize,
     read: usize,
-) -> Option<Level<W>> {
-    let mut graph = base.clone();
+) -> bool {
     let id = graph.len();
     let is_last = place == graph.shape.newest(write.word);
     if !is_last {
@@ -145,11 +153,9 @@ fn revisited<const W: usize>(
     }
     graph.relink();
     // What is last is overwritten by nobody, and closes no cycle.
-    if !is_last {
-        graph.refresh();
-        if !graph.is_acyclic_through(&[id, read]) {
-            return None;
-        }
+    if is_last {
+        return true;
     }
-    Some(Level::new(graph, Some(read)))
+    graph.refresh();
+    graph.is_acyclic_through(&[id, read])
 }

@@ -5,8 +5,6 @@
 //! one, the record is put into that order. If there is none, a read that sees a value which is not
 //! the newest in the order that is shown is marked as stale.
 
-use std::collections::HashMap;
-
 use graph::{At, Does, Execution};
 use selvedge_trace::{Action, Event};
 
@@ -43,14 +41,14 @@ fn in_best_order(execution: &Execution<'_>, record: &[Event]) -> (Vec<usize>, Ve
         arranged.extend(group.iter().map(|&place| record[place]));
         order.extend(group);
     };
-    show(&groups.next(0), &mut arranged);
+    show(groups.next(0), &mut arranged);
     for event in execution.in_best_order().0 {
         let is_first_half = event.is_update && matches!(event.does, Does::Read { .. });
         if is_first_half || event.is_blocked || matches!(event.does, Does::End | Does::Failure) {
             continue;
         }
         let first = arranged.len();
-        show(&groups.next(event.at.task), &mut arranged);
+        show(groups.next(event.at.task), &mut arranged);
         let Some(step) = arranged.get_mut(first) else { continue };
         match event.does {
             Does::Read { word, from, .. } => step.stale = words.is_stale(word, from),
@@ -69,41 +67,57 @@ fn in_best_order(execution: &Execution<'_>, record: &[Event]) -> (Vec<usize>, Ve
 /// The events of each task, cut before each step that is an event of the graph: the other ones, of
 /// barriers and remarks, go with the step before them.
 struct Groups {
-    of_task: Vec<Vec<Vec<usize>>>,
+    of_task: Vec<OfTask>,
     /// The task of the record that each task of the graph is.
-    tasks: HashMap<usize, usize>,
+    tasks: Vec<usize>,
+}
+
+/// The events of one task.
+#[derive(Clone, Default)]
+struct OfTask {
+    /// Their places in the record.
+    places: Vec<usize>,
+    /// Where in `places` each group but the first begins.
+    groups: Vec<usize>,
+    /// How many groups have been taken.
+    taken: usize,
 }
 
 impl Groups {
     fn new(execution: &Execution<'_>, record: &[Event]) -> Groups {
-        let tasks: HashMap<usize, usize> = with(|state| {
-            let numbered = state.tasks.iter().enumerate();
-            numbered.map(|(task, of_graph)| (of_graph.number(), task)).collect()
-        });
-        let count = execution.tasks().max(tasks.len()).max(1);
-        let mut of_task = vec![vec![Vec::new()]; count];
-        for (place, event) in record.iter().enumerate() {
-            let groups = &mut of_task[usize::from(event.task)];
-            if !event.action.is_note() && event.action != Action::Fence {
-                groups.push(Vec::new());
-            }
-            groups.last_mut().expect("there is one from the beginning").push(place);
+        let numbers: Vec<usize> =
+            with(|state| state.tasks.iter().map(|task| task.number()).collect());
+        let mut tasks = vec![0; execution.tasks().max(numbers.iter().max().map_or(0, |n| n + 1))];
+        for (task, &of_graph) in numbers.iter().enumerate() {
+            tasks[of_graph] = task;
         }
-        of_task.iter_mut().for_each(|groups| groups.reverse());
+        let mut of_task = vec![OfTask::default(); tasks.len().max(numbers.len()).max(1)];
+        for (place, event) in record.iter().enumerate() {
+            let task = &mut of_task[usize::from(event.task)];
+            if !event.action.is_note() && event.action != Action::Fence {
+                task.groups.push(task.places.len());
+            }
+            task.places.push(place);
+        }
         Groups { of_task, tasks }
     }
 
     /// The next group of a task of the graph; the first is what it did before its first step.
-    fn next(&mut self, task: usize) -> Vec<usize> {
-        let task = if task == 0 { 0 } else { self.tasks[&task] };
-        self.of_task[task].pop().unwrap_or_default()
+    fn next(&mut self, task: usize) -> &[usize] {
+        let task = &mut self.of_task[if task == 0 { 0 } else { self.tasks[task] }];
+        let cut = |group: usize| task.groups.get(group).copied().unwrap_or(task.places.len());
+        let from = task.taken.checked_sub(1).map_or(0, cut);
+        let to = cut(task.taken);
+        task.taken += 1;
+        &task.places[from..to]
     }
 }
 
 /// How far the words have come in the order that is shown.
 struct Words {
-    /// The place of each write in the coherence order of its word; the initial value's is 0.
-    places: HashMap<At, usize>,
+    /// The place of each write in the coherence order of its word, by its task and index; the
+    /// initial value's is 0.
+    places: Vec<Vec<usize>>,
     /// The values of each word, in that order, as far as they have been shown.
     values: Vec<Vec<u64>>,
     /// The highest place that has been shown.
@@ -113,26 +127,26 @@ struct Words {
 impl Words {
     fn new(execution: &Execution<'_>) -> Words {
         let words = 0..execution.words();
-        let places = words.clone().flat_map(|word| execution.writes(word).zip(1..));
+        let of_task = |task| vec![0; execution.events(task).len()];
+        let mut places: Vec<Vec<usize>> = (0..execution.tasks()).map(of_task).collect();
+        for (write, place) in words.clone().flat_map(|word| execution.writes(word).zip(1..)) {
+            places[write.task][write.index] = place;
+        }
         let values = words.clone().map(|word| {
             let mut values = vec![0; 1 + execution.writes(word).len()];
             values[0] = execution.initial_value(word);
             values
         });
-        Words {
-            places: places.collect(),
-            values: values.collect(),
-            newest: words.map(|_| 0).collect(),
-        }
+        Words { places, values: values.collect(), newest: words.map(|_| 0).collect() }
     }
 
     fn is_stale(&self, word: usize, from: Option<At>) -> bool {
-        from.map_or(0, |write| self.places[&write]) < self.newest[word]
+        from.map_or(0, |write| self.places[write.task][write.index]) < self.newest[word]
     }
 
     /// Notes a write; returns the value before it, as far as that has been shown.
     fn write(&mut self, word: usize, at: At, value: u64) -> u64 {
-        let place = self.places[&at];
+        let place = self.places[at.task][at.index];
         self.values[word][place] = value;
         self.newest[word] = self.newest[word].max(place);
         self.values[word][place - 1]
