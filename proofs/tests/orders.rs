@@ -110,7 +110,10 @@ fn needs_of(tasks: [fn(&Run); 2], at_end: fn(&Run)) -> Vec<(String, Option<Optio
 fn cures_of(tasks: [fn(&Run); 2], at_end: fn(&Run)) -> Option<Vec<(Cost, String)>> {
     let claim = claim(tasks, at_end, Expected::Violated);
     match cures(claim, &Bounds::PROOF).expect("it is violated") {
-        Cures::None => None,
+        Cures::None { executions } => {
+            assert!(executions >= 2, "one under each model at least");
+            None
+        }
         Cures::By { cures, undecided, .. } => {
             assert!(undecided.is_empty(), "{undecided:?}");
             Some(cures.iter().map(|cure| (cure.cost, cure.to_string())).collect())

@@ -51,8 +51,8 @@ pub fn text(all: &All) -> String {
 fn executions(asked: &Asked) -> u64 {
     match &asked.found {
         Found::Holds(needs) => needs.executions,
-        Found::Violated(Cures::By { executions, .. }) => *executions,
-        Found::Violated(Cures::None) | Found::Otherwise(_) => 0,
+        Found::Violated(Cures::By { executions, .. } | Cures::None { executions }) => *executions,
+        Found::Otherwise(_) => 0,
     }
 }
 
@@ -80,7 +80,7 @@ fn holds(out: &mut String, needs: &Needs) {
 
 fn violated(out: &mut String, cures: &Cures) {
     let (cures, places, undecided) = match cures {
-        Cures::None => {
+        Cures::None { .. } => {
             out.push_str("  violated under sequential consistency too: no ordering cures it\n");
             return;
         }
@@ -193,7 +193,7 @@ fn of_claim(asked: &Asked) -> Value {
             value["verdict"] = json!(Verdict::Holds.name());
             value["orderings"] = needs.orderings.iter().map(of_need).collect();
         }
-        Found::Violated(Cures::None) => {
+        Found::Violated(Cures::None { .. }) => {
             value["verdict"] = json!(Verdict::Violated.name());
             value["violated_under_sc"] = json!(true);
             value["cures"] = json!([]);

@@ -61,7 +61,10 @@ impl fmt::Display for Strengthening {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Cures {
     /// No ordering does: it is violated under sequential consistency too.
-    None,
+    None {
+        /// How many executions both searches had.
+        executions: u64,
+    },
     /// Each of these does alone. The cheapest first.
     By {
         /// They; if there is none, no single one does.
@@ -96,22 +99,18 @@ pub fn cures(claim: &'static Claim, bounds: &Bounds) -> Result<Cures, Verdict> {
     if seen.verdict != Verdict::Violated {
         return Err(seen.verdict);
     }
+    let mut executions = seen.executions;
     if !is_about_races {
         let strong = explore_watched((claim.tree, &[]), claim, Engine::GraphSc, bounds, Vec::new());
+        executions += strong.executions;
         match strong.verdict {
-            Verdict::Violated => return Ok(Cures::None),
+            Verdict::Violated => return Ok(Cures::None { executions }),
             Verdict::Holds => {}
             undecided => return Err(undecided),
         }
     }
     let gaps = way.gaps();
-    let mut search = Trial {
-        claim,
-        bounds,
-        found: Vec::new(),
-        undecided: Vec::new(),
-        executions: seen.executions,
-    };
+    let mut search = Trial { claim, bounds, found: Vec::new(), undecided: Vec::new(), executions };
     gaps.iter().for_each(|gap| search.try_in(gap));
     let Trial { found: mut cures, undecided, executions, .. } = search;
     cures.sort_by_key(|cure| cure.cost);
