@@ -25,6 +25,9 @@ pub enum With {
     /// A branch: it is no barrier, but the control dependency of the writes that follow on the
     /// reads before. Where dependencies order nothing, neither does this.
     Branch,
+    /// An address: it is no barrier, but the dependency of the access that comes next on the read
+    /// that came last. The same holds of it.
+    Address,
 }
 
 /// A step that a task is about to take.

@@ -31,7 +31,7 @@ thread_local! {
     static STOP: Cell<Stop> = const { Cell::new(std::ptr::null()) };
     static TASK: Cell<usize> = const { Cell::new(0) };
     /// Barriers since the last operation.
-    static BARRIERS: Cell<u8> = const { Cell::new(0) };
+    static BARRIERS: Cell<u16> = const { Cell::new(0) };
     /// Stacks that can be used again.
     static STACKS: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };
     static WORDS: RefCell<Words> = RefCell::default();
@@ -98,7 +98,7 @@ pub(crate) fn announce(mut operation: Announced) -> Reply {
 }
 
 /// Notes a barrier before the next operation.
-pub(crate) fn note_barrier(barrier: u8) {
+pub(crate) fn note_barrier(barrier: u16) {
     BARRIERS.set(BARRIERS.get() | barrier);
 }
 

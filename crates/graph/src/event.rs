@@ -67,14 +67,15 @@ pub(crate) mod mark {
 
 /// Barriers right before an operation, one bit each.
 pub(crate) mod barrier {
-    pub(crate) const FULL: u8 = 1;
-    pub(crate) const READ: u8 = 2;
-    pub(crate) const WRITE: u8 = 4;
-    pub(crate) const BEFORE_ATOMIC: u8 = 8;
-    pub(crate) const AFTER_ATOMIC: u8 = 16;
-    pub(crate) const AFTER_LOCK: u8 = 32;
-    pub(crate) const AFTER_UNLOCK_LOCK: u8 = 64;
-    pub(crate) const CONTROL: u8 = 128;
+    pub(crate) const FULL: u16 = 1;
+    pub(crate) const READ: u16 = 2;
+    pub(crate) const WRITE: u16 = 4;
+    pub(crate) const BEFORE_ATOMIC: u16 = 8;
+    pub(crate) const AFTER_ATOMIC: u16 = 16;
+    pub(crate) const AFTER_LOCK: u16 = 32;
+    pub(crate) const AFTER_UNLOCK_LOCK: u16 = 64;
+    pub(crate) const CONTROL: u16 = 128;
+    pub(crate) const ADDRESS: u16 = 256;
 }
 
 /// How far back barriers reach: so many first events of the task are ordered before this one.
@@ -91,6 +92,8 @@ pub(crate) struct Reach {
     pub(crate) control: u16,
     /// By a `fence(BeforeAtomic)` whose update is still to come, or is this one.
     pub(crate) before_atomic: u16,
+    /// By an address dependency of this access alone, on the last of these events.
+    pub(crate) address: u16,
 }
 
 /// An event.

@@ -112,7 +112,13 @@ impl Shape {
 
     /// Fills in what the place in its task determines: `index`, which is given, and how far back
     /// barriers reach. `full`: there is a full barrier before it, whatever else.
-    pub(crate) fn placed(&self, mut event: Event, index: usize, barriers: u8, full: bool) -> Event {
+    pub(crate) fn placed(
+        &self,
+        mut event: Event,
+        index: usize,
+        barriers: u16,
+        full: bool,
+    ) -> Event {
         let none = Vec::new();
         let events = self.tasks.get(usize::from(event.task)).unwrap_or(&none);
         let events = &events[..index];
@@ -121,7 +127,9 @@ impl Shape {
         event.index = here;
         if let Some(&last) = events.last() {
             let last = self.event(last);
-            reach = last.reach;
+            // The access that comes next: the beginning or end of a section is none.
+            let address = if last.is_access() { 0 } else { last.reach.address };
+            reach = Reach { address, ..last.reach };
             event.marks |= last.marks & mark::CROSS;
             if last.has(mark::FULL_AFTER) {
                 reach.strong = here;
@@ -139,6 +147,10 @@ impl Shape {
         if barriers & barrier::CONTROL != 0 {
             reach.control = here;
         }
+        if barriers & barrier::ADDRESS != 0 {
+            let read = events.iter().rposition(|&x| self.event(x).is_ordered_read());
+            reach.address = read.map_or(0, |read| read as u16 + 1);
+        }
         if barriers & barrier::BEFORE_ATOMIC != 0 {
             reach.before_atomic = here;
         }
@@ -154,7 +166,13 @@ impl Shape {
     }
 
     /// Barriers that are strong together with an update or a lock before them.
-    fn reach_of_combined(&self, events: &[Id], barriers: u8, event: &mut Event, reach: &mut Reach) {
+    fn reach_of_combined(
+        &self,
+        events: &[Id],
+        barriers: u16,
+        event: &mut Event,
+        reach: &mut Reach,
+    ) {
         let last =
             |holds: &dyn Fn(&Event) -> bool| events.iter().rposition(|&x| holds(self.event(x)));
         let mut upto = |n: usize| reach.strong = reach.strong.max(n as u16);

@@ -68,9 +68,9 @@
 //!   effect.
 //! - **Happens-before has no cycle.** It is made of: what the program orders within a task (full,
 //!   read and write barriers; a release after all that comes before it; all after an acquire; an
-//!   unlock and a later lock; an overwrite; control dependencies where [`Fence::Control`] names
-//!   them; what an update computed, before a read of it); reads from another task; and
-//!   propagation, below, that leads back to the same task.
+//!   unlock and a later lock; an overwrite; control and address dependencies where
+//!   [`Fence::Control`] and [`Fence::Address`] name them; what an update computed, before a read of
+//!   it); reads from another task; and propagation, below, that leads back to the same task.
 //! - **Propagation.** A write is `propagated` before an access: perhaps an overwrite by another
 //!   task; any number of *cumulative fences*; perhaps a read by another task. Cumulative fences
 //!   are strong fences and releases (which carry also what their task has read from others), write
@@ -96,8 +96,9 @@
 //!   cycle. The kernel's model allows others: two tasks may each read what the other writes later,
 //!   if nothing orders the write after the read. An outcome that needs such a cycle is not found.
 //! - **Dependencies** cannot be seen through a closure. They are taken to be absent, so that more
-//!   is allowed than by the kernel's model, unless the program names them: an acquire for a pointer
-//!   that is dereferenced (`rcu_dereference()`), [`Fence::Control`] for a branch or for data.
+//!   is allowed than by the kernel's model, unless the program names them: [`Fence::Address`] for a
+//!   pointer that is followed (or an acquire, which orders more), [`Fence::Control`] for a branch
+//!   or for data.
 //! - SRCU is not there.
 //!
 //! # What is guaranteed

@@ -61,6 +61,10 @@ pub enum Fence {
     /// No instruction: later writes depend on what earlier reads have read. For where the program
     /// relies on a control (or data) dependency, which cannot be seen through Rust.
     Control,
+    /// No instruction: the address of the access that comes next depends on what the last read has
+    /// read. For where the program follows a pointer, or an index, which cannot be seen either. It
+    /// orders that one access, and no other after it.
+    Address,
 }
 
 /// A barrier, right here.
@@ -74,6 +78,7 @@ pub fn fence(fence: Fence) {
         Fence::AfterLock => barrier::AFTER_LOCK,
         Fence::AfterUnlockLock => barrier::AFTER_UNLOCK_LOCK,
         Fence::Control => barrier::CONTROL,
+        Fence::Address => barrier::ADDRESS,
     });
 }
 
@@ -135,7 +140,7 @@ pub(crate) struct Announced {
     /// Of its event; of an update, of both halves if it happens.
     pub(crate) marks: u32,
     /// Barriers before it.
-    pub(crate) barriers: u8,
+    pub(crate) barriers: u16,
     /// Of an update.
     pub(crate) strength: Rmw,
 }

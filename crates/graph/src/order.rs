@@ -6,9 +6,6 @@
 //! value. Otherwise some read sees a value that another has replaced, or some write is overwritten
 //! by one before it.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use crate::event::{Id, Kind, NONE, mark};
 use crate::execution::{Event, Execution};
 
@@ -100,22 +97,24 @@ impl Execution<'_> {
         for (place, &id) in shape.order.iter().enumerate() {
             added[usize::from(id)] = place;
         }
+        // The places of what may come next, a bit each.
+        let mut ready = Ready(vec![0; count.div_ceil(64)]);
         let is_node = |&id: &usize| node(id as Id) == id;
-        let mut ready: BinaryHeap<Reverse<(usize, usize)>> = (0..count)
-            .filter(|id| is_node(id) && waits[*id] == 0)
-            .map(|id| Reverse((added[id], id)))
-            .collect();
+        for id in (0..count).filter(|id| waits[*id] == 0).filter(is_node) {
+            ready.add(added[id]);
+        }
         let mut order = Vec::with_capacity(count);
-        while let Some(Reverse((_, id))) = ready.pop() {
-            let event = &shape.events[id];
-            order.push(id as Id);
+        while let Some(place) = ready.take_first() {
+            let first = shape.order[place];
+            let (id, event) = (usize::from(first), shape.event(first));
+            order.push(first);
             if event.is_read() && event.has(mark::UPDATE) {
                 order.push(shape.tasks[usize::from(event.task)][usize::from(event.index) + 1]);
             }
             for &next in after.of(id) {
                 waits[next] -= 1;
                 if waits[next] == 0 {
-                    ready.push(Reverse((added[next], next)));
+                    ready.add(added[next]);
                 }
             }
         }
@@ -149,5 +148,22 @@ impl Successors {
 
     fn of(&self, node: usize) -> &[usize] {
         &self.all[self.first[node]..self.first[node + 1]]
+    }
+}
+
+/// A set of places.
+struct Ready(Vec<u64>);
+
+impl Ready {
+    fn add(&mut self, place: usize) {
+        self.0[place / 64] |= 1 << (place % 64);
+    }
+
+    fn take_first(&mut self) -> Option<usize> {
+        let at = self.0.iter().position(|&word| word != 0)?;
+        let word = &mut self.0[at];
+        let place = at * 64 + word.trailing_zeros() as usize;
+        *word &= *word - 1;
+        Some(place)
     }
 }

@@ -119,6 +119,8 @@ struct Relations<'a, const W: usize> {
     co: Matrix<W>,
     fr: Matrix<W>,
     rmw_sequence: Matrix<W>,
+    /// Address dependencies.
+    addr: Matrix<W>,
     /// Barriers: strong ones; what stops reads and writes; and all.
     strong: Matrix<W>,
     nonrw: Matrix<W>,
@@ -165,8 +167,12 @@ impl<'a, const W: usize> Relations<'a, W> {
                 && events[a].task == write.task
                 && events[a].index + 1 == write.index
         });
+        let addr = Matrix::of(n, |a, b| {
+            events[a].task == events[b].task && events[a].index + 1 == events[b].reach.address
+        });
         let mut relations = Relations {
             graph,
+            addr,
             marked: Matrix::on(n, |e| !events[e].has(mark::PLAIN)),
             rfe: rf.minus(&int),
             rmw_sequence: rf.then(&rmw).star(),
@@ -231,7 +237,10 @@ impl<'a, const W: usize> Relations<'a, W> {
         let rfi =
             Matrix::of(self.n(), |a, b| events[b].is_read() && usize::from(events[b].from) == a)
                 .and(&self.int);
-        let dependent = rmw.then(&computed).then(&rfi);
+        let addr = &self.addr;
+        let dependent = rmw.then(&computed).or(addr).then(marked).then(&rfi);
+        let plain = Matrix::on(self.n(), |e| events[e].has(mark::PLAIN));
+        let dependent = dependent.or(addr).or(&addr.then(&plain).then(&wmb));
         let ppo = fence.or(&handed_over).and(&self.int);
         let ppo = ppo.or(&control).or(&dependent).or(&overwrite.and(&self.int));
 
@@ -303,8 +312,8 @@ impl<'a, const W: usize> Relations<'a, W> {
             .covered(|e| e.reach.read, |a, b| a.is_ordered_read() && !b.has(mark::RETURNS_NOTHING));
         let rmb_after = self
             .covered(|e| e.reach.read, |a, b| !a.has(mark::RETURNS_NOTHING) && b.is_ordered_read());
-        let w_pre = marked.then(&self.fence.maybe());
-        let r_pre = marked.then(&self.nonrw.or(&rmb_before).maybe());
+        let w_pre = marked.then(&self.fence.or(&self.addr).maybe());
+        let r_pre = marked.then(&self.nonrw.or(&self.addr).or(&rmb_before).maybe());
         let w_post = Self::chain(&[&self.fence.maybe(), marked, &self.rmw_sequence]);
         let r_post = self.nonrw.or(&rmb_after).maybe().then(marked);
         let strongly = Self::chain(&[&self.strong, marked, &self.xbstar]);

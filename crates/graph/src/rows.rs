@@ -115,10 +115,14 @@ impl<const W: usize> Graph<W> {
     /// Computes all rows of the kernel's model, whatever the model is.
     pub(crate) fn refresh_kernel(&mut self) {
         self.overwrite_all();
+        // What is known of another graph must not be taken for what happens in this one: an event
+        // may ask the row of a later one.
+        for row in &mut self.rows {
+            row.happens = Bits::EMPTY;
+        }
         let mut goes_back = false;
         for k in 0..self.len() {
             let id = usize::from(self.shape.order[k]);
-            self.rows[id].happens = Bits::EMPTY;
             self.fill_reached(id);
             self.fill_happens(id);
             let event = &self.shape.events[id];
@@ -352,14 +356,14 @@ impl<const W: usize> Graph<W> {
         let row = &self.rows[id];
         let last = before.map_or(&Row::NONE, |before| &self.rows[before]);
         let mut happens = self.in_order(event, last).or(&last.unlocked_happens);
-        let mut step = |x: usize| {
+        let step = |x: usize| {
             happens.set(x);
             happens.add(&self.rows[x].happens);
         };
         if event.is_write() {
             row.overwritten_own.iter().for_each(step);
-        } else if let Some(x) = self.read_from(event) {
-            step(x);
+        } else {
+            self.read_from(event).into_iter().flatten().for_each(step);
         }
         // Most of what propagates here is known to have happened, with what comes before it.
         let mut own = row.propagates.and(&self.of_task[usize::from(event.task)]);
@@ -372,16 +376,18 @@ impl<const W: usize> Graph<W> {
     }
 
     /// What happens before a read because of what it reads from: the write, if it is another
-    /// task's; if it is an update of the same task that computes, what that computed it from.
-    fn read_from(&self, event: &Event) -> Option<usize> {
+    /// task's; if it is one of the same task, what that depends on: if it is an update that
+    /// computes, what it computed from, and what its address was read from.
+    fn read_from(&self, event: &Event) -> [Option<usize>; 2] {
         if event.from == NONE {
-            return None;
+            return [None; 2];
         }
         let write = self.shape.event(event.from);
         if write.task != event.task {
-            return Some(usize::from(event.from));
+            return [Some(usize::from(event.from)), None];
         }
-        write.has(mark::COMPUTED).then(|| usize::from(self.shape.read_half(write)))
+        let computed = write.has(mark::COMPUTED).then(|| usize::from(self.shape.read_half(write)));
+        [computed, self.shape.nth(write.task, write.reach.address)]
     }
 
     /// What happens before an access because its task's program orders it.
@@ -393,6 +399,9 @@ impl<const W: usize> Graph<W> {
         }
         if event.has(mark::RELEASE) {
             ordered.add(&last.all_happens);
+        }
+        if let Some(read) = self.shape.nth(event.task, event.reach.address) {
+            ordered.add(&self.rows[read].happens.with(read));
         }
         if event.is_write() {
             if let Some(covered) = rows(event.reach.write) {

@@ -84,6 +84,7 @@ const B: usize = 4;
 const MB: Instr = Barrier(Fence::Full);
 const RMB: Instr = Barrier(Fence::Read);
 const WMB: Instr = Barrier(Fence::Write);
+const ADDR: Instr = Barrier(Fence::Address);
 
 fn r(word: usize) -> Instr {
     Read(word, Load::Relaxed)
@@ -213,6 +214,31 @@ fn overwrites() -> Vec<Litmus> {
         finals("2+2W", writes(&[]), &[], both_first, Sometimes),
         finals("2+2W+wmb", writes(&[WMB]), &[], both_first, Sometimes),
         finals("2+2W+mb", writes(&[MB]), &[], both_first, Never),
+    ]
+}
+
+/// What is read is a pointer to what is accessed: an address dependency. It orders a read too
+/// (litmus-tests/MP+onceassign+derefonce.litmus), which a branch does not; and that one access
+/// alone.
+fn address_dependencies() -> Vec<Litmus> {
+    const MP: &[(usize, usize, u64)] = &[(1, 0, 1), (1, 1, 0)];
+    const S: &[(usize, usize, u64)] = &[(1, 0, 1)];
+    let control = Barrier(Fence::Control);
+    let after = |x: u64, reader: Vec<Instr>| vec![vec![w(X, x), WMB, w(Y, 1)], reader];
+    let other = &[(1, 0, 1), (1, 2, 0)];
+    vec![
+        reads("MP+wmb+addr", after(1, vec![r(Y), ADDR, r(X)]), MP, Never),
+        reads("MP+wmb+control", after(1, vec![r(Y), control, r(X)]), MP, Sometimes),
+        reads("MP+wmb+addr to another", after(1, vec![r(Y), ADDR, r(Z), r(X)]), other, Sometimes),
+        reads("MP+wmb+addr of another", after(1, vec![r(Y), r(Z), ADDR, r(X)]), other, Sometimes),
+        finals("S+wmb+addr", after(2, vec![r(Y), ADDR, w(X, 1)]), S, &[(X, 2)], Never),
+        finals(
+            "S+wmb+addr to another",
+            after(2, vec![r(Y), ADDR, w(Z, 1), w(X, 1)]),
+            S,
+            &[(X, 2)],
+            Sometimes,
+        ),
     ]
 }
 
@@ -535,6 +561,7 @@ fn one_word_is_coherent() {
 fn two_words_are_ordered_as_in_the_kernels_model() {
     assert_all(two_words());
     assert_all(overwrites());
+    assert_all(address_dependencies());
 }
 
 #[test]
@@ -561,8 +588,16 @@ fn grace_periods_wait_as_in_the_kernels_model() {
 
 #[test]
 fn nothing_weak_is_seen_under_sequential_consistency() {
-    let tests =
-        [coherence(), two_words(), overwrites(), more_tasks(), four_tasks(), locks(), updates()];
+    let tests = [
+        coherence(),
+        two_words(),
+        overwrites(),
+        address_dependencies(),
+        more_tasks(),
+        four_tasks(),
+        locks(),
+        updates(),
+    ];
     for Litmus { name, program, outcome, .. } in tests.into_iter().flatten() {
         assert_eq!(seen(&program, &outcome, Model::Sc), Never, "{name}");
     }

@@ -40,6 +40,14 @@ pub fn ctrl_dep() {
     }
 }
 
+/// The same where the C follows a pointer, or an index, that was read last, and relies on it that
+/// the one access that comes next comes after that read. (`rcu_dereference()` says so itself.)
+pub fn addr_dep() {
+    if abilities().memory == MemoryModel::Lkmm {
+        fence_with("address dependency", Order::Relaxed, With::Address);
+    }
+}
+
 /// `smp_mb__before_atomic()`: full, before an atomic that orders nothing.
 pub fn smp_mb__before_atomic() {
     fence_with("smp_mb__before_atomic", Order::Full, With::NextUpdate);

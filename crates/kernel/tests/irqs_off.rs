@@ -5,11 +5,12 @@ use std::sync::Arc;
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore};
 use selvedge_kernel::{
     Cpus, KERNEL_ASSERTIONS_HOLD, LocalLock, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Name, PerCpu,
-    RawSpinLock, SpinLock, TASK_NORMAL, Task, Var, interrupt, irqs_disabled, join, kernel_assert,
-    local_irq_disable, local_irq_enable, local_irq_restore, local_irq_save, local_lock,
-    local_unlock, plain_read, plain_write, preempt_disable, preempt_enable, raw_spin_lock_irqsave,
-    raw_spin_unlock_irqrestore, spawn_task, spin_lock_irq, spin_lock_irqsave, spin_unlock_irq,
-    spin_unlock_irqrestore, try_to_wake_up,
+    READ_ONCE, RawSpinLock, SpinLock, TASK_NORMAL, Task, Var, WRITE_ONCE, interrupt, irqs_disabled,
+    join, kernel_assert, local_irq_disable, local_irq_enable, local_irq_restore, local_irq_save,
+    local_lock, local_unlock, plain_read, plain_write, preempt_disable, preempt_enable,
+    raw_spin_lock_irqsave, raw_spin_unlock_irqrestore, smp_rmb, spawn_task, spin_lock,
+    spin_lock_irq, spin_lock_irqsave, spin_unlock, spin_unlock_irq, spin_unlock_irqrestore,
+    try_to_wake_up,
 };
 
 fn run(engine: Engine, body: impl Fn() + Send + Sync + 'static) -> Exploration {
@@ -95,8 +96,17 @@ fn add(count: &Var) {
     plain_write(count, plain_read(count) + 1);
 }
 
+/// What each engine that has interrupts says of the section; all the same.
 fn counted(section: fn(&Counted)) -> Verdict {
-    let seen = run(Engine::Dpor, move || {
+    let [dpor, sc, weak] = WITH_INTERRUPTS.map(|engine| counted_under(engine, section).verdict);
+    assert_eq!((&sc, &weak), (&dpor, &dpor), "graph-sc and graph, beside dpor");
+    dpor
+}
+
+const WITH_INTERRUPTS: [Engine; 3] = [Engine::Dpor, Engine::GraphSc, Engine::Graph];
+
+fn counted_under(engine: Engine, section: fn(&Counted)) -> Exploration {
+    run(engine, move || {
         let all = Arc::new(Counted {
             cpus: Cpus::new(1, false),
             inner: SpinLock::new(Name::new("inner")),
@@ -107,8 +117,93 @@ fn counted(section: fn(&Counted)) -> Verdict {
         join(spawn_task(&all.cpus, 0, "task", move || section(&mine)));
         join(irq);
         kernel_assert(all.count.peek() == 2, "an addition got lost");
+    })
+}
+
+/// Between any two steps, before the first and after the last.
+#[test]
+fn an_interrupt_comes_at_as_many_places_under_graph_as_under_dpor() {
+    let all = WITH_INTERRUPTS.map(|engine| {
+        let seen = run(engine, || {
+            let cpus = Arc::new(Cpus::new(1, false));
+            let count = Arc::new(Var::new(Name::new("count"), 0));
+            let theirs = count.clone();
+            let irq = interrupt(&cpus, 0, "irq", move || plain_write(&theirs, 9));
+            let task = move || (0..3).for_each(|n| plain_write(&count, n));
+            join(spawn_task(&cpus, 0, "task", task));
+            join(irq);
+        });
+        (seen.verdict, seen.executions)
     });
-    seen.verdict
+    assert!(all.iter().all(|seen| *seen == (Verdict::Holds, 4)), "{all:?}");
+}
+
+/// The deadlock that `spin_lock_irqsave()` is there for.
+#[test]
+fn who_spins_for_a_lock_of_the_task_that_it_interrupted_does_so_for_good() {
+    for engine in WITH_INTERRUPTS {
+        let with = |irqs_off: bool| {
+            let seen = run(engine, move || {
+                let cpus = Arc::new(Cpus::new(1, false));
+                let lock = Arc::new(SpinLock::new(Name::new("lock")));
+                let (mine, theirs) = (lock.clone(), lock);
+                let (here, there) = (cpus.clone(), cpus.clone());
+                let irq = interrupt(&cpus, 0, "irq", move || {
+                    spin_lock(&there, &theirs);
+                    spin_unlock(&there, &theirs);
+                });
+                let task = move || {
+                    if irqs_off {
+                        spin_lock_irqsave(&here, &mine);
+                        spin_unlock_irqrestore(&here, &mine);
+                    } else {
+                        spin_lock(&here, &mine);
+                        spin_unlock(&here, &mine);
+                    }
+                };
+                join(spawn_task(&cpus, 0, "task", task));
+                join(irq);
+            });
+            seen.verdict
+        };
+        assert_eq!(with(false), Verdict::Violated, "{}", engine.name());
+        assert_eq!(with(true), Verdict::Holds, "{}", engine.name());
+    }
+}
+
+/// What a task stores becomes visible to other CPUs in any order, interrupted or not; to the
+/// handler it is visible.
+#[test]
+fn an_interrupted_task_is_no_more_ordered_for_others_than_any() {
+    let look = |on_another_cpu: bool| {
+        let seen = run(Engine::Graph, move || {
+            let cpus = Arc::new(Cpus::new(2, false));
+            let data = Arc::new(Var::new(Name::new("data"), 0));
+            let flag = Arc::new(Var::new(Name::new("flag"), 0));
+            let (theirs, theirs_too) = (data.clone(), flag.clone());
+            let looks = move || {
+                let is_there = READ_ONCE(&theirs_too) == 0 || {
+                    smp_rmb();
+                    READ_ONCE(&theirs) == 1
+                };
+                kernel_assert(is_there, "the flag without the data");
+            };
+            let (irq, other) = if on_another_cpu {
+                (interrupt(&cpus, 0, "irq", || {}), Some(spawn_task(&cpus, 1, "looks", looks)))
+            } else {
+                (interrupt(&cpus, 0, "irq", looks), None)
+            };
+            join(spawn_task(&cpus, 0, "task", move || {
+                WRITE_ONCE(&data, 1);
+                WRITE_ONCE(&flag, 1);
+            }));
+            join(irq);
+            other.into_iter().for_each(join);
+        });
+        seen.verdict
+    };
+    assert_eq!(look(false), Verdict::Holds);
+    assert_eq!(look(true), Verdict::Violated);
 }
 
 /// The bug that a patch makes with `spin_lock_irq()` where the caller has interrupts off already.

@@ -11,9 +11,9 @@
 //! `try_to_unmap_flush()`.
 
 use selvedge_kernel::{
-    Name, READ_ONCE, WRITE_ONCE, atomic_dec, atomic_inc, booked, enter, local_irq_disable,
-    local_irq_enable, on_each_cpu_cond, plain_write, reached, smp_processor_id, spin_lock,
-    spin_unlock, unbooked,
+    Name, READ_ONCE, WRITE_ONCE, addr_dep, atomic_dec, atomic_inc, booked, enter,
+    local_irq_disable, local_irq_enable, on_each_cpu_cond, plain_write, reached, smp_processor_id,
+    spin_lock, spin_unlock, unbooked,
 };
 
 use crate::mm::filemap::{FAULT, filemap_fault, folio_put_wait_locked, folio_unlock};
@@ -177,6 +177,8 @@ pub fn user_store(k: &Kernel, page: usize, value: u64) -> bool {
         WRITE_ONCE(tlb, entry);
     }
     if let Some(folio) = pte_folio(k, entry) {
+        // Where it stores is what it has read: the TLB's, or the page table's.
+        addr_dep();
         plain_write(&folio.contents, value);
         k.note_store(page, smp_processor_id(), value);
     }

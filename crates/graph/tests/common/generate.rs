@@ -52,6 +52,7 @@ pub fn barrier() -> impl Strategy<Value = Instr> + Clone {
         1 => Just(Fence::Read),
         1 => Just(Fence::Write),
         1 => Just(Fence::Control),
+        1 => Just(Fence::Address),
     ]
     .prop_map(Instr::Barrier)
 }

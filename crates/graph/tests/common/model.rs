@@ -94,6 +94,27 @@ impl<'a> Relations<'a> {
         self.chain(&[&self.po, &self.tag(Tag::Fence(fence)), &self.po])
     }
 
+    /// From the last read before each address dependency to the access after it: to both halves of
+    /// an update.
+    fn addr(&self) -> Relation {
+        let mut addr = Relation::empty(self.n);
+        let of_task = |e: usize, x: usize| self.events[x].task == self.events[e].task;
+        let is_dependency = |e: &usize| self.events[*e].tag == Tag::Fence(Fence::Address);
+        for e in (0..self.n).filter(is_dependency) {
+            let reads = |x: &usize| self.events[*x].reads && self.events[*x].tag != Tag::NoReturn;
+            let accesses = |x: &usize| self.events[*x].reads || self.events[*x].writes;
+            let read = (0..e).rev().find(|x| of_task(e, *x) && reads(x));
+            let access = (e..self.n).find(|x| of_task(e, *x) && accesses(x));
+            if let (Some(read), Some(access)) = (read, access) {
+                addr.add(read, access);
+                if access + 1 < self.n && self.events[access + 1].is_write_half {
+                    addr.add(read, access + 1);
+                }
+            }
+        }
+        addr
+    }
+
     fn po_unlock_lock_po(&self) -> Relation {
         let between = &self.po | &self.rf;
         self.chain(&[
@@ -159,8 +180,11 @@ impl<'a> Relations<'a> {
         let data = self.rmw.then(&self.on(computes));
         let control = self.chain(&[&ordered_reads, &self.fenced(Fence::Control), &w]);
         let overwrite = &self.co | &self.fr;
-        let to_r = self.chain(&[&data, &marked, &rfi]);
+        let addr = self.addr();
+        let plain = self.on(|event| event.is_plain);
+        let to_r = &self.chain(&[&(&data | &addr), &marked, &rfi]) | &addr;
         let to_w = &(&data | &control) | &(&overwrite & &self.int);
+        let to_w = &to_w | &self.chain(&[&addr, &plain, &wmb]);
         let ppo = &(&to_r | &to_w) | &(&(&fence | &handed_over) & &self.int);
 
         let cumulative = rfe.then(&marked).maybe().then(&(&strong | &po_rel));
@@ -189,6 +213,7 @@ impl<'a> Relations<'a> {
             strong: &strong | &rcu_fence,
             nonrw,
             fence: &fence | &rcu_fence,
+            addr,
             cumul_fence,
             hb,
             pb,
@@ -248,6 +273,7 @@ pub struct Kernel<'a> {
     strong: Relation,
     nonrw: Relation,
     fence: Relation,
+    addr: Relation,
     cumul_fence: Relation,
     hb: Relation,
     pb: Relation,
@@ -287,8 +313,9 @@ impl Kernel<'_> {
             &self.marked,
             &(&r.chain(&[&self.strong, &self.marked, &xb]) | &(&xb & &r.int)),
         ]);
-        let w_pre = self.marked.then(&self.fence.maybe());
-        let r_pre = self.marked.then(&(&self.nonrw | &rmb_before).maybe());
+        let w_pre = self.marked.then(&(&self.fence | &self.addr).maybe());
+        let r_pre = &(&self.nonrw | &self.addr) | &rmb_before;
+        let r_pre = self.marked.then(&r_pre.maybe());
         let w_post = r.chain(&[&self.fence.maybe(), &self.marked, &self.rmw_sequence]);
         let r_post = (&self.nonrw | &rmb_after).maybe().then(&self.marked);
         let before = |pre: &Relation| {

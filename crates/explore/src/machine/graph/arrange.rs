@@ -42,12 +42,21 @@ fn in_best_order(execution: &Execution<'_>, record: &[Event]) -> (Vec<usize>, Ve
         order.extend(group);
     };
     show(groups.next(0), &mut arranged);
+    let mut taken = vec![0; execution.tasks()];
     for event in execution.in_best_order().0 {
         let is_first_half = event.is_update && matches!(event.does, Does::Read { .. });
         if is_first_half || event.is_blocked || matches!(event.does, Does::End | Does::Failure) {
             continue;
         }
         let first = arranged.len();
+        if event.does != Does::Begin {
+            let n = taken[event.at.task];
+            taken[event.at.task] += 1;
+            let task = groups.task(event.at.task);
+            if with(|state| state.exclusions.is_hidden(task, n)) {
+                continue;
+            }
+        }
         show(groups.next(event.at.task), &mut arranged);
         let Some(step) = arranged.get_mut(first) else { continue };
         match event.does {
@@ -102,9 +111,15 @@ impl Groups {
         Groups { of_task, tasks }
     }
 
+    /// The task of the record that a task of the graph is.
+    fn task(&self, task: usize) -> usize {
+        if task == 0 { 0 } else { self.tasks[task] }
+    }
+
     /// The next group of a task of the graph; the first is what it did before its first step.
     fn next(&mut self, task: usize) -> &[usize] {
-        let task = &mut self.of_task[if task == 0 { 0 } else { self.tasks[task] }];
+        let task = self.task(task);
+        let task = &mut self.of_task[task];
         let cut = |group: usize| task.groups.get(group).copied().unwrap_or(task.places.len());
         let from = task.taken.checked_sub(1).map_or(0, cut);
         let to = cut(task.taken);

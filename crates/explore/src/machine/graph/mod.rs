@@ -9,13 +9,14 @@
 //! What excludes others on one CPU (preemption or interrupts off) is taken like a lock, as under
 //! loom, but does not order what third parties see. Steps outside of such a region are not kept
 //! from running beside it: that adds executions that a CPU does not have, and takes none away.
-//! Between tasks of one CPU a context switch orders as much as this does; an interrupt handler is
-//! ordered more than the kernel's model has it. There are no interrupts at any step.
+//! Between tasks of one CPU a context switch orders as much as this does. Interrupts are in
+//! `exclusion.rs`.
 //!
 //! A word is a word: that two steps are about different bits of it does not make them independent,
 //! nor do updates of which nobody sees the result commute.
 
 mod arrange;
+mod exclusion;
 mod search;
 
 use std::cell::RefCell;
@@ -29,6 +30,7 @@ use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, 
 use crate::record::{self, TASKS_MAX};
 use crate::step::{Does, If, Intent, Rmw, Step, Took, With};
 
+use exclusion::Exclusions;
 pub(crate) use search::explore;
 
 /// The machine of the engines `graph` and `graph-sc`.
@@ -47,6 +49,7 @@ struct State {
     tasks: Vec<graph::Task>,
     /// How many events there were when the scenario first gave up.
     given_up: Option<usize>,
+    exclusions: Exclusions,
 }
 
 #[derive(Clone, Copy)]
@@ -104,7 +107,7 @@ impl Machine for Graph {
         Abilities {
             memory: self.0,
             steps_pass_locks: false,
-            interrupts: Interrupts::None,
+            interrupts: Interrupts::OfDevices,
             work: WorkItems::AsTasks,
             updates_if_in_one_step: true,
             locks_are_words: true,
@@ -121,6 +124,7 @@ impl Machine for Graph {
             state.objects.clear();
             state.tasks.clear();
             state.given_up = None;
+            state.exclusions.begin_execution(state.exclusions.are_there);
         });
     }
 
@@ -134,77 +138,21 @@ impl Machine for Graph {
     }
 
     fn take(&self, by: &By, step: &Step) -> Took {
-        match step.does {
-            Does::Load => {
-                let word = match object(step.object) {
-                    Object::Lock { lock, .. } => lock.word(),
-                    Object::Word { word, .. } | Object::Token(word) => word,
-                };
-                Took::read(word.load(load_strength(step)))
-            }
-            Does::Store(value) => {
-                word(step.object).store(value, store_strength(step));
-                Took::wrote(put(step.object, value), value)
-            }
-            Does::Update { change, looks } => update(step, change, looks),
-            Does::UpdateIf { condition, change } => update_if(step, condition, change),
-            Does::Await { until, change } => wait_for(step, until, change),
-            Does::Foreign(_) => unreachable!("there is no foreign memory here: see abilities()"),
-            Does::Fence(with) => barrier(step.order, with),
-            Does::Lock { orders_others } => {
-                let lock = lock(step.object);
-                if orders_others {
-                    lock.lock()
-                } else {
-                    lock.enter()
-                }
-                hold(step.object, Some(by.task))
-            }
-            Does::TryLock { .. } => {
-                let taken = lock(step.object).try_lock();
-                if taken {
-                    hold(step.object, Some(by.task));
-                }
-                Took { failed: !taken, ..Took::default() }
-            }
-            Does::Unlock { orders_others } => {
-                let lock = lock(step.object);
-                if orders_others {
-                    lock.unlock()
-                } else {
-                    lock.leave()
-                }
-                hold(step.object, None)
-            }
-            Does::Wait { consume: true } => {
-                token(step.object).wait_update(graph::Rmw::Acquire, |set| (set != 0).then_some(0));
-                Took::default()
-            }
-            Does::Wait { consume: false } => {
-                token(step.object).wait(graph::Load::Acquire, |set| set != 0);
-                Took::default()
-            }
-            // An exchange, so that who waits is ordered after all wake-ups before the last one.
-            Does::Wake => {
-                token(step.object).swap(1, graph::Rmw::Release);
-                Took::default()
-            }
-            Does::Spawn => unreachable!("a task is started with a body"),
-            Does::Join(task) => {
-                with(|state| state.tasks[task]).join();
-                Took::gave(task as u64)
-            }
-            Does::Choose(alternatives) => Took::gave(u64::from(graph::choose(alternatives))),
-        }
+        exclusion::within(by, step, || operation(by, step))
     }
 
     fn start(&self, by: &By, task: Start<'_>) -> Took {
         let Start { name, place, body } = task;
+        if exclusion::is_unknown(&place) {
+            self.give_up();
+        }
+        with(|state| state.exclusions.count(by.task, false));
         // Its number is known when this step has been taken, which is before the body runs.
         let number: Arc<OnceLock<usize>> = Arc::default();
         let known = number.clone();
         let spawned = graph::spawn(move || {
-            run_task(*known.get().expect("a task begins after the step that starts it"), body);
+            let task = *known.get().expect("a task begins after the step that starts it");
+            exclusion::run_handler(task, place, || run_task(task, body));
         });
         let task = record::with(|record| record.add_task(name, place, by.task));
         number.get_or_init(|| task);
@@ -240,6 +188,72 @@ impl Machine for Graph {
         let events = record::with(|record| record.events().len());
         with(|state| state.given_up.get_or_insert(events).to_owned());
         graph::fail(GIVEN_UP)
+    }
+}
+
+/// The operation that a step is. A barrier is none.
+fn operation(by: &By, step: &Step) -> Took {
+    match step.does {
+        Does::Load => {
+            let word = match object(step.object) {
+                Object::Lock { lock, .. } => lock.word(),
+                Object::Word { word, .. } | Object::Token(word) => word,
+            };
+            Took::read(word.load(load_strength(step)))
+        }
+        Does::Store(value) => {
+            word(step.object).store(value, store_strength(step));
+            Took::wrote(put(step.object, value), value)
+        }
+        Does::Update { change, looks } => update(step, change, looks),
+        Does::UpdateIf { condition, change } => update_if(step, condition, change),
+        Does::Await { until, change } => wait_for(step, until, change),
+        Does::Foreign(_) => unreachable!("there is no foreign memory here: see abilities()"),
+        Does::Fence(with) => barrier(by.task, step.order, with),
+        Does::Lock { orders_others } => {
+            let lock = lock(step.object);
+            if orders_others {
+                lock.lock()
+            } else {
+                lock.enter()
+            }
+            hold(step.object, Some(by.task))
+        }
+        Does::TryLock { .. } => {
+            let taken = lock(step.object).try_lock();
+            if taken {
+                hold(step.object, Some(by.task));
+            }
+            Took { failed: !taken, ..Took::default() }
+        }
+        Does::Unlock { orders_others } => {
+            let lock = lock(step.object);
+            if orders_others {
+                lock.unlock()
+            } else {
+                lock.leave()
+            }
+            hold(step.object, None)
+        }
+        Does::Wait { consume: true } => {
+            token(step.object).wait_update(graph::Rmw::Acquire, |set| (set != 0).then_some(0));
+            Took::default()
+        }
+        Does::Wait { consume: false } => {
+            token(step.object).wait(graph::Load::Acquire, |set| set != 0);
+            Took::default()
+        }
+        // An exchange, so that who waits is ordered after all wake-ups before the last one.
+        Does::Wake => {
+            token(step.object).swap(1, graph::Rmw::Release);
+            Took::default()
+        }
+        Does::Spawn => unreachable!("a task is started with a body"),
+        Does::Join(task) => {
+            with(|state| state.tasks[task]).join();
+            Took::gave(task as u64)
+        }
+        Does::Choose(alternatives) => Took::gave(u64::from(graph::choose(alternatives))),
     }
 }
 
@@ -327,13 +341,15 @@ fn update_if(step: &Step, condition: If, change: Rmw) -> Took {
     }
 }
 
-fn barrier(order: Order, with: With) -> Took {
+fn barrier(task: usize, order: Order, with: With) -> Took {
     let fence = match (order, with) {
         (Order::Relaxed, With::Branch) => Fence::Control,
+        (Order::Relaxed, With::Address) if exclusion::keep_address(task) => return Took::default(),
+        (Order::Relaxed, With::Address) => Fence::Address,
         (Order::Relaxed, _) => return Took::default(),
         (Order::Acquire, _) => Fence::Read,
         (Order::Release, _) => Fence::Write,
-        (Order::Full, With::Nothing | With::Branch) => Fence::Full,
+        (Order::Full, With::Nothing | With::Branch | With::Address) => Fence::Full,
         (Order::Full, With::NextUpdate) => Fence::BeforeAtomic,
         (Order::Full, With::LastUpdate) => Fence::AfterAtomic,
         (Order::Full, With::LastLock) => Fence::AfterLock,

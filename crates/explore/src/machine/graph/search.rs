@@ -1,12 +1,13 @@
 //! The search of the engine: what is made of each execution, and why it ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use graph::{Counts, End, Execution, Model, Next, Observer, Search, Worker};
 
-use super::{GIVEN_UP, arrange};
+use super::{GIVEN_UP, arrange, with};
 use crate::machine::run_task;
 use crate::machine::shuttle::{STACK_BYTES, Watch, not_done};
 use crate::panics::{self, Silence};
@@ -21,6 +22,24 @@ const EVENTS_MAX: usize = 4_096;
 
 /// Runs the whole search. A bound on preemptions means nothing here: there are none.
 pub(crate) fn explore(engine: Engine, bounds: &Bounds, monitors: Monitors, body: &Body) -> Seen {
+    let unused = others(&monitors);
+    let has_met_interrupts = Arc::new(AtomicBool::new(false));
+    let seen = search(engine, bounds, monitors, body, &has_met_interrupts);
+    if !has_met_interrupts.load(Ordering::Relaxed) {
+        return seen;
+    }
+    search(engine, bounds, unused, body, &has_met_interrupts)
+}
+
+/// A search that knows of interrupts, or ends when it meets one, and says so.
+fn search(
+    engine: Engine,
+    bounds: &Bounds,
+    monitors: Monitors,
+    body: &Body,
+    interrupts: &Arc<AtomicBool>,
+) -> Seen {
+    let are_known = interrupts.load(Ordering::Relaxed);
     let kinds = Mutex::new(others(&monitors));
     let mut seen = Seen::by(monitors);
     let search = Search {
@@ -38,10 +57,11 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, monitors: Monitors, body:
     let worker = || {
         let monitors = others(&kinds.lock().expect("not poisoned"));
         let watch = Watch::of_a_worker(engine, bounds, started, monitors);
-        OnThread { watch, _silence: Silence::begin() }
+        OnThread { watch, interrupts: interrupts.clone(), _silence: Silence::begin() }
     };
     let body = body.clone();
     let scenario = Arc::new(move || {
+        with(|state| state.exclusions.are_there = are_known);
         record::begin_execution();
         run_task(0, || body());
     });
@@ -68,11 +88,17 @@ pub(crate) fn explore(engine: Engine, bounds: &Bounds, monitors: Monitors, body:
 
 struct OnThread {
     watch: Watch,
+    /// Whether the scenario has any, so far as is known.
+    interrupts: Arc<AtomicBool>,
     _silence: Silence,
 }
 
 impl Observer for OnThread {
     fn execution_ended(&mut self, end: &End, execution: &Execution<'_>) -> Next {
+        if with(|state| state.exclusions.is_new) {
+            self.interrupts.store(true, Ordering::Relaxed);
+            return Next::Stop;
+        }
         arrange::arrange(execution);
         let stopped = record::with(|record| record.take_stop());
         let ended = match (end, &stopped) {
