@@ -58,8 +58,9 @@ fn unpatched(tree: &Path) {
     let checked = checked(tree, Vec::new(), &[]);
     assert!(checked.not_applicable.is_empty(), "{:?}", checked.not_applicable);
     assert!(!checked.before.is_empty());
-    for Ran { scenario, exploration } in &checked.before {
+    for Ran { scenario, exploration, missing } in &checked.before {
         let name = format!("{} on {}", scenario.name, checked.version);
+        assert_eq!(*missing, None, "{name}");
         match scenario.expected.0 {
             Expected::Holds => {
                 assert_eq!(exploration.verdict, Verdict::Holds, "{name}");

@@ -108,7 +108,7 @@ pub fn run(args: &CArgs) -> Outcome {
     output::print(&args.format.render(&rows))?;
     written?;
     if !missing.is_empty() {
-        return Err(Failure::new(missing.join("\nerror: ")));
+        return Err(Failure::new(missing.join("\nselvedge: ")));
     }
     // That nothing was asked is no answer.
     Ok(if rows.is_empty() { Status::Undecided } else { status(&rows) })
