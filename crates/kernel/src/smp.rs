@@ -100,7 +100,7 @@ pub fn interrupt(
 /// If the scenario has said nothing of softirqs ([`Cpus::with_softirqs`]): a model's mistake.
 pub fn softirq(cpus: &Cpus, cpu: usize, name: &str, func: impl FnOnce() + Send + 'static) -> usize {
     if abilities().interrupts == Interrupts::None {
-        unable(format!("{name} is a softirq, and this engine has none"));
+        unable(format!("{name} is a softirq, and this engine has no interrupts"));
     }
     let bottom_half = cpus.bottom_half_of(cpu).expect("a scenario with softirqs").object();
     let place = Place { passes: [Some(bottom_half), None], ..cpus.place(cpu, Context::Softirq) };

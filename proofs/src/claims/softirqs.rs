@@ -101,7 +101,7 @@ static LOCK_OF_PAGES: Scenario = Scenario {
 pub(super) fn claims() -> Vec<Answers> {
     let careful = Comment {
         file: "fs/buffer.c",
-        says: "be very careful: two buffer heads may end I/O at almost the same time",
+        says: "of two buffers whose I/O ends at once only one may end the read",
     };
     let on_top = Analysis("who ends I/O in a task is interrupted by who ends it in a softirq");
     let same = Comment { file: "mm/filemap.c", says: "folio_unlock() from any context" };
