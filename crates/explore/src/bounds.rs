@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use selvedge_trace::Rule;
 
-use crate::Exchange;
+use crate::{Exchange, Loop};
 
 /// What explores.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -197,6 +197,10 @@ pub struct Bounds {
     /// The counterexample is the one that was found first: none that is easier to read is looked
     /// for.
     pub as_found: bool,
+    /// Loops of which an execution goes only a few rounds in a row that find nothing new
+    /// (`holds within fair schedules`). [`crate::explore`] finds them itself: it searches again
+    /// with those that an execution with too many steps does not leave.
+    pub loops: Option<Arc<[Loop]>>,
     /// Set from outside to stop (Ctrl-C).
     pub interrupted: Option<Arc<AtomicBool>>,
     /// Told every thousand executions or so.
@@ -221,6 +225,7 @@ impl Bounds {
         workers: 1,
         exchange: None,
         as_found: false,
+        loops: None,
         interrupted: None,
         progress: None,
     };
@@ -251,6 +256,7 @@ impl fmt::Debug for Bounds {
             .field("stateful", &self.stateful)
             .field("workers", &self.workers)
             .field("as_found", &self.as_found)
+            .field("loops", &self.loops)
             .finish_non_exhaustive()
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn is_missing(bounds: &Bounds, body: &Body) -> Option<Cut> {
     for _ in 0..2 {
         let remember: Vec<Box<dyn Monitor>> = vec![Box::<Remember>::default()];
         let mut seen = shuttle::search(Engine::Random, &once, remember, body);
-        if let Some(cut @ (Cut::Panic(_) | Cut::Steps(_))) = seen.cut {
+        if let Some(cut @ (Cut::Panic(_) | Cut::Steps { .. })) = seen.cut {
             return Some(cut);
         }
         let monitor: Box<dyn Any> = seen.monitors.pop()?;

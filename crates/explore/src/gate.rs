@@ -41,11 +41,16 @@ fn pass(
     took
 }
 
-/// A step that was not announced, because a limit was reached or there are edits.
+/// A step that was not announced, because a limit was reached, the task stands still, or there are
+/// edits.
 #[cold]
 fn refused(step: &Step) -> Took {
     if record::with(|record| record.is_too_long()) {
         stop(Stop::StepLimit);
+    }
+    let (machine, stands_still) = record::with(|record| (record.machine, record.stands_still()));
+    if stands_still {
+        machine.stand_still();
     }
     edits::take(step)
 }

@@ -33,6 +33,7 @@ mod determinism;
 pub mod edits;
 mod exchange;
 mod explain;
+mod fair;
 mod footprint;
 mod foreign;
 mod gate;
@@ -56,6 +57,7 @@ pub use bounds::{Bounds, Engine, MemoryModel, Progress, ProgressFn};
 pub use dpor::Commutes;
 pub use exchange::Exchange;
 pub use explain::explain;
+pub use fair::Loop;
 pub use foreign::{Begun, Effect, FOREIGN, ForeignWord, never_unwind};
 pub use lock::{Lock, Token};
 pub use machine::{Abilities, Interrupts, WorkItems};
@@ -103,12 +105,13 @@ pub fn explore(
     // broken a rule is not in the hash of its state.
     let past_violations = Bounds { stateful: false, rule: None, ..bounds.clone() };
     let stateful = bounds.stateful && bounds.rule.is_none();
-    let bounds = &Bounds { keep_going: false, stateful, ..bounds.clone() };
-    if let Some(why) = determinism::is_missing(bounds, &body) {
+    let mut bounds = Bounds { keep_going: false, stateful, ..bounds.clone() };
+    if let Err(why) = fair::is_deterministic(engine, &mut bounds, &body) {
         return verdict::undecided(engine, why, started.elapsed());
     }
     let kinds = others(&monitors);
-    let seen = machine::search(engine, bounds, monitors, &body);
+    let seen = fair::search(engine, &mut bounds, monitors, &body);
+    let bounds = &bounds;
     let mut exploration = verdict::conclude(engine, bounds, seen, started.elapsed());
     if engine == Engine::Dpor
         && !bounds.as_found
@@ -120,17 +123,21 @@ pub fn explore(
     }
     let is_counted = past_violations.keep_going && engine != Engine::Loom;
     if is_counted && exploration.counterexample.is_some() {
-        let seen = machine::search(engine, &past_violations, kinds, &body);
-        exploration.violations = Some(violations_of(engine, seen));
+        let loops = bounds.loops.clone();
+        let mut bounds = Bounds { loops, ..past_violations };
+        let seen = fair::search(engine, &mut bounds, kinds, &body);
+        exploration.violations = Some(violations_of(engine, &bounds, seen));
     }
     exploration
 }
 
 /// All violations that a search has seen that went past them.
-fn violations_of(engine: Engine, seen: Seen) -> Violations {
+fn violations_of(engine: Engine, bounds: &Bounds, seen: Seen) -> Violations {
     let Seen { tally, cut, .. } = seen;
     let sample = || format!("a sample of {} schedules", tally.executions);
     let cut = cut.map(|cut| cut.to_string()).or((!engine.is_exhaustive()).then(sample));
+    let fair = || bounds.loops.as_deref().map(|loops| fair::Within(loops).to_string());
+    let cut = cut.or_else(fair);
     Violations { distinct: tally.violations, executions: tally.executions, cut }
 }
 

@@ -8,6 +8,7 @@
 //! Which task may go on, and who holds which lock, is the machine's business and not known here.
 
 mod events;
+mod rounds;
 mod set_up;
 mod tasks;
 
@@ -26,6 +27,7 @@ use crate::task::Stop;
 use crate::{Bounds, Engine, Place};
 
 use events::Events;
+use rounds::Rounds;
 use set_up::SetUp;
 use tasks::{Pending, TaskRecord};
 pub(crate) use tasks::{TASKS_MAX, Within};
@@ -45,6 +47,8 @@ pub(crate) enum Ended {
     Deadlock,
     /// It was given up somewhere: the end of it is not that of the scenario.
     Cut,
+    /// Who could have gone on stands still (`rounds.rs`): likewise.
+    Unfair,
 }
 
 pub(crate) struct Record {
@@ -69,6 +73,8 @@ pub(crate) struct Record {
     put_off: Vec<(u32, String)>,
     /// Kept only for a search that compares states.
     pub(crate) shared: Option<Shared>,
+    /// Kept only for a search in which loops are bounded.
+    rounds: Option<Rounds>,
     /// The tasks, by number, and after them those of earlier executions: names are not made anew.
     infos: Vec<TaskInfo>,
     /// What the scenario has built, to be used again.
@@ -96,6 +102,7 @@ impl Record {
             stopped: None,
             put_off: Vec::new(),
             shared: None,
+            rounds: None,
             infos: Vec::new(),
             set_up: None,
             reuses_set_ups: false,
@@ -118,6 +125,7 @@ pub(crate) fn begin_search(engine: Engine, bounds: &Bounds) {
         keeps_going: bounds.keep_going,
         wanted: bounds.rule.filter(|_| engine != Engine::Loom),
         shared: bounds.compares_states(engine).then(Shared::default),
+        rounds: bounds.loops.clone().map(Rounds::of),
         ..Record::new(engine)
     };
     // What the last search has kept is dropped when the record is not borrowed any more.
@@ -142,6 +150,9 @@ pub(crate) fn begin_execution() {
         record.current = 0;
         if let Some(shared) = &mut record.shared {
             shared.forget();
+        }
+        if let Some(rounds) = &mut record.rounds {
+            rounds.forget();
         }
         let place = Place { cpu: None, context: Context::Task, passes: [None, None] };
         record.add_task("main", place, 0);
@@ -190,7 +201,7 @@ impl Record {
     }
 
     /// Notes what the current task is about to do, and says who that is and what takes the step.
-    /// `None`: there are too many steps, or edits that must be asked first.
+    /// `None`: there are too many steps, the task stands still, or edits must be asked first.
     pub(crate) fn announce(
         &mut self,
         step: &Step,
@@ -211,6 +222,10 @@ impl Record {
             },
             spins: step.role == Role::Spins,
         });
+        if self.rounds.is_some() && self.stands_still_before(step) {
+            return None;
+        }
+        let me = &self.tasks[task];
         Some((self.machine, By { task, passes: me.passes }))
     }
 
@@ -227,6 +242,9 @@ impl Record {
             _ => {}
         }
         self.steps += 1;
+        if let Some(rounds) = &mut self.rounds {
+            rounds.took(task, step, self.events.happened().len());
+        }
         let me = &self.tasks[task];
         let is_foreign = matches!(step.does, Does::Foreign(_));
         let is_it = |known: &Event| {
@@ -436,7 +454,8 @@ impl Record {
         look: impl FnOnce(&Execution<'_>, usize, Option<Finding>) -> R,
     ) -> R {
         let end = match () {
-            () if self.finding.is_some() || ended == Ended::Cut => End::Stopped,
+            () if self.finding.is_some() => End::Stopped,
+            () if matches!(ended, Ended::Cut | Ended::Unfair) => End::Stopped,
             () if ended == Ended::Deadlock => End::Deadlock(self.waiting()),
             () => End::Complete,
         };

@@ -6,9 +6,10 @@ use std::rc::Rc;
 use dpor::{End, Next, Observer, Replay, Step};
 use selvedge_trace::{Counterexample, Finding, Monitor, Rule};
 
+use crate::fair::ROUNDS;
 use crate::machine::shuttle::{how_it_ended, not_done, numbers, run_quietly};
 use crate::record::{self, Ended};
-use crate::tally::{Monitors, Seen};
+use crate::tally::{Monitors, Seen, others};
 use crate::{Body, Bounds, Engine};
 use crate::{footprint, panics};
 
@@ -43,8 +44,29 @@ pub fn replay(
     follow(bounds, monitors, body, schedule).0
 }
 
-/// The same; the monitors are given back.
+/// The same; the monitors are given back. A schedule that ends in rounds that are the same is
+/// followed once more, with those who go them bounded: it may be a livelock.
 pub(crate) fn follow(
+    bounds: &Bounds,
+    monitors: Monitors,
+    body: &Body,
+    schedule: &[i32],
+) -> (Replayed, Monitors) {
+    let kinds = others(&monitors);
+    let first = follow_once(bounds, monitors, body, schedule);
+    let loops = match first.0.stopped {
+        Some(_) => record::with(|record| record.loops_at_the_end(ROUNDS)),
+        None => Vec::new(),
+    };
+    if loops.is_empty() {
+        return first;
+    }
+    let bounds = Bounds { loops: Some(loops.into()), ..bounds.clone() };
+    let again = follow_once(&bounds, kinds, body, schedule);
+    if again.0.is_violated() { again } else { first }
+}
+
+fn follow_once(
     bounds: &Bounds,
     monitors: Monitors,
     body: &Body,

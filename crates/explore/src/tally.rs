@@ -93,6 +93,7 @@ impl Seen {
         schedule: impl FnOnce() -> Vec<i32>,
     ) -> bool {
         record::with(|record| {
+            let ended = record.settle(ended);
             // Most have been reached before.
             for &state in record.reached() {
                 if !self.tally.reached.contains(state) {

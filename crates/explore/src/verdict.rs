@@ -7,6 +7,7 @@ use std::time::Duration;
 use selvedge_trace::{Counterexample, Spin};
 
 use crate::edits::Edit;
+use crate::fair::{self, Loop};
 use crate::record;
 use crate::tally::Seen;
 use crate::{Bounds, Engine, States, Violations};
@@ -99,8 +100,13 @@ pub(crate) enum Cut {
     Violation,
     Executions(u64),
     Time(Duration),
-    /// With the loop that does not end, if the steps show one.
-    Steps(Option<Box<Spin>>),
+    /// An execution has too many steps.
+    Steps {
+        /// The loop that does not end, if the steps show one.
+        spin: Option<Box<Spin>>,
+        /// Those that could be bounded.
+        loops: Vec<Loop>,
+    },
     Interrupted,
     Preemptions(u32),
     /// A limit of the engine.
@@ -114,7 +120,10 @@ pub(crate) enum Cut {
 impl Cut {
     /// The execution on this thread has too many steps.
     pub(crate) fn steps() -> Cut {
-        Cut::Steps(record::with(|record| record.spins()).map(Box::new))
+        record::with(|record| Cut::Steps {
+            spin: record.spins().map(Box::new),
+            loops: record.loops_at_the_end(fair::ENDLESS),
+        })
     }
 }
 
@@ -124,10 +133,12 @@ impl fmt::Display for Cut {
             Cut::Violation => f.write_str("a violation"),
             Cut::Executions(max) => write!(f, "the limit of {max} executions"),
             Cut::Time(max) => write!(f, "the limit of {} s", max.as_secs()),
-            Cut::Steps(None) => {
+            Cut::Steps { spin: None, .. } => {
                 f.write_str("an execution with too many steps (does the model spin?)")
             }
-            Cut::Steps(Some(spin)) => write!(f, "an execution with too many steps: {spin}"),
+            Cut::Steps { spin: Some(spin), .. } => {
+                write!(f, "an execution with too many steps: {spin}")
+            }
             Cut::Interrupted => f.write_str("an interrupt from outside"),
             Cut::Preemptions(max) => write!(f, "{max} preemptions"),
             Cut::Engine(limit) => f.write_str(limit),
@@ -156,16 +167,13 @@ pub(crate) fn conclude(
     });
     let verdict = match cut {
         _ if is_violated => Verdict::Violated,
-        Some(Cut::Preemptions(max)) => Verdict::HoldsWithin(format!("{max} preemptions")),
+        Some(Cut::Preemptions(max)) => within(bounds, Some(format!("{max} preemptions"))),
         Some(cut) => Verdict::Undecided(cut.to_string()),
-        None if !engine.is_exhaustive() => Verdict::HoldsWithin(format!(
-            "{} {engine} schedules (seed {:#x})",
-            tally.executions, bounds.seed
-        )),
-        None => match tally.exceeded.take() {
-            Some(limit) => Verdict::HoldsWithin(limit),
-            None => Verdict::Holds,
-        },
+        None if !engine.is_exhaustive() => {
+            let (count, seed) = (tally.executions, bounds.seed);
+            within(bounds, Some(format!("{count} {engine} schedules (seed {seed:#x})")))
+        }
+        None => within(bounds, tally.exceeded.take()),
     };
     if let Some(counterexample) = &mut tally.counterexample {
         counterexample.engine = engine.name().into();
@@ -183,6 +191,17 @@ pub(crate) fn conclude(
         idle_edits: idle(tally.edits),
         states: tally.states,
         violations: None,
+    }
+}
+
+/// The verdict on a search that has found nothing, within this limit if there is one, and within
+/// fair schedules if loops were bounded.
+fn within(bounds: &Bounds, limit: Option<String>) -> Verdict {
+    let fair = bounds.loops.as_deref().map(|loops| fair::Within(loops).to_string());
+    match (limit, fair) {
+        (None, None) => Verdict::Holds,
+        (Some(limit), Some(fair)) => Verdict::HoldsWithin(format!("{limit}, and {fair}")),
+        (Some(one), None) | (None, Some(one)) => Verdict::HoldsWithin(one),
     }
 }
 

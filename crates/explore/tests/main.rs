@@ -4,6 +4,7 @@ mod edits;
 mod edits_of_references;
 mod engines;
 mod explain;
+mod fair;
 mod footprints;
 mod foreign;
 mod graphs;

@@ -13,12 +13,9 @@
 
 use std::collections::BTreeMap;
 
-use selvedge_trace::{Action, End, Event, Execution, Finding, Monitor, Rule};
+pub use selvedge_trace::ENDLESS_LOOPS_END;
+use selvedge_trace::{Action, End, Event, Execution, Finding, Monitor};
 use serde_json::Value;
-
-/// The rule of loops without a bound.
-pub const ENDLESS_LOOPS_END: Rule =
-    Rule("a loop without a bound ends: somebody is left who can change what it finds");
 
 /// A loop without a bound.
 #[derive(Debug)]

@@ -56,11 +56,11 @@ pub use monitor::{End, Execution, Monitor, Waiting};
 pub use path::{PathId, Paths};
 pub use provenance::{Condition, Explanation, Model, Passing};
 pub use refs::{refs, refs_dot};
-pub use rule::{Finding, NOBODY_WAITS_FOR_EVER, Rule, slug};
+pub use rule::{ENDLESS_LOOPS_END, Finding, NOBODY_WAITS_FOR_EVER, Rule, slug};
 pub use site::Site;
-pub use spin::{Spin, spin};
+pub use spin::{NOT_FAIR, Spin, spin};
 pub use steps::steps;
-pub use table::{Look, table, table_as};
+pub use table::{AGAIN, Look, table, table_as};
 pub use why::{why, why_as};
 
 /// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached

@@ -9,6 +9,11 @@ pub struct Rule(pub &'static str);
 /// The rule that every deadlock breaks, unless a monitor knows which other one it breaks.
 pub const NOBODY_WAITS_FOR_EVER: Rule = Rule("no task waits for ever");
 
+/// The rule of loops without a bound: who goes round for ever, as nobody is left who could end it,
+/// breaks this one.
+pub const ENDLESS_LOOPS_END: Rule =
+    Rule("a loop without a bound ends: somebody is left who can change what it finds");
+
 impl Rule {
     /// The sentence as it stands in a row's name: lower case, underscores.
     pub fn slug(self) -> String {

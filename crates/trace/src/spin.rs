@@ -22,6 +22,9 @@ pub struct Spin {
     pub keeps_its_cpu: bool,
 }
 
+/// What is said of a loop that others could have ended.
+pub const NOT_FAIR: &str = "not in a fair schedule";
+
 /// A round that is longer is not looked for.
 const ROUND_MAX: usize = 500;
 /// So many steps at least, in three rounds at least, are the same.
@@ -155,7 +158,7 @@ impl fmt::Display for Spin {
             ([], _) => f.write_str("a livelock: they keep each other going, and nobody else can"),
             (others, _) => write!(
                 f,
-                "starvation of {}, which could have gone on: not in a fair schedule",
+                "starvation of {}, which could have gone on: {NOT_FAIR}",
                 others.join(" and ")
             ),
         }

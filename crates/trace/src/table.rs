@@ -13,6 +13,10 @@ use crate::{ActionKind, Context, Counterexample, Record};
 
 /// The mark behind the fatal step.
 const FATAL: &str = " <==";
+/// The remark (`ActionKind::Mark`) before the steps that are repeated for ever.
+pub const AGAIN: &str = "from here on the same again and again, for ever";
+/// The mark behind these steps.
+const REPEATED: &str = " <~~";
 /// The mark behind the step that decides.
 const DECISIVE: &str = " <--";
 /// In place of steps that are not shown.
@@ -111,7 +115,9 @@ fn shown(cx: &Counterexample, all: bool) -> Vec<Shown> {
     };
     not_alone(cx, &mut folded);
     let decisive = cx.explanation.as_ref().and_then(|why| why.decisive);
+    let again = cx.steps.iter().position(|s| s.action == ActionKind::Mark && s.detail == AGAIN);
     let shown = |(at, folded): (usize, bool)| match folded {
+        _ if again.is_some_and(|again| again < at) => Shown::Marked(REPEATED),
         _ if cx.fatal == Some(at) => Shown::Marked(FATAL),
         _ if decisive == Some(at) => Shown::Marked(DECISIVE),
         true => Shown::Folded,
