@@ -23,6 +23,9 @@ pub(super) struct Hold {
     pub(super) taken_at: usize,
     /// May others hold it at the same time? So may the readers of an `rw_semaphore`.
     pub(super) is_shared: bool,
+    /// Can one task at a time hold it, and no other until that lets go? Known when all is
+    /// [sorted](Holds::sort).
+    pub(super) is_guard: bool,
 }
 
 /// When and by whom a task was started.
@@ -169,7 +172,15 @@ impl Holds {
 
     fn close(&mut self, id: Id, task: u8, at: usize) {
         if let Some((taken_at, from)) = self.open.remove(&(id, task)) {
-            self.all.push(Hold { id, task, from, to: at, taken_at, is_shared: false });
+            self.all.push(Hold {
+                id,
+                task,
+                from,
+                to: at,
+                taken_at,
+                is_shared: false,
+                is_guard: false,
+            });
         }
     }
 
@@ -179,7 +190,15 @@ impl Holds {
         if let Some(at) = self.readers.iter().rposition(is_it) {
             let (.., from) = self.readers.remove(at);
             let id = Id::Object(object);
-            self.all.push(Hold { id, task, from, to, taken_at: from, is_shared: true });
+            self.all.push(Hold {
+                id,
+                task,
+                from,
+                to,
+                taken_at: from,
+                is_shared: true,
+                is_guard: false,
+            });
         }
     }
 
@@ -199,16 +218,33 @@ impl Holds {
                 to,
                 taken_at: set_at,
                 is_shared: false,
+                is_guard: false,
             });
             (to, task) = (start.at, start.by);
         }
-        self.all.push(Hold { id, task, from: set_at, to, taken_at: set_at, is_shared: false });
+        self.all.push(Hold {
+            id,
+            task,
+            from: set_at,
+            to,
+            taken_at: set_at,
+            is_shared: false,
+            is_guard: false,
+        });
     }
 
     /// What is still held when the execution ends is held by who has it then.
     fn close_all(&mut self) {
         for ((id, task), (taken_at, from)) in std::mem::take(&mut self.open) {
-            self.all.push(Hold { id, task, from, to: usize::MAX, taken_at, is_shared: false });
+            self.all.push(Hold {
+                id,
+                task,
+                from,
+                to: usize::MAX,
+                taken_at,
+                is_shared: false,
+                is_guard: false,
+            });
         }
         while let Some(&(object, task, _)) = self.readers.last() {
             self.close_shared(object, task, usize::MAX);
@@ -228,7 +264,15 @@ impl Holds {
             let from = last.insert((object, task), at).unwrap_or(started);
             if tokens.contains(&object) {
                 let id = Id::Object(object);
-                self.all.push(Hold { id, task, from, to: at, taken_at: at, is_shared: false });
+                self.all.push(Hold {
+                    id,
+                    task,
+                    from,
+                    to: at,
+                    taken_at: at,
+                    is_shared: false,
+                    is_guard: false,
+                });
             }
         }
         for &object in tokens {
@@ -250,14 +294,18 @@ impl Holds {
                     to: usize::MAX,
                     taken_at: from,
                     is_shared: false,
+                    is_guard: false,
                 });
             }
         }
     }
 
     /// Nothing more is added: what each task holds comes together.
-    pub(super) fn sort(&mut self) {
+    pub(super) fn sort(&mut self, resources: &BTreeMap<Id, Resource>) {
         self.all.sort_by_key(|hold| hold.task);
+        for hold in &mut self.all {
+            hold.is_guard = !hold.is_shared && is_exclusive(hold.id, resources);
+        }
     }
 
     /// What the task holds at this event. To be asked when all is [sorted](Holds::sort).
@@ -298,6 +346,13 @@ impl Holds {
         };
         self.starts.keys().filter(|&&t| begins_after(t)).fold(0, |mask, &t| mask | 1 << t)
     }
+}
+
+/// Can one task at a time hold it, and no other until that lets go?
+fn is_exclusive(id: Id, resources: &BTreeMap<Id, Resource>) -> bool {
+    resources.get(&id).is_some_and(|resource| {
+        !matches!(resource.kind, Kind::End | Kind::WakeUp) && resource.class != "PG_writeback"
+    })
 }
 
 /// Remembers which bit of which word is slept on: is it one that somebody sleeps on?

@@ -87,7 +87,7 @@ impl Watch {
         if self.wakers.len() > known {
             self.alike.forget();
         }
-        holds.sort();
+        holds.sort(&graph.resources);
         for wait in waits.iter().filter(|wait| wait.task != 0) {
             self.edges_of(execution, wait, &holds, graph);
         }
@@ -135,10 +135,8 @@ impl Watch {
     ) {
         self.guards.clear();
         let others = holds.of(wait.task, wait.from.max(hold.from + 1), wait.to);
-        let guards = others
-            .filter(|other| other.id != hold.id && !other.is_shared)
-            .filter(|other| is_exclusive(other.id, &graph.resources))
-            .map(|other| other.id);
+        let guards =
+            others.filter(|other| other.is_guard && other.id != hold.id).map(|other| other.id);
         self.guards.extend(guards);
         self.guards.sort_unstable();
         self.guards.dedup();
@@ -208,13 +206,6 @@ fn trailing_sleep(functions: &[&str]) -> usize {
 
 fn is_wake_up(id: Id, resources: &BTreeMap<Id, Resource>) -> bool {
     resources.get(&id).is_some_and(|resource| resource.kind == Kind::WakeUp)
-}
-
-/// Can one task at a time hold it, and no other until that lets go?
-fn is_exclusive(id: Id, resources: &BTreeMap<Id, Resource>) -> bool {
-    resources.get(&id).is_some_and(|resource| {
-        !matches!(resource.kind, Kind::End | Kind::WakeUp) && resource.class != "PG_writeback"
-    })
 }
 
 /// `CPU0 migrator`
