@@ -399,9 +399,7 @@ fn an_execution_that_is_cut_short_is_not_shown_as_complete() {
             None => assert!(matches!(seen.verdict, Verdict::Undecided(_)), "{engine}"),
         }
         let is_violated = seen.counterexample.is_some();
-        // shuttle's PCT wants two tasks that run at the same time.
-        let is_found = engine.takes_schedules() && engine != Engine::Pct;
-        assert_eq!(is_violated, is_found, "{engine}: {}", seen.verdict);
+        assert_eq!(is_violated, engine.takes_schedules(), "{engine}: {}", seen.verdict);
     }
 }
 

@@ -112,6 +112,9 @@ impl Held {
     /// A step of a lock bit. `clear_bit_unlock()` says which; `xor_unlock_is_negative_byte()` sets
     /// a lock's bit that was clear.
     fn bit(&mut self, event: &Event) -> Result<(), (Rule, String)> {
+        if event.bit.is_none() && self.bits.is_empty() {
+            return Ok(());
+        }
         let unlocks = event.primitive.contains("unlock");
         if let Some(bit) = event.bit.filter(|_| unlocks)
             && event.old & bit.mask() == 0

@@ -276,8 +276,12 @@ pub enum LocksFormat {
     Text,
     /// One object, and nothing else, on stdout.
     Json,
+    /// Each cycle in a line, as a table of Markdown (docs/lock-order.md).
+    Table,
     /// Each cycle as lockdep would print it.
     Splat,
+    /// Each cycle as DEPT would print it.
+    Dept,
     /// The graph of each scenario, for Graphviz.
     Dot,
     /// The same as one picture; a graph of more than 40 nodes is left out.

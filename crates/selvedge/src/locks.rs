@@ -2,6 +2,7 @@
 //! every tree, with its verdict.
 
 mod page;
+mod summary;
 mod text;
 
 use std::path::Path;
@@ -163,11 +164,9 @@ fn try_all_across(reports: &mut [TreeReport], bounds: &Bounds, workers: usize) {
 fn render(reports: &[TreeReport], format: LocksFormat) -> String {
     match format {
         LocksFormat::Text => text::report(reports),
-        LocksFormat::Splat => {
-            let cycles = reports.iter().flat_map(|report| &report.cycles);
-            let splats: Vec<&str> = cycles.map(|cycle| cycle.splat.as_str()).collect();
-            splats.join("\n")
-        }
+        LocksFormat::Table => summary::summary(reports),
+        LocksFormat::Splat => each(reports, |cycle| &cycle.splat),
+        LocksFormat::Dept => each(reports, |cycle| &cycle.dept),
         LocksFormat::Dot => {
             let all = reports.iter().flat_map(|report| &report.explored);
             all.map(|one| dot(&one.graph, &one.cycles)).collect()
@@ -179,6 +178,11 @@ fn render(reports: &[TreeReport], format: LocksFormat) -> String {
             serde_json::to_string_pretty(&whole).expect("plain data") + "\n"
         }
     }
+}
+
+fn each(reports: &[TreeReport], shape: impl Fn(&Cycle) -> &str) -> String {
+    let cycles = reports.iter().flat_map(|report| &report.cycles);
+    cycles.map(shape).collect::<Vec<_>>().join("\n")
 }
 
 fn drawings(reports: &[TreeReport]) -> Vec<Drawing<'_>> {

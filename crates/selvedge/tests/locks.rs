@@ -1,5 +1,6 @@
 //! The report on the lock order: every cycle with its verdict.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Output};
 
 fn selvedge(args: &[&str]) -> Output {
@@ -53,6 +54,16 @@ fn a_cycle_has_a_splat_and_a_counterexample() {
         " *** DEADLOCK ***\n",
     ] {
         assert!(splats.contains(line), "{line}\n{splats}");
+    }
+    let dept = ["locks", scenario, "--tree", "next-20230217", "--format", "dept"];
+    let dept = text(&selvedge(&dept).stdout);
+    for line in [
+        "DEPT: Circular dependency has been detected.\n",
+        "    [S] set(PG_locked of folio1)\n",
+        "    [W] wait(PG_writeback of folio0)\n",
+        "[E]: the event not reachable\n",
+    ] {
+        assert!(dept.contains(line), "{line}\n{dept}");
     }
     let page = std::fs::read_to_string(dir.join("locks.html")).expect("written");
     for part in
@@ -142,4 +153,58 @@ fn a_scenario_that_is_cut_short_leaves_its_cycles_possible() {
     let output = selvedge(&args);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stdout));
     assert!(text(&output.stdout).contains("the scenario was left after 3 executions"));
+}
+
+/// Trees of few executions, of which the page is compared each time; of all with
+/// `SELVEDGE_ALL_TREES`.
+const SAMPLE: [&str; 6] =
+    ["v6.3-rc1", "submit-before-blocking", "mobile-2015", "v4.8+356ea3865687", "v5.11", "v6.18"];
+
+/// `SELVEDGE_BLESS=1` writes the page anew, of all trees.
+#[test]
+fn the_page_of_every_cycle_says_what_the_trees_say() {
+    const MARKERS: [&str; 2] = ["<!-- every cycle -->\n", "<!-- end of every cycle -->"];
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/lock-order.md");
+    let whole = std::fs::read_to_string(page).expect("a page");
+    let (before, rest) = whole.split_once(MARKERS[0]).expect("where the table begins");
+    let (table, after) = rest.split_once(MARKERS[1]).expect("where it ends");
+    let is_blessed = std::env::var_os("SELVEDGE_BLESS").is_some();
+    let all = is_blessed || std::env::var_os("SELVEDGE_ALL_TREES").is_some();
+    let sample: Vec<&str> = SAMPLE.iter().flat_map(|tree| ["--tree", tree]).collect();
+    let args = if all { &[][..] } else { &sample };
+    let output = selvedge(&[&["locks", "--format", "table"], args].concat());
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", text(&output.stderr));
+    let found = text(&output.stdout);
+    if is_blessed {
+        let [begin, end] = MARKERS;
+        return std::fs::write(page, format!("{before}{begin}{found}{end}{after}"))
+            .expect("written");
+    }
+    let tree = |line: &str| {
+        line.split(" | ").next().unwrap_or_default().trim_start_matches("| ").to_string()
+    };
+    let is_asked = |line: &&str| {
+        all || line.starts_with("| tree")
+            || line.starts_with("|--")
+            || SAMPLE.contains(&&*tree(line))
+    };
+    let lines = |text: &str| -> BTreeSet<String> {
+        text.lines().filter(is_asked).map(str::to_string).collect()
+    };
+    assert_eq!(lines(&found), lines(table), "the page is not current: SELVEDGE_BLESS=1");
+    // The acceptance of the two deadlocks of February 2023: real where they were, nowhere since.
+    let real = |of: &str, cycle: &str| {
+        let begins = format!("| {of} | real | {cycle} |");
+        table.lines().any(|line| line.starts_with(&begins))
+    };
+    let both =
+        ["BH_Lock of bh0 → PG_locked of folio1", "PG_locked of folio1 → PG_writeback of folio0"];
+    for cycle in both {
+        assert!(real("v6.3-rc1", cycle), "{cycle}");
+        for mended in
+            ["v6.4", "v6.6", "v6.10", "v6.11", "v6.12.117", "v6.15", "v6.17", "fix-both-deadlocks"]
+        {
+            assert!(!real(mended, cycle), "{cycle} in {mended}");
+        }
+    }
 }

@@ -2,11 +2,15 @@
 //! reference for a while has given it back. Both are told from the steps, not from how the kernel
 //! was left: which loop goes round for ever, and who holds on, since when.
 
+use selvedge_explore::Engine;
 use selvedge_models::Machine;
+use selvedge_models::mm::filemap::filemap_get_entry;
 use selvedge_models::mm::gup::{NOT_ISOLATED_FOR_A_PIN, pin_user_pages_longterm};
 use selvedge_models::mm::migrate::{FREEZE_FAILED, ISOLATION};
+use selvedge_models::mm::swap::folio_put;
 use selvedge_models::mm::vmscan::{folio_isolate_lru, isolate_lru_folios, move_folios_to_lru};
 use selvedge_models::trees::*;
+use selvedge_trace::Name;
 
 use super::lru_flag::LISTED;
 use super::page_cache::{MIGRATABLE, isolated, lookup, migrate, migrate_isolated};
@@ -37,6 +41,31 @@ static LOOKUP_AGAIN: Scenario = Scenario {
     tasks: &[cpu(0, "migrator", migrate_isolated), cpu(1, "reader", lookup)],
     ..Scenario::EMPTY
 };
+
+/// As long as it takes: the model gives up after two rounds, the kernel does not.
+fn look_up_until_found(k: &Run) {
+    let holder = Name::new("lookup");
+    loop {
+        if let Some(folio) = filemap_get_entry(k, 0, holder) {
+            return folio_put(k, folio, holder);
+        }
+    }
+}
+
+static LOOKUP_UNTIL_FOUND: Scenario = Scenario {
+    name: "lookup_until_found_while_migrated",
+    about: "The folio is isolated, and mapped nowhere. CPU0 migrates it; CPU1 looks its page up as \
+            often as it takes to find it, which has no bound in the model either.",
+    tasks: &[cpu(0, "migrator", migrate_isolated), cpu(1, "reader", look_up_until_found)],
+    ..LOOKUP_AGAIN
+};
+
+/// An order in which the reader never stops is one that no fair schedule has. `graph` does not
+/// bound loops, and is not asked.
+const FAIR: &[Engine] = &[Engine::Dpor, Engine::Random];
+
+/// A random order in which it is late enough is rare.
+const FAIR_AND_LATE: &[Engine] = &[Engine::Dpor, Engine::Dfs];
 
 static MIGRATED_AND_LOOKED_UP: Scenario = Scenario {
     name: "migration_and_lookup_are_over",
@@ -84,6 +113,16 @@ pub(super) fn claims() -> Vec<Answers> {
         )
         .under(DPOR)
         .holds(&[&V6_1, &V6_12_117])
+        .violated_after(&[LOOKUP_MET_A_FROZEN_FOLIO], &[&MIGRATE_LEAVES_SLOT]),
+        ask(
+            ENDLESS_LOOPS_END,
+            &LOOKUP_UNTIL_FOUND,
+            Analysis("a count is frozen for a while, and a slot has the folio that is there now"),
+            &[MIGRATED, LOOKUP_MET_A_FROZEN_FOLIO],
+        )
+        .under(FAIR)
+        .holds(&[&V6_1, &V6_12_117])
+        .under(FAIR_AND_LATE)
         .violated_after(&[LOOKUP_MET_A_FROZEN_FOLIO], &[&MIGRATE_LEAVES_SLOT]),
         ask(
             NOBODY_HOLDS_ON,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use selvedge_explore::Engine;
 use selvedge_models::Tree;
 use selvedge_monitors::lock_graph::{
-    Classes, Guard, Id, Joined, Judged, LockGraph, Taken, Use, Verdict, joined,
+    self, Classes, Guard, Id, Joined, Judged, LockGraph, Taken, Use, Verdict, joined,
 };
 use selvedge_trace::Counterexample;
 
@@ -67,6 +67,8 @@ pub struct Cycle {
     pub is_unexpected: bool,
     /// The cycle in lockdep's shape, of the first scenario.
     pub splat: String,
+    /// The same in DEPT's.
+    pub dept: String,
     /// Of each edge, the class of what is held and where the next is waited for.
     shape: Shape,
 }
@@ -219,16 +221,14 @@ fn cycles(tree: &Tree, explored: &[Explored]) -> Vec<Cycle> {
         for judged in &one.cycles {
             let (key, steps) = spell(one, judged);
             let shape = least(key.1.iter().map(|(from, _, in_)| (from.clone(), in_.clone())));
-            let splat = || {
-                let title = format!("{} in {}", one.name, tree.name);
-                selvedge_monitors::lock_graph::splat(&one.graph, judged, &title)
-            };
+            let title = || format!("{} in {}", one.name, tree.name);
             let cycle = found.entry(key).or_insert_with(|| Cycle {
                 verdict: judged.verdict.clone(),
                 steps,
                 scenarios: Vec::new(),
                 is_unexpected: false,
-                splat: splat(),
+                splat: lock_graph::splat(&one.graph, judged, &title()),
+                dept: lock_graph::dept(&one.graph, judged, &title()),
                 shape,
             });
             if let (Verdict::Refuted(all), Verdict::Refuted(more)) =

@@ -1,7 +1,7 @@
 //! What becomes of a mutant: killed by whom, or not.
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict};
-use selvedge_trace::Monitor;
+use selvedge_trace::{Monitor, NOT_FAIR};
 
 use super::effect::{self, Effect};
 use super::{Judge, Mutant, Survey};
@@ -64,7 +64,8 @@ pub struct Kill {
 pub enum What {
     /// This rule is broken.
     Broken(String),
-    /// Some execution has no end: far more steps than any without the fault.
+    /// Some execution has no end: far more steps than any without the fault, and none of the
+    /// others could end that.
     NoEnd,
     /// An assertion of the model or the scenario has failed.
     Assertion,
@@ -145,7 +146,11 @@ pub(super) fn what(seen: &Exploration) -> Option<What> {
             let rule = seen.counterexample.as_ref().map(|found| found.rule.clone());
             Some(What::Broken(rule.unwrap_or_else(|| "locks are taken in one order".into())))
         }
-        Verdict::Undecided(why) if why.starts_with("an execution with too many steps") => {
+        // A loop that others could end is no fault: `holds within fair schedules`. One that nobody
+        // can is a rule that is broken. What is left goes on and on without doing the same again.
+        Verdict::Undecided(why)
+            if why.starts_with("an execution with too many steps") && !why.contains(NOT_FAIR) =>
+        {
             Some(What::NoEnd)
         }
         Verdict::Undecided(why) if why.starts_with("a panic of the model") => Some(What::Assertion),

@@ -6,19 +6,19 @@
 //! when. Two executions are alike if each task takes the same such steps, and those of the second
 //! and third kind come in the same order, with the same steps of the first kind between them.
 
-use std::collections::HashSet;
-
 use selvedge_trace::{Action, Event, Execution};
 
+use super::hash::{Hash, Seen};
 use super::read::{Bits, learn};
 
-/// What has been seen, as hashes of 128 bits: that two executions which are not alike have one is
-/// less likely than that the machine errs.
+/// What has been seen.
 #[derive(Debug, Default)]
 pub(super) struct Alike {
-    seen: HashSet<(u64, u64)>,
+    seen: Seen,
     /// By object: the bits of it that are slept on, as far as they are known.
     slept_on: Vec<u64>,
+    /// By object: the bits of it that are not, as far as that was asked.
+    not_slept_on: Vec<u64>,
     /// By task: its steps so far.
     tasks: Vec<Hash>,
 }
@@ -34,17 +34,17 @@ impl Alike {
             self.learn(event, bits);
             let Some(kind) = self.kind(event) else { continue };
             let task = &mut self.tasks[usize::from(event.task)];
-            task.step(event, changes);
+            step(task, event, changes);
             if kind == Kind::Change {
                 changes += 1;
-                order.step(event, u64::from(event.task));
+                step(&mut order, event, u64::from(event.task));
             }
         }
         for task in &self.tasks {
             order.add(task.0);
             order.add(task.1);
         }
-        self.seen.insert((order.0, order.1))
+        self.seen.insert(order.finish())
     }
 
     /// Forgets what was seen: something is known now that was not.
@@ -54,20 +54,25 @@ impl Alike {
 
     /// A bit that nobody was known to sleep on: what was seen was seen without it.
     fn learn(&mut self, event: &Event, bits: &mut Bits) {
+        let at = event.object as usize;
+        let is_known = |masks: &[u64], mask| masks.get(at).is_some_and(|known| known & mask != 0);
         let mask = match (event.action, event.bit) {
             (Action::Awaits(wait), _) => wait.mask,
-            (_, Some(bit)) => bit.mask(),
+            (_, Some(bit)) if !is_known(&self.not_slept_on, bit.mask()) => bit.mask(),
             _ => return,
         };
-        let at = event.object as usize;
-        if self.slept_on.get(at).is_some_and(|known| known & mask != 0) || !learn(event, bits) {
+        if is_known(&self.slept_on, mask) {
             return;
         }
-        if self.slept_on.len() <= at {
-            self.slept_on.resize(at + 1, 0);
+        let is_slept_on = learn(event, bits);
+        let masks = if is_slept_on { &mut self.slept_on } else { &mut self.not_slept_on };
+        if masks.len() <= at {
+            masks.resize(at + 1, 0);
         }
-        self.slept_on[at] |= mask;
-        self.forget();
+        masks[at] |= mask;
+        if is_slept_on {
+            self.forget();
+        }
     }
 
     fn kind(&self, event: &Event) -> Option<Kind> {
@@ -103,39 +108,28 @@ enum Kind {
     Change,
 }
 
-/// Two hashes, each good enough for a table.
-#[derive(Clone, Copy, Default, Debug)]
-struct Hash(u64, u64);
-
-impl Hash {
-    fn add(&mut self, value: u64) {
-        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.1 = (self.1.rotate_left(23) ^ value).wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
-        self.1 ^= self.1 >> 29;
-    }
-
-    fn step(&mut self, event: &Event, since: u64) {
-        self.add(since << 32 | u64::from(event.path.0));
-        self.add(u64::from(event.object) << 32 | event.action.kind() as u64);
-        let nr = event.bit.map_or(64, |bit| bit.nr);
-        let place = u64::from(event.cpu) << 16 | (event.context as u64) << 8;
-        self.add(u64::from(nr) << 32 | place | u64::from(event.in_waker));
-        // The text of a primitive is one and the same.
-        self.add(event.primitive.as_ptr() as u64);
-        match event.action {
-            // What a lock's word holds besides is no matter.
-            Action::Spawn | Action::Join => self.add(event.new),
-            Action::Owns(mask) => self.add(mask),
-            Action::Awaits(wait) => self.add(wait.mask),
-            _ => {}
+/// Adds a step of a task.
+#[inline]
+fn step(hash: &mut Hash, event: &Event, since: u64) {
+    hash.add(since << 32 | u64::from(event.path.0));
+    let nr = event.bit.map_or(64, |bit| u64::from(bit.nr));
+    let place = u64::from(event.cpu) << 16 | (event.context as u64) << 8;
+    let what = event.action.kind() as u64 | nr << 8 | u64::from(event.in_waker) << 15;
+    hash.add(u64::from(event.object) << 32 | place << 8 ^ what);
+    let changes = match event.bit {
+        Some(bit) => {
+            let is_set = |value: u64| u64::from(value & bit.mask() != 0);
+            is_set(event.old) | is_set(event.new) << 1
         }
-        if event.bit.is_none() {
-            self.add(event.old ^ event.new);
-        } else if let Some(bit) = event.bit {
-            self.add(
-                (event.old & bit.mask() != 0) as u64
-                    | (((event.new & bit.mask()) != 0) as u64) << 1,
-            );
-        }
+        // What a lock's word holds besides is no matter.
+        None => event.old ^ event.new,
+    };
+    // The text of a primitive is one and the same.
+    hash.add((event.primitive.as_ptr() as u64).rotate_left(32) ^ changes);
+    match event.action {
+        Action::Spawn | Action::Join => hash.add(event.new),
+        Action::Owns(mask) => hash.add(mask),
+        Action::Awaits(wait) => hash.add(wait.mask),
+        _ => {}
     }
 }

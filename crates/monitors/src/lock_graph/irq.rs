@@ -1,9 +1,7 @@
 //! Locks that an interrupt takes, and that somebody takes with interrupts on: lockdep's
 //! irq-safe and irq-unsafe. On one CPU that is a deadlock; lockdep does not ask on which.
 
-use std::collections::BTreeMap;
-
-use selvedge_trace::{Action, Class, Context, Execution};
+use selvedge_trace::{Class, Context, Execution};
 
 use super::read::{Holds, POOLS};
 use super::waits::who;
@@ -36,10 +34,6 @@ impl Contexts {
 
 /// Notes the contexts in which an execution took its locks.
 pub(super) fn note(execution: &Execution<'_>, holds: &Holds, graph: &mut LockGraph) {
-    let irq_of: BTreeMap<u8, u32> = (execution.events.iter())
-        .filter(|event| event.class == Class::Irq && event.action == Action::Lock)
-        .filter_map(|event| Some((event.name.cpu?, event.object)))
-        .collect();
     for hold in &holds.all {
         let event = &execution.events[hold.taken_at];
         let is_lock = event.class == Class::Lock && matches!(hold.id, Id::Object(_));
@@ -48,19 +42,14 @@ pub(super) fn note(execution: &Execution<'_>, holds: &Holds, graph: &mut LockGra
         if !is_lock || hold.task == 0 || event.primitive == POOLS {
             continue;
         }
-        let irqs_are_off = irq_of.get(&event.cpu).is_some_and(|irq| {
-            holds.of(hold.task, hold.taken_at, hold.taken_at).any(|h| h.id == Id::Object(*irq))
-        });
         let contexts = graph.contexts.entry(hold.id).or_default();
         let is_handler = matches!(event.context, Context::Irq | Context::Softirq);
-        let place = match (is_handler, irqs_are_off) {
-            (true, _) => &mut contexts.in_irq,
-            (false, false) => &mut contexts.with_irqs_on,
-            (false, true) => continue,
-        };
-        place.get_or_insert_with(|| Taken {
-            who: who(execution.tasks, hold.task),
-            functions: execution.paths.functions(event.path),
-        });
+        let place = if is_handler { &mut contexts.in_irq } else { &mut contexts.with_irqs_on };
+        if place.is_none() && (is_handler || !holds.has_irqs_off(hold, event.cpu)) {
+            *place = Some(Taken {
+                who: who(execution.tasks, hold.task),
+                functions: execution.paths.functions(event.path),
+            });
+        }
     }
 }

@@ -20,6 +20,7 @@
 //! | file          | what                                                           |
 //! |---------------|----------------------------------------------------------------|
 //! | `alike.rs`    | which executions need not be read, since one like them was     |
+//! | `hash.rs`     | by which they are told apart                                   |
 //! | `read.rs`     | from the events of an execution to who holds what, when        |
 //! | `waits.rs`    | the waits of an execution, and the edges that they make        |
 //! | `cycles.rs`   | the elementary cycles                                          |
@@ -27,10 +28,13 @@
 //! | `irq.rs`      | locks that interrupts take, and that are taken with interrupts on |
 //! | `joined.rs`   | cycles through several scenarios, and by class                 |
 //! | `splat.rs`    | a cycle as lockdep would print it, and the graph as DOT        |
+//! | `dept.rs`     | a cycle as DEPT would print it                                 |
 //! | `svg.rs`      | the graph as a picture                                         |
 
 mod alike;
 mod cycles;
+mod dept;
+mod hash;
 mod irq;
 mod joined;
 mod read;
@@ -45,6 +49,7 @@ use std::sync::{Arc, Mutex};
 
 use selvedge_trace::{Context, Counterexample, Execution, Finding, Monitor};
 
+pub use dept::dept;
 pub use irq::{Contexts, Taken};
 pub use joined::{Classes, Joined, joined};
 use read::Tasks;

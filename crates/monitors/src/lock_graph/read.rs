@@ -23,6 +23,9 @@ pub(super) struct Hold {
     pub(super) taken_at: usize,
     /// May others hold it at the same time? So may the readers of an `rw_semaphore`.
     pub(super) is_shared: bool,
+    /// Can one task at a time hold it, and no other until that lets go? Known when all is
+    /// [sorted](Holds::sort).
+    pub(super) is_guard: bool,
 }
 
 /// When and by whom a task was started.
@@ -54,6 +57,8 @@ pub(super) struct Holds {
     owed: Vec<(u32, u8, usize)>,
     /// The number in the graph of each task of the execution.
     numbers: BTreeMap<u8, u8>,
+    /// By CPU: its exclusion of interrupts, if somebody turns them off there.
+    irq_of: BTreeMap<u8, u32>,
     /// How many tasks each has started.
     children: BTreeMap<u8, u8>,
 }
@@ -68,6 +73,12 @@ impl Holds {
         for (at, event) in execution.events.iter().enumerate() {
             if event.action == Action::Spawn {
                 holds.number(event, execution.tasks, &mut graph.tasks);
+            }
+            if event.class == Class::Irq
+                && event.action == Action::Lock
+                && let Some(cpu) = event.name.cpu
+            {
+                holds.irq_of.insert(cpu, event.object);
             }
             name(event, &holds, execution.tasks, &mut graph.resources);
             holds.enter(at, event, bits, &mut graph.resources);
@@ -161,7 +172,15 @@ impl Holds {
 
     fn close(&mut self, id: Id, task: u8, at: usize) {
         if let Some((taken_at, from)) = self.open.remove(&(id, task)) {
-            self.all.push(Hold { id, task, from, to: at, taken_at, is_shared: false });
+            self.all.push(Hold {
+                id,
+                task,
+                from,
+                to: at,
+                taken_at,
+                is_shared: false,
+                is_guard: false,
+            });
         }
     }
 
@@ -171,7 +190,15 @@ impl Holds {
         if let Some(at) = self.readers.iter().rposition(is_it) {
             let (.., from) = self.readers.remove(at);
             let id = Id::Object(object);
-            self.all.push(Hold { id, task, from, to, taken_at: from, is_shared: true });
+            self.all.push(Hold {
+                id,
+                task,
+                from,
+                to,
+                taken_at: from,
+                is_shared: true,
+                is_guard: false,
+            });
         }
     }
 
@@ -191,16 +218,33 @@ impl Holds {
                 to,
                 taken_at: set_at,
                 is_shared: false,
+                is_guard: false,
             });
             (to, task) = (start.at, start.by);
         }
-        self.all.push(Hold { id, task, from: set_at, to, taken_at: set_at, is_shared: false });
+        self.all.push(Hold {
+            id,
+            task,
+            from: set_at,
+            to,
+            taken_at: set_at,
+            is_shared: false,
+            is_guard: false,
+        });
     }
 
     /// What is still held when the execution ends is held by who has it then.
     fn close_all(&mut self) {
         for ((id, task), (taken_at, from)) in std::mem::take(&mut self.open) {
-            self.all.push(Hold { id, task, from, to: usize::MAX, taken_at, is_shared: false });
+            self.all.push(Hold {
+                id,
+                task,
+                from,
+                to: usize::MAX,
+                taken_at,
+                is_shared: false,
+                is_guard: false,
+            });
         }
         while let Some(&(object, task, _)) = self.readers.last() {
             self.close_shared(object, task, usize::MAX);
@@ -220,7 +264,15 @@ impl Holds {
             let from = last.insert((object, task), at).unwrap_or(started);
             if tokens.contains(&object) {
                 let id = Id::Object(object);
-                self.all.push(Hold { id, task, from, to: at, taken_at: at, is_shared: false });
+                self.all.push(Hold {
+                    id,
+                    task,
+                    from,
+                    to: at,
+                    taken_at: at,
+                    is_shared: false,
+                    is_guard: false,
+                });
             }
         }
         for &object in tokens {
@@ -242,14 +294,37 @@ impl Holds {
                     to: usize::MAX,
                     taken_at: from,
                     is_shared: false,
+                    is_guard: false,
                 });
             }
         }
     }
 
-    /// What the task holds at this event.
+    /// Nothing more is added: what each task holds comes together.
+    pub(super) fn sort(&mut self, resources: &BTreeMap<Id, Resource>) {
+        self.all.sort_by_key(|hold| hold.task);
+        for hold in &mut self.all {
+            hold.is_guard = !hold.is_shared && is_exclusive(hold.id, resources);
+        }
+    }
+
+    /// What the task holds at this event. To be asked when all is [sorted](Holds::sort).
     pub(super) fn of(&self, task: u8, from: usize, to: usize) -> impl Iterator<Item = &Hold> {
-        self.all.iter().filter(move |h| h.task == task && h.from < from && h.to > to)
+        let first = self.all.partition_point(|hold| hold.task < task);
+        let own = self.all[first..].iter().take_while(move |hold| hold.task == task);
+        own.filter(move |hold| hold.from < from && hold.to > to)
+    }
+
+    /// The exclusion of interrupts of a CPU, if somebody turns them off there.
+    pub(super) fn irq_of(&self, cpu: u8) -> Option<u32> {
+        self.irq_of.get(&cpu).copied()
+    }
+
+    /// Had the task interrupts off on this CPU when it took this?
+    pub(super) fn has_irqs_off(&self, hold: &Hold, cpu: u8) -> bool {
+        self.irq_of(cpu).is_some_and(|irq| {
+            self.of(hold.task, hold.taken_at, hold.taken_at).any(|h| h.id == Id::Object(irq))
+        })
     }
 
     /// The tasks that have ended, for certain, before this event of the task.
@@ -271,6 +346,13 @@ impl Holds {
         };
         self.starts.keys().filter(|&&t| begins_after(t)).fold(0, |mask, &t| mask | 1 << t)
     }
+}
+
+/// Can one task at a time hold it, and no other until that lets go?
+fn is_exclusive(id: Id, resources: &BTreeMap<Id, Resource>) -> bool {
+    resources.get(&id).is_some_and(|resource| {
+        !matches!(resource.kind, Kind::End | Kind::WakeUp) && resource.class != "PG_writeback"
+    })
 }
 
 /// Remembers which bit of which word is slept on: is it one that somebody sleeps on?
@@ -325,7 +407,15 @@ fn name(event: &Event, holds: &Holds, tasks: &[TaskInfo], resources: &mut BTreeM
         Resource { kind, name: format!("{what}{cpu}"), class: what.into(), is_static: true }
     };
     let resource = match (event.action, event.class) {
-        (Spawn, _) => of_end(tasks.get(event.new as usize).map_or("task", |info| &info.name)),
+        (Spawn, _) => {
+            let task = tasks.get(event.new as usize).map_or("task", |info| &info.name);
+            // A worker has the name of its CPU, and a CPU may have several.
+            let name = format!("end of {task}");
+            let is_like = |known: &&Resource| {
+                known.name.strip_prefix(&name).is_some_and(|n| n.is_empty() || n.starts_with(" ("))
+            };
+            of_end(task, resources.values().filter(is_like).count())
+        }
         (Wait | Wake, _) => of_token(event.name),
         (_, Class::Preempt) => of_cpu(Kind::PreemptOff, "preemption off"),
         (_, Class::Irq) => {
@@ -351,18 +441,20 @@ fn of_lock(event: &Event) -> Resource {
     Resource { kind, name, class, is_static: event.name.index.is_none() }
 }
 
-/// `end of kworker/0`
-fn of_end(task: &str) -> Resource {
+/// `end of kworker/0`, and of another task of that name `end of kworker/0 (2)`.
+fn of_end(task: &str, others: usize) -> Resource {
     let class = format!("end of {}", task.split('/').next().unwrap_or(task));
-    Resource { kind: Kind::End, name: format!("end of {task}"), class, is_static: false }
+    let number = if others == 0 { String::new() } else { format!(" ({})", others + 1) };
+    Resource { kind: Kind::End, name: format!("end of {task}{number}"), class, is_static: false }
 }
 
-/// `PG_locked of folio1`
+/// `PG_locked of folio1`, `i_mmap_rwsem`
 pub(super) fn of_bit(event: &Event, bit: &str) -> Resource {
     let name = event.name.to_string();
     let of = name.split_once("->").map_or(name.as_str(), |(of, _)| of);
     let is_static = event.name.index.is_none();
-    let name = format!("{bit} of {of}");
+    // A semaphore is slept on as a whole, and called what its word is called.
+    let name = if event.name.text == bit { of.to_string() } else { format!("{bit} of {of}") };
     Resource { kind: Kind::Bit, name, class: bit.into(), is_static }
 }
 

@@ -170,12 +170,14 @@ fn pick<'a>(uses: &[Vec<&'a Use>], mut way: usize) -> Vec<&'a Use> {
 
 fn guard(graph: &LockGraph, cycle: &[Id], way: &[&Use]) -> Option<Guard> {
     if let Some(tries) = way.iter().find(|used| used.tries) {
-        let function = tries.waits_in.last().copied().unwrap_or("the scenario");
+        let Some(function) = tries.waits_in.last().copied() else {
+            return Some(Guard::TryLock("the scenario".into()));
+        };
         // The try itself is a helper's; who calls it decides what to do when it fails.
         let is_helper = function.contains("trylock") && tries.waits_in.len() > 1;
         let at = tries.waits_in.len().saturating_sub(2);
         let function = if is_helper { tries.waits_in[at] } else { function };
-        return Some(Guard::TryLock(function.into()));
+        return Some(Guard::TryLock(format!("{function}()")));
     }
     for (number, one) in way.iter().enumerate() {
         for other in &way[number + 1..] {
@@ -210,7 +212,7 @@ impl fmt::Display for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Guard::Gate(lock) => write!(f, "gate lock: {lock} is held on both sides"),
-            Guard::TryLock(function) => write!(f, "trylock: {function}() only tries"),
+            Guard::TryLock(function) => write!(f, "trylock: {function} only tries"),
             Guard::OneTask(who) => write!(f, "one task: {who} waits at one place at a time"),
             Guard::Order(one, other) => {
                 write!(f, "order of start: {one} and {other} never run at the same time")

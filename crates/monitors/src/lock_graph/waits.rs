@@ -1,6 +1,6 @@
 //! The waits of an execution, whether they came to be or not, and the edges that they make.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use selvedge_trace::{
@@ -10,6 +10,7 @@ use selvedge_trace::{
 
 use super::alike::Alike;
 use super::cycles::{canonical, elementary};
+use super::hash::{Hash, Seen};
 use super::read::{Bits, Hold, Holds, of_bit, of_token, only_waits};
 use super::{Id, Kind, LockGraph, Resource, Use, irq};
 
@@ -33,19 +34,10 @@ pub(super) struct Watch {
     bits: Bits,
     /// Who has set which token in some execution.
     wakers: BTreeSet<(u32, u8)>,
-    /// The uses that are in the graph already.
-    known: HashSet<Key>,
-}
-
-/// What tells one use of an edge from another.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Key {
-    edge: (Id, Id),
-    task: u8,
-    paths: (PathId, PathId),
-    tries: bool,
+    /// The uses that are in the graph already, by what tells one from another.
+    known: Seen,
+    /// What is held besides.
     guards: Vec<Id>,
-    order: (u128, u128),
 }
 
 /// Somebody waits, or could have to: the holder of what is held from before `from` to after `to`.
@@ -95,6 +87,7 @@ impl Watch {
         if self.wakers.len() > known {
             self.alike.forget();
         }
+        holds.sort(&graph.resources);
         for wait in waits.iter().filter(|wait| wait.task != 0) {
             self.edges_of(execution, wait, &holds, graph);
         }
@@ -109,7 +102,7 @@ impl Watch {
                 context: event.context,
                 tries: false,
             };
-            self.add(execution, (hold, &wait), &holds, graph);
+            self.add(execution, (hold, &wait), order(&wait, &holds), &holds, graph);
         });
         irq::note(execution, &holds, graph);
         deadlocks(execution, &stuck, &holds, graph);
@@ -122,9 +115,13 @@ impl Watch {
         holds: &Holds,
         graph: &mut LockGraph,
     ) {
-        let held: Vec<Hold> = holds.of(wait.task, wait.from, wait.to).copied().collect();
+        let mut held = holds.of(wait.task, wait.from, wait.to).peekable();
+        if held.peek().is_none() {
+            return;
+        }
+        let order = order(wait, holds);
         for hold in held {
-            self.add(execution, (&hold, wait), holds, graph);
+            self.add(execution, (hold, wait), order, holds, graph);
         }
     }
 
@@ -132,50 +129,70 @@ impl Watch {
         &mut self,
         execution: &Execution<'_>,
         (hold, wait): (&Hold, &Wait),
+        order: (u128, u128),
         holds: &Holds,
         graph: &mut LockGraph,
     ) {
+        self.guards.clear();
         let others = holds.of(wait.task, wait.from.max(hold.from + 1), wait.to);
-        let mut guards: Vec<Id> = others
-            .filter(|other| other.id != hold.id && !other.is_shared)
-            .filter(|other| is_exclusive(other.id, &graph.resources))
-            .map(|other| other.id)
-            .collect();
-        guards.sort_unstable();
-        guards.dedup();
-        let after = holds.numbers_of(holds.ended_before(wait.task, wait.from));
-        let before = holds.numbers_of(holds.started_after(wait.task, wait.from));
+        let guards =
+            others.filter(|other| other.is_guard && other.id != hold.id).map(|other| other.id);
+        self.guards.extend(guards);
+        self.guards.sort_unstable();
+        self.guards.dedup();
+        let task = holds.number_of(wait.task);
         let taken = &execution.events[hold.taken_at];
-        let key = Key {
-            edge: (hold.id, wait.on),
-            task: holds.number_of(wait.task),
-            paths: (taken.path, wait.path),
-            tries: wait.tries,
-            guards,
-            order: (after, before),
-        };
-        if self.known.contains(&key) {
+        let mut key = Hash::default();
+        add_id(&mut key, hold.id);
+        add_id(&mut key, wait.on);
+        key.add(u64::from(taken.path.0) << 32 | u64::from(wait.path.0));
+        key.add(u64::from(task) << 1 | u64::from(wait.tries));
+        for mask in [order.0, order.1] {
+            key.add(mask as u64);
+            key.add((mask >> 64) as u64);
+        }
+        self.guards.iter().for_each(|&guard| add_id(&mut key, guard));
+        if !self.known.insert(key.finish()) {
             return;
         }
         let functions = |path| execution.paths.functions(path);
         let mut waits_in = functions(wait.path);
         waits_in.truncate(waits_in.len() - trailing_sleep(&waits_in));
         let used = Use {
-            task: key.task,
+            task,
             who: who(execution.tasks, wait.task),
             context: wait.context,
             held_in: functions(taken.path),
             waits_in,
             took: taken.task == wait.task,
             tries: wait.tries,
-            guards: key.guards.iter().copied().collect(),
-            after,
-            before,
+            guards: self.guards.iter().copied().collect(),
+            after: order.0,
+            before: order.1,
             held_at: hold.taken_at,
             waits_at: wait.from,
         };
-        graph.edges.entry(key.edge).or_default().insert(used);
-        self.known.insert(key);
+        graph.edges.entry((hold.id, wait.on)).or_default().insert(used);
+    }
+}
+
+/// The tasks that have ended, for certain, when the task waits, and those that begin only later.
+fn order(wait: &Wait, holds: &Holds) -> (u128, u128) {
+    let after = holds.numbers_of(holds.ended_before(wait.task, wait.from));
+    let before = holds.numbers_of(holds.started_after(wait.task, wait.from));
+    (after, before)
+}
+
+/// Adds which instance it is.
+fn add_id(hash: &mut Hash, id: Id) {
+    match id {
+        Id::Object(object) => hash.add(u64::from(object)),
+        Id::Handler(object) => hash.add(1 << 32 | u64::from(object)),
+        Id::End(task) => hash.add(2 << 32 | u64::from(task)),
+        Id::Bit(object, mask) => {
+            hash.add(3 << 32 | u64::from(object));
+            hash.add(mask);
+        }
     }
 }
 
@@ -189,13 +206,6 @@ fn trailing_sleep(functions: &[&str]) -> usize {
 
 fn is_wake_up(id: Id, resources: &BTreeMap<Id, Resource>) -> bool {
     resources.get(&id).is_some_and(|resource| resource.kind == Kind::WakeUp)
-}
-
-/// Can one task at a time hold it, and no other until that lets go?
-fn is_exclusive(id: Id, resources: &BTreeMap<Id, Resource>) -> bool {
-    let kind = resources.get(&id).map(|resource| resource.kind);
-    let is_lock = kind.is_some_and(|kind| !matches!(kind, Kind::End | Kind::WakeUp));
-    is_lock && resources.get(&id).is_some_and(|resource| resource.class != "PG_writeback")
 }
 
 /// `CPU0 migrator`
@@ -280,8 +290,8 @@ impl Reader<'_> {
     /// A step on a bit by which its lock is taken or tried, or its end waited for.
     fn on_a_bit(&self, event: &Event) -> Option<(Id, bool)> {
         let bit = event.bit?;
-        let steps = [Action::Read, Action::Update, Action::UpdateFailed];
-        if !steps.contains(&event.action) || event.in_waker {
+        let looks = matches!(event.action, Action::Read | Action::Update | Action::UpdateFailed);
+        if !looks || event.in_waker {
             return None;
         }
         let id = Id::Bit(event.object, bit.mask());
@@ -297,8 +307,14 @@ impl Reader<'_> {
             return None;
         }
         // A try within a function that waits is a part of the wait.
-        let is_part = paths.functions(event.path).into_iter().any(waits_here);
-        (!is_part).then_some((id, true))
+        let mut path = event.path;
+        while let Some(function) = paths.innermost(path) {
+            if waits_here(function) {
+                return None;
+            }
+            path = paths.leave(path);
+        }
+        Some((id, true))
     }
 
     /// Who can never go on at the end of the execution, and for whom each waits. A task that only
@@ -365,18 +381,14 @@ fn takes(w: &Waiting, resources: &BTreeMap<Id, Resource>) -> bool {
 
 /// The locks that are taken where a handler may come, each with the handler of that CPU.
 fn handlers(execution: &Execution<'_>, holds: &Holds, mut found: impl FnMut(&Hold, Id)) {
-    let irq_of: BTreeMap<u8, u32> = (execution.events.iter())
-        .filter(|event| event.class == Class::Irq && event.action == Action::Lock)
-        .filter_map(|event| Some((event.name.cpu?, event.object)))
-        .collect();
     for hold in &holds.all {
         let event = &execution.events[hold.taken_at];
         let is_lock = event.class == Class::Lock && matches!(hold.id, Id::Object(_));
         let is_task = matches!(event.context, Context::Task | Context::Kworker);
-        let Some(&irq) = irq_of.get(&event.cpu).filter(|_| is_lock && is_task) else { continue };
-        let irqs_are_off =
-            holds.of(hold.task, hold.taken_at, hold.taken_at).any(|h| h.id == Id::Object(irq));
-        if !irqs_are_off && hold.task != 0 {
+        if !is_lock || !is_task || hold.task == 0 || holds.has_irqs_off(hold, event.cpu) {
+            continue;
+        }
+        if let Some(irq) = holds.irq_of(event.cpu) {
             found(hold, Id::Handler(irq));
         }
     }
