@@ -32,7 +32,8 @@ use super::lru_locks::{COMPACTED, isolate_for_compaction};
 use crate::Source::{Analysis, Comment};
 use crate::rules::{NO_REFERENCE_IS_LEFT_OVER, NOBODY_WAITS_FOR_EVER, is_batched, is_with};
 use crate::states::{
-    FREED, GAVE_UP, ISOLATED, MADE_UNEVICTABLE, MIGRATED, SLEPT, SLEPT_ON_A_BIT, TRUNCATED,
+    FREED, GAVE_UP, ISOLATED, MADE_UNEVICTABLE, MIGRATED, QUEUED_FOR_A_BIT, SLEPT, SLEPT_ON_A_BIT,
+    TRUNCATED,
 };
 use crate::{Answers, Run, Scenario, ask, cpu, irq};
 
@@ -370,7 +371,9 @@ pub(super) fn claims() -> Vec<Answers> {
         hang(&QUEUE_LOCK_OF_KILLED, queue_lock, &[INTERRUPTED, SLEPT, GAVE_UP])
             .broken_after(&[INTERRUPTED, SLEPT])
             .violated(&[&GIVES_UP_IRQS_ON]),
-        hang(&QUEUE_LOCK_OF_WAKER, queue_lock, slept).violated(&[&WAKER_IRQS_ON]),
+        hang(&QUEUE_LOCK_OF_WAKER, queue_lock, slept)
+            .broken_after(&[INTERRUPTED])
+            .violated(&[&WAKER_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_ASYNCHRONOUS, queue_lock, slept).violated(&[&ASYNC_IRQS_ON]),
         hang(&QUEUE_LOCK_OF_FAULT, queue_lock, slept).violated(&[&FAULT_IRQS_ON]),
         hang(&PAGES_LOCK, marks, &[INTERRUPTED, MIGRATED, TRUNCATED])
@@ -386,6 +389,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .broken_after(&[INTERRUPTED])
             .violated(&[&BIT_WAITER_IRQS_ON]),
         hang(&BIT_QUEUE_LOCK_OF_WAKER, queue_lock, &[INTERRUPTED, SLEPT_ON_A_BIT])
+            .broken_after(&[INTERRUPTED, QUEUED_FOR_A_BIT])
             .violated(&[&BIT_WAKER_IRQS_ON]),
     ]
 }

@@ -16,7 +16,7 @@ use crate::Source::{self, Analysis};
 use crate::calls::{Arg, Call, call};
 use crate::functions::{FOLIO_ACTIVATE, FOLIO_ISOLATE_LRU, LRU_ADD_DRAIN};
 use crate::rules::*;
-use crate::states::{CLAIMED, FREED, ISOLATED, RESTED};
+use crate::states::{CLAIMED, FREED, ISOLATED, RESTED, TO_BE_ISOLATED};
 use crate::{Answers, Run, Scenario, ask, calls, cpu};
 
 /// A folio on the LRU; batches of three, so that two entries rest.
@@ -162,7 +162,7 @@ pub(super) fn claims() -> Vec<Answers> {
         ask(KERNEL_ASSERTIONS_HOLD, &TWO_BATCHES_AND_ISOLATE, lru("D6"), both)
             .under(SC)
             .holds(&[&V6_1, &V6_10, &SEED_002_V4, &V6_12_117])
-            .violated(&[&A4_MOVE_WITHOUT_CLAIM]),
+            .violated_after(&[RESTED, TO_BE_ISOLATED], &[&A4_MOVE_WITHOUT_CLAIM]),
         ask(NO_FREED_FOLIO_IS_LINKED, &ACTIVATE_VS_LAST_PUT, lru("D7"), &[FREED, RESTED])
             .under(SC)
             .holds(&[&SEED_002_V4, &V6_11, &V6_12_117])

@@ -103,6 +103,7 @@ pub(super) fn claims() -> Vec<Answers> {
         race(&MIGRATE_VS_TRUNCATE, locked_mapping, &[MIGRATED, TRUNCATED])
             .under(DPOR)
             .holds(&[&V6_1, &V6_12_117])
+            .broken_after(&[TRUNCATED])
             .violated_as(sheet("AM8"), &[&AM8_RELAXED_TRYLOCK]),
         race(&MIGRATE_VS_WRITE, locked_copy, &[MIGRATED, CHANGED, FREEZE_FAILED])
             .under(DPOR)

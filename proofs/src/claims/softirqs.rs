@@ -3,13 +3,15 @@
 //! CPU, but where interrupts or softirqs are off; so a lock that it takes is taken elsewhere with one
 //! of them off.
 
-use selvedge_kernel::{INTERRUPTED, fail, owns, set_bit, test_bit};
-use selvedge_models::fs::buffer::{STILL_READING, end_buffer_async_read, trylock_buffer};
+use selvedge_kernel::{INTERRUPTED, fail, owns, set_bit, smp_rmb, test_bit};
+use selvedge_models::fs::buffer::{
+    STILL_READING, buffer_uptodate, end_buffer_async_read, trylock_buffer,
+};
 use selvedge_models::mm::filemap::{folio_end_read, folio_lock, folio_wait_locked};
 use selvedge_models::mm::migrate::Aops;
 use selvedge_models::mm::page_writeback::folio_end_writeback;
 use selvedge_models::trees::*;
-use selvedge_models::{BH_ASYNC_READ, BH_LOCK, BH_UPTODATE, Machine, PG_UPTODATE};
+use selvedge_models::{BH_ASYNC_READ, BH_LOCK, Machine, PG_UPTODATE};
 
 use super::DPOR;
 use super::folio_lock::{locked, unlock};
@@ -50,7 +52,9 @@ static TWO_CPUS: Scenario = Scenario {
             if !test_bit(PG_UPTODATE, &k.folios[0].flags) {
                 fail(WHO_WAITED_FOR_A_READ_SEES_IT, "the reader sees no PG_uptodate");
             }
-            if !k.buffer_heads.iter().all(|bh| test_bit(BH_UPTODATE, &bh.b_state)) {
+            // As folio_test_uptodate() ends, if there it is set.
+            smp_rmb();
+            if !k.buffer_heads.iter().all(buffer_uptodate) {
                 fail(WHO_WAITED_FOR_A_READ_SEES_IT, "the reader sees a buffer without BH_Uptodate");
             }
         })
