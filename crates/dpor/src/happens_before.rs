@@ -335,21 +335,13 @@ impl Analysis {
         before.extend(failed.map(|(event, _)| Before::new(event, true)));
     }
 
+    /// Whether a wait could have come before another step, `find_races` asks. A wake-up that it
+    /// could not have come before says nothing of older steps: that it was needed may be the doing
+    /// of an older wait, which took what was there.
     fn before_token(&self, index: usize, effect: &Effect, before: &mut Vec<Before>) {
-        let task = self.events[index].task;
-        for (event, other) in self.about(effect.object, task) {
-            if effect.depends_on(&other.effect) {
-                let reversible = match effect.kind {
-                    EffectKind::Wait { .. } => {
-                        let is_blocked = index >= self.taken;
-                        self.finds_token_set(event, index, false)
-                            || (is_blocked && self.finds_token_set(event, index, true))
-                    }
-                    _ => true,
-                };
-                before.push(Before::new(event, reversible));
-            }
-        }
+        let others = self.about(effect.object, self.events[index].task);
+        let dependent = others.filter(|(_, other)| effect.depends_on(&other.effect));
+        before.extend(dependent.map(|(event, _)| Before::new(event, true)));
     }
 
     /// Would the token that `later` waits for, if it waits for one, be set if `later` came just

@@ -231,3 +231,15 @@ proptest! {
         prop_assert_eq!(run(Engine::Graph, 2, &program), run(Engine::Graph, 1, &program));
     }
 }
+
+/// Two tasks wait for one token, and each takes it away: whoever comes second is woken by nobody,
+/// if it is the one who would have set it again. That this one did so before in the execution that
+/// is looked at does not order the two waits.
+#[test]
+fn a_wait_can_come_before_another_that_took_the_token_first() {
+    let program: Program =
+        vec![vec![Do::Wait(0, true)], vec![Do::Wake(0), Do::Wait(0, true), Do::Wake(0)]];
+    for engine in Engine::ALL {
+        assert_eq!(run(engine, 1, &program).0, Verdict::Violated, "{engine}");
+    }
+}

@@ -248,6 +248,11 @@ pub const ORDERED_OTHERWISE: &[(&str, &[&str], &str)] = &[
         "a tree in which the queue has no lock is not deterministic where a read may be stale",
     ),
     (
+        "lookup_until_found_while_migrated",
+        &[],
+        "a loop without a bound, which graph does not bound",
+    ),
+    (
         "driver_two_compactors_and_access",
         &["driver-accesses-unlocked"],
         "graphs come to another rule first, M3",
