@@ -238,10 +238,7 @@ impl Kernel {
             panic!("no such machine: {why}");
         }
         let Machine { sizes, initial, modelled } = machine;
-        let cpus = Cpus::new(sizes.cpus, tree.preempt_rt);
-        let cpus = if modelled.hotplug { cpus.with_hotplug() } else { cpus };
-        let cpus = if modelled.softirqs { cpus.with_softirqs() } else { cpus };
-        let cpus = if modelled.moves { cpus.with_moves() } else { cpus };
+        let cpus = cpus_of(tree, &sizes, &modelled);
         let bh_lru = |cpu| {
             let slot = |i| Var::new(Name::new("bhs").on(cpu).nth(i), 0);
             (0..sizes.bh_lru).map(slot).collect()
@@ -419,6 +416,13 @@ impl Kernel {
 /// How many folios are on LRU lists when the scenario begins.
 fn listed(sizes: &Sizes, initial: &Initial) -> u64 {
     if initial.listed { sizes.folios as u64 } else { 0 }
+}
+
+fn cpus_of(tree: &Tree, sizes: &Sizes, modelled: &Modelled) -> Cpus {
+    let cpus = Cpus::new(sizes.cpus, tree.preempt_rt);
+    let cpus = if modelled.hotplug { cpus.with_hotplug() } else { cpus };
+    let cpus = if modelled.softirqs { cpus.with_softirqs() } else { cpus };
+    if modelled.moves { cpus.with_moves() } else { cpus }
 }
 
 /// `mapping->nrpages`, as a scenario begins.

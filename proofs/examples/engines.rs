@@ -97,8 +97,8 @@ fn print(claim: &Claim, seen: &[Seen]) {
     }
 }
 
-/// Of the scenarios that both of a pair searched to the end. Seconds of single ones are too short to
-/// be told.
+/// Of the scenarios that both of a pair searched to the end. Seconds of single ones are too short
+/// to be told.
 fn summary(asked: &[(&'static Claim, Vec<Seen>)]) {
     println!("{} scenarios", asked.len());
     for other in 1..ENGINES.len() {

@@ -10,9 +10,9 @@
 //! - elsewhere (loom) the regions are mutexes. Steps outside regions are not excluded from a
 //!   handler's: that adds interleavings that a CPU does not have, and takes none away.
 //!
-//! Tasks stay on their CPU, unless it goes down (`hotplug.rs`), or the scenario has a scheduler that
-//! moves them (`moves.rs`). Left out: nested interrupts.
-//! Source: include/linux/preempt.h, include/linux/local_lock_internal.h, 6.12.
+//! Tasks stay on their CPU, unless it goes down (`hotplug.rs`), or the scenario has a scheduler
+//! that moves them (`moves.rs`). Left out: nested interrupts. Source: include/linux/preempt.h,
+//! include/linux/local_lock_internal.h, 6.12.
 
 use std::sync::{Arc, Mutex};
 

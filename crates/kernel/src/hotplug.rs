@@ -1,5 +1,5 @@
-//! CPU hotplug: who is online, the moment at which a CPU is not any more, and the one at which it is
-//! again.
+//! CPU hotplug: who is online, the moment at which a CPU is not any more, and the one at which it
+//! is again.
 //!
 //! `stop_machine()` has every CPU run a stopper, which nothing preempts, and then turn interrupts
 //! off; the mask changes while all of them spin there. So whoever has preemption off sees one mask,

@@ -7,7 +7,8 @@
 //!
 //! Each task is moved once at most, to the CPU after its own. Left out: affinity, kthreads that are
 //! bound to a CPU but for kworkers, `migrate_disable()` but for what PREEMPT_RT's locks do.
-//! Source: kernel/sched/core.c `is_cpu_allowed()`, `__migrate_task()`, include/linux/preempt.h, 6.12.
+//! Source: kernel/sched/core.c `is_cpu_allowed()`, `__migrate_task()`, include/linux/preempt.h,
+//! 6.12.
 
 use selvedge_explore::{Private, choose, current_context, move_to};
 use selvedge_trace::Context;

@@ -20,8 +20,9 @@
 //! `rwsem_write_trylock()`, `__down_read_trylock()`, `__downgrade_write()`, 6.12. Orderings as
 //! there: taking is an acquire, giving back and downgrading a release, a try that fails orders
 //! nothing. The killable forms are in `killable.rs`, and here for a semaphore
-//! that is made for them. Left out: optimistic spinning as a use of the CPU, PREEMPT_RT's own form (`rwbase_rt.c`: the same exclusion, with priorities), and a reader's
-//! release by another task (`up_read_non_owner()`).
+//! that is made for them. Left out: optimistic spinning as a use of the CPU, PREEMPT_RT's own form
+//! (`rwbase_rt.c`: the same exclusion, with priorities), and a reader's release by another task
+//! (`up_read_non_owner()`).
 
 use std::sync::Arc;
 

@@ -9,10 +9,11 @@
 //!
 //! All that the engine provides is "this task does not go on until its state is RUNNING".
 //! Left out: priorities, run queues, freezing, signals that are blocked or ignored (they are not
-//! sent), the handler; kernel threads and user tasks are the same. A timeout may end before the task sleeps: it has then no time left to sleep.
-//! Source: include/linux/sched.h `set_current_state()`, include/linux/sched/signal.h
-//! `signal_pending_state()`, kernel/signal.c `signal_wake_up_state()`, kernel/sched/core.c
-//! `try_to_wake_up()`, `__schedule()`, kernel/time/timer.c `schedule_timeout()`, 6.12.
+//! sent), the handler; kernel threads and user tasks are the same. A timeout may end before the
+//! task sleeps: it has then no time left to sleep. Source: include/linux/sched.h
+//! `set_current_state()`, include/linux/sched/signal.h `signal_pending_state()`, kernel/signal.c
+//! `signal_wake_up_state()`, kernel/sched/core.c `try_to_wake_up()`, `__schedule()`,
+//! kernel/time/timer.c `schedule_timeout()`, 6.12.
 
 use std::sync::Arc;
 

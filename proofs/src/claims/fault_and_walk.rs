@@ -182,7 +182,8 @@ const WALKS: Source = Source::Analysis(
 pub(super) fn claims() -> Vec<Answers> {
     let sheet = Source::migrate;
     let entry: &[&str] = &[MIGRATED, FAULT_FOUND_AN_ENTRY];
-    // Where the page table is read without its lock, the fault may not have come as far as to sleep.
+    // Where the page table is read without its lock, the fault may not have come as far as to
+    // sleep.
     let unseen = &[FAULT_FOUND_NO_ENTRY, FREEZE_FAILED];
     let slept = &[FAULT_SLEPT, FREEZE_FAILED];
     vec![

@@ -150,6 +150,7 @@ pub(super) fn claims() -> Vec<Answers> {
     let lru = Source::lru;
     let drained =
         |states| ask(OWN_ADDITIONS_ARE_DRAINED, &ADD_AND_DRAIN_VS_DRAIN, lru("A1"), states);
+    let put_back = &[RECLAIM_FREED, RECLAIM_PUT_BACK];
     let weakly_ordered = [&A1B_NO_BARRIER_BEFORE_READ, &A1C_NO_BARRIER_AFTER_BUMP, &V5_6];
     vec![
         drained(&[RESTED, DRAIN_LEFT_TO_ANOTHER])
@@ -175,16 +176,11 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&V5_11, &V6_1, &V6_12_117])
             .broken_after(&[RESTED])
             .violated(&[&A4_MOVE_WITHOUT_CLAIM]),
-        ask(
-            KERNEL_ASSERTIONS_HOLD,
-            &PUTBACK_VS_LAST_PUT,
-            lru("A5"),
-            &[RECLAIM_FREED, RECLAIM_PUT_BACK],
-        )
-        .under(EVERY)
-        .holds(&[&V6_1, &V6_12_117])
-        .broken_after(&[FREED])
-        .violated(&[&A5_PUT_BEFORE_SET_LRU]),
+        ask(KERNEL_ASSERTIONS_HOLD, &PUTBACK_VS_LAST_PUT, lru("A5"), put_back)
+            .under(EVERY)
+            .holds(&[&V6_1, &V6_12_117])
+            .broken_after(&[FREED])
+            .violated(&[&A5_PUT_BEFORE_SET_LRU]),
         ask(
             EVICTABLE_FOLIO_IS_NOT_STRANDED,
             &ADD_VS_MUNLOCK,

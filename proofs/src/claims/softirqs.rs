@@ -1,7 +1,7 @@
 //! I/O that ends in a softirq, on the CPU that took the interrupt: as a bio's `bi_end_io` is called
-//! by a driver that completes there (`blk_done_softirq()`). It comes at any step of what runs on that
-//! CPU, but where interrupts or softirqs are off; so a lock that it takes is taken elsewhere with one
-//! of them off.
+//! by a driver that completes there (`blk_done_softirq()`). It comes at any step of what runs on
+//! that CPU, but where interrupts or softirqs are off; so a lock that it takes is taken elsewhere
+//! with one of them off.
 
 use selvedge_kernel::{INTERRUPTED, fail, owns, set_bit, smp_rmb, test_bit};
 use selvedge_models::fs::buffer::{

@@ -25,9 +25,9 @@ pub struct Order {
 /// writes one under the kernel's name is held to the order.
 ///
 /// They are about what one task takes: who ends an I/O for another may lock what is below (a loop
-/// worker, the folios of the backing file). In hugetlbfs `i_mmap_rwsem` has a lock class of its own,
-/// and comes before the folio lock; that `huge_pmd_share()` takes it under a folio lock, as the
-/// general order has it, is in no model.
+/// worker, the folios of the backing file). In hugetlbfs `i_mmap_rwsem` has a lock class of its
+/// own, and comes before the folio lock; that `huge_pmd_share()` takes it under a folio lock, as
+/// the general order has it, is in no model.
 pub const ORDERS: &[Order] = &[
     Order {
         classes: &[

@@ -15,7 +15,8 @@
 //! with another access. Think of the program in which such an access finds what was written last of
 //! what comes before it in the order above. Its steps are those that are announced, and their order
 //! decides all that its tasks do, so that the search of it is complete. As long as nothing has
-//! raced, the kernel's code does the same, and so the search of the one was the search of the other.
+//! raced, the kernel's code does the same, and so the search of the one was the search of the
+//! other.
 //!
 //! * No execution of that program has such a race: each differs from one that was run only in the
 //!   order of independent steps, so that each task does the same in it, and locks, wake-ups, starts

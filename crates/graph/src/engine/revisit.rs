@@ -122,7 +122,8 @@ impl<const W: usize> Engine<'_, W> {
     }
 }
 
-/// Makes it the graph in which `read` reads from `write`, which is put at `place`. Is it consistent?
+/// Makes it the graph in which `read` reads from `write`, which is put at `place`. Is it
+/// consistent?
 fn make_read<const W: usize>(
     graph: &mut Graph<W>,
     mut write: Event,

@@ -142,8 +142,8 @@ fn is_off_lru(k: &Kernel, folio: &Folio) -> bool {
     looks && !test_bit(PG_LRU, &folio.flags)
 }
 
-/// The same of those that look between their other tests, since 6.13 and in 6.12.y: the folio is not
-/// on the LRU.
+/// The same of those that look between their other tests, since 6.13 and in 6.12.y: the folio is
+/// not on the LRU.
 fn is_off_lru_midway(k: &Kernel, folio: &Folio) -> bool {
     let Swap { lru_claim, lru_look, .. } = k.tree.swap;
     let looks = lru_claim == LruClaim::AtDrain && lru_look != LruLook::First;
