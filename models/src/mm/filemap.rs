@@ -28,7 +28,6 @@ use crate::{Folio, Func, Kernel};
 
 pub(crate) use before_5_9::{wait_and_retry, wait_for_hand_off, wait_signal_first};
 pub(crate) use before_5_9::{wake_and_hand_off, wake_to_retry};
-pub(crate) use fault::FAULT;
 pub use fault::*;
 pub use lookup::*;
 pub use wait::*;

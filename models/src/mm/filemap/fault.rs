@@ -15,7 +15,7 @@ use crate::mm::swap::folio_put;
 use crate::{Folio, Kernel};
 
 /// Who has the reference of the lookup.
-pub(crate) const FAULT: Name = Name::new("page fault");
+pub const FAULT: Name = Name::new("page fault");
 
 /// A fault slept on a folio lock, and kept its reference.
 pub const FAULT_SLEPT: &str = "a page fault slept on a folio lock with a reference";
