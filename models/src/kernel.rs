@@ -381,12 +381,7 @@ impl Kernel {
         name: &str,
         handler: impl FnOnce(&Kernel) + Send + 'static,
     ) -> usize {
-        let kernel = self.share();
-        if self.cpus.is_preempt_rt() {
-            // Interrupts run in threads there.
-            return selvedge_kernel::spawn_task(&self.cpus, cpu, name, move || handler(&kernel));
-        }
-        selvedge_kernel::interrupt(&self.cpus, cpu, name, move || handler(&kernel))
+        self.raise(selvedge_kernel::interrupt, (cpu, name), handler)
     }
 
     /// A softirq on `cpu`, at any step of it: as a bio's `bi_end_io` is called by the CPU that took
@@ -397,12 +392,19 @@ impl Kernel {
         name: &str,
         handler: impl FnOnce(&Kernel) + Send + 'static,
     ) -> usize {
+        self.raise(selvedge_kernel::softirq, (cpu, name), handler)
+    }
+
+    /// On PREEMPT_RT interrupts and softirqs run in threads.
+    fn raise(
+        &self,
+        raise: fn(&Cpus, usize, &str, Handler) -> usize,
+        (cpu, name): (usize, &str),
+        handler: impl FnOnce(&Kernel) + Send + 'static,
+    ) -> usize {
         let kernel = self.share();
-        if self.cpus.is_preempt_rt() {
-            // Softirqs run in threads there.
-            return selvedge_kernel::spawn_task(&self.cpus, cpu, name, move || handler(&kernel));
-        }
-        selvedge_kernel::softirq(&self.cpus, cpu, name, move || handler(&kernel))
+        let raise = if self.cpus.is_preempt_rt() { selvedge_kernel::spawn_task } else { raise };
+        raise(&self.cpus, cpu, name, Box::new(move || handler(&kernel)))
     }
 
     /// A work function: `func` on this kernel.
@@ -417,6 +419,9 @@ impl Kernel {
 fn listed(sizes: &Sizes, initial: &Initial) -> u64 {
     if initial.listed { sizes.folios as u64 } else { 0 }
 }
+
+/// What an interrupt or a softirq does.
+type Handler = Box<dyn FnOnce() + Send>;
 
 fn cpus_of(tree: &Tree, sizes: &Sizes, modelled: &Modelled) -> Cpus {
     let cpus = Cpus::new(sizes.cpus, tree.preempt_rt);

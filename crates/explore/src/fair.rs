@@ -36,7 +36,7 @@
 //! which loops go round how often.
 //!
 //! A loop that counts its rounds has a bound, though each finds the same. One that has gone round
-//! [`ENDLESS`] times is taken for one that does not count. No loop of the models counts so far.
+//! [`ENDLESS`] times is taken for one that does not count.
 
 use std::fmt;
 use std::sync::Arc;
@@ -48,8 +48,8 @@ use crate::{Body, Bounds, Engine, determinism, machine};
 /// So many rounds that are the same a loop goes at most, where it is bounded.
 pub(crate) const ROUNDS: usize = 3;
 
-/// A loop has no bound if an execution has gone so many rounds that are the same. The kernel's own
-/// retries are at most 10 (`NR_MAX_MIGRATE_PAGES_RETRY`) in what is modelled.
+/// A loop has no bound if an execution has gone so many rounds that are the same: more than any
+/// loop of a scenario that counts its rounds.
 pub(crate) const ENDLESS: usize = 20;
 
 /// More loops in one scenario are not looked for.
