@@ -16,7 +16,7 @@ use crate::mm::filemap::{Sleeper, WaitQueue};
 use crate::mm::migrate::Aops;
 use crate::mm::mlock::MlockEntry;
 use crate::mm::movable::Owner;
-use crate::mm::swap::{Batch, Batches, Locks};
+use crate::mm::swap::{Batch, BatchReferences, Batches, Locks};
 use crate::sched::wait_bit::BitWaitQueue;
 
 /// `PG_lru`: the folio is on an LRU list, and whoever clears the bit owns its place there.
@@ -76,8 +76,13 @@ pub struct Folio {
     pub mapping: Var,
     /// Its page-table entries.
     pub mapcount: Atomic,
-    /// `folio->mlock_count`. Edited under `lruvec->lru_lock`.
+    /// `folio->mlock_count`. Edited under `lruvec->lru_lock`, but for trees of
+    /// [`Mlock::CountsAtOnce`](crate::mm::mlock::Mlock::CountsAtOnce).
     pub mlock_count: Var,
+    /// `folio->lru_next`, which is `folio->lru.next` of a folio that no list has: the bits that say
+    /// that an `lru_add` batch has it. 0 stands for any pointer of a list. Of trees whose batches
+    /// take no reference ([`BatchReferences::OfDrain`]).
+    pub lru_next: Option<Var>,
     /// Its generation (MGLRU), from the oldest. Edited under `lruvec->lru_lock`.
     pub generation: Var,
     /// `folio_test_large()`
@@ -261,7 +266,7 @@ impl Kernel {
             sizes,
             initial,
             modelled,
-            folios: (0..count).map(|index| Folio::new(index, &sizes, &initial)).collect(),
+            folios: (0..count).map(|index| Folio::new(index, tree, &sizes, &initial)).collect(),
             buffer_heads: (0..sizes.buffer_heads)
                 .map(|nr| BufferHead::new(nr, initial.ring))
                 .collect(),
@@ -437,7 +442,8 @@ fn nrpages(sizes: &Sizes, initial: &Initial) -> Var {
 }
 
 impl Folio {
-    fn new(index: usize, sizes: &Sizes, initial: &Initial) -> Folio {
+    fn new(index: usize, tree: &Tree, sizes: &Sizes, initial: &Initial) -> Folio {
+        let has_lru_next = tree.swap.batch_references == BatchReferences::OfDrain;
         let is_free = index >= sizes.folios || index < initial.absent;
         let is_mapped = initial.mapped && !is_free;
         let is_listed = initial.listed && !is_free;
@@ -471,6 +477,7 @@ impl Folio {
             mapping: var("folio->mapping", u64::from(is_cached)),
             mapcount: counter("folio->_mapcount", i64::from(is_mapped)),
             mlock_count: var("folio->mlock_count", 0),
+            lru_next: has_lru_next.then(|| var("folio->lru_next", 0)),
             generation: var("folio->gen", 0),
             is_large: initial.large,
             page_index: index % sizes.folios,

@@ -3,7 +3,7 @@
 
 use selvedge_kernel::{Bit, fail_about};
 use selvedge_models::Kernel;
-use selvedge_models::mm::mlock::Mlock;
+use selvedge_models::mm::mlock::{MLOCK_COUNT_0, Mlock};
 use selvedge_trace::Rule;
 
 use crate::Run;
@@ -169,7 +169,10 @@ impl Look for Run {
             Place::RefCount(folio) => kernel.folios[folio].refcount.peek(),
             Place::Flag(folio, bit) => i64::from(kernel.folios[folio].flags.peek(bit)),
             Place::List(folio) => kernel.folios[folio].linked.peek() as i64,
-            Place::MlockCount(folio) => kernel.folios[folio].mlock_count.peek() as i64,
+            Place::MlockCount(folio) => {
+                // Without the bit that says that it is kept, where a tree has that.
+                (kernel.folios[folio].mlock_count.peek() % MLOCK_COUNT_0) as i64
+            }
             Place::Freed(folio) => kernel.folios[folio].freed.peek() as i64,
         }
     }

@@ -6,6 +6,10 @@
 //! Left out: the page-table lock around the callers, all statistics but NR_MLOCK.
 //! Source: mm/mlock.c of 5.11, 6.1, 6.12.117; 2fbb0c10d1e8.
 
+mod at_once;
+
+pub use at_once::*;
+
 use selvedge_kernel::{
     Name, atomic_add, clear_bit, cpu_online, enter, kernel_assert, local_lock, local_unlock,
     plain_read, plain_write, reached, set_bit, spin_lock_irq, spin_unlock_irq, test_and_clear_bit,
@@ -37,6 +41,9 @@ pub enum Mlock {
     Isolates,
     /// Through a batch of its own: since 5.18.
     Batches,
+    /// At once where the count of mlocks is kept, else through the batch, whose entries have no
+    /// reference: mm/mlock.c as proposed after 6.19.
+    CountsAtOnce,
 }
 
 impl Mlock {
@@ -64,7 +71,7 @@ impl MlockEntry {
         index
     }
 
-    fn folio(self, k: &Kernel) -> &Folio {
+    pub(crate) fn folio(self, k: &Kernel) -> &Folio {
         &k.folios[self.index()]
     }
 }
@@ -78,6 +85,7 @@ pub(crate) fn set_mlock_count(folio: &Folio, count: u64) {
 pub fn mlock_folio(k: &Kernel, folio: &Folio) {
     match k.tree.mlock {
         Mlock::Isolates => mlock_vma_page(k, folio),
+        Mlock::CountsAtOnce => mlock_folio_at_once(k, folio),
         Mlock::Batches => {
             let _in = enter("mlock_folio");
             local_lock(&k.cpus, &k.mlock_lock);
@@ -87,6 +95,14 @@ pub fn mlock_folio(k: &Kernel, folio: &Folio) {
             batch(k, MlockEntry::Lru(folio.index));
             local_unlock(&k.cpus, &k.mlock_lock);
         }
+    }
+}
+
+/// What `folio_add_lru_vma()` does with a new folio of a VMA that is mlocked.
+pub fn add_mlocked_folio(k: &Kernel, folio: &Folio) {
+    match k.tree.mlock {
+        Mlock::CountsAtOnce => crate::mm::swap::__folio_add_lru(k, folio, true),
+        Mlock::Isolates | Mlock::Batches => mlock_new_folio(k, folio),
     }
 }
 
@@ -105,6 +121,7 @@ pub fn mlock_new_folio(k: &Kernel, folio: &Folio) {
 pub fn munlock_folio(k: &Kernel, folio: &Folio) {
     match k.tree.mlock {
         Mlock::Isolates => clear_page_mlock(k, folio),
+        Mlock::CountsAtOnce => munlock_folio_at_once(k, folio),
         Mlock::Batches => {
             let _in = enter("munlock_folio");
             local_lock(&k.cpus, &k.mlock_lock);
@@ -116,7 +133,7 @@ pub fn munlock_folio(k: &Kernel, folio: &Folio) {
 
 /// `zone_stat_mod_folio(folio, NR_MLOCK, by)`, in scenarios that look at it. Since 5.18; the
 /// earlier form is not asked.
-fn count_mlocked(k: &Kernel, by: i64) {
+pub(crate) fn count_mlocked(k: &Kernel, by: i64) {
     if let Some(nr_mlock) = &k.nr_mlock {
         atomic_add(by, nr_mlock);
     }
@@ -251,6 +268,14 @@ pub fn __munlock_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
     }
 }
 
+/// `mlock_folio_batch()`, as the tree has it.
+fn drain_mlock_batch(k: &Kernel, fbatch: &Batch<MlockEntry>) {
+    match k.tree.mlock {
+        Mlock::CountsAtOnce => mlock_folio_batch_unreferenced(k, fbatch),
+        Mlock::Isolates | Mlock::Batches => mlock_folio_batch(k, fbatch),
+    }
+}
+
 /// `mlock_drain_local()`.
 pub fn mlock_drain_local(k: &Kernel) {
     if !k.modelled.mlock || !k.tree.mlock.has_batch() {
@@ -260,7 +285,7 @@ pub fn mlock_drain_local(k: &Kernel) {
     local_lock(&k.cpus, &k.mlock_lock);
     let fbatch = k.mlock_fbatch.this_cpu_ptr();
     if fbatch.count() != 0 {
-        mlock_folio_batch(k, fbatch);
+        drain_mlock_batch(k, fbatch);
     }
     local_unlock(&k.cpus, &k.mlock_lock);
 }
@@ -274,7 +299,7 @@ pub fn mlock_drain_remote(k: &Kernel, cpu: usize) {
     kernel_assert(!cpu_online(&k.cpus, cpu), "mlock_drain_remote() of a CPU that is online");
     let fbatch = k.mlock_fbatch.of(cpu);
     if fbatch.count() != 0 {
-        mlock_folio_batch(k, fbatch);
+        drain_mlock_batch(k, fbatch);
     }
 }
 

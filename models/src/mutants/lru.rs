@@ -9,7 +9,8 @@ use selvedge_kernel::{
 use crate::kernel::PG_LRU;
 use crate::mm::swap::{
     Batch, LEFT_TO_SOMEBODY_ELSE, MoveFn, Which, add_and_move, cpu_needs_drain, folio_put,
-    folio_try_get, lru_add_drain_cpu, lru_add_drain_per_cpu, lruvec_del_folio,
+    folio_try_get, lru_add_counted, lru_add_del_folio, lru_add_drain_cpu, lru_add_drain_per_cpu,
+    lruvec_del_folio,
 };
 use crate::{Folio, Kernel};
 
@@ -159,4 +160,38 @@ pub fn isolate_clears_then_gets(k: &Kernel, folio: &Folio, holder: Name) -> bool
     }
     lruvec_del_folio(k, folio);
     true
+}
+
+/// `folio_batch_move_lru()` of batches without references that does not ask, of a new folio, whether
+/// its batch has it still.
+pub fn adds_whatever_is_batched(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
+    let _in = enter("folio_batch_move_lru");
+    let mut locked = false;
+    let mut held = Vec::new();
+    for folio in batch.entries().iter().map(|&index| &k.folios[index]) {
+        if !folio_try_get(folio, batch.holder) {
+            continue;
+        }
+        held.push(folio.index);
+        if !test_and_clear_bit(PG_LRU, &folio.flags) {
+            continue;
+        }
+        if !locked {
+            spin_lock_irqsave(&k.cpus, &k.lru_lock);
+            locked = true;
+        }
+        lru_add_del_folio(folio);
+        match move_fn {
+            MoveFn::Add => lru_add_counted(k, folio),
+            other => other.call(k, folio),
+        }
+        set_bit(PG_LRU, &folio.flags);
+    }
+    if locked {
+        spin_unlock_irqrestore(&k.cpus, &k.lru_lock);
+    }
+    for index in held {
+        folio_put(k, &k.folios[index], batch.holder);
+    }
+    batch.reinit();
 }

@@ -21,6 +21,7 @@ mod races;
 pub(crate) mod releases;
 mod settings;
 mod swap_mutants;
+mod unreferenced;
 mod writeback_mutants;
 
 pub use batch_mutants::*;
@@ -43,6 +44,7 @@ pub use races::*;
 pub use releases::*;
 pub use settings::*;
 pub use swap_mutants::*;
+pub use unreferenced::*;
 pub use writeback_mutants::*;
 
 /// Former names.
@@ -91,6 +93,7 @@ pub static ALL: &[&Tree] = &[
     &ANNOTATE_V2,
     &ANNOTATE_ALL,
     &MM_STABLE_2026_07,
+    &BATCHES_WITHOUT_REFERENCES,
     &V4_2,
     &V4_5,
     &V4_8,
@@ -145,6 +148,9 @@ pub static ALL: &[&Tree] = &[
     &PAGEOUT_ALWAYS,
     &BATCH_NO_GET,
     &BATCH_FREES_ANYTHING,
+    &UNREFERENCED_MOVES_UNCLAIMED,
+    &UNREFERENCED_NO_BARRIER,
+    &UNREFERENCED_ADDS_TWICE,
     &BATCH_NO_LOCAL_LOCK,
     &BATCH_LARGE_FOLIO,
     &BATCH_LOOKED_UP_FIRST,

@@ -32,9 +32,9 @@ use crate::mm::movable::{self, Movable, SlabLayout};
 use crate::mm::page_writeback::{Cyclic, PageWriteback};
 use crate::mm::rmap::{NukePte, Rmap, try_to_unmap_flush};
 use crate::mm::swap::{
-    BhLruDrain, DeactivateFile, DeadFolios, ForcedDrain, LruAdd, LruClaim, LruLook, OwnDrain,
-    RemoteLook, Swap, folio_batch_move_lru, folio_may_be_lru_cached, lock_and_add,
-    lru_add_drain_all_by_latch,
+    BatchReferences, BhLruDrain, DeactivateFile, DeadFolios, ForcedDrain, LruAdd, LruClaim,
+    LruLook, OwnDrain, RemoteLook, Swap, activates_by_batch, folio_batch_move_lru,
+    folio_may_be_lru_cached, gets_and_adds, lock_and_add, lru_add_drain_all_by_latch,
 };
 use crate::mm::vmscan::Vmscan;
 use crate::mm::{balloon_compaction as balloon, zsmalloc};
@@ -81,6 +81,9 @@ pub(crate) const OLDEST: Tree = Tree {
         deactivate_file: DeactivateFile::AnyFolio,
         lru_add: LruAdd::SetFirst,
         dead_folios: DeadFolios::Linked,
+        batch_references: BatchReferences::OfEntry,
+        folio_add_lru: func!(gets_and_adds),
+        folio_activate: func!(activates_by_batch),
         folio_may_be_lru_cached: func!(folio_may_be_lru_cached),
         lock_and_add: func!(lock_and_add),
         folio_batch_move_lru: func!(folio_batch_move_lru),

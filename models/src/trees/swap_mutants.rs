@@ -90,7 +90,7 @@ pub static A3_ROTATE_DRAIN_IRQS_ON: Tree = V6_1.edited(
 );
 
 /// PG_lru seems to be set, and is not cleared.
-const fn no_claim(function: &'static str) -> Edit {
+pub(super) const fn no_claim(function: &'static str) -> Edit {
     let at = Site::of("test_and_clear_bit").on("PG_lru").within(function);
     Edit { at, how: How::Drop { answer: PG_LRU.mask() } }
 }

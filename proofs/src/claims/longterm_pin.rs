@@ -31,6 +31,8 @@ fn touch_then_cold(k: &Run) {
     madvise_cold(k, 0);
 }
 
+const UNREFERENCED: Source = Source::analysis("an entry of a batch has no reference");
+
 static ACTIVATED_THEN_PINNED: Scenario = Scenario {
     name: "activated_then_pinned",
     about: "CPU0 has put the folio in its activate batch, where it rests. Then CPU1 pins it for \
@@ -192,18 +194,21 @@ pub(super) fn claims() -> Vec<Answers> {
             .broken_after(&[RESTED, FREEZE_FAILED])
             .violated(&[&V6_1, &V6_10])
             .holds(&[&SEED_002_V4, &V6_11, &V6_1_192, &V6_12_117, &V6_17])
-            .violated(&[&PIN_WITHOUT_DRAIN]),
+            .violated(&[&PIN_WITHOUT_DRAIN])
+            .holds_as(UNREFERENCED, &[&BATCHES_WITHOUT_REFERENCES]),
         fails(&MLOCKED_THEN_PINNED, "D2")
             .under(SC)
             .broken_after(&[RESTED_FOR_MLOCK, FREEZE_FAILED])
             .violated(&[&V6_1, &V6_10, &SEED_002_V4, &V6_11])
-            .holds(&[&V6_1_192, &V6_12_117, &V6_17]),
+            .holds(&[&V6_1_192, &V6_12_117, &V6_17])
+            .holds_as(UNREFERENCED, &[&BATCHES_WITHOUT_REFERENCES]),
         fails(&ACTIVATED_WHILE_PINNED, "D3")
             .under(SC)
             .broken_after(&[RESTED, FREEZE_FAILED])
             .violated(&[&V6_1, &V6_10])
             .holds(&[&SEED_002_V4, &V6_11])
-            .violated(&[&V6_1_192, &V6_12_117, &V6_17]),
+            .violated(&[&V6_1_192, &V6_12_117, &V6_17])
+            .holds_as(UNREFERENCED, &[&BATCHES_WITHOUT_REFERENCES]),
         ask(PIN_ENDS_WHATEVER_OTHERS_DO, &MOVED_AGAIN_AND_AGAIN, lru("D5"), &[MIGRATED])
             .under(SC)
             .violated(&[&SEED_002_V4, &V6_11]),

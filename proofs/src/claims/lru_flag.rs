@@ -46,6 +46,9 @@ fn isolate_and_tell(k: &Run) {
     }
 }
 
+const CLAIMED_AT_DRAIN: Source =
+    Source::analysis("a drain clears PG_lru before it moves a folio, as up to 6.10");
+
 static ADD_THEN_ISOLATE: Scenario = Scenario {
     name: "activate_vs_drain_and_isolate",
     about: "CPU0 activates the folio; CPU1 drains every CPU and isolates the folio, of which it \
@@ -158,11 +161,13 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC)
             .broken_after(&[CLAIMED])
             .violated(&[&SEED_002_V4, &V6_11])
-            .holds(&[&V6_10, &V6_12_117]),
+            .holds(&[&V6_10, &V6_12_117])
+            .holds_as(CLAIMED_AT_DRAIN, &[&BATCHES_WITHOUT_REFERENCES]),
         ask(KERNEL_ASSERTIONS_HOLD, &TWO_BATCHES_AND_ISOLATE, lru("D6"), both)
             .under(SC)
             .holds(&[&V6_1, &V6_10, &SEED_002_V4, &V6_12_117])
-            .violated_after(&[RESTED, TO_BE_ISOLATED], &[&A4_MOVE_WITHOUT_CLAIM]),
+            .violated_after(&[RESTED, TO_BE_ISOLATED], &[&A4_MOVE_WITHOUT_CLAIM])
+            .holds_as(CLAIMED_AT_DRAIN, &[&BATCHES_WITHOUT_REFERENCES]),
         ask(NO_FREED_FOLIO_IS_LINKED, &ACTIVATE_VS_LAST_PUT, lru("D7"), &[FREED, RESTED])
             .under(SC)
             .holds(&[&SEED_002_V4, &V6_11, &V6_12_117])

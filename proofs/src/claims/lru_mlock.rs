@@ -208,7 +208,7 @@ pub(super) fn claims_of_flag() -> Vec<Answers> {
             .violated(&[&V6_11_5])
             .holds(&[&V6_10])
             .violated(&[&SEED_002_V4, &V6_11])
-            .holds(&[&V6_12_117, &V6_17]),
+            .holds(&[&V6_12_117, &V6_17, &BATCHES_WITHOUT_REFERENCES]),
         ask(MLOCKED_FOLIO_IS_UNEVICTABLE, &ACTIVATE_VS_MLOCK, race, &[RESTED])
             .under(SC)
             .violated(&[&V5_11, &V6_1, &V6_10, &SEED_002_V4, &V6_12_117]),
@@ -235,7 +235,7 @@ pub(super) fn claims_of_operations() -> Vec<Answers> {
     vec![
         ask(KERNEL_ASSERTIONS_HOLD, &MLOCK_VS_ISOLATE, lru("A.5"), off_the_lru)
             .under(SC_WITHOUT_RANDOM)
-            .holds(&[&V6_10, &V6_12_117])
+            .holds(&[&V6_10, &V6_12_117, &BATCHES_WITHOUT_REFERENCES])
             .under(SC)
             .broken_after(&[RESTED_FOR_MLOCK])
             .violated_as(own, &[&MLOCK_NO_CLAIM]),

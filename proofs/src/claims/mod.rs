@@ -27,6 +27,7 @@ mod lru_locks;
 mod lru_mlock;
 mod lru_operations;
 mod lru_reclaim;
+mod lru_unreferenced;
 mod migrate_batches;
 mod migrate_pending;
 mod migrate_pending_callers;
@@ -79,6 +80,7 @@ pub const ALL: &[Group] = &[
     ("lru_operations", lru_mlock::claims_of_operations),
     ("lru_operations", lru_alone::claims),
     ("lru_operations", lru_locks::claims),
+    ("lru_operations", lru_unreferenced::claims),
     ("lru_operations", moved::claims),
     ("bh_lru", bh_lru::claims),
     ("lru_batches", lru_batches::claims),

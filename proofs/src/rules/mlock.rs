@@ -15,6 +15,11 @@ pub const EVICTABLE_FOLIO_IS_NOT_STRANDED: Rule =
 pub const MLOCKED_FOLIO_IS_UNEVICTABLE: Rule =
     Rule("after all drains a mlocked folio is on the unevictable list and counted");
 
+/// What munlock is for. `mlock_count` may be an underestimate: then a folio is munlocked too early,
+/// which reclaim mends. If it were too large nobody would mend it.
+pub const MUNLOCKED_FOLIO_IS_NOT_MLOCKED: Rule =
+    Rule("a folio that nobody mlocks any more is not left mlocked");
+
 /// What `mlock_count` may err about: reclaim has the list right.
 pub const RECLAIM_CULLS_MLOCKED_FOLIOS: Rule =
     Rule("a mlocked folio that reclaim has come to is on the unevictable list");
@@ -27,6 +32,7 @@ pub(super) const IDS_OF_MLOCK: Ids = &[
     ("stranded", EVICTABLE_FOLIO_IS_NOT_STRANDED),
     ("mlocked", MLOCKED_FOLIO_IS_UNEVICTABLE),
     ("reclaim-culls", RECLAIM_CULLS_MLOCKED_FOLIOS),
+    ("left-mlocked", MUNLOCKED_FOLIO_IS_NOT_MLOCKED),
     ("nr-mlock", NR_MLOCK_IS_MLOCKED_FOLIOS),
 ];
 
@@ -40,6 +46,16 @@ pub fn folio_is_not_stranded<L: Look + ?Sized>(k: &L) {
     if k.value(list) == UNEVICTABLE && k.value(Place::Flag(0, PG_MLOCKED)) == 0 {
         let message = "folio0 is not mlocked, and on the unevictable list";
         k.fail(EVICTABLE_FOLIO_IS_NOT_STRANDED, message.into(), list);
+    }
+}
+
+/// [`MUNLOCKED_FOLIO_IS_NOT_MLOCKED`], when as many have munlocked the folio as have mlocked it, and
+/// all batches are drained.
+pub fn folio_is_not_left_mlocked<L: Look + ?Sized>(k: &L) {
+    if k.value(Place::Flag(0, PG_MLOCKED)) == 1 {
+        let count = k.value(Place::MlockCount(0));
+        let message = format!("nobody mlocks folio0, and it has PG_mlocked and a count of {count}");
+        k.fail(MUNLOCKED_FOLIO_IS_NOT_MLOCKED, message, Place::Flag(0, PG_MLOCKED));
     }
 }
 

@@ -12,8 +12,8 @@ use crate::kernel::{
 };
 use crate::mm::migrate::mapping::folio_ref_freeze;
 use crate::mm::swap::{
-    Batch, Batches, DeactivateFile, DeadFolios, LruAdd, LruClaim, LruLook, Swap, folio_get,
-    folio_put, lruvec_add_folio, lruvec_del_folio,
+    Batch, BatchReferences, Batches, DeactivateFile, DeadFolios, LruAdd, LruClaim, LruLook, Swap,
+    folio_get, folio_put, lruvec_add_folio, lruvec_del_folio,
 };
 use crate::{Folio, Kernel};
 
@@ -48,10 +48,15 @@ impl MoveFn {
     }
 }
 
-/// `folio_add_lru()`; `lru_cache_add()` until 5.16. The reference is taken first, so that a
-/// preempted caller may hold one with nothing in the batch.
+/// `folio_add_lru()`, as the tree has it.
 pub fn folio_add_lru(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_add_lru");
+    (k.tree.swap.folio_add_lru)(k, folio);
+}
+
+/// `folio_add_lru()`; `lru_cache_add()` until 5.16. The reference is taken first, so that a
+/// preempted caller may hold one with nothing in the batch.
+pub(crate) fn gets_and_adds(k: &Kernel, folio: &Folio) {
     let holder = holder(k, |b| &b.lru_add);
     folio_get(folio, holder);
     (k.tree.swap.lock_and_add)(k, |b| &b.lru_add, (folio, holder), MoveFn::Add);
@@ -84,10 +89,21 @@ fn holder(k: &Kernel, which: Which) -> Name {
     which(k.cpu_fbatches.this()).holder
 }
 
-/// Under the local lock: the entry, then the look whether the batch is full, the folio large, or
-/// caching disabled. `folio_batch_add_and_move()`.
+/// Under the local lock: the entry, then the look whether the batch is to be moved.
+/// `folio_batch_add_and_move()`.
 pub(crate) fn add_and_move(k: &Kernel, batch: &Batch, folio: &Folio, move_fn: MoveFn) {
     let has_room = batch.add(k, folio.index);
+    move_if_due(k, batch, folio, has_room, move_fn);
+}
+
+/// Moves the batch if it is full, the folio large, or caching disabled.
+pub(super) fn move_if_due(
+    k: &Kernel,
+    batch: &Batch,
+    folio: &Folio,
+    has_room: bool,
+    move_fn: MoveFn,
+) {
     let may_be_cached = (k.tree.swap.folio_may_be_lru_cached)(folio);
     if !has_room || !may_be_cached || (k.tree.swap.lru_cache_disabled)(k) {
         (k.tree.swap.folio_batch_move_lru)(k, batch, move_fn);
@@ -104,6 +120,13 @@ pub fn folio_may_be_lru_cached(folio: &Folio) -> bool {
 /// An operation has cleared PG_lru; its batch has no entry yet.
 pub const CLAIMED: &str = "an operation claimed a folio for its batch";
 
+/// The reference of an entry, where entries have one ([`BatchReferences`]).
+fn get_for_entry(k: &Kernel, folio: &Folio, holder: Name) {
+    if k.tree.swap.batch_references == BatchReferences::OfEntry {
+        folio_get(folio, holder);
+    }
+}
+
 /// Whether an operation may take the folio: by a look at PG_lru, or with [`LruClaim::AtAdd`] by
 /// clearing it. With a reference for the batch if so. `has_looked`: the operation has seen PG_lru.
 fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name, has_looked: bool) -> bool {
@@ -113,7 +136,7 @@ fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name, has_looked: bool
             if !has_looked && !test_bit(PG_LRU, &folio.flags) {
                 return false;
             }
-            folio_get(folio, holder);
+            get_for_entry(k, folio, holder);
         }
         LruClaim::AtAdd => {
             folio_get(folio, holder);
@@ -151,7 +174,7 @@ fn is_off_lru_midway(k: &Kernel, folio: &Folio) -> bool {
 }
 
 /// Adds a folio to a batch that `cpu_fbatches.lock` protects.
-fn batch_folio(k: &Kernel, which: Which, folio: &Folio, move_fn: MoveFn) {
+pub(super) fn batch_folio(k: &Kernel, which: Which, folio: &Folio, move_fn: MoveFn) {
     batch_folio_that(k, which, folio, move_fn, false);
 }
 
@@ -181,7 +204,9 @@ pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
     }
     local_lock_irqsave(&k.cpus, &k.fbatch_locks.lock_irq);
     let batch = &k.cpu_fbatches.this_cpu_ptr().lru_rotate;
-    keeps_instead(folio, holder, batch);
+    if k.tree.swap.batch_references == BatchReferences::OfEntry {
+        keeps_instead(folio, holder, batch);
+    }
     add_and_move(k, batch, folio, MoveFn::MoveTail);
     local_unlock_irqrestore(&k.cpus, &k.fbatch_locks.lock_irq);
 }
@@ -196,7 +221,7 @@ pub fn deactivate_file_folio(k: &Kernel, folio: &Folio) {
     if claims_at_drain && k.tree.swap.deactivate_file == DeactivateFile::AnyFolio {
         // On a list or not: the drain will skip it if not.
         let holder = holder(k, |b| &b.lru_deactivate_file);
-        folio_get(folio, holder);
+        get_for_entry(k, folio, holder);
         let moved_as = MoveFn::DeactivateFile;
         (k.tree.swap.lock_and_add)(k, |b| &b.lru_deactivate_file, (folio, holder), moved_as);
         return;
@@ -235,9 +260,14 @@ pub fn folio_mark_lazyfree(k: &Kernel, folio: &Folio) {
     batch_folio_that(k, |b| &b.lru_lazyfree, folio, MoveFn::Lazyfree, true);
 }
 
-/// `folio_activate()`; `activate_page()` until 5.16. On SMP.
+/// `folio_activate()`, as the tree has it.
 pub fn folio_activate(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_activate");
+    (k.tree.swap.folio_activate)(k, folio);
+}
+
+/// `folio_activate()`; `activate_page()` until 5.16. On SMP.
+pub(crate) fn activates_by_batch(k: &Kernel, folio: &Folio) {
     if is_off_lru(k, folio) {
         return;
     }

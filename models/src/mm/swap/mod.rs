@@ -8,6 +8,7 @@
 //! | `batch.rs`   | the batches                                                       |
 //! | `add.rs`     | who adds to them; `folio_batch_move_lru()` and what it does       |
 //! | `drain.rs`   | the drains, `lru_cache_disable()`                                 |
+//! | `unreferenced.rs` | batches that take no reference of their folios               |
 //!
 //! Kept: the order reference, local lock, entry, count, check; who looks at PG_lru, who clears it,
 //! and when; `__lru_add_drain_all()` with its generation and both barriers; the work items; who is
@@ -22,12 +23,14 @@ mod add;
 mod batch;
 mod drain;
 mod release;
+mod unreferenced;
 
 pub use accessed::*;
 pub use add::*;
 pub use batch::*;
 pub use drain::*;
 pub use release::*;
+pub use unreferenced::*;
 
 use selvedge_kernel::Name;
 
@@ -135,6 +138,12 @@ decisions! {
         deactivate_file: DeactivateFile,
         /// `lru_add_fn()`: when PG_lru is set.
         lru_add: LruAdd,
+        /// Whether an entry of a batch has a reference to its folio.
+        batch_references: BatchReferences,
+        /// `folio_add_lru()`
+        folio_add_lru: Func<fn(&Kernel, &Folio)>,
+        /// `folio_activate()`
+        folio_activate: Func<fn(&Kernel, &Folio)>,
         /// `folio_batch_move_lru()`: what becomes of a new folio that only the batch has.
         dead_folios: DeadFolios,
         /// `folio_may_be_lru_cached()`
@@ -155,6 +164,15 @@ pub enum DeadFolios {
     Linked,
     /// Freezes its reference and frees it, on no list: mm/swap.c as of July 2026.
     Frozen,
+}
+
+/// Whose the reference is that keeps a folio alive while a batch moves it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BatchReferences {
+    /// The entry's, from when it is added until the batch is drained: every release up to 6.19.
+    OfEntry,
+    /// The drain's, which takes one if the folio still has any: mm/folio.c as proposed after that.
+    OfDrain,
 }
 
 /// When `lru_add_fn()` sets PG_lru.

@@ -6,8 +6,9 @@ use selvedge_kernel::{
     spin_lock_irqsave, spin_unlock_irqrestore, test_and_clear_bit, test_bit, unbooked,
 };
 
-use crate::kernel::{NOT_LINKED, PG_LRU};
+use crate::kernel::{EVICTABLE, NOT_LINKED, PG_LRU};
 use crate::mm::movable::{NO_MAPPING, PAGE_MAPPING_MOVABLE, PG_SLAB};
+use crate::mm::swap::{BatchReferences, lru_add_del_folio, overwrites_mlock_count};
 use crate::{Folio, Kernel};
 
 /// `folio_get()`: orders nothing. `holder` has the reference now.
@@ -81,8 +82,12 @@ pub fn free_pages_prepare(folio: &Folio) {
     kernel_assert(!test_bit(PG_SLAB, &folio.flags), "Bad page state: its type is still slab");
 }
 
-/// `lruvec_del_folio()`: `list_del()` of a folio that is on no list corrupts it.
+/// `lruvec_del_folio()`: `list_del()` of a folio that is on no list corrupts it. With
+/// [`BatchReferences::OfDrain`] a folio in an `lru_add` batch has PG_lru too, and is on none.
 pub fn lruvec_del_folio(k: &Kernel, folio: &Folio) {
+    if k.tree.swap.batch_references == BatchReferences::OfDrain && lru_add_del_folio(folio) {
+        return;
+    }
     kernel_assert(plain_read(&folio.linked) != NOT_LINKED, "list_del corruption: not on a list");
     plain_write(&folio.linked, NOT_LINKED);
     update_lru_size(k, u64::MAX);
@@ -103,6 +108,9 @@ pub fn lruvec_add_folio(k: &Kernel, folio: &Folio, list: u64) {
     );
     kernel_assert(READ_ONCE(&folio.freed) == 0, "list_add of a freed folio");
     plain_write(&folio.linked, list);
+    if k.tree.swap.batch_references == BatchReferences::OfDrain && list == EVICTABLE {
+        overwrites_mlock_count(k, folio);
+    }
     update_lru_size(k, 1);
 }
 
