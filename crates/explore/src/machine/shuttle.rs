@@ -143,8 +143,11 @@ impl Machine for Shuttle {
             Does::Fence(_) => Took::default(),
             Does::Lock { .. } => announce(Kind::Lock),
             Does::TryLock { .. } => {
+                // Who holds it already does not get it again, and nobody else gives it back.
+                let is_mine = || dpor::holder(Object(step.object)) == Some(by.task);
+                let had_it = is_mine();
                 announce(Kind::TryLock);
-                let failed = dpor::holder(Object(step.object)) != Some(by.task);
+                let failed = had_it || !is_mine();
                 Took { failed, ..Took::default() }
             }
             Does::Unlock { .. } => announce(Kind::Unlock),
