@@ -413,6 +413,7 @@ impl Observer for Watch {
             _ if violated && !keeps_going && !self.seen.is_passed_over => Some(Cut::Violation),
             (_, Some(Stop::Unable(why))) => Some(Cut::Engine(why)),
             _ if is_too_long => Some(Cut::steps()),
+            _ if self.seen.wakes_on.is_some() => self.seen.wakes_on.take().map(Cut::KeepsGoing),
             _ if ended == Ended::Complete && !violated => not_done().or_else(|| self.spent()),
             _ => self.spent(),
         };
