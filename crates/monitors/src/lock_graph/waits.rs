@@ -65,7 +65,7 @@ struct Queued {
 impl Watch {
     pub(super) fn execution(&mut self, execution: &Execution<'_>, graph: &mut LockGraph) {
         let is_new = self.alike.is_new(execution, &mut self.bits);
-        if !is_new && !self.reads_all && !matches!(execution.end, End::Deadlock(_)) {
+        if !is_new && !self.reads_all {
             return;
         }
         let mut holds = Holds::read(execution, &self.bits, graph);
