@@ -11,6 +11,7 @@ use selvedge_trace::{Action, End, Event, Execution};
 
 use super::hash::{Hash, Seen};
 use super::read::{Bits, learn};
+use crate::signals::is_of_a_wait;
 
 /// What has been seen.
 #[derive(Debug, Default)]
@@ -144,7 +145,7 @@ impl Alike {
                     _ => (event.old ^ event.new) & slept_on,
                 };
                 let looks = event.bit.is_some_and(|bit| bit.mask() & slept_on != 0);
-                (changes != 0 || looks).then_some(changes)
+                (changes != 0 || looks || is_of_a_wait(event)).then_some(changes)
             }
             _ => None,
         }
