@@ -148,6 +148,9 @@ impl Things {
         let got = match thing {
             Folio => folio_trylock(&k.folios[nth]),
             Buffer => trylock_buffer(&k.buffer_heads[nth]),
+            Spin => spin_trylock(&k.cpus, &self.spins[nth]),
+            Thing::Mutex => mutex_trylock(&self.mutexes[nth]),
+            Rwsem => down_write_trylock(&self.rwsems[nth]),
             _ => unreachable!("a thing that is tried"),
         };
         if got {
@@ -269,7 +272,7 @@ fn a_lock_held_on_both_sides_is_no_guard_of_what_is_owed() {
 
 #[test]
 fn a_trylock_on_the_closing_edge_refutes_the_cycle() {
-    for a in [Folio, Buffer] {
+    for a in [Folio, Buffer, Spin, Thing::Mutex, Rwsem] {
         for b in ALL.into_iter().filter(|b| *b != Rcu) {
             let tries: fn(&Things, [Thing; 2]) = |things, [a, b]| {
                 things.hold(b, 1);
@@ -512,7 +515,7 @@ fn executions_that_are_alike_add_nothing_to_the_graph() {
             })
             .collect();
         let reached: Vec<_> = graph.reached.keys().cloned().collect();
-        (edges, reached, graph.contexts.clone())
+        (edges, reached, graph.contexts.clone(), (graph.ended_by.clone(), graph.gave_up.clone()))
     };
     let mut asked = 0;
     for tree in [&V6_12_117, &V6_3_RC1] {

@@ -18,6 +18,10 @@
 //! broken, and the execution is a lasso: how it came to that, and the round. It is said only if the
 //! lasso is fair: nobody who waits could go on in the midst of the round either.
 //!
+//! Rounds may sleep and wake. If in the end somebody sleeps whom the next round of one who stands
+//! still would wake, then that round is not nothing: the search ends `undecided`, and says who
+//! keeps whom going.
+//!
 //! In any other execution in which somebody stands still, he could have gone on: that end is none
 //! of the scenario's, and nothing is said about it.
 //!
@@ -34,6 +38,9 @@
 //! Rounds that change something and put it back (a lock that is taken and given back) are seen by
 //! who looks in between, and may have to be many for that. So the verdict is never `holds`: it says
 //! which loops go round how often.
+//!
+//! Rounds that are the same but for a word that counts them are not bounded: a task may act on the
+//! count. The search ends `undecided`, and names the word.
 //!
 //! A loop that counts its rounds has a bound, though each finds the same. One that has gone round
 //! [`ENDLESS`] times is taken for one that does not count.
@@ -115,6 +122,16 @@ impl fmt::Display for Within<'_> {
         }
         write!(f, "{})", names.join(" and "))
     }
+}
+
+/// Whom to ask about a scenario of which this search has met an execution that does not end.
+pub(crate) fn whom_to_ask(engine: Engine, bounds: &Bounds) -> Option<&'static str> {
+    if !engine.takes_schedules() {
+        return Some("ask dpor about loops without a bound, which explores fair schedules");
+    }
+    let without =
+        "ask dpor without --stateful about loops without a bound: it explores fair schedules";
+    bounds.compares_states(engine).then_some(without)
 }
 
 /// The loops to be bounded in the next search, those known before among them; `None`: the search

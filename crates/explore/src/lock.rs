@@ -4,7 +4,7 @@
 use selvedge_trace::{Class, Name, Order};
 
 use crate::machine::New;
-use crate::step::{Does, Step, Took};
+use crate::step::{Does, Role, Step, Took};
 use crate::task::me;
 use crate::word::make;
 use crate::{foreign, gate, record};
@@ -77,25 +77,32 @@ impl Lock {
     /// Takes it, waiting until it is free.
     pub fn lock(&self, primitive: &'static str) {
         let does = Does::Lock { orders_others: self.orders_others };
-        self.take(primitive, does, Order::Acquire);
+        self.take(primitive, does, Role::Itself, Order::Acquire);
     }
 
     /// Takes it if it is free: true if it was. A try that fails orders nothing.
     pub fn try_lock(&self, primitive: &'static str) -> bool {
         let does = Does::TryLock { orders_others: self.orders_others };
-        !self.take(primitive, does, Order::Acquire).failed
+        !self.take(primitive, does, Role::Itself, Order::Acquire).failed
+    }
+
+    /// The same, by a task that waits for it if it is not free, by steps of its own: who looks for
+    /// waits takes this for one.
+    pub fn lock_or_queue(&self, primitive: &'static str) -> bool {
+        let does = Does::TryLock { orders_others: self.orders_others };
+        !self.take(primitive, does, Role::Queues { shared: false }, Order::Acquire).failed
     }
 
     /// Gives it back. Only its holder may; the caller checks ([`Lock::holder`]).
     pub fn unlock(&self, primitive: &'static str) {
         let does = Does::Unlock { orders_others: self.orders_others };
-        self.take(primitive, does, Order::Release);
+        self.take(primitive, does, Role::Itself, Order::Release);
     }
 
-    fn take(&self, primitive: &'static str, does: Does, order: Order) -> Took {
+    fn take(&self, primitive: &'static str, does: Does, role: Role, order: Order) -> Took {
         let Lock { object, name, class, .. } = *self;
         let step = Step::without_object(primitive, does);
-        gate::take(&Step { object, name, class, order, ..step })
+        gate::take(&Step { object, name, class, order, role, ..step })
     }
 }
 

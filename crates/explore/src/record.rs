@@ -7,6 +7,7 @@
 //!
 //! Which task may go on, and who holds which lock, is the machine's business and not known here.
 
+mod counts;
 mod events;
 mod rounds;
 mod set_up;
@@ -63,6 +64,8 @@ pub(crate) struct Record {
     /// The states that the execution has reached.
     reached: Vec<&'static str>,
     finding: Option<Finding>,
+    /// Who stands still at the end and would wake whom ([`Record::settle`]).
+    pub(crate) wakes_on: Option<String>,
     steps: usize,
     steps_max: usize,
     keeps_going: bool,
@@ -95,6 +98,7 @@ impl Record {
             paths: Paths::default(),
             reached: Vec::new(),
             finding: None,
+            wakes_on: None,
             steps: 0,
             steps_max: 0,
             keeps_going: false,
@@ -141,6 +145,7 @@ pub(crate) fn begin_execution() {
         record.tasks.clear();
         record.reached.clear();
         record.finding = None;
+        record.wakes_on = None;
         record.stopped = None;
         record.put_off.clear();
         record.steps = 0;

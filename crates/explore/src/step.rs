@@ -193,6 +193,11 @@ pub enum Role {
         /// As above.
         shared: bool,
     },
+    /// It takes the lock if it is free; if not, the task queues itself for it, by steps of its own.
+    Queues {
+        /// As above.
+        shared: bool,
+    },
     /// It gives the lock back.
     Unlocks {
         /// As above.
@@ -212,10 +217,10 @@ impl Role {
         Some(match self {
             Role::Itself | Role::Spins => return None,
             // It will wait, which is another step.
-            Role::Locks { .. } if took.failed => Action::UpdateFailed,
-            Role::TriesLock { .. } if took.failed => Action::TryLockFailed,
-            Role::Locks { shared: false } => Action::Lock,
-            Role::Locks { shared: true } => Action::LockShared,
+            Role::Locks { .. } | Role::Waits if took.failed => Action::UpdateFailed,
+            Role::TriesLock { .. } | Role::Queues { .. } if took.failed => Action::TryLockFailed,
+            Role::Locks { shared: false } | Role::Queues { shared: false } => Action::Lock,
+            Role::Locks { shared: true } | Role::Queues { shared: true } => Action::LockShared,
             Role::TriesLock { shared: false } => Action::TryLock,
             Role::TriesLock { shared: true } => Action::TryLockShared,
             Role::Unlocks { shared: false } => Action::Unlock,

@@ -59,6 +59,8 @@ pub(crate) struct Seen {
     pub(crate) broke: Option<Rule>,
     /// That is not the rule that is looked for ([`crate::Bounds::rule`]).
     pub(crate) is_passed_over: bool,
+    /// In the last execution somebody stands still who would wake somebody else: who, and whom.
+    pub(crate) wakes_on: Option<String>,
 }
 
 impl Seen {
@@ -94,6 +96,7 @@ impl Seen {
     ) -> bool {
         record::with(|record| {
             let ended = record.settle(ended);
+            self.wakes_on = record.wakes_on.take();
             // Most have been reached before.
             for &state in record.reached() {
                 if !self.tally.reached.contains(state) {

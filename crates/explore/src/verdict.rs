@@ -106,11 +106,17 @@ pub(crate) enum Cut {
         spin: Option<Box<Spin>>,
         /// Those that could be bounded.
         loops: Vec<Loop>,
+        /// Rounds that are the same but for the values of words, which are named.
+        counts: Option<String>,
     },
+    /// Who stands still would wake somebody in the next round: who, and whom.
+    KeepsGoing(String),
     Interrupted,
     Preemptions(u32),
     /// A limit of the engine.
     Engine(String),
+    /// The engine's limit on the length of an execution.
+    TooLarge(String),
     /// The model panicked.
     Panic(String),
     /// The model does not do the same thing twice.
@@ -123,6 +129,7 @@ impl Cut {
         record::with(|record| Cut::Steps {
             spin: record.spins().map(Box::new),
             loops: record.loops_at_the_end(fair::ENDLESS),
+            counts: record.counts_at_the_end(),
         })
     }
 }
@@ -133,15 +140,19 @@ impl fmt::Display for Cut {
             Cut::Violation => f.write_str("a violation"),
             Cut::Executions(max) => write!(f, "the limit of {max} executions"),
             Cut::Time(max) => write!(f, "the limit of {} s", max.as_secs()),
-            Cut::Steps { spin: None, .. } => {
-                f.write_str("an execution with too many steps (does the model spin?)")
-            }
             Cut::Steps { spin: Some(spin), .. } => {
                 write!(f, "an execution with too many steps: {spin}")
             }
+            Cut::Steps { counts: Some(counts), .. } => {
+                write!(f, "an execution with too many steps: {counts}")
+            }
+            Cut::Steps { .. } => {
+                f.write_str("an execution with too many steps (does the model spin?)")
+            }
+            Cut::KeepsGoing(who) => f.write_str(who),
             Cut::Interrupted => f.write_str("an interrupt from outside"),
             Cut::Preemptions(max) => write!(f, "{max} preemptions"),
-            Cut::Engine(limit) => f.write_str(limit),
+            Cut::Engine(limit) | Cut::TooLarge(limit) => f.write_str(limit),
             Cut::Panic(message) => write!(f, "a panic of the model: {message}"),
             Cut::NotDeterministic(what) => write!(f, "a model that is not deterministic: {what}"),
         }
@@ -168,7 +179,7 @@ pub(crate) fn conclude(
     let verdict = match cut {
         _ if is_violated => Verdict::Violated,
         Some(Cut::Preemptions(max)) => within(bounds, Some(format!("{max} preemptions"))),
-        Some(cut) => Verdict::Undecided(cut.to_string()),
+        Some(cut) => undecided_by(engine, bounds, &cut),
         None if !engine.is_exhaustive() => {
             let (count, seed) = (tally.executions, bounds.seed);
             within(bounds, Some(format!("{count} {engine} schedules (seed {seed:#x})")))
@@ -202,6 +213,15 @@ fn within(bounds: &Bounds, limit: Option<String>) -> Verdict {
         (None, None) => Verdict::Holds,
         (Some(limit), Some(fair)) => Verdict::HoldsWithin(format!("{limit}, and {fair}")),
         (Some(one), None) | (None, Some(one)) => Verdict::HoldsWithin(one),
+    }
+}
+
+/// The verdict on a search that was cut; if by a loop, with whom to ask instead.
+fn undecided_by(engine: Engine, bounds: &Bounds, cut: &Cut) -> Verdict {
+    let may_be_a_loop = matches!(cut, Cut::Steps { .. } | Cut::TooLarge(_));
+    match fair::whom_to_ask(engine, bounds).filter(|_| may_be_a_loop) {
+        Some(ask) => Verdict::Undecided(format!("{cut}; {ask}")),
+        None => Verdict::Undecided(cut.to_string()),
     }
 }
 

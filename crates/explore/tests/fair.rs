@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use selvedge_explore::{
-    Access, Body, Bounds, Engine, Exploration, Lock, Place, Verdict, Word, explore, join, replay,
-    spawn,
+    Access, Body, Bounds, Engine, Exploration, Lock, Place, Rmw, Token, Verdict, Word, explore,
+    join, replay, spawn,
 };
 use selvedge_trace::{
     AGAIN, ActionKind, Context, Counterexample, ENDLESS_LOOPS_END, NOBODY_WAITS_FOR_EVER, Name,
@@ -355,11 +355,152 @@ fn a_loop_that_ends_in_fair_schedules_holds_within_them() {
     assert!(!seen.is_complete());
 }
 
+/// What each of two tasks does to words and tokens, for ever or until the other has ended it.
+fn two(engine: Engine, bounds: &Bounds, tasks: [fn(&Shared); 2]) -> Exploration {
+    let body = move || {
+        let shared = Arc::new(Shared {
+            words: [0, 1].map(|nth| Word::new(Name::new("word").nth(nth), 0)),
+            lock: Lock::new(Name::new("lock")),
+            tokens: [0, 1].map(|nth| Token::new(Name::new("token").nth(nth))),
+        });
+        let started = tasks.into_iter().enumerate().map(|(cpu, task)| {
+            let shared = shared.clone();
+            let here = Place { cpu: Some(cpu), context: Context::Task, passes: [None, None] };
+            spawn("task", here, move || task(&shared))
+        });
+        started.collect::<Vec<_>>().into_iter().for_each(join);
+    };
+    explore(engine, bounds, Vec::new(), Arc::new(body))
+}
+
+struct Shared {
+    words: [Word; 2],
+    lock: Lock,
+    tokens: [Token; 2],
+}
+
+const SHORT: Bounds = Bounds { steps_max: 400, ..Bounds::PROOF };
+
+/// Rounds that sleep and wake are rounds like others. Who only wakes itself, and waits for nobody,
+/// goes round for ever.
+#[test]
+fn a_loop_with_sleeps_in_it_ends_if_somebody_ends_it() {
+    let sleeps_until_told: fn(&Shared) = |shared| {
+        while read(&shared.words[0]) == 0 {
+            shared.tokens[0].wake("wake_up_process");
+            shared.tokens[0].wait("schedule", true);
+        }
+    };
+    let seen = two(
+        Engine::Dpor,
+        &SHORT,
+        [sleeps_until_told, |shared| {
+            shared.words[0].store(1, Access::relaxed("write"));
+        }],
+    );
+    assert!(is_bounded(&seen.verdict), "{}", seen.verdict);
+    let seen = two(Engine::Dpor, &SHORT, [sleeps_until_told, |_| {}]);
+    assert_eq!(seen.verdict, Verdict::Violated);
+    let found = seen.counterexample.expect("a lasso");
+    assert_eq!(found.rule, ENDLESS_LOOPS_END.0);
+    let (wakes, sleeps) = ((1, "wake_up_process", "token[0]"), (1, "schedule", "token[0]"));
+    assert_eq!(repeated(&found), [(1, "read", "word[0]"), wakes, sleeps]);
+}
+
+/// Two who wake each other, and would for ever: nobody's rounds are for nothing.
+#[test]
+fn two_who_keep_each_other_going_are_undecided_and_named() {
+    fn plays<const ME: usize>(shared: &Shared) {
+        loop {
+            shared.tokens[1 - ME].wake("wake_up_process");
+            shared.tokens[ME].wait("schedule", true);
+        }
+    }
+    let seen = two(Engine::Dpor, &SHORT, [plays::<0>, plays::<1>]);
+    let Verdict::Undecided(why) = &seen.verdict else { panic!("{}", seen.verdict) };
+    assert!(why.contains("CPU0 task") && why.contains("CPU1 task"), "{why}");
+    // Though one of them ends it, when it has been woken more often than rounds are allowed.
+    let counts: fn(&Shared) = |shared| {
+        for _ in 0..10 {
+            shared.tokens[0].wake("wake_up_process");
+            shared.tokens[1].wait("schedule", true);
+        }
+        shared.words[0].store(1, Access::relaxed("write"));
+        shared.tokens[0].wake("wake_up_process");
+    };
+    let until_told: fn(&Shared) = |shared| {
+        while read(&shared.words[0]) == 0 {
+            shared.tokens[1].wake("wake_up_process");
+            shared.tokens[0].wait("schedule", true);
+        }
+    };
+    let seen = two(Engine::Dpor, &SHORT, [until_told, counts]);
+    assert!(!matches!(seen.verdict, Verdict::Violated), "it ends: {}", seen.verdict);
+}
+
+/// A sleep that nobody ends is none of the loop's.
+#[test]
+fn who_sleeps_in_a_loop_and_is_not_woken_waits_for_ever() {
+    let sleeps: fn(&Shared) = |shared| {
+        while read(&shared.words[0]) == 0 {
+            shared.tokens[0].wait("schedule", true);
+        }
+    };
+    let wakes_once: fn(&Shared) = |shared| shared.tokens[0].wake("wake_up_process");
+    let seen = two(Engine::Dpor, &SHORT, [sleeps, wakes_once]);
+    let found = seen.counterexample.expect("a deadlock");
+    assert_eq!(found.rule, NOBODY_WAITS_FOR_EVER.0);
+}
+
+/// The count may matter, and the word that counts is named.
+#[test]
+fn a_loop_that_counts_in_a_word_is_undecided_and_the_word_is_named() {
+    let counts: fn(&Shared) = |shared| {
+        while read(&shared.words[0]) == 0 {
+            shared.words[1].update(Rmw::Add(3), Access::relaxed("atomic_add"));
+        }
+    };
+    let ends_it: fn(&Shared) = |shared| {
+        shared.words[0].store(1, Access::relaxed("write"));
+    };
+    for engine in [Engine::Dpor, Engine::Dfs] {
+        let seen = two(engine, &SHORT, [counts, ends_it]);
+        // A round begins wherever the execution was cut.
+        let said = seen.verdict.to_string();
+        let begins = "undecided: an execution with too many steps: CPU0 task goes round: 2 steps";
+        let ends = "the same each time but for word[1], which is 3 more each time. Such a loop is \
+                    not bounded: what it does may depend on that";
+        assert!(said.starts_with(begins) && said.ends_with(ends), "{engine}: {said}");
+    }
+}
+
+/// Who does not bound loops says who does.
+#[test]
+fn engines_that_do_not_bound_loops_say_whom_to_ask() {
+    let until_told: fn(&Shared) = |shared| {
+        while read(&shared.words[0]) == 0 {
+            shared.lock.lock("lock");
+            shared.lock.unlock("unlock");
+        }
+    };
+    let tells: fn(&Shared) = |shared| {
+        shared.words[0].store(1, Access::relaxed("write"));
+    };
+    for engine in [Engine::Loom, Engine::Graph, Engine::GraphSc] {
+        let seen = two(engine, &SHORT, [until_told, tells]);
+        let Verdict::Undecided(why) = &seen.verdict else { panic!("{engine}: {}", seen.verdict) };
+        let ask = "; ask dpor about loops without a bound, which explores fair schedules";
+        assert!(why.ends_with(ask), "{engine}: {why}");
+    }
+    assert!(is_bounded(&two(Engine::Dpor, &SHORT, [until_told, tells]).verdict));
+}
+
 /// A search over states does not see how often a task has gone round.
 #[test]
 fn a_search_over_states_stays_undecided() {
     let bounds = Bounds { steps_max: 200, stateful: true, ..Bounds::PROOF };
     let program = vec![vec![Spin(0, 1)], vec![Write(0, 1)]];
     let seen = explore(Engine::Dpor, &bounds, Vec::new(), body(&program, &Arc::default()));
-    assert!(matches!(seen.verdict, Verdict::Undecided(_)), "{}", seen.verdict);
+    let Verdict::Undecided(why) = &seen.verdict else { panic!("{}", seen.verdict) };
+    assert!(why.contains("; ask dpor without --stateful about loops without a bound"), "{why}");
 }

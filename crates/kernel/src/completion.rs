@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use selvedge_explore::{Access, If, Rmw, Role, Word};
+use selvedge_explore::{Access, If, Rmw, Role, Word, enter};
 use selvedge_trace::{Class, Name, Order};
 
 use crate::{Cpus, Interrupted, TASK_INTERRUPTIBLE, TASK_KILLABLE, Task, Waiters, might_sleep};
@@ -107,9 +107,17 @@ fn wait_in(
     primitive: &'static str,
 ) -> Result<(), Interrupted> {
     might_sleep(cpus, primitive);
-    let access = Access::relaxed(primitive).order(Order::Acquire);
-    let takes = || x.0.update_if(If::Differs(0), Rmw::Add(u64::MAX), access).is_ok();
-    x.1.as_ref().expect("Completion::killable()").wait(sleep, takes)
+    let takes = |role| {
+        let access = Access::relaxed(primitive).order(Order::Acquire).role(role);
+        x.0.update_if(If::Differs(0), Rmw::Add(u64::MAX), access).is_ok()
+    };
+    // Who need not wait takes one step, as above.
+    if takes(Role::Waits) {
+        return Ok(());
+    }
+    let _in = enter("wait_for_common");
+    let waiters = x.1.as_ref().expect("Completion::killable()");
+    waiters.wait(sleep, || takes(Role::Itself))
 }
 
 /// `try_wait_for_completion(x)`: true, and an acquire, if it need not wait.

@@ -14,8 +14,12 @@
 //! Source: kernel/locking/mutex.c `__mutex_lock_common()`, `__mutex_unlock_slowpath()`,
 //! kernel/locking/rwsem.c `rwsem_down_read_slowpath()`, `rwsem_down_write_slowpath()`,
 //! kernel/sched/completion.c `do_wait_for_common()`, 6.12. Left out: the handoff, who is first in
-//! the queue, optimistic spinning, PREEMPT_RT's own forms. To a monitor of lock orders these waits
-//! are tries: what hangs is found by exploration, what could hang is not told.
+//! the queue, optimistic spinning, PREEMPT_RT's own forms.
+//!
+//! To a monitor such a wait is one like another, but that a signal ends it: the first step takes
+//! the lock, or says that the task queues itself; what it does in the queue, in the function of the
+//! slow path, belongs to that. A monitor tells by the primitive's name, `…_killable` or
+//! `…_interruptible`, which signal ends it.
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use selvedge_explore::{Lock, abilities, me};
+use selvedge_explore::{Lock, abilities, enter, me};
 use selvedge_trace::Name;
 
 use crate::smp_store_release;
@@ -225,7 +225,8 @@ pub fn mutex_lock(cpus: &Cpus, lock: &Mutex) {
 /// # Panics
 /// If the mutex was not made for it: a model's mistake. So the other forms.
 pub fn mutex_lock_killable(cpus: &Cpus, lock: &Mutex, current: &Task) -> Result<(), Interrupted> {
-    mutex_lock_in(cpus, lock, (current, TASK_KILLABLE), "mutex_lock_killable")
+    let slowpath = "__mutex_lock_killable_slowpath";
+    mutex_lock_in(cpus, lock, (current, TASK_KILLABLE), ("mutex_lock_killable", slowpath))
 }
 
 /// `mutex_lock_interruptible(lock)`: the same; any signal ends the wait.
@@ -237,20 +238,22 @@ pub fn mutex_lock_interruptible(
     lock: &Mutex,
     current: &Task,
 ) -> Result<(), Interrupted> {
-    mutex_lock_in(cpus, lock, (current, TASK_INTERRUPTIBLE), "mutex_lock_interruptible")
+    let names = ("mutex_lock_interruptible", "__mutex_lock_interruptible_slowpath");
+    mutex_lock_in(cpus, lock, (current, TASK_INTERRUPTIBLE), names)
 }
 
 fn mutex_lock_in(
     cpus: &Cpus,
     lock: &Mutex,
     sleep: (&Task, u64),
-    primitive: &'static str,
+    (primitive, slowpath): (&'static str, &'static str),
 ) -> Result<(), Interrupted> {
     might_sleep(cpus, primitive);
-    let takes = || lock.0.try_lock(primitive);
-    if takes() {
+    if lock.0.lock_or_queue(primitive) {
         return Ok(());
     }
+    let _in = enter(slowpath);
+    let takes = || lock.0.try_lock(primitive);
     lock.1.as_ref().expect("Mutex::killable()").wait(sleep, takes)
 }
 

@@ -182,10 +182,13 @@ pub fn up_read(sem: &RwSem) {
 pub fn down_read_killable(cpus: &Cpus, sem: &RwSem, current: &Task) -> Result<(), Interrupted> {
     might_sleep(cpus, "down_read_killable");
     let (bit, looked_at) = sem.reader();
-    let role = Role::TriesLock { shared: true };
-    let access = acquire("down_read_killable", role).bits(looked_at);
-    let takes = || sem.count.update_if(NO_WRITER, Rmw::Or(bit), access).is_ok();
-    if !takes() {
+    let takes_as = |role| {
+        let access = acquire("down_read_killable", role).bits(looked_at);
+        sem.count.update_if(NO_WRITER, Rmw::Or(bit), access).is_ok()
+    };
+    if !takes_as(Role::Queues { shared: true }) {
+        let _in = enter("rwsem_down_read_slowpath");
+        let takes = || takes_as(Role::TriesLock { shared: true });
         sem.waiters().wait((current, TASK_KILLABLE), takes)?;
     }
     sem.with_mine(|mine| mine.reads += 1);
@@ -215,13 +218,14 @@ pub fn down_write(cpus: &Cpus, sem: &RwSem) {
 /// A signal that kills ended the wait; the semaphore is not taken.
 pub fn down_write_killable(cpus: &Cpus, sem: &RwSem, current: &Task) -> Result<(), Interrupted> {
     might_sleep(cpus, "down_write_killable");
-    let access = acquire("down_write_killable", Role::TriesLock { shared: false });
-    if !takes_free(sem, access) {
+    let access = |role| acquire("down_write_killable", role);
+    if !takes_free(sem, access(Role::Queues { shared: false })) {
         let _in = enter("rwsem_down_write_slowpath");
         let queue = |primitive| Access::relaxed(primitive).bits(ALL_QUEUED);
         sem.count.update_void(Rmw::Add(QUEUED), queue("rwsem_add_waiter"));
         let change = Rmw::Add(WRITER.wrapping_sub(QUEUED));
         let nobody = If::Clear(WRITER | ALL_READERS);
+        let access = access(Role::TriesLock { shared: false });
         let takes = || sem.count.update_if(nobody, change, access).is_ok();
         if let Err(killed) = sem.waiters().wait((current, TASK_KILLABLE), takes) {
             // rwsem_del_wake_waiter()

@@ -5,7 +5,7 @@ use crate::common;
 use std::sync::Arc;
 
 use common::{Program, nothing, two_cpus};
-use selvedge_explore::Engine;
+use selvedge_explore::{Engine, Verdict};
 use selvedge_kernel::{
     Cpus, Mutex, NOBODY_WAITS_FOR_EVER, Name, READ_ONCE, SpinLock, Var, WRITE_ONCE, mutex_lock,
     mutex_trylock, mutex_unlock, preempt_disable, preempt_enable, spin_lock, spin_trylock,
@@ -41,6 +41,28 @@ fn a_then_b(cpus: &Cpus, shared: &Shared) -> u64 {
     spin_unlock(cpus, &shared.b);
     spin_unlock(cpus, &shared.a);
     1
+}
+
+/// A lock knows no owner: who has it does not get it again.
+#[test]
+fn a_try_by_who_has_it_fails() {
+    fn tries_what_it_has(cpus: &Cpus, shared: &Shared) -> u64 {
+        mutex_lock(cpus, &shared.mutex);
+        let again = mutex_trylock(&shared.mutex);
+        mutex_unlock(&shared.mutex);
+        u64::from(again)
+    }
+    fn locks(cpus: &Cpus, shared: &Shared) -> u64 {
+        mutex_lock(cpus, &shared.mutex);
+        mutex_unlock(&shared.mutex);
+        0
+    }
+    let both = program(&[(0, tries_what_it_has), (1, locks)]);
+    for engine in [Engine::Dpor, Engine::Dfs, Engine::Graph] {
+        let (seen, outcomes) = both.run(engine);
+        assert_eq!(seen.verdict, Verdict::Holds, "{engine}: {:?}", seen.counterexample);
+        assert_eq!(outcomes, [vec![0, 0, 0]].into(), "{engine}");
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod lock_order;
 mod lock_rules;
 mod progress;
 mod races;
+mod signals;
 mod wait_graph;
 
 pub use held_folios::{HeldFolios, WAITING_MIGRATION_HOLDS_ITS_PAIR};
@@ -38,6 +39,7 @@ pub use lock_rules::{
 pub use progress::{ENDLESS, ENDLESS_LOOPS_END, Endless, Progress};
 pub use races::{PLAIN_ACCESSES_DO_NOT_RACE, Races};
 pub use selvedge_trace::NOBODY_WAITS_FOR_EVER;
+pub use signals::Signal;
 pub use wait_graph::{NO_CPU_IS_LOCKED_UP, WaitGraph};
 
 use selvedge_trace::{Monitor, Rule};

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use selvedge_trace::{Action, BitWait, Class, End, Event, Execution, Finding, Monitor, Rule};
 use serde_json::Value;
 
+use crate::signals::queued_for;
+
 /// lockdep's "lock held when returning to user space", and `preempt_count` in `do_exit()`.
 pub const NO_LOCK_IS_HELD_AT_EXIT: Rule =
     Rule("a task that ends holds no lock, and leaves preemption and interrupts on");
@@ -155,10 +157,13 @@ impl Held {
         let End::Deadlock(waiting) = execution.end else { return None };
         waiting.iter().find_map(|w| {
             let who = &execution.tasks[usize::from(w.task)].name;
-            let has_it = self.locks.get(&w.object).is_some_and(|(holder, _)| *holder == w.task)
-                || self.shared.iter().any(|(of, by, _)| (*of, *by) == (w.object, w.task));
+            // In the queue of a lock it sleeps until it is woken.
+            let tried = queued_for(execution, w).map(|(tried, _)| tried);
+            let (object, name) = tried.map_or((w.object, w.name), |e| (e.object, e.name));
+            let has_it = self.locks.get(&object).is_some_and(|(holder, _)| *holder == w.task)
+                || self.shared.iter().any(|(of, by, _)| (*of, *by) == (object, w.task));
             let what = match has_it {
-                true if !w.primitive.contains("unlock") => w.name.to_string(),
+                true if !w.primitive.contains("unlock") => name.to_string(),
                 _ => {
                     let (object, wait) = self.awaited.get(&w.task)?;
                     let is_asleep = wait.told_by.contains(&w.object);

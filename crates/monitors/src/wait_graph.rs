@@ -20,6 +20,8 @@ use selvedge_trace::{
 };
 use serde_json::Value;
 
+use crate::signals::{Signal, ends, queued_for};
+
 /// The kernel's watchdogs: a CPU on which a task spins and nobody else can run.
 pub const NO_CPU_IS_LOCKED_UP: Rule = Rule("no CPU is locked up by a task that spins");
 
@@ -66,6 +68,8 @@ struct Wait<'a> {
 enum On {
     /// A lock, or a completion: who has it, and since which event.
     Object(Vec<(u8, usize)>),
+    /// The same, in a queue that a signal ends.
+    Queue(Event, Signal, Vec<(u8, usize)>),
     /// A lock that readers share, behind a writer that waits for it too.
     Behind(u8),
     /// The CPU, which a task that spins has for itself.
@@ -84,7 +88,12 @@ impl<'a> Wait<'a> {
         spinning: &[Spinning],
     ) -> Wait<'a> {
         let on = match asleep_on(execution, waiting) {
-            None => on_object(execution, waiting, all, spinning),
+            None => match queued_for(execution, waiting) {
+                Some((tried, signal)) => {
+                    On::Queue(*tried, signal, holders(execution.events, tried.object))
+                }
+                None => on_object(execution, waiting, all, spinning),
+            },
             Some((note, wait)) => match owner(execution.events, note.object, wait.mask) {
                 Owner::Task(task, since) => On::Set(note, wait, Some((task, since))),
                 Owner::Nobody => On::Set(note, wait, None),
@@ -97,7 +106,9 @@ impl<'a> Wait<'a> {
     /// The tasks that have what it waits for.
     fn holders(&self) -> Vec<u8> {
         match &self.on {
-            On::Object(holders) => holders.iter().map(|(task, _)| *task).collect(),
+            On::Object(holders) | On::Queue(_, _, holders) => {
+                holders.iter().map(|(task, _)| *task).collect()
+            }
             On::Set(_, _, holder) => holder.iter().map(|(task, _)| *task).collect(),
             On::Behind(task) => vec![*task],
             On::Cpu(spinning) => vec![spinning.task],
@@ -109,7 +120,7 @@ impl<'a> Wait<'a> {
     fn missed(&self) -> Option<(BitWait, Option<usize>)> {
         match self.on {
             On::Clear(_, bit, event) => Some((bit, event)),
-            On::Object(_) | On::Behind(_) | On::Cpu(_) | On::Set(..) => None,
+            On::Object(_) | On::Queue(..) | On::Behind(_) | On::Cpu(_) | On::Set(..) => None,
         }
     }
 
@@ -141,6 +152,14 @@ impl<'a> Wait<'a> {
                 let by: Vec<String> = holders.iter().map(|&holder| held(holder)).collect();
                 format!("{who} waits for {what}, held {}", by.join(" and "))
             }
+            On::Queue(tried, signal, holders) => {
+                let by: Vec<String> = holders.iter().map(|&holder| held(holder)).collect();
+                let held = match by.is_empty() {
+                    true => "which nobody gives it".to_string(),
+                    false => format!("held {}", by.join(" and ")),
+                };
+                format!("{who} waits for {}, {held}, unless {signal} comes", tried.name)
+            }
             On::Behind(writer) => {
                 format!(
                     "{who} waits for {what}, behind {}, who waits for it",
@@ -157,7 +176,9 @@ impl<'a> Wait<'a> {
             On::Set(note, bit, owner) => {
                 let nobody = || "which was set from the beginning".to_string();
                 let set = owner.map_or_else(nobody, |owner| format!("set {}", held(owner)));
-                format!("{who} sleeps on {} of {}, {set}", bit.bit, note.name)
+                let unless = ends(execution.paths, "", self.waiting.path)
+                    .map_or(String::new(), |signal| format!(", unless {signal} comes"));
+                format!("{who} sleeps on {} of {}, {set}{unless}", bit.bit, note.name)
             }
             On::Clear(note, bit, event) => {
                 let why = why_forgotten(execution, me, bit, *event);

@@ -102,6 +102,26 @@ fn a_bit_that_is_set_is_held_by_whom_it_was_given_to() {
     );
 }
 
+/// It sleeps until it is woken, and waits for the lock.
+#[test]
+fn who_sleeps_in_the_queue_of_a_lock_waits_for_that_unless_a_signal_comes() {
+    let mut f = Folio::new();
+    let queue = f.paths.enter(PathId::ROOT, "__mutex_lock_killable_slowpath");
+    f.sleeps = f.paths.enter(queue, "schedule");
+    let tried =
+        |path, primitive| Event { path, primitive, ..event(2, Action::TryLockFailed, GUARD) };
+    let held = event(1, Action::Lock, GUARD);
+    let killable = "mutex_lock_killable";
+    let finding = f.hang(&[held, tried(PathId::ROOT, killable), tried(queue, killable)], &[2]);
+    assert_eq!(
+        finding.message,
+        "CPU2 task2 waits for object[2], held by CPU1 task1 since the scenario(), unless a fatal \
+         signal comes"
+    );
+    let only_tries = f.hang(&[held, tried(queue, "mutex_trylock")], &[2]);
+    assert!(!only_tries.message.contains("signal"), "{}", only_tries.message);
+}
+
 /// The function that queues itself may call others that sleep, as `io_schedule()` does.
 #[test]
 fn a_sleeper_may_sleep_in_a_function_further_down() {

@@ -8,7 +8,9 @@ use common::{event, tasks};
 use selvedge_monitors::lock_graph::{
     Guard, Id, LockGraph, Locks, Search, Verdict, dot, joined, judge, splat,
 };
-use selvedge_trace::{Action, Bit, Class, End, Event, Execution, Monitor, Name, PathId, Paths};
+use selvedge_trace::{
+    Action, Bit, BitWait, Class, End, Event, Execution, Monitor, Name, PathId, Paths, Rule,
+};
 
 const LOCKED: Bit = Bit { nr: 0, name: "PG_locked" };
 const WRITEBACK: Bit = Bit { nr: 1, name: "PG_writeback" };
@@ -136,6 +138,47 @@ fn a_lock_that_was_handed_over_is_held_by_whom_it_was_given_to() {
     let (by_waker, by_owner) = (p.locks(1, 1), p.locks(2, 2));
     p.runs(&[starts(0, 1), starts(0, 2), given, owns, by_waker, by_owner]);
     assert_eq!(p.edges(), ["PG_locked of folio0 -> PG_locked of folio2: CPU2 task2 waits"]);
+}
+
+/// Executions in which each task takes the same steps are read each, if what somebody else has set
+/// is up to a task since another of its steps.
+#[test]
+fn an_execution_is_like_another_only_if_bits_were_set_at_the_same_steps() {
+    let mut p = Program::new();
+    let given = Event { in_waker: true, ..Program::change(1, 0, LOCKED, true) };
+    let (waits, clears) = (p.locks(2, 1), Program::change(2, 0, LOCKED, false));
+    let begins = [starts(0, 1), starts(0, 2)];
+    p.runs(&[&begins[..], &[waits, given, clears]].concat());
+    assert_eq!(p.edges(), [""; 0], "it holds nothing yet");
+    p.runs(&[&begins[..], &[given, waits, clears]].concat());
+    assert_eq!(p.edges(), ["PG_locked of folio0 -> PG_locked of folio1: CPU2 task2 waits"]);
+    // Likewise, if it is still set at the end, and says whose it is.
+    let mut p = Program::new();
+    let owns = event(2, Action::Owns(LOCKED.mask()), 0);
+    p.runs(&[&begins[..], &[waits, given, owns]].concat());
+    assert_eq!(p.edges(), [""; 0]);
+    p.runs(&[&begins[..], &[given, waits, owns]].concat());
+    assert_eq!(p.edges(), ["PG_locked of folio0 -> PG_locked of folio1: CPU2 task2 waits"]);
+}
+
+/// What was passed over before it was known that somebody sleeps on the bit is read again.
+#[test]
+fn what_is_learned_of_a_bit_is_asked_of_the_executions_before() {
+    let mut p = Program::new();
+    let wait = BitWait { mask: 4, bit: "PG_other", told_by: [50, 51], if_forgotten: Rule("rule") };
+    let sets = |object: u32| Event {
+        new: 4,
+        name: Name::new("folio->flags").nth(object as usize),
+        ..event(1, Action::Update, object)
+    };
+    let sleeps = event(2, Action::Awaits(wait), 1);
+    let sleeps = Event { name: Name::new("folio->flags").nth(1), ..sleeps };
+    let begins = [starts(0, 1), starts(0, 2)];
+    p.runs(&[&begins[..], &[sets(0), p.locks(1, 2)]].concat());
+    assert_eq!(p.edges(), [""; 0], "nobody is known to sleep on it");
+    p.runs(&[&begins[..], &[sleeps]].concat());
+    p.runs(&[&begins[..], &[sets(0), p.locks(1, 2)]].concat());
+    assert_eq!(p.edges(), ["PG_other of folio0 -> PG_locked of folio2: CPU1 task1 waits"]);
 }
 
 fn lock(task: u8, object: u32, name: &'static str, action: Action) -> Event {

@@ -206,7 +206,7 @@ fn json(report: &TreeReport) -> Value {
         });
         json!({ "verdict": cycle.verdict.name(), "expected": !cycle.is_unexpected,
                 "edges": steps.collect::<Vec<_>>(), "guards": cycle.guards(),
-                "scenarios": cycle.scenarios })
+                "scenarios": cycle.scenarios, "unless": cycle.unless.trim_start_matches(", ") })
     };
     let broken = report.broken.iter().map(|broken| {
         json!({ "held": broken.step.from, "waits_for": broken.step.to,

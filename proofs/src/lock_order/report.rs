@@ -63,6 +63,9 @@ pub struct Cycle {
     pub steps: Vec<Step>,
     /// The scenarios.
     pub scenarios: Vec<&'static str>,
+    /// Which signal would end the deadlock, if it is real: `, unless a fatal signal to CPU0 reader
+    /// ends it`. Nothing, if none.
+    pub unless: String,
     /// Is it real where no claim expects a violation?
     pub is_unexpected: bool,
     /// The cycle in lockdep's shape, of the first scenario.
@@ -225,6 +228,7 @@ fn cycles(tree: &Tree, explored: &[Explored]) -> Vec<Cycle> {
             let cycle = found.entry(key).or_insert_with(|| Cycle {
                 verdict: judged.verdict.clone(),
                 steps,
+                unless: one.graph.unless(&judged.cycle),
                 scenarios: Vec::new(),
                 is_unexpected: false,
                 splat: lock_graph::splat(&one.graph, judged, &title()),

@@ -143,8 +143,11 @@ impl Machine for Shuttle {
             Does::Fence(_) => Took::default(),
             Does::Lock { .. } => announce(Kind::Lock),
             Does::TryLock { .. } => {
+                // Who holds it already does not get it again, and nobody else gives it back.
+                let is_mine = || dpor::holder(Object(step.object)) == Some(by.task);
+                let had_it = is_mine();
                 announce(Kind::TryLock);
-                let failed = dpor::holder(Object(step.object)) != Some(by.task);
+                let failed = had_it || !is_mine();
                 Took { failed, ..Took::default() }
             }
             Does::Unlock { .. } => announce(Kind::Unlock),
@@ -410,6 +413,7 @@ impl Observer for Watch {
             _ if violated && !keeps_going && !self.seen.is_passed_over => Some(Cut::Violation),
             (_, Some(Stop::Unable(why))) => Some(Cut::Engine(why)),
             _ if is_too_long => Some(Cut::steps()),
+            _ if self.seen.wakes_on.is_some() => self.seen.wakes_on.take().map(Cut::KeepsGoing),
             _ if ended == Ended::Complete && !violated => not_done().or_else(|| self.spent()),
             _ => self.spent(),
         };

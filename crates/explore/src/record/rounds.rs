@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use selvedge_trace::{AGAIN, Action, ENDLESS_LOOPS_END, Event, Finding, PathId};
+use selvedge_trace::{AGAIN, Action, Class, ENDLESS_LOOPS_END, Event, Finding, PathId, Waiting};
 
 use super::{Ended, Record};
 use crate::fair::{At, Loop, ROUNDS};
@@ -120,6 +120,7 @@ impl Record {
             return ended;
         }
         let Some(lasso) = self.each_alone().or_else(|| self.in_step()) else {
+            self.wakes_on = self.would_wake();
             return Ended::Unfair;
         };
         let (goes, their) = if lasso.who.len() > 1 { ("go", "their") } else { ("goes", "the") };
@@ -213,8 +214,41 @@ impl Record {
         others.any(|w| changes(w.object) || leaves_its_cpu(round))
     }
 
+    /// Who stands still, and would wake somebody in the next round who waits for that.
+    fn would_wake(&self) -> Option<String> {
+        let rounds = self.rounds.as_ref()?;
+        let events = self.events();
+        let waits = self.waiting();
+        let is_other = |w: &&Waiting| !rounds.standing.contains_key(&usize::from(w.task));
+        rounds.standing.iter().find_map(|(&task, &length)| {
+            let taken = &rounds.taken[task];
+            let round: Vec<&Event> =
+                taken[taken.len() - length..].iter().map(|taken| &events[taken.event]).collect();
+            let wakes = |w: &&Waiting| {
+                round.iter().any(|e| e.object == w.object && e.action == Action::Wake)
+            };
+            let other = waits.iter().filter(is_other).find(wakes)?;
+            let other = self.who(usize::from(other.task));
+            Some(format!(
+                "a loop with wake-ups: {} goes round {ROUNDS} times with nothing new found, and \
+                 keeps {other} going, who waits to be woken; what more rounds lead to is not \
+                 explored",
+                self.goes_round(task, &round),
+            ))
+        })
+    }
+
+    /// `CPU0 reader`
+    fn who(&self, task: usize) -> String {
+        let info = &self.infos[task];
+        match info.cpu {
+            Some(cpu) => format!("CPU{cpu} {}", info.name),
+            None => info.name.clone(),
+        }
+    }
+
     /// The task, and the innermost function that these steps of it are in.
-    fn goes_round(&self, task: usize, steps: &[&Event]) -> String {
+    pub(super) fn goes_round(&self, task: usize, steps: &[&Event]) -> String {
         let within = |mut path: PathId, event: &&Event| {
             while !self.paths.is_within(event.path, path) {
                 path = self.paths.leave(path);
@@ -223,11 +257,7 @@ impl Record {
         };
         let path = steps.first().map_or(PathId::ROOT, |event| event.path);
         let path = steps.iter().fold(path, within);
-        let info = &self.infos[task];
-        let name = match info.cpu {
-            Some(cpu) => format!("CPU{cpu} {}", info.name),
-            None => info.name.clone(),
-        };
+        let name = self.who(task);
         match self.paths.innermost(path) {
             Some(function) => format!("{name} in {function}()"),
             None => name,
@@ -276,10 +306,10 @@ impl Record {
     }
 }
 
-/// Does it change nothing but words and locks?
+/// Does it change nothing but words, locks and tokens?
 fn may_be_repeated(action: Action) -> bool {
-    use Action::{Choice, Join, Spawn, Wait, Wake};
-    !matches!(action, Spawn | Join | Wait | Wake | Choice)
+    use Action::{Choice, Join, Spawn};
+    !matches!(action, Spawn | Join | Choice)
 }
 
 /// Does the round leave in each word what was there, if nobody else writes it?
@@ -304,11 +334,13 @@ struct Lasso {
 }
 
 /// What those who stand still share, and how far each is in his round.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 struct State {
     words: BTreeMap<u32, u64>,
     /// How often each task has each lock.
     held: BTreeMap<(u32, u8), i32>,
+    /// Is it set? Of those that somebody has set or waited for.
+    tokens: BTreeMap<u32, bool>,
     steps: BTreeMap<u8, usize>,
 }
 
@@ -319,13 +351,16 @@ impl State {
         for event in events.iter().filter(|event| !event.action.is_note()) {
             words.entry(event.object).or_insert(event.old);
         }
-        State { words, held: BTreeMap::new(), steps: BTreeMap::new() }
+        State { words, tokens: first_waits(events), ..State::default() }
     }
 
     /// After this event, of a task whose rounds have so many steps.
     fn step(&mut self, event: &Event, length: Option<usize>) {
         let Some(length) = length.filter(|_| !event.action.is_note()) else { return };
         self.words.insert(event.object, event.new);
+        if event.class == Class::Token {
+            self.tokens.insert(event.object, event.action == Action::Wake);
+        }
         let taken = taken(event.action);
         if taken != 0 {
             let held = self.held.entry((event.object, event.task)).or_default();
@@ -347,7 +382,24 @@ fn leaves_what_it_found(round: &[&Event]) -> bool {
         words.entry(event.object).or_insert((event.old, event.old)).1 = event.new;
         *held.entry(event.object).or_default() += taken(event.action);
     }
-    words.values().all(|(old, new)| old == new) && held.values().all(|&held| held == 0)
+    let tokens = first_waits(round.iter().copied());
+    let is_set = |token: u32| {
+        let last = round.iter().rev().find(|e| e.class == Class::Token && e.object == token);
+        last.is_some_and(|event| event.action == Action::Wake)
+    };
+    words.values().all(|(old, new)| old == new)
+        && held.values().all(|&held| held == 0)
+        && tokens.keys().all(|&token| is_set(token))
+}
+
+/// The tokens that somebody waits for before he, or another, sets them: they were set before.
+fn first_waits<'a>(events: impl IntoIterator<Item = &'a Event>) -> BTreeMap<u32, bool> {
+    let mut first: BTreeMap<u32, bool> = BTreeMap::new();
+    for event in events.into_iter().filter(|event| event.class == Class::Token) {
+        first.entry(event.object).or_insert(event.action == Action::Wait);
+    }
+    first.retain(|_, was_set| *was_set);
+    first
 }
 
 /// Are others let run on a CPU from which they are kept when the round begins?

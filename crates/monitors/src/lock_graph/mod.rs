@@ -14,6 +14,8 @@
 //!   has it, and one that was is up to the end of the I/O.
 //! - A try-lock waits for nobody. What it would have waited for is kept as an edge that only
 //!   *tries*: a cycle through one is no deadlock, and that is why.
+//! - A wait that a signal ends is one like another: no signal need come. What would end a deadlock
+//!   is said with it.
 //! - A lock that is taken with interrupts on could have to wait for a handler on its CPU.
 //! - The scenario's main task waits for everybody, and is left out.
 //!
@@ -56,7 +58,9 @@ use read::Tasks;
 pub use splat::{dot, splat};
 pub use svg::{Drawing, svg};
 pub use tribunal::{Guard, Judged, Search, Verdict, judge};
-use waits::Watch;
+use waits::{Watch, unless};
+
+use crate::Signal;
 
 /// An instance that can be waited for, within a scenario.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -137,6 +141,8 @@ pub struct Use {
     pub held_at: usize,
     /// The step at which it waited for the second, or tried.
     pub waits_at: usize,
+    /// What ends the wait besides.
+    pub ended_by: Option<Signal>,
 }
 
 /// The graph of a scenario, and the cycles that an execution ran into.
@@ -149,6 +155,11 @@ pub struct LockGraph {
     /// The deadlocks that executions ended in: each cycle, from its smallest node on, with the
     /// first such execution. Its schedule is for who ran the search to fill in.
     pub reached: BTreeMap<Vec<Id>, Arc<Counterexample>>,
+    /// Who would have to get which signal to end such a deadlock, of each of these; nobody, if none
+    /// does.
+    pub ended_by: BTreeMap<Vec<Id>, BTreeSet<String>>,
+    /// Waits that a signal has ended in some execution: the task ([`Use::task`]), and for what.
+    pub gave_up: BTreeSet<(u8, Id)>,
     /// In which contexts locks were taken.
     pub contexts: BTreeMap<Id, Contexts>,
     /// The tasks of all executions: whose [`Id::End`] and [`Use::task`] are these numbers, from 1.
@@ -159,6 +170,11 @@ impl LockGraph {
     /// What an instance is called.
     pub fn name(&self, id: Id) -> &str {
         self.resources.get(&id).map_or("?", |resource| resource.name.as_str())
+    }
+
+    /// What would end the deadlock of this cycle: `, unless a fatal signal to CPU0 reader ends it`.
+    pub fn unless(&self, cycle: &[Id]) -> String {
+        self.ended_by.get(cycle).map(unless).unwrap_or_default()
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use selvedge_trace::{Action, Class, Context, Event, Execution, Name, TaskInfo};
 
 use super::{Id, Kind, LockGraph, Resource};
+use crate::signals::is_of_a_wait;
 
 /// The bits that tasks sleep on, besides those that some execution shows one to sleep on. Who sets
 /// one holds it.
@@ -390,13 +391,16 @@ pub(super) const POOLS: &str = "raw_spin_lock";
 
 /// Gives what the event is about its name, if it has none yet.
 fn name(event: &Event, holds: &Holds, tasks: &[TaskInfo], resources: &mut BTreeMap<Id, Resource>) {
-    use Action::{Lock, LockShared, Spawn, TryLock, TryLockFailed, TryLockShared, Wait, Wake};
+    use Action::{
+        Lock, LockShared, Spawn, TryLock, TryLockFailed, TryLockShared, UpdateFailed, Wait, Wake,
+    };
     let id = match event.action {
         Spawn => Id::End(holds.number_of(event.new as u8)),
         // A lock that is only tried, and in vain, is one all the same.
         Lock | TryLock | LockShared | TryLockShared | TryLockFailed | Wait | Wake => {
             Id::Object(event.object)
         }
+        UpdateFailed if is_of_a_wait(event) => Id::Object(event.object),
         _ => return,
     };
     if resources.contains_key(&id) {
@@ -416,7 +420,7 @@ fn name(event: &Event, holds: &Holds, tasks: &[TaskInfo], resources: &mut BTreeM
             };
             of_end(task, resources.values().filter(is_like).count())
         }
-        (Wait | Wake, _) => of_token(event.name),
+        (Wait | Wake | UpdateFailed, _) => of_token(event.name),
         (_, Class::Preempt) => of_cpu(Kind::PreemptOff, "preemption off"),
         (_, Class::Irq) => {
             let handler = of_cpu(Kind::Handler, "an interrupt");

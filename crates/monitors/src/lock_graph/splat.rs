@@ -46,7 +46,11 @@ pub fn splat(graph: &LockGraph, judged: &Judged, title: &str) -> String {
     for (number, (from, to, used)) in edges.iter().enumerate().rev() {
         let (to, from) = (graph.name(*to), graph.name(*from));
         let _ = writeln!(out, "\n-> #{number} ({to}), waited for by {}:", used.who);
-        let verb = if used.tries { "tries" } else { "waits for" };
+        let verb = match (used.tries, used.ended_by) {
+            (true, _) => "tries".to_string(),
+            (false, None) => "waits for".to_string(),
+            (false, Some(signal)) => format!("waits (until {signal}) for"),
+        };
         let _ = writeln!(out, "       holds {from} since step {}, in:", used.held_at);
         stack(&mut out, &used.held_in);
         let _ = writeln!(out, "       {verb} {to} at step {}, in:", used.waits_at);
@@ -54,7 +58,7 @@ pub fn splat(graph: &LockGraph, judged: &Judged, title: &str) -> String {
     }
     out.push_str("\nother info that might help us debug this:\n");
     out.push_str(&table(graph, &edges));
-    let _ = writeln!(out, "\n {}", verdict(judged));
+    let _ = writeln!(out, "\n {}", verdict(graph, judged));
     out
 }
 
@@ -79,9 +83,11 @@ fn table(graph: &LockGraph, edges: &[(Id, Id, &Use)]) -> String {
     out + end
 }
 
-fn verdict(judged: &Judged) -> String {
+fn verdict(graph: &LockGraph, judged: &Judged) -> String {
     match &judged.verdict {
-        Verdict::Real(_) => "real: an execution ends in it".into(),
+        Verdict::Real(_) => {
+            format!("real: an execution ends in it{}", graph.unless(&judged.cycle))
+        }
         Verdict::Refuted(guards) => {
             let guards: Vec<String> = guards.iter().map(ToString::to_string).collect();
             format!("refuted: {}", guards.join("; "))

@@ -8,6 +8,7 @@ use selvedge_trace::Counterexample;
 
 use super::cycles::elementary;
 use super::{Id, LockGraph, Use};
+use crate::Signal;
 
 /// How many cycles of a scenario are looked at.
 const CYCLES_MAX: usize = 2_000;
@@ -34,6 +35,8 @@ pub enum Guard {
     OneTask(String),
     /// One of two tasks has ended before the other begins, or begins after the other's wait.
     Order(String, String),
+    /// In every execution in which each is in its place, such a signal ends the wait of this task.
+    Signal(Signal, String),
     /// In no execution is each in its place at the same time, though nothing simple forbids it:
     /// some step of one always comes after some step of the other.
     HappensBefore,
@@ -127,14 +130,16 @@ fn verdict(graph: &LockGraph, search: &Search, cycle: &[Id]) -> Verdict {
     if let Some(counterexample) = graph.reached.get(cycle) {
         return Verdict::Real(counterexample.clone());
     }
-    let (guards, is_open) = guards(graph, cycle);
+    let Guards { mut guards, signals, is_open } = guards(graph, cycle);
     match &search.cut {
-        None if is_open => {
-            Verdict::Refuted(guards.into_iter().chain([Guard::HappensBefore]).collect())
+        None => {
+            guards.extend(signals);
+            guards.extend(is_open.then_some(Guard::HappensBefore));
+            Verdict::Refuted(guards)
         }
-        None => Verdict::Refuted(guards),
         Some(cut) => {
-            let known = if is_open { "" } else { "; what was seen of it is guarded" };
+            let is_guarded = signals.is_empty() && !is_open;
+            let known = if is_guarded { "; what was seen of it is guarded" } else { "" };
             Verdict::Possible(format!(
                 "the scenario was left after {} executions, by {cut}{known}",
                 search.executions
@@ -143,19 +148,37 @@ fn verdict(graph: &LockGraph, search: &Search, cycle: &[Id]) -> Verdict {
     }
 }
 
-/// What guards each way in which the edges of the cycle can come together; and whether some way is
-/// not guarded.
-fn guards(graph: &LockGraph, cycle: &[Id]) -> (BTreeSet<Guard>, bool) {
+/// What guards the ways in which the edges of a cycle can come together.
+#[derive(Default)]
+struct Guards {
+    guards: BTreeSet<Guard>,
+    /// Where nothing does, but that a signal has ended the wait of one of them in some execution.
+    signals: BTreeSet<Guard>,
+    /// Is there some way besides?
+    is_open: bool,
+}
+
+fn guards(graph: &LockGraph, cycle: &[Id]) -> Guards {
     let (uses, ways) = ways(graph, cycle);
-    let mut found = BTreeSet::new();
-    let mut is_open = false;
+    let mut all = Guards { is_open: ways > WAYS_MAX, ..Guards::default() };
     for way in 0..ways.min(WAYS_MAX) {
-        match guard(graph, cycle, &pick(&uses, way)) {
-            Some(guard) => _ = found.insert(guard),
-            None => is_open = true,
+        let way = pick(&uses, way);
+        match (guard(graph, cycle, &way), signal(graph, cycle, &way)) {
+            (Some(guard), _) => _ = all.guards.insert(guard),
+            (None, Some(signal)) => _ = all.signals.insert(signal),
+            (None, None) => all.is_open = true,
         }
     }
-    (found, is_open || ways > WAYS_MAX)
+    all
+}
+
+/// The first wait of these that a signal has ended.
+fn signal(graph: &LockGraph, cycle: &[Id], way: &[&Use]) -> Option<Guard> {
+    let waited_for = cycle.iter().cycle().skip(1);
+    way.iter().zip(waited_for).find_map(|(used, &on)| {
+        let signal = used.ended_by.filter(|_| graph.gave_up.contains(&(used.task, on)))?;
+        Some(Guard::Signal(signal, used.who.clone()))
+    })
 }
 
 /// The way of this number: one use of each edge.
@@ -216,6 +239,9 @@ impl fmt::Display for Guard {
             Guard::OneTask(who) => write!(f, "one task: {who} waits at one place at a time"),
             Guard::Order(one, other) => {
                 write!(f, "order of start: {one} and {other} never run at the same time")
+            }
+            Guard::Signal(signal, who) => {
+                write!(f, "signal: where all of them wait, {signal} ends the wait of {who}")
             }
             Guard::HappensBefore => {
                 f.write_str("happens-before: in no execution do all of them wait at the same time")

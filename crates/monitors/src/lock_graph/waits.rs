@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use selvedge_trace::{
-    Action, BitWait, Class, Context, Counterexample, End, Event, Execution, Finding,
-    NOBODY_WAITS_FOR_EVER, PathId, TaskInfo, Waiting,
+    Action, Class, Context, Counterexample, End, Event, Execution, Finding, NOBODY_WAITS_FOR_EVER,
+    PathId, TaskInfo, Waiting,
 };
 
 use super::alike::Alike;
@@ -13,6 +13,7 @@ use super::cycles::{canonical, elementary};
 use super::hash::{Hash, Seen};
 use super::read::{Bits, Hold, Holds, of_bit, of_token, only_waits};
 use super::{Id, Kind, LockGraph, Resource, Use, irq};
+use crate::signals::{SLEEPS, Signal, ended_by, ends, is_in_vain, is_of_a_wait, is_sleep_in};
 
 /// The kernel's functions that wait for a bit if it is set. A step on the bit in one of these is a
 /// wait that could have been, though the bit was clear. Who sleeps elsewhere is seen when he does:
@@ -51,26 +52,34 @@ struct Wait {
     path: PathId,
     context: Context,
     tries: bool,
+    /// What ends it besides.
+    ended_by: Option<Signal>,
 }
 
-/// A bit that a task has queued itself to sleep on.
+/// What a task has queued itself for.
 #[derive(Clone, Copy)]
 struct Queued {
+    on: Id,
     at: usize,
-    object: u32,
-    wait: BitWait,
     path: PathId,
+    /// By which objects it is told of a bit; of a lock or a completion whoever wakes it tells it.
+    told_by: Option<[u32; 2]>,
+    ended_by: Option<Signal>,
 }
 
 impl Watch {
     pub(super) fn execution(&mut self, execution: &Execution<'_>, graph: &mut LockGraph) {
         let is_new = self.alike.is_new(execution, &mut self.bits);
-        if !is_new && !self.reads_all && !matches!(execution.end, End::Deadlock(_)) {
+        if !is_new && !self.reads_all {
             return;
         }
         let mut holds = Holds::read(execution, &self.bits, graph);
-        let mut reader = Reader { execution, queued: BTreeMap::new() };
+        let queued = vec![None; execution.tasks.len()];
+        let mut reader = Reader { execution, queued, gave_up: Vec::new() };
         let mut waits = reader.all(&holds, &mut graph.resources);
+        graph
+            .gave_up
+            .extend(reader.gave_up.drain(..).map(|(task, on)| (holds.number_of(task), on)));
         name_tokens(execution.end, &mut graph.resources);
         let stuck = reader.stuck(&holds, &graph.resources);
         waits.extend(stuck.iter().map(|(wait, _)| *wait));
@@ -101,6 +110,7 @@ impl Watch {
                 path: event.path,
                 context: event.context,
                 tries: false,
+                ended_by: None,
             };
             self.add(execution, (hold, &wait), order(&wait, &holds), &holds, graph);
         });
@@ -146,7 +156,8 @@ impl Watch {
         add_id(&mut key, hold.id);
         add_id(&mut key, wait.on);
         key.add(u64::from(taken.path.0) << 32 | u64::from(wait.path.0));
-        key.add(u64::from(task) << 1 | u64::from(wait.tries));
+        let ended_by = wait.ended_by.map_or(0, |signal| signal as u64 + 1);
+        key.add(ended_by << 9 | u64::from(task) << 1 | u64::from(wait.tries));
         for mask in [order.0, order.1] {
             key.add(mask as u64);
             key.add((mask >> 64) as u64);
@@ -171,6 +182,7 @@ impl Watch {
             before: order.1,
             held_at: hold.taken_at,
             waits_at: wait.from,
+            ended_by: wait.ended_by,
         };
         graph.edges.entry((hold.id, wait.on)).or_default().insert(used);
     }
@@ -198,10 +210,7 @@ fn add_id(hash: &mut Hash, id: Id) {
 
 /// How many functions at the end of the nest do nothing but sleep: who waits calls them all.
 fn trailing_sleep(functions: &[&str]) -> usize {
-    let sleeps = |function: &&&str| {
-        ["schedule", "folio_wait_bit_common", "__wait_on_bit_lock"].contains(*function)
-    };
-    functions.iter().rev().take_while(sleeps).count()
+    functions.iter().rev().take_while(|function| SLEEPS.contains(*function)).count()
 }
 
 fn is_wake_up(id: Id, resources: &BTreeMap<Id, Resource>) -> bool {
@@ -223,13 +232,16 @@ pub(super) fn who(tasks: &[TaskInfo], task: u8) -> String {
 struct Reader<'a> {
     execution: &'a Execution<'a>,
     /// What each task has queued itself for last.
-    queued: BTreeMap<u8, Queued>,
+    queued: Vec<Option<Queued>>,
+    /// Who has left a queue without what it waited for: a signal has ended that.
+    gave_up: Vec<(u8, Id)>,
 }
 
 impl Reader<'_> {
     fn all(&mut self, holds: &Holds, resources: &mut BTreeMap<Id, Resource>) -> Vec<Wait> {
         let mut waits = Vec::new();
         for (at, event) in self.execution.events.iter().enumerate() {
+            self.leaves(event);
             let wait = |on, tries| Wait {
                 task: event.task,
                 on,
@@ -238,53 +250,123 @@ impl Reader<'_> {
                 path: event.path,
                 context: event.context,
                 tries,
+                ended_by: None,
             };
+            let object = Id::Object(event.object);
             match event.action {
                 Action::Awaits(bit) => {
-                    let id = Id::Bit(event.object, bit.mask);
-                    resources.entry(id).or_insert_with(|| of_bit(event, bit.bit));
-                    let (object, path) = (event.object, event.path);
-                    self.queued.insert(event.task, Queued { at, object, wait: bit, path });
+                    let on = Id::Bit(event.object, bit.mask);
+                    resources.entry(on).or_insert_with(|| of_bit(event, bit.bit));
+                    self.queued[usize::from(event.task)] = Some(Queued {
+                        on,
+                        at,
+                        path: event.path,
+                        told_by: Some(bit.told_by),
+                        ended_by: ends(self.execution.paths, "", event.path),
+                    });
                 }
                 Action::Lock if event.class.is_exclusion() => {
                     let is_handler = matches!(event.context, Context::Irq | Context::Softirq);
                     if only_waits(event) || is_handler {
-                        waits.push(wait(Id::Object(event.object), false));
+                        waits.push(wait(object, false));
                     }
                 }
                 Action::Lock | Action::LockShared => {
-                    waits.push(wait(Id::Object(event.object), false));
+                    waits.push(Wait { ended_by: ended_by(event.primitive), ..wait(object, false) });
                 }
+                _ if is_in_vain(event) => {
+                    waits.extend(self.in_vain(at, event, wait(object, false)))
+                }
+                Action::TryLock | Action::TryLockShared if ended_by(event.primitive).is_some() => {}
                 Action::TryLock | Action::TryLockShared | Action::TryLockFailed => {
-                    waits.push(wait(Id::Object(event.object), true));
+                    waits.push(wait(object, true));
                 }
                 Action::Join => {
                     waits.push(wait(Id::End(holds.number_of(event.new as u8)), false));
                 }
                 Action::Wait if event.primitive == "schedule_timeout" => {}
-                Action::Wait => {
-                    waits.push(self.slept(at, event, wait(Id::Object(event.object), false)))
-                }
-                _ => waits.extend(self.on_a_bit(event).map(|(id, tries)| wait(id, tries))),
+                Action::Wait => waits.push(self.slept(at, event, wait(object, false))),
+                _ => waits.extend(self.on_a_bit(event).map(|(id, tries)| Wait {
+                    ended_by: ends(self.execution.paths, "", event.path).filter(|_| !tries),
+                    ..wait(id, tries)
+                })),
             }
+        }
+        if *self.execution.end == End::Complete {
+            // Who has ended has left the queue, with nothing done since.
+            let left = self.queued.iter().enumerate().filter_map(|(task, queued)| {
+                let queued = queued.filter(|queued| queued.told_by.is_none())?;
+                Some((task as u8, queued.on))
+            });
+            self.gave_up.extend(left);
         }
         waits
     }
 
-    /// A task has slept: on a bit, or for the wake-up.
-    fn slept(&self, at: usize, event: &Event, wait: Wait) -> Wait {
-        match self.bit_slept_on(event.task, event.object, event.path) {
-            Some((on, from)) => Wait { on, from, to: at, ..wait },
-            None => wait,
+    /// The task cannot have the lock or completion yet. Its first try says that it waits; those
+    /// that it makes in the queue are a part of that.
+    fn in_vain(&mut self, at: usize, event: &Event, wait: Wait) -> Option<Wait> {
+        let ended_by = ended_by(event.primitive);
+        let place = &mut self.queued[usize::from(event.task)];
+        match place {
+            Some(queued) if queued.on == wait.on => {
+                queued.path = event.path;
+                None
+            }
+            _ => {
+                *place =
+                    Some(Queued { on: wait.on, at, path: event.path, told_by: None, ended_by });
+                Some(Wait { ended_by, ..wait })
+            }
         }
     }
 
-    /// The bit that it sleeps on, and since when, if this wake-up is to tell it of one.
-    fn bit_slept_on(&self, task: u8, token: u32, path: PathId) -> Option<(Id, usize)> {
-        let queued = self.queued.get(&task)?;
-        let is_for_bit = queued.wait.told_by.contains(&token)
-            && self.execution.paths.is_within(path, queued.path);
-        is_for_bit.then_some((Id::Bit(queued.object, queued.wait.mask), queued.at))
+    /// If the task waits in a queue that a signal may end: has it got what it waits for, or has it
+    /// left the queue without that?
+    fn leaves(&mut self, event: &Event) {
+        let place = &mut self.queued[usize::from(event.task)];
+        let Some(queued) = place.filter(|queued| queued.ended_by.is_some()) else { return };
+        let has_it = match (queued.on, event.action) {
+            (Id::Object(object), Action::TryLock | Action::TryLockShared) => object == event.object,
+            (Id::Object(object), Action::Update) => object == event.object && is_of_a_wait(event),
+            (Id::Bit(object, mask), Action::Owns(owned)) => (object, mask) == (event.object, owned),
+            (Id::Bit(object, mask), Action::Update) => {
+                object == event.object && event.new & !event.old & mask != 0
+            }
+            _ => false,
+        };
+        let paths = self.execution.paths;
+        if has_it {
+            *place = None;
+        } else if !paths.is_within(event.path, queued.path) {
+            *place = None;
+            // Who waits until a bit is clear, and does not take it, shows no more than this.
+            let takes = |function: &str| function.ends_with("_lock_killable");
+            let outer = paths.innermost(paths.leave(queued.path));
+            if queued.told_by.is_none() || outer.is_some_and(takes) {
+                self.gave_up.push((event.task, queued.on));
+            }
+        }
+    }
+
+    /// A task has slept: on a bit, in the queue of a lock, or for the wake-up.
+    fn slept(&self, at: usize, event: &Event, wait: Wait) -> Wait {
+        let ended_by = ends(self.execution.paths, event.primitive, event.path);
+        match self.slept_on(event.task, event.object, (event.primitive, event.path)) {
+            Some(queued) => {
+                Wait { on: queued.on, from: queued.at, to: at, ended_by: queued.ended_by, ..wait }
+            }
+            None => Wait { ended_by, ..wait },
+        }
+    }
+
+    /// What it sleeps on, and since when, if this wake-up is to tell it of that.
+    fn slept_on(&self, task: u8, token: u32, sleep: (&str, PathId)) -> Option<Queued> {
+        let paths = self.execution.paths;
+        self.queued[usize::from(task)].filter(|queued| match queued.told_by {
+            Some(told_by) => told_by.contains(&token) && paths.is_within(sleep.1, queued.path),
+            None => is_sleep_in(paths, sleep, queued.path),
+        })
     }
 
     /// A step on a bit by which its lock is taken or tried, or its end waited for.
@@ -333,11 +415,13 @@ impl Reader<'_> {
                 path: w.path,
                 context,
                 tries: false,
+                ended_by: ends(self.execution.paths, w.primitive, w.path),
             };
+            let slept_on = self.slept_on(w.task, w.object, (w.primitive, w.path));
             if let Some(other) = w.end_of {
                 stuck.push((wait(Id::End(holds.number_of(other)), end), w.task));
-            } else if let Some((id, from)) = self.bit_slept_on(w.task, w.object, w.path) {
-                stuck.push((wait(id, from), w.task));
+            } else if let Some(Queued { on, at, ended_by, .. }) = slept_on {
+                stuck.push((Wait { ended_by, ..wait(on, at) }, w.task));
             } else if takes(w, resources) {
                 stuck.push((wait(Id::Object(w.object), end), w.task));
             } else {
@@ -394,28 +478,52 @@ fn handlers(execution: &Execution<'_>, holds: &Holds, mut found: impl FnMut(&Hol
     }
 }
 
-/// Notes the cycles of waits that the execution ended in.
+/// Notes the cycles of waits that the execution ended in. One that no signal ends is shown before
+/// one that some signal does.
 fn deadlocks(
     execution: &Execution<'_>,
     stuck: &[(Wait, u8)],
     holds: &Holds,
     graph: &mut LockGraph,
 ) {
-    let edges: BTreeSet<(Id, Id)> = (stuck.iter())
-        .flat_map(|(wait, task)| holds.of(*task, wait.from, wait.to).map(|hold| (hold.id, wait.on)))
-        .collect();
+    let mut edges: BTreeMap<(Id, Id), Vec<&Wait>> = BTreeMap::new();
+    for (wait, task) in stuck {
+        for hold in holds.of(*task, wait.from, wait.to) {
+            edges.entry((hold.id, wait.on)).or_default().push(wait);
+        }
+    }
     if edges.is_empty() {
         return;
     }
-    for cycle in elementary(edges, usize::MAX).0 {
+    for cycle in elementary(edges.keys().copied(), usize::MAX).0 {
         let cycle = canonical(cycle);
-        if graph.reached.contains_key(&cycle) {
+        let next = cycle.iter().cycle().skip(1);
+        let waits = cycle.iter().zip(next).map(|(&from, &to)| &edges[&(from, to)]);
+        let by_signals = waits.filter(|waits| waits.iter().all(|wait| wait.ended_by.is_some()));
+        let ended_by: BTreeSet<String> =
+            by_signals.flatten().filter_map(|wait| ended(execution, wait)).collect();
+        let known = graph.ended_by.get(&cycle).is_some_and(|known| !known.is_empty());
+        if graph.reached.contains_key(&cycle) && (!known || !ended_by.is_empty()) {
             continue;
         }
         let names: Vec<&str> = cycle.iter().map(|&id| graph.name(id)).collect();
-        let message = format!("a cycle of waits: {}", names.join(", "));
+        let unless = unless(&ended_by);
+        let message = format!("a cycle of waits: {}{unless}", names.join(", "));
         let last = execution.events.iter().rposition(|event| !event.action.is_note());
         let finding = Finding { rule: NOBODY_WAITS_FOR_EVER, message, event: last };
-        graph.reached.insert(cycle, Arc::new(Counterexample::new(execution, &finding)));
+        let counterexample = Arc::new(Counterexample::new(execution, &finding));
+        graph.reached.insert(cycle.clone(), counterexample);
+        graph.ended_by.insert(cycle, ended_by);
     }
+}
+
+/// `a fatal signal to CPU0 reader`
+fn ended(execution: &Execution<'_>, wait: &Wait) -> Option<String> {
+    Some(format!("{} to {}", wait.ended_by?, who(execution.tasks, wait.task)))
+}
+
+/// `, unless a fatal signal to CPU0 reader ends it`; nothing, if none does.
+pub(super) fn unless(ended_by: &BTreeSet<String>) -> String {
+    let all: Vec<&str> = ended_by.iter().map(String::as_str).collect();
+    if all.is_empty() { String::new() } else { format!(", unless {} ends it", all.join(" or ")) }
 }

@@ -55,7 +55,9 @@ fn of_cycle(cycle: &Cycle) -> Line {
     let place: Vec<&str> = cycle.steps.iter().map(|step| step.waits_in.as_str()).collect();
     let why = match &cycle.verdict {
         Verdict::Real(_) if cycle.is_unexpected => "no claim expects it".into(),
-        Verdict::Real(_) => cycle.scenarios.first().copied().unwrap_or_default().to_string(),
+        Verdict::Real(_) => {
+            format!("{}{}", cycle.scenarios.first().copied().unwrap_or_default(), cycle.unless)
+        }
         Verdict::Possible(what) => what.clone(),
         Verdict::Refuted(guards) => guarded(guards),
     };

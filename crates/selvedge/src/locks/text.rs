@@ -159,6 +159,9 @@ fn cycle(out: &mut String, cycle: &Cycle) {
     for guard in cycle.guards() {
         let _ = writeln!(out, "            {guard}");
     }
+    if let Some(unless) = cycle.unless.strip_prefix(", ") {
+        let _ = writeln!(out, "            {unless}");
+    }
     if let Verdict::Possible(what) = &cycle.verdict {
         let _ = writeln!(out, "            {what}: --max-executions");
     }

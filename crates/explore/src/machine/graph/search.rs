@@ -118,7 +118,7 @@ impl Observer for OnThread {
             _ if ends_it => Some(Cut::Violation),
             (_, Some(Stop::Unable(why))) => Some(Cut::Engine(why)),
             (_, Some(Stop::StepLimit)) => Some(Cut::steps()),
-            (End::TooLong, _) => Some(Cut::Engine(format!("a graph of {EVENTS_MAX} events"))),
+            (End::TooLong, _) => Some(Cut::TooLarge(format!("a graph of {EVENTS_MAX} events"))),
             _ if ended == Ended::Complete && !is_violated => {
                 not_done().or_else(|| self.watch.spent())
             }

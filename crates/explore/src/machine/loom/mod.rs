@@ -343,7 +343,7 @@ fn stopped_by_panic(message: &str, seen: &mut Seen) -> Cut {
         return Cut::Violation;
     }
     if message.contains("exceeded maximum number of branches") {
-        return Cut::Engine(format!("loom's limit of {BRANCHES_MAX} branches"));
+        return Cut::TooLarge(format!("loom's limit of {BRANCHES_MAX} branches"));
     }
     Cut::Panic(message.into())
 }
