@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::driver::Point;
 use crate::effect::{Effect, Values};
 use crate::happens_before::{Analysis, Event};
+use crate::sets;
 use crate::table::{self, Known};
 use crate::tree::{Found, Learned, Part, Reversal, Tree};
 use crate::wakeup::{
@@ -52,6 +53,8 @@ pub(crate) struct Explore {
     /// The part that is searched; `None`: the whole.
     part: Option<PartOf>,
     analysis: Analysis,
+    /// The end of the sequence that followed each race in the last execution.
+    followed_to: Vec<usize>,
     sequence: Sequence,
     spare: Spare,
 }
@@ -332,22 +335,31 @@ impl Explore {
 
     /// Looks for races in the execution that has ended, and plans to run the other orders.
     ///
-    /// A race that an earlier execution had too is looked at again, since another sequence follows
-    /// it now. What was planned for the other order need not cover this sequence: at its leaf a
-    /// step may be asleep that covers the sequence only by way of this execution.
+    /// A race that an earlier execution had too is looked at again if another sequence follows it
+    /// now. What was planned for the other order need not cover this sequence: at its leaf a step
+    /// may be asleep that covers the sequence only by way of this execution. Where it is the same
+    /// sequence, the point before the race is as it was: what was planned there still is.
     fn plan_reversals(&mut self) {
-        let events = self.frames.iter().map(|frame| Event {
+        let known = self.analysis.known(self.unchanged);
+        let events = self.frames[known..].iter().map(|frame| Event {
             task: frame.label.task,
             alternative: frame.label.alternative,
             op: frame.op.expect("taken"),
             effect: frame.effect,
             values: frame.values,
         });
-        self.analysis.run(events, &table::pending(), self.unchanged);
+        let old = self.analysis.run(known, events, &table::pending());
         self.unchanged = usize::MAX;
         let analysis = &mut self.analysis;
+        self.followed_to.truncate(old);
+        self.followed_to.resize(analysis.races.len(), usize::MAX);
         for at in 0..analysis.races.len() {
             let race = analysis.races[at];
+            let end = sets::end(analysis.not_after(race.earlier));
+            // No step that is new follows it, and none did that is no longer there.
+            if std::mem::replace(&mut self.followed_to[at], end).max(end) <= known {
+                continue;
+            }
             let frame = &mut self.frames[race.earlier];
             let spare = &mut self.spare.branches;
             let reverses = Sleeper { label: frame.label, effect: frame.effect };

@@ -63,10 +63,10 @@ pub(crate) struct Analysis {
     past: Sets,
     /// Of each task, its steps.
     of_task: Sets,
-    /// Of each step, those that were taken after it and do not depend on it; known of some only.
+    /// Of each step, those that were taken after it and do not depend on it, of the first steps.
     not_after: Sets,
-    /// Of which steps that is known.
-    is_known: Vec<u64>,
+    /// Of how many first steps that is known.
+    not_after_of: Vec<usize>,
     /// The number of each event within its task, from 1.
     numbers: Vec<u32>,
     /// The previous step of the same task, or the spawning of the task.
@@ -81,18 +81,24 @@ pub(crate) struct Analysis {
 }
 
 impl Analysis {
-    /// Computes the past and the races of `taken`, followed by the steps that `pending` tasks
-    /// announced. The first `unchanged` steps are as they were the last time, and so are their
-    /// past and their races.
+    /// How many of the first `unchanged` steps, which are as they were the last time, it knows:
+    /// their past and their races are what they were.
+    pub(crate) fn known(&self, unchanged: usize) -> usize {
+        unchanged.min(self.taken)
+    }
+
+    /// Computes the past and the races of the first `unchanged` steps, which are
+    /// [known](Analysis::known), of those that were taken after them, and of those that `pending`
+    /// tasks announced. Returns how many races it knew: they are the first.
     pub(crate) fn run(
         &mut self,
+        unchanged: usize,
         taken: impl Iterator<Item = Event>,
         pending: &[(usize, Op)],
-        unchanged: usize,
-    ) {
-        let unchanged = unchanged.min(self.taken);
+    ) -> usize {
         self.forget_from(unchanged);
-        self.events.extend(taken.skip(unchanged));
+        let races = self.races.len();
+        self.events.extend(taken);
         self.taken = self.events.len();
         self.events.extend(pending.iter().map(|&(task, op)| Event {
             task,
@@ -108,6 +114,7 @@ impl Analysis {
         for index in unchanged..self.events.len() {
             self.add(index);
         }
+        races
     }
 
     /// Makes room for all events, and for so many tasks.
@@ -118,8 +125,7 @@ impl Analysis {
         self.of_task.make_room(events);
         self.not_after.make_room(events);
         self.not_after.resize(events);
-        self.is_known.clear();
-        self.is_known.resize(self.past.stride(), 0);
+        self.not_after_of.resize(events, 0);
         let tasks = tasks.max(self.of_task.count());
         self.of_task.resize(tasks);
         self.spawned_by.resize(tasks, None);
@@ -128,7 +134,8 @@ impl Analysis {
 
     /// Goes back to where the steps from `first` on had not been taken.
     fn forget_from(&mut self, first: usize) {
-        self.races.retain(|race| race.later < first);
+        // They are in the order of their later steps.
+        while self.races.pop_if(|race| race.later >= first).is_some() {}
         for event in (first..self.taken).rev() {
             let Event { task, effect, .. } = self.events[event];
             let before = self.previous[event].filter(|_| self.numbers[event] > 1);
@@ -146,23 +153,22 @@ impl Analysis {
             }
         }
         self.events.truncate(first);
+        self.not_after_of.truncate(first);
+        self.not_after_of.iter_mut().for_each(|known| *known = first.min(*known));
         self.numbers.truncate(first);
         self.previous.truncate(first);
         self.past.resize(first);
         self.of_task.forget_from(first);
     }
 
-    /// The steps that were taken after this one and do not depend on it.
+    /// The steps that were taken after this one and do not depend on it. What is known of the steps
+    /// that the last execution began with too is not looked up again.
     pub(crate) fn not_after(&mut self, event: usize) -> &[u64] {
-        if !sets::has(&self.is_known, event) {
-            sets::insert(&mut self.is_known, event);
-            let set = self.not_after.of_mut(event);
-            set.fill(0);
-            for later in self.past.without(event, event + 1..self.taken) {
-                sets::insert(set, later);
-            }
-        }
-        self.not_after.of(event)
+        let known = std::mem::replace(&mut self.not_after_of[event], self.taken).max(event + 1);
+        let set = self.not_after.of_mut(event);
+        sets::forget_from(set, known);
+        self.past.without(event, known..self.taken, set);
+        set
     }
 
     /// Does `earlier` happen before `later`, or are they the same?
@@ -193,9 +199,11 @@ impl Analysis {
         if let Some(previous) = previous {
             self.past.include(index, previous);
         }
-        for b in &before {
-            self.past.include(index, b.inherits);
-            self.past.include(index, b.event);
+        for step in before.iter().flat_map(|b| [b.inherits, b.event]) {
+            // What is in the past is there with its own.
+            if !self.past.has(index, step) {
+                self.past.include(index, step);
+            }
         }
         self.before = before;
         self.past.insert(index, index);

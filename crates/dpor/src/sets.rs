@@ -22,11 +22,6 @@ impl Sets {
         Sets { stride, bits: vec![0; count * stride] }
     }
 
-    /// How many numbers each has.
-    pub(crate) fn stride(&self) -> usize {
-        self.stride
-    }
-
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.bits.len().checked_div(self.stride).unwrap_or(0)
@@ -52,12 +47,15 @@ impl Sets {
         &mut self.bits[set * self.stride..(set + 1) * self.stride]
     }
 
-    /// Those of these sets that the step is not in.
-    pub(crate) fn without(&self, step: usize, sets: Range<usize>) -> impl Iterator<Item = usize> {
+    /// Puts into `into` the numbers of those of these sets that the step is not in.
+    pub(crate) fn without(&self, step: usize, sets: Range<usize>, into: &mut [u64]) {
         let (at, bit) = (step / BITS, bit(step));
         let bits = self.bits.get(sets.start * self.stride + at..).unwrap_or(&[]);
-        let bits = bits.iter().step_by(self.stride.max(1));
-        sets.zip(bits).filter(move |(_, bits)| **bits & bit == 0).map(|(set, _)| set)
+        for (set, bits) in sets.zip(bits.iter().step_by(self.stride.max(1))) {
+            if bits & bit == 0 {
+                insert(into, set);
+            }
+        }
     }
 
     /// Adds to a set what is in one before it.
@@ -91,12 +89,22 @@ impl Sets {
     pub(crate) fn forget_from(&mut self, first: usize) {
         let (whole, part) = (first / BITS, bit(first) - 1);
         for set in self.bits.chunks_exact_mut(self.stride.max(1)) {
-            if let Some((at, later)) = set.get_mut(whole..).and_then(<[u64]>::split_first_mut) {
-                *at &= part;
-                later.fill(0);
-            }
+            forget_later(set, whole, part);
         }
     }
+}
+
+/// Keeps the numbers before the one at `whole`, and of that one the bits of `part`.
+fn forget_later(set: &mut [u64], whole: usize, part: u64) {
+    if let Some((at, later)) = set.get_mut(whole..).and_then(<[u64]>::split_first_mut) {
+        *at &= part;
+        later.fill(0);
+    }
+}
+
+/// Takes the steps from `first` on out of the set.
+pub(crate) fn forget_from(set: &mut [u64], first: usize) {
+    forget_later(set, first / BITS, bit(first) - 1);
 }
 
 const fn bit(step: usize) -> u64 {
@@ -121,6 +129,13 @@ pub(crate) fn remove(set: &mut [u64], step: usize) {
 
 pub(crate) fn is_empty(set: &[u64]) -> bool {
     set.iter().all(|bits| *bits == 0)
+}
+
+/// One more than the last step; 0 if there is none.
+#[inline]
+pub(crate) fn end(set: &[u64]) -> usize {
+    let last = set.iter().rposition(|bits| *bits != 0);
+    last.map_or(0, |at| (at + 1) * BITS - set[at].leading_zeros() as usize)
 }
 
 /// The first step that is in both.
@@ -195,9 +210,11 @@ mod tests {
         assert_eq!(of(sets.of(2)), [2, 64, 129]);
         assert_eq!(steps(sets.of(2)).rev().collect::<Vec<_>>(), [129, 64, 2]);
         assert!(sets.has(2, 129) && !sets.has(2, 128) && !has(sets.of(7), 1));
-        assert_eq!(sets.without(2, 0..3).collect::<Vec<_>>(), [1]);
-        assert_eq!(sets.without(129, 1..3).collect::<Vec<_>>(), [1]);
-        assert_eq!(sets.without(129, 3..3).count(), 0);
+        for (step, among, expected) in [(2, 0..3, &[1][..]), (129, 1..3, &[1]), (129, 3..3, &[])] {
+            let mut without = [0; 3];
+            sets.without(step, among, &mut without);
+            assert_eq!(of(&without), expected);
+        }
     }
 
     #[test]
@@ -207,6 +224,9 @@ mod tests {
             (0..192).for_each(|step| sets.insert(1, step));
             sets.forget_from(first);
             assert_eq!(of(sets.of(1)), (0..first).collect::<Vec<_>>());
+            let mut all = [!0; 3];
+            forget_from(&mut all, first);
+            assert_eq!(of(&all), (0..first).collect::<Vec<_>>());
         }
     }
 
@@ -223,6 +243,7 @@ mod tests {
         remove(&mut b, 70);
         keep_common(&mut a, &b);
         assert_eq!(of(&a), [90]);
+        assert_eq!((end(&a), end(&[3, 0]), end(&[0, 0])), (91, 2, 0));
         keep_common(&mut a, &[!0]);
         assert!(is_empty(&a) && first_of_both(&a, &b).is_none());
     }
