@@ -45,6 +45,8 @@ pub(crate) struct Explore {
     has_begun: bool,
     /// The steps of the first frames: those that an execution has taken before.
     known: Vec<Known>,
+    /// How many they are, also while the execution runs and has them.
+    known_steps: usize,
     pub(crate) is_redundant: bool,
     /// How many steps the current execution has in common with the one before.
     in_common: usize,
@@ -177,6 +179,7 @@ impl Explore {
             let Label { task, alternative } = frame.label;
             frame.op.map(|op| Known { task, alternative, op })
         }));
+        self.known_steps = self.known.len();
     }
 
     /// What the execution that has been started begins with; to be given back by
@@ -233,9 +236,12 @@ pub(crate) fn explored(frames: &[Frame]) -> f64 {
 }
 
 impl Explore {
-    /// The last step has been taken: what did it do?
+    /// The last step has been taken: what did it do? What is known of it stays so.
     fn learn_outcome(&mut self) {
         let Some(last) = self.depth.checked_sub(1) else { return };
+        if last < self.known_steps {
+            return;
+        }
         let (refined, found) = table::with(|table| (table.refined.take(), table.found));
         let Some(frame) = self.frames.get_mut(last) else { return };
         let op = frame.op.expect("taken");
@@ -399,8 +405,8 @@ impl PartOf {
 fn first_awake(point: &Point<'_>, sleep: &[Sleeper]) -> Option<Label> {
     let last_first = point.enabled.iter().filter(|&&(task, _)| task == point.last);
     let others = point.enabled.iter().filter(|&&(task, _)| task != point.last);
-    let labels = last_first.chain(others).flat_map(|&(task, op)| labels_of(task, &op));
-    labels.into_iter().find(|label| sleep.iter().all(|s| s.label != *label))
+    let is_awake = |label: &Label| sleep.iter().all(|s| s.label != *label);
+    last_first.chain(others).find_map(|(task, op)| labels_of(*task, op).find(is_awake))
 }
 
 pub(crate) fn labels_of(task: usize, op: &Op) -> impl Iterator<Item = Label> + use<> {
@@ -410,6 +416,9 @@ pub(crate) fn labels_of(task: usize, op: &Op) -> impl Iterator<Item = Label> + u
 
 /// A choice is taken with one alternative; the others are to be tried too.
 fn plan_alternatives(op: &Op, taken: Label, sleep: &[Sleeper], wakeup: &mut Vec<Branch>) {
+    if !matches!(op.kind, Kind::Choice(_)) {
+        return;
+    }
     for label in labels_of(taken.task, op).filter(|&label| label != taken) {
         let is_known = sleep.iter().any(|s| s.label == label)
             || wakeup.iter().any(|branch| branch.label == label);

@@ -145,11 +145,10 @@ impl Analysis {
                 self.spawns.pop();
             }
             for object in objects_of(&effect) {
-                let is_it = |last: &mut u32| *last as usize == event;
-                self.by_object[object as usize].pop_if(is_it);
-                if let Some(moves) = self.moves.get_mut(object as usize) {
-                    moves.pop_if(is_it);
-                }
+                self.by_object[object as usize].pop();
+            }
+            if matches!(effect.kind, EffectKind::Acquire | EffectKind::Release) {
+                self.moves[effect.object as usize].pop();
             }
         }
         self.events.truncate(first);

@@ -60,7 +60,7 @@ pub(crate) struct Table {
     pub(crate) chosen: u32,
     /// How the last step was refined.
     pub(crate) refined: Option<Outcome>,
-    /// The value that the last step found in its word, if it is about one.
+    /// The value that the last step found in its word, if it is about one, and not known.
     pub(crate) found: u64,
     pub(crate) abandoned: bool,
     /// What the execution is known to begin with. Nobody has to decide about these steps: a task
@@ -234,9 +234,12 @@ impl Table {
         }
     }
 
-    /// The task takes the step.
-    fn has_let_go(&mut self, task: usize, op: &Op) {
+    /// The task takes the step, which is [known](step_is_known), or not.
+    fn has_let_go(&mut self, task: usize, op: &Op, is_known: bool) {
         self.refined = None;
+        if !is_known && matches!(op.kind, Kind::Access(_) | Kind::Await(..)) {
+            self.found = value_of(op.object);
+        }
         self.take_effect(task, op);
         self.note_observations(task, op);
     }
@@ -255,8 +258,9 @@ impl Table {
             Kind::Unlock => *slot(&mut self.holders, object) = None,
             Kind::Wake => *slot(&mut self.tokens, object) = true,
             Kind::Wait { consume: true } => *slot(&mut self.tokens, object) = false,
-            Kind::Access(_) | Kind::Await(..) => self.found = value_of(op.object),
-            Kind::Local
+            Kind::Access(_)
+            | Kind::Await(..)
+            | Kind::Local
             | Kind::Wait { consume: false }
             | Kind::Spawn(_)
             | Kind::Join(_)
@@ -298,17 +302,13 @@ pub fn step(op: Op) {
 /// # Panics
 /// As [`step`].
 pub fn step_is_known(op: Op) -> bool {
-    if std::thread::panicking() {
-        return false;
-    }
-    if let Some(token) = with(|table| table.turns.due_before_step(table.running)) {
-        take(Op::new(Kind::Wake, token));
-    }
-    take(op)
+    if std::thread::panicking() { false } else { take(op) }
 }
 
 fn take(op: Op) -> bool {
     enum Begun {
+        /// The task is a twin, and lets the next one begin before it takes the step.
+        Due(Object),
         /// It has been taken: it was the task's turn.
         Taken,
         Announced(usize),
@@ -317,11 +317,14 @@ fn take(op: Op) -> bool {
     }
     let begun = with(|table| {
         let task = table.running;
+        if let Some(token) = table.turns.due_before_step(task) {
+            return Begun::Due(token);
+        }
         if let Some(object) = table.owed(task) {
             return Begun::Owes(task, object);
         }
         if table.take_known_of(task, &op) {
-            table.has_let_go(task, &op);
+            table.has_let_go(task, &op, true);
             return Begun::Taken;
         }
         table.tasks[task] = TaskState::Announced(op);
@@ -334,9 +337,14 @@ fn take(op: Op) -> bool {
             with(|table| {
                 table.running = task;
                 table.tasks[task] = TaskState::Running;
-                table.has_let_go(task, &op);
-                table.decisions <= table.known.len()
+                let is_known = table.decisions <= table.known.len();
+                table.has_let_go(task, &op, is_known);
+                is_known
             })
+        }
+        Begun::Due(token) => {
+            take(Op::new(Kind::Wake, token));
+            take(op)
         }
         Begun::Owes(task, object) => {
             panic!("task {task} read object {object} and went on without saying what it saw")
