@@ -48,6 +48,9 @@ fn refused(step: &Step) -> Took {
     if record::with(|record| record.is_too_long()) {
         stop(Stop::StepLimit);
     }
+    if record::with(|record| record.is_astray()) {
+        stop(Stop::Astray);
+    }
     let (machine, stands_still) = record::with(|record| (record.machine, record.stands_still()));
     if stands_still {
         machine.stand_still();

@@ -7,6 +7,7 @@
 //!
 //! Which task may go on, and who holds which lock, is the machine's business and not known here.
 
+mod asked;
 mod counts;
 mod events;
 mod rounds;
@@ -27,6 +28,7 @@ use crate::step::{Does, Intent, Role, Step, Took};
 use crate::task::Stop;
 use crate::{Bounds, Engine, Place};
 
+pub(crate) use asked::{Asked, Hashes, Key, Order, hash_of, tasks_of};
 use events::Events;
 use rounds::Rounds;
 use set_up::SetUp;
@@ -78,6 +80,8 @@ pub(crate) struct Record {
     pub(crate) shared: Option<Shared>,
     /// Kept only for a search in which loops are bounded.
     rounds: Option<Rounds>,
+    /// Set only for a search that asks for orders of steps.
+    asked: Option<Asked>,
     /// The tasks, by number, and after them those of earlier executions: names are not made anew.
     infos: Vec<TaskInfo>,
     /// What the scenario has built, to be used again.
@@ -107,6 +111,7 @@ impl Record {
             put_off: Vec::new(),
             shared: None,
             rounds: None,
+            asked: None,
             infos: Vec::new(),
             set_up: None,
             reuses_set_ups: false,
@@ -159,6 +164,9 @@ pub(crate) fn begin_execution() {
         if let Some(rounds) = &mut record.rounds {
             rounds.forget();
         }
+        if let Some(asked) = &mut record.asked {
+            asked.forget();
+        }
         let place = Place { cpu: None, context: Context::Task, passes: [None, None] };
         record.add_task("main", place, 0);
         record.machine
@@ -195,6 +203,16 @@ impl Record {
         self.current = task;
     }
 
+    /// From now on asks for orders of steps, in this search.
+    pub(crate) fn ask(&mut self, asked: Asked) {
+        self.asked = Some(asked);
+    }
+
+    /// Does the execution not keep what is asked of it?
+    pub(crate) fn is_astray(&self) -> bool {
+        self.asked.as_ref().is_some_and(Asked::is_astray)
+    }
+
     /// Has the execution more steps than allowed? A scenario that spins never ends by itself.
     pub(crate) fn is_too_long(&self) -> bool {
         self.steps > self.steps_max
@@ -206,13 +224,17 @@ impl Record {
     }
 
     /// Notes what the current task is about to do, and says who that is and what takes the step.
-    /// `None`: there are too many steps, the task stands still, or edits must be asked first.
+    /// `None`: there are too many steps, the task stands still, the execution does not keep what is
+    /// asked of it, or edits must be asked first.
     pub(crate) fn announce(
         &mut self,
         step: &Step,
         edits: Edits,
     ) -> Option<(&'static dyn Machine, By)> {
-        if self.is_too_long() || (edits == Edits::AreAsked && self.edits.is_some()) {
+        if self.is_too_long()
+            || self.is_astray()
+            || (edits == Edits::AreAsked && self.edits.is_some())
+        {
             return None;
         }
         let task = self.current;
@@ -259,7 +281,7 @@ impl Record {
                 && (is_foreign || (known.old, known.new) == (took.old, took.new))
         };
         if self.events.repeat(is_it) {
-            return self.trace();
+            return self.is_taken();
         }
         self.events.count_steps(self.machine.steps_taken());
         self.events.push(Event {
@@ -283,6 +305,14 @@ impl Record {
             in_waker: me.in_waker,
             touch: step.touch(took),
         });
+        self.is_taken();
+    }
+
+    /// The last event is that of the step that has just been taken.
+    fn is_taken(&mut self) {
+        if let (Some(asked), Some(event)) = (&mut self.asked, self.events.happened().last()) {
+            asked.took(event, &self.paths, &self.infos[..self.tasks.len()]);
+        }
         self.trace();
     }
 

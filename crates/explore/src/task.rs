@@ -28,6 +28,8 @@ pub(crate) enum Stop {
     Failed,
     /// It has more steps than allowed.
     StepLimit,
+    /// It does not keep the orders of steps that are asked for.
+    Astray,
     /// It needs something that the engine cannot do.
     Unable(String),
 }

@@ -307,3 +307,42 @@ fn a_program_that_does_not_break_the_rule_is_not_explained() {
     let other: Body = Arc::new(|| write(&word("x")));
     assert!(explain(&Bounds::PROOF, Vec::new(), &other, &cx).is_err());
 }
+
+/// All executions are too many. One that has the orders and passes is ruled out without running
+/// the noise; that none fails without them takes more, and is said only if it was found out.
+#[test]
+fn of_too_many_executions_those_that_could_contradict_are_looked_for() {
+    let body: Body = Arc::new(|| {
+        let (ready, seen, noise) = (word("ready"), word("seen"), word("noise"));
+        let r = ready.clone();
+        let maker = task(0, "maker", move || write(&r));
+        let (r, s) = (ready.clone(), seen.clone());
+        let user = task(1, "user", move || {
+            s.store(1 + read(&r), Access::relaxed("WRITE_ONCE"));
+        });
+        [maker, user].into_iter().for_each(join);
+        if read(&seen) == 1 {
+            fail(BROKEN, "not ready");
+        }
+        let count = |cpu| {
+            let noise = noise.clone();
+            task(cpu, "noise", move || {
+                for _ in 0..4 {
+                    let seen = read(&noise);
+                    noise.store(seen + 1, Access::relaxed("WRITE_ONCE"));
+                }
+            })
+        };
+        [count(0), count(1)].into_iter().for_each(join);
+    });
+    let all = explained(&body).1;
+    assert!(all.necessary && all.conditions.len() == 1, "{}", all.sentence);
+    let bounds = Bounds { executions_max: all.executions / 10, ..Bounds::PROOF };
+    let cx = explain(&bounds, Vec::new(), &body, &found(&body)).expect("can be explained");
+    let why = cx.explanation.expect("is explained");
+    assert_eq!((&why.conditions, why.from), (&all.conditions, None), "{:?}", why.limits);
+    assert!(why.others_unknown && !why.necessary && why.sufficient, "{}", why.sentence);
+    let unknown = "; whether there are other ways to fail is not known";
+    assert!(why.sentence.ends_with(unknown), "{}", why.sentence);
+    assert_eq!((why.limits.len(), why.executions), (1, 0), "{:?}", why.limits);
+}

@@ -13,6 +13,7 @@ const OPEN: Style = AnsiColor::Yellow.on_default().bold();
 /// Words that are marked wherever they stand.
 const ANYWHERE: &[(&str, Style)] = &[
     ("^^^^ broken here", BAD),
+    ("^^^^ it stays so", BAD),
     ("^^^^ decided here", OPEN),
     ("^^^^ decided and broken here", BAD),
     ("<==", BAD),

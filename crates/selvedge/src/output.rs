@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, IsTerminal, Read, Write};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use selvedge_trace::views::spelled_out;
 
@@ -13,11 +17,11 @@ use crate::error::Failure;
 /// Prints to stdout; to a terminal nothing that it takes for a command, but for our colours. A
 /// reader who has seen enough (`| head`) is no error.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let stdout = std::io::stdout();
+    let stdout = io::stdout();
     let is_terminal = stdout.is_terminal();
     let text = if is_terminal { Cow::from(printable(text)) } else { Cow::from(text) };
     let text = if colour::is_wanted(&stdout) { Cow::from(colour::coloured(&text)) } else { text };
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::new(format!("cannot write to stdout: {error}")))
@@ -28,7 +32,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 /// Says something on stderr. That nobody can hear it does not change what is found.
 pub fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", printable(line));
+    let _ = writeln!(io::stderr(), "{}", printable(line));
 }
 
 /// The text without what a terminal takes for a command, or what changes the order in which it is
@@ -52,7 +56,7 @@ pub const READ_MAX: u64 = 64 << 20;
 /// Reads a file that may be anything, and of any size: text, in which there should be `what`.
 pub fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
     let mut bytes = Vec::new();
-    let opened = File::open(path);
+    let opened = open(path, OpenOptions::new().read(true));
     opened
         .and_then(|file| file.take(READ_MAX + 1).read_to_end(&mut bytes))
         .map_err(|error| Failure::io("read", path, &error))?;
@@ -71,7 +75,8 @@ pub fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     // What a link names is replaced, and not the link.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.into());
     if is_device(path) {
-        return fs::write(path, text).map_err(failure);
+        let opened = open(path, OpenOptions::new().write(true));
+        return opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failure);
     }
     let partial = beside(path);
     fs::write(&partial, text).and_then(|()| fs::rename(&partial, path)).map_err(|error| {
@@ -115,10 +120,26 @@ pub fn prepare_file(path: &Path) -> Result<(), Failure> {
     }
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.into());
     if is_device(path) {
-        return OpenOptions::new().append(true).open(path).map(drop).map_err(failure);
+        return open(path, OpenOptions::new().append(true)).map(drop).map_err(failure);
     }
     let partial = beside(path);
     fs::write(&partial, "").and_then(|()| fs::remove_file(&partial)).map_err(failure)
+}
+
+/// Opens a file. A pipe has to be open at its other end, and that is not waited for without end.
+fn open(path: &Path, how: &OpenOptions) -> io::Result<File> {
+    const WAIT: Duration = Duration::from_secs(5);
+    if !path.metadata().is_ok_and(|known| known.file_type().is_fifo()) {
+        return how.open(path);
+    }
+    let (sender, opened) = mpsc::channel();
+    let (path, how) = (path.to_path_buf(), how.clone());
+    // If nobody ever comes, it ends with the process.
+    thread::spawn(move || sender.send(how.open(path)));
+    opened.recv_timeout(WAIT).unwrap_or_else(|_| {
+        let nobody = "it is a pipe, and nobody has opened its other end within 5 seconds";
+        Err(io::Error::new(ErrorKind::TimedOut, nobody))
+    })
 }
 
 /// Exists, and is neither a file nor a directory.

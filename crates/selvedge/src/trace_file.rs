@@ -4,6 +4,7 @@ use std::path::Path;
 
 use selvedge_explore::Engine;
 use selvedge_proofs::{Claim, rows};
+use selvedge_trace::views::spelled_out;
 use selvedge_trace::{Counterexample, from_json};
 
 use crate::error::{Failure, near};
@@ -30,7 +31,7 @@ pub fn row_of(path: &Path, cx: &Counterexample) -> Result<(&'static Claim, Engin
              scenario or a rule that this selvedge does not have, or of the kernel's own C, which \
              `selvedge c` runs; {hint}",
             path.display(),
-            cx.claim
+            spelled_out(&cx.claim, &[])
         ))
     })
 }

@@ -123,6 +123,8 @@ fn a_file_without_a_row_or_a_schedule_says_so() {
     let no_row = changed(&dir, |cx| cx["claim"] = json!("a::b::c::mine::dpor"));
     refused(&["replay", of(&no_row)], "it is of the row `a::b::c::mine::dpor`, and there is none");
     refused(&["explain", of(&no_row)], "`selvedge c` runs");
+    let two_lines = changed(&dir, |cx| cx["claim"] = json!("a\n\u{1b}[2Jb"));
+    refused(&["replay", of(&two_lines)], "it is of the row `a\\u{a}\\u{1b}[2Jb`, and");
     let no_schedule = changed(&dir, |cx| cx["schedule"] = json!([]));
     refused(&["replay", of(&no_schedule)], "it has no schedule to follow");
     refused(&["replay", "no-such-file.json"], "cannot read no-such-file.json");
@@ -237,6 +239,27 @@ fn every_view_can_be_shown_and_written() {
     }
     refused(&["show", of(&file), "--width", "10"], "60..=200");
     refused(&["show", of(&file), "-o", of(&dir)], "cannot write");
+}
+
+/// Nobody is at the other end.
+#[test]
+fn a_pipe_is_not_waited_for_without_end() {
+    let pipe = scratch("pipe").join("pipe");
+    if !Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
+        eprintln!("no mkfifo here: not tested");
+        return;
+    }
+    let said = "it is a pipe, and nobody has opened its other end";
+    refused(&["show", of(&pipe)], said);
+    refused(&["show", of(&reviewed(NAME)), "-o", of(&pipe)], said);
+    refused(&["explain", of(&reviewed(NAME)), "-o", of(&pipe)], said);
+    let (file, to) = (reviewed(NAME), pipe.clone());
+    let writer = std::thread::spawn(move || fs::copy(file, to).is_ok());
+    assert_eq!(
+        stdout(&selvedge(&["show", of(&pipe)])),
+        stdout(&selvedge(&["show", of(&reviewed(NAME))]))
+    );
+    assert!(writer.join().expect("no panic"));
 }
 
 /// A device on which nothing can be written.

@@ -12,6 +12,9 @@ pub fn sentence(cx: &Counterexample, why: &Explanation) -> String {
     let said = match (why.necessary, why.sufficient) {
         (true, true) if clauses.is_empty() => "fails in every execution".into(),
         (true, true) => format!("fails exactly when {all}"),
+        (false, true) if why.others_unknown => {
+            format!("fails whenever {all}; whether there are other ways to fail is not known")
+        }
         (false, true) => format!("fails whenever {all}; there are other ways to fail"),
         _ => return String::new(),
     };
@@ -140,8 +143,53 @@ fn is_access(step: &Record) -> bool {
     !step.action.is_note() && !matches!(step.action, Fence | Spawn | Join | Choice)
 }
 
+/// Is the fatal step no more than what brought about the state that is wrong in the end? Then no
+/// rule is broken there yet: the step that decides comes later, or others wait for ever for what it
+/// has left so.
+pub fn lasts(cx: &Counterexample) -> bool {
+    let Some((fatal, step)) = cx.fatal.and_then(|at| Some((at, cx.steps.get(at)?))) else {
+        return false;
+    };
+    let decisive = cx.explanation.as_ref().and_then(|why| why.decisive);
+    let mut waiting = cx.blocked.iter().filter(|waits| text::has_cpu(cx, waits.task)).peekable();
+    let others_wait = waiting.peek().is_some() && waiting.all(|waits| waits.task != step.task);
+    decisive.is_some_and(|decisive| decisive > fatal) || others_wait
+}
+
+/// Steps by which a task learns for the first time what another has written, and those writes. A
+/// reader wants to see why a task does what it does, whenever it learns it.
+fn news(cx: &Counterexample) -> BTreeSet<usize> {
+    use ActionKind::{PlainRead, PlainWrite, Read, Update, UpdateFailed, Write};
+    let mut writes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut told: BTreeSet<(u8, usize)> = BTreeSet::new();
+    let mut news = BTreeSet::new();
+    for (at, step) in cx.steps.iter().enumerate() {
+        let bits = step.bit.as_ref().map_or(u64::MAX, |bit| 1_u64.checked_shl(bit.nr).unwrap_or(0));
+        let of_object = writes.entry(&step.object).or_default();
+        if matches!(step.action, Read | PlainRead | Update | UpdateFailed) {
+            let changes = |write: &usize| {
+                let write = &cx.steps[*write];
+                (write.old ^ write.new) & bits != 0
+            };
+            let write = of_object.iter().rev().copied().find(changes);
+            let by_other = |write: &usize| {
+                let by = cx.steps[*write].task;
+                by != step.task && text::has_cpu(cx, by)
+            };
+            if let Some(write) = write.filter(by_other).filter(|&w| told.insert((step.task, w))) {
+                news.extend([write, at]);
+            }
+        }
+        if matches!(step.action, Write | PlainWrite | Update) && step.old != step.new {
+            of_object.push(at);
+        }
+    }
+    news
+}
+
 /// Steps whose place does not matter: those on other objects, or other bits, than the conditions,
-/// the fatal step, and what tasks wait for. If the conditions are not known, [`unseen`] steps.
+/// the fatal step, and what tasks wait for, unless one task learns by them what another has done.
+/// If the conditions are not known, [`unseen`] steps.
 pub fn unneeded(cx: &Counterexample, why: &Explanation) -> Vec<usize> {
     if !why.sufficient || why.from.is_some() {
         let unseen = unseen(cx);
@@ -156,9 +204,11 @@ pub fn unneeded(cx: &Counterexample, why: &Explanation) -> Vec<usize> {
     let mut matter: BTreeSet<(String, Option<u32>)> =
         marked.iter().filter_map(|&step| cx.steps.get(step)).map(of).collect();
     matter.extend(cx.blocked.iter().map(|waits| (waits.object.clone(), None)));
+    let news = news(cx);
     let whole = |object: &str| matter.contains(&(object.to_string(), None));
     let is_needed = |index: usize, step: &Record| {
         marked.contains(&index)
+            || news.contains(&index)
             || step.action.is_note()
             || matter.contains(&of(step))
             || (is_access(step) && whole(&step.object))
@@ -201,6 +251,9 @@ mod tests {
         assert_eq!(said(true, true), format!("fails exactly when {orders}"));
         let whenever = format!("fails whenever {orders}; there are other ways to fail");
         assert_eq!(said(false, true), whenever);
+        let unknown = Explanation { others_unknown: true, ..because(false, true) };
+        let unknown = sentence(&example(), &unknown);
+        assert!(unknown.ends_with("; whether there are other ways to fail is not known"));
         assert_eq!(said(false, false), "");
         let always = Explanation { conditions: Vec::new(), ..because(true, true) };
         assert_eq!(sentence(&example(), &always), "fails in every execution");
@@ -252,6 +305,39 @@ mod tests {
         assert_eq!(unneeded(&cx, &because(false, false)), [1, 3]);
         let fatal_elsewhere = Counterexample { fatal: None, ..cx };
         assert_eq!(unneeded(&fatal_elsewhere, &because(true, true)), [1, 3, 4, 5]);
+    }
+
+    /// Though its place does not matter: without it a reader would not know why the task goes on.
+    #[test]
+    fn what_one_task_tells_another_is_needed() {
+        let mut cx = example();
+        cx.steps.insert(0, step(2, ActionKind::Write, "signal"));
+        let of = |old, new, step: Record| Record { old, new, ..step };
+        cx.steps.insert(1, of(1, 1, step(1, ActionKind::Read, "signal")));
+        cx.steps.insert(2, of(1, 1, step(1, ActionKind::Read, "signal")));
+        let order = Condition::Order { before: 3, after: Some(5), blocked: None, passing: None };
+        let why = Explanation { conditions: vec![order], ..because(true, true) };
+        cx.fatal = Some(8);
+        assert_eq!(unneeded(&cx, &why), [2, 4, 6], "what is told again is no news");
+    }
+
+    /// The lock was free already when it was settled that somebody waits for it for ever.
+    #[test]
+    fn a_state_that_lasts_is_not_broken_where_it_comes_from() {
+        let mut cx = example();
+        cx.fatal = Some(2);
+        assert!(!lasts(&cx));
+        let why = |decisive| Some(Explanation { decisive: Some(decisive), ..because(true, true) });
+        assert!(lasts(&Counterexample { explanation: why(4), ..cx.clone() }));
+        assert!(!lasts(&Counterexample { explanation: why(2), ..cx.clone() }));
+        let waits = |task| Blocked {
+            task,
+            primitive: "schedule".into(),
+            object: "task[0]".into(),
+            path: Vec::new(),
+        };
+        assert!(lasts(&Counterexample { blocked: vec![waits(0), waits(1)], ..cx.clone() }));
+        assert!(!lasts(&Counterexample { blocked: vec![waits(1), waits(2)], ..cx }));
     }
 
     #[test]

@@ -59,6 +59,9 @@ pub struct Explanation {
     /// The conditions are met in every failing execution that was compared: each is necessary. If
     /// not, there are executions that fail otherwise.
     pub necessary: bool,
+    /// Whether there are such executions was not decided: `necessary` is false, and may be true.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub others_unknown: bool,
     /// Every execution in which the conditions are met, and that was compared, fails: together they
     /// are sufficient.
     pub sufficient: bool,

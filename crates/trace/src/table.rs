@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::because;
 use crate::text::{self, WIDTH};
-use crate::{ActionKind, Context, Counterexample, Record};
+use crate::{ActionKind, Blocked, Context, Counterexample, Record};
 
 /// The remark (`ActionKind::Mark`) before the steps that are repeated for ever.
 pub const AGAIN: &str = "from here on the same again and again, for ever";
@@ -17,6 +17,8 @@ pub const AGAIN: &str = "from here on the same again and again, for ever";
 const REPEATED: &str = "^^^^ from here on again and again";
 /// The line below the fatal step.
 const FATAL: &str = "^^^^ broken here";
+/// Below one that breaks nothing yet: what it leaves is never undone, and that is what is wrong.
+const LASTS: &str = "^^^^ it stays so";
 /// The line below the step that decides.
 const DECISIVE: &str = "^^^^ decided here";
 /// Below one that is both.
@@ -125,10 +127,12 @@ fn shown(cx: &Counterexample, all: bool) -> Vec<Shown> {
         let steps = cx.steps.iter().enumerate().skip(again);
         steps.filter(|(_, step)| !step.action.is_note()).map(|(at, _)| at).next()
     });
+    let lasts = because::lasts(cx);
     let shown = |(at, folded): (usize, bool)| match folded {
         _ if round.is_some_and(|round| round == at) => Shown::Marked(REPEATED),
         _ if round.is_some_and(|round| round < at) => Shown::Plain,
         _ if cx.fatal == Some(at) && decisive == Some(at) => Shown::Marked(DECISIVE_AND_FATAL),
+        _ if cx.fatal == Some(at) && lasts => Shown::Marked(LASTS),
         _ if cx.fatal == Some(at) => Shown::Marked(FATAL),
         _ if decisive == Some(at) => Shown::Marked(DECISIVE),
         true => Shown::Folded,
@@ -390,11 +394,11 @@ pub(crate) fn verdict(cx: &Counterexample, width: usize) -> String {
     if let Some(references) = text::references(cx) {
         out.push_str(&paragraph(&references));
     }
-    for blocked in &cx.blocked {
-        let who = text::who(cx, blocked.task);
-        let function = blocked.path.last().map(|f| format!(" in {f}()")).unwrap_or_default();
-        let what = text::blocked(cx, blocked);
-        out.push_str(&paragraph(&format!("{who} waits{function}: {what}.")));
+    // The scenario's own task waits for all others.
+    let is_own = |waits: &&Blocked| text::has_cpu(cx, waits.task);
+    let are_others = cx.blocked.iter().any(|waits| is_own(&waits));
+    for blocked in cx.blocked.iter().filter(|waits| !are_others || is_own(waits)) {
+        out.push_str(&paragraph(&format!("{}.", text::waits(cx, blocked))));
     }
     if cx.steps.iter().any(|step| step.stale) {
         let note = "(stale): the CPU did not see the newest value; nothing ordered it to \

@@ -137,6 +137,28 @@ pub(crate) fn blocked(cx: &Counterexample, blocked: &Blocked) -> String {
     call(ActionKind::Lock, &blocked.primitive, &blocked.object, (cpu, context))
 }
 
+/// `CPU1 user waits in folio_lock() > folio_wait_bit_common() > schedule()`; of what is not called
+/// as the function that it is in, what it is: `CPU0 a waits in f(): spin_lock(lru_lock)`.
+pub(crate) fn waits(cx: &Counterexample, waits: &Blocked) -> String {
+    let who = who(cx, waits.task);
+    let within: Vec<String> = waits.path.iter().map(|function| format!("{function}()")).collect();
+    let within = within.join(" > ");
+    match waits.path.last() {
+        Some(function) if *function == waits.primitive => format!("{who} waits in {within}"),
+        Some(_) => format!("{who} waits in {within}: {}", blocked(cx, waits)),
+        None => format!("{who} waits: {}", blocked(cx, waits)),
+    }
+}
+
+/// Under which memory model it was found.
+pub(crate) fn under(cx: &Counterexample) -> &'static str {
+    match cx.memory_model.as_str() {
+        "sc" | "" => "under sequential consistency",
+        "lkmm" => "under the kernel's memory model",
+        _ => "under weak memory",
+    }
+}
+
 /// `references: page cache; cpu0:lru_activate batch, since folio_activate() of CPU0 user`.
 pub(crate) fn references(cx: &Counterexample) -> Option<String> {
     let one = |holder: &Holder| {

@@ -70,7 +70,7 @@ pub(super) fn compare(
 }
 
 /// A choice belongs to the step before it.
-fn at_a_task(cx: &Counterexample, until: usize) -> usize {
+pub(super) fn at_a_task(cx: &Counterexample, until: usize) -> usize {
     (0..=until).rev().find(|&at| cx.schedule.get(at).is_none_or(|&n| n >= 0)).unwrap_or(0)
 }
 
@@ -115,6 +115,10 @@ impl Observer for Shared {
         let mut probe = self.0.borrow_mut();
         probe.runs += 1;
         let next = probe.watch.execution_ended(end, schedule);
+        if probe.watch.bounds.is_interrupted() {
+            probe.watch.seen.cut = Some(Cut::Interrupted);
+            return Next::Stop;
+        }
         let max = probe.watch.bounds.executions_max;
         if probe.runs >= max.saturating_mul(2) && probe.watch.seen.cut.is_none() {
             probe.watch.seen.cut = Some(Cut::Executions(max));

@@ -18,15 +18,44 @@ const VISITS_MAX: usize = 500_000;
 
 /// Chooses the conditions, and says whether they are necessary and sufficient.
 pub(super) fn choose(compared: &Compared, why: &mut Explanation) {
-    let Compared { candidates, failing, passing, others } = compared;
-    if *others > 0 {
+    if compared.others > 0 {
+        let others = compared.others;
         why.limits.push(format!("{others} executions break another rule, and are not compared"));
     }
-    if passing.is_empty() {
+    if compared.passing.is_empty() {
         // Whatever the order.
         (why.necessary, why.sufficient) = (true, true);
         return;
     }
+    match pick(compared) {
+        Ok(picked) => take(compared, &picked, why),
+        Err(limit) => why.limits.push(limit),
+    }
+}
+
+/// The conditions that make the difference.
+pub(super) struct Picked {
+    /// Their numbers.
+    pub(super) set: Vec<usize>,
+    /// Every failing execution meets them.
+    pub(super) is_necessary: bool,
+    are_fewest: bool,
+}
+
+/// Says what was picked.
+pub(super) fn take(compared: &Compared, picked: &Picked, why: &mut Explanation) {
+    let of = |&number: &usize| compared.candidates[number].is.clone();
+    why.conditions = picked.set.iter().map(of).collect();
+    why.conditions.sort_by_key(first_step);
+    (why.necessary, why.sufficient) = (picked.is_necessary, true);
+    if !picked.are_fewest {
+        why.limits.push("fewer orders of steps may say the same".into());
+    }
+}
+
+/// The fewest conditions that no passing execution meets. `Err`: there are none, and why.
+pub(super) fn pick(compared: &Compared) -> Result<Picked, String> {
+    let Compared { candidates, failing, passing, .. } = compared;
     let passing: Vec<&Bits> = passing.keys().collect();
     let in_all_failing = common(failing.keys(), candidates.len());
     let (usable, is_necessary) = match excludes_all(&in_all_failing, &passing) {
@@ -35,37 +64,25 @@ pub(super) fn choose(compared: &Compared, why: &mut Explanation) {
         false => ((0..candidates.len()).collect(), false),
     };
     if !excludes_all(&usable, &passing) {
-        why.limits.push(
-            "the orders of steps on one object do not tell the executions that fail from those \
-             that do not: who may run on a CPU, and when, has a part in it"
-                .into(),
-        );
-        return;
+        return Err("the orders of steps on one object do not tell the executions that fail from \
+                    those that do not: who may run on a CPU, and when, has a part in it"
+            .into());
     }
     let usable = distinct(&usable, compared);
-    match fewest(&usable, &passing) {
-        Some((sets, are_fewest)) => {
-            let covered = |set: &Vec<usize>| -> u64 {
-                let is_met = |bits: &Bits| set.iter().all(|&number| has(bits, number));
-                failing.iter().filter(|(bits, _)| is_met(bits)).map(|(_, count)| count).sum()
-            };
-            let rank =
-                |set: &Vec<usize>| (covered(set), std::cmp::Reverse(awkwardness(set, candidates)));
-            // Of equals the first.
-            let best = sets.iter().rev().max_by_key(|set| rank(set)).cloned().unwrap_or_default();
-            let mut best: Vec<Condition> = best.iter().map(|&n| candidates[n].is.clone()).collect();
-            best.sort_by_key(first_step);
-            why.conditions = best;
-            (why.necessary, why.sufficient) = (is_necessary, true);
-            if !are_fewest {
-                why.limits.push("fewer orders of steps may say the same".into());
-            }
-        }
-        None => why.limits.push(format!(
+    let Some((sets, are_fewest)) = fewest(&usable, &passing) else {
+        return Err(format!(
             "no set of at most {CONDITIONS_MAX} orders of steps tells the executions that fail \
              from those that do not"
-        )),
-    }
+        ));
+    };
+    let covered = |set: &Vec<usize>| -> u64 {
+        let is_met = |bits: &Bits| set.iter().all(|&number| has(bits, number));
+        failing.iter().filter(|(bits, _)| is_met(bits)).map(|(_, count)| count).sum()
+    };
+    let rank = |set: &Vec<usize>| (covered(set), std::cmp::Reverse(awkwardness(set, candidates)));
+    // Of equals the first.
+    let set = sets.iter().rev().max_by_key(|set| rank(set)).cloned().unwrap_or_default();
+    Ok(Picked { set, is_necessary, are_fewest })
 }
 
 fn first_step(condition: &Condition) -> usize {

@@ -67,7 +67,7 @@ fn way_on(
     let probe = Probe {
         seen: Seen::by(monitors),
         rule: cx.rule.clone(),
-        executions_max: bounds.executions_max,
+        bounds: bounds.clone(),
         answer: None,
     };
     let probe = Rc::new(RefCell::new(probe));
@@ -94,7 +94,7 @@ fn event_of(bounds: &Bounds, body: &Body, cx: &Counterexample, at: usize) -> Opt
 struct Probe {
     seen: Seen,
     rule: String,
-    executions_max: u64,
+    bounds: Bounds,
     /// The first execution that does not break the rule; `Err`: what ended the search before it was
     /// known whether there is one.
     answer: Option<Result<Option<Counterexample>, Cut>>,
@@ -116,8 +116,9 @@ impl Observer for Probe {
                 let schedule = numbers(schedule);
                 Some(Ok(Some(Counterexample { schedule, ..as_far_as_it_came() })))
             }
-            _ if self.seen.tally.executions >= self.executions_max => {
-                Some(Err(Cut::Executions(self.executions_max)))
+            _ if self.bounds.is_interrupted() => Some(Err(Cut::Interrupted)),
+            _ if self.seen.tally.executions >= self.bounds.executions_max => {
+                Some(Err(Cut::Executions(self.bounds.executions_max)))
             }
             _ => None,
         };

@@ -42,10 +42,7 @@ pub(super) fn with_fewest_preemptions(
             (Some(Cut::Preemptions(_)) | None, _) => continue,
             (Some(cut), _) => format!("{cut}, after {executions} executions"),
         };
-        why.limits.push(format!(
-            "whether it fails with {} or fewer is not decided: {limit}",
-            preemptions(most)
-        ));
+        why.limits.push(format!("whether it fails with {} or fewer: {limit}", preemptions(most)));
         why.fewest = false;
         break;
     }

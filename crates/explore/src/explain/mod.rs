@@ -5,14 +5,19 @@
 mod behind;
 mod conditions;
 mod decisive;
+mod directed;
 mod minimal;
 mod orders;
+
+use std::cell::Cell;
 
 use selvedge_trace::{Counterexample, Explanation, Monitor, because};
 
 use self::behind::Behind;
+use self::decisive::Decided;
+use self::directed::Directed;
 use self::orders::Comparison;
-use crate::tally::others;
+use crate::tally::{Monitors, others};
 use crate::{Body, Bounds};
 
 /// A counterexample that is as simple as could be found, with its explanation in it. `Err`: it
@@ -20,10 +25,10 @@ use crate::{Body, Bounds};
 ///
 /// `found` is of a sequentially consistent engine, and has its schedule. `bounds.executions_max` is
 /// the limit of each of the parts: of the comparison of all executions, of what can happen after a
-/// step. If the first is too much, those with a common beginning are compared, as far back as a
-/// fourth of it does. The search for fewer preemptions has a tenth of it for each count: it runs
-/// every order of steps, and not one of those that are alike, so that it soon grows beyond any
-/// limit.
+/// step. If the first is too much, each guess at the orders is tested by as many executions; and if
+/// that does not do, those with a common beginning are compared, as far back as a fourth of it
+/// does. The search for fewer preemptions has a tenth of it for each count: it runs every order of
+/// steps, and not one of those that are alike, so that it soon grows beyond any limit.
 pub fn explain(
     bounds: &Bounds,
     monitors: Vec<Box<dyn Monitor>>,
@@ -41,25 +46,7 @@ pub fn explain(
             None
         }
     };
-    let comparison = Comparison::new(bounds, body, &cx, decided.as_ref());
-    let compared = match comparison.of_all(bounds, &monitors, body, &cx) {
-        Ok(compared) => Some(compared),
-        Err(limit) => {
-            why.limits.push(limit);
-            let fewer =
-                Bounds { executions_max: bounds.executions_max.div_ceil(4), ..bounds.clone() };
-            let compare =
-                |decided| behind::compare(&fewer, &monitors, body, &cx, &comparison, decided);
-            decided.as_ref().and_then(compare).map(|Behind { from, compared }| {
-                why.from = Some(from).filter(|&from| from > 0);
-                compared
-            })
-        }
-    };
-    if let Some(compared) = compared {
-        (why.executions, why.failing) = (compared.executions(), compared.failing());
-        conditions::choose(&compared, &mut why);
-    }
+    compare(bounds, &monitors, body, &cx, decided.as_ref(), &mut why);
     if let Some(decided) = decided {
         (why.decisive, why.passing) = (Some(decided.step), Some(decided.passing));
     }
@@ -67,4 +54,39 @@ pub fn explain(
     why.sentence = because::sentence(&cx, &why);
     cx.explanation = Some(why);
     Ok(cx)
+}
+
+/// Which orders it takes, of all executions; if these are too many to be run, by looking for what
+/// contradicts; if that is too much as well, of those with a common beginning.
+fn compare(
+    bounds: &Bounds,
+    monitors: &Monitors,
+    body: &Body,
+    cx: &Counterexample,
+    decided: Option<&Decided>,
+    why: &mut Explanation,
+) {
+    let comparison = Comparison::new(bounds, body, cx, decided);
+    let limit = match comparison.of_all(bounds, monitors, body, cx) {
+        Ok(compared) => {
+            (why.executions, why.failing) = (compared.executions(), compared.failing());
+            return conditions::choose(&compared, why);
+        }
+        Err(limit) => limit,
+    };
+    let Some(decided) = decided.filter(|_| !bounds.is_interrupted()) else {
+        return why.limits.push(limit);
+    };
+    let others = Cell::new(false);
+    let directed =
+        Directed { bounds, monitors, body, cx, comparison: &comparison, decided, others };
+    let Err(directed_limit) = directed.explain(why) else { return };
+    why.limits.push(format!("{limit}; nor by looking for what contradicts: {directed_limit}"));
+    let fewer = Bounds { executions_max: bounds.executions_max.div_ceil(4), ..bounds.clone() };
+    let behind = behind::compare(&fewer, monitors, body, cx, &comparison, decided);
+    if let Some(Behind { from, compared }) = behind {
+        why.from = Some(from).filter(|&from| from > 0);
+        (why.executions, why.failing) = (compared.executions(), compared.failing());
+        conditions::choose(&compared, why);
+    }
 }

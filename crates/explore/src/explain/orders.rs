@@ -9,14 +9,14 @@
 //! on each other in that execution, and else as one that may go either way.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use selvedge_trace::{
-    Action, Condition, Counterexample, End, Event, Execution, Finding, Monitor, Name, PathId, Rule,
+    Action, Condition, Counterexample, End, Event, Execution, Finding, Monitor, Name, Rule,
 };
 
 use super::decisive::Decided;
 use crate::machine::search;
+use crate::record::{Asked, Hashes, Key, Order, hash_of, tasks_of};
 use crate::replay::follow;
 use crate::step::NO_OBJECT;
 use crate::tally::{Monitors, others};
@@ -67,15 +67,6 @@ enum Other {
     Chose(u64),
 }
 
-/// A step as it is found again in other executions.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    /// A hash of task, functions, primitive and object.
-    what: u64,
-    /// How many such steps of the task came before.
-    nth: u32,
-}
-
 /// What executions are compared in.
 pub(super) struct Comparison {
     candidates: Vec<Candidate>,
@@ -96,6 +87,29 @@ impl Comparison {
             first.add(&instead, decided.step);
         }
         Comparison { candidates: first.candidates, keys: first.keys }
+    }
+
+    /// Asks for executions that meet all of these conditions, or for such as do not.
+    pub(super) fn asked(&self, conditions: &[usize], all: bool) -> Asked {
+        let order = |&number: &usize| {
+            let candidate = &self.candidates[number];
+            match candidate.other {
+                Other::Step(other) => Order::Before(candidate.one, other),
+                Other::Chose(alternative) => Order::Chooses(candidate.one, alternative),
+            }
+        };
+        let places = self.keys.iter().enumerate().map(|(place, &key)| (key, place)).collect();
+        Asked::new(conditions.iter().map(order).collect(), all, places)
+    }
+
+    /// The candidates, with no execution that has been compared.
+    pub(super) fn nothing_yet(&self) -> Compared {
+        Compared {
+            candidates: self.candidates.clone(),
+            failing: BTreeMap::new(),
+            passing: BTreeMap::new(),
+            others: 0,
+        }
     }
 
     /// Who looks at executions.
@@ -150,54 +164,12 @@ fn watch<M: Monitor + Default>(bounds: &Bounds, body: &Body, schedule: &[i32]) -
     watched.and_then(|monitor| monitor.downcast::<M>().ok()).map_or_else(M::default, |all| *all)
 }
 
-/// Hashes what stays of a step from one execution to the next. Function nests have other numbers
-/// in each search.
-#[derive(Default)]
-struct Hashes {
-    paths: HashMap<PathId, u64>,
-}
-
-impl Hashes {
-    fn path(&mut self, execution: &Execution<'_>, path: PathId) -> u64 {
-        let of = || hash(&execution.paths.functions(path));
-        *self.paths.entry(path).or_insert_with(of)
-    }
-
-    /// The keys of all steps; none of notes.
-    fn keys(&mut self, execution: &Execution<'_>) -> Vec<Option<Key>> {
-        let tasks = tasks(execution);
-        let mut counts: HashMap<u64, u32> = HashMap::new();
-        let mut keys = Vec::with_capacity(execution.events.len());
-        for event in execution.events {
-            keys.push((!event.action.is_note()).then(|| {
-                let path = self.path(execution, event.path);
-                let task = tasks[usize::from(event.task)];
-                let what = hash(&(task, path, event.primitive, event.name));
-                let count = counts.entry(what).or_default();
-                *count += 1;
-                Key { what, nth: *count - 1 }
-            }));
-        }
-        keys
-    }
-}
-
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Each task by its name and CPU, and its number among those that have these.
-fn tasks(execution: &Execution<'_>) -> Vec<u64> {
-    let mut counts: BTreeMap<(&str, Option<u8>), u32> = BTreeMap::new();
-    (execution.tasks.iter())
-        .map(|task| {
-            let count = counts.entry((&task.name, task.cpu)).or_default();
-            *count += 1;
-            hash(&(&task.name, task.cpu, *count))
-        })
-        .collect()
+/// The keys of all steps; none of notes.
+fn keys(hashes: &mut Hashes, execution: &Execution<'_>) -> Vec<Option<Key>> {
+    let tasks = tasks_of(execution.tasks);
+    let mut counts: HashMap<u64, u32> = HashMap::new();
+    let key = |event: &Event| hashes.key(execution.paths, &tasks, event, &mut counts);
+    execution.events.iter().map(key).collect()
 }
 
 /// Looks at the failing execution, for what may matter.
@@ -250,7 +222,7 @@ struct Instead {
 
 impl Monitor for Instead {
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
-        self.keys = Hashes::default().keys(execution);
+        self.keys = keys(&mut Hashes::default(), execution);
         self.pairs = adjacent(execution.events);
         None
     }
@@ -271,7 +243,7 @@ fn place(keys: &mut Vec<Key>, key: Key) -> usize {
 
 impl Monitor for First {
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
-        let keys = Hashes::default().keys(execution);
+        let keys = keys(&mut Hashes::default(), execution);
         let mut found = Found { keys: &keys, first: First::default() };
         let pairs = adjacent(execution.events);
         pairs.into_iter().for_each(|(before, after)| found.order(execution, before, after));
@@ -348,9 +320,9 @@ impl Found<'_> {
         let before = execution.events.iter().rposition(|e| is_it(e) && !e.action.is_note());
         let Some(before) = before.filter(|_| waits.end_of.is_none()) else { return };
         let Some(one) = self.keys[before] else { return };
-        let path = Hashes::default().path(execution, waits.path);
-        let task = tasks(execution)[usize::from(waits.task)];
-        let what = hash(&(task, path, waits.primitive, waits.name));
+        let path = Hashes::default().path(execution.paths, waits.path);
+        let task = tasks_of(execution.tasks)[usize::from(waits.task)];
+        let what = hash_of(&(task, path, waits.primitive, waits.name));
         let nth = self.keys.iter().flatten().filter(|key| key.what == what).count() as u32;
         let candidate = Candidate {
             is: Condition::Order { before, after: None, blocked: Some(waits.task), passing: None },
@@ -382,9 +354,23 @@ pub(super) struct Collector {
     failing: BTreeMap<Bits, u64>,
     passing: BTreeMap<Bits, u64>,
     others: u64,
+    /// The last execution, unless it breaks another rule.
+    last: Option<Met>,
+}
+
+/// Which conditions an execution meets: if it fails, surely; else perhaps.
+#[derive(Clone)]
+pub(super) struct Met {
+    pub(super) bits: Bits,
+    pub(super) fails: bool,
 }
 
 impl Collector {
+    /// What the last execution has shown.
+    pub(super) fn last(&self) -> Option<&Met> {
+        self.last.as_ref()
+    }
+
     fn new(candidates: Vec<Candidate>, keys: Vec<Key>, rule: String) -> Collector {
         Collector {
             candidates,
@@ -394,13 +380,14 @@ impl Collector {
             failing: BTreeMap::new(),
             passing: BTreeMap::new(),
             others: 0,
+            last: None,
         }
     }
 
     /// Where in the execution each step is that is looked for.
     fn places(&mut self, execution: &Execution<'_>) -> Vec<Option<usize>> {
         let mut places = vec![None; self.keys.len()];
-        for (index, key) in self.hashes.keys(execution).into_iter().enumerate() {
+        for (index, key) in keys(&mut self.hashes, execution).into_iter().enumerate() {
             if let Some(&place) = key.and_then(|key| self.keys.get(&key)) {
                 places[place] = Some(index);
             }
@@ -432,6 +419,7 @@ impl Monitor for Collector {
         let fails = match finding {
             Some(Finding { rule: Rule(rule), .. }) if *rule != self.rule => {
                 self.others += 1;
+                self.last = None;
                 return;
             }
             finding => finding.is_some(),
@@ -444,6 +432,7 @@ impl Monitor for Collector {
                 bits[number / 64] |= 1 << (number % 64);
             }
         }
+        self.last = Some(Met { bits: bits.clone(), fails });
         let seen = if fails { &mut self.failing } else { &mut self.passing };
         *seen.entry(bits).or_default() += 1;
     }

@@ -60,7 +60,7 @@ table { border-collapse: collapse; width: 100%; }
 table.narrow { width: auto; }
 td, th { text-align: left; vertical-align: top; padding: 3px 8px;
   border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
-table.narrow td, table.narrow th { overflow-wrap: normal; }
+table.narrow td, table.narrow th, td.holds, td.violated, td.other { overflow-wrap: normal; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 th { color: var(--dim); font-weight: 500; white-space: nowrap; }
 table.rows th { position: sticky; top: 0; background: var(--paper); }
@@ -72,6 +72,7 @@ code { font: 12px ui-monospace, monospace; }
 .links { white-space: nowrap; }
 @media (max-width: 900px) { body { padding: 0 8px; } td, th { padding: 3px 4px; }
   table.rows, table.rows tbody, table.rows tr, table.rows td { display: block; }
+  table.narrow th { white-space: normal; }
   table.rows th { display: none; } table.rows td { border: 0; }
   table.rows tr { border-bottom: 1px solid var(--line); padding: 4px 0; } }
 </style></head><body>
@@ -82,8 +83,11 @@ const WORDS: &str = "<p class=\"more\"><b>holds</b>: every execution of the scen
     to the order of independent steps, under the memory model that is named; <b>holds within</b> a \
     bound: as far as that goes. <b>violated</b>, where that is expected: the tree is known to be \
     broken, or to have a fault of ours, and the rule notices. <b>reached</b>: states that some \
-    execution got into, without which the row would say nothing. sc: sequential consistency; c11: \
-    weak memory as loom explores it; lkmm: the kernel's memory model, without load \
+    execution got into, without which the row would say nothing. <b>expected by</b>: why this \
+    verdict was expected: a commit, a mail, a line of docs/facts (kernel-lru:B1 is B1 in \
+    kernel-lru.md), or an argument. A row ends with what explored it: dpor, loom and graph \
+    explore completely; random, pct and dfs are samples, or bounded. sc: sequential consistency; \
+    c11: weak memory as loom explores it; lkmm: the kernel's memory model, without load \
     buffering.</p>\n";
 
 /// The page. Violated rows link to `NAME.html`, `NAME.txt` and `NAME.json` beside it, each if there

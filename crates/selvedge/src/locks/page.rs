@@ -16,9 +16,15 @@ pub const FILE: &str = "locks.html";
 /// So many graphs of a tree are drawn: of those scenarios that have a cycle, the real ones first.
 const GRAPHS_MAX: usize = 8;
 
+/// What the words on the page mean.
+const WORDS: &str = "<p class=\"more\">Each row is a circle of waits: every task in it has a lock \
+    that another one waits for. <b>real</b>: an execution ends in it, and nobody can go on; \
+    <b>refuted</b>: no execution can, and why; <b>possible</b>: neither was shown. A task that \
+    only tries a lock does not wait for it.</p>\n";
+
 /// The page.
 pub fn page(reports: &[TreeReport]) -> String {
-    let mut out = head("selvedge locks") + "<h1>Who could wait for whom</h1>\n";
+    let mut out = head("selvedge locks") + "<h1>Who could wait for whom</h1>\n" + WORDS;
     reports.iter().for_each(|report| tree(&mut out, report));
     out + "</body></html>\n"
 }

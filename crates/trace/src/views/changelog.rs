@@ -2,7 +2,7 @@
 
 use crate::Counterexample;
 use crate::table::{Look, rows};
-use crate::text;
+use crate::text::{self, under};
 
 /// What is known of the tree, for the tags below a changelog.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -22,8 +22,7 @@ pub fn changelog(cx: &Counterexample, tags: &Tags) -> String {
     let mut out = text::paragraph(&format!("With {}, {}.", tags.base, broken(cx)));
     out.push('\n');
     if let Some(why) = cx.explanation.as_ref().filter(|why| !why.sentence.is_empty()) {
-        let necessary = if why.necessary { "" } else { " (among others)" };
-        out.push_str(&text::paragraph(&format!("It {}{necessary}.", why.sentence)));
+        out.push_str(&text::paragraph(&format!("It {}.", why.sentence)));
         out.push('\n');
     }
     // In a changelog a line that begins with blanks is left as it is.
@@ -53,22 +52,24 @@ pub fn changelog(cx: &Counterexample, tags: &Tags) -> String {
 
 /// The message says what happened; the rule, what should have been.
 fn broken(cx: &Counterexample) -> String {
-    format!("this can happen: {}. What is broken is that {}", text::sentence(&cx.message), cx.rule)
+    let happened = text::sentence(&cx.message);
+    format!("this can happen: {happened}. It must not: the rule is that {}", cx.rule)
 }
 
 fn found(cx: &Counterexample) -> String {
-    let model = match cx.memory_model.as_str() {
-        "sc" | "" => "under sequential consistency",
-        "lkmm" => "under the kernel's memory model",
-        _ => "under weak memory",
-    };
     let all = cx.explanation.as_ref().filter(|why| why.executions > 0 && why.from.is_none());
     let all = all.map_or(String::new(), |why| {
-        let fail = if why.failing == 1 { "fails" } else { "fail" };
-        format!(" Of all {} interleavings, {} {fail} so.", why.executions, why.failing)
+        let breaks = if why.failing == 1 { "breaks" } else { "break" };
+        format!(
+            " Of all {} interleavings, up to the order of independent steps, {} {breaks} this \
+             rule.",
+            why.executions, why.failing
+        )
     });
     format!(
-        "Found by selvedge, a model checker, in the scenario {} {model} ({}).{all}",
-        cx.scenario, cx.engine
+        "Found by selvedge, a model checker, in the scenario {} {} ({}).{all}",
+        cx.scenario,
+        under(cx),
+        cx.engine
     )
 }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use super::escape::quoted;
 use super::held::held;
+use crate::because;
 use crate::text;
 use crate::{Condition, Counterexample};
 
@@ -13,7 +14,8 @@ use crate::{Condition, Counterexample};
 pub fn dot(cx: &Counterexample) -> String {
     let cx = &text::printable(cx);
     let mut graph = Graph { out: String::new(), nodes: BTreeSet::new() };
-    let end = cx.fatal.unwrap_or(cx.steps.len());
+    let fatal = cx.fatal.filter(|_| !because::lasts(cx));
+    let end = fatal.unwrap_or(cx.steps.len());
     for lock in held(cx, end) {
         let step = &cx.steps[lock.since];
         let at = step.path.last().map_or(String::new(), |f| format!("{f}()"));

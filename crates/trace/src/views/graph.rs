@@ -79,8 +79,16 @@ pub fn graph_svg(cx: &Counterexample) -> String {
              <text class=\"m\" x=\"{middle}\" y=\"{base}\">{label}</text>"
         );
     }
-    format!("{}{body}</svg>\n", head(plan.width.max(plan.title_width(cx)), plan.height))
+    let height = plan.height + LINE;
+    let _ = writeln!(body, "<text x=\"{MARGIN}\" y=\"{}\">{KEY}</text>", height - MARGIN / 2);
+    head(plan.width.max(plan.title_width(cx)).max(2 * MARGIN + KEY.len() * (CHAR + 1)), height)
+        + &body
+        + "</svg>\n"
 }
+
+/// What the edges are called, below a picture.
+const KEY: &str = "po: order of the program; rf: reads from; co: overwrites; fr: reads what that \
+                   one overwrites";
 
 /// What an edge is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::because;
-use crate::text;
+use crate::text::{self, under};
 use crate::{ActionKind, Column, Counterexample, Record};
 
 /// The page; what is shown is put in as data.
@@ -44,12 +44,13 @@ fn data(cx: &Counterexample) -> Value {
         "rule": cx.rule,
         "message": cx.message,
         "why": said(cx),
-        "where": format!("{} · {} · {} · {}", cx.claim, cx.tree, cx.engine, cx.memory_model),
+        "where": format!("{} · {} · found by {} {}", cx.claim, cx.tree, cx.engine, under(cx)),
         "scenario": cx.scenario,
         "tree": cx.tree,
         "tasks": tasks(&cx.tasks),
         "steps": steps,
         "fatal": cx.fatal,
+        "lasts": because::lasts(cx),
         "decisive": why.and_then(|why| why.decisive),
         "passing": passing,
         "blocked": cx.blocked.iter()

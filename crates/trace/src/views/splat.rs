@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::held::held;
+use crate::because;
 use crate::text;
 use crate::{Counterexample, Record};
 
@@ -19,11 +20,13 @@ pub fn splat(cx: &Counterexample) -> String {
     let _ = writeln!(out, "{SINGLE}");
     // The scenario's own task waits for all others.
     let blocked = || cx.blocked.iter().filter(|waits| text::has_cpu(cx, waits.task));
+    let lasts = because::lasts(cx);
     let fatal = cx.fatal.and_then(|at| Some((at, cx.steps.get(at)?)));
     match fatal {
         Some((_, step)) => {
             let (who, what) = (comm(cx, step.task), text::step(cx, step));
-            let _ = writeln!(out, "{who} broke it by:\n  {what}");
+            let did = if lasts { "left it so by" } else { "broke it by" };
+            let _ = writeln!(out, "{who} {did}:\n  {what}");
         }
         None if blocked().next().is_none() => out.push_str("at the end of the execution:\n"),
         None => {}
@@ -34,7 +37,8 @@ pub fn splat(cx: &Counterexample) -> String {
     }
     out.push('\n');
     out.push_str(&text::paragraph(&format!("{}.", text::sentence(&cx.message))));
-    locks(cx, fatal.map_or(cx.steps.len(), |(at, _)| at), &mut out);
+    let end = cx.steps.len();
+    locks(cx, fatal.filter(|_| !lasts).map_or(end, |(at, _)| at), &mut out);
     if let Some(references) = text::references(cx) {
         let _ = writeln!(out, "\n{references}");
     }

@@ -329,7 +329,7 @@ fn gave_up(seen: &mut Seen) -> Option<Cut> {
     match record::with(|record| record.take_stop()) {
         Some(Stop::StepLimit) => Some(Cut::steps()),
         Some(Stop::Unable(why)) => Some(Cut::Engine(why)),
-        Some(Stop::Failed) | None => {
+        Some(Stop::Failed | Stop::Astray) | None => {
             seen.execution_ended(Ended::Complete, false, Vec::new);
             Some(Cut::Violation)
         }
