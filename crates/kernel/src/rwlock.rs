@@ -50,8 +50,7 @@ enum Has {
 impl RwLock {
     /// `DEFINE_RWLOCK`. To be made while the scenario is set up.
     pub fn new(name: Name) -> RwLock {
-        // To who reads the record it is a lock that readers share.
-        RwLock { cnts: Word::of_class(name, 0, Class::RwSem), mine: Private::default() }
+        RwLock { cnts: Word::of_class(name, 0, Class::RwLock), mine: Private::default() }
     }
 
     /// Its number in events.

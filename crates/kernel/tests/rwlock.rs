@@ -7,11 +7,12 @@ use std::sync::Arc;
 use common::{Program, nothing, two_cpus};
 use selvedge_explore::{Bounds, Engine, Verdict, explore, join};
 use selvedge_kernel::{
-    Cpus, KERNEL_ASSERTIONS_HOLD, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, NOBODY_WAITS_FOR_EVER, Name,
-    READ_ONCE, RwLock, Var, WRITE_ONCE, interrupt, irqs_disabled, kernel_assert, read_lock,
-    read_lock_bh, read_lock_irqsave, read_trylock, read_unlock, read_unlock_bh,
-    read_unlock_irqrestore, spawn_task, write_lock, write_lock_bh, write_lock_irq, write_trylock,
-    write_unlock, write_unlock_bh, write_unlock_irq,
+    Cpus, KERNEL_ASSERTIONS_HOLD, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER,
+    NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, NOBODY_WAITS_FOR_EVER, Name, READ_ONCE, RwLock, Var,
+    WRITE_ONCE, interrupt, irqs_disabled, kernel_assert, might_sleep, read_lock, read_lock_bh,
+    read_lock_irqsave, read_trylock, read_unlock, read_unlock_bh, read_unlock_irqrestore,
+    spawn_task, write_lock, write_lock_bh, write_lock_irq, write_trylock, write_unlock,
+    write_unlock_bh, write_unlock_irq,
 };
 use selvedge_monitors::{LockRules, NO_LOCK_IS_HELD_AT_EXIT, WaitGraph};
 
@@ -90,6 +91,23 @@ fn who_reads_twice_hangs_if_a_writer_comes_between() {
     }
     assert_eq!(program(&[(0, reads_twice), (1, reads)]).outcomes().len(), 2 - 1);
     assert_eq!(program(&[(0, reads_twice), (1, writes)]).broken().0, NOBODY_WAITS_FOR_EVER.0);
+}
+
+#[test]
+fn nobody_sleeps_under_it() {
+    fn reads_and_sleeps(cpus: &Cpus, shared: &Shared) -> u64 {
+        read_lock(cpus, &shared.lock);
+        might_sleep(cpus, "cond_resched");
+        0
+    }
+    fn sleeps(cpus: &Cpus, shared: &Shared) -> u64 {
+        let seen = reads(cpus, shared);
+        might_sleep(cpus, "cond_resched");
+        seen
+    }
+    let rule = NOBODY_SLEEPS_IN_ATOMIC_CONTEXT.0;
+    assert_eq!(program(&[(0, reads_and_sleeps)]).broken().0, rule);
+    assert_eq!(program(&[(0, sleeps)]).outcomes().len(), 1);
 }
 
 #[test]

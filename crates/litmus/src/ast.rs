@@ -36,6 +36,10 @@ pub(crate) enum Kind {
     Plain,
     Atomic,
     Spinlock,
+    Mutex,
+    RwSem,
+    RwLock,
+    Completion,
 }
 
 #[derive(Clone, PartialEq, Debug)]

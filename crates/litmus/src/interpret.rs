@@ -1,15 +1,15 @@
 //! Runs a test on the primitives of `selvedge_kernel`, under an engine, and collects final states.
 //!
 //! Process `i` is a task on CPU `i`. Every data location is an `atomic_t`, whose counter plain and
-//! `READ_ONCE` accesses go to; a spinlock is a spinlock.
+//! `READ_ONCE` accesses go to; a lock is a lock (`objects.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use selvedge_explore::{Bounds, Engine, Verdict, explore};
 use selvedge_kernel::{
-    LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Name, READ_ONCE, Rule,
-    SpinLock, fail, join, spawn_task,
+    LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, READ_ONCE, Rule, fail,
+    join, spawn_task,
 };
 
 use crate::ast::{Condition, Kind, Operand, Process, Test, Value};
@@ -18,6 +18,7 @@ use crate::gaps::Gap;
 use crate::judge::Wanted;
 use crate::lex::{Place, SyntaxError};
 use crate::machine::{Frame, Machine, POINTERS_POINT};
+use crate::objects::Making;
 
 /// A pointer is this plus the number of its location.
 pub(crate) const ADDRESSES: i64 = 1 << 40;
@@ -146,6 +147,10 @@ pub(crate) fn reaches(
     }
 }
 
+fn any_calls(test: &Test, is_one: fn(&str) -> bool) -> bool {
+    test.processes.iter().any(|process| calls(&process.body, is_one))
+}
+
 /// A test whose names are resolved.
 pub(crate) struct Plan {
     pub(crate) locations: Vec<(String, Kind, i64)>,
@@ -154,8 +159,7 @@ pub(crate) struct Plan {
     used: Vec<BTreeSet<String>>,
     /// What the registers of each process hold at first.
     first: Vec<Registers>,
-    /// Does a process ask whether a lock is held?
-    asks_locks: bool,
+    pub(crate) making: Making,
     /// What final states are made of.
     registers: BTreeSet<(usize, String)>,
     words: BTreeSet<String>,
@@ -177,10 +181,12 @@ impl Plan {
             processes: test.processes.clone(),
             used: test.processes.iter().map(Process::used).collect(),
             first: vec![Registers::new(); test.processes.len()],
-            asks_locks: test
-                .processes
-                .iter()
-                .any(|p| calls(&p.body, |name| name == "spin_is_locked")),
+            making: Making {
+                asks_locks: any_calls(test, |name| name == "spin_is_locked"),
+                has_signals: any_calls(test, |name| {
+                    name.ends_with("_killable") || name == "send_sigkill"
+                }),
+            },
             registers: BTreeSet::new(),
             words: BTreeSet::new(),
         };
@@ -274,12 +280,6 @@ impl Plan {
         names.map(|(at, (name, ..))| (name.clone(), ADDRESSES + at as i64)).collect()
     }
 
-    /// A lock of its own word only where a process asks `spin_is_locked()`.
-    pub(crate) fn spinlock(&self, at: usize) -> SpinLock {
-        let name = Name::new("spinlock").nth(at);
-        if self.asks_locks { SpinLock::observable(name) } else { SpinLock::new(name) }
-    }
-
     /// One execution, with these gaps closed: the final state.
     fn run(self: &Arc<Plan>, closed: &[Gap]) -> State {
         let machine = Arc::new(Machine::new(self, closed));
@@ -290,7 +290,7 @@ impl Plan {
                 let (plan, machine, finals) = (self.clone(), machine.clone(), finals.clone());
                 let cpus = machine.clone();
                 spawn_task(&cpus.cpus, cpu, &format!("P{cpu}"), move || {
-                    let mut frame = Frame::new(plan.first[cpu].clone(), &plan.used[cpu]);
+                    let mut frame = Frame::new(cpu, plan.first[cpu].clone(), &plan.used[cpu]);
                     machine.block(&plan.processes[cpu].body, &mut frame);
                     finals.lock().expect("not poisoned")[cpu] = frame.registers;
                 })

@@ -2,25 +2,31 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use selvedge_kernel::{
-    Atomic, Cpus, Name, Order, Rmw, Rule, SpinLock, atomic_fetch_ordered, fail, plain_read,
-    plain_write, smp_rmb, smp_wmb,
+    Atomic, Cpus, Name, Order, Rmw, Rule, Task, atomic_fetch_ordered, fail, plain_read,
+    plain_write, smp_load_acquire, smp_mb, smp_rmb, smp_wmb,
 };
 
-use crate::ast::{Expr, Kind, Statement};
+use crate::ast::{Expr, Statement};
 use crate::gaps::Gap;
 use crate::interpret::{ADDRESSES, Plan, Registers};
+use crate::objects::{Here, Object, On};
 use crate::primitives::{self, Does, Meaning};
 
 pub(crate) const POINTERS_POINT: Rule = Rule("a pointer that is followed points to a location");
 
+type Read = fn(&Atomic, Order) -> i64;
+
 /// The shared state of one execution.
 pub(crate) struct Machine {
-    pub(crate) cpus: Cpus,
+    pub(crate) cpus: Arc<Cpus>,
     pub(crate) names: BTreeMap<String, usize>,
     pub(crate) data: BTreeMap<usize, Atomic>,
-    locks: BTreeMap<usize, SpinLock>,
+    objects: BTreeMap<usize, Object>,
+    /// By process, if the test has signals.
+    tasks: Vec<Task>,
     /// In which respects statements are rendered stronger than LKMM has them.
     closed: Vec<Gap>,
 }
@@ -28,6 +34,7 @@ pub(crate) struct Machine {
 /// A process in one execution.
 pub(crate) struct Frame<'a> {
     pub(crate) registers: Registers,
+    process: usize,
     /// The registers that some expression of the process uses.
     used: &'a BTreeSet<String>,
     /// Has it read what something later may depend on?
@@ -35,27 +42,30 @@ pub(crate) struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    pub(crate) fn new(registers: Registers, used: &BTreeSet<String>) -> Frame<'_> {
-        Frame { registers, used, has_read: Cell::new(false) }
+    pub(crate) fn new(process: usize, registers: Registers, used: &BTreeSet<String>) -> Frame<'_> {
+        Frame { process, registers, used, has_read: Cell::new(false) }
     }
 }
 
 impl Machine {
     pub(crate) fn new(plan: &Plan, closed: &[Gap]) -> Machine {
+        let processes = plan.processes.len();
+        let tasks = if plan.making.has_signals { processes } else { 0 };
         let mut machine = Machine {
             closed: closed.to_vec(),
-            cpus: Cpus::new(plan.processes.len(), false),
+            cpus: Arc::new(Cpus::new(processes, false)),
             names: BTreeMap::new(),
             data: BTreeMap::new(),
-            locks: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            tasks: (0..tasks).map(Task::new).collect(),
         };
         for (at, (name, kind, value)) in plan.locations.iter().enumerate() {
             machine.names.insert(name.clone(), at);
-            match kind {
-                Kind::Spinlock => {
-                    machine.locks.insert(at, plan.spinlock(at));
+            match Object::new(*kind, at, plan.making, &machine.cpus) {
+                Some(object) => {
+                    machine.objects.insert(at, object);
                 }
-                Kind::Plain | Kind::Atomic => {
+                None => {
                     let word = Atomic::new(Name::new("location").nth(at), *value);
                     machine.data.insert(at, word);
                 }
@@ -110,9 +120,11 @@ impl Machine {
                 None => ADDRESSES + self.names[name] as i64,
             },
             Expr::Load(pointer) => {
-                let value = plain_read(self.at(self.value(pointer, frame)).counter());
-                self.was_read(frame, is_used);
-                value as i64
+                let word = self.at(self.value(pointer, frame));
+                let read = |word: &Atomic, _| plain_read(word.counter()) as i64;
+                let value = self.load(word, read, Order::Relaxed, is_used);
+                self.was_read(Does::Loads, frame, is_used);
+                value
             }
             Expr::Not(inner) => i64::from(self.value_of(inner, frame, is_used) == 0),
             Expr::Complement(inner) => !self.value_of(inner, frame, is_used),
@@ -134,13 +146,13 @@ impl Machine {
     }
 
     fn at(&self, pointer: i64) -> &Atomic {
-        let location = usize::try_from(pointer - ADDRESSES).ok().and_then(|at| self.data.get(&at));
+        let location = number(pointer).and_then(|at| self.data.get(&at));
         location.unwrap_or_else(|| fail(POINTERS_POINT, format!("{pointer} is no address")))
     }
 
-    fn lock(&self, pointer: i64) -> &SpinLock {
-        let lock = usize::try_from(pointer - ADDRESSES).ok().and_then(|at| self.locks.get(&at));
-        lock.unwrap_or_else(|| fail(POINTERS_POINT, format!("{pointer} is no spinlock")))
+    fn object(&self, pointer: i64, on: On) -> &Object {
+        let object = number(pointer).and_then(|at| self.objects.get(&at));
+        object.unwrap_or_else(|| is_no(pointer, on))
     }
 
     fn call(&self, name: &str, arguments: &[Expr], frame: &Frame<'_>, is_used: bool) -> i64 {
@@ -160,15 +172,25 @@ impl Machine {
                 run(&self.cpus);
                 0
             }
-            Meaning::Lock(run) => {
-                let lock = self.lock(value(0));
+            Meaning::Object(on) => {
+                let pointer = value(0);
+                let object = self.object(pointer, on);
                 self.before(does, frame);
-                run(&self.cpus, lock)
+                let here = Here { cpus: &self.cpus, task: self.tasks.get(frame.process) };
+                on.run(&here, object).unwrap_or_else(|| is_no(pointer, on))
+            }
+            Meaning::Signal(run) => {
+                let process = value(0);
+                let task = usize::try_from(process).ok().and_then(|at| self.tasks.get(at));
+                let no_such = || fail(POINTERS_POINT, format!("there is no process {process}"));
+                run(&self.cpus, task.unwrap_or_else(no_such));
+                0
             }
             Meaning::Word(run) => {
                 let word = word(0);
                 self.before(does, frame);
-                run(word, order)
+                let is_load = does == Does::Loads && is_used;
+                self.load(word, run, order, is_load)
             }
             Meaning::WordValue(run) => {
                 let (word, new) = (word(0), value(1));
@@ -196,9 +218,17 @@ impl Machine {
             }
         };
         if does.loads() {
-            self.was_read(frame, is_used);
+            self.was_read(does, frame, is_used);
         }
         result
+    }
+
+    /// Reads a word, by an acquire load if that closes the gap and something may depend on it.
+    fn load(&self, word: &Atomic, read: Read, order: Order, is_used: bool) -> i64 {
+        if is_used && self.closes(Gap::Dependencies) {
+            return smp_load_acquire(word.counter()) as i64;
+        }
+        read(word, order)
     }
 
     /// What comes before a step, where a gap is closed.
@@ -206,18 +236,30 @@ impl Machine {
         if does.releases() && self.closes(Gap::Releases) {
             smp_rmb();
         }
-        if does.stores() && frame.has_read.get() && self.closes(Gap::Dependencies) {
+        if does.stores() && frame.has_read.get() && self.closes(Gap::DependenciesOfC11) {
             smp_wmb();
         }
     }
 
     /// Something may depend on what was just read.
-    fn was_read(&self, frame: &Frame<'_>, is_used: bool) {
-        if is_used && self.closes(Gap::Dependencies) {
+    fn was_read(&self, does: Does, frame: &Frame<'_>, is_used: bool) {
+        if is_used && self.closes(Gap::DependenciesOfC11) {
             frame.has_read.set(true);
             smp_rmb();
         }
+        if is_used && does != Does::Loads && self.closes(Gap::Dependencies) {
+            smp_mb();
+        }
     }
+}
+
+/// The number of the location that it points to.
+fn number(pointer: i64) -> Option<usize> {
+    pointer.checked_sub(ADDRESSES).and_then(|at| usize::try_from(at).ok())
+}
+
+fn is_no(pointer: i64, on: On) -> ! {
+    fail(POINTERS_POINT, format!("{pointer} is no {}", on.what()))
 }
 
 fn binary(operator: &str, a: i64, b: i64) -> i64 {

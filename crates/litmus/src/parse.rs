@@ -64,6 +64,14 @@ fn is_process(word: &str, number: usize) -> bool {
     word == format!("P{number}")
 }
 
+/// What stands after `struct`. herd knows none of these.
+fn structure((name, _): &(Token, Place)) -> Option<Kind> {
+    let structures =
+        [("mutex", Kind::Mutex), ("rw_semaphore", Kind::RwSem), ("completion", Kind::Completion)];
+    let is_it = |(known, _): &(&str, Kind)| *name == Token::Word((*known).into());
+    structures.into_iter().find(is_it).map(|(_, kind)| kind)
+}
+
 struct Parser {
     tokens: Vec<(Token, Place)>,
     at: usize,
@@ -243,6 +251,14 @@ impl Parser {
             kind = Some(match word {
                 "atomic_t" | "atomic_long_t" => Kind::Atomic,
                 "spinlock_t" => Kind::Spinlock,
+                "rwlock_t" => Kind::RwLock,
+                "struct" => match self.tokens.get(self.at + 1).and_then(structure) {
+                    Some(kind) => {
+                        self.at += 1;
+                        kind
+                    }
+                    None => break,
+                },
                 "volatile" | "const" | "unsigned" | "signed" | "int" | "long" | "short"
                 | "char" | "void" | "intptr_t" | "uintptr_t" | "u32" | "u64" | "s32" | "s64"
                 | "bool" => Kind::Plain,

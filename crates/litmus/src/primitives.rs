@@ -4,13 +4,15 @@
 //! linux-kernel.def of the memory model has them: `atomic_set(x, 1)`, but `atomic_add(1, x)`.
 
 use selvedge_kernel::{
-    Atomic, Cpus, Order, READ_ONCE, Rmw, SpinLock, WRITE_ONCE, atomic_add, atomic_add_unless,
+    Atomic, Cpus, Order, READ_ONCE, Rmw, Task, WRITE_ONCE, atomic_add, atomic_add_unless,
     atomic_cmpxchg_ordered, atomic_fetch_ordered, atomic_read, atomic_set, atomic_sub_and_test,
-    rcu_assign_pointer, rcu_dereference, rcu_read_lock, rcu_read_unlock, smp_load_acquire, smp_mb,
-    smp_mb__after_atomic, smp_mb__after_spinlock, smp_mb__after_unlock_lock, smp_mb__before_atomic,
-    smp_rmb, smp_store_release, smp_wmb, spin_is_locked, spin_lock, spin_trylock, spin_unlock,
+    rcu_assign_pointer, rcu_dereference, rcu_read_lock, rcu_read_unlock, send_sigkill,
+    smp_load_acquire, smp_mb, smp_mb__after_atomic, smp_mb__after_spinlock,
+    smp_mb__after_unlock_lock, smp_mb__before_atomic, smp_rmb, smp_store_release, smp_wmb,
     synchronize_rcu, synchronize_rcu_expedited,
 };
+
+use crate::objects::{CALLS, On};
 
 /// What a primitive is called with, and what it does. What returns nothing returns 0.
 #[derive(Clone, Copy)]
@@ -18,7 +20,9 @@ pub(crate) enum Meaning {
     /// `smp_mb()`
     Nothing(fn(&Cpus)),
     /// `spin_lock(l)`
-    Lock(fn(&Cpus, &SpinLock) -> i64),
+    Object(On),
+    /// `send_sigkill(1)`: to the process of this number.
+    Signal(fn(&Cpus, &Task)),
     /// `READ_ONCE(*x)`
     Word(fn(&Atomic, Order) -> i64),
     /// `WRITE_ONCE(*x, 1)`
@@ -34,7 +38,7 @@ impl Meaning {
     pub(crate) fn arguments(self) -> usize {
         match self {
             Self::Nothing(_) => 0,
-            Self::Lock(_) | Self::Word(_) => 1,
+            Self::Object(_) | Self::Signal(_) | Self::Word(_) => 1,
             Self::WordValue(_) | Self::ValueWord(_) => 2,
             Self::WordTwoValues(_) => 3,
         }
@@ -48,6 +52,8 @@ pub(crate) enum Does {
     Orders,
     Unlocks,
     Loads,
+    /// It reads what is no word of the test.
+    Looks,
     Stores,
     /// A store and what orders it, in one.
     StoresAndOrders,
@@ -64,14 +70,14 @@ impl Does {
 
     pub(crate) fn stores(self) -> bool {
         match self {
-            Does::Orders | Does::Unlocks | Does::Loads => false,
+            Does::Orders | Does::Unlocks | Does::Loads | Does::Looks => false,
             Does::Stores | Does::StoresAndOrders | Does::StoresRelease => true,
             Does::Updates | Does::UpdatesRelease => true,
         }
     }
 
     pub(crate) fn loads(self) -> bool {
-        matches!(self, Does::Loads | Does::Updates | Does::UpdatesRelease)
+        matches!(self, Does::Loads | Does::Looks | Does::Updates | Does::UpdatesRelease)
     }
 }
 
@@ -90,7 +96,12 @@ pub(crate) fn find(name: &str) -> Option<Primitive> {
         .iter()
         .find(|(known, ..)| *known == name)
         .map(|(_, does, meaning)| Primitive { does: *does, meaning: *meaning, order: Order::Full });
-    plain.or_else(|| {
+    let object = CALLS.iter().find(|(known, ..)| *known == name).map(|(_, does, on)| Primitive {
+        does: *does,
+        meaning: Meaning::Object(*on),
+        order: Order::Full,
+    });
+    plain.or(object).or_else(|| {
         let suffixes = [
             ("_relaxed", Order::Relaxed),
             ("_acquire", Order::Acquire),
@@ -123,7 +134,7 @@ fn compare(v: &Atomic, [old, new]: [i64; 2], order: Order) -> i64 {
     atomic_cmpxchg_ordered(v, old, new, order, "cmpxchg")
 }
 
-use Meaning::{Lock, Nothing, ValueWord, Word, WordTwoValues, WordValue};
+use Meaning::{Nothing, Signal, ValueWord, Word, WordTwoValues, WordValue};
 
 /// What has no other form.
 const PLAIN: &[(&str, Does, Meaning)] = &[
@@ -140,24 +151,8 @@ const PLAIN: &[(&str, Does, Meaning)] = &[
     ("rcu_read_unlock", Does::Orders, Nothing(rcu_read_unlock)),
     ("synchronize_rcu", Does::Orders, Nothing(synchronize_rcu)),
     ("synchronize_rcu_expedited", Does::Orders, Nothing(synchronize_rcu_expedited)),
-    (
-        "spin_lock",
-        Does::Orders,
-        Lock(|cpus, lock| {
-            spin_lock(cpus, lock);
-            0
-        }),
-    ),
-    (
-        "spin_unlock",
-        Does::Unlocks,
-        Lock(|cpus, lock| {
-            spin_unlock(cpus, lock);
-            0
-        }),
-    ),
-    ("spin_trylock", Does::Orders, Lock(|cpus, lock| i64::from(spin_trylock(cpus, lock)))),
-    ("spin_is_locked", Does::Loads, Lock(|_, lock| i64::from(spin_is_locked(lock)))),
+    // Herd has no signals; a fatal one is what ends a killable wait.
+    ("send_sigkill", Does::Orders, Signal(send_sigkill)),
     ("READ_ONCE", Does::Loads, Word(|v, _| READ_ONCE(v.counter()) as i64)),
     ("rcu_dereference", Does::Loads, Word(|v, _| rcu_dereference(v.counter()) as i64)),
     ("smp_load_acquire", Does::Loads, Word(|v, _| smp_load_acquire(v.counter()) as i64)),

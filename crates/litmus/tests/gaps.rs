@@ -1,6 +1,6 @@
-//! loom reaches some states that LKMM forbids. None of them is said to be an alarm, and none to be
-//! allowed: the question is undecided, and what it relies on is named. What LKMM does allow is
-//! still found, next to each.
+//! loom reaches some states that LKMM forbids, and graph those that a dependency forbids. None of
+//! them is said to be an alarm, and none to be allowed: the question is undecided, and what it
+//! relies on is named. What LKMM does allow is still found, next to each.
 //!
 //! Each pair is a test that LKMM forbids, by the part of its definition (tools/memory-model,
 //! linux-kernel.cat) that is named, and the same with one thing less, which LKMM allows.
@@ -16,25 +16,34 @@ fn judged(engine: Engine, result: &str, text: &str) -> Judged {
 
 /// LKMM forbids `text`, and allows it with the first of `weaker` replaced by the second.
 fn pair(relies_on: &str, text: &str, weaker: (&str, &str)) {
+    pair_of(Engine::Loom, relies_on, text, weaker);
+    // The only thing that LKMM orders and graph does not.
+    if relies_on == "a dependency" {
+        pair_of(Engine::Graph, relies_on, text, weaker);
+    }
+}
+
+fn pair_of(engine: Engine, relies_on: &str, text: &str, weaker: (&str, &str)) {
     for result in ["", "Result: Never"] {
-        let found = judged(Engine::Loom, result, text);
+        let found = judged(engine, result, text);
         assert_eq!(found.observation, "Undecided", "{result} {found:?}\n{text}");
         let Agreement::Undecided(why) = &found.agreement else { panic!("{found:?}\n{text}") };
         let (_, what) = why.split_once("relies on ").expect("a reason");
-        let (what, _) = what.split_once(", which loom does not have").expect("of loom's");
+        let (what, engine_of) = what.split_once(", which ").expect("of an engine");
+        assert_eq!(engine_of, format!("{engine} does not have"));
         assert!(what.split(" or ").any(|one| one == relies_on), "{why}\n{text}");
         let found = judged(Engine::Dpor, result, text);
         assert_eq!(found.observation, "Never", "{found:?}\n{text}");
     }
     let allowed = text.replace(weaker.0, weaker.1);
     assert_ne!(allowed, text, "it is another test");
-    let found = judged(Engine::Loom, "", &allowed);
+    let found = judged(engine, "", &allowed);
     assert_eq!(found.observation, "Sometimes", "{found:?}\n{allowed}");
     assert_eq!(found.agreement, Agreement::NothingExpected);
-    let found = judged(Engine::Loom, "Result: Sometimes", &allowed);
+    let found = judged(engine, "Result: Sometimes", &allowed);
     assert_eq!(found.agreement, Agreement::Agrees, "{allowed}");
     // A file that is wrong is told so.
-    let found = judged(Engine::Loom, "Result: Never", &allowed);
+    let found = judged(engine, "Result: Never", &allowed);
     assert_eq!(found.agreement, Agreement::FalseAlarm, "{allowed}");
 }
 
@@ -157,6 +166,20 @@ fn an_address_dependency_orders_a_store_behind_a_full_barrier() {
          P2(int *x, int *z) { int r0; int r1; r0 = smp_load_acquire(z); r1 = READ_ONCE(*x); }
          exists (2:r0=1 /\\ 2:r1=0)",
         ("if (r0 == z) r1 = r0; WRITE_ONCE(*r1, 1);", "WRITE_ONCE(*z, 1);"),
+    );
+}
+
+/// A control dependency from a read to a store: no pair of reads and no pair of stores. (loom does
+/// not know the order of the stores to x either.)
+#[test]
+fn a_control_dependency_orders_a_store_against_a_store_of_another() {
+    pair_of(
+        Engine::Graph,
+        "a dependency",
+        "P0(int *x, int *y) { WRITE_ONCE(*x, 1); smp_mb(); WRITE_ONCE(*y, 1); }
+         P1(int *x, int *y) { int r0; r0 = READ_ONCE(*y); if (r0) { WRITE_ONCE(*x, 2); } }
+         exists (1:r0=1 /\\ x=1)",
+        ("if (r0) { WRITE_ONCE(*x, 2); }", "WRITE_ONCE(*x, 2);"),
     );
 }
 

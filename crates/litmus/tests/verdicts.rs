@@ -21,7 +21,11 @@ fn what_a_process_must_not_do_is_a_fault_and_no_deadlock() {
     let faults = [
         ("READ_ONCE(12345);", "WildPointer", "12345 is no address"),
         ("int r0; r0 = READ_ONCE(*x); READ_ONCE(*r0);", "WildPointer", "0 is no address"),
+        ("READ_ONCE(0 - 9223372036854775807 - 1);", "WildPointer", "is no address"),
         ("spin_lock(x);", "WildPointer", "is no spinlock"),
+        ("mutex_lock(l);", "WildPointer", "is no mutex"),
+        ("send_sigkill(1);", "WildPointer", "there is no process 1"),
+        ("send_sigkill(-1);", "WildPointer", "there is no process -1"),
         ("spin_unlock(l);", "UnlockNotHeld", "by a task that does not hold it"),
         ("rcu_read_unlock();", "Fault", "preempt_enable() without preempt_disable()"),
     ];

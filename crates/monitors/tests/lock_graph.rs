@@ -9,7 +9,7 @@ use selvedge_monitors::lock_graph::{
     Guard, Id, LockGraph, Locks, Search, Verdict, dot, joined, judge, splat,
 };
 use selvedge_trace::{
-    Action, Bit, BitWait, Class, End, Event, Execution, Monitor, Name, PathId, Paths, Rule,
+    Action, Bit, BitWait, Class, Context, End, Event, Execution, Monitor, Name, PathId, Paths, Rule,
 };
 
 const LOCKED: Bit = Bit { nr: 0, name: "PG_locked" };
@@ -99,13 +99,33 @@ fn a_wait_that_did_not_have_to_be_is_an_edge() {
 /// A task tries a lock of which nothing else is known, and does not get it: the edge has a name.
 #[test]
 fn a_lock_that_is_only_tried_has_a_name() {
-    for action in [Action::TryLockShared, Action::TryLockFailed] {
+    let of_rwsem =
+        [Action::TryLockShared, Action::TryLockFailed].map(|a| (a, Class::RwSem, "rwsem"));
+    let of_rwlock = (Action::TryLockShared, Class::RwLock, "rwlock");
+    for (action, class, kind) in of_rwsem.into_iter().chain([of_rwlock]) {
         let mut p = Program::new();
-        let tried = Event { class: Class::RwSem, ..lock(1, LOCK, "i_mmap_rwsem", action) };
+        let tried = Event { class, ..lock(1, LOCK, "i_mmap_rwsem", action) };
         p.runs(&[starts(0, 1), p.locks(1, 0), tried]);
         assert_eq!(p.edges(), ["PG_locked of folio0 -> i_mmap_rwsem: CPU1 task1 tries"]);
-        assert_eq!(p.gathered().resources[&Id::Object(LOCK)].kind.to_string(), "rwsem");
+        assert_eq!(p.gathered().resources[&Id::Object(LOCK)].kind.to_string(), kind);
     }
+}
+
+/// A reader in an interrupt waits for no reader, but for a writer, who must have interrupts off.
+#[test]
+fn readers_of_an_rwlock_need_not_turn_interrupts_off() {
+    let takes = |action, context| {
+        let event = lock(1, LOCK, "tasklist_lock", action);
+        Event { class: Class::RwLock, context, ..event }
+    };
+    let mut p = Program::new();
+    let (reads, in_irq) = (Action::LockShared, takes(Action::LockShared, Context::Irq));
+    p.runs(&[starts(0, 1), takes(reads, Context::Task)]);
+    p.runs(&[starts(0, 1), in_irq]);
+    let inverted = |p: &Program| p.gathered().contexts[&Id::Object(LOCK)].inversion().is_some();
+    assert!(!inverted(&p));
+    p.runs(&[starts(0, 1), takes(Action::Lock, Context::Task)]);
+    assert!(inverted(&p), "a writer with interrupts on");
 }
 
 /// A bio that nobody has submitted yet is up to who has it; once it was, to the end of the I/O,

@@ -79,6 +79,8 @@ pub enum Class {
     Token,
     /// A lock that one task has to itself, or several share (`rw_semaphore`).
     RwSem,
+    /// The same of those that spin (`rwlock_t`).
+    RwLock,
     /// A `struct completion`: who waits for it goes on when somebody has completed it.
     Completion,
 }

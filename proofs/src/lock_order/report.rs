@@ -145,13 +145,20 @@ fn inversions(explored: &[Explored]) -> Vec<Inversion> {
             let Some(lock) = one.graph.resources.get(id) else { continue };
             let key = (lock.name.clone(), (!lock.is_static).then_some(number));
             let (in_irq, with_irqs_on) = found.entry(key).or_default();
-            let of = |taken: &Option<Taken>| taken.clone().map(|taken| (taken, one.name));
-            *in_irq = in_irq.take().or_else(|| of(&contexts.in_irq));
-            *with_irqs_on = with_irqs_on.take().or_else(|| of(&contexts.with_irqs_on));
+            let add = |seen: &mut Seen, taken: &Option<Taken>| {
+                let known = seen.as_ref().map(|(known, _)| known);
+                if let Some(taken) = taken.as_ref().filter(|taken| taken.says_more_than(known)) {
+                    *seen = Some((taken.clone(), one.name));
+                }
+            };
+            add(in_irq, &contexts.in_irq);
+            add(with_irqs_on, &contexts.with_irqs_on);
         }
     }
     let both = found.into_iter().filter_map(|((lock, _), seen)| match seen {
-        (Some(in_irq), Some(with_irqs_on)) => Some(Inversion { lock, in_irq, with_irqs_on }),
+        (Some(in_irq), Some(with_irqs_on)) if in_irq.0.keeps_out(&with_irqs_on.0) => {
+            Some(Inversion { lock, in_irq, with_irqs_on })
+        }
         _ => None,
     });
     both.collect()

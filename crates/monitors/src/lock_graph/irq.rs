@@ -14,6 +14,20 @@ pub struct Taken {
     pub who: String,
     /// In which functions, outermost first.
     pub functions: Vec<&'static str>,
+    /// By a reader of an `rwlock_t`.
+    pub is_shared: bool,
+}
+
+impl Taken {
+    /// Is it the first that is known, or by one who has the lock to himself where the other reads?
+    pub fn says_more_than(&self, known: Option<&Taken>) -> bool {
+        known.is_none_or(|known| known.is_shared && !self.is_shared)
+    }
+
+    /// Would the one wait for the other? A reader in an interrupt waits for no reader.
+    pub fn keeps_out(&self, other: &Taken) -> bool {
+        !self.is_shared || !other.is_shared
+    }
 }
 
 /// In which contexts a lock was taken.
@@ -26,9 +40,10 @@ pub struct Contexts {
 }
 
 impl Contexts {
-    /// Both, if it was taken so and so.
+    /// Both, if it was taken so and so, and the one would wait for the other.
     pub fn inversion(&self) -> Option<(&Taken, &Taken)> {
-        Some((self.in_irq.as_ref()?, self.with_irqs_on.as_ref()?))
+        let both = (self.in_irq.as_ref()?, self.with_irqs_on.as_ref()?);
+        both.0.keeps_out(both.1).then_some(both)
     }
 }
 
@@ -36,7 +51,8 @@ impl Contexts {
 pub(super) fn note(execution: &Execution<'_>, holds: &Holds, graph: &mut LockGraph) {
     for hold in &holds.all {
         let event = &execution.events[hold.taken_at];
-        let is_lock = event.class == Class::Lock && matches!(hold.id, Id::Object(_));
+        let spins = matches!(event.class, Class::Lock | Class::RwLock);
+        let is_lock = spins && matches!(hold.id, Id::Object(_));
         // The kernel turns interrupts off for the lock of a pool of workers; the model of work
         // queues does not, since nothing in a scenario rests on it.
         if !is_lock || hold.task == 0 || event.primitive == POOLS {
@@ -45,11 +61,16 @@ pub(super) fn note(execution: &Execution<'_>, holds: &Holds, graph: &mut LockGra
         let contexts = graph.contexts.entry(hold.id).or_default();
         let is_handler = matches!(event.context, Context::Irq | Context::Softirq);
         let place = if is_handler { &mut contexts.in_irq } else { &mut contexts.with_irqs_on };
-        if place.is_none() && (is_handler || !holds.has_irqs_off(hold, event.cpu)) {
-            *place = Some(Taken {
-                who: who(execution.tasks, hold.task),
-                functions: execution.paths.functions(event.path),
-            });
+        if !is_handler && holds.has_irqs_off(hold, event.cpu) {
+            continue;
+        }
+        let taken = Taken {
+            who: who(execution.tasks, hold.task),
+            functions: execution.paths.functions(event.path),
+            is_shared: hold.is_shared,
+        };
+        if taken.says_more_than(place.as_ref()) {
+            *place = Some(taken);
         }
     }
 }

@@ -84,6 +84,8 @@ pub enum Kind {
     Mutex,
     /// `struct rw_semaphore`: one writer, or readers.
     RwSem,
+    /// `rwlock_t`: the same, and spins.
+    RwLock,
     /// `local_lock_t`, where it is a lock (PREEMPT_RT).
     LocalLock,
     /// A bit of a word that tasks sleep on.
@@ -222,6 +224,7 @@ impl fmt::Display for Kind {
             Kind::SpinLock => "spinlock",
             Kind::Mutex => "mutex",
             Kind::RwSem => "rwsem",
+            Kind::RwLock => "rwlock",
             Kind::LocalLock => "local lock",
             Kind::Bit => "bit",
             Kind::PreemptOff => "preemption off",

@@ -435,6 +435,7 @@ fn name(event: &Event, holds: &Holds, tasks: &[TaskInfo], resources: &mut BTreeM
 fn of_lock(event: &Event) -> Resource {
     let kind = match event.primitive {
         _ if event.class == Class::RwSem => Kind::RwSem,
+        _ if event.class == Class::RwLock => Kind::RwLock,
         p if p.contains("mutex") => Kind::Mutex,
         p if p.contains("local_lock") || p.starts_with("wait for") => Kind::LocalLock,
         _ => Kind::SpinLock,

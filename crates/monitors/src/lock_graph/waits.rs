@@ -467,7 +467,9 @@ fn takes(w: &Waiting, resources: &BTreeMap<Id, Resource>) -> bool {
 fn handlers(execution: &Execution<'_>, holds: &Holds, mut found: impl FnMut(&Hold, Id)) {
     for hold in &holds.all {
         let event = &execution.events[hold.taken_at];
-        let is_lock = event.class == Class::Lock && matches!(hold.id, Id::Object(_));
+        // A reader lets a handler read.
+        let spins = event.class == Class::Lock || event.class == Class::RwLock && !hold.is_shared;
+        let is_lock = spins && matches!(hold.id, Id::Object(_));
         let is_task = matches!(event.context, Context::Task | Context::Kworker);
         if !is_lock || !is_task || hold.task == 0 || holds.has_irqs_off(hold, event.cpu) {
             continue;

@@ -1,0 +1,183 @@
+//! Locks and completions: what a test calls on what is no word.
+//!
+//! linux-kernel.def of the memory model has `spin_lock()` and its relatives only; herd reads none
+//! of the others. What they order is said where each is rendered, in `selvedge_kernel`.
+
+use std::sync::Arc;
+
+use selvedge_kernel::{
+    Completion, Cpus, Interrupted, Mutex, Name, RwLock, RwSem, SpinLock, Task, complete,
+    complete_all, down_read, down_read_killable, down_read_trylock, down_write,
+    down_write_killable, down_write_trylock, downgrade_write, mutex_lock, mutex_lock_killable,
+    mutex_trylock, mutex_unlock, read_lock, read_trylock, read_unlock, spin_is_locked, spin_lock,
+    spin_trylock, spin_unlock, try_wait_for_completion, up_read, up_write, wait_for_completion,
+    wait_for_completion_killable, write_lock, write_trylock, write_unlock,
+};
+
+use crate::ast::Kind;
+use crate::primitives::Does;
+
+/// Where a call is made: on these CPUs, by the task, if the test has signals.
+pub(crate) struct Here<'a> {
+    pub(crate) cpus: &'a Arc<Cpus>,
+    pub(crate) task: Option<&'a Task>,
+}
+
+impl Here<'_> {
+    fn task(&self) -> &Task {
+        self.task.expect("a test that calls this has signals")
+    }
+}
+
+/// What is no word of the test.
+pub(crate) enum Object {
+    SpinLock(SpinLock),
+    Mutex(Mutex),
+    RwSem(RwSem),
+    RwLock(RwLock),
+    Completion(Completion),
+}
+
+/// How the objects of one execution are made.
+#[derive(Clone, Copy)]
+pub(crate) struct Making {
+    /// Does a process ask whether a lock is held? Only then has a lock a word of its own.
+    pub(crate) asks_locks: bool,
+    /// Does a process send a signal, or wait so that one ends it? Only then have objects a queue of
+    /// those who wait, and processes a state.
+    pub(crate) has_signals: bool,
+}
+
+impl Object {
+    /// The object of this kind, the location's number being `at`. `None`: a word.
+    pub(crate) fn new(kind: Kind, at: usize, how: Making, cpus: &Arc<Cpus>) -> Option<Object> {
+        let named = |name| Name::new(name).nth(at);
+        let Making { asks_locks, has_signals } = how;
+        Some(match kind {
+            Kind::Plain | Kind::Atomic => return None,
+            Kind::Spinlock if asks_locks => {
+                Object::SpinLock(SpinLock::observable(named("spinlock")))
+            }
+            Kind::Spinlock => Object::SpinLock(SpinLock::new(named("spinlock"))),
+            Kind::Mutex if has_signals => Object::Mutex(Mutex::killable(cpus, named("mutex"))),
+            Kind::Mutex => Object::Mutex(Mutex::new(named("mutex"))),
+            Kind::RwSem if has_signals => Object::RwSem(RwSem::killable(cpus, named("rwsem"))),
+            Kind::RwSem => Object::RwSem(RwSem::new(named("rwsem"))),
+            Kind::RwLock => Object::RwLock(RwLock::new(named("rwlock"))),
+            Kind::Completion if has_signals => {
+                Object::Completion(Completion::killable(cpus, named("completion")))
+            }
+            Kind::Completion => Object::Completion(Completion::new(named("completion"))),
+        })
+    }
+}
+
+/// A call, by the kind of its argument. What returns nothing returns 0.
+#[derive(Clone, Copy)]
+pub(crate) enum On {
+    SpinLock(fn(&Here<'_>, &SpinLock) -> i64),
+    Mutex(fn(&Here<'_>, &Mutex) -> i64),
+    RwSem(fn(&Here<'_>, &RwSem) -> i64),
+    RwLock(fn(&Here<'_>, &RwLock) -> i64),
+    Completion(fn(&Here<'_>, &Completion) -> i64),
+}
+
+impl On {
+    /// What it is called on.
+    pub(crate) fn what(self) -> &'static str {
+        match self {
+            On::SpinLock(_) => "spinlock",
+            On::Mutex(_) => "mutex",
+            On::RwSem(_) => "rw_semaphore",
+            On::RwLock(_) => "rwlock",
+            On::Completion(_) => "completion",
+        }
+    }
+
+    /// `None`: it is another kind of object.
+    pub(crate) fn run(self, here: &Here<'_>, object: &Object) -> Option<i64> {
+        match (self, object) {
+            (On::SpinLock(run), Object::SpinLock(lock)) => Some(run(here, lock)),
+            (On::Mutex(run), Object::Mutex(lock)) => Some(run(here, lock)),
+            (On::RwSem(run), Object::RwSem(sem)) => Some(run(here, sem)),
+            (On::RwLock(run), Object::RwLock(lock)) => Some(run(here, lock)),
+            (On::Completion(run), Object::Completion(x)) => Some(run(here, x)),
+            _ => None,
+        }
+    }
+}
+
+/// `-EINTR`
+const EINTR: i64 = 4;
+
+/// What a killable wait returns.
+fn killed(result: Result<(), Interrupted>) -> i64 {
+    if result.is_ok() { 0 } else { -EINTR }
+}
+
+/// A call that returns nothing.
+macro_rules! void {
+    ($kind:ident, $call:expr) => {
+        On::$kind(|here, object| {
+            $call(here, object);
+            0
+        })
+    };
+}
+
+/// What is called on an object. A release covers what came before it; a try that fails, and a wait
+/// that was killed, takes nothing.
+pub(crate) const CALLS: &[(&str, Does, On)] = &[
+    ("spin_lock", Does::Orders, void!(SpinLock, |h: &Here<'_>, l| spin_lock(h.cpus, l))),
+    ("spin_unlock", Does::Unlocks, void!(SpinLock, |h: &Here<'_>, l| spin_unlock(h.cpus, l))),
+    ("spin_trylock", Does::Updates, On::SpinLock(|h, l| i64::from(spin_trylock(h.cpus, l)))),
+    ("spin_is_locked", Does::Looks, On::SpinLock(|_, l| i64::from(spin_is_locked(l)))),
+    ("mutex_lock", Does::Orders, void!(Mutex, |h: &Here<'_>, l| mutex_lock(h.cpus, l))),
+    ("mutex_unlock", Does::Unlocks, void!(Mutex, |_: &Here<'_>, l| mutex_unlock(l))),
+    ("mutex_trylock", Does::Updates, On::Mutex(|_, l| i64::from(mutex_trylock(l)))),
+    (
+        "mutex_lock_killable",
+        Does::Updates,
+        On::Mutex(|h, l| killed(mutex_lock_killable(h.cpus, l, h.task()))),
+    ),
+    ("down_read", Does::Orders, void!(RwSem, |h: &Here<'_>, s| down_read(h.cpus, s))),
+    ("down_write", Does::Orders, void!(RwSem, |h: &Here<'_>, s| down_write(h.cpus, s))),
+    ("up_read", Does::Unlocks, void!(RwSem, |_: &Here<'_>, s| up_read(s))),
+    ("up_write", Does::Unlocks, void!(RwSem, |_: &Here<'_>, s| up_write(s))),
+    ("downgrade_write", Does::Unlocks, void!(RwSem, |_: &Here<'_>, s| downgrade_write(s))),
+    ("down_read_trylock", Does::Updates, On::RwSem(|_, s| i64::from(down_read_trylock(s)))),
+    ("down_write_trylock", Does::Updates, On::RwSem(|_, s| i64::from(down_write_trylock(s)))),
+    (
+        "down_read_killable",
+        Does::Updates,
+        On::RwSem(|h, s| killed(down_read_killable(h.cpus, s, h.task()))),
+    ),
+    (
+        "down_write_killable",
+        Does::Updates,
+        On::RwSem(|h, s| killed(down_write_killable(h.cpus, s, h.task()))),
+    ),
+    ("read_lock", Does::Orders, void!(RwLock, |h: &Here<'_>, l| read_lock(h.cpus, l))),
+    ("write_lock", Does::Orders, void!(RwLock, |h: &Here<'_>, l| write_lock(h.cpus, l))),
+    ("read_unlock", Does::Unlocks, void!(RwLock, |h: &Here<'_>, l| read_unlock(h.cpus, l))),
+    ("write_unlock", Does::Unlocks, void!(RwLock, |h: &Here<'_>, l| write_unlock(h.cpus, l))),
+    ("read_trylock", Does::Updates, On::RwLock(|h, l| i64::from(read_trylock(h.cpus, l)))),
+    ("write_trylock", Does::Updates, On::RwLock(|h, l| i64::from(write_trylock(h.cpus, l)))),
+    ("complete", Does::Unlocks, void!(Completion, |_: &Here<'_>, x| complete(x))),
+    ("complete_all", Does::Unlocks, void!(Completion, |_: &Here<'_>, x| complete_all(x))),
+    (
+        "wait_for_completion",
+        Does::Orders,
+        void!(Completion, |h: &Here<'_>, x| wait_for_completion(h.cpus, x)),
+    ),
+    (
+        "try_wait_for_completion",
+        Does::Updates,
+        On::Completion(|_, x| i64::from(try_wait_for_completion(x))),
+    ),
+    (
+        "wait_for_completion_killable",
+        Does::Updates,
+        On::Completion(|h, x| killed(wait_for_completion_killable(h.cpus, x, h.task()))),
+    ),
+];
