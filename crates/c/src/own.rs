@@ -2,11 +2,15 @@
 //!
 //! | function               | what it is                                                       |
 //! |------------------------|------------------------------------------------------------------|
-//! | `void cpu1_waiter()`   | a task on CPU 1, called `waiter`; at least two of these          |
+//! | `void cpu1_waiter()`   | a task on CPU 1, called `waiter`                                 |
 //! | `void setup()`         | what is so when the tasks begin: its accesses are no steps       |
 //! | `int at_end()`         | looks at the outcome: anything but 0 breaks the rule             |
 //!
 //! Folios and the like are those of `gate/selvedge.h`.
+
+mod text;
+
+pub use text::look_over;
 
 use std::path::Path;
 
@@ -30,6 +34,23 @@ fn task_of(function: &str) -> Option<(usize, &str)> {
     Some((cpu.parse().ok()?, name))
 }
 
+fn check_cpu(path: &Path, function: &str) -> Result<()> {
+    match task_of(function) {
+        Some((cpu, _)) if cpu >= CPUS_MAX => {
+            let most = CPUS_MAX - 1;
+            Err(Error::new(format!("{}: {function}(): CPUs are 0 to {most}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn no_task(path: &Path) -> Error {
+    Error::new(format!(
+        "{}: it has no task: a task is a function `void cpuN_NAME(void)`, which is not static",
+        path.display()
+    ))
+}
+
 /// The scenario of a file that defines these global functions. `at_end` looks at the outcome.
 pub fn scenario(
     path: &Path,
@@ -41,19 +62,13 @@ pub fn scenario(
     let mut cpus = 1;
     for function in functions {
         let Some((cpu, name)) = task_of(function) else { continue };
-        if cpu >= CPUS_MAX {
-            let text = format!("{}: {function}(): CPUs are 0 to {}", path.display(), CPUS_MAX - 1);
-            return Err(Error::new(text));
-        }
+        check_cpu(path, function)?;
         cpus = cpus.max(cpu + 1);
         let only: &'static [Call] = vec![call(on_c_only(leak(function)), &[])].leak();
         tasks.push(calls(cpu, leak(name), only));
     }
     if tasks.is_empty() {
-        return Err(Error::new(format!(
-            "{}: it has no task: a task is a function `void cpuN_NAME(void)`, which is not static",
-            path.display()
-        )));
+        return Err(no_task(path));
     }
     let has = |name: &str| functions.iter().any(|function| function == name);
     let begins: &'static [Call] = match has("setup") {

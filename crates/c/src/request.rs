@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use selvedge_explore::{Bounds, Exploration};
 
@@ -56,6 +57,9 @@ pub struct Checked {
     pub not_reached: Vec<Scenario>,
     /// Functions and variables that the patches change.
     pub changed: Vec<String>,
+    /// Whether the patches change none, and yet are compiled, each of the files that they touch:
+    /// what is so without them is so with them.
+    pub is_same_code: bool,
     /// What a reader has to know of the result.
     pub remarks: Vec<String>,
 }
@@ -114,6 +118,13 @@ pub struct Difference {
     pub only: [usize; 2],
     /// Steps of the model and of C beside each other, from shortly before the first that differs.
     pub rows: Vec<(String, String)>,
+}
+
+impl Request {
+    /// Does somebody want it to stop?
+    pub fn is_interrupted(&self) -> bool {
+        self.bounds.interrupted.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
 }
 
 impl Checked {

@@ -49,6 +49,7 @@ fn verdicts_on_real_trees() {
         compared(&tree);
         unpatched(&tree);
         patched(&tree);
+        same_code(&tree);
         examples(&tree);
     }
 }
@@ -122,20 +123,62 @@ fn examples(tree: &Path) {
     }
 }
 
+/// A patch that is compiled, and to the same code, changes no verdict: nothing has to be run. One
+/// that is not compiled says nothing.
+fn same_code(tree: &Path) {
+    let version = version_of(tree);
+    let Some(path) = patch("prints-nothing", &version) else { return };
+    let text = std::fs::read_to_string(&path).expect("read");
+    let only =
+        std::env::temp_dir().join(format!("selvedge-c-comment-{}.patch", std::process::id()));
+    std::fs::write(&only, text.replace("pr_debug(\"%p is unlocked\\n\", folio);", "/* new */"))
+        .expect("written");
+    for (path, is_same_code) in [(&path, true), (&only, false)] {
+        let found = checked(tree, vec![path.clone()], &[]);
+        assert!(found.changed.is_empty(), "{:?}", found.changed);
+        assert!(found.after.is_empty() && !found.not_reached.is_empty());
+        assert_eq!(found.is_same_code, is_same_code, "{} on {version}", path.display());
+    }
+    std::fs::remove_file(only).expect("removed");
+}
+
+fn version_of(tree: &Path) -> String {
+    checked(tree, Vec::new(), &["install_vs_prep"]).version
+}
+
+/// `6.12`
+fn release(version: &str) -> String {
+    version.split('.').take(2).collect::<Vec<_>>().join(".")
+}
+
+/// Our patch of this name for the release.
+fn patch(name: &str, version: &str) -> Option<PathBuf> {
+    let file = format!("{name}-{}.patch", release(version));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("patches").join(file);
+    path.is_file().then_some(path)
+}
+
 /// Our patches, which fit one release each, do what they say.
 fn patched(tree: &Path) {
+    let version = version_of(tree);
+    for (name, scenario, before, after) in cases(&version) {
+        let Some(path) = patch(name, &version) else {
+            eprintln!("skipped: no {name} for {version}");
+            continue;
+        };
+        let checked = checked(tree, vec![path], &[scenario]);
+        assert_eq!(verdict(&checked.before, scenario), &before, "{name} on {version}");
+        assert_eq!(verdict(&checked.after, scenario), &after, "{name} on {version}");
+    }
+}
+
+/// Patch, scenario, and its verdicts without and with the patch.
+fn cases(version: &str) -> Vec<(&'static str, &'static str, Verdict, Verdict)> {
     const KILLED: &str = "killed_waiter_before_plain_waiter";
-    let release = |version: &str| version.split('.').take(2).collect::<Vec<_>>().join(".");
-    let version = checked(tree, Vec::new(), &["install_vs_prep"]).version;
-    let patch = |name: &str| {
-        let file = format!("{name}-{}.patch", release(&version));
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("patches").join(file);
-        path.is_file().then_some(path)
-    };
     // mlock_vs_isolate is not asked of 6.1.
     let mlocks =
-        if release(&version) == "6.1" { "mlock_new_drain_vs_mlock" } else { "mlock_vs_isolate" };
-    let cases = [
+        if release(version) == "6.1" { "mlock_new_drain_vs_mlock" } else { "mlock_vs_isolate" };
+    vec![
         ("no-synchronize-rcu", "install_vs_prep", Verdict::Holds, Verdict::Violated),
         ("drains-nothing", "add_and_drain_vs_drain", Verdict::Holds, Verdict::Violated),
         ("no-waiters-bit", "unlock_and_waiter", Verdict::Holds, Verdict::Violated),
@@ -176,14 +219,7 @@ fn patched(tree: &Path) {
             Verdict::Violated,
         ),
         ("fault-looks-once", "fault_around_vs_migration", Verdict::Holds, Verdict::Violated),
-    ];
-    for (name, scenario, before, after) in cases {
-        let Some(path) = patch(name) else {
-            eprintln!("skipped: no {name} for {version}");
-            continue;
-        };
-        let checked = checked(tree, vec![path], &[scenario]);
-        assert_eq!(verdict(&checked.before, scenario), &before, "{name} on {version}");
-        assert_eq!(verdict(&checked.after, scenario), &after, "{name} on {version}");
-    }
+        // Harmless.
+        ("prints", "unlock_and_waiter", Verdict::Holds, Verdict::Holds),
+    ]
 }

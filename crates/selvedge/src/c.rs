@@ -96,6 +96,7 @@ pub fn run(args: &CArgs) -> Outcome {
         output::tell(&format!("not applicable: {}: no {function}() here", scenario.name));
     }
     let summary = if args.patches.is_empty() { String::new() } else { summary(&checked) };
+    let is_same_code = checked.is_same_code;
     let missing: Vec<String> = checked.missing().into_iter().map(String::from).collect();
     let rows = rows(checked);
     let written = match &args.out {
@@ -110,8 +111,8 @@ pub fn run(args: &CArgs) -> Outcome {
     if !missing.is_empty() {
         return Err(Failure::new(missing.join("\nselvedge: ")));
     }
-    // That nothing was asked is no answer.
-    Ok(if rows.is_empty() { Status::Undecided } else { status(&rows) })
+    // That nothing was asked is no answer, unless the code is that of the tree.
+    Ok(if rows.is_empty() && !is_same_code { Status::Undecided } else { status(&rows) })
 }
 
 /// What the patches change, and what that changes.
@@ -119,16 +120,23 @@ fn summary(checked: &Checked) -> String {
     let mut text = format!("{} on {}", checked.patches, checked.version);
     // Writing to a string cannot fail; so below.
     let _ = match checked.changed.as_slice() {
+        [] if checked.is_same_code => writeln!(
+            text,
+            " compiles to the same code, instruction by instruction: what is so without it is so \
+             with it."
+        ),
         [] => writeln!(text, " changes nothing that is compiled here."),
         changed => writeln!(text, " changes {}.", changed.join(", ")),
     };
-    for (before, after) in checked.before.iter().zip(&checked.after) {
-        let (was, is) = (&before.exploration.verdict, &after.exploration.verdict);
-        let change = match was.name() == is.name() {
-            true => format!("still {}", name(is)),
-            false => format!("{} -> {}", name(was), name(is)),
-        };
-        let _ = writeln!(text, "  {:48} {change}", before.scenario.name);
+    let both = checked.before.iter().zip(&checked.after);
+    let (same, differ): (Vec<_>, Vec<_>) = both
+        .map(|(before, after)| (before, [before, after].map(|ran| &ran.exploration.verdict)))
+        .partition(|(_, [was, is])| was.name() == is.name());
+    for (before, [was, is]) in differ {
+        let _ = writeln!(text, "  {:48} {} -> {}", before.scenario.name, name(was), name(is));
+    }
+    for (before, [_, is]) in same {
+        let _ = writeln!(text, "  {:48} still {}", before.scenario.name, name(is));
     }
     if !checked.not_reached.is_empty() {
         let names: Vec<&str> = checked.not_reached.iter().map(|s| s.name).collect();

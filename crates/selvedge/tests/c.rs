@@ -35,6 +35,7 @@ fn a_patch_that_does_not_apply_is_named_with_its_hunk() {
         ("fs/buffer.c", ""),
         ("my.patch", "--- a/mm/swap.c\n+++ b/mm/swap.c\n@@ -2 +2 @@\n-int c;\n+int d;\n"),
         ("no.patch", "Dear all,\n"),
+        ("typo.c", "void cpu0_a(void)\n{\n}\nvoid set_up(void)\n{\n}\n"),
     ] {
         let path = dir.join(file);
         fs::create_dir_all(path.parent().expect("a directory")).expect("made");
@@ -51,6 +52,7 @@ fn a_patch_that_does_not_apply_is_named_with_its_hunk() {
     with("none.patch", "cannot read");
     refused(&["--kernel", &kernel, "--cc", "no-such-compiler"], "no no-such-compiler here");
     refused(&["--kernel", &kernel, "--init", &name("none.c")], "cannot read");
+    refused(&["--kernel", &kernel, "--init", &name("typo.c")], "typo.c:4: set_up() is no task");
     let saying = "no scenario on C has `nothing` in its name; there are";
     refused(&["--kernel", &kernel, "nothing"], saying);
     fs::write(dir.join(".config"), "").expect("written");

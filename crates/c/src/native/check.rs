@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use selvedge_explore::fail;
+use selvedge_explore::{Verdict, fail};
 use selvedge_kernel::KERNEL_ASSERTIONS_HOLD;
 use selvedge_proofs::look::Look;
 
@@ -39,7 +39,7 @@ impl Prepared {
     /// Of the tree that is asked about.
     pub fn of(request: &Request, say: &dyn Fn(&str)) -> Result<Prepared> {
         let tree = Tree::open(&request.kernel)?;
-        let cache = cache_of(&tree, &request.cc, say)?;
+        let cache = cache_of(&tree, request, say)?;
         let build = Build::make(&tree, &cache, (&request.cc, &request.also), say)?;
         let linked = image_of(&build, &cache.dir, &Patched::default(), None)?;
         let prefixes = vec![tree.dir.display().to_string()];
@@ -52,21 +52,36 @@ impl Prepared {
     }
 }
 
-fn cache_of(tree: &Tree, cc: &str, say: &dyn Fn(&str)) -> Result<Cache> {
-    let compiler = tools(cc)?;
-    Cache::open(&[&tree.dir.display().to_string(), &tree.version, &compiler, CONFIG], say)
+fn cache_of(tree: &Tree, request: &Request, say: &dyn Fn(&str)) -> Result<Cache> {
+    let compiler = tools(&request.cc)?;
+    let identity = [&tree.dir.display().to_string(), &tree.version, &compiler, CONFIG];
+    Cache::open(&identity, &|| request.is_interrupted(), say)
 }
 
 /// Builds, audits and explores. `say` is told what takes long.
 pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
+    unless_interrupted(request, check_all(request, say))
+}
+
+/// Ctrl-C ends the compiler, too, which is not the tree's fault.
+pub fn unless_interrupted<T>(request: &Request, answer: Result<T>) -> Result<T> {
+    match answer {
+        Err(_) if request.is_interrupted() => Err(Error::new(
+            "interrupted before anything was explored; the next run goes on where this one was",
+        )),
+        answer => answer,
+    }
+}
+
+fn check_all(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     let tree = Tree::open(&request.kernel)?;
     let all = scenarios::of_release(&tree.version);
     let mut wanted = wanted(&all, &request.filters)?;
     let patched = Patched::read(&tree.dir, &tree.version, &request.patches)?;
     if let Some(init) = &request.init {
-        std::fs::File::open(init).map_err(|error| Error::io("read", init, &error))?;
+        own::look_over(init)?;
     }
-    let cache = cache_of(&tree, &request.cc, say)?;
+    let cache = cache_of(&tree, request, say)?;
     let build = Build::make(&tree, &cache, (&request.cc, &request.also), say)?;
     let mut checked = Checked { version: tree.version.clone(), ..Checked::default() };
     checked.remarks.extend(tree.remark());
@@ -86,6 +101,9 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
     let changed = plain.objects.differ(&new.objects);
     checked.changed = changed.iter().map(|(_, name)| name.clone()).collect();
     checked.remarks.extend(not_compiled(&build, &patched));
+    if changed.is_empty() {
+        checked.is_same_code = patched.is_compiled(&build, &patched.dir(&build, &cache.dir))?;
+    }
     let mut scenarios = checked.applicable(&wanted, &[&plain, &new]);
     if request.filters.is_empty() && init.is_none() {
         scenarios.retain(|scenario| {
@@ -100,10 +118,17 @@ pub fn check(request: &Request, say: &dyn Fn(&str)) -> Result<Checked> {
             reaches
         });
     }
-    checked.before = explore_all((&tree, &plain), &prefixes, &scenarios, request, say)?;
+    // What a patch breaks is what its author waits for: that comes first.
     let overlaid = [patched.dir(&build, &cache.dir).join("tree").display().to_string()];
-    let prefixes = [&overlaid[..], &prefixes].concat();
-    checked.after = explore_all((&tree, &new), &prefixes, &scenarios, request, say)?;
+    let of_both = [&overlaid[..], &prefixes].concat();
+    let say_of = |tree: &str| {
+        let tree = tree.to_string();
+        move |text: &str| say(&format!("{tree}: {text}"))
+    };
+    let with = say_of(&format!("with {}", checked.patches));
+    checked.after = explore_all((&tree, &new), &of_both, &scenarios, request, &with)?;
+    let without = say_of("without");
+    checked.before = explore_all((&tree, &plain), &prefixes, &scenarios, request, &without)?;
     Ok(checked)
 }
 
@@ -217,6 +242,9 @@ fn explore_all(
         let watched = Watched { bounds, monitors: Vec::new(), every_access };
         let Outcome { exploration, missing } =
             run::run(&image, &fresh, prefixes, scenario, watched);
+        if exploration.verdict == Verdict::Violated {
+            say(&format!("{} is violated", scenario.name));
+        }
         let missing = missing.map(|missing| {
             let file = tree.file_that_defines(&missing.name);
             let file = file.map_or("FILE.c, of the tree".into(), |file| file);

@@ -19,14 +19,14 @@ use std::ffi::{CStr, c_char};
 
 use selvedge_explore::unable;
 use selvedge_explore::{
-    Access, Commutes, Effect, at as now_at, enter, enter_waker, fail, me, note,
+    Access, Begun, Commutes, Effect, at as now_at, enter, enter_waker, fail, me, note,
 };
 use selvedge_trace::{Action, Bit, BitWait, Order, Rule};
 
 use crate::native::fault::{self, bad_access};
 use crate::native::primitive::Primitive;
 use crate::native::sharing::Touch;
-use crate::native::world::{self, Judged, Pending, Repeats, is_idle, mask, with};
+use crate::native::world::{self, Judged, Pending, Repeats, World, is_idle, mask, with};
 use selvedge_proofs::rules::NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO;
 
 /// One access, as it was announced.
@@ -43,10 +43,15 @@ struct Announced {
 
 /// The access that was announced last has happened: what did it leave?
 pub fn settle() {
-    let Some(pending) = with(|world| world.pending.take()) else { return };
+    if let Some((begun, new)) = with(left_by_last) {
+        begun.settle(new);
+    }
+}
+
+fn left_by_last(world: &mut World) -> Option<(Begun, u64)> {
+    let Pending { begun, at, size } = world.pending.take()?;
     // SAFETY: it was checked when it was announced.
-    let new = unsafe { read(pending.at, pending.size) };
-    pending.begun.settle(with(|world| world.shown(new)));
+    Some((begun, world.shown(unsafe { read(at, size) })))
 }
 
 /// # Safety
@@ -66,7 +71,12 @@ unsafe fn read(at: u64, size: u64) -> u64 {
 /// Is the access a step? What must not be ends the execution.
 fn is_step(at: u64, size: u64, bits: Option<u64>, (from, writes): (u64, bool)) -> bool {
     let touch = Touch { task: me(), from, bits: 0, writes };
-    match with(|world| world.judge((at, size), bits, touch)) {
+    goes_on(with(|world| world.judge((at, size), bits, touch)), at, from)
+}
+
+/// The same, of what has been judged.
+fn goes_on(judged: Judged, at: u64, from: u64) -> bool {
+    match judged {
         Judged::NoStep => false,
         Judged::Step => true,
         Judged::Bad => {
@@ -88,12 +98,12 @@ fn step(announced: Announced) {
         unable(format!("{} accesses {size} bytes at {at:#x}, in two words", fault::place(from)));
     }
     let whole = mask(at, size);
-    let word = world::foreign_word(at);
-    let (is_stack, line) = with(|world| {
+    let (is_stack, line, known) = with(|world| {
         world.steps += 1;
         world.sharing.stepped();
-        (world.on_stack(at).is_some(), world.line(from))
+        (world.on_stack(at).is_some(), world.line(from), world.known_word(at))
     });
+    let word = known.unwrap_or_else(|| world::foreign_word(at));
     now_at(line);
     let access = access.bits(bits.unwrap_or(whole));
     // What is on a stack before it is written is left over from another execution.
@@ -113,19 +123,25 @@ fn step(announced: Announced) {
 /// one.
 pub extern "C" fn sv_access(at: u64, from: u64, kind: u32) {
     let (size, writes, marked) = (u64::from(kind & 0xff), kind & 0x100 != 0, kind & 0x200 != 0);
-    if is_repeated(at, size, from) && marked {
-        return;
-    }
-    if !is_step(at, size, None, (from, writes)) {
-        if marked && !is_idle() {
-            with(|world| world.frame().next_order = None);
+    let touch = Touch { task: me(), from, bits: 0, writes };
+    // Most accesses are no steps: they look at the world once.
+    let judged = with(|world| {
+        let repeats = world.repeats.take();
+        if marked && repeats.is_some_and(|known| known.is_at(at, size, from)) {
+            return None;
         }
+        let judged = world.judge((at, size), None, touch);
+        if judged == Judged::NoStep && (!marked || !world.live || touch.task == 0) {
+            return None;
+        }
+        let frame = world.frame();
+        let next_order = if marked { frame.next_order.take() } else { None };
+        Some((judged, frame.racy > 0, next_order))
+    });
+    let Some((judged, racy, next_order)) = judged else { return };
+    if !goes_on(judged, at, from) {
         return;
     }
-    let (racy, next_order) = with(|world| {
-        let frame = world.frame();
-        (frame.racy > 0, if marked { frame.next_order.take() } else { None })
-    });
     let access = match (next_order, marked, racy) {
         (Some(next), ..) => Access::relaxed(next.name).order(next.order),
         (None, _, true) => Access::relaxed("data_race").racy(),
@@ -138,19 +154,6 @@ pub extern "C" fn sv_access(at: u64, from: u64, kind: u32) {
         16 => sv_range(at, 16, from, kind & 0x100),
         _ => step(Announced { at, size, from, effect, access, bits: None }),
     }
-}
-
-/// How far behind its announcement a primitive's own volatile access may be, in bytes of code.
-const REPEATS_WITHIN: u64 = 128;
-
-/// atomic_read() is announced as itself and, within, as the volatile read that it is; so are
-/// atomic_set(), and the first look of atomic_add_unless() and its like. What comes in between has
-/// none of its own to come.
-fn is_repeated(at: u64, size: u64, from: u64) -> bool {
-    let repeats = with(|world| world.repeats.take());
-    repeats.is_some_and(|known| {
-        (known.at, known.size) == (at, size) && from.wrapping_sub(known.from) < REPEATS_WITHIN
-    })
 }
 
 /// A range, cut where words and their aligned parts begin: address and size of each.
@@ -269,22 +272,22 @@ pub extern "C" fn kcsan_check_access(at: u64, size: u64, kind: i32, from: u64) {
 
 /// A function begins.
 pub extern "C" fn sv_enter(from: u64) {
-    if !with(|world| world.live) {
-        return;
-    }
-    let name = with(|world| world.function(from));
+    let Some(name) = with(|world| world.live.then(|| world.function(from))) else { return };
     let entered = if name == "folio_wake_bit" { enter_waker(name) } else { enter(name) };
     with(|world| world.frame().path.push((name, entered)));
 }
 
 /// It returns.
 pub extern "C" fn sv_leave() {
-    if !with(|world| world.live) {
-        return;
+    // Both are noted by the explorer, which must not find the world borrowed.
+    let (last, left) = with(|world| match world.live {
+        true => (left_by_last(world), world.frame().path.pop()),
+        false => (None, None),
+    });
+    if let Some((begun, new)) = last {
+        begun.settle(new);
     }
-    settle();
-    // Leaving is noted by the explorer, which must not find the world borrowed.
-    drop(with(|world| world.frame().path.pop()));
+    drop(left);
 }
 
 /// What lies at this address of the task's stack is called so, as long as the task is in the

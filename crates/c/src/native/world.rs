@@ -55,6 +55,18 @@ pub struct Repeats {
     pub from: u64,
 }
 
+/// How far behind its announcement a primitive's own volatile access may be, in bytes of code.
+const REPEATS_WITHIN: u64 = 128;
+
+impl Repeats {
+    /// atomic_read() is announced as itself and, within, as the volatile read that it is; so are
+    /// atomic_set(), and the first look of atomic_add_unless() and its like. What comes in between
+    /// has none of its own to come.
+    pub fn is_at(self, at: u64, size: u64, from: u64) -> bool {
+        (self.at, self.size) == (at, size) && from.wrapping_sub(self.from) < REPEATS_WITHIN
+    }
+}
+
 /// Where a task is.
 #[derive(Default)]
 pub struct Frame {

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -43,19 +44,29 @@ pub struct Cache {
 
 impl Cache {
     /// The directory of what these words identify, made if there is none. Waits while another
-    /// process uses it, and says so.
-    pub fn open(identity: &[&str], say: &dyn Fn(&str)) -> Result<Cache> {
+    /// process uses it, and says so, until `gives_up` says that it need not.
+    pub fn open(
+        identity: &[&str],
+        gives_up: &dyn Fn() -> bool,
+        say: &dyn Fn(&str),
+    ) -> Result<Cache> {
         let dir = root()?.join(format!("{:016x}", hash(identity)));
         fs::create_dir_all(&dir).map_err(|error| Error::io("make", &dir, &error))?;
         let path = dir.join("lock");
         let lock = File::create(&path).map_err(|error| Error::io("make", &path, &error))?;
-        if !is_locked(&lock, libc::LOCK_EX | libc::LOCK_NB) {
+        if !is_locked(&lock) {
             say(&format!(
                 "waiting: another `selvedge c` is at work on this tree (it holds {})",
                 path.display()
             ));
-            is_locked(&lock, libc::LOCK_EX);
+            while !is_locked(&lock) {
+                if gives_up() {
+                    return Err(Error::new("interrupted while another was at work on this tree"));
+                }
+                std::thread::sleep(LOOKS_EVERY);
+            }
         }
+        keep_for_children(&lock);
         Ok(Cache { dir, _lock: lock })
     }
 
@@ -79,12 +90,22 @@ impl Cache {
     }
 }
 
-/// Is it locked now? False: by somebody else. A file system without locks is used without.
+/// How often who waits for another process looks whether it has ended.
+const LOOKS_EVERY: Duration = Duration::from_millis(200);
+
+/// Is it ours now? False: it is somebody else's. A file system without locks is used without.
 #[expect(unsafe_code, reason = "flock(2), of a file that is open")]
-fn is_locked(file: &File, how: i32) -> bool {
+fn is_locked(file: &File) -> bool {
     // SAFETY: the descriptor is open.
-    let answer = unsafe { libc::flock(file.as_raw_fd(), how) };
+    let answer = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
     answer == 0 || std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock
+}
+
+/// A make that outlives us, since we were killed, still writes here: it keeps the lock.
+#[expect(unsafe_code, reason = "fcntl(2), of a file that is open")]
+fn keep_for_children(file: &File) {
+    // SAFETY: the descriptor is open.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFD, 0) };
 }
 
 /// `$XDG_CACHE_HOME/selvedge/c`, or as the standard says where that is not set.

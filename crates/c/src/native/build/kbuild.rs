@@ -195,6 +195,26 @@ impl<'a> Build<'a> {
     /// # Errors
     /// If it does not compile: the compiler's own lines.
     pub fn recompile(&self, like: &str, file: &Path, to: &Path, overlay: &Path) -> Result<()> {
+        self.run_compiler((like, &[]), (file, to), overlay)
+    }
+
+    /// What is left of a file of the tree when macros are expanded and what is configured out is
+    /// gone, without any mark of lines.
+    ///
+    /// # Errors
+    /// If the preprocessor fails: its own lines.
+    pub fn preprocess(&self, file: &str, to: &Path, overlay: &Path) -> Result<Vec<u8>> {
+        const ARGS: &[&str] = &["-E", "-P", "-D__LINE__=0", "-Wno-builtin-macro-redefined"];
+        self.run_compiler((file, ARGS), (&self.tree.dir.join(file), to), overlay)?;
+        fs::read(to).map_err(|error| Error::io("read", to, &error))
+    }
+
+    fn run_compiler(
+        &self,
+        (like, more): (&str, &[&str]),
+        (file, to): (&Path, &Path),
+        overlay: &Path,
+    ) -> Result<()> {
         let args = self.dir.join(format!("{}.args", object_of(like)));
         let text = fs::read_to_string(&args).map_err(|error| Error::io("read", &args, &error))?;
         let mut words: Vec<&str> = text.lines().collect();
@@ -202,7 +222,7 @@ impl<'a> Build<'a> {
         // `-o OBJECT FILE` comes last.
         let kept = words.iter().position(|word| *word == "-o").unwrap_or(words.len());
         let mut command = Command::new(self.gate.join("cc"));
-        command.args(&words[..kept]);
+        command.args(&words[..kept]).args(more);
         // The world around is set up before the tasks begin: none of that is a step.
         if file.ends_with("world.c") {
             command.arg("-fno-sanitize=thread");

@@ -118,6 +118,26 @@ impl Patched {
         Ok((objects, anew))
     }
 
+    /// Is any of it compiled in this configuration, and each file that it touches? Not if it changes
+    /// comments, or what is configured out, only.
+    pub fn is_compiled(&self, build: &Build<'_>, dir: &Path) -> Result<bool> {
+        if !self.not_compiled(build).is_empty() {
+            return Ok(false);
+        }
+        for file in &build.files {
+            if depends(build, file, &self.files)? {
+                let text = |name: &str, overlay: &Path| {
+                    build.preprocess(file, &dir.join(name).join(file), overlay)
+                };
+                let without = dir.join("nothing");
+                if text("without", &without)? != text("with", &dir.join("tree"))? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// The patched files that nothing depends on that is compiled.
     pub fn not_compiled(&self, build: &Build<'_>) -> Vec<String> {
         let is_used = |file: &String| {

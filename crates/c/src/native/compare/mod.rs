@@ -22,7 +22,7 @@ use selvedge_monitors::for_rule;
 use selvedge_proofs::Run;
 
 use crate::error::{Error, Result};
-use crate::native::check::{Prepared, wanted};
+use crate::native::check::{Prepared, unless_interrupted, wanted};
 use crate::native::image::{Image, Snapshot};
 use crate::native::models::call;
 use crate::native::run::{self, Watched};
@@ -57,7 +57,7 @@ pub fn compare(request: &Request, say: &dyn Fn(&str)) -> Result<Compared> {
     if !request.patches.is_empty() {
         return Err(Error::new("--compare is about a tree that the models know: without --patch"));
     }
-    let prepared = Prepared::of(request, say)?;
+    let prepared = unless_interrupted(request, Prepared::of(request, say))?;
     let version = prepared.version.clone();
     let all = wanted(&scenarios::of_release(&version), &request.filters)?;
     let tree = scenarios::release(&version)
