@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use selvedge_proofs::claims::weak::{ORDERED_OTHERWISE, TOO_LARGE, TOO_LARGE_IN, why_not};
-use selvedge_proofs::{Claim, Engine, rows};
+use selvedge_proofs::claims::weak::{
+    ORDERED_OTHERWISE, TOO_LARGE, TOO_LARGE_IN, is_too_large, why_not,
+};
+use selvedge_proofs::{Bounds, Claim, Engine, Outcome, check, rows};
 
 /// What dpor is asked in this scenario.
 fn asked_in(scenario: &str) -> impl Iterator<Item = &'static Claim> {
@@ -37,4 +39,15 @@ fn what_dpor_is_asked_is_asked_of_graph_or_a_reason_is_given() {
         .collect();
     let names: Vec<String> = without.iter().map(|claim| claim.name(Engine::Dpor)).collect();
     assert!(names.is_empty(), "neither asked of graph nor listed: {names:#?}");
+}
+
+/// A sample of what is too large for every run. The example `too_large` asks for all.
+#[test]
+fn some_that_are_too_large_end_as_under_sequential_consistency() {
+    for scenario in ["free_work_vs_move", "lock_vs_move", "migrate_vs_truncate"] {
+        let is_meant = |claim: &&Claim| claim.tree.name == "v6.12.117" && is_too_large(claim);
+        let claim = asked_in(scenario).find(is_meant).expect("it is too large in 6.12.117");
+        let row = check(claim, Engine::Graph, &Bounds::PROOF);
+        assert_eq!(row.outcome, Outcome::AsExpected, "{}", row.name());
+    }
 }

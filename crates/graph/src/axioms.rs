@@ -23,11 +23,10 @@ impl<const W: usize> Graph<W> {
             return seen;
         }
         let mut todo = *events;
-        while let Some(x) = todo.highest() {
-            todo.clear(x);
-            let more = self.propagates_before(x).minus(&seen);
+        while !todo.is_empty() {
+            let more = self.propagates_before(&todo);
+            todo = more.minus(&seen);
             seen.add(&more);
-            todo.add(&more);
         }
         seen
     }

@@ -225,8 +225,16 @@ pub(crate) struct Graph<const W: usize> {
     pub(crate) reads: Bits<W>,
     /// Writes that are read from by a read that was there before them.
     pub(crate) revisitors: Bits<W>,
-    /// Rows may speak of events that are gone, or lack some that came before.
-    pub(crate) is_stale: bool,
+    /// The rows of so many first events are right. Others may speak of events that are gone, or
+    /// lack some that came before.
+    pub(crate) fresh: usize,
+    /// The lowest that `fresh` has been since the rows are here: from there on they may have been
+    /// written over.
+    pub(crate) touched: usize,
+    /// For each event, the lowest number that comes right after one with a higher number (an
+    /// overwrite, or a read that was revisited), as far as the graph up to this event goes: rows of
+    /// lower numbers know of lower numbers only.
+    pub(crate) backs: Vec<Id>,
     /// Is there a strong fence?
     pub(crate) has_fences: bool,
     pub(crate) grace_periods: usize,
@@ -246,7 +254,9 @@ impl<const W: usize> Graph<W> {
             newest: Bits::EMPTY,
             reads: Bits::EMPTY,
             revisitors: Bits::EMPTY,
-            is_stale: false,
+            fresh: 0,
+            touched: 0,
+            backs: Vec::new(),
             has_fences: false,
             grace_periods: 0,
             sections: 0,
@@ -272,10 +282,29 @@ impl<const W: usize> Graph<W> {
         self.shape.events.len()
     }
 
-    /// Gives the rows away, as memory for those of another graph.
-    pub(crate) fn lend_rows(&mut self) -> Vec<Row<W>> {
-        self.is_stale = true;
-        std::mem::take(&mut self.rows)
+    /// Gives the rows to a graph of which the first `same` events are those of this one, with
+    /// nothing else before them. It gives them back: [`Graph::take_rows_back`].
+    pub(crate) fn lend_rows(&mut self, to: &mut Self, same: usize) {
+        to.rows = std::mem::take(&mut self.rows);
+        to.fresh = same.min(self.fresh).min(self.back()).min(to.back());
+        to.touched = to.fresh;
+    }
+
+    /// What the borrower has written over is stale.
+    pub(crate) fn take_rows_back(&mut self, from: &mut Self) {
+        self.rows = std::mem::take(&mut from.rows);
+        self.lower(from.touched);
+    }
+
+    /// Rows from this number on are stale.
+    pub(crate) fn lower(&mut self, fresh: usize) {
+        self.fresh = self.fresh.min(fresh);
+        self.touched = self.touched.min(self.fresh);
+    }
+
+    /// See `backs`.
+    pub(crate) fn back(&self) -> usize {
+        self.backs.last().map_or(usize::from(NONE), |&back| usize::from(back))
     }
 
     /// Makes room for a word.
@@ -333,16 +362,42 @@ impl<const W: usize> Graph<W> {
             self.link_read(id);
         }
         self.link(id);
-        if !self.is_stale {
+        if self.fresh == id {
             self.rows.truncate(id);
             self.rows.push(Row::default());
             if event.is_write() && event.word != NONE {
                 self.overwrite(id, place);
             }
             self.fill_row(id);
-            self.is_stale = event.has(mark::OUT_OF_ORDER);
+            self.fresh = id + 1;
         }
+        let mut back = self.backs.last().copied().unwrap_or(NONE);
+        if event.has(mark::OUT_OF_ORDER) {
+            let first = match event.kind {
+                Kind::Read => self.shape.place(event.word, event.from),
+                _ => place + 1,
+            };
+            let later = &self.shape.words[usize::from(event.word)].writes[first..];
+            back = later.iter().copied().fold(back, Id::min);
+            self.lower(usize::from(back));
+        }
+        self.backs.push(back);
         id
+    }
+
+    /// Adds an event that nothing follows, and that is taken back ([`Graph::cut_last`]) before
+    /// anything else is asked than its row. All rows are fresh, but for what it comes before.
+    pub(crate) fn push_last(&mut self, event: Event, place: usize) {
+        let touched = self.touched;
+        let id = self.push(event, place);
+        (self.fresh, self.touched) = (id + 1, touched);
+    }
+
+    /// Takes back what was added by [`Graph::push_last`] from number `n` on.
+    pub(crate) fn cut_last(&mut self, n: usize) {
+        let touched = self.touched;
+        self.cut(n);
+        (self.fresh, self.touched) = (n, touched);
     }
 
     fn is_newest_now(&self, event: &Event, place: usize) -> bool {
@@ -355,7 +410,7 @@ impl<const W: usize> Graph<W> {
     }
 
     /// Enters an event into the sets.
-    fn note(&mut self, id: usize, event: &Event) {
+    pub(crate) fn note(&mut self, id: usize, event: &Event) {
         self.of_task[usize::from(event.task)].set(id);
         if event.word != NONE {
             self.of_word[usize::from(event.word)].set(id);
@@ -388,12 +443,14 @@ impl<const W: usize> Graph<W> {
             let event = self.shape.events.pop().expect("there are more than n");
             let id = self.len();
             self.links.pop();
+            let back = self.backs.pop();
             self.shape.order.pop();
             let task = usize::from(event.task);
             self.shape.tasks[task].pop();
             self.of_task[task].clear(id);
             self.newest.clear(id);
-            self.is_stale |= event.has(mark::OUT_OF_ORDER);
+            let is_felt = event.has(mark::OUT_OF_ORDER);
+            self.lower(back.filter(|_| is_felt).map_or(id, |back| id.min(usize::from(back))));
             match event.kind {
                 Kind::Read => self.unlink_read(id, &event),
                 Kind::Write if event.word != NONE => {
@@ -420,44 +477,6 @@ impl<const W: usize> Graph<W> {
         }
     }
 
-    /// The graph of these events only: with an event, what is before it in its task, and what it
-    /// reads from (unless the caller changes that). Returns the new numbers, too.
-    ///
-    /// Links and rows are missing: [`Graph::relink`].
-    pub(crate) fn restricted(&self, keep: &Bits<W>) -> (Graph<W>, Vec<Id>) {
-        let mut new = vec![NONE; self.len()];
-        let mut graph = Graph::new(self.model);
-        let count = self.shape.tasks.len();
-        graph.shape.tasks.resize_with(count, Vec::new);
-        graph.of_task.resize(count, Bits::EMPTY);
-        graph.of_word.resize(self.of_word.len(), Bits::EMPTY);
-        graph.initial_readers.resize(self.of_word.len(), Bits::EMPTY);
-        graph.shape.events.reserve(self.len() + 1);
-        for old in keep.iter() {
-            let id = graph.len();
-            new[old] = id as Id;
-            let event = self.shape.events[old];
-            graph.shape.events.push(event);
-            graph.shape.tasks[usize::from(event.task)].push(id as Id);
-            graph.note(id, &event);
-        }
-        for event in graph.shape.events.iter_mut().filter(|event| event.is_read()) {
-            if event.from != NONE {
-                event.from = new[usize::from(event.from)];
-            }
-        }
-        let kept = |ids: &[Id]| -> Vec<Id> {
-            ids.iter().map(|&id| new[usize::from(id)]).filter(|&id| id != NONE).collect()
-        };
-        graph.shape.words = (self.shape.words.iter())
-            .map(|word| WordShape { initial: word.initial, writes: kept(&word.writes) })
-            .collect();
-        graph.shape.order = kept(&self.shape.order);
-        graph.is_stale = true;
-        graph.links.resize(graph.len(), Links::default());
-        (graph, new)
-    }
-
     /// Puts all links in order, after a read was made to read from something else.
     pub(crate) fn relink(&mut self) {
         self.revisitors = Bits::EMPTY;
@@ -475,7 +494,34 @@ impl<const W: usize> Graph<W> {
         for k in 0..self.shape.order.len() {
             self.link(usize::from(self.shape.order[k]));
         }
-        self.is_stale = true;
+        let back = self.lowest_back();
+        self.backs.clear();
+        self.backs.resize(self.len(), back);
+        self.lower(usize::from(back));
+    }
+
+    /// The lowest number that comes right after a higher one.
+    fn lowest_back(&self) -> Id {
+        let mut back = NONE;
+        for (word, initial) in self.shape.words.iter().zip(&self.initial_readers) {
+            // The highest number that comes before a write: an earlier write, or who reads it.
+            let mut highest = initial.highest();
+            for &write in &word.writes {
+                let id = usize::from(write);
+                if highest.is_some_and(|highest| highest > id) {
+                    back = back.min(write);
+                }
+                highest = highest.max(Some(id)).max(self.links[id].readers.highest());
+            }
+        }
+        let is_revisited = |&id: &usize| {
+            let from = self.shape.events[id].from;
+            from != NONE && usize::from(from) > id
+        };
+        match self.reads.iter().find(is_revisited) {
+            Some(read) => back.min(read as Id),
+            None => back,
+        }
     }
 
     /// What is before an event by program order and reads-from.

@@ -8,6 +8,7 @@
 
 use crate::event::{Id, Kind, NONE, mark};
 use crate::execution::{Event, Execution};
+use crate::graph::Shape;
 
 /// What an order of events keeps, besides program order and reads-from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -46,108 +47,135 @@ impl Execution<'_> {
 
     /// All events in an order that keeps as much as any can, and what it keeps. The two halves of
     /// an update are next to each other.
-    pub fn in_best_order(&self) -> (Vec<Event>, Keeps) {
+    pub fn in_best_order(&self) -> (impl ExactSizeIterator<Item = Event>, Keeps) {
         let (order, keeps) = [Keeps::Everything, Keeps::Coherence, Keeps::ReadsFrom]
             .into_iter()
             .find_map(|keeps| Some((self.sorted(keeps)?, keeps)))
             .expect("program order and reads-from have no cycle");
-        (order.into_iter().map(|id| self.event(id)).collect(), keeps)
+        (order.into_iter().map(|id| self.event(id)), keeps)
     }
 
     /// `None`: there is no such order. Of what may come next, the event that was added first does.
     fn sorted(&self, keeps: Keeps) -> Option<Vec<Id>> {
         let shape = self.shape();
-        let count = shape.events.len();
-        // Both halves of an update are one node, that of its read.
-        let node = |id: Id| {
-            let event = shape.event(id);
-            let is_half = event.is_write() && event.has(mark::UPDATE);
-            usize::from(if is_half { shape.read_half(event) } else { id })
-        };
-        let mut edges: Vec<(usize, usize)> = Vec::with_capacity(3 * count);
-        let mut waits = vec![0_u32; count];
-        let mut edge = |from: Id, to: Id| {
-            let (from, to) = (node(from), node(to));
-            if from != to {
-                edges.push((from, to));
-                waits[to] += 1;
-            }
-        };
-        for task in &shape.tasks {
-            task.windows(2).for_each(|pair| edge(pair[0], pair[1]));
-        }
-        for (id, event) in (0..).zip(&shape.events).filter(|(_, event)| event.is_read()) {
-            if event.from != NONE {
-                edge(event.from, id);
-            }
-            if keeps == Keeps::Everything && event.word != NONE {
-                let writes = &shape.words[usize::from(event.word)].writes;
-                if let Some(&next) = writes.get(shape.place(event.word, event.from)) {
-                    edge(id, next);
-                }
-            }
-        }
-        if keeps != Keeps::ReadsFrom {
-            for word in &shape.words {
-                word.writes.windows(2).for_each(|pair| edge(pair[0], pair[1]));
-            }
-        }
-        let after = Successors::new(count, &edges);
-        let mut added = vec![0; count];
-        for (place, &id) in shape.order.iter().enumerate() {
-            added[usize::from(id)] = place;
-        }
+        let mut nodes = Nodes::new(shape, keeps);
         // The places of what may come next, a bit each.
-        let mut ready = Ready(vec![0; count.div_ceil(64)]);
-        let is_node = |&id: &usize| node(id as Id) == id;
-        for id in (0..count).filter(|id| waits[*id] == 0).filter(is_node) {
-            ready.add(added[id]);
+        let mut ready = Ready(vec![0; shape.order.len().div_ceil(64)]);
+        for (place, &id) in shape.order.iter().enumerate() {
+            if nodes.all[usize::from(id)].waits == 0 && nodes.of(id) == id {
+                ready.add(place);
+            }
         }
-        let mut order = Vec::with_capacity(count);
+        let mut order = Vec::with_capacity(shape.events.len());
         while let Some(place) = ready.take_first() {
             let first = shape.order[place];
-            let (id, event) = (usize::from(first), shape.event(first));
+            let event = shape.event(first);
             order.push(first);
+            nodes.taken(first, &mut ready);
             if event.is_read() && event.has(mark::UPDATE) {
-                order.push(shape.tasks[usize::from(event.task)][usize::from(event.index) + 1]);
-            }
-            for &next in after.of(id) {
-                waits[next] -= 1;
-                if waits[next] == 0 {
-                    ready.add(added[next]);
-                }
+                let write = shape.tasks[usize::from(event.task)][usize::from(event.index) + 1];
+                order.push(write);
+                nodes.taken(write, &mut ready);
             }
         }
-        (order.len() == count).then_some(order)
+        (order.len() == shape.events.len()).then_some(order)
     }
 }
 
-/// What comes right after each node, one after another.
-struct Successors {
-    all: Vec<usize>,
-    /// Where those of each node begin; and the end.
-    first: Vec<usize>,
+/// An event while events are sorted. The two halves of an update are one node, that of its read.
+#[derive(Clone, Copy)]
+struct Node {
+    /// How many events it comes after that have not been taken.
+    waits: u16,
+    /// Its place in the order in which events were added.
+    added: u16,
+    /// Of a write: one of those that read from it. [`NONE`]: there is none.
+    reader: Id,
+    /// Of a read: another one that reads from the same write.
+    other_reader: Id,
+    /// Of a write: the one after it in coherence order.
+    overwritten_by: Id,
 }
 
-impl Successors {
-    fn new(nodes: usize, edges: &[(usize, usize)]) -> Successors {
-        let mut first = vec![0; nodes + 2];
-        for &(from, _) in edges {
-            first[from + 2] += 1;
+struct Nodes<'a> {
+    shape: &'a Shape,
+    keeps: Keeps,
+    all: Vec<Node>,
+}
+
+impl<'a> Nodes<'a> {
+    fn new(shape: &'a Shape, keeps: Keeps) -> Self {
+        let none =
+            Node { waits: 0, added: 0, reader: NONE, other_reader: NONE, overwritten_by: NONE };
+        let mut all = vec![none; shape.events.len()];
+        for (place, &id) in (0..).zip(&shape.order) {
+            all[usize::from(id)].added = place;
+            let event = shape.event(id);
+            if event.is_read() && event.from != NONE {
+                let from = usize::from(event.from);
+                all[usize::from(id)].other_reader = all[from].reader;
+                all[from].reader = id;
+            }
         }
-        for node in 2..nodes + 2 {
-            first[node] += first[node - 1];
+        for pair in shape.words.iter().flat_map(|word| word.writes.windows(2)) {
+            all[usize::from(pair[0])].overwritten_by = pair[1];
         }
-        let mut all = vec![0; edges.len()];
-        for &(from, to) in edges {
-            all[first[from + 1]] = to;
-            first[from + 1] += 1;
+        let mut nodes = Nodes { shape, keeps, all };
+        for id in 0..shape.events.len() as Id {
+            nodes.each_after(id, |nodes, after| nodes.all[usize::from(after)].waits += 1);
         }
-        Successors { all, first }
+        nodes
     }
 
-    fn of(&self, node: usize) -> &[usize] {
-        &self.all[self.first[node]..self.first[node + 1]]
+    /// The node of an event.
+    fn of(&self, id: Id) -> Id {
+        let event = self.shape.event(id);
+        let is_half = event.is_write() && event.has(mark::UPDATE);
+        if is_half { self.shape.read_half(event) } else { id }
+    }
+
+    /// Every node that comes right after an event, for each reason.
+    fn each_after(&mut self, id: Id, mut each: impl FnMut(&mut Self, Id)) {
+        let shape = self.shape;
+        let event = shape.event(id);
+        let own = self.of(id);
+        let mut other = |nodes: &mut Self, after: Id| {
+            let after = if after == NONE { own } else { nodes.of(after) };
+            if after != own {
+                each(nodes, after);
+            }
+        };
+        let next = shape.tasks[usize::from(event.task)].get(usize::from(event.index) + 1);
+        other(self, next.copied().unwrap_or(NONE));
+        if event.is_write() {
+            let mut reader = self.all[usize::from(id)].reader;
+            while reader != NONE {
+                other(self, reader);
+                reader = self.all[usize::from(reader)].other_reader;
+            }
+            if self.keeps != Keeps::ReadsFrom {
+                let next = self.all[usize::from(id)].overwritten_by;
+                other(self, next);
+            }
+        } else if event.is_read() && event.word != NONE && self.keeps == Keeps::Everything {
+            let first = || shape.words[usize::from(event.word)].writes.first().copied();
+            let next = match event.from {
+                NONE => first().unwrap_or(NONE),
+                from => self.all[usize::from(from)].overwritten_by,
+            };
+            other(self, next);
+        }
+    }
+
+    /// An event has been taken: what comes after it waits for one less.
+    fn taken(&mut self, id: Id, ready: &mut Ready) {
+        self.each_after(id, |nodes, after| {
+            let node = &mut nodes.all[usize::from(after)];
+            node.waits -= 1;
+            if node.waits == 0 {
+                ready.add(usize::from(node.added));
+            }
+        });
     }
 }
 

@@ -103,57 +103,69 @@ impl<const W: usize> Graph<W> {
         }
     }
 
-    /// Computes all rows.
+    /// Computes the rows that are not fresh.
     pub(crate) fn refresh(&mut self) {
         match self.model {
             Model::Sc => self.refresh_total(),
-            Model::Kernel => self.refresh_kernel(),
+            Model::Kernel => self.refresh_kernel(self.fresh),
         }
-        self.is_stale = false;
+        self.fresh = self.len();
     }
 
-    /// Computes all rows of the kernel's model, whatever the model is.
-    pub(crate) fn refresh_kernel(&mut self) {
-        self.overwrite_all();
+    /// Computes the rows of the kernel's model, whatever the model is, from number `first` on.
+    pub(crate) fn refresh_kernel(&mut self, first: usize) {
+        self.overwrite_all(first);
         // What is known of another graph must not be taken for what happens in this one: an event
         // may ask the row of a later one.
-        for row in &mut self.rows {
+        for row in &mut self.rows[first..] {
             row.happens = Bits::EMPTY;
         }
-        let mut goes_back = false;
-        for k in 0..self.len() {
-            let id = usize::from(self.shape.order[k]);
+        let order = std::mem::take(&mut self.shape.order);
+        let mut goes_back = None;
+        for (place, &id) in order.iter().enumerate() {
+            let id = usize::from(id);
+            if id < first {
+                continue;
+            }
             self.fill_reached(id);
             self.fill_happens(id);
             let event = &self.shape.events[id];
             let later = self.of_task[usize::from(event.task)].minus(&Bits::below(id + 1));
-            goes_back |= self.rows[id].propagates.meets(&later);
+            if goes_back.is_none() && self.rows[id].propagates.meets(&later) {
+                goes_back = Some(place);
+            }
         }
         // An event may happen before one that is earlier in its own task, by propagation; only then
         // one round in the order of program order and reads-from is not enough.
-        while goes_back {
-            goes_back = false;
-            for k in 0..self.len() {
-                goes_back |= self.fill_happens(usize::from(self.shape.order[k]));
+        if let Some(place) = goes_back {
+            let mut has_grown = true;
+            while has_grown {
+                has_grown = false;
+                for &id in order[place..].iter().filter(|&&id| usize::from(id) >= first) {
+                    has_grown |= self.fill_happens(usize::from(id));
+                }
             }
         }
+        self.shape.order = order;
     }
 
     fn refresh_total(&mut self) {
-        self.overwrite_all();
-        for row in &mut self.rows {
+        let first = self.fresh;
+        self.overwrite_all(first);
+        for row in &mut self.rows[first..] {
             row.total = Bits::EMPTY;
         }
+        let order = std::mem::take(&mut self.shape.order);
         let mut changed = true;
         while changed {
             changed = false;
-            for k in 0..self.len() {
-                let id = usize::from(self.shape.order[k]);
+            for id in order.iter().map(|&id| usize::from(id)).filter(|&id| id >= first) {
                 let old = self.rows[id].total;
                 self.fill_total(id);
                 changed |= self.rows[id].total != old;
             }
         }
+        self.shape.order = order;
     }
 
     fn fill_total(&mut self, id: usize) {
@@ -168,9 +180,10 @@ impl<const W: usize> Graph<W> {
         self.rows[id].total = total;
     }
 
-    fn overwrite_all(&mut self) {
+    /// What writes overwrite, from number `first` on.
+    fn overwrite_all(&mut self, first: usize) {
         self.rows.resize(self.len(), Row::NONE);
-        for row in &mut self.rows {
+        for row in &mut self.rows[first..] {
             row.overwritten = Bits::EMPTY;
             row.overwritten_own = Bits::EMPTY;
             row.overwritten_last = Bits::EMPTY;
@@ -180,7 +193,9 @@ impl<const W: usize> Graph<W> {
             let mut all = last;
             for place in 0..self.shape.words[word].writes.len() {
                 let id = usize::from(self.shape.words[word].writes[place]);
-                self.set_overwritten(id, &all, &last);
+                if id >= first {
+                    self.set_overwritten(id, &all, &last);
+                }
                 last = self.links[id].readers.with(id);
                 all.add(&last);
             }
@@ -418,12 +433,14 @@ impl<const W: usize> Graph<W> {
         ordered
     }
 
-    /// What comes before an event by one step of `propagates-before`: what propagates to an event
-    /// before a strong fence, if what is after the fence is this event or happens before it.
-    pub(crate) fn propagates_before(&self, id: usize) -> Bits<W> {
+    /// What comes before some event of these by one step of `propagates-before`: what propagates to
+    /// an event before a strong fence, if what is after the fence is that event or happens before
+    /// it.
+    pub(crate) fn propagates_before(&self, events: &Bits<W>) -> Bits<W> {
         let mut before = Bits::EMPTY;
+        let after = events.iter().fold(*events, |all, id| all.or(&self.rows[id].happens));
         // The later an event of a task, the more is before its last strong fence.
-        for last in self.last_of_tasks(&self.rows[id].happens.with(id)) {
+        for last in self.last_of_tasks(&after) {
             let event = &self.shape.events[last];
             if let Some(covered) = self.shape.nth(event.task, event.reach.strong) {
                 before.add(&self.rows[covered].all_propagates);

@@ -53,6 +53,7 @@ fn interleavings(program: &Program, model: Model) -> BTreeMap<Key, bool> {
     let mut found = BTreeMap::new();
     Search::of(model).run(body(program), &mut |_: &End, execution: &Execution<'_>| {
         let (order, keeps) = execution.in_best_order();
+        let order: Vec<graph::Event> = order.collect();
         let is_one = keeps == Keeps::Everything;
         assert!(keeps_program_order_and_reads_from(execution, &order));
         assert_eq!(is_one, is_interleaving(execution, &order));

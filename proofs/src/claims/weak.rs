@@ -327,11 +327,17 @@ pub(crate) fn with_graph(claims: Vec<Claim>) -> Vec<Claim> {
     all
 }
 
+/// Would `graph` take too long for this claim? See [`TOO_LARGE`].
+pub fn is_too_large(claim: &Claim) -> bool {
+    let (scenario, tree) = (claim.scenario.name, claim.tree.name);
+    let is_large_in = |(name, trees): &(&str, &[&str])| *name == scenario && trees.contains(&tree);
+    TOO_LARGE.contains(&scenario) || TOO_LARGE_IN.iter().any(is_large_in)
+}
+
 /// Why a claim that is asked of dpor is not asked of `graph`.
 pub fn why_not(claim: &Claim) -> Option<&'static str> {
     let (scenario, tree) = (claim.scenario.name, claim.tree.name);
-    let is_large_in = |(name, trees): &(&str, &[&str])| *name == scenario && trees.contains(&tree);
-    if TOO_LARGE.contains(&scenario) || TOO_LARGE_IN.iter().any(is_large_in) {
+    if is_too_large(claim) {
         return Some("it is too large");
     }
     let is_it = |(name, trees, _): &&(&str, &[&str], &str)| {

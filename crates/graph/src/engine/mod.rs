@@ -27,7 +27,7 @@ use crate::event::{Event, Id, NONE, mark};
 use crate::execution::{End, Execution};
 use crate::graph::Graph;
 use crate::op::{Announced, What};
-use crate::search::{Counts, Next, Observer, Program, Search};
+use crate::search::{Counts, Model, Next, Observer, Program, Search};
 
 pub(crate) use part::{EVENTS_MAX, Explored, Part, Run};
 
@@ -96,6 +96,10 @@ struct Engine<'a, const W: usize> {
     program: Program,
     observer: &'a mut dyn Observer,
     levels: Vec<Level<W>>,
+    /// Graphs that are done with: memory for others.
+    spare: Vec<Graph<W>>,
+    /// The new numbers of the events of the graph that was restricted last.
+    numbers: Vec<Id>,
     tasks: Vec<TaskState>,
     counts: Counts,
     /// How many events of the graph, in its order, the tasks have followed.
@@ -120,10 +124,11 @@ impl<const W: usize> Engine<'_, W> {
             } else if let Some(alternative) = top.alternatives.pop() {
                 self.take(alternative);
             } else {
-                let mut done = self.levels.pop().expect("there is a last one");
+                let mut done = self.levels.pop().expect("there is a last one").graph;
                 if let Some(below) = self.levels.last_mut() {
-                    below.graph.rows = done.graph.lend_rows();
+                    below.graph.take_rows_back(&mut done);
                 }
+                self.spare.push(done);
             }
         }
         Stopped::Done
@@ -272,7 +277,9 @@ impl<const W: usize> Engine<'_, W> {
         }
         let graph = self.graph();
         if graph.waits_for_readers() {
-            graph.refresh_kernel();
+            // Under sequential consistency these rows are not kept.
+            let first = if graph.model == Model::Kernel { graph.fresh } else { 0 };
+            graph.refresh_kernel(first);
             return graph.grace_periods_wait();
         }
         true

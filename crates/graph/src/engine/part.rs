@@ -132,6 +132,8 @@ impl Run<'_> {
             observer,
             // What comes first is explored first: it is the last of the stack.
             levels: left.into_iter().rev().map(|part| part.level(self.search)).collect(),
+            spare: Vec::new(),
+            numbers: Vec::new(),
             tasks: Vec::new(),
             counts,
             followed: 0,

@@ -26,39 +26,45 @@ impl<const W: usize> Engine<'_, W> {
     /// Makes levels of the graphs in which `read` reads from `write`, at each place of coherence
     /// order that the write may have.
     pub(super) fn revisit(&mut self, write: Event, read: usize) {
-        let graph = self.seen();
         let task = usize::from(write.task);
-        let keep = graph.prefix_of_next(task).or(&Bits::below(read + 1));
-        let (mut base, new) = graph.restricted(&keep);
-        let read = usize::from(new[read]);
-        // It goes last: after the write.
-        base.shape.order.retain(|&id| usize::from(id) != read);
         let word = write.word;
-        let newest = base.shape.newest(word);
-        let is_update = write.has(mark::UPDATE);
-        let (lowest, highest) = if is_update {
+        let keep = self.seen().prefix_of_next(task).or(&Bits::below(read + 1));
+        // Levels come on top of the one that is revisited.
+        let level = self.levels.len() - 1;
+        let mut base = self.restricted(level, &keep);
+        let (lowest, highest) = if write.has(mark::UPDATE) {
             let half = base.shape.last(task).expect("an update has a read half");
             let place = base.shape.place(word, base.shape.event(half).from);
             (place, place)
         } else {
-            (base.floor(task, word), newest)
+            (base.floor(task, word), base.shape.newest(word))
         };
         let reader = base.of_task[usize::from(base.shape.events[read].task)];
         let floor = base.floor_after(word, &reader.and(&Bits::below(read)));
-        let mut rows = self.graph().lend_rows();
-        for place in lowest.max(floor)..=highest {
-            if base.shape.successor(word, place).is_some() {
-                continue;
-            }
-            let mut graph = if place < highest { base.clone() } else { std::mem::take(&mut base) };
-            graph.rows = rows;
-            let is_consistent = make_read(&mut graph, write, place, read);
-            rows = graph.lend_rows();
-            if is_consistent {
+        let places: Vec<usize> = (lowest.max(floor)..=highest)
+            .filter(|&place| base.shape.successor(word, place).is_none())
+            .collect();
+        for (n, &place) in places.iter().enumerate() {
+            let mut graph =
+                if n == 0 { std::mem::take(&mut base) } else { self.restricted(level, &keep) };
+            let (id, is_last) = make_read(&mut graph, write, place, read);
+            let top = self.graph();
+            top.lend_rows(&mut graph, read);
+            // What is last is overwritten by nobody, and closes no cycle.
+            if is_last || is_consistent(&mut graph, &[id, read]) {
                 self.levels.push(Level::new(graph, Some(read)));
+            } else {
+                top.take_rows_back(&mut graph);
+                self.spare.push(graph);
             }
         }
-        self.graph().rows = rows;
+    }
+
+    /// The graph of this level without what is not in `keep`.
+    fn restricted(&mut self, level: usize, keep: &Bits<W>) -> Graph<W> {
+        let mut graph = self.spare.pop().unwrap_or_default();
+        self.levels[level].graph.restrict(keep, &mut graph, &mut self.numbers);
+        graph
     }
 
     /// The tasks have run up to a read that was revisited: what becomes of its operation now. False
@@ -75,8 +81,8 @@ impl<const W: usize> Engine<'_, W> {
         let is_last = place == graph.shape.newest(old.word);
         graph.shape.events[read] = outcome.read;
         graph.has_fences |= outcome.read.reach.strong > 0 || outcome.read.has(mark::CROSS);
-        graph.is_stale = true;
-        if !is_last && !self.is_consistent(&[read]) {
+        graph.lower(graph.back().min(read));
+        if !is_last && !is_consistent(graph, &[read]) {
             return false;
         }
         if outcome.is_blocked {
@@ -88,9 +94,8 @@ impl<const W: usize> Engine<'_, W> {
                 write.marks &= !mark::NEWEST;
             }
             let id = self.graph().push(write, place);
-            self.graph().is_stale = true;
             self.note_revisits(id);
-            if !is_last && !self.is_consistent(&[read, id]) {
+            if !is_last && !is_consistent(self.graph(), &[read, id]) {
                 return false;
             }
         }
@@ -98,43 +103,44 @@ impl<const W: usize> Engine<'_, W> {
         true
     }
 
-    fn is_consistent(&mut self, ids: &[usize]) -> bool {
-        let graph = self.graph();
-        graph.refresh();
-        graph.is_acyclic_through(ids)
-    }
-
     /// Makes a level of the graph where a lock is taken before the task of `owner` takes it, who
     /// has to wait then.
     pub(super) fn steal(&mut self, mut read: Event, write: Event, owner: usize) {
         let keep = self.prefix_with(&read).or(&Bits::below(owner));
-        let (mut graph, new) = self.seen().restricted(&keep);
+        let mut graph = self.restricted(self.levels.len() - 1, &keep);
         graph.relink();
         if read.from != NONE {
-            read.from = new[usize::from(read.from)];
+            read.from = self.numbers[usize::from(read.from)];
         }
+        self.graph().lend_rows(&mut graph, owner);
         graph.push(read, 0);
         let newest = graph.shape.newest(read.word);
         let id = graph.push(write, newest);
-        graph.rows = self.graph().lend_rows();
         self.levels.push(Level::new(graph, None));
         self.note_revisits(id);
     }
 }
 
-/// Makes it the graph in which `read` reads from `write`, which is put at `place`. Is it
-/// consistent?
+fn is_consistent<const W: usize>(graph: &mut Graph<W>, ids: &[usize]) -> bool {
+    graph.refresh();
+    graph.is_acyclic_through(ids)
+}
+
+/// Makes it the graph in which `read` reads from `write`, which is put at `place`. Returns the
+/// number of the write, and whether its place is the last one.
 fn make_read<const W: usize>(
     graph: &mut Graph<W>,
     mut write: Event,
     place: usize,
     read: usize,
-) -> bool {
+) -> (usize, bool) {
     let id = graph.len();
     let is_last = place == graph.shape.newest(write.word);
     if !is_last {
         write.marks &= !mark::NEWEST;
     }
+    // The read goes last, after the write.
+    graph.shape.order.retain(|&id| usize::from(id) != read);
     graph.push(write, place);
     graph.shape.order.push(read as Id);
     let later = &graph.shape.words[usize::from(write.word)].writes[place + 1..];
@@ -153,10 +159,5 @@ fn make_read<const W: usize>(
         graph.newest.clear(read);
     }
     graph.relink();
-    // What is last is overwritten by nobody, and closes no cycle.
-    if is_last {
-        return true;
-    }
-    graph.refresh();
-    graph.is_acyclic_through(&[id, read])
+    (id, is_last)
 }

@@ -230,7 +230,7 @@ impl<const W: usize> Engine<'_, W> {
     pub(super) fn fits(&mut self, events: &[(Event, usize)], place: usize) -> bool {
         self.counts.checks += 1;
         let graph = self.graph();
-        if graph.is_stale {
+        if graph.fresh < graph.len() {
             graph.refresh();
         }
         let word = usize::from(events[0].0.word);
@@ -238,14 +238,11 @@ impl<const W: usize> Engine<'_, W> {
         let later = later.fold(Bits::EMPTY, |set, &write| set.with(usize::from(write)));
         let at = graph.len();
         for &(event, place) in events {
-            graph.push(event, place);
-            // Nothing follows it yet, and what comes before it is known.
-            graph.is_stale = false;
+            graph.push_last(event, place);
         }
         let ids = [at, at + 1];
         let fits = graph.fits_before(&ids[..events.len()], &later);
-        graph.cut(at);
-        graph.is_stale = false;
+        graph.cut_last(at);
         fits
     }
 }

@@ -5,7 +5,7 @@
 //! one, the record is put into that order. If there is none, a read that sees a value which is not
 //! the newest in the order that is shown is marked as stale.
 
-use graph::{At, Does, Execution};
+use graph::{At, Does, Execution, Keeps};
 use selvedge_trace::{Action, Event};
 
 use super::with;
@@ -34,22 +34,21 @@ pub(super) fn arrange(execution: &Execution<'_>) {
 
 /// The events in the order in which they are shown, and for each its place in the record.
 fn in_best_order(execution: &Execution<'_>, record: &[Event]) -> (Vec<usize>, Vec<Event>) {
+    let (best, keeps) = execution.in_best_order();
     let mut groups = Groups::new(execution, record);
-    let mut words = Words::new(execution);
-    let (mut order, mut arranged) = (Vec::new(), Vec::with_capacity(record.len()));
-    let mut show = |group: &[usize], arranged: &mut Vec<Event>| {
-        arranged.extend(group.iter().map(|&place| record[place]));
-        order.extend(group);
-    };
-    show(groups.next(0), &mut arranged);
+    let mut words = Words::new(execution, keeps);
+    let (mut order, mut arranged) =
+        (Vec::with_capacity(record.len()), Vec::with_capacity(record.len()));
+    groups.take(0, record, &mut order);
+    arranged.extend(order.iter().map(|&place| record[place]));
+    let some_are_hidden = with(|state| state.exclusions.are_there);
     let mut taken = vec![0; execution.tasks()];
-    for event in execution.in_best_order().0 {
+    for event in best {
         let is_first_half = event.is_update && matches!(event.does, Does::Read { .. });
         if is_first_half || event.is_blocked || matches!(event.does, Does::End | Does::Failure) {
             continue;
         }
-        let first = arranged.len();
-        if event.does != Does::Begin {
+        if some_are_hidden && event.does != Does::Begin {
             let n = taken[event.at.task];
             taken[event.at.task] += 1;
             let task = groups.task(event.at.task);
@@ -57,7 +56,9 @@ fn in_best_order(execution: &Execution<'_>, record: &[Event]) -> (Vec<usize>, Ve
                 continue;
             }
         }
-        show(groups.next(event.at.task), &mut arranged);
+        let first = order.len();
+        groups.take(event.at.task, record, &mut order);
+        arranged.extend(order[first..].iter().map(|&place| record[place]));
         let Some(step) = arranged.get_mut(first) else { continue };
         match event.does {
             Does::Read { word, from, .. } => step.stale = words.is_stale(word, from),
@@ -76,39 +77,37 @@ fn in_best_order(execution: &Execution<'_>, record: &[Event]) -> (Vec<usize>, Ve
 /// The events of each task, cut before each step that is an event of the graph: the other ones, of
 /// barriers and remarks, go with the step before them.
 struct Groups {
-    of_task: Vec<OfTask>,
     /// The task of the record that each task of the graph is.
     tasks: Vec<usize>,
+    /// For each event of the record, the next one of its task.
+    next: Vec<usize>,
+    /// For each task, the first event that has not been taken.
+    left: Vec<usize>,
+    /// Has the task's first group, what it did before its first step, been taken?
+    has_begun: Vec<bool>,
 }
 
-/// The events of one task.
-#[derive(Clone, Default)]
-struct OfTask {
-    /// Their places in the record.
-    places: Vec<usize>,
-    /// Where in `places` each group but the first begins.
-    groups: Vec<usize>,
-    /// How many groups have been taken.
-    taken: usize,
-}
+/// No event.
+const NONE: usize = usize::MAX;
 
 impl Groups {
     fn new(execution: &Execution<'_>, record: &[Event]) -> Groups {
-        let numbers: Vec<usize> =
-            with(|state| state.tasks.iter().map(|task| task.number()).collect());
-        let mut tasks = vec![0; execution.tasks().max(numbers.iter().max().map_or(0, |n| n + 1))];
-        for (task, &of_graph) in numbers.iter().enumerate() {
-            tasks[of_graph] = task;
-        }
-        let mut of_task = vec![OfTask::default(); tasks.len().max(numbers.len()).max(1)];
-        for (place, event) in record.iter().enumerate() {
-            let task = &mut of_task[usize::from(event.task)];
-            if !event.action.is_note() && event.action != Action::Fence {
-                task.groups.push(task.places.len());
+        let tasks = with(|state| {
+            let numbers = || state.tasks.iter().map(|task| task.number());
+            let count = execution.tasks().max(numbers().max().map_or(0, |n| n + 1));
+            let mut tasks = vec![0; count.max(numbers().len())];
+            for (task, of_graph) in numbers().enumerate() {
+                tasks[of_graph] = task;
             }
-            task.places.push(place);
+            tasks
+        });
+        let mut left = vec![NONE; tasks.len().max(1)];
+        let mut next = vec![NONE; record.len()];
+        for (place, event) in record.iter().enumerate().rev() {
+            next[place] = std::mem::replace(&mut left[usize::from(event.task)], place);
         }
-        Groups { of_task, tasks }
+        let has_begun = vec![false; left.len()];
+        Groups { tasks, next, left, has_begun }
     }
 
     /// The task of the record that a task of the graph is.
@@ -116,20 +115,56 @@ impl Groups {
         if task == 0 { 0 } else { self.tasks[task] }
     }
 
-    /// The next group of a task of the graph; the first is what it did before its first step.
-    fn next(&mut self, task: usize) -> &[usize] {
+    /// Takes the next group of a task of the graph; the first is what it did before its first step.
+    fn take(&mut self, task: usize, record: &[Event], order: &mut Vec<usize>) {
         let task = self.task(task);
-        let task = &mut self.of_task[task];
-        let cut = |group: usize| task.groups.get(group).copied().unwrap_or(task.places.len());
-        let from = task.taken.checked_sub(1).map_or(0, cut);
-        let to = cut(task.taken);
-        task.taken += 1;
-        &task.places[from..to]
+        let mut place = self.left[task];
+        let mut is_first = std::mem::replace(&mut self.has_begun[task], true);
+        while place != NONE && (is_first || !is_step(&record[place])) {
+            order.push(place);
+            place = self.next[place];
+            is_first = false;
+        }
+        self.left[task] = place;
     }
+}
+
+/// Is it an event of the graph?
+fn is_step(event: &Event) -> bool {
+    !event.action.is_note() && event.action != Action::Fence
 }
 
 /// How far the words have come in the order that is shown.
 struct Words {
+    /// The newest value of each word that has been shown.
+    values: Vec<u64>,
+    /// If writes may be shown after one that overwrites them, or reads after one that overwrites
+    /// what they see.
+    coherence: Option<Coherence>,
+}
+
+impl Words {
+    fn new(execution: &Execution<'_>, keeps: Keeps) -> Words {
+        let values = (0..execution.words()).map(|word| execution.initial_value(word)).collect();
+        let is_interleaving = keeps == Keeps::Everything;
+        Words { values, coherence: (!is_interleaving).then(|| Coherence::new(execution)) }
+    }
+
+    fn is_stale(&self, word: usize, from: Option<At>) -> bool {
+        self.coherence.as_ref().is_some_and(|coherence| coherence.is_stale(word, from))
+    }
+
+    /// Notes a write; returns the value before it, as far as that has been shown.
+    fn write(&mut self, word: usize, at: At, value: u64) -> u64 {
+        match &mut self.coherence {
+            Some(coherence) => coherence.write(word, at, value),
+            None => std::mem::replace(&mut self.values[word], value),
+        }
+    }
+}
+
+/// The same in coherence order, where that is not the order that is shown.
+struct Coherence {
     /// The place of each write in the coherence order of its word, by its task and index; the
     /// initial value's is 0.
     places: Vec<Vec<usize>>,
@@ -139,8 +174,8 @@ struct Words {
     newest: Vec<usize>,
 }
 
-impl Words {
-    fn new(execution: &Execution<'_>) -> Words {
+impl Coherence {
+    fn new(execution: &Execution<'_>) -> Coherence {
         let words = 0..execution.words();
         let of_task = |task| vec![0; execution.events(task).len()];
         let mut places: Vec<Vec<usize>> = (0..execution.tasks()).map(of_task).collect();
@@ -152,7 +187,7 @@ impl Words {
             values[0] = execution.initial_value(word);
             values
         });
-        Words { places, values: values.collect(), newest: words.map(|_| 0).collect() }
+        Coherence { places, values: values.collect(), newest: words.map(|_| 0).collect() }
     }
 
     fn is_stale(&self, word: usize, from: Option<At>) -> bool {
