@@ -26,8 +26,14 @@ enum Do {
     /// Takes a lock, then tries the other one; gives back the first and begins anew if that is
     /// held. Writes, when it has both, and gives them back.
     Both(usize, u64),
+    /// Wakes who sleeps on this token, or will.
+    Wake(usize),
+    /// Reads until it finds this, and sleeps on a token in between.
+    Sleep((usize, u64), usize),
+    /// The same, and wakes in between.
+    Nudge((usize, u64), usize),
 }
-use Do::{Both, Read, Spin, SpinBoth, Write};
+use Do::{Both, Nudge, Read, Sleep, Spin, SpinBoth, Wake, Write};
 
 type Program = Vec<Vec<Do>>;
 
@@ -46,11 +52,29 @@ fn is_too_large(seen: &Exploration) -> bool {
     is_cut(seen.verdict.bound()) || is_cut(violations.and_then(|all| all.cut.as_deref()))
 }
 
+/// What the tasks share.
+struct Shared {
+    words: [Word; WORDS],
+    locks: [Lock; 2],
+    tokens: [Token; 2],
+}
+
+impl Shared {
+    fn new() -> Shared {
+        Shared {
+            words: [0, 1].map(|nth| Word::new(Name::new("word").nth(nth), 0)),
+            locks: [0, 1].map(|nth| Lock::new(Name::new("lock").nth(nth))),
+            tokens: [0, 1].map(|nth| Token::new(Name::new("token").nth(nth))),
+        }
+    }
+}
+
 fn read(word: &Word) -> u64 {
     word.load(Access::relaxed("read"))
 }
 
-fn act(one: Do, words: &[Word], locks: &[Lock], log: &mut Vec<u64>) {
+fn act(one: Do, shared: &Shared, log: &mut Vec<u64>) {
+    let Shared { words, locks, tokens } = shared;
     let write = |word: usize, value| words[word].store(value, Access::relaxed("write"));
     match one {
         Read(word) => log.push(read(&words[word])),
@@ -69,30 +93,38 @@ fn act(one: Do, words: &[Word], locks: &[Lock], log: &mut Vec<u64>) {
             locks[1 - first].unlock("unlock");
             locks[first].unlock("unlock");
         }
+        Wake(token) => tokens[token].wake("wake_up_process"),
+        Sleep((word, value), token) => {
+            while read(&words[word]) != value {
+                tokens[token].wait("schedule", true);
+            }
+        }
+        Nudge((word, value), token) => {
+            while read(&words[word]) != value {
+                tokens[token].wake("wake_up_process");
+            }
+        }
     }
 }
 
 fn body(program: &Program, outcomes: &Arc<Mutex<BTreeSet<Outcome>>>) -> Body {
     let (program, outcomes) = (program.clone(), outcomes.clone());
     Arc::new(move || {
-        let words = |n| (0..n).map(|i| Word::new(Name::new("word").nth(i), 0)).collect();
-        let words: Arc<Vec<Word>> = Arc::new(words(WORDS));
-        let locks: Vec<Lock> = (0..2).map(|i| Lock::new(Name::new("lock").nth(i))).collect();
-        let locks = Arc::new(locks);
+        let shared = Arc::new(Shared::new());
         let logs = Arc::new(Mutex::new(vec![Vec::new(); program.len()]));
         let task = |(me, steps): (usize, Vec<Do>)| {
-            let (words, locks, logs) = (words.clone(), locks.clone(), logs.clone());
+            let (shared, logs) = (shared.clone(), logs.clone());
             let here = Place { cpu: Some(me), context: Context::Task, passes: [None, None] };
             spawn("task", here, move || {
                 let mut log = Vec::new();
-                steps.into_iter().for_each(|one| act(one, &words, &locks, &mut log));
+                steps.into_iter().for_each(|one| act(one, &shared, &mut log));
                 logs.lock().unwrap()[me] = log;
             })
         };
         let tasks: Vec<usize> = program.iter().cloned().enumerate().map(task).collect();
         tasks.into_iter().for_each(join);
         let mut outcome = logs.lock().unwrap().clone();
-        outcome.push(words.iter().map(Word::peek).collect());
+        outcome.push(shared.words.iter().map(Word::peek).collect());
         outcomes.lock().unwrap().insert(outcome);
     })
 }
@@ -106,12 +138,13 @@ fn run(engine: Engine, program: &Program) -> (Exploration, BTreeSet<Outcome>) {
     (seen, outcomes)
 }
 
-/// A state of the program: the words, who holds the locks, and of each task which of its steps is
+/// A state of the program: the words, who holds the locks, which tokens are set, and of each task which of its steps is
 /// next, how far it is in that, and what it has read.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct State {
     words: [u64; WORDS],
     locks: [Option<usize>; 2],
+    tokens: [bool; 2],
     tasks: Vec<(usize, usize, Vec<u64>)>,
 }
 
@@ -172,11 +205,36 @@ impl State {
                 next.locks[first] = None;
                 true
             }
+            (Wake(token), _) => {
+                next.tokens[token] = true;
+                true
+            }
+            (Sleep((word, value), _) | Nudge((word, value), _), 0) => {
+                *within = 1;
+                self.words[word] == value
+            }
+            (Sleep(_, token), _) => {
+                if !self.tokens[token] {
+                    return None;
+                }
+                next.tokens[token] = false;
+                *within = 0;
+                false
+            }
+            (Nudge(_, token), _) => {
+                next.tokens[token] = true;
+                *within = 0;
+                false
+            }
         };
         if done {
             (*at, *within) = (*at + 1, 0);
         }
         Some(next)
+    }
+
+    fn first(tasks: Vec<(usize, usize, Vec<u64>)>) -> State {
+        State { words: [0; WORDS], locks: [None; 2], tokens: [false; 2], tasks }
     }
 
     fn outcome(&self, program: &Program) -> Option<Outcome> {
@@ -190,7 +248,7 @@ impl State {
 /// end can be reached.
 fn by_states(program: &Program) -> (BTreeSet<Outcome>, bool) {
     let tasks = vec![(0, 0, Vec::new()); program.len()];
-    let mut left = vec![State { words: [0; WORDS], locks: [None; 2], tasks }];
+    let mut left = vec![State::first(tasks)];
     let mut before: BTreeMap<State, Vec<State>> = BTreeMap::from([(left[0].clone(), Vec::new())]);
     let (mut outcomes, mut ends) = (BTreeSet::new(), Vec::new());
     while let Some(state) = left.pop() {
@@ -272,6 +330,35 @@ proptest! {
         prop_assert_eq!(&found, &outcomes, "{}", seen.verdict);
         prop_assert!(!may_hang || seen.verdict == Verdict::Violated, "{}", seen.verdict);
         prop_assert!(!matches!(seen.verdict, Verdict::Undecided(_)), "{}", seen.verdict);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(
+        std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(60)
+    ))]
+
+    /// Rounds that sleep and wake: what is said is so, if something is.
+    #[test]
+    fn what_is_said_of_loops_with_sleeps_is_so_in_a_search_of_states(
+        program in programs(prop_oneof![
+            2 => step(),
+            1 => (0..2usize).prop_map(Wake),
+            2 => ((0..WORDS, 0..2u64), 0..2usize).prop_map(|(until, token)| Sleep(until, token)),
+            1 => ((0..WORDS, 0..2u64), 0..2usize).prop_map(|(until, token)| Nudge(until, token)),
+        ])
+    ) {
+        let (outcomes, may_hang) = by_states(&program);
+        let (seen, found) = run(Engine::Dpor, &program);
+        prop_assume!(!is_too_large(&seen));
+        prop_assert!(found.is_subset(&outcomes), "{}", seen.verdict);
+        match &seen.verdict {
+            Verdict::Violated => prop_assert!(may_hang),
+            Verdict::Undecided(why) => {
+                prop_assert!(why.contains("keeps") || why.contains("keep each other"), "{why}");
+            }
+            holds => prop_assert!(!may_hang && found == outcomes, "{holds}"),
+        }
     }
 }
 
@@ -358,11 +445,7 @@ fn a_loop_that_ends_in_fair_schedules_holds_within_them() {
 /// What each of two tasks does to words and tokens, for ever or until the other has ended it.
 fn two(engine: Engine, bounds: &Bounds, tasks: [fn(&Shared); 2]) -> Exploration {
     let body = move || {
-        let shared = Arc::new(Shared {
-            words: [0, 1].map(|nth| Word::new(Name::new("word").nth(nth), 0)),
-            lock: Lock::new(Name::new("lock")),
-            tokens: [0, 1].map(|nth| Token::new(Name::new("token").nth(nth))),
-        });
+        let shared = Arc::new(Shared::new());
         let started = tasks.into_iter().enumerate().map(|(cpu, task)| {
             let shared = shared.clone();
             let here = Place { cpu: Some(cpu), context: Context::Task, passes: [None, None] };
@@ -371,12 +454,6 @@ fn two(engine: Engine, bounds: &Bounds, tasks: [fn(&Shared); 2]) -> Exploration 
         started.collect::<Vec<_>>().into_iter().for_each(join);
     };
     explore(engine, bounds, Vec::new(), Arc::new(body))
-}
-
-struct Shared {
-    words: [Word; 2],
-    lock: Lock,
-    tokens: [Token; 2],
 }
 
 const SHORT: Bounds = Bounds { steps_max: 400, ..Bounds::PROOF };
@@ -479,8 +556,8 @@ fn a_loop_that_counts_in_a_word_is_undecided_and_the_word_is_named() {
 fn engines_that_do_not_bound_loops_say_whom_to_ask() {
     let until_told: fn(&Shared) = |shared| {
         while read(&shared.words[0]) == 0 {
-            shared.lock.lock("lock");
-            shared.lock.unlock("unlock");
+            shared.locks[0].lock("lock");
+            shared.locks[0].unlock("unlock");
         }
     };
     let tells: fn(&Shared) = |shared| {
