@@ -2,13 +2,13 @@
 //! that are not made of calls. Those of `gate/migrate.c` migrate folios by the kernel's own
 //! `migrate_pages()`.
 
-use selvedge_kernel::{NOBODY_WAITS_FOR_EVER, fail};
+use selvedge_kernel::{KERNEL_ASSERTIONS_HOLD, NOBODY_WAITS_FOR_EVER, fail};
 use selvedge_models::mm::migrate::{Pages, SrcLock};
 use selvedge_models::{Machine, Tree};
 use selvedge_proofs::calls::{Arg, Call, Function, call};
 use selvedge_proofs::functions::{
-    BH_LRU_INSTALL, FOLIO_ACTIVATE, FOLIO_LOCK, FOLIO_TRYLOCK, FOLIO_UNLOCK, INVALIDATE_BH_LRUS,
-    MLOCK_FOLIO, on_c_only,
+    BH_LRU_INSTALL, FOLIO_ACTIVATE, FOLIO_ADD_LRU, FOLIO_LOCK, FOLIO_TRYLOCK, FOLIO_UNLOCK,
+    INVALIDATE_BH_LRUS, LRU_ADD_DRAIN, MLOCK_FOLIO, on_c_only,
 };
 use selvedge_proofs::rules::{
     A_FREED_BH_IS_NOT_FOUND, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, PIN_DOES_NOT_FAIL_FOR_A_BATCH,
@@ -33,6 +33,18 @@ const SET_WRITEBACK: Function = on_c_only("set_writeback");
 const WAIT_WRITEBACK: &[Call] = &[call(on_c_only("folio_wait_writeback"), FOLIO)];
 const END_WRITEBACK: Function = on_c_only("folio_end_writeback");
 const MIGRATE_TWO: &[Call] = &[call(on_c_only("migrate_two"), &[Arg::Folio(0), Arg::Folio(1)])];
+
+static TWO_FOLIOS_ADDED: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
+    name: "two_folios_go_to_one_list",
+    about: "CPU0 and CPU1 add a folio each, and drain their batches: both folios go to the same \
+            LRU list.",
+    machine: Machine::TINY.folios(2),
+    tasks: &[
+        calls(0, "one", &[call(FOLIO_ADD_LRU, FOLIO), call(LRU_ADD_DRAIN, &[])]),
+        calls(1, "other", &[call(FOLIO_ADD_LRU, OTHER), call(LRU_ADD_DRAIN, &[])]),
+    ],
+    ..selvedge_proofs::Scenario::EMPTY
+};
 
 static UNLOCK_AND_WAITER: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
     name: "unlock_and_waiter",
@@ -309,6 +321,7 @@ pub fn scenarios(
             (Expected::Holds, Source::analysis("both look again under the page lock")),
             vec![ENDED, FREED],
         ),
+        two_folios_added(),
         as_modelled(&LOOKUP_VS_FREE, "bh_lru", A_FREED_BH_IS_NOT_FOUND, vec![ENDED]),
         pin(&ACTIVATED_THEN_PINNED, vec![RESTED, DRAIN_WORKED]),
         pin(&MLOCKED_THEN_PINNED, vec![RESTED_FOR_MLOCK, DRAIN_WORKED]),
@@ -316,8 +329,24 @@ pub fn scenarios(
     ];
     // Up to 6.2 no folio is locked while another is migrated, and the search is long.
     if release.is_some_and(|tree| tree.migrate.pages == Pages::OneByOne) {
-        let of_two = [BATCH_VS_WRITEBACK.name, BATCH_VS_LOCK.name, BATCH_VS_BUFFER.name];
-        all.retain(|scenario| !of_two.contains(&scenario.name));
+        all.retain(|scenario| !is_of_two(scenario.name));
     }
     all
+}
+
+fn two_folios_added() -> Scenario {
+    Scenario {
+        name: TWO_FOLIOS_ADDED.name,
+        of: &TWO_FOLIOS_ADDED,
+        subsystem: "lru_batches",
+        rule: KERNEL_ASSERTIONS_HOLD,
+        expected: (Expected::Holds, Source::analysis("lru_lock is held where lists are edited")),
+        unfairness: UNFAIRNESS,
+        reached: vec![ENDED],
+    }
+}
+
+/// Does it migrate two folios at once?
+fn is_of_two(name: &str) -> bool {
+    [BATCH_VS_WRITEBACK.name, BATCH_VS_LOCK.name, BATCH_VS_BUFFER.name].contains(&name)
 }
