@@ -138,8 +138,8 @@ fn run(engine: Engine, program: &Program) -> (Exploration, BTreeSet<Outcome>) {
     (seen, outcomes)
 }
 
-/// A state of the program: the words, who holds the locks, which tokens are set, and of each task which of its steps is
-/// next, how far it is in that, and what it has read.
+/// A state of the program: the words, who holds the locks, which tokens are set, and of each task
+/// which of its steps is next, how far it is in that, and what it has read.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct State {
     words: [u64; WORDS],
@@ -205,32 +205,35 @@ impl State {
                 next.locks[first] = None;
                 true
             }
-            (Wake(token), _) => {
-                next.tokens[token] = true;
-                true
-            }
-            (Sleep((word, value), _) | Nudge((word, value), _), 0) => {
-                *within = 1;
-                self.words[word] == value
-            }
-            (Sleep(_, token), _) => {
-                if !self.tokens[token] {
-                    return None;
-                }
-                next.tokens[token] = false;
-                *within = 0;
-                false
-            }
-            (Nudge(_, token), _) => {
-                next.tokens[token] = true;
-                *within = 0;
-                false
+            (one @ (Wake(_) | Sleep(..) | Nudge(..)), _) => {
+                self.sleeps_or_wakes(one, within, &mut next.tokens)?
             }
         };
         if done {
             (*at, *within) = (*at + 1, 0);
         }
         Some(next)
+    }
+
+    /// Is it done with that? `None`: it sleeps.
+    fn sleeps_or_wakes(&self, one: Do, within: &mut usize, tokens: &mut [bool; 2]) -> Option<bool> {
+        let (until, token, wakes) = match one {
+            Sleep(until, token) => (until, token, false),
+            Nudge(until, token) => (until, token, true),
+            Wake(token) => {
+                tokens[token] = true;
+                return Some(true);
+            }
+            _ => unreachable!("it sleeps or wakes"),
+        };
+        let is_look = *within == 0;
+        *within = usize::from(is_look);
+        if is_look {
+            return Some(self.words[until.0] == until.1);
+        }
+        let goes_on = wakes || self.tokens[token];
+        tokens[token] = wakes;
+        goes_on.then_some(false)
     }
 
     fn first(tasks: Vec<(usize, usize, Vec<u64>)>) -> State {
