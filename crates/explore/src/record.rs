@@ -10,6 +10,7 @@
 mod asked;
 mod counts;
 mod events;
+mod past;
 mod rounds;
 mod set_up;
 mod tasks;
@@ -30,6 +31,7 @@ use crate::{Bounds, Engine, Place};
 
 pub(crate) use asked::{Asked, Hashes, Key, Order, hash_of, tasks_of};
 use events::Events;
+pub(crate) use past::{Past, Pasts};
 use rounds::Rounds;
 use set_up::SetUp;
 use tasks::{Pending, TaskRecord};

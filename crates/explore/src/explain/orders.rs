@@ -5,9 +5,11 @@
 //! differ.
 //!
 //! dpor runs one execution of each set that differ in the order of independent steps only, so that
-//! what is read off one must hold in all of them: an order counts only where the two steps depend
-//! on each other in that execution, and else as one that may go either way.
+//! what is read off one must hold in all of them: an order counts only where one of the two steps is
+//! in the past of the other, by steps that depend on each other, and else as one that may go either
+//! way.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use selvedge_trace::{
@@ -16,7 +18,7 @@ use selvedge_trace::{
 
 use super::decisive::Decided;
 use crate::machine::search;
-use crate::record::{Asked, Hashes, Key, Order, hash_of, tasks_of};
+use crate::record::{Asked, Hashes, Key, Order, Past, Pasts, hash_of, tasks_of};
 use crate::replay::follow;
 use crate::step::NO_OBJECT;
 use crate::tally::{Monitors, others};
@@ -396,16 +398,40 @@ impl Collector {
     }
 }
 
+/// The pasts of the steps, made when somebody asks: notes have none.
+struct LazyPasts<'a> {
+    events: &'a [Event],
+    made: OnceCell<Vec<Past>>,
+}
+
+impl LazyPasts<'_> {
+    /// Is the order of these the same in all executions that differ from this one in the order of
+    /// independent steps only?
+    fn are_ordered(&self, one: usize, other: usize) -> bool {
+        let make = || {
+            let mut pasts = Pasts::default();
+            let past = |event: &Event| match event.action.is_note() {
+                true => Past::default(),
+                false => pasts.step(event),
+            };
+            self.events.iter().map(past).collect()
+        };
+        let pasts = self.made.get_or_init(make);
+        pasts[one.min(other)].is_in(&pasts[one.max(other)])
+    }
+}
+
 /// Whether the condition is met; `None`: in some of the executions that differ from this one in the
 /// order of independent steps only.
-fn is_met(candidate: &Candidate, places: &[Option<usize>], events: &[Event]) -> Option<bool> {
+fn is_met(candidate: &Candidate, places: &[Option<usize>], pasts: &LazyPasts<'_>) -> Option<bool> {
+    let events = pasts.events;
     let Some(one) = places[candidate.one] else { return Some(false) };
     match candidate.other {
         Other::Chose(alternative) => Some(events[one].new == alternative),
         Other::Step(other) => match places[other] {
             None => Some(true),
             Some(other) if events[one].touch.depends_on(events[other].touch) => Some(one < other),
-            Some(_) => None,
+            Some(other) => pasts.are_ordered(one, other).then_some(one < other),
         },
     }
 }
@@ -425,9 +451,10 @@ impl Monitor for Collector {
             finding => finding.is_some(),
         };
         let places = self.places(execution);
+        let pasts = LazyPasts { events: execution.events, made: OnceCell::new() };
         let mut bits: Bits = vec![0; self.candidates.len().div_ceil(64)];
         for (number, candidate) in self.candidates.iter().enumerate() {
-            let met = is_met(candidate, &places, execution.events);
+            let met = is_met(candidate, &places, &pasts);
             if met.unwrap_or(!fails) {
                 bits[number / 64] |= 1 << (number % 64);
             }

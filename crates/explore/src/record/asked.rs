@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use selvedge_trace::{Event, PathId, Paths, TaskInfo, Touch};
+use selvedge_trace::{Event, PathId, Paths, TaskInfo};
+
+use super::past::{Past, Pasts};
 
 /// A step as it is found again in other executions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,8 +86,9 @@ pub(crate) struct Asked {
     /// Of the tasks of the execution so far.
     tasks: Vec<u64>,
     counts: HashMap<u64, u32>,
-    /// What the steps touched that have happened, by place.
-    happened: Vec<Option<Touch>>,
+    pasts: Pasts,
+    /// The pasts of the steps that have happened, by place.
+    happened: Vec<Option<Past>>,
     /// Which orders are kept, whatever happens next.
     kept: Vec<bool>,
     is_broken: bool,
@@ -103,6 +106,7 @@ impl Asked {
             hashes: Hashes::default(),
             tasks: Vec::new(),
             counts: HashMap::new(),
+            pasts: Pasts::default(),
             is_broken: false,
         }
     }
@@ -110,6 +114,7 @@ impl Asked {
     pub(super) fn forget(&mut self) {
         self.tasks.clear();
         self.counts.clear();
+        self.pasts = Pasts::default();
         self.happened.fill(None);
         self.kept.fill(false);
         self.is_broken = false;
@@ -119,19 +124,17 @@ impl Asked {
         if self.all { self.is_broken } else { self.kept.iter().all(|kept| *kept) }
     }
 
-    /// A step was taken. Of two steps that do not depend on each other the order says nothing:
-    /// another execution, which is not run, has them the other way round.
+    /// A step was taken. Of two steps of which neither is in the past of the other the order says
+    /// nothing: another execution, which is not run, has them the other way round.
     pub(super) fn took(&mut self, event: &Event, paths: &Paths, infos: &[TaskInfo]) {
         if self.tasks.len() != infos.len() {
             self.tasks = tasks_of(infos);
         }
         let key = self.hashes.key(paths, &self.tasks, event, &mut self.counts);
-        let Some(&now) = key.and_then(|key| self.places.get(&key)) else { return };
-        self.happened[now] = Some(event.touch);
-        let came = |place: usize| {
-            let touch: Option<Touch> = self.happened[place];
-            touch.is_some_and(|touch| touch.depends_on(event.touch))
-        };
+        let Some(key) = key else { return };
+        let past = self.pasts.step(event);
+        let Some(&now) = self.places.get(&key) else { return };
+        let came = |place: usize| self.happened[place].as_ref().is_some_and(|p| p.is_in(&past));
         for (order, kept) in self.orders.iter().zip(&mut self.kept) {
             match *order {
                 Order::Before(one, other) if now == other && one != now => *kept |= came(one),
@@ -143,12 +146,13 @@ impl Asked {
                 _ => {}
             }
         }
+        self.happened[now] = Some(past);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use selvedge_trace::{Action, Context, Name};
+    use selvedge_trace::{Action, Context, Name, Touch};
 
     use super::*;
 
