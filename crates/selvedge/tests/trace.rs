@@ -332,6 +332,45 @@ fn a_browser_opens_the_page() {
     }
 }
 
+/// Each key does what the page says: the step that it comes to, and whose state is shown.
+#[test]
+fn keys_move_through_the_page() {
+    const KEYS: &str = "<script>
+        const keys = \"Home ArrowRight d ArrowRight f p End p\".split(\" \");
+        const seen = keys.map(key => {
+          document.dispatchEvent(new KeyboardEvent(\"keydown\", { key }));
+          return [byId(\"at\").value, runs.indexOf(watched)].join();
+        });
+        document.body.dataset.seen = seen.join(\" \");
+        </script>";
+    let dir = scratch("keys");
+    let (explained, page) = (dir.join("explained.json"), dir.join("page.html"));
+    selvedge(&["explain", of(&reviewed(NAME)), "-o", of(&explained)]);
+    let text = stdout(&selvedge(&["show", of(&explained), "--as", "html"]));
+    fs::write(&page, text + KEYS).expect("written");
+    let cx = fs::read_to_string(&explained).expect("readable");
+    let cx: Value = serde_json::from_str(&cx).expect("JSON");
+    let (decisive, fatal) = (&cx["explanation"]["decisive"], &cx["fatal"]);
+    let passing = cx["explanation"]["passing"]["steps"].as_array().expect("steps").len();
+    let last = decisive.as_u64().expect("a step") as usize + passing - 1;
+    let Some(dom) = dom(&dir, of(&page)) else { return };
+    let (_, seen) = dom.split_once("data-seen=\"").expect("the script has come to its end");
+    let seen: Vec<&str> = seen.split('"').next().unwrap_or_default().split(' ').collect();
+    // The first step that is shown, and the next after the one that decides, of either run.
+    let moved = |at: usize| seen[at].split(',').next().and_then(|step| step.parse::<u64>().ok());
+    assert!(moved(1) > Some(0) && moved(3) > decisive.as_u64(), "{seen:?}");
+    let said = [seen[0], seen[2], seen[4], seen[5], seen[6], seen[7]];
+    let wanted = [
+        "0,0".to_string(),
+        format!("{decisive},0"),
+        format!("{fatal},0"),
+        format!("{fatal},1"),
+        format!("{last},1"),
+        format!("{last},0"),
+    ];
+    assert_eq!(said.map(String::from), wanted, "{seen:?}");
+}
+
 /// What some format takes for syntax, a terminal for a command, or a reader for a new line.
 const HOSTILE: &str = "</script><script>document.title='owned'</script><img src=x \
                        onerror=\"document.title='owned'\">\"];-->\n\u{1b}[31m`|\u{202e}; end \
