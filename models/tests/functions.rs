@@ -111,7 +111,8 @@ fn the_register_has_what_the_models_have() {
     assert_eq!(models("collect_longterm_unpinnable_folios"), [gup]);
     assert_eq!(models("collect_longterm_unpinnable_pages"), [gup]);
     let add = (How::Function, "models/src/mm/swap/add.rs");
-    assert_eq!(models("folio_activate"), [add]);
+    let unreferenced = (How::Function, "models/src/mm/swap/unreferenced.rs");
+    assert_eq!(models("folio_activate"), [add, unreferenced]);
     assert_eq!(models("activate_page"), [add]);
     assert_eq!(models("try_grab_folio"), [(How::InPlace, "models/src/mm/gup.rs")]);
     let buffers = (How::Function, "models/src/mm/migrate/buffers.rs");

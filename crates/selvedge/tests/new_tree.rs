@@ -104,17 +104,17 @@ fn what_is_called_by_a_decision_is_set() {
 #[test]
 fn what_is_called_directly_looks_first_whether_the_tree_has_another() {
     let dir = models("hook");
-    let patch = patch(&dir, "mm/swap.c", "folio_activate");
+    let patch = patch(&dir, "mm/swap.c", "folio_deactivate");
     for name in ["one", "two"] {
         stdout(&new(&dir, &[name, "--base", "v6.12.117", "--from", &patch]));
         let code = read(&dir, &format!("models/src/trees/{name}.rs"));
-        assert!(code.contains("set!(replaced.folio_activate = func!(folio_activate))"), "{code}");
+        assert!(code.contains("set!(replaced.folio_deactivate = func!(folio_deactivate))"), "{code}");
     }
     // The second tree finds what the first has made.
     let list = read(&dir, "models/src/replaced.rs");
-    assert_eq!(list.matches("folio_activate:\n").count(), 1, "{list}");
+    assert_eq!(list.matches("folio_deactivate:\n").count(), 1, "{list}");
     let add = read(&dir, "models/src/mm/swap/add.rs");
-    assert_eq!(add.matches("k.tree.replaced.folio_activate").count(), 1);
+    assert_eq!(add.matches("k.tree.replaced.folio_deactivate").count(), 1);
 }
 
 #[test]

@@ -268,7 +268,7 @@ pub fn __munlock_folio(k: &Kernel, folio: &Folio, locked: &mut bool) {
     }
 }
 
-/// `mlock_folio_batch()`, as the tree has it.
+/// What the tree has for `mlock_folio_batch()`.
 fn drain_mlock_batch(k: &Kernel, fbatch: &Batch<MlockEntry>) {
     match k.tree.mlock {
         Mlock::CountsAtOnce => mlock_folio_batch_unreferenced(k, fbatch),

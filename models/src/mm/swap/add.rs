@@ -48,15 +48,15 @@ impl MoveFn {
     }
 }
 
-/// `folio_add_lru()`, as the tree has it.
+/// What the tree has for it: [`Swap::folio_add_lru`].
 pub fn folio_add_lru(k: &Kernel, folio: &Folio) {
-    let _in = enter("folio_add_lru");
     (k.tree.swap.folio_add_lru)(k, folio);
 }
 
 /// `folio_add_lru()`; `lru_cache_add()` until 5.16. The reference is taken first, so that a
 /// preempted caller may hold one with nothing in the batch.
 pub(crate) fn gets_and_adds(k: &Kernel, folio: &Folio) {
+    let _in = enter("folio_add_lru");
     let holder = holder(k, |b| &b.lru_add);
     folio_get(folio, holder);
     (k.tree.swap.lock_and_add)(k, |b| &b.lru_add, (folio, holder), MoveFn::Add);
@@ -260,14 +260,14 @@ pub fn folio_mark_lazyfree(k: &Kernel, folio: &Folio) {
     batch_folio_that(k, |b| &b.lru_lazyfree, folio, MoveFn::Lazyfree, true);
 }
 
-/// `folio_activate()`, as the tree has it.
+/// What the tree has for it: [`Swap::folio_activate`].
 pub fn folio_activate(k: &Kernel, folio: &Folio) {
-    let _in = enter("folio_activate");
     (k.tree.swap.folio_activate)(k, folio);
 }
 
 /// `folio_activate()`; `activate_page()` until 5.16. On SMP.
 pub(crate) fn activates_by_batch(k: &Kernel, folio: &Folio) {
+    let _in = enter("folio_activate");
     if is_off_lru(k, folio) {
         return;
     }

@@ -40,6 +40,7 @@ fn lru_next(folio: &Folio) -> &Var {
 
 /// `folio_add_lru()`: `__folio_add_lru(folio, false)`.
 pub fn folio_add_lru_unreferenced(k: &Kernel, folio: &Folio) {
+    let _in = enter("folio_add_lru");
     __folio_add_lru(k, folio, false);
 }
 
@@ -82,6 +83,7 @@ pub fn lock_and_add_unreferenced(
 
 /// `folio_activate()`: of a folio in an `lru_add` batch, whichever CPU has it, by a bit.
 pub fn folio_activate_unreferenced(k: &Kernel, folio: &Folio) {
+    let _in = enter("folio_activate");
     if test_bit(PG_ACTIVE, &folio.flags)
         || test_bit(PG_UNEVICTABLE, &folio.flags)
         || !test_bit(PG_LRU, &folio.flags)
