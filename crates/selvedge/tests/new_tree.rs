@@ -108,7 +108,10 @@ fn what_is_called_directly_looks_first_whether_the_tree_has_another() {
     for name in ["one", "two"] {
         stdout(&new(&dir, &[name, "--base", "v6.12.117", "--from", &patch]));
         let code = read(&dir, &format!("models/src/trees/{name}.rs"));
-        assert!(code.contains("set!(replaced.folio_deactivate = func!(folio_deactivate))"), "{code}");
+        assert!(
+            code.contains("set!(replaced.folio_deactivate = func!(folio_deactivate))"),
+            "{code}"
+        );
     }
     // The second tree finds what the first has made.
     let list = read(&dir, "models/src/replaced.rs");

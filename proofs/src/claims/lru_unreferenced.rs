@@ -206,12 +206,12 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC)
             .broken_after(&[RESTED_FOR_MLOCK, MADE_UNEVICTABLE, COUNTED_AGAIN])
             .violated(&[&BATCHES_WITHOUT_REFERENCES])
-            .holds_as(underestimates, &[&V6_1, &V6_12_117]),
+            .holds_as(underestimates, &[&V6_1, &V6_19]),
         ask(MUNLOCKED_FOLIO_IS_NOT_MLOCKED, &MLOCKED_AGAIN_ALONE, counted, &[RESTED_FOR_MLOCK])
             .under(ALONE)
             .broken_after(&[RESTED_FOR_MLOCK, COUNTED_AGAIN])
             .violated(&[&BATCHES_WITHOUT_REFERENCES])
-            .holds_as(underestimates, &[&V6_1, &V6_12_117]),
+            .holds_as(underestimates, &[&V6_1, &V6_19]),
         ask(MUNLOCKED_FOLIO_IS_NOT_MLOCKED, &MLOCK_OF_REUSED, counted, &[RESTED_FOR_MLOCK, FREED])
             .under(ALONE)
             .broken_after(&[RESTED_FOR_MLOCK, FREED, COUNTED_AGAIN])
