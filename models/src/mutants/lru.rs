@@ -162,8 +162,8 @@ pub fn isolate_clears_then_gets(k: &Kernel, folio: &Folio, holder: Name) -> bool
     true
 }
 
-/// `folio_batch_move_lru()` of batches without references that does not ask, of a new folio, whether
-/// its batch has it still.
+/// `folio_batch_move_lru()` of batches without references that does not ask, of a new folio,
+/// whether its batch has it still.
 pub fn adds_whatever_is_batched(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
     let _in = enter("folio_batch_move_lru");
     let mut locked = false;

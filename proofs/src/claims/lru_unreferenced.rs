@@ -42,8 +42,8 @@ static ISOLATED_FROM_BATCH: Scenario = Scenario {
 
 static ADDED_AND_ISOLATED: Scenario = Scenario {
     name: "added_while_isolated",
-    about: "CPU0 adds a new folio to its batch; CPU1, which has seen it in the page cache, isolates \
-            it.",
+    about: "CPU0 adds a new folio to its batch; CPU1, which has seen it in the page cache, \
+            isolates it.",
     machine: NEW,
     tasks: &[calls(0, "adder", ADD), calls(1, "isolator", ISOLATE)],
     ..Scenario::EMPTY
@@ -52,8 +52,8 @@ static ADDED_AND_ISOLATED: Scenario = Scenario {
 static FREED_FROM_BATCH: Scenario = Scenario {
     name: "freed_from_lru_add_batch_and_added_anew",
     about: "A new folio rests in CPU0's lru_add batch. CPU0 drains it; CPU1 drops the page cache's \
-            reference. If that was the last, CPU1 allocates the page anew, adds it to its own batch, \
-            and drains.",
+            reference. If that was the last, CPU1 allocates the page anew, adds it to its own \
+            batch, and drains.",
     machine: NEW.zone_lock(),
     before: &[calls(0, "adder", ADD)],
     tasks: &[
@@ -91,9 +91,9 @@ const AGAIN: &[Call] =
 
 static MLOCKED_AGAIN: Scenario = Scenario {
     name: "mlocked_again_while_mlock_rests",
-    about: "CPU0 mlocks a folio of a list, which rests in its mlock batch. CPU1 munlocks the folio, \
-            mlocks it again, and drains its own. Then CPU0 drains; CPU1 munlocks it for good, and \
-            drains.",
+    about: "CPU0 mlocks a folio of a list, which rests in its mlock batch. CPU1 munlocks the \
+            folio, mlocks it again, and drains its own. Then CPU0 drains; CPU1 munlocks it for \
+            good, and drains.",
     machine: LISTED,
     before: &[calls(0, "mlocker", &[call(MLOCK_FOLIO, FOLIO)]), calls(1, "mlocker", AGAIN)],
     tasks: &[
@@ -106,8 +106,8 @@ static MLOCKED_AGAIN: Scenario = Scenario {
 
 static MLOCKED_AGAIN_ALONE: Scenario = Scenario {
     name: "mlocked_again_in_one_batch",
-    about: "One CPU: a folio of a list is mlocked, munlocked and mlocked again; the mlock batch has \
-            all three, and is drained. Then the folio is munlocked, and drained.",
+    about: "One CPU: a folio of a list is mlocked, munlocked and mlocked again; the mlock batch \
+            has all three, and is drained. Then the folio is munlocked, and drained.",
     machine: LISTED.cpus(1),
     tasks: &[cpu(0, "user", |k| {
         mlock_folio(k, &k.folios[0]);
@@ -123,9 +123,9 @@ static MLOCKED_AGAIN_ALONE: Scenario = Scenario {
 
 static MLOCK_OF_REUSED: Scenario = Scenario {
     name: "mlock_rests_while_its_page_is_used_anew",
-    about: "CPU0 mlocks a folio of a list and munlocks it; both rest. CPU1 drops the last reference, \
-            allocates the page anew for a VMA that is mlocked, and drains. CPU0 drains; then CPU1 \
-            munlocks the new folio, and drains.",
+    about: "CPU0 mlocks a folio of a list and munlocks it; both rest. CPU1 drops the last \
+            reference, allocates the page anew for a VMA that is mlocked, and drains. CPU0 drains; \
+            then CPU1 munlocks the new folio, and drains.",
     machine: LISTED,
     before: &[
         calls(0, "mlocker", &[call(MLOCK_FOLIO, FOLIO), call(MUNLOCK_FOLIO, FOLIO)]),
@@ -153,8 +153,8 @@ fn is_put_back_and_mlocked(k: &Run) {
 
 static PUT_BACK_MLOCKED_ROTATED: Scenario = Scenario {
     name: "mlocked_in_lru_add_batch_then_rotated",
-    about: "CPU1 rotates a folio of a list, which rests. CPU0 isolates it and puts it back, into its \
-            lru_add batch, and mlocks it there. CPU1 drains, then CPU0.",
+    about: "CPU1 rotates a folio of a list, which rests. CPU0 isolates it and puts it back, into \
+            its lru_add batch, and mlocks it there. CPU1 drains, then CPU0.",
     machine: LISTED,
     before: &[
         cpu(1, "writeback", |k| folio_rotate_reclaimable(k, &k.folios[0])),

@@ -49,8 +49,8 @@ pub fn folio_is_not_stranded<L: Look + ?Sized>(k: &L) {
     }
 }
 
-/// [`MUNLOCKED_FOLIO_IS_NOT_MLOCKED`], when as many have munlocked the folio as have mlocked it, and
-/// all batches are drained.
+/// [`MUNLOCKED_FOLIO_IS_NOT_MLOCKED`], when as many have munlocked the folio as have mlocked it,
+/// and all batches are drained.
 pub fn folio_is_not_left_mlocked<L: Look + ?Sized>(k: &L) {
     if k.value(Place::Flag(0, PG_MLOCKED)) == 1 {
         let count = k.value(Place::MlockCount(0));

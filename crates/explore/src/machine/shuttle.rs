@@ -146,9 +146,8 @@ impl Machine for Shuttle {
                 // Who holds it already does not get it again, and nobody else gives it back.
                 let is_mine = || dpor::holder(Object(step.object)) == Some(by.task);
                 let had_it = is_mine();
-                announce(Kind::TryLock);
-                let failed = had_it || !is_mine();
-                Took { failed, ..Took::default() }
+                let tried = announce(Kind::TryLock);
+                Took { failed: had_it || !is_mine(), ..tried }
             }
             Does::Unlock { .. } => announce(Kind::Unlock),
             Does::Wait { consume } => announce(Kind::Wait { consume }),
