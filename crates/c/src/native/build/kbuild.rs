@@ -199,12 +199,13 @@ impl<'a> Build<'a> {
     }
 
     /// What is left of a file of the tree when macros are expanded and what is configured out is
-    /// gone, without any mark of lines.
+    /// gone, without any mark of lines, nor of where the file lies.
     ///
     /// # Errors
     /// If the preprocessor fails: its own lines.
     pub fn preprocess(&self, file: &str, to: &Path, overlay: &Path) -> Result<Vec<u8>> {
-        const ARGS: &[&str] = &["-E", "-P", "-D__LINE__=0", "-Wno-builtin-macro-redefined"];
+        const ARGS: &[&str] =
+            &["-E", "-P", "-D__LINE__=0", "-D__FILE__=\"\"", "-Wno-builtin-macro-redefined"];
         self.run_compiler((file, ARGS), (&self.tree.dir.join(file), to), overlay)?;
         fs::read(to).map_err(|error| Error::io("read", to, &error))
     }
