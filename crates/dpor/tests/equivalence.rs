@@ -1,6 +1,6 @@
 //! On random programs optimal DPOR reaches the final states and the deadlocks that plain DFS
 //! reaches, and runs each trace once, of which it finds as many as sleep sets do; a search over
-//! states reaches them too. `PROPTEST_CASES` sets how many (default here: 400; a quarter as many
+//! states reaches them too. `PROPTEST_CASES` sets how many (default here: 250; a quarter as many
 //! for the search over states).
 
 use crate::common;

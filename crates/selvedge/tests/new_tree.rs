@@ -196,9 +196,12 @@ fn set_time(file: &Path, time: SystemTime) {
 /// tells crates of a workspace apart by their place in it. It would find a library fresh that was
 /// made of the copy. The other crates are the same here and there, with the times of their files:
 /// whoever builds them, the library is of the same sources, and older than what is changed later.
-fn of_the_copy() -> [String; 2] {
-    ["selvedge-models", "selvedge-proofs"]
-        .map(|name| format!("profile.test.package.{name}.debug=false"))
+/// The few rows that are asked are small: it is the compiler that takes its time.
+fn of_the_copy() -> impl Iterator<Item = String> {
+    let settings = ["debug=false", "opt-level=0"];
+    ["selvedge-models", "selvedge-proofs"].into_iter().flat_map(move |name| {
+        settings.map(|setting| format!("profile.test.package.{name}.{setting}"))
+    })
 }
 
 /// A step of cargo in the copy. The libraries from elsewhere are those of this build.
