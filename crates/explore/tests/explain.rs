@@ -31,6 +31,21 @@ fn task(cpu: usize, name: &'static str, body: impl FnOnce() + Send + 'static) ->
     })
 }
 
+/// Two tasks that have many executions, none of which matters.
+fn noise(cpus: [usize; 2]) {
+    let noise = word("noise");
+    let count = |cpu| {
+        let noise = noise.clone();
+        task(cpu, "noise", move || {
+            for _ in 0..4 {
+                let seen = read(&noise);
+                noise.store(seen + 1, Access::relaxed("WRITE_ONCE"));
+            }
+        })
+    };
+    cpus.map(count).into_iter().for_each(join);
+}
+
 /// One task installs unless it is forbidden; the other forbids it and then looks whether something
 /// is installed. Between its look at `forbidden` and its write to `slot` both may happen.
 fn check_then_act() -> Body {
@@ -152,17 +167,7 @@ fn what_is_cut_short_is_said() {
 #[test]
 fn of_too_many_executions_those_with_one_beginning_are_compared() {
     let body: Body = Arc::new(|| {
-        let noise = word("noise");
-        let count = |cpu| {
-            let noise = noise.clone();
-            task(cpu, "noise", move || {
-                for _ in 0..4 {
-                    let seen = read(&noise);
-                    noise.store(seen + 1, Access::relaxed("WRITE_ONCE"));
-                }
-            })
-        };
-        [count(2), count(3)].into_iter().for_each(join);
+        noise([2, 3]);
         check_then_act()();
     });
     let bounds = Bounds { executions_max: 100, ..Bounds::PROOF };
@@ -313,7 +318,7 @@ fn a_program_that_does_not_break_the_rule_is_not_explained() {
 #[test]
 fn of_too_many_executions_those_that_could_contradict_are_looked_for() {
     let body: Body = Arc::new(|| {
-        let (ready, seen, noise) = (word("ready"), word("seen"), word("noise"));
+        let (ready, seen) = (word("ready"), word("seen"));
         let r = ready.clone();
         let maker = task(0, "maker", move || write(&r));
         let (r, s) = (ready.clone(), seen.clone());
@@ -324,16 +329,7 @@ fn of_too_many_executions_those_that_could_contradict_are_looked_for() {
         if read(&seen) == 1 {
             fail(BROKEN, "not ready");
         }
-        let count = |cpu| {
-            let noise = noise.clone();
-            task(cpu, "noise", move || {
-                for _ in 0..4 {
-                    let seen = read(&noise);
-                    noise.store(seen + 1, Access::relaxed("WRITE_ONCE"));
-                }
-            })
-        };
-        [count(0), count(1)].into_iter().for_each(join);
+        noise([0, 1]);
     });
     let all = explained(&body).1;
     assert!(all.necessary && all.conditions.len() == 1, "{}", all.sentence);
