@@ -1,20 +1,21 @@
 //! The ledger and the loops without a bound, asked of the models: no function counts without saying
 //! for whom, and a lookup spins only where a fault leaves a freed folio in the page cache.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use include_dir::Dir;
 use selvedge_explore::{Bounds, Engine, explore};
 use selvedge_kernel::edits::Edit;
 use selvedge_models::mm::swap::{folio_get, folio_put};
-use selvedge_models::trees::V6_12_117;
-use selvedge_models::{Kernel, Machine, PAGE_CACHE};
+use selvedge_models::trees::{L1, L2, V6_12_117};
+use selvedge_models::{Kernel, Machine, PAGE_CACHE, Tree};
 use selvedge_monitors::{
-    ENDLESS, ENDLESS_LOOPS_END, Ledger, NOBODY_HOLDS_ON, REFERENCES_BALANCE,
+    ENDLESS, ENDLESS_LOOPS_END, Ledger, Luck, NOBODY_HOLDS_ON, REFERENCES_BALANCE,
     WHAT_IS_FREED_IS_NOT_TAKEN,
 };
 use selvedge_proofs::{Claim, Run, Scenario, explore_edited, lock_order, rows};
-use selvedge_trace::{Monitor, Name, Site};
+use selvedge_trace::{End, Execution, Finding, Monitor, Name, Site};
 
 /// So many executions of each scenario show what its functions do.
 const FEW: u64 = 100;
@@ -117,4 +118,47 @@ fn the_marks_of_endless_loops_are_made() {
             assert!(texts.iter().any(|text| text.contains(wanted)), "{wanted}");
         }
     }
+}
+
+/// Notes what is found in executions in which everybody comes to an end.
+struct Notes(Luck, Arc<Mutex<BTreeSet<String>>>);
+
+impl Monitor for Notes {
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::new(Notes(Luck, self.1.clone()))
+    }
+
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        if *execution.end == End::Complete {
+            let found = self.0.execution(execution).map(|finding| finding.message);
+            self.1.lock().expect("no panic").extend(found);
+        }
+        None
+    }
+}
+
+/// What it finds that waits for luck, in the first executions of this scenario.
+fn ends_by_luck(tree: &'static Tree, scenario: &str) -> BTreeSet<String> {
+    let is_it = |claim: &Claim| claim.scenario.name == scenario && claim.tree.name == tree.name;
+    let (claim, _) = rows().find(|(claim, _)| is_it(claim)).expect("a claim");
+    let scenario = claim.scenario;
+    let body = move || scenario.play(&Run::new(Kernel::new(tree, scenario.machine)));
+    let bounds = Bounds { keep_going: true, executions_max: 2_000, ..Bounds::PROOF };
+    let notes = Arc::default();
+    let monitors: Vec<Box<dyn Monitor>> = vec![Box::new(Notes(Luck, Arc::clone(&notes)))];
+    explore(Engine::Dpor, &bounds, monitors, Arc::new(body));
+    let found = notes.lock().expect("no panic").clone();
+    found
+}
+
+/// The execution ends well, so that no deadlock tells of it.
+#[test]
+fn a_lost_wake_up_is_found_although_somebody_comes_by() {
+    let found = ends_by_luck(&L2, "killed_waiter_and_stealer");
+    let told = "CPU2 plain sleeps on PG_locked of folio0->flags, which is clear: CPU0 stealer cleared it \
+                last and woke CPU1 killable, who neither took it nor passed the wake-up on; and \
+                goes on only because CPU0 stealer comes by later";
+    assert!(found.contains(told), "{found:#?}");
+    let given_away = ends_by_luck(&L1, "killed_waiter_and_stealer");
+    assert!(given_away.is_empty(), "{given_away:#?}");
 }

@@ -6,6 +6,7 @@
 //! | [`Progress`]       | a loop without a bound ends                   | rounds that failed  |
 //! | [`LockOrder`]      | locks are taken in one order                  | all executions      |
 //! | [`WaitGraph`]      | no task waits for ever, sleeps on a lock that is free, or locks up its CPU | deadlocks |
+//! | [`Luck`]           | nobody who sleeps on a free bit depends on somebody coming by | sleepers that are woken |
 //! | [`LockRules`]      | no lock is held at exit, and other rules of lockdep | locks, lock bits |
 //! | [`HeldFolios`]     | a migration that waits holds its pair only    | bits that are slept on |
 //! | [`Races`]          | plain accesses do not race                    | accesses, orderings |
@@ -24,6 +25,7 @@ mod ledger;
 pub mod lock_graph;
 mod lock_order;
 mod lock_rules;
+mod luck;
 mod progress;
 mod races;
 mod signals;
@@ -36,6 +38,7 @@ pub use lock_rules::{
     LOCK_RULES, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, LockRules, NO_LOCK_IS_HELD_AT_EXIT,
     NOBODY_LOCKS_WHAT_IT_HOLDS, WHAT_IS_UNLOCKED_IS_LOCKED,
 };
+pub use luck::{Luck, NO_WAIT_ENDS_BY_LUCK};
 pub use progress::{ENDLESS, ENDLESS_LOOPS_END, Endless, Progress};
 pub use races::{PLAIN_ACCESSES_DO_NOT_RACE, Races};
 pub use selvedge_trace::NOBODY_WAITS_FOR_EVER;
@@ -54,12 +57,13 @@ pub fn standard() -> Vec<Box<dyn Monitor>> {
     vec![Box::<WaitGraph>::default(), Box::<Ledger>::default(), Box::<LockOrder>::default()]
 }
 
-/// The monitors for a claim about this rule: [`standard`], and those of its own. [`HeldFolios`]
-/// comes first: a migration that holds too much may end in a deadlock.
+/// The monitors for a claim about this rule: [`standard`], and those of its own. [`HeldFolios`] and
+/// [`Luck`] come first: a migration that holds too much may end in a deadlock, and so may a wait
+/// that depends on somebody coming by.
 pub fn for_rule(rule: Rule) -> Vec<Box<dyn Monitor>> {
     let mut monitors = standard();
     let own = of_its_own(rule);
-    match rule == WAITING_MIGRATION_HOLDS_ITS_PAIR {
+    match [WAITING_MIGRATION_HOLDS_ITS_PAIR, NO_WAIT_ENDS_BY_LUCK].contains(&rule) {
         true => drop(monitors.splice(0..0, own)),
         false => monitors.extend(own),
     }
@@ -72,6 +76,7 @@ pub fn of_its_own(rule: Rule) -> Vec<Box<dyn Monitor>> {
     let one: Box<dyn Monitor> = match rule {
         PLAIN_ACCESSES_DO_NOT_RACE => Box::<Races>::default(),
         ENDLESS_LOOPS_END => Box::<Progress>::default(),
+        NO_WAIT_ENDS_BY_LUCK => Box::<Luck>::default(),
         REFERENCES_BALANCE => Box::new(Ledger::at_every_step()),
         WAITING_MIGRATION_HOLDS_ITS_PAIR => Box::<HeldFolios>::default(),
         _ => return Vec::new(),

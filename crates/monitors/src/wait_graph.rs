@@ -16,7 +16,7 @@ use petgraph::algo::tarjan_scc;
 use petgraph::graph::DiGraph;
 use selvedge_trace::{
     Action, BitWait, Class, Context, End, Event, Execution, Finding, Monitor,
-    NOBODY_WAITS_FOR_EVER, Rule, Waiting,
+    NOBODY_WAITS_FOR_EVER, PathId, Rule, Waiting,
 };
 use serde_json::Value;
 
@@ -87,7 +87,7 @@ impl<'a> Wait<'a> {
         all: &[Waiting],
         spinning: &[Spinning],
     ) -> Wait<'a> {
-        let on = match asleep_on(execution, waiting) {
+        let on = match asleep_on(execution, Sleeper::of(waiting)) {
             None => match queued_for(execution, waiting) {
                 Some((tried, signal)) => {
                     On::Queue(*tried, signal, holders(execution.events, tried.object))
@@ -189,7 +189,7 @@ impl<'a> Wait<'a> {
 }
 
 /// `CPU0 migrator`
-fn name(execution: &Execution<'_>, task: u8) -> String {
+pub(crate) fn name(execution: &Execution<'_>, task: u8) -> String {
     match execution.tasks.get(usize::from(task)) {
         Some(info) => match info.cpu {
             Some(cpu) => format!("CPU{cpu} {}", info.name),
@@ -309,16 +309,32 @@ fn holders(events: &[Event], object: u32) -> Vec<(u8, usize)> {
     holders
 }
 
+/// A task that sleeps.
+#[derive(Clone, Copy)]
+pub(crate) struct Sleeper {
+    pub(crate) task: u8,
+    /// The object that a wake-up of the task sets.
+    pub(crate) told_by: u32,
+    /// The nest of functions it sleeps in.
+    pub(crate) path: PathId,
+}
+
+impl Sleeper {
+    pub(crate) fn of(waiting: &Waiting) -> Sleeper {
+        Sleeper { task: waiting.task, told_by: waiting.object, path: waiting.path }
+    }
+}
+
 /// The bit that a sleeping task queued itself for last, if it has not left the function in which it
 /// did, and sleeps until somebody wakes it for that.
-fn asleep_on(execution: &Execution<'_>, waiting: &Waiting) -> Option<(Event, BitWait)> {
+pub(crate) fn asleep_on(execution: &Execution<'_>, sleeper: Sleeper) -> Option<(Event, BitWait)> {
     let queued =
-        |event: &&Event| event.task == waiting.task && matches!(event.action, Action::Awaits(_));
+        |event: &&Event| event.task == sleeper.task && matches!(event.action, Action::Awaits(_));
     let note = execution.events.iter().rev().find(queued)?;
     match note.action {
         Action::Awaits(wait)
-            if wait.told_by.contains(&waiting.object)
-                && execution.paths.is_within(waiting.path, note.path) =>
+            if wait.told_by.contains(&sleeper.told_by)
+                && execution.paths.is_within(sleeper.path, note.path) =>
         {
             Some((*note, wait))
         }
@@ -326,7 +342,7 @@ fn asleep_on(execution: &Execution<'_>, waiting: &Waiting) -> Option<(Event, Bit
     }
 }
 
-enum Owner {
+pub(crate) enum Owner {
     /// The bit is set, by this task or for it, since this event.
     Task(u8, usize),
     /// It is set, and no event set it.
@@ -336,7 +352,7 @@ enum Owner {
 }
 
 /// Whose the bit is at the end.
-fn owner(events: &[Event], object: u32, mask: u64) -> Owner {
+pub(crate) fn owner(events: &[Event], object: u32, mask: u64) -> Owner {
     let mut owner = None;
     for (index, event) in events.iter().enumerate().filter(|(_, e)| e.object == object) {
         match event.action {
@@ -358,7 +374,7 @@ fn owner(events: &[Event], object: u32, mask: u64) -> Owner {
 }
 
 /// What whoever cleared the bit last did about its sleepers.
-fn why_forgotten(
+pub(crate) fn why_forgotten(
     execution: &Execution<'_>,
     forgotten: u8,
     bit: &BitWait,

@@ -3,9 +3,10 @@
 use crate::common;
 
 use common::{GUARD, event, tasks, waits};
-use selvedge_monitors::{NOBODY_WAITS_FOR_EVER, WaitGraph};
+use selvedge_monitors::{Luck, NO_WAIT_ENDS_BY_LUCK, NOBODY_WAITS_FOR_EVER, WaitGraph};
 use selvedge_trace::{
-    Action, BitWait, End, Event, Execution, Finding, Monitor, PathId, Paths, Rule, Waiting,
+    Action, BitWait, Class, Context, End, Event, Execution, Finding, Monitor, PathId, Paths, Rule,
+    Touch, Waiting,
 };
 
 const NOBODY_SLEEPS_ON_A_FREE_LOCK: Rule = Rule("nobody sleeps on a free lock");
@@ -16,6 +17,7 @@ const ENTRY: u32 = 10;
 /// Steps on the folio's flags, and in the functions that sleep and wake.
 struct Folio {
     paths: Paths,
+    changes: PathId,
     waits: PathId,
     sleeps: PathId,
     wakes: PathId,
@@ -24,14 +26,16 @@ struct Folio {
 impl Folio {
     fn new() -> Folio {
         let mut paths = Paths::default();
+        let changes = paths.enter(PathId::ROOT, "folio_unlock");
         let waits = paths.enter(PathId::ROOT, "folio_wait_bit_common");
         let sleeps = paths.enter(waits, "schedule");
-        let wakes = paths.enter(PathId::ROOT, "folio_wake_bit");
-        Folio { paths, waits, sleeps, wakes }
+        let wakes = paths.enter(changes, "folio_wake_bit");
+        Folio { paths, changes, waits, sleeps, wakes }
     }
 
     fn change(&self, task: u8, old: u64, new: u64) -> Event {
-        Event { old, new, ..event(task, Action::Update, FLAGS) }
+        let touch = Touch::ALL;
+        Event { old, new, touch, path: self.changes, ..event(task, Action::Update, FLAGS) }
     }
 
     fn awaits(&self, task: u8) -> Event {
@@ -50,6 +54,25 @@ impl Folio {
         Event { path: self.wakes, in_waker: true, ..event(task, Action::Write, object) }
     }
 
+    /// The token by which the task is woken is set, or found to be.
+    fn token(&self, (task, action): (u8, Action), path: PathId, sleeper: u8) -> Event {
+        let object = ENTRY + 10 + u32::from(sleeper);
+        Event { path, class: Class::Token, touch: Touch::ALL, ..event(task, action, object) }
+    }
+
+    fn wakes(&self, task: u8, sleeper: u8) -> Event {
+        self.token((task, Action::Wake), self.wakes, sleeper)
+    }
+
+    fn goes_on(&self, task: u8) -> Event {
+        self.token((task, Action::Wait), self.sleeps, task)
+    }
+
+    fn ends(&self, events: &[Event]) -> Option<Finding> {
+        let (tasks, end) = (tasks(), End::Complete);
+        Luck.execution(&Execution { events, paths: &self.paths, tasks: &tasks, end: &end })
+    }
+
     fn hang(&self, events: &[Event], sleepers: &[u8]) -> Finding {
         let sleeper = |&task: &u8| Waiting {
             primitive: "schedule",
@@ -59,7 +82,11 @@ impl Folio {
         let end = End::Deadlock(sleepers.iter().map(sleeper).collect());
         let tasks = tasks();
         let execution = Execution { events, paths: &self.paths, tasks: &tasks, end: &end };
-        WaitGraph.execution(&execution).expect("found")
+        let waits_for_luck = Luck.execution(&execution);
+        let found = WaitGraph.execution(&execution).expect("found");
+        let is_forgotten = found.rule == NOBODY_SLEEPS_ON_A_FREE_LOCK;
+        assert_eq!(waits_for_luck.map(|found| found.event), is_forgotten.then_some(found.event));
+        found
     }
 }
 
@@ -137,4 +164,40 @@ fn a_sleeper_may_sleep_in_a_function_further_down() {
         NOBODY_WAITS_FOR_EVER,
         "it has left"
     );
+}
+
+/// Task 0 unlocks and wakes nobody; task 1 comes by, locks, unlocks, and wakes who sleeps.
+#[test]
+fn a_sleeper_that_is_woken_by_who_comes_by_later_waits_for_luck() {
+    let f = Folio::new();
+    let unlock = |task| f.change(task, LOCKED, 0);
+    let lock = |task| Event { path: PathId::ROOT, ..f.change(task, 0, LOCKED) };
+    let comes_by = [lock(1), unlock(1), f.wakes(1, 2), f.goes_on(2)];
+    let events = [&[f.awaits(2), unlock(0)], &comes_by[..]].concat();
+    let finding = f.ends(&events).expect("found");
+    assert_eq!((finding.rule, finding.event), (NO_WAIT_ENDS_BY_LUCK, Some(1)));
+    assert_eq!(
+        finding.message,
+        "CPU2 task2 sleeps on PG_locked of object[3], which is clear: CPU0 task0 cleared it last \
+         and saw no mark of a sleeper; and goes on only because CPU1 task1 comes by later"
+    );
+}
+
+#[test]
+fn who_is_woken_by_him_who_unlocked_or_may_yet_be_does_not_wait_for_luck() {
+    let f = Folio::new();
+    let unlock = |task| f.change(task, LOCKED, 0);
+    let woken = [f.awaits(2), unlock(0), f.wakes(0, 2), f.goes_on(2)];
+    assert_eq!(f.ends(&woken), None);
+    // Another is faster than he, who is in the midst of it.
+    let lock = |task| Event { path: PathId::ROOT, ..f.change(task, 0, LOCKED) };
+    let looks = Event { path: f.wakes, touch: Touch::ALL, ..event(0, Action::Lock, GUARD) };
+    let other = Event { task: 1, ..looks };
+    let comes_by = [lock(1), unlock(1), other, f.wakes(1, 2), looks, f.goes_on(2)];
+    assert_eq!(f.ends(&[&[f.awaits(2), unlock(0)], &comes_by[..]].concat()), None);
+    // Who comes by is an interrupt: it does come.
+    let mut interrupt = [lock(1), unlock(1), f.wakes(1, 2)];
+    interrupt.iter_mut().for_each(|event| event.context = Context::Irq);
+    let events = [&[f.awaits(2), unlock(0)], &interrupt[..], &[f.goes_on(2)]].concat();
+    assert_eq!(f.ends(&events), None);
 }

@@ -8,7 +8,7 @@ use selvedge_models::trees::*;
 use super::folio_lock::{locked, unlock};
 use super::{DPOR, SC};
 use crate::rules::{
-    A_DEMANDED_LOCK_GOES_IN_ORDER, A_WAITER_IS_ROBBED_AT_MOST_ONCE,
+    A_DEMANDED_LOCK_GOES_IN_ORDER, A_WAITER_IS_ROBBED_AT_MOST_ONCE, NO_WAIT_ENDS_BY_LUCK,
     NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER,
 };
 use crate::states::SLEPT;
@@ -130,6 +130,9 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&L2, &V6_12_117, &L2_UNFAIRNESS_INF, &L1, &L0])
             .holds_as(sheet("AM18"), &[&AM18_WAKES_ALL]),
         // The most expensive scenario of all: complete or not at all.
+        ask(NO_WAIT_ENDS_BY_LUCK, &STEALER, sheet("A-S2"), &[SLEPT])
+            .under(DPOR)
+            .holds(&[&L1, &L2, &V6_12_117]),
         ask(A_DEMANDED_LOCK_GOES_IN_ORDER, &OVERTAKING, sheet("AM19"), &[SLEPT])
             .under(DPOR)
             .holds(&[&L1])

@@ -26,7 +26,8 @@ use crate::functions::{
     FOLIO_LOCK, FOLIO_LOCK_KILLABLE, FOLIO_TRYLOCK, FOLIO_UNLOCK, SEND_SIGKILL,
 };
 use crate::rules::{
-    NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER, ONLY_WHAT_KILLS_ENDS_A_KILLABLE_WAIT,
+    NO_WAIT_ENDS_BY_LUCK, NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, NOBODY_WAITS_FOR_EVER,
+    ONLY_WHAT_KILLS_ENDS_A_KILLABLE_WAIT,
 };
 use crate::states::{GAVE_UP, SLEPT};
 use crate::{Answers, Run, Scenario, ask, calls, cpu};
@@ -215,5 +216,9 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(SC_WITHOUT_RANDOM)
             .holds_as(WOKEN_OWNS, &[&L1, &L2_UNFAIRNESS_0])
             .holds_as(WOKEN_TRIES, &[&L2_TRIES_THE_BIT]),
+        // Who steals the lock comes by when all is over, or before.
+        ask(NO_WAIT_ENDS_BY_LUCK, &SIGNAL_AND_THEFT, WOKEN_LEAVES, given_up)
+            .under(DPOR)
+            .violated(&[&L2]),
     ]
 }
