@@ -1,7 +1,7 @@
 //! Decisions: the named places in which trees differ, declared once for each kernel file.
 //!
-//! `decisions!` makes the struct of a file out of its fields, so that a model asks
-//! `k.tree.swap.lru_claim`; a [`Change`](crate::Change) that sets one of them to a value, for
+//! `decisions!` makes the struct of a file out of its fields; a function for each, so that a model
+//! asks `k.tree.swap.lru_claim()`, and [it is known](crate::Asked) that it has asked; a [`Change`](crate::Change) that sets one of them to a value, for
 //! commits; and the list of all with their values, for `selvedge diff`. [`set!`](crate::set) writes
 //! a change. The kernel files themselves are named in src/tree.rs.
 
@@ -47,12 +47,40 @@ macro_rules! decisions {
                 self
             }
 
+            /// Its number among the files that have decisions.
+            pub(crate) const PLACE: usize = $crate::asked::place($path);
+
+            /// Was this decision of the list asked for?
+            pub(crate) fn is_asked(asked: &$crate::Asked, decision: usize) -> bool {
+                asked.has($File::PLACE, decision)
+            }
+
             /// All decisions, in the order in which they are declared.
             pub(crate) fn list(&self) -> Vec<$crate::Decision> {
                 let one = |name, value| $crate::Decision { file: $path, name, value };
                 vec![$( one(stringify!($name), format!("{:?}", self.$name)), )*]
             }
         }
+
+        const _: () = {
+            #[allow(non_camel_case_types, reason = "a variant is named as its decision")]
+            #[allow(clippy::upper_case_acronyms, reason = "likewise")]
+            enum Place {
+                $( $name, )*
+            }
+
+            #[allow(clippy::type_complexity, reason = "the type of the field")]
+            impl $File {
+                $(
+                    $(#[$about])*
+                    #[inline]
+                    pub fn $name(&self) -> $Value {
+                        $crate::asked::note($File::PLACE, Place::$name as usize);
+                        self.$name
+                    }
+                )*
+            }
+        };
     };
 }
 
@@ -108,6 +136,21 @@ macro_rules! kernel_files {
                     at += 1;
                 }
                 self
+            }
+
+            /// Does the other tree answer as this one to everything that was asked?
+            pub fn answers_as(&self, other: &$Tree, asked: &$crate::Asked) -> bool {
+                let mut differ = Vec::new();
+                $(
+                    let both = self.$file.list().into_iter().zip(other.$file.list());
+                    let both = both.enumerate().filter(|(_, (mine, other))| mine != other);
+                    differ.extend(both.map(|(at, _)| <$File>::is_asked(asked, at)));
+                )*
+                $(
+                    let value = |tree: &$Tree| format!("{:?}", tree.$alone);
+                    differ.extend((value(self) != value(other)).then_some(true));
+                )*
+                differ.into_iter().all(|is_asked| !is_asked)
             }
 
             /// The decisions of all files, in a fixed order.

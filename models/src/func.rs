@@ -7,7 +7,7 @@ use std::ops::Deref;
 /// function is neither: the linker may merge two with equal bodies, and a function that is compiled
 /// twice has two.
 ///
-/// It is called like the function itself: `(k.tree.swap.lru_cache_disable)(k)`.
+/// It is called like the function itself: `(k.tree.swap.lru_cache_disable())(k)`.
 #[derive(Clone, Copy)]
 pub struct Func<F> {
     name: &'static str,

@@ -443,7 +443,7 @@ fn nrpages(sizes: &Sizes, initial: &Initial) -> Var {
 
 impl Folio {
     fn new(index: usize, tree: &Tree, sizes: &Sizes, initial: &Initial) -> Folio {
-        let has_lru_next = tree.swap.batch_references == BatchReferences::OfDrain;
+        let has_lru_next = tree.swap.batch_references() == BatchReferences::OfDrain;
         let is_free = index >= sizes.folios || index < initial.absent;
         let is_mapped = initial.mapped && !is_free;
         let is_listed = initial.listed && !is_free;

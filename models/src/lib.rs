@@ -15,6 +15,7 @@ mod decisions;
 #[macro_use]
 mod func;
 
+mod asked;
 pub mod commits;
 pub mod drivers;
 pub mod fs {
@@ -70,6 +71,7 @@ mod tree;
 pub mod trees;
 mod version;
 
+pub use asked::Asked;
 pub use commits::Commit;
 pub use decisions::Decision;
 pub use func::Func;

@@ -41,6 +41,11 @@ macro_rules! replaced {
                 self
             }
 
+            /// Functions look for what is in their place without a note: it is taken for asked for.
+            pub(crate) fn is_asked(_: &$crate::Asked, _: usize) -> bool {
+                true
+            }
+
             /// All that may be replaced, and by what it is.
             pub(crate) fn list(&self) -> Vec<$crate::Decision> {
                 vec![$( $crate::Decision {

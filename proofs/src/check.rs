@@ -5,7 +5,7 @@ use std::sync::Arc;
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore};
 use selvedge_kernel::edits::Edit;
 use selvedge_kernel::set_up;
-use selvedge_models::{Kernel, Tree};
+use selvedge_models::{Asked, Kernel, Tree};
 use selvedge_monitors::{Ledger, for_rule, of_its_own};
 use selvedge_trace::{ActionKind, Counterexample, Monitor, Rule, table};
 
@@ -157,10 +157,23 @@ pub(crate) fn explore_watched(
     bounds: &Bounds,
     more: Vec<Box<dyn Monitor>>,
 ) -> Exploration {
+    explore_noting(&Arc::default(), (tree, edits), claim, (engine, bounds), more)
+}
+
+/// The same; what the tree is asked for is noted.
+pub(crate) fn explore_noting(
+    asked: &Arc<Asked>,
+    (tree, edits): (&'static Tree, &'static [Edit]),
+    claim: &Claim,
+    (engine, bounds): (Engine, &Bounds),
+    more: Vec<Box<dyn Monitor>>,
+) -> Exploration {
     let mut monitors = monitors(claim);
     monitors.extend(more);
     let scenario = claim.scenario;
+    let asked = asked.clone();
     let body = Arc::new(move || {
+        asked.note_here();
         scenario.play(&set_up(|| Run::new(Kernel::edited(tree, scenario.machine, edits))))
     });
     let mut exploration = explore(engine, bounds, monitors, body);

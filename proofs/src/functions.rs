@@ -51,7 +51,7 @@ pub const LRU_ADD_DRAIN_ALL: Function = both("lru_add_drain_all", |k, _| {
 });
 /// mm/swap.c
 pub const LRU_CACHE_DISABLE: Function = both("lru_cache_disable", |k, _| {
-    (k.tree.swap.lru_cache_disable)(k);
+    (k.tree.swap.lru_cache_disable())(k);
     reached(DISABLED);
     0
 });
@@ -116,7 +116,7 @@ pub const SEND_SIGKILL: Function = both("send_sigkill", |k, args| {
 
 /// fs/buffer.c
 pub const BH_LRU_INSTALL: Function = both("bh_lru_install", |k, args| {
-    (k.tree.buffer.bh_lru_install)(k, bh(k, args));
+    (k.tree.buffer.bh_lru_install())(k, bh(k, args));
     0
 });
 /// fs/buffer.c

@@ -237,7 +237,7 @@ mod tests {
         static LOOKS: Scenario = Scenario {
             name: "install_vs_look",
             tasks: &[
-                cpu(0, "installer", |k| (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[0])),
+                cpu(0, "installer", |k| (k.tree.buffer.bh_lru_install())(k, &k.buffer_heads[0])),
                 cpu(1, "migrator", |k| {
                     let count = atomic_read(&k.buffer_heads[0].b_count);
                     if count < 2 {

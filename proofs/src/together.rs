@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict};
+use selvedge_models::Asked;
 use selvedge_trace::{Monitor, Rule};
 
-use crate::check::{explore_watched, own_monitors};
+use crate::check::{explore_noting, own_monitors};
 use crate::claim::known;
+use crate::same_program::{self, Search};
 use crate::{Claim, Expected};
 
 /// What a search of several rows came to, if they all hold.
@@ -21,19 +23,32 @@ type Shared = Arc<OnceLock<Option<Exploration>>>;
 /// By what determines it.
 static SHARED: Mutex<BTreeMap<String, Shared>> = Mutex::new(BTreeMap::new());
 
-/// Explores the claim's scenario in its tree, together with other rows if that can be.
+/// Explores the claim's scenario in its tree, together with other rows if that can be, unless it
+/// [has been explored](same_program) in a tree in which it is the same program.
 pub(crate) fn explore(claim: &'static Claim, engine: Engine, bounds: &Bounds) -> Exploration {
-    let alone = || explore_watched((claim.tree, &[]), claim, engine, bounds, Vec::new());
     let group = group(claim, engine, bounds);
-    let [first, _, ..] = group.as_slice() else { return alone() };
-    let key = format!("{}::{}::{engine}: {bounds:?}", first.scenario.name, claim.tree.name);
+    let Some(first) = group.first() else { return search(claim, engine, bounds, &[]).0 };
+    let (tree, scenario) = (claim.tree, first.scenario);
+    let of = Search { tree, scenario, engine, bounds };
+    if let Some(known) = same_program::known(&of, claim.rule) {
+        return known;
+    }
+    let alone = || {
+        let found = search(claim, engine, bounds, &[]);
+        same_program::keep(&of, vec![claim.rule], &found);
+        found.0
+    };
+    if group.len() == 1 {
+        return alone();
+    }
+    let key = format!("{}::{}::{engine}: {bounds:?}", scenario.name, tree.name);
     let shared = SHARED.lock().expect("not poisoned").entry(key).or_default().clone();
     let mut is_mine = false;
     let found = shared.get_or_init(|| {
         is_mine = true;
-        let more = more_monitors(claim.rule, &group);
-        let seen = explore_watched((claim.tree, &[]), claim, engine, bounds, more);
-        (seen.verdict == Verdict::Holds).then_some(seen)
+        let found = search(claim, engine, bounds, &group);
+        same_program::keep(&of, group.iter().map(|claim| claim.rule).collect(), &found);
+        Some(found.0).filter(|seen| seen.verdict == Verdict::Holds)
     });
     match found {
         // The time was the other row's.
@@ -41,6 +56,20 @@ pub(crate) fn explore(claim: &'static Claim, engine: Engine, bounds: &Bounds) ->
         Some(seen) => seen.clone(),
         None => alone(),
     }
+}
+
+/// Searches with the monitors of all of the group, and says what was found and what the tree was
+/// asked for.
+fn search(
+    claim: &'static Claim,
+    engine: Engine,
+    bounds: &Bounds,
+    group: &[&Claim],
+) -> (Exploration, Arc<Asked>) {
+    let asked = Arc::default();
+    let more = more_monitors(claim.rule, group);
+    let seen = explore_noting(&asked, (claim.tree, &[]), claim, (engine, bounds), more);
+    (seen, asked)
 }
 
 /// The claims that a search of this one can decide too, in the order of all claims, and itself;
@@ -91,6 +120,7 @@ mod tests {
 
     use super::*;
     use crate::check;
+    use crate::check::explore_watched;
 
     fn claim(part: &str) -> &'static Claim {
         let mut claims = known().iter();

@@ -81,7 +81,7 @@ fn execute(k: &Kernel, call: Call) {
     let isolation = Name::new("isolation").on(selvedge_kernel::smp_processor_id());
     let bh = &k.buffer_heads[0];
     match call {
-        Call::Install => (k.tree.buffer.bh_lru_install)(k, bh),
+        Call::Install => (k.tree.buffer.bh_lru_install())(k, bh),
         Call::Lookup => {
             let user = Name::new("finder");
             if let Some(found) = lookup_bh_lru(k, bh, user) {
@@ -109,8 +109,8 @@ fn execute(k: &Kernel, call: Call) {
         Call::Drain => lru_add_drain(k),
         Call::DrainAll => lru_add_drain_all(k),
         Call::DisableEnable => {
-            (k.tree.swap.lru_cache_disable)(k);
-            (k.tree.swap.lru_cache_enable)(k);
+            (k.tree.swap.lru_cache_disable())(k);
+            (k.tree.swap.lru_cache_enable())(k);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use selvedge_explore::{Bounds, Verdict};
-use selvedge_proofs::{Outcome as Judged, Row, check};
+use selvedge_proofs::{Outcome as Judged, Row, check, one_tree_after_another};
 use selvedge_trace::to_json;
 use selvedge_trace::views::html;
 
@@ -119,7 +119,9 @@ fn check_with(
     let name = |(claim, engine): &Selected| claim.name(*engine);
     let large_names: BTreeSet<String> = large.iter().map(name).collect();
     let others = selected.iter().filter(|row| !large_names.contains(&name(row)));
-    let all: Vec<Selected> = large.iter().chain(others).copied().collect();
+    let mut others: Vec<Selected> = others.copied().collect();
+    one_tree_after_another(&mut others);
+    let all: Vec<Selected> = large.iter().copied().chain(others).collect();
     let mine: BTreeMap<String, usize> =
         selected.iter().enumerate().map(|(at, row)| (name(row), at)).collect();
     let is_mine = |row: &Row| mine.contains_key(&row.name());

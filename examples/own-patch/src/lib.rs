@@ -16,7 +16,7 @@ pub fn lru_cache_disable(k: &Kernel) {
     let _in = enter("lru_cache_disable");
     atomic_inc(&k.pending_count);
     synchronize_rcu(&k.cpus);
-    (k.tree.swap.__lru_add_drain_all)(k, true);
+    (k.tree.swap.__lru_add_drain_all())(k, true);
 }
 
 static BY_RCU: Commit = Commit::posted(

@@ -132,12 +132,12 @@ pub fn brelse(bh: Option<&BufferHead>, holder: Name) {
 
 /// `bh_lru_lock()`
 pub fn bh_lru_lock(k: &Kernel) {
-    (k.tree.buffer.bh_lru_lock)(&k.cpus);
+    (k.tree.buffer.bh_lru_lock())(&k.cpus);
 }
 
 /// `bh_lru_unlock()`
 pub fn bh_lru_unlock(k: &Kernel) {
-    (k.tree.buffer.bh_lru_unlock)(&k.cpus);
+    (k.tree.buffer.bh_lru_unlock())(&k.cpus);
 }
 
 /// `check_irqs_on()`.
@@ -149,14 +149,14 @@ pub fn check_irqs_on(k: &Kernel) {
 /// end is released.
 pub fn bh_lru_install(k: &Kernel, bh: &BufferHead) {
     let _in = enter("bh_lru_install");
-    let disabled = || (k.tree.swap.lru_cache_disabled)(k);
-    if k.tree.buffer.install_check == InstallCheck::BeforeLock && disabled() {
+    let disabled = || (k.tree.swap.lru_cache_disabled())(k);
+    if k.tree.buffer.install_check() == InstallCheck::BeforeLock && disabled() {
         reached("bh_lru_install() found caching disabled");
         return;
     }
     check_irqs_on(k);
     bh_lru_lock(k);
-    if k.tree.buffer.install_check == InstallCheck::UnderLock && disabled() {
+    if k.tree.buffer.install_check() == InstallCheck::UnderLock && disabled() {
         reached("bh_lru_install() found caching disabled");
         bh_lru_unlock(k);
         return;
@@ -217,7 +217,7 @@ pub fn __invalidate_bh_lrus(k: &Kernel) {
 pub fn invalidate_bh_lru(k: &Kernel) {
     let _in = enter("invalidate_bh_lru");
     preempt_disable(&k.cpus);
-    (k.tree.buffer.__invalidate_bh_lrus)(k);
+    (k.tree.buffer.__invalidate_bh_lrus())(k);
     preempt_enable(&k.cpus);
 }
 
@@ -233,7 +233,7 @@ pub fn buffer_exit_cpu_dead(k: &Kernel, cpu: usize) {
 /// `has_bh_in_lru()`: reads another CPU's slots without a lock, in plain C in every release.
 pub fn has_bh_in_lru(k: &Kernel, cpu: usize) -> bool {
     let _in = enter("has_bh_in_lru");
-    let look = match k.tree.swap.remote_look {
+    let look = match k.tree.swap.remote_look() {
         RemoteLook::AllMarked => data_race,
         _ => plain_read,
     };
@@ -251,7 +251,7 @@ pub fn invalidate_bh_lrus(k: &Kernel) {
 pub fn invalidate_bh_lrus_cpu(k: &Kernel) {
     let _in = enter("invalidate_bh_lrus_cpu");
     bh_lru_lock(k);
-    (k.tree.buffer.__invalidate_bh_lrus)(k);
+    (k.tree.buffer.__invalidate_bh_lrus())(k);
     bh_lru_unlock(k);
 }
 
@@ -342,9 +342,9 @@ pub fn __find_get_block<'a>(
         touch_buffer(k, bh);
         return Some(bh);
     }
-    let found = (k.tree.buffer.__find_get_block_slow)(k, wanted, user, finder);
+    let found = (k.tree.buffer.__find_get_block_slow())(k, wanted, user, finder);
     if found {
-        (k.tree.buffer.bh_lru_install)(k, wanted);
+        (k.tree.buffer.bh_lru_install())(k, wanted);
     }
     found.then_some(wanted)
 }
@@ -366,7 +366,7 @@ pub fn __find_get_block_slow(k: &Kernel, wanted: &BufferHead, user: Name, finder
     };
     // FGP_ACCESSED
     folio_mark_accessed(k, folio);
-    let found = match (k.tree.buffer.find, finder) {
+    let found = match (k.tree.buffer.find(), finder) {
         (FindBlock::FolioLock, Finder::MaySleep) => {
             folio_lock(k, folio);
             let found = get_if_in_ring(wanted, user);
@@ -391,7 +391,7 @@ pub fn find_in_ring(k: &Kernel, folio: &Folio, wanted: &BufferHead, user: Name) 
 
 /// The look at BH_Migrate, where there is such a bit.
 fn is_migrating(k: &Kernel, folio: &Folio) -> bool {
-    let is = k.tree.buffer.ring_move == RingMove::UnderBhMigrate
+    let is = k.tree.buffer.ring_move() == RingMove::UnderBhMigrate
         && test_bit_acquire(BH_MIGRATE, &folio_buffers(k, folio)[0].b_state);
     if is {
         reached("a lookup found that the buffers migrate");

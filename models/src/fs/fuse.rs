@@ -33,7 +33,7 @@ pub enum FuseWriteback {
 pub fn fuse_writepage(k: &Kernel, folio: &Folio) {
     let _in = enter("fuse_writepage");
     folio_start_writeback(k, folio);
-    if k.tree.fuse.writeback == FuseWriteback::TemporaryCopy {
+    if k.tree.fuse.writeback() == FuseWriteback::TemporaryCopy {
         // copy_highpage()
         let _copy = plain_read(&folio.contents);
         folio_end_writeback(k, folio);
@@ -44,7 +44,7 @@ pub fn fuse_writepage(k: &Kernel, folio: &Folio) {
 /// `fuse_writepage_finish()`: the server has answered.
 pub fn fuse_writepage_finish(k: &Kernel, folio: &Folio) {
     let _in = enter("fuse_writepage_finish");
-    if k.tree.fuse.writeback == FuseWriteback::InPlace {
+    if k.tree.fuse.writeback() == FuseWriteback::InPlace {
         folio_end_writeback(k, folio);
     }
 }

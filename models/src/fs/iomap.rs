@@ -47,7 +47,7 @@ pub fn iomap_writepages(k: &Kernel, fbatch: &[usize], sync_mode: SyncMode) -> Ve
     let ends = RefCell::new(Vec::new());
     let submit = || ends.borrow_mut().extend(iomap_submit_ioend(k, ioend.take()));
     let lock = |folio: &Folio| {
-        if k.tree.iomap.submit == SubmitIoend::BeforeBlocking {
+        if k.tree.iomap.submit() == SubmitIoend::BeforeBlocking {
             if folio_trylock(folio) {
                 return;
             }

@@ -234,7 +234,7 @@ pub fn folio_lock(k: &Kernel, folio: &Folio) {
     might_sleep(&k.cpus, "folio_lock");
     if !folio_trylock(folio) {
         let sleep = Sleep::to_lock(TASK_UNINTERRUPTIBLE);
-        let got = (k.tree.filemap.folio_wait_bit_common)(k, folio, PG_LOCKED, sleep);
+        let got = (k.tree.filemap.folio_wait_bit_common())(k, folio, PG_LOCKED, sleep);
         debug_assert!(got.is_ok(), "nothing but a wake-up ends this wait");
     }
 }
@@ -249,7 +249,7 @@ pub fn folio_lock_killable(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
     if folio_trylock(folio) {
         return Ok(());
     }
-    (k.tree.filemap.folio_wait_bit_common)(k, folio, PG_LOCKED, Sleep::to_lock(TASK_KILLABLE))
+    (k.tree.filemap.folio_wait_bit_common())(k, folio, PG_LOCKED, Sleep::to_lock(TASK_KILLABLE))
 }
 
 /// `folio_lock_timeout()`: what a lock with a time limit is on top of the same wait. Never merged:
@@ -265,13 +265,13 @@ pub fn folio_lock_timeout(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
         return Ok(());
     }
     let sleep = Sleep { has_timeout: true, ..Sleep::to_lock(TASK_UNINTERRUPTIBLE) };
-    (k.tree.filemap.folio_wait_bit_common)(k, folio, PG_LOCKED, sleep)
+    (k.tree.filemap.folio_wait_bit_common())(k, folio, PG_LOCKED, sleep)
 }
 
 /// `folio_unlock()`: releases the bit and sees PG_waiters in one step.
 pub fn folio_unlock(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_unlock");
-    if (k.tree.filemap.folio_xor_flags_has_waiters)(k, folio, PG_LOCKED.mask()) {
+    if (k.tree.filemap.folio_xor_flags_has_waiters())(k, folio, PG_LOCKED.mask()) {
         folio_wake_bit(k, folio, PG_LOCKED);
     }
 }
@@ -280,7 +280,7 @@ pub fn folio_unlock(k: &Kernel, folio: &Folio) {
 pub fn folio_end_read(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_end_read");
     let mask = PG_LOCKED.mask() | PG_UPTODATE.mask();
-    if (k.tree.filemap.folio_xor_flags_has_waiters)(k, folio, mask) {
+    if (k.tree.filemap.folio_xor_flags_has_waiters())(k, folio, mask) {
         folio_wake_bit(k, folio, PG_LOCKED);
     }
 }
@@ -288,7 +288,7 @@ pub fn folio_end_read(k: &Kernel, folio: &Folio) {
 /// `folio_wait_bit()`: sleeps until the bit has been clear at some time.
 pub fn folio_wait_bit(k: &Kernel, folio: &Folio, bit: Bit) {
     let sleep = Sleep::to_see(TASK_UNINTERRUPTIBLE);
-    let seen = (k.tree.filemap.folio_wait_bit_common)(k, folio, bit, sleep);
+    let seen = (k.tree.filemap.folio_wait_bit_common())(k, folio, bit, sleep);
     debug_assert!(seen.is_ok(), "nothing but a wake-up ends this wait");
 }
 
@@ -307,7 +307,7 @@ pub fn folio_wait_locked(k: &Kernel, folio: &Folio) {
 /// `-EINTR`: a fatal signal came first.
 pub fn folio_put_wait_locked(k: &Kernel, folio: &Folio, holder: Name) -> Result<(), Errno> {
     let _in = enter("folio_put_wait_locked");
-    (k.tree.filemap.folio_wait_bit_common)(
+    (k.tree.filemap.folio_wait_bit_common())(
         k,
         folio,
         PG_LOCKED,

@@ -214,7 +214,7 @@ pub fn collect_longterm_unpinnable_folios(k: &Kernel, pinned: &[usize]) -> Colle
             continue;
         }
         found.count += 1;
-        match k.tree.gup.drain {
+        match k.tree.gup.drain() {
             LongtermDrain::OffLru => {
                 if drained == 0 && !test_bit(PG_LRU, &folio.flags) {
                     reached(DRAINED_FOR_A_PIN);
@@ -256,7 +256,7 @@ pub const CHECKED_FOR_A_PIN: &str = "a long-term pin has looked at a folio";
 pub fn check_and_migrate_movable_pages(k: &Kernel, pinned: &[usize]) -> Result<(), Errno> {
     let _in = enter("check_and_migrate_movable_pages");
     let found = collect_longterm_unpinnable_folios(k, pinned);
-    let is_content = match k.tree.gup.content {
+    let is_content = match k.tree.gup.content() {
         LongtermContent::NothingCollected => found.count == 0,
         LongtermContent::NothingIsolated => found.movable.is_empty(),
     };

@@ -124,7 +124,7 @@ fn unmap_and_move(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
         return Err(Errno::Again);
     }
     try_to_migrate(k, src);
-    let restores_locked = k.tree.migrate.huge_restore == HugeRestore::UnderMappingLock;
+    let restores_locked = k.tree.migrate.huge_restore() == HugeRestore::UnderMappingLock;
     if !restores_locked {
         i_mmap_unlock_write(k);
     }

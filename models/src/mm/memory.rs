@@ -77,7 +77,7 @@ pub fn handle_pte_fault(k: &Kernel, page: usize, tried: bool) -> bool {
 pub fn do_fault(k: &Kernel, page: usize, tried: bool) -> bool {
     let _in = enter("do_fault");
     reached(FAULT_FOUND_NO_ENTRY);
-    if k.tree.memory.missing == MissingEntry::LookedAtLocked && has_entry(k, page) {
+    if k.tree.memory.missing() == MissingEntry::LookedAtLocked && has_entry(k, page) {
         reached("a fault found an entry, under the lock, where it had seen none");
         return true;
     }
@@ -130,9 +130,9 @@ pub fn do_swap_page(k: &Kernel, page: usize) -> bool {
     }
     reached("a fault found a migration entry");
     let folio = pte_folio(k, entry).expect("a migration entry names a folio");
-    match k.tree.migrate.entry_wait {
+    match k.tree.migrate.entry_wait() {
         EntryWait::UnderPageTableLock => {
-            (k.tree.filemap.migration_entry_wait_on_locked)(k, folio, &k.ptl);
+            (k.tree.filemap.migration_entry_wait_on_locked())(k, folio, &k.ptl);
         }
         EntryWait::TakesReference => {
             let holder = Name::new("fault");

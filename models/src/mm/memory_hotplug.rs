@@ -30,22 +30,22 @@ pub enum FailedRemoval {
 /// `offline_pages()`.
 pub fn offline_pages(k: &Kernel) -> Result<(), Errno> {
     let _in = enter("offline_pages");
-    let undo = k.tree.memory_hotplug.failed_removal;
+    let undo = k.tree.memory_hotplug.failed_removal();
     if choose("walk_system_ram_range", 2) == 1 {
         return Err(Errno::Invalid);
     }
     if undo != FailedRemoval::NothingToUndo {
-        (k.tree.swap.lru_cache_disable)(k);
+        (k.tree.swap.lru_cache_disable())(k);
     }
     let failed = choose("start_isolate_page_range", 2) == 1 || choose("offline loop", 2) == 1;
     if failed {
         if undo == FailedRemoval::Enables {
-            (k.tree.swap.lru_cache_enable)(k);
+            (k.tree.swap.lru_cache_enable())(k);
         }
         return Err(Errno::Busy);
     }
     if undo != FailedRemoval::NothingToUndo {
-        (k.tree.swap.lru_cache_enable)(k);
+        (k.tree.swap.lru_cache_enable())(k);
     }
     Ok(())
 }

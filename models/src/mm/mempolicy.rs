@@ -12,9 +12,9 @@ use crate::mm::migrate::Errno;
 /// `do_migrate_pages()`: no exit between the first statement and the end of the loop over nodes.
 pub fn do_migrate_pages(k: &Kernel) -> Result<(), Errno> {
     let _in = enter("do_migrate_pages");
-    (k.tree.swap.lru_cache_disable)(k);
+    (k.tree.swap.lru_cache_disable())(k);
     let failed = choose("migrate_to_node", 2) == 1;
-    (k.tree.swap.lru_cache_enable)(k);
+    (k.tree.swap.lru_cache_enable())(k);
     if failed { Err(Errno::Busy) } else { Ok(()) }
 }
 
@@ -26,7 +26,7 @@ pub fn do_mbind(k: &Kernel, move_pages: bool) -> Result<(), Errno> {
         return Err(Errno::Invalid);
     }
     if move_pages {
-        (k.tree.swap.lru_cache_disable)(k);
+        (k.tree.swap.lru_cache_disable())(k);
     }
     let result = match choose("do_mbind", 3) {
         0 => Ok(()),
@@ -34,7 +34,7 @@ pub fn do_mbind(k: &Kernel, move_pages: bool) -> Result<(), Errno> {
         _ => Err(Errno::Busy),
     };
     if move_pages {
-        (k.tree.swap.lru_cache_enable)(k);
+        (k.tree.swap.lru_cache_enable())(k);
     }
     result
 }

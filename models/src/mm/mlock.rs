@@ -144,7 +144,7 @@ fn batch(k: &Kernel, entry: MlockEntry) {
     let fbatch = k.mlock_fbatch.this_cpu_ptr();
     let folio = entry.folio(k);
     folio_get(folio, fbatch.holder);
-    if !fbatch.add(k, entry) || folio.is_large || (k.tree.swap.lru_cache_disabled)(k) {
+    if !fbatch.add(k, entry) || folio.is_large || (k.tree.swap.lru_cache_disabled())(k) {
         mlock_folio_batch(k, fbatch);
     } else {
         reached("a folio was left in the mlock batch");

@@ -19,7 +19,7 @@ const TRIES: u32 = 2;
 /// `__alloc_contig_migrate_range()`: the loop is left by its condition or by `break`.
 pub fn __alloc_contig_migrate_range(k: &Kernel) -> Result<(), Errno> {
     let _in = enter("__alloc_contig_migrate_range");
-    (k.tree.swap.lru_cache_disable)(k);
+    (k.tree.swap.lru_cache_disable())(k);
     let mut result = Ok(());
     for _ in 0..TRIES {
         match choose("migrate_pages", 3) {
@@ -32,7 +32,7 @@ pub fn __alloc_contig_migrate_range(k: &Kernel) -> Result<(), Errno> {
             _ => result = Err(Errno::Busy),
         }
     }
-    (k.tree.swap.lru_cache_enable)(k);
+    (k.tree.swap.lru_cache_enable())(k);
     // putback_movable_pages() comes after: folios may be batched again by then.
     result
 }

@@ -46,7 +46,7 @@ pub enum Cyclic {
 /// `writeback_index` on.
 pub fn range_cyclic(k: &Kernel, fbatch: &[usize], writeback_index: usize) -> Vec<usize> {
     let (before, from) = fbatch.split_at(writeback_index);
-    match k.tree.page_writeback.cyclic {
+    match k.tree.page_writeback.cyclic() {
         Cyclic::WrapsRound => [from, before].concat(),
         Cyclic::Ends => from.to_vec(),
     }
@@ -103,14 +103,14 @@ pub fn folio_end_writeback(k: &Kernel, folio: &Folio) {
 
 /// Clears the bit; whether anybody waits for anything of this folio.
 pub fn __folio_end_writeback(k: &Kernel, folio: &Folio) -> bool {
-    match k.tree.filemap.end_writeback {
+    match k.tree.filemap.end_writeback() {
         EndWriteback::ClearThenLook => {
             test_and_clear_bit(PG_WRITEBACK, &folio.flags);
             smp_mb__after_atomic();
             test_bit(PG_WAITERS, &folio.flags)
         }
         EndWriteback::OneStep => {
-            (k.tree.filemap.folio_xor_flags_has_waiters)(k, folio, PG_WRITEBACK.mask())
+            (k.tree.filemap.folio_xor_flags_has_waiters())(k, folio, PG_WRITEBACK.mask())
         }
     }
 }

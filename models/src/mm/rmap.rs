@@ -58,11 +58,11 @@ pub fn try_to_migrate(k: &Kernel, src: &Folio) {
     if READ_ONCE(pte) == src.index as u64 + 1 {
         // Whoever reads the entry without the lock sees that there is none: ptep_clear_flush(),
         // ptep_get_and_clear(), then set_pte_at().
-        let nuke = k.tree.rmap.nuke;
+        let nuke = k.tree.rmap.nuke();
         if nuke != NukePte::Invalidate {
             WRITE_ONCE(pte, 0);
         }
-        let flushes = k.tree.migrate.flush == TlbFlush::AtUnmap;
+        let flushes = k.tree.migrate.flush() == TlbFlush::AtUnmap;
         if flushes && nuke == NukePte::FlushThenMark {
             flush_tlb(k);
         }
@@ -79,7 +79,7 @@ pub fn try_to_migrate(k: &Kernel, src: &Folio) {
 
 /// `try_to_unmap_flush()`: what `try_to_migrate()` has put off.
 pub fn try_to_unmap_flush(k: &Kernel) {
-    if k.tree.migrate.flush == TlbFlush::BeforeCopy {
+    if k.tree.migrate.flush() == TlbFlush::BeforeCopy {
         flush_tlb(k);
     }
 }

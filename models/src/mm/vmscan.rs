@@ -108,7 +108,7 @@ pub fn isolate_lru_folios(k: &Kernel, holder: Name) -> Vec<usize> {
             reached("reclaim skipped a linked folio with PG_lru clear");
             continue;
         }
-        if (k.tree.vmscan.isolate_folio)(k, folio, holder) {
+        if (k.tree.vmscan.isolate_folio())(k, folio, holder) {
             taken.push(folio.index);
         }
     }
@@ -134,12 +134,12 @@ pub fn scan_folios(k: &Kernel, holder: Name) -> Scanned {
         if plain_read(&folio.linked) != EVICTABLE || plain_read(&folio.generation) != 0 {
             continue;
         }
-        let sort = k.tree.vmscan.sort_folio;
+        let sort = k.tree.vmscan.sort_folio();
         if sort == SortFolio::IneligibleOffLru && !test_bit(PG_LRU, &folio.flags) {
             // folio_inc_gen()
             plain_write(&folio.generation, 1);
             reached("MGLRU moved a folio that it cannot isolate to the next generation");
-        } else if (k.tree.vmscan.isolate_folio)(k, folio, holder) {
+        } else if (k.tree.vmscan.isolate_folio())(k, folio, holder) {
             isolated.push(folio.index);
         } else {
             can_age = false;

@@ -10,7 +10,7 @@ pub fn installs_without_reference(k: &Kernel, bh: &BufferHead) {
     let _in = enter("bh_lru_install");
     check_irqs_on(k);
     bh_lru_lock(k);
-    if (k.tree.swap.lru_cache_disabled)(k) {
+    if (k.tree.swap.lru_cache_disabled())(k) {
         reached("bh_lru_install() found caching disabled");
         bh_lru_unlock(k);
         return;

@@ -93,7 +93,7 @@ pub fn unlinks_before_wake_up(k: &Kernel, entry: Entry, key: &mut WaitPageKey<'_
 
 /// `wake_page_function()`, but for the place of `list_del_init_careful()`.
 fn unlinks_early(k: &Kernel, entry: Entry, key: &mut WaitPageKey<'_>, before_woken: bool) -> Walk {
-    let (wait, wq) = (&k.sleepers[entry.sleeper], k.tree.filemap.wq_flags);
+    let (wait, wq) = (&k.sleepers[entry.sleeper], k.tree.filemap.wq_flags());
     if !wake_page_match(wait, entry, key) {
         return Walk::Goes;
     }

@@ -135,14 +135,14 @@ pub fn drains_remotely(k: &Kernel, force_all_cpus: bool) {
 pub fn lru_cache_disable_without_rcu(k: &Kernel) {
     let _in = enter("lru_cache_disable");
     atomic_inc(&k.pending_count);
-    (k.tree.swap.__lru_add_drain_all)(k, true);
+    (k.tree.swap.__lru_add_drain_all())(k, true);
 }
 
 /// `lru_cache_disable()` of 5.13 whose drain may be left to somebody else.
 pub fn lru_cache_disable_by_unforced_work(k: &Kernel) {
     let _in = enter("lru_cache_disable");
     atomic_inc(&k.pending_count);
-    (k.tree.swap.__lru_add_drain_all)(k, false);
+    (k.tree.swap.__lru_add_drain_all())(k, false);
 }
 
 /// `lru_cache_disable()` of 5.18 whose drain may be left to somebody else.
@@ -150,7 +150,7 @@ pub fn lru_cache_disable_by_rcu_unforced(k: &Kernel) {
     let _in = enter("lru_cache_disable");
     atomic_inc(&k.pending_count);
     synchronize_rcu(&k.cpus);
-    (k.tree.swap.__lru_add_drain_all)(k, false);
+    (k.tree.swap.__lru_add_drain_all())(k, false);
 }
 
 /// `isolate_folio()` that clears PG_lru before it takes its reference.

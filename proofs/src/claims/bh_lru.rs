@@ -43,7 +43,7 @@ static INSTALL_VS_INVALIDATE: Scenario = Scenario {
 
 /// Puts bh0 in CPU0's bh_lru as its only holder.
 const ONLY_THE_LRU_HOLDS_IT: &[Task] = &[cpu(0, "setup", |k| {
-    (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[0]);
+    (k.tree.buffer.bh_lru_install())(k, &k.buffer_heads[0]);
     brelse(Some(&k.buffer_heads[0]), USER);
 })];
 
@@ -145,7 +145,7 @@ static REINSTALL_VS_MIGRATE_DISABLED: Scenario = Scenario {
         cpu(0, "user", |k| find_and_put(k, |_| ())),
         cpu(1, "migrator", |k| {
             let bh = &k.buffer_heads[0];
-            (k.tree.swap.lru_cache_disable)(k);
+            (k.tree.swap.lru_cache_disable())(k);
             if !moves(k) && is_in_a_bh_lru(k) {
                 let message = "-EAGAIN, and bh0 is in a bh_lru";
                 fail_about(LRU_ONLY_BUFFERS_MIGRATE_AT_ONCE, message, bh.b_count.object());

@@ -30,7 +30,7 @@ pub(super) const fn timer(on: usize) -> Task {
 }
 
 pub(super) fn waits_have_limits(k: &Kernel) -> bool {
-    k.tree.migrate.src_lock == SrcLock::WaitWithTimeout
+    k.tree.migrate.src_lock() == SrcLock::WaitWithTimeout
 }
 
 /// The folio is locked when the tasks begin.

@@ -23,7 +23,7 @@ fn adds(k: &Run) {
 }
 
 fn installs(k: &Run) {
-    (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[0]);
+    (k.tree.buffer.bh_lru_install())(k, &k.buffer_heads[0]);
     brelse(Some(&k.buffer_heads[0]), Name::new("user of the bh"));
 }
 

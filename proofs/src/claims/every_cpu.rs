@@ -35,7 +35,7 @@ static DRAIN: Scenario = Scenario {
 };
 
 fn installs<const NUMBER: usize>(k: &Run) {
-    (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[NUMBER]);
+    (k.tree.buffer.bh_lru_install())(k, &k.buffer_heads[NUMBER]);
     brelse(Some(&k.buffer_heads[NUMBER]), Name::new("user of the bh"));
 }
 
@@ -54,7 +54,7 @@ static INVALIDATE: Scenario = Scenario {
 };
 
 fn disables(k: &Run) {
-    (k.tree.swap.lru_cache_disable)(k);
+    (k.tree.swap.lru_cache_disable())(k);
 }
 
 static PREP_1: Scenario = Scenario {

@@ -130,7 +130,7 @@ static THREE_CALLERS: Scenario = Scenario {
     tasks: &[
         cpu(0, "adder", |k| folio_add_lru(k, &k.folios[0])),
         cpu(1, "drainer", |k| lru_add_drain_all(k)),
-        cpu(2, "migrator", |k| (k.tree.swap.lru_cache_disable)(k)),
+        cpu(2, "migrator", |k| (k.tree.swap.lru_cache_disable())(k)),
     ],
     at_end: Some(no_folio_rests),
     ..Scenario::EMPTY

@@ -20,11 +20,11 @@ pub(super) fn disable(k: &Run) {
 
 pub(super) fn disable_and_enable(k: &Run) {
     disable(k);
-    (k.tree.swap.lru_cache_enable)(k);
+    (k.tree.swap.lru_cache_enable())(k);
 }
 
 fn install(k: &Run) {
-    (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[0]);
+    (k.tree.buffer.bh_lru_install())(k, &k.buffer_heads[0]);
 }
 
 fn add(k: &Run) {

@@ -21,7 +21,7 @@ const OFFLINE_FAILED: &str = "offline_pages() failed";
 fn migrate(k: &Run) {
     disable(k);
     is_still_disabled(k);
-    (k.tree.swap.lru_cache_enable)(k);
+    (k.tree.swap.lru_cache_enable())(k);
 }
 
 static TWO_MIGRATORS: Scenario = Scenario {

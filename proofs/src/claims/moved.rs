@@ -63,11 +63,11 @@ static INSTALLS: Scenario = Scenario {
     machine: Machine::TINY.buffer_heads(2).moves(),
     tasks: &[
         cpu(0, "installer", |k| {
-            (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[0]);
+            (k.tree.buffer.bh_lru_install())(k, &k.buffer_heads[0]);
             brelse(Some(&k.buffer_heads[0]), USER);
         }),
         cpu(0, "other", |k| {
-            (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[1]);
+            (k.tree.buffer.bh_lru_install())(k, &k.buffer_heads[1]);
             brelse(Some(&k.buffer_heads[1]), USER);
         }),
     ],

@@ -36,11 +36,11 @@ static LOOK_VS_PREP: Scenario = Scenario {
     about: "CPU0 asks whether caching is disabled, as who would add a folio to a batch does; CPU1 \
             disables it.",
     tasks: &[
-        cpu(0, "user", |k| match (k.tree.swap.lru_cache_disabled)(k) {
+        cpu(0, "user", |k| match (k.tree.swap.lru_cache_disabled())(k) {
             true => reached(FOUND_DISABLED),
             false => reached(FOUND_ENABLED),
         }),
-        cpu(1, "migrator", |k| (k.tree.swap.lru_cache_disable)(k)),
+        cpu(1, "migrator", |k| (k.tree.swap.lru_cache_disable())(k)),
     ],
     ..Scenario::EMPTY
 };
@@ -76,7 +76,7 @@ static MUNLOCK_VS_DRAIN_ALL: Scenario = Scenario {
 };
 
 fn install_each(k: &Run) {
-    k.buffer_heads.iter().for_each(|bh| (k.tree.buffer.bh_lru_install)(k, bh));
+    k.buffer_heads.iter().for_each(|bh| (k.tree.buffer.bh_lru_install())(k, bh));
 }
 
 static INSTALL_VS_DRAIN_ALL: Scenario = Scenario {

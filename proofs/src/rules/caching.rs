@@ -71,7 +71,7 @@ pub fn no_folio_rests<L: Look + ?Sized>(k: &L) {
 
 /// [`DISABLED_UNTIL_THE_LAST_ENABLE`], asked by a caller between its disable and its enable.
 pub fn is_still_disabled(k: &Run) {
-    if !(k.tree.swap.lru_cache_disabled)(k) {
+    if !(k.tree.swap.lru_cache_disabled())(k) {
         let message = "a caller that has not enabled caching yet finds it enabled";
         fail(DISABLED_UNTIL_THE_LAST_ENABLE, message);
     }

@@ -118,7 +118,7 @@ fn prepare_to_wait(k: &Kernel, folio: &Folio, bit: Bit, sleep: Sleep) {
     // list_empty()
     if READ_ONCE(&wait.queued) == 0 {
         __add_wait_queue_entry_tail(k, wait.entry(bit));
-        (k.tree.filemap.folio_set_waiters)(k, folio);
+        (k.tree.filemap.folio_set_waiters())(k, folio);
     }
     set_current_state(&wait.task, sleep.state);
     spin_unlock_irq(&k.cpus, &queue.lock);
@@ -157,7 +157,7 @@ pub(crate) fn wait_for_hand_off(
     let flags = flags_of(behaviour);
     plain_write(&wait.flags, flags);
     spin_lock_irq(&k.cpus, &queue.lock);
-    (k.tree.filemap.folio_set_waiters)(k, folio);
+    (k.tree.filemap.folio_set_waiters())(k, folio);
     if !trylock_page_bit_common(folio, bit, wait, flags) {
         __add_wait_queue_entry_tail(k, wait.entry(bit));
         note_sleep(folio, bit, wait);

@@ -39,7 +39,7 @@ pub fn filemap_get_entry(k: &Kernel, page: usize, holder: Name) -> Option<&Folio
             reached("a lookup met a frozen or freed folio");
             return None;
         }
-        if (k.tree.filemap.xas_reload)(k, page, slot) != slot {
+        if (k.tree.filemap.xas_reload())(k, page, slot) != slot {
             reached("a lookup found that its folio had left the page cache");
             folio_put(k, folio, holder);
             return None;

@@ -93,8 +93,8 @@ pub fn folio_wait_bit_common(
 ) -> Result<(), Errno> {
     let _in = enter("folio_wait_bit_common");
     let (queue, wait, behaviour) = (&k.folio_waitqueue, k.current(), sleep.behaviour);
-    let wq = k.tree.filemap.wq_flags;
-    let mut unfairness = i64::from(k.tree.filemap.unfairness);
+    let wq = k.tree.filemap.wq_flags();
+    let mut unfairness = i64::from(k.tree.filemap.unfairness());
     init_wait(wait, folio);
     'repeat: loop {
         let mut flags = 0;
@@ -108,8 +108,8 @@ pub fn folio_wait_bit_common(
         plain_write(&wait.flags, flags);
         // The last check whether the bit is free. PG_waiters first, for any waker that was missed.
         spin_lock_irq(&k.cpus, &queue.lock);
-        (k.tree.filemap.folio_set_waiters)(k, folio);
-        if !(k.tree.filemap.folio_trylock_flag)(k, folio, bit, wait, flags) {
+        (k.tree.filemap.folio_set_waiters())(k, folio);
+        if !(k.tree.filemap.folio_trylock_flag())(k, folio, bit, wait, flags) {
             __add_wait_queue_entry_tail(k, wait.entry(bit));
             note_sleep(folio, bit, wait);
             reached(SLEPT);
@@ -155,13 +155,14 @@ fn outcome(
     if behaviour != Behaviour::Exclusive {
         return if flags & WQ_FLAG_WOKEN != 0 { Ok(()) } else { Err(gives_up()) };
     }
-    if flags & k.tree.filemap.wq_flags.done() != 0 {
+    if flags & k.tree.filemap.wq_flags().done() != 0 {
         owns(bit, &folio.flags);
         return Ok(());
     }
     if flags & WQ_FLAG_WOKEN != 0 {
         reached("a task gave up that had been woken to take the bit");
-        if k.tree.filemap.giving_up == GivingUp::TriesTheBit && !test_and_set_bit(bit, &folio.flags)
+        if k.tree.filemap.giving_up() == GivingUp::TriesTheBit
+            && !test_and_set_bit(bit, &folio.flags)
         {
             return Ok(());
         }
@@ -184,8 +185,8 @@ pub fn migration_entry_wait_on_locked(k: &Kernel, folio: &Folio, ptl: &SpinLock)
     init_wait(wait, folio);
     plain_write(&wait.flags, 0);
     spin_lock_irq(&k.cpus, &queue.lock);
-    (k.tree.filemap.folio_set_waiters)(k, folio);
-    if !(k.tree.filemap.folio_trylock_flag)(k, folio, PG_LOCKED, wait, 0) {
+    (k.tree.filemap.folio_set_waiters())(k, folio);
+    if !(k.tree.filemap.folio_trylock_flag())(k, folio, PG_LOCKED, wait, 0) {
         __add_wait_queue_entry_tail(k, wait.entry(PG_LOCKED));
         note_sleep(folio, PG_LOCKED, wait);
         reached(SLEPT);
@@ -221,7 +222,7 @@ pub fn folio_trylock_flag(k: &Kernel, folio: &Folio, bit: Bit, wait: &Sleeper, f
     } else if test_bit(bit, &folio.flags) {
         return false;
     }
-    plain_write(&wait.flags, flags | WQ_FLAG_WOKEN | k.tree.filemap.wq_flags.done());
+    plain_write(&wait.flags, flags | WQ_FLAG_WOKEN | k.tree.filemap.wq_flags().done());
     true
 }
 
@@ -297,7 +298,7 @@ pub fn folio_lock_async(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
     plain_write(&wait.flags, 0);
     spin_lock_irq(&k.cpus, &queue.lock);
     __add_wait_queue_entry_tail(k, Entry { is_async: true, ..wait.entry(PG_LOCKED) });
-    (k.tree.filemap.folio_set_waiters)(k, folio);
+    (k.tree.filemap.folio_set_waiters())(k, folio);
     let is_ours = folio_trylock(folio);
     if is_ours {
         // Nobody can have called back meanwhile: the lock is still held.

@@ -41,7 +41,7 @@ pub fn folio_wake_bit(k: &Kernel, folio: &Folio, bit: Bit) {
     __wake_up_locked_key(k, &mut key);
     let is_active = queue.edit(|entries| !entries.is_empty());
     if !is_active || !key.page_match {
-        (k.tree.filemap.folio_clear_waiters)(k, folio);
+        (k.tree.filemap.folio_clear_waiters())(k, folio);
     }
     spin_unlock_irqrestore(&k.cpus, &queue.lock);
 }
@@ -49,7 +49,7 @@ pub fn folio_wake_bit(k: &Kernel, folio: &Folio, bit: Bit) {
 /// `__wake_up_locked_key()`: the walk.
 pub fn __wake_up_locked_key(k: &Kernel, key: &mut WaitPageKey<'_>) {
     for entry in k.folio_waitqueue.edit(|entries| entries.clone()) {
-        match (k.tree.filemap.wake_page_function)(k, entry, key) {
+        match (k.tree.filemap.wake_page_function())(k, entry, key) {
             Walk::Goes => {}
             Walk::Woke | Walk::Stops => break,
         }
@@ -68,7 +68,7 @@ pub fn wake_page_match(wait: &Sleeper, entry: Entry, key: &mut WaitPageKey<'_>) 
 /// `wake_page_function()`: since 5.9 (5ef64cc8987a) the waker takes the bit only for a waiter that
 /// demands it.
 pub fn wake_page_function(k: &Kernel, entry: Entry, key: &mut WaitPageKey<'_>) -> Walk {
-    let (wait, wq) = (&k.sleepers[entry.sleeper], k.tree.filemap.wq_flags);
+    let (wait, wq) = (&k.sleepers[entry.sleeper], k.tree.filemap.wq_flags());
     if !wake_page_match(wait, entry, key) {
         return Walk::Goes;
     }

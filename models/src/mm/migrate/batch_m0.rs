@@ -80,7 +80,7 @@ fn unmap_and_move(k: &Kernel, src: &Folio, who: Migrator, force: bool) -> Result
         Prepared::Freed => return Ok(()),
         Prepared::Target(dst) => dst,
     };
-    let moved = (k.tree.migrate.__unmap_and_move)(k, src, dst, who, force);
+    let moved = (k.tree.migrate.__unmap_and_move())(k, src, dst, who, force);
     folio_put(k, dst, MIGRATION_TARGET);
     if moved.is_ok() {
         migrate_folio_done(k, src);

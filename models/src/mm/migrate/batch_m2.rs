@@ -112,7 +112,7 @@ fn migrate_folio_unmap(
         Prepared::Freed => return Ok(Unmapped::Freed),
         Prepared::Target(dst) => dst,
     };
-    let lock_src = k.tree.migrate.lock_src_of_batch;
+    let lock_src = k.tree.migrate.lock_src_of_batch();
     let locked = lock_src(k, src, who, force, avoid_force_lock);
     let unmapped = locked.and_then(|()| {
         let unmapped = wait_for_writeback(k, src, who, force, avoid_force_lock)
@@ -140,7 +140,7 @@ pub fn lock_src_of_batch(
     if !force || who.mode == Mode::Async {
         return Err(Errno::Again);
     }
-    (k.tree.migrate.may_sleep_on_locks)(who)?;
+    (k.tree.migrate.may_sleep_on_locks())(who)?;
     if avoid_force_lock {
         return Err(Errno::Deadlock);
     }
@@ -166,7 +166,7 @@ fn wait_for_writeback(
     if !force {
         return Err(Errno::Again);
     }
-    if avoid_force_lock && k.tree.migrate.writeback == BatchedWriteback::Deadlock {
+    if avoid_force_lock && k.tree.migrate.writeback() == BatchedWriteback::Deadlock {
         return Err(Errno::Deadlock);
     }
     wait_until_written(k, src);

@@ -38,7 +38,7 @@ pub(super) fn migrate_pages(k: &Kernel, mut folios: Vec<usize>, who: Migrator) -
     let done = match who.mode {
         Mode::Async => migrate_pages_batch(k, &mut folios, who, k.sizes.passes, &mut lists),
         Mode::SyncLight | Mode::Sync => {
-            (k.tree.migrate.migrate_pages_sync)(k, &mut folios, who, &mut lists)
+            (k.tree.migrate.migrate_pages_sync())(k, &mut folios, who, &mut lists)
         }
     };
     lists.ret.append(&mut folios);
@@ -92,7 +92,7 @@ pub fn migrate_pages_batch(
 ) -> Result<(), Errno> {
     let _in = enter("migrate_pages_batch");
     let mut batch = Batch::default();
-    let unmapped = (k.tree.migrate.unmap_folios)(k, from, who, passes, (&mut batch, lists));
+    let unmapped = (k.tree.migrate.unmap_folios())(k, from, who, passes, (&mut batch, lists));
     if !batch.is_empty() {
         move_folios(k, &mut batch, passes, always(who), &mut lists.ret);
         cleanup(k, batch, &mut lists.ret);

@@ -53,7 +53,7 @@ pub fn buffer_migrate_folio(
     who: Migrator,
 ) -> Result<(), Errno> {
     let _in = enter("buffer_migrate_folio");
-    (k.tree.migrate.__buffer_migrate_folio)(k, dst, src, who, false)
+    (k.tree.migrate.__buffer_migrate_folio())(k, dst, src, who, false)
 }
 
 /// `buffer_migrate_folio_norefs()`: for buffers that are looked up without it. Both folios are
@@ -65,7 +65,7 @@ pub fn buffer_migrate_folio_norefs(
     who: Migrator,
 ) -> Result<(), Errno> {
     let _in = enter("buffer_migrate_folio_norefs");
-    (k.tree.migrate.__buffer_migrate_folio)(k, dst, src, who, true)
+    (k.tree.migrate.__buffer_migrate_folio())(k, dst, src, who, true)
 }
 
 /// `__buffer_migrate_folio()`
@@ -105,7 +105,7 @@ pub(crate) fn move_unless_busy(
     src: &Folio,
     ring: &[BufferHead],
 ) -> Result<(), Errno> {
-    let rule = k.tree.buffer.ring_move;
+    let rule = k.tree.buffer.ring_move();
     if rule == RingMove::UnderBhMigrate {
         let was_set = test_and_set_bit_lock(BH_MIGRATE, &ring[0].b_state);
         debug_assert!(!was_set, "the folio lock keeps out other migrations");
@@ -159,7 +159,7 @@ pub(crate) fn move_ring(
         // A user who comes now works on a buffer of the old folio.
         WRITE_ONCE(&bh.moving, 1);
     }
-    let moved = (k.tree.migrate.filemap_migrate_folio)(k, dst, src);
+    let moved = (k.tree.migrate.filemap_migrate_folio())(k, dst, src);
     for bh in ring {
         if moved.is_ok() {
             // folio_set_bh()
@@ -202,7 +202,7 @@ pub(crate) fn may_wait_for_buffer(
     check_refs: bool,
 ) -> bool {
     reached(FOUND_A_LOCKED_BUFFER);
-    match (who.mode, k.tree.migrate.buffer_lock) {
+    match (who.mode, k.tree.migrate.buffer_lock()) {
         (Mode::Async, _) => return false,
         (_, BufferLock::NorefsNever) if check_refs => return false,
         (Mode::SyncLight, BufferLock::WaitIfUptodate) if !buffer_uptodate(bh) => {

@@ -34,7 +34,7 @@ pub fn fallback_migrate_folio(
         // filemap_release_folio() has nothing to release.
         return migrate_folio(k, dst, src);
     }
-    if who.mode != Mode::Sync || k.tree.migrate.writeout == Writeout::Never {
+    if who.mode != Mode::Sync || k.tree.migrate.writeout() == Writeout::Never {
         reached(DIRTY_REFUSED);
         return Err(Errno::Busy);
     }

@@ -30,7 +30,7 @@ pub fn folio_expected_ref_count(k: &Kernel, folio: &Folio) -> i64 {
     if k.initial.has_private() {
         of_page_cache += i64::from(test_bit(PG_PRIVATE, &folio.flags));
     }
-    match k.tree.migrate.expected {
+    match k.tree.migrate.expected() {
         ExpectedRefs::WithoutMapcount => of_page_cache,
         ExpectedRefs::WithMapcount => of_page_cache + atomic_read(&folio.mapcount),
     }
@@ -163,14 +163,14 @@ pub fn migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> 
             "BUG_ON(folio_test_writeback(src)) in migrate_folio()",
         );
     }
-    (k.tree.migrate.filemap_migrate_folio)(k, dst, src)
+    (k.tree.migrate.filemap_migrate_folio())(k, dst, src)
 }
 
 /// `filemap_migrate_folio()`, `migrate_folio_extra()` until 6.10: the count is frozen and the new
 /// folio put in the page cache, then the contents are copied.
 pub fn filemap_migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
     let expected = folio_expected_ref_count(k, src) + 1;
-    (k.tree.migrate.folio_migrate_mapping)(k, dst, src, expected)?;
+    (k.tree.migrate.folio_migrate_mapping())(k, dst, src, expected)?;
     move_private(k, dst, src);
     folio_copy(k, dst, src);
     folio_migrate_flags(k, dst, src);
@@ -185,11 +185,11 @@ pub fn __migrate_folio(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno
         reached(FREEZE_FAILED);
         return Err(Errno::Again);
     }
-    if k.tree.migrate.copy_after == CopyAfter::ReadBarrier {
+    if k.tree.migrate.copy_after() == CopyAfter::ReadBarrier {
         smp_rmb();
     }
     folio_copy(k, dst, src);
-    (k.tree.migrate.folio_migrate_mapping)(k, dst, src, expected)?;
+    (k.tree.migrate.folio_migrate_mapping())(k, dst, src, expected)?;
     move_private(k, dst, src);
     folio_migrate_flags(k, dst, src);
     Ok(())
@@ -208,14 +208,14 @@ fn move_private(k: &Kernel, dst: &Folio, src: &Folio) {
 /// `__migrate_folio_record()`: the anon_vma of the source, without the tag that tells it from a
 /// mapping; a folio of a file has none.
 pub(crate) fn record(k: &Kernel, dst: &Folio) {
-    if k.tree.migrate.note == NoteIn::Mapping && k.initial.anon {
+    if k.tree.migrate.note() == NoteIn::Mapping && k.initial.anon {
         WRITE_ONCE(&dst.mapping, FAKE_MAPPING);
     }
 }
 
 /// `__migrate_folio_extract()`
 pub(crate) fn extract(k: &Kernel, dst: &Folio) {
-    if k.tree.migrate.note == NoteIn::Mapping && k.initial.anon {
+    if k.tree.migrate.note() == NoteIn::Mapping && k.initial.anon {
         WRITE_ONCE(&dst.mapping, 0);
     }
 }

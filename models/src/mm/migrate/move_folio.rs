@@ -73,7 +73,7 @@ pub(super) fn move_folios(
     who: impl Fn(usize) -> Migrator,
     ret_folios: &mut Vec<usize>,
 ) {
-    (k.tree.migrate.try_to_unmap_flush)(k);
+    (k.tree.migrate.try_to_unmap_flush())(k);
     for pass in 0..passes {
         if pass > 0 {
             reached(MOVED_AGAIN);
@@ -81,7 +81,7 @@ pub(super) fn move_folios(
         let mut retry = false;
         let mut at = 0;
         for index in batch.unmap_folios.clone() {
-            let moved = (k.tree.migrate.migrate_folio_move)(k, batch, at, who(batch.len()));
+            let moved = (k.tree.migrate.migrate_folio_move())(k, batch, at, who(batch.len()));
             match moved {
                 Err(Errno::Again) => {
                     retry = true;
@@ -102,7 +102,7 @@ pub(super) fn cleanup(k: &Kernel, batch: Batch, ret_folios: &mut Vec<usize>) {
     for (index, dst) in batch.unmap_folios.into_iter().zip(batch.dst_folios) {
         let target = &k.folios[dst.index];
         extract(k, target);
-        (k.tree.migrate.migrate_folio_undo_src)(k, &k.folios[index], dst.was_mapped);
+        (k.tree.migrate.migrate_folio_undo_src())(k, &k.folios[index], dst.was_mapped);
         ret_folios.push(index);
         undo_dst(k, target);
     }
@@ -131,7 +131,7 @@ pub fn migrate_folio_move(
     }
     batch.remove_source(at);
     if moved.is_err() {
-        (k.tree.migrate.migrate_folio_undo_src)(k, src, target.was_mapped);
+        (k.tree.migrate.migrate_folio_undo_src())(k, src, target.was_mapped);
         undo_dst(k, dst);
         return moved;
     }
@@ -150,7 +150,7 @@ pub fn migrate_folio_move(
 /// The new folio is in the `lru_add` batch of this CPU; an mlock is counted only for a folio that
 /// is on a list.
 pub(crate) fn drain_after_move(k: &Kernel, target: Target) {
-    let drains = match k.tree.migrate.drain {
+    let drains = match k.tree.migrate.drain() {
         DrainAfterMove::IfMapped => target.was_mapped,
         DrainAfterMove::IfMlocked => target.was_mlocked,
     };

@@ -42,7 +42,7 @@ impl Migrator {
 pub fn migrate_pages(k: &Kernel, from: &[usize], who: Migrator) -> Vec<usize> {
     let _in = enter("migrate_pages");
     let from = from.to_vec();
-    match k.tree.migrate.pages {
+    match k.tree.migrate.pages() {
         Pages::OneByOne => batch_m0::migrate_pages(k, from, who),
         Pages::Batches => batch_m2::migrate_pages(k, from, who),
         Pages::BatchesIfAsync => batch_m3::migrate_pages(k, from, who),

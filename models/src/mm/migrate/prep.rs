@@ -118,12 +118,12 @@ fn queue_dummies(k: &Kernel) {
 /// Source: 5.11 with the RFC of 2021-02-11 applied, and 6.1 lines 2050-2158: the same exits.
 pub fn do_pages_move(k: &Kernel) -> Result<(), Errno> {
     let _in = enter("do_pages_move");
-    (k.tree.swap.lru_cache_disable)(k);
+    (k.tree.swap.lru_cache_disable())(k);
     let result = match choose("do_pages_move loop", 3) {
         0 => Ok(()),
         1 => Err(Errno::Fault),
         _ => Err(Errno::NoMemory),
     };
-    (k.tree.swap.lru_cache_enable)(k);
+    (k.tree.swap.lru_cache_enable())(k);
     result
 }

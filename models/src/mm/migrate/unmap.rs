@@ -153,11 +153,11 @@ pub fn migrate_folio_lock(
         return Ok(());
     }
     reached("a migration found its source locked");
-    let rule = k.tree.migrate.src_lock;
+    let rule = k.tree.migrate.src_lock();
     if !may_wait || who.mode == Mode::Async || rule == SrcLock::Never {
         return Err(Errno::Again);
     }
-    (k.tree.migrate.may_sleep_on_locks)(who)?;
+    (k.tree.migrate.may_sleep_on_locks())(who)?;
     if who.mode == Mode::SyncLight {
         match rule {
             SrcLock::WaitIfUptodate if !test_bit(PG_UPTODATE, &src.flags) => {
@@ -206,7 +206,7 @@ pub(crate) fn wait_for_writeback(
 
 /// `mapping_writeback_indeterminate()`, where a tree asks it.
 fn is_skipped(k: &Kernel, src: &Folio) -> bool {
-    k.tree.migrate.indeterminate == Indeterminate::Skips
+    k.tree.migrate.indeterminate() == Indeterminate::Skips
         && k.initial.indeterminate
         && plain_read(&src.mapping) != 0
 }
@@ -236,7 +236,7 @@ pub(crate) fn migrate_folio_unmap_ptes(
     // C looks as soon as the folio is locked: a munlock during the wait for writeback, which this
     // would see, costs it a drain that nobody needs.
     let was_mlocked = k.modelled.mlock
-        && k.tree.migrate.drain == DrainAfterMove::IfMlocked
+        && k.tree.migrate.drain() == DrainAfterMove::IfMlocked
         && test_bit(PG_MLOCKED, &src.flags);
     // Nobody else knows the target: never waits.
     assert!(folio_trylock(dst), "a new folio is not locked");
@@ -277,7 +277,7 @@ pub(crate) fn undo_dst(k: &Kernel, dst: &Folio) {
 pub fn try_split_folio(k: &Kernel, folio: &Folio, who: Migrator) -> Result<(), Errno> {
     let _in = enter("try_split_folio");
     reached(TO_BE_SPLIT);
-    let tries = k.tree.migrate.split_lock == SplitLock::TriesIfAsync && who.mode == Mode::Async;
+    let tries = k.tree.migrate.split_lock() == SplitLock::TriesIfAsync && who.mode == Mode::Async;
     match tries {
         true if !folio_trylock(folio) => return Err(Errno::Again),
         true => {}

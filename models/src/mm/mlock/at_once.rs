@@ -67,7 +67,7 @@ fn batch_without_reference(k: &Kernel, entry: MlockEntry) {
     local_lock(&k.cpus, &k.mlock_lock);
     let fbatch = k.mlock_fbatch.this_cpu_ptr();
     let may_be_cached = !entry.folio(k).is_large;
-    if !fbatch.add(k, entry) || !may_be_cached || (k.tree.swap.lru_cache_disabled)(k) {
+    if !fbatch.add(k, entry) || !may_be_cached || (k.tree.swap.lru_cache_disabled())(k) {
         mlock_folio_batch_unreferenced(k, fbatch);
     } else {
         reached("a folio was left in the mlock batch");

@@ -90,7 +90,7 @@ pub fn isolate_block(k: &Kernel, page: &Folio, lru_locked: bool) -> bool {
     if locked {
         spin_lock_irqsave(&k.cpus, &k.lru_lock);
     }
-    let is_ours = (k.tree.movable.core.isolate_non_lru)(k, page, &mut locked);
+    let is_ours = (k.tree.movable.core().isolate_non_lru)(k, page, &mut locked);
     drop_lru_lock(k, &mut locked);
     is_ours
 }
@@ -115,7 +115,7 @@ pub fn move_or_put_back(k: &Kernel, page: &Folio, who: Migrator) {
 /// `unmap_and_move()` of an isolated page.
 pub fn unmap_and_move(k: &Kernel, src: &Folio, who: Migrator) -> Result<(), Errno> {
     let _in = enter("unmap_and_move");
-    let core = k.tree.movable.core;
+    let core = k.tree.movable.core();
     if atomic_read(&src.refcount) == 1 {
         // Freed under us: the isolation has the last reference.
         (core.freed_under_us)(k, src);
@@ -160,7 +160,7 @@ fn __unmap_and_move(k: &Kernel, dst: &Folio, src: &Folio, who: Migrator) -> Resu
         folio_lock(k, src);
     }
     assert!(folio_trylock(dst), "a new page is not locked");
-    let moved = (k.tree.movable.core.move_to_new_page)(k, dst, src, who);
+    let moved = (k.tree.movable.core().move_to_new_page)(k, dst, src, who);
     folio_unlock(k, dst);
     folio_unlock(k, src);
     moved
@@ -171,8 +171,8 @@ pub fn putback_movable_page(k: &Kernel, page: &Folio) {
     let _in = enter("putback_movable_pages");
     let was_a_drivers = is_isolated(page);
     not_isolated(page);
-    if (k.tree.movable.core.is_movable)(page) {
-        (k.tree.movable.core.putback)(k, page);
+    if (k.tree.movable.core().is_movable)(page) {
+        (k.tree.movable.core().putback)(k, page);
         reached(PUT_BACK);
         return;
     }

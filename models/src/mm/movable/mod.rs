@@ -181,9 +181,9 @@ impl Role {
     /// command's cache of verdicts counts on it.
     fn of(self, tree: &Tree) -> &'static Driver {
         match self {
-            Role::Balloon => tree.movable.balloon,
-            Role::Zsmalloc => tree.movable.zsmalloc,
-            Role::Module => tree.movable.module,
+            Role::Balloon => tree.movable.balloon(),
+            Role::Zsmalloc => tree.movable.zsmalloc(),
+            Role::Module => tree.movable.module(),
         }
     }
 }
@@ -259,12 +259,12 @@ pub fn put_page(k: &Kernel, page: &Folio) {
 
 /// `__SetPageMovable(page, ops)`, page locked.
 pub fn __SetPageMovable(k: &Kernel, page: &Folio) {
-    (k.tree.movable.core.set_movable)(page);
+    (k.tree.movable.core().set_movable)(page);
 }
 
 /// `__ClearPageMovable(page)`, page locked.
 pub fn __ClearPageMovable(k: &Kernel, page: &Folio) {
-    (k.tree.movable.core.clear_movable)(page);
+    (k.tree.movable.core().clear_movable)(page);
 }
 
 /// `list_add(&page->lru, list)`: of a page that is on a list it corrupts that one.

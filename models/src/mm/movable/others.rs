@@ -48,7 +48,7 @@ pub fn alloc_slab_page(k: &Kernel, page: &Folio) {
     reached(REUSED);
     __set_bit(PG_SLAB, &page.flags);
     smp_wmb();
-    let overlaid = match k.tree.movable.slab {
+    let overlaid = match k.tree.movable.slab() {
         SlabLayout::CacheAtMapping => SLAB_CACHE,
         SlabLayout::ListAtMapping => LIST_POISON2,
     };

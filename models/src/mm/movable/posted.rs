@@ -148,7 +148,7 @@ pub(super) fn move_mobile_page(
     who: Migrator,
 ) -> Result<(), Errno> {
     let _in = enter("move_to_new_page");
-    if (k.tree.movable.core.is_movable)(src) {
+    if (k.tree.movable.core().is_movable)(src) {
         follow_mapping(src);
         return (owner(k).driver.migrate_page)(k, dst, src, who);
     }
@@ -171,7 +171,7 @@ fn after_move(k: &Kernel, dst: &Folio, src: &Folio, moved: Result<(), Errno>) {
             not_as_isolated(src);
         }
     }
-    if moved.is_ok() && !(k.tree.movable.core.is_movable)(dst) {
+    if moved.is_ok() && !(k.tree.movable.core().is_movable)(dst) {
         folio_putback_lru(k, dst, NEW_PAGE);
     } else {
         folio_put(k, dst, NEW_PAGE);

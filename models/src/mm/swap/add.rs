@@ -12,7 +12,7 @@ use crate::kernel::{
 };
 use crate::mm::migrate::mapping::folio_ref_freeze;
 use crate::mm::swap::{
-    Batch, BatchReferences, Batches, DeactivateFile, DeadFolios, LruAdd, LruClaim, LruLook, Swap,
+    Batch, BatchReferences, Batches, DeactivateFile, DeadFolios, LruAdd, LruClaim, LruLook,
     folio_get, folio_put, lruvec_add_folio, lruvec_del_folio,
 };
 use crate::{Folio, Kernel};
@@ -50,7 +50,7 @@ impl MoveFn {
 
 /// What the tree has for it: [`Swap::folio_add_lru`].
 pub fn folio_add_lru(k: &Kernel, folio: &Folio) {
-    (k.tree.swap.folio_add_lru)(k, folio);
+    (k.tree.swap.folio_add_lru())(k, folio);
 }
 
 /// `folio_add_lru()`; `lru_cache_add()` until 5.16. The reference is taken first, so that a
@@ -59,7 +59,7 @@ pub(crate) fn gets_and_adds(k: &Kernel, folio: &Folio) {
     let _in = enter("folio_add_lru");
     let holder = holder(k, |b| &b.lru_add);
     folio_get(folio, holder);
-    (k.tree.swap.lock_and_add)(k, |b| &b.lru_add, (folio, holder), MoveFn::Add);
+    (k.tree.swap.lock_and_add())(k, |b| &b.lru_add, (folio, holder), MoveFn::Add);
 }
 
 /// A batch of those of a CPU.
@@ -104,9 +104,9 @@ pub(super) fn move_if_due(
     has_room: bool,
     move_fn: MoveFn,
 ) {
-    let may_be_cached = (k.tree.swap.folio_may_be_lru_cached)(folio);
-    if !has_room || !may_be_cached || (k.tree.swap.lru_cache_disabled)(k) {
-        (k.tree.swap.folio_batch_move_lru)(k, batch, move_fn);
+    let may_be_cached = (k.tree.swap.folio_may_be_lru_cached())(folio);
+    if !has_room || !may_be_cached || (k.tree.swap.lru_cache_disabled())(k) {
+        (k.tree.swap.folio_batch_move_lru())(k, batch, move_fn);
     } else {
         reached("a folio was left in the batch");
     }
@@ -122,7 +122,7 @@ pub const CLAIMED: &str = "an operation claimed a folio for its batch";
 
 /// The reference of an entry, where entries have one ([`BatchReferences`]).
 fn get_for_entry(k: &Kernel, folio: &Folio, holder: Name) {
-    if k.tree.swap.batch_references == BatchReferences::OfEntry {
+    if k.tree.swap.batch_references() == BatchReferences::OfEntry {
         folio_get(folio, holder);
     }
 }
@@ -130,9 +130,9 @@ fn get_for_entry(k: &Kernel, folio: &Folio, holder: Name) {
 /// Whether an operation may take the folio: by a look at PG_lru, or with [`LruClaim::AtAdd`] by
 /// clearing it. With a reference for the batch if so. `has_looked`: the operation has seen PG_lru.
 fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name, has_looked: bool) -> bool {
-    match k.tree.swap.lru_claim {
+    match k.tree.swap.lru_claim() {
         LruClaim::AtDrain => {
-            let has_looked = has_looked || k.tree.swap.lru_look == LruLook::First;
+            let has_looked = has_looked || k.tree.swap.lru_look() == LruLook::First;
             if !has_looked && !test_bit(PG_LRU, &folio.flags) {
                 return false;
             }
@@ -160,7 +160,7 @@ fn folio_get_for_batch(k: &Kernel, folio: &Folio, holder: Name, has_looked: bool
 /// The look at PG_lru that an operation takes itself, before it adds the folio to a batch
 /// ([`LruLook::First`]).
 fn is_off_lru(k: &Kernel, folio: &Folio) -> bool {
-    let Swap { lru_claim, lru_look, .. } = k.tree.swap;
+    let (lru_claim, lru_look) = (k.tree.swap.lru_claim(), k.tree.swap.lru_look());
     let looks = lru_claim == LruClaim::AtDrain && lru_look == LruLook::First;
     looks && !test_bit(PG_LRU, &folio.flags)
 }
@@ -168,7 +168,7 @@ fn is_off_lru(k: &Kernel, folio: &Folio) -> bool {
 /// The same of those that look between their other tests, since 6.13 and in 6.12.y: the folio is
 /// not on the LRU.
 fn is_off_lru_midway(k: &Kernel, folio: &Folio) -> bool {
-    let Swap { lru_claim, lru_look, .. } = k.tree.swap;
+    let (lru_claim, lru_look) = (k.tree.swap.lru_claim(), k.tree.swap.lru_look());
     let looks = lru_claim == LruClaim::AtDrain && lru_look != LruLook::First;
     looks && !test_bit(PG_LRU, &folio.flags)
 }
@@ -183,7 +183,7 @@ fn batch_folio_that(k: &Kernel, which: Which, folio: &Folio, move_fn: MoveFn, ha
     kernel_assert(k.modelled.operations, "the scenario says that it has no such batch");
     let holder = holder(k, which);
     if folio_get_for_batch(k, folio, holder, has_looked) {
-        (k.tree.swap.lock_and_add)(k, which, (folio, holder), move_fn);
+        (k.tree.swap.lock_and_add())(k, which, (folio, holder), move_fn);
     }
 }
 
@@ -204,7 +204,7 @@ pub fn folio_rotate_reclaimable(k: &Kernel, folio: &Folio) {
     }
     local_lock_irqsave(&k.cpus, &k.fbatch_locks.lock_irq);
     let batch = &k.cpu_fbatches.this_cpu_ptr().lru_rotate;
-    if k.tree.swap.batch_references == BatchReferences::OfEntry {
+    if k.tree.swap.batch_references() == BatchReferences::OfEntry {
         keeps_instead(folio, holder, batch);
     }
     add_and_move(k, batch, folio, MoveFn::MoveTail);
@@ -217,13 +217,13 @@ pub fn deactivate_file_folio(k: &Kernel, folio: &Folio) {
     if test_bit(PG_UNEVICTABLE, &folio.flags) {
         return;
     }
-    let claims_at_drain = k.tree.swap.lru_claim == LruClaim::AtDrain;
-    if claims_at_drain && k.tree.swap.deactivate_file == DeactivateFile::AnyFolio {
+    let claims_at_drain = k.tree.swap.lru_claim() == LruClaim::AtDrain;
+    if claims_at_drain && k.tree.swap.deactivate_file() == DeactivateFile::AnyFolio {
         // On a list or not: the drain will skip it if not.
         let holder = holder(k, |b| &b.lru_deactivate_file);
         get_for_entry(k, folio, holder);
         let moved_as = MoveFn::DeactivateFile;
-        (k.tree.swap.lock_and_add)(k, |b| &b.lru_deactivate_file, (folio, holder), moved_as);
+        (k.tree.swap.lock_and_add())(k, |b| &b.lru_deactivate_file, (folio, holder), moved_as);
         return;
     }
     batch_folio(k, |b| &b.lru_deactivate_file, folio, MoveFn::DeactivateFile);
@@ -262,7 +262,7 @@ pub fn folio_mark_lazyfree(k: &Kernel, folio: &Folio) {
 
 /// What the tree has for it: [`Swap::folio_activate`].
 pub fn folio_activate(k: &Kernel, folio: &Folio) {
-    (k.tree.swap.folio_activate)(k, folio);
+    (k.tree.swap.folio_activate())(k, folio);
 }
 
 /// `folio_activate()`; `activate_page()` until 5.16. On SMP.
@@ -281,7 +281,7 @@ pub(crate) fn activates_by_batch(k: &Kernel, folio: &Folio) {
 /// PG_lru, then reads PG_mlocked to choose the list; whoever clears PG_mlocked looks at PG_lru
 /// afterwards, so that one of the two sees the other.
 pub fn lru_add_fn(k: &Kernel, folio: &Folio) {
-    if k.tree.swap.lru_add == LruAdd::SetFirst {
+    if k.tree.swap.lru_add() == LruAdd::SetFirst {
         set_bit(PG_LRU, &folio.flags);
         smp_mb__after_atomic();
     }
@@ -370,12 +370,12 @@ pub fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
     let mut dead = Vec::new();
     for folio in folios.iter().map(|&index| &k.folios[index]) {
         // Whoever clears PG_lru owns the folio's place on the list; somebody else did: skip.
-        let must_claim = !is_add && k.tree.swap.lru_claim == LruClaim::AtDrain;
+        let must_claim = !is_add && k.tree.swap.lru_claim() == LruClaim::AtDrain;
         if must_claim && !test_and_clear_bit(PG_LRU, &folio.flags) {
             reached("a batch skipped a folio");
             continue;
         }
-        let freezes = is_add && k.tree.swap.dead_folios == DeadFolios::Frozen;
+        let freezes = is_add && k.tree.swap.dead_folios() == DeadFolios::Frozen;
         if freezes && folio_ref_freeze(folio, 1) {
             unbooked(&folio.refcount, batch.holder);
             clear_flags_of_dead(k, folio);
@@ -387,7 +387,7 @@ pub fn folio_batch_move_lru(k: &Kernel, batch: &Batch, move_fn: MoveFn) {
             locked = true;
         }
         move_fn.call(k, folio);
-        if !is_add || k.tree.swap.lru_add == LruAdd::SetLast {
+        if !is_add || k.tree.swap.lru_add() == LruAdd::SetLast {
             set_bit(PG_LRU, &folio.flags);
         }
     }

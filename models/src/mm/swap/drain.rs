@@ -18,7 +18,7 @@ use crate::mm::swap::{Batches, BhLruDrain, ForcedDrain, OwnDrain, RemoteLook};
 pub fn lru_add_drain_cpu(k: &Kernel, cpu: usize) {
     let _in = enter("lru_add_drain_cpu");
     let batches = k.cpu_fbatches.of(cpu);
-    let folio_batch_move_lru = k.tree.swap.folio_batch_move_lru;
+    let folio_batch_move_lru = k.tree.swap.folio_batch_move_lru();
     if batches.lru_add.count() != 0 {
         folio_batch_move_lru(k, &batches.lru_add, MoveFn::Add);
     }
@@ -31,13 +31,13 @@ pub fn lru_add_drain_cpu(k: &Kernel, cpu: usize) {
     if k.modelled.operations {
         drain_operations(k, batches);
     }
-    if k.tree.swap.bh_lru_drain == BhLruDrain::EveryDrain {
+    if k.tree.swap.bh_lru_drain() == BhLruDrain::EveryDrain {
         invalidate_bh_lrus_cpu(k);
     }
 }
 
 fn drain_operations(k: &Kernel, batches: &Batches) {
-    let folio_batch_move_lru = k.tree.swap.folio_batch_move_lru;
+    let folio_batch_move_lru = k.tree.swap.folio_batch_move_lru();
     if batches.lru_deactivate_file.count() != 0 {
         folio_batch_move_lru(k, &batches.lru_deactivate_file, MoveFn::DeactivateFile);
     }
@@ -70,7 +70,7 @@ pub fn lru_add_drain_per_cpu(k: &Kernel) {
     let _in = enter("lru_add_drain_per_cpu");
     reached("a drain work item ran");
     drain_own_batches(k);
-    if k.tree.swap.bh_lru_drain == BhLruDrain::WorkItem {
+    if k.tree.swap.bh_lru_drain() == BhLruDrain::WorkItem {
         invalidate_bh_lrus_cpu(k);
     }
     mlock_drain_local(k);
@@ -80,7 +80,7 @@ pub fn lru_add_drain_per_cpu(k: &Kernel) {
 pub fn cpu_needs_drain(k: &Kernel, cpu: usize) -> bool {
     let _in = enter("cpu_needs_drain");
     let batches = k.cpu_fbatches.of(cpu);
-    let (all_marked, rotate_marked) = match k.tree.swap.remote_look {
+    let (all_marked, rotate_marked) = match k.tree.swap.remote_look() {
         RemoteLook::RotateMarked => (false, true),
         RemoteLook::Unmarked => (false, false),
         RemoteLook::CountsMarked | RemoteLook::AllMarked => (true, true),
@@ -97,7 +97,7 @@ pub fn cpu_needs_drain(k: &Kernel, cpu: usize) -> bool {
             .iter()
             .any(|batch| batch.count_remotely(all_marked) != 0)
         || need_mlock_drain(k, cpu, all_marked)
-        || (k.tree.swap.bh_lru_drain != BhLruDrain::Never && has_bh_in_lru(k, cpu))
+        || (k.tree.swap.bh_lru_drain() != BhLruDrain::Never && has_bh_in_lru(k, cpu))
 }
 
 /// `__lru_add_drain_all()` since 5.10: drains every CPU's batches. When it returns,
@@ -112,7 +112,7 @@ pub fn __lru_add_drain_all(k: &Kernel, force_all_cpus: bool) {
     // below.
     smp_mb();
     let this_gen = smp_load_acquire(&k.lru_drain_gen);
-    if k.tree.swap.own_drain == OwnDrain::BeforeMutex {
+    if k.tree.swap.own_drain() == OwnDrain::BeforeMutex {
         lru_add_drain(k);
     }
     mutex_lock(&k.cpus, &k.lru_drain_lock);
@@ -125,7 +125,7 @@ pub fn __lru_add_drain_all(k: &Kernel, force_all_cpus: bool) {
     // The new generation comes before the reads of batch counts.
     WRITE_ONCE(&k.lru_drain_gen, now + 1);
     smp_mb();
-    let everywhere = force_all_cpus && k.tree.swap.forced_drain == ForcedDrain::EveryCpu;
+    let everywhere = force_all_cpus && k.tree.swap.forced_drain() == ForcedDrain::EveryCpu;
     let mut has_work = Vec::new();
     for cpu in k.cpus.online() {
         let work = k.lru_add_drain_work.of(cpu);
@@ -178,14 +178,14 @@ pub(crate) const LEFT_TO_SOMEBODY_ELSE: &str = "a drain was left to somebody els
 /// `lru_add_drain_all()`.
 pub fn lru_add_drain_all(k: &Kernel) {
     let _in = enter("lru_add_drain_all");
-    (k.tree.swap.__lru_add_drain_all)(k, false);
+    (k.tree.swap.__lru_add_drain_all())(k, false);
 }
 
 /// `lru_cache_disable()`, 5.13 to 5.17: the work that is scheduled on every CPU orders the counter.
 pub fn lru_cache_disable_by_work(k: &Kernel) {
     let _in = enter("lru_cache_disable");
     atomic_inc(&k.pending_count);
-    (k.tree.swap.__lru_add_drain_all)(k, true);
+    (k.tree.swap.__lru_add_drain_all())(k, true);
 }
 
 /// `lru_cache_disable()`, 5.18: whoever read the counter as 0 did so with preemption or interrupts
@@ -194,7 +194,7 @@ pub fn lru_cache_disable_by_rcu(k: &Kernel) {
     let _in = enter("lru_cache_disable");
     atomic_inc(&k.pending_count);
     synchronize_rcu(&k.cpus);
-    (k.tree.swap.__lru_add_drain_all)(k, true);
+    (k.tree.swap.__lru_add_drain_all())(k, true);
 }
 
 /// `lru_cache_disable()`, since 5.19.
@@ -202,7 +202,7 @@ pub fn lru_cache_disable_by_rcu_expedited(k: &Kernel) {
     let _in = enter("lru_cache_disable");
     atomic_inc(&k.pending_count);
     synchronize_rcu_expedited(&k.cpus);
-    (k.tree.swap.__lru_add_drain_all)(k, true);
+    (k.tree.swap.__lru_add_drain_all())(k, true);
 }
 
 /// `lru_cache_enable()`: orders nothing.

@@ -85,7 +85,7 @@ pub fn free_pages_prepare(folio: &Folio) {
 /// `lruvec_del_folio()`: `list_del()` of a folio that is on no list corrupts it. With
 /// [`BatchReferences::OfDrain`] a folio in an `lru_add` batch has PG_lru too, and is on none.
 pub fn lruvec_del_folio(k: &Kernel, folio: &Folio) {
-    if k.tree.swap.batch_references == BatchReferences::OfDrain && lru_add_del_folio(folio) {
+    if k.tree.swap.batch_references() == BatchReferences::OfDrain && lru_add_del_folio(folio) {
         return;
     }
     kernel_assert(plain_read(&folio.linked) != NOT_LINKED, "list_del corruption: not on a list");
@@ -108,7 +108,7 @@ pub fn lruvec_add_folio(k: &Kernel, folio: &Folio, list: u64) {
     );
     kernel_assert(READ_ONCE(&folio.freed) == 0, "list_add of a freed folio");
     plain_write(&folio.linked, list);
-    if k.tree.swap.batch_references == BatchReferences::OfDrain && list == EVICTABLE {
+    if k.tree.swap.batch_references() == BatchReferences::OfDrain && list == EVICTABLE {
         overwrites_mlock_count(k, folio);
     }
     update_lru_size(k, 1);

@@ -135,7 +135,7 @@ static ONLY_THE_LRU: Scenario = scenario(
     BLOCK_DEVICE,
     |k| {
         join(k.task(1, "setup", |k| {
-            (k.tree.buffer.bh_lru_install)(k, &k.buffer_heads[0]);
+            (k.tree.buffer.bh_lru_install())(k, &k.buffer_heads[0]);
             brelse(Some(&k.buffer_heads[0]), USER);
         }));
         join(migrate(k, Mode::SyncLight, &[0]));
