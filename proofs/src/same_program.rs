@@ -32,45 +32,61 @@ impl Search<'_> {
     }
 }
 
-/// One in which all rules held.
-struct Searched {
+/// What searches have found: by the names of their scenarios, their engines and bounds.
+pub(crate) struct Found<T>(Mutex<BTreeMap<String, Vec<One<T>>>>);
+
+struct One<T> {
     tree: &'static Tree,
     /// Another scenario may have the same name.
     scenario: &'static Scenario,
-    /// What it was watched for.
-    rules: Vec<Rule>,
     /// What it has asked the tree for.
     asked: Arc<Asked>,
-    seen: Exploration,
+    found: T,
 }
 
-/// By the names of their scenarios, their engines and bounds.
-static SEARCHED: Mutex<BTreeMap<String, Vec<Searched>>> = Mutex::new(BTreeMap::new());
+impl<T: Clone> Found<T> {
+    pub(crate) const fn nothing() -> Found<T> {
+        Found(Mutex::new(BTreeMap::new()))
+    }
+
+    /// What one of the same program has found, if it serves.
+    pub(crate) fn by(&self, search: &Search<'_>, serves: impl Fn(&T) -> bool) -> Option<T> {
+        if !is_comparable(search.tree) {
+            return None;
+        }
+        let all = self.0.lock().expect("not poisoned");
+        let is_it = |one: &&One<T>| {
+            serves(&one.found)
+                && one.scenario.is_same_program(search.scenario)
+                && one.tree.answers_as(search.tree, &one.asked)
+        };
+        all.get(&search.key())?.iter().find(is_it).map(|one| one.found.clone())
+    }
+
+    pub(crate) fn keep(&self, search: &Search<'_>, asked: Arc<Asked>, found: T) {
+        let Search { tree, scenario, .. } = *search;
+        if is_comparable(tree) {
+            let one = One { tree, scenario, asked, found };
+            self.0.lock().expect("not poisoned").entry(search.key()).or_default().push(one);
+        }
+    }
+}
+
+/// Searches in which all of these rules held.
+static HELD: Found<(Vec<Rule>, Exploration)> = Found::nothing();
 
 /// What a search for this rule would find, if one of the same program has found it.
 pub(crate) fn known(search: &Search<'_>, rule: Rule) -> Option<Exploration> {
-    let tree = search.tree;
-    if !is_comparable(tree) {
-        return None;
-    }
-    let searched = SEARCHED.lock().expect("not poisoned");
-    let is_it = |one: &&Searched| {
-        one.rules.contains(&rule)
-            && one.scenario.is_same_program(search.scenario)
-            && one.tree.answers_as(tree, &one.asked)
-    };
-    let found = searched.get(&search.key())?.iter().find(is_it)?;
+    let (_, seen) = HELD.by(search, |(rules, _)| rules.contains(&rule))?;
     // The time was the other row's.
-    Some(Exploration { elapsed: Duration::ZERO, ..found.seen.clone() })
+    Some(Exploration { elapsed: Duration::ZERO, ..seen })
 }
 
-/// Keeps what a search for these rules has found, for trees in which it is the same program.
+/// Keeps what a search for these rules has found, if they hold.
 pub(crate) fn keep(search: &Search<'_>, rules: Vec<Rule>, found: &(Exploration, Arc<Asked>)) {
     let (seen, asked) = found.clone();
-    let Search { tree, scenario, .. } = *search;
-    if seen.verdict == Verdict::Holds && is_comparable(tree) {
-        let one = Searched { tree, scenario, rules, asked, seen };
-        SEARCHED.lock().expect("not poisoned").entry(search.key()).or_default().push(one);
+    if seen.verdict == Verdict::Holds {
+        HELD.keep(search, asked, (rules, seen));
     }
 }
 

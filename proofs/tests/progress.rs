@@ -147,8 +147,7 @@ fn ends_by_luck(tree: &'static Tree, scenario: &str) -> BTreeSet<String> {
     let notes = Arc::default();
     let monitors: Vec<Box<dyn Monitor>> = vec![Box::new(Notes(Luck, Arc::clone(&notes)))];
     explore(Engine::Dpor, &bounds, monitors, Arc::new(body));
-    let found = notes.lock().expect("no panic").clone();
-    found
+    notes.lock().expect("no panic").clone()
 }
 
 /// The execution ends well, so that no deadlock tells of it.

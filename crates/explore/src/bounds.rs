@@ -235,7 +235,8 @@ impl Bounds {
         self.stateful && engine == Engine::Dpor && self.preemptions_max.is_none()
     }
 
-    pub(crate) fn is_interrupted(&self) -> bool {
+    /// Has somebody asked for an end?
+    pub fn is_interrupted(&self) -> bool {
         self.interrupted.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 }

@@ -8,12 +8,12 @@ mod united;
 use std::sync::{Arc, Mutex};
 
 use selvedge_explore::{Body, Bounds, Engine, Exploration, Verdict as Found, Violation, explore};
-use selvedge_models::{Kernel, Tree};
+use selvedge_models::{Asked, Kernel, Tree};
 use selvedge_monitors::lock_graph::{Judged, LockGraph, Locks, Search, Verdict, judge};
 use selvedge_monitors::{ENDLESS_LOOPS_END, LOCK_RULES, LockRules, Progress};
 use selvedge_trace::Monitor;
 
-use crate::{Run, Scenario, rows};
+use crate::{Run, Scenario, rows, same_program};
 
 pub use selvedge_monitors::lock_graph;
 
@@ -30,7 +30,7 @@ pub const EXECUTIONS_MAX: u64 = 30_000;
 const FEW_PREEMPTIONS: (u32, u64) = (1, 3_000);
 
 /// A scenario in a tree, explored for its lock graph.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Explored {
     /// The scenario's name.
     pub name: &'static str,
@@ -73,11 +73,27 @@ pub fn explore_locks(
     scenario: &'static Scenario,
     bounds: &Bounds,
 ) -> Explored {
-    let body = Arc::new(move || scenario.play(&Run::new(Kernel::new(tree, scenario.machine))));
-    let mut explored = explore_body(body, bounds);
+    let search = same_program::Search { tree, scenario, engine: Engine::Dpor, bounds };
+    let mut explored = GATHERED.by(&search, |_| true).unwrap_or_else(|| {
+        let asked: Arc<Asked> = Arc::default();
+        let notes = asked.clone();
+        let body = Arc::new(move || {
+            notes.note_here();
+            scenario.play(&Run::new(Kernel::new(tree, scenario.machine)));
+        });
+        let gathered = gather(body, bounds);
+        // What was cut by a number of executions would be cut there in the other tree.
+        if bounds.time_max.is_none() && !bounds.is_interrupted() {
+            GATHERED.keep(&search, asked, gathered.clone());
+        }
+        gathered
+    });
     label(&mut explored, tree, scenario.name);
     Explored { name: scenario.name, scenario, ..explored }
 }
+
+/// What was gathered, before it says of which tree it is.
+static GATHERED: same_program::Found<Explored> = same_program::Found::nothing();
 
 /// Says in the counterexamples what they are of.
 fn label(explored: &mut Explored, tree: &'static Tree, scenario: &str) {
