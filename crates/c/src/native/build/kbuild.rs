@@ -1,6 +1,7 @@
 //! The tree's own kbuild, out of place: configured once, then the files under test.
 
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -228,7 +229,9 @@ impl<'a> Build<'a> {
         if file.ends_with("world.c") {
             command.arg("-fno-sanitize=thread");
         }
-        command.arg("-o").arg(to).arg(file).current_dir(&self.dir);
+        // Whoever is killed leaves no half of an object under its name.
+        let partial = PathBuf::from(format!("{}.partial", to.display()));
+        command.arg("-o").arg(&partial).arg(file).current_dir(&self.dir);
         command.env("SELVEDGE_SRC", &self.tree.dir).env("SELVEDGE_OVERLAY", overlay);
         command.env("LC_ALL", "C");
         if let Some(dir) = to.parent() {
@@ -236,7 +239,7 @@ impl<'a> Build<'a> {
         }
         let output = run(&mut command)?;
         if output.status.success() {
-            return Ok(());
+            return fs::rename(&partial, to).map_err(|error| Error::io("write", to, &error));
         }
         // As the user knows the files.
         let said = complaint(&output).replace(&format!("{}/", overlay.display()), "");
@@ -249,12 +252,42 @@ pub fn object_of(file: &str) -> String {
     format!("{}.o", file.strip_suffix(".c").unwrap_or(file))
 }
 
-/// Runs it; that it cannot even be started is an error.
+/// Runs it; that it cannot even be started is an error, and so is a full disk, which compilers and
+/// make say in many words. It ends if we are killed.
 pub fn run(command: &mut Command) -> Result<Output> {
-    command.output().map_err(|error| {
+    end_with_us(command);
+    let output = command.output().map_err(|error| {
         let program = command.get_program().to_string_lossy().into_owned();
         Error::new(format!("cannot run {program}: {error}"))
-    })
+    })?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let full = ["No space left on device", "Disk quota exceeded"];
+    match full.into_iter().find(|why| said.contains(why)) {
+        Some(why) if !output.status.success() => Err(Error::new(format!(
+            "{why}: what is compiled takes some 60 MB in the cache ($XDG_CACHE_HOME/selvedge/c) \
+             and a few in {}; free some, or set XDG_CACHE_HOME or TMPDIR",
+            std::env::temp_dir().display()
+        ))),
+        _ => Ok(output),
+    }
+}
+
+/// A make whose parent is killed would go on, and keep the cache from who comes next. It ends what
+/// it has started when it is ended itself.
+#[expect(unsafe_code, reason = "prctl(2), in the child before it becomes another program")]
+fn end_with_us(command: &mut Command) {
+    let parent = std::process::id();
+    let ask = move || {
+        // SAFETY: both calls may be made between fork and exec, and touch no memory of ours.
+        let is_orphan = unsafe {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
+            libc::getppid() as u32 != parent
+        };
+        // It has been killed just now.
+        if is_orphan { Err(std::io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+    };
+    // SAFETY: it allocates nothing, and takes no lock.
+    unsafe { command.pre_exec(ask) };
 }
 
 /// What a compiler said, without what make has to say about that.
