@@ -1,6 +1,7 @@
 //! The tree's own kbuild, out of place: configured once, then the files under test.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -182,6 +183,10 @@ impl<'a> Build<'a> {
         if output.status.success() {
             return Ok(());
         }
+        // kconfig does not say why it cannot write.
+        if free(&self.dir) < FREE_MIN {
+            return Err(no_space("the disk is full"));
+        }
         let what = words.first().copied().unwrap_or_default();
         let what = if what.contains('=') { "its files" } else { what };
         Err(Error::new(format!(
@@ -263,12 +268,32 @@ pub fn run(command: &mut Command) -> Result<Output> {
     let said = String::from_utf8_lossy(&output.stderr);
     let full = ["No space left on device", "Disk quota exceeded"];
     match full.into_iter().find(|why| said.contains(why)) {
-        Some(why) if !output.status.success() => Err(Error::new(format!(
-            "{why}: what is compiled takes some 60 MB in the cache ($XDG_CACHE_HOME/selvedge/c) \
-             and a few in {}; free some, or set XDG_CACHE_HOME or TMPDIR",
-            std::env::temp_dir().display()
-        ))),
+        Some(why) if !output.status.success() => Err(no_space(why)),
         _ => Ok(output),
+    }
+}
+
+fn no_space(why: &str) -> Error {
+    Error::new(format!(
+        "{why}: what is compiled takes some 60 MB in the cache ($XDG_CACHE_HOME/selvedge/c) and a few \
+         in {}; free some, or set XDG_CACHE_HOME or TMPDIR",
+        std::env::temp_dir().display()
+    ))
+}
+
+/// Less than this, and it is not the tree's fault that something fails.
+const FREE_MIN: u64 = 1 << 20;
+
+/// How many bytes may still be written there? Not known: as many as there are.
+#[expect(unsafe_code, reason = "statvfs(3), of a path that ends with a zero")]
+fn free(dir: &Path) -> u64 {
+    let Ok(path) = std::ffi::CString::new(dir.as_os_str().as_bytes()) else { return u64::MAX };
+    // SAFETY: all fields are numbers, for which zero is a value.
+    let mut found: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: both are valid as long as the call takes.
+    match unsafe { libc::statvfs(path.as_ptr(), &raw mut found) } {
+        0 => found.f_bavail * found.f_frsize,
+        _ => u64::MAX,
     }
 }
 
