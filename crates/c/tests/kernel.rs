@@ -219,6 +219,13 @@ fn cases(version: &str) -> Vec<(&'static str, &'static str, Verdict, Verdict)> {
             Verdict::Violated,
         ),
         ("fault-looks-once", "fault_around_vs_migration", Verdict::Holds, Verdict::Violated),
+        ("fault-looks-again", "fault_vs_try_to_migrate", Verdict::Violated, Verdict::Holds),
+        (
+            "maps-unchecked",
+            "fault_and_try_to_migrate_leave_one_entry",
+            Verdict::Holds,
+            Verdict::Violated,
+        ),
         ("moves-unlocked", "two_folios_go_to_one_list", Verdict::Holds, Verdict::Violated),
         // Harmless.
         ("prints", "unlock_and_waiter", Verdict::Holds, Verdict::Holds),

@@ -25,6 +25,7 @@ const GATE: &[(&str, &str)] = &[
     ("probes/mm/vmscan.c", include_str!("../../../gate/probes/mm/vmscan.c")),
     ("probes/mm/swap.c", include_str!("../../../gate/probes/mm/swap.c")),
     ("selvedge.h", include_str!("../../../gate/selvedge.h")),
+    ("fault.c", include_str!("../../../gate/fault.c")),
     ("migrate.c", include_str!("../../../gate/migrate.c")),
     ("tasks.c", include_str!("../../../gate/tasks.c")),
     ("world.c", include_str!("../../../gate/world.c")),

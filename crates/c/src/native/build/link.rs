@@ -44,7 +44,7 @@ pub fn link(
 ) -> Result<Linked> {
     let mut paths = objects.to_vec();
     let mut roots = roots.to_vec();
-    for own in ["world", "tasks", "migrate"] {
+    for own in ["world", "tasks", "migrate", "fault"] {
         let object = out.join(format!("{own}.o"));
         let source = build.gate.join(format!("{own}.c"));
         if is_older(&object, objects) {
