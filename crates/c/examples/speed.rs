@@ -81,11 +81,7 @@ fn claim_of(name: &str) -> Result<(&'static Claim, u32), String> {
         None => (name, 5),
     };
     let found = selvedge_proofs::rows().map(|(claim, _)| claim).find(|c| c.scenario.name == base);
-    let none = || {
-        format!(
-            "{base} is on no model, so that there is nothing to compare C with: `selvedge list scenarios` has those that are"
-        )
-    };
+    let none = || format!("{base}: no model has it, to compare C with (`selvedge list scenarios`)");
     Ok((found.ok_or_else(none)?, unfairness))
 }
 

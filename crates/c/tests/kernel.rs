@@ -1,6 +1,7 @@
 //! The scenarios on real kernel trees, which variables name, separated by colons: on those of
 //! SELVEDGE_KERNEL all of them, and each of our patches; on those of SELVEDGE_C_SAMPLE one of each
-//! family, and one patch, which is what a CI has the time for. Without both this says so and passes.
+//! family, and one patch, which is what a CI has the time for. Without both this says so and
+//! passes.
 
 use std::path::{Path, PathBuf};
 
@@ -73,7 +74,8 @@ const SAMPLE: [&str; 9] = [
     "activated_then_pinned",
 ];
 
-/// These scenarios, or all, have the verdict that is expected, and have reached what they are about.
+/// These scenarios, or all, have the verdict that is expected, and have reached what they are
+/// about.
 fn unpatched(tree: &Path, filters: &[&str]) {
     let checked = checked(tree, Vec::new(), filters);
     assert!(checked.not_applicable.is_empty(), "{:?}", checked.not_applicable);

@@ -84,8 +84,8 @@ fn goes_on(judged: Judged, at: u64, from: u64) -> bool {
             bad_access(at, from, 0)
         }
         Judged::Torn => unable(format!(
-            "{} accesses {}, which another task accesses too, between the announcement of an atomic \
-             access and that access",
+            "{} accesses {}, which another task accesses too, between the announcement of an \
+             atomic access and that access",
             fault::where_in_source(from),
             with(|world| world.name(at))
         )),

@@ -281,8 +281,8 @@ pub fn run(command: &mut Command) -> Result<Output> {
 
 fn no_space(why: &str) -> Error {
     Error::new(format!(
-        "{why}: what is compiled takes some 60 MB in the cache ($XDG_CACHE_HOME/selvedge/c) and a few \
-         in {}; free some, or set XDG_CACHE_HOME or TMPDIR",
+        "{why}: what is compiled takes some 60 MB in the cache ($XDG_CACHE_HOME/selvedge/c) and a \
+         few in {}; free some, or set XDG_CACHE_HOME or TMPDIR",
         std::env::temp_dir().display()
     ))
 }
