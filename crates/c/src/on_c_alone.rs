@@ -2,6 +2,8 @@
 //! that are not made of calls. Those of `gate/migrate.c` migrate folios by the kernel's own
 //! `migrate_pages()`.
 
+mod faults;
+
 use selvedge_kernel::{KERNEL_ASSERTIONS_HOLD, NOBODY_WAITS_FOR_EVER, fail};
 use selvedge_models::mm::migrate::{Pages, SrcLock};
 use selvedge_models::{Machine, Tree};
@@ -156,33 +158,6 @@ static BATCH_VS_BUFFER: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
     ..BATCH_VS_WRITEBACK
 };
 
-/// 1: what a fault has found and locked is not what is cached.
-const FAULT_AROUND: Function = Function {
-    judge: |is_other| {
-        if is_other != 0 {
-            let text = "the folio that the fault has locked is not the one that is cached";
-            fail(A_FAULT_MAPS_WHAT_IS_CACHED, text.to_string());
-        }
-    },
-    ..on_c_only("fault_around")
-};
-
-const A_FAULT_MAPS_WHAT_IS_CACHED: Rule =
-    Rule("what a fault without the mmap lock finds and locks is what is cached there");
-
-static FAULT_VS_MIGRATION: selvedge_proofs::Scenario = selvedge_proofs::Scenario {
-    name: "fault_around_vs_migration",
-    about: "A page of a file is cached. CPU0 migrates it; CPU1 takes a fault, and looks it up and \
-            locks it under RCU alone.",
-    machine: Machine::TINY,
-    begins: &[call(on_c_only("cache_of_file"), FOLIO), call(ISOLATED, FOLIO)],
-    tasks: &[
-        calls(0, "kcompactd", &[call(MIGRATE, FOLIO)]),
-        calls(1, "fault", &[call(FAULT_AROUND, FOLIO)]),
-    ],
-    ..selvedge_proofs::Scenario::EMPTY
-};
-
 const A_PAGE_THAT_IS_GIVEN_UP_IS_FREED: Rule =
     Rule("a driver's page that it gives up is freed, and is not left isolated");
 
@@ -258,9 +233,6 @@ static ACTIVATED_WHILE_PINNED: selvedge_proofs::Scenario = selvedge_proofs::Scen
     ..ACTIVATED_THEN_PINNED
 };
 
-const LOCKLESS: &str = "a folio with a reference more than is expected is not migrated, and one \
-                        that was migrated before is not found again";
-
 /// All of them, as they are asked of a kernel whose nearest modelled release this is. `claimed` is
 /// what the models of it say under a rule in the scenario of the same name.
 pub fn scenarios(
@@ -308,13 +280,6 @@ pub fn scenarios(
         hang(&BATCH_VS_LOCK, Expected::Holds, one_by_one, vec![SLEPT]),
         hang(&BATCH_VS_BUFFER, Expected::Holds, Source::migrate("D-S1"), vec![SLEPT]),
         of(
-            &FAULT_VS_MIGRATION,
-            "migration",
-            A_FAULT_MAPS_WHAT_IS_CACHED,
-            (Expected::Holds, Source::analysis(LOCKLESS)),
-            vec![ENDED],
-        ),
-        of(
             &DRIVER_VS_COMPACTION,
             "migration",
             A_PAGE_THAT_IS_GIVEN_UP_IS_FREED,
@@ -327,6 +292,7 @@ pub fn scenarios(
         pin(&MLOCKED_THEN_PINNED, vec![RESTED_FOR_MLOCK, DRAIN_WORKED]),
         pin(&ACTIVATED_WHILE_PINNED, vec![RESTED]),
     ];
+    all.extend(faults::scenarios());
     // Up to 6.2 no folio is locked while another is migrated, and the search is long.
     if release.is_some_and(|tree| tree.migrate.pages == Pages::OneByOne) {
         all.retain(|scenario| !is_of_two(scenario.name));

@@ -49,6 +49,49 @@ void add_by_exchange(void)
 	}
 }
 
+/* As try_cmpxchg() is: what is expected lies on the stack, and is passed by address. */
+#define exchange(word, expected) \
+({ \
+	int *at = (expected); \
+	selvedge_instrument(&(word), sizeof(word), 7, "try_cmpxchg", -1); \
+	selvedge_instrument(at, sizeof(*at), 3, "try_cmpxchg", -1); \
+	int was = *at, seen = was; \
+	asm volatile("lock cmpxchgl %2, %1" : "+a"(seen), "+m"(word) : "r"(was + 1) : "memory"); \
+	if (seen != was) \
+		*at = seen; \
+	seen == was; \
+})
+
+void add_by_try(void)
+{
+	int old = *(volatile int *)&counter;
+
+	while (!exchange(counter, &old))
+		;
+}
+
+/* Another task has the address of what is expected. */
+int *shown;
+
+void add_by_try_and_show(void)
+{
+	int old = 2;
+
+	*(volatile int *)&counter = old;
+	*(int *volatile *)&shown = &old;
+	while (!exchange(counter, &old))
+		;
+	*(int *volatile *)&shown = 0;
+}
+
+void look_at_shown(void)
+{
+	int *at = *(int *volatile *)&shown;
+
+	if (at)
+		*(volatile int *)at = 7;
+}
+
 void look_twice(void)
 {
 	(void)*(volatile int *)&counter;
@@ -72,5 +115,26 @@ void write_to_code(void) { *(volatile char *)add_plainly = 1; }
 #ifdef UNGATED
 __attribute__((no_sanitize("thread"))) void not_instrumented(int *at) { *at = 1; }
 void locked_without_a_gate(int *at) { asm volatile("lock incl %0" : "+m"(*at)); }
+
+/* Not what was announced as expected is read between announcement and instruction. */
+void read_of_another(int *at, int *expected, int *other)
+{
+	int old = *expected, was;
+
+	selvedge_instrument(at, sizeof(*at), 7, "try_cmpxchg", -1);
+	selvedge_instrument(&old, sizeof(old), 3, "try_cmpxchg", -1);
+	was = *other;
+	asm volatile("lock cmpxchgl %2, %1" : "+a"(was), "+m"(*at) : "r"(old) : "memory");
+}
+
+/* What is expected does not lie on the stack. */
+void read_of_no_stack(int *at, int *expected)
+{
+	selvedge_instrument(at, sizeof(*at), 7, "try_cmpxchg", -1);
+	selvedge_instrument(expected, sizeof(*expected), 3, "try_cmpxchg", -1);
+	int was = *expected;
+	asm volatile("lock cmpxchgl %2, %1" : "+a"(was), "+m"(*at) : "r"(was + 1) : "memory");
+}
+
 void of_a_kernel(void) { asm volatile("cli"); }
 #endif

@@ -6,6 +6,12 @@
 //! - a locked instruction without a call to the gate right before it;
 //! - a function that touches memory other than its stack and never calls the gate;
 //! - what has no meaning outside of a kernel: privileged instructions, `gs:` and `fs:`, `ud2`.
+//!
+//! Between the announcement of a `try_cmpxchg()` and its instruction there is a read: of the value
+//! that it expects, which is passed by address, and is announced as a part of it. That read is let
+//! pass if its address is the one that was announced so, a place on the stack by the instructions
+//! that compute it (`exchange.rs`). Whose stack that is, and whether another task knows the
+//! address, is not to be seen here: the gate looks at each one when it comes.
 #![allow(unsafe_code, reason = "the instructions are read where they are loaded")]
 
 use std::collections::HashMap;
@@ -14,6 +20,7 @@ use iced_x86::{
     Code, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, OpAccess, Register,
 };
 
+use crate::native::exchange;
 use crate::native::image::{Image, Symbol};
 
 /// What was found in an image.
@@ -37,6 +44,39 @@ const ATOMIC: [&str; 2] = ["selvedge_instrument", "__kcsan_check_access"];
 const OTHERS: [&str; 3] = ["__tsan_read", "__tsan_write", "__tsan_unaligned_"];
 const VOLATILE: &str = "__tsan_volatile_";
 
+/// What functions of an image announce with, by address.
+pub struct Gates<'a>(HashMap<u64, &'a str>);
+
+impl<'a> Gates<'a> {
+    /// Those of the image.
+    pub fn of(image: &'a Image) -> Gates<'a> {
+        let gates = image.functions().filter(|symbol| is_gate(&symbol.name));
+        Gates(gates.map(|symbol| (symbol.at, symbol.name.as_str())).collect())
+    }
+
+    /// The one that this instruction calls.
+    pub fn called(&self, instruction: &Instruction) -> Option<&'a str> {
+        let target = instruction.is_call_near().then(|| instruction.near_branch_target())?;
+        self.0.get(&target).copied()
+    }
+}
+
+/// Does this gate announce an atomic access?
+pub fn is_atomic(gate: &str) -> bool {
+    is_one_of(&ATOMIC, gate)
+}
+
+/// Is it of READ_ONCE() and its like, with which an atomic access may begin?
+pub fn is_volatile(gate: &str) -> bool {
+    gate.starts_with(VOLATILE)
+}
+
+/// Does it change memory, and nobody else at the same time?
+pub fn is_locked(instruction: &Instruction) -> bool {
+    let swaps = matches!(instruction.mnemonic(), iced_x86::Mnemonic::Xchg);
+    instruction.has_lock_prefix() || swaps
+}
+
 fn is_one_of(names: &[&str], name: &str) -> bool {
     names.iter().any(|known| name.starts_with(known))
 }
@@ -48,32 +88,33 @@ fn is_gate(name: &str) -> bool {
 /// Looks at all functions of the kernel's.
 pub fn audit(image: &Image) -> Audit {
     let mut audit = Audit::default();
-    let gates: HashMap<u64, &str> = (image.functions())
-        .filter(|symbol| is_gate(&symbol.name))
-        .map(|symbol| (symbol.at, symbol.name.as_str()))
-        .collect();
-    for function in image.functions() {
-        let is_stub = is_gate(&function.name) || crate::native::models::is_modelled(&function.name);
-        if is_stub || function.name.starts_with("__tsan_") {
-            continue;
-        }
+    let gates = Gates::of(image);
+    for function in of_kernel(image) {
         audit.functions += 1;
         look(image, function, &gates, &mut audit);
     }
     audit
 }
 
-fn look(image: &Image, function: &Symbol, gates: &HashMap<u64, &str>, audit: &mut Audit) {
+/// The functions that are compiled, and no way to what is modelled.
+pub fn of_kernel(image: &Image) -> impl Iterator<Item = &Symbol> {
+    image.functions().filter(|function| {
+        let is_stub = is_gate(&function.name) || crate::native::models::is_modelled(&function.name);
+        !is_stub && !function.name.starts_with("__tsan_")
+    })
+}
+
+fn look(image: &Image, function: &Symbol, gates: &Gates<'_>, audit: &mut Audit) {
     let code = instructions(function);
+    let reads_of_expected = exchange::reads_of_expected(&code, gates);
     let name = &function.name;
     let mut factory = InstructionInfoFactory::new();
     let (mut last_gate, mut calls, mut touches) = (None, false, None);
     for (number, instruction) in code.iter().enumerate() {
-        let target = instruction.is_call_near().then(|| instruction.near_branch_target());
-        if let Some(gate) = target.and_then(|target| gates.get(&target)) {
+        if let Some(gate) = gates.called(instruction) {
             calls = true;
-            if !gate.starts_with(VOLATILE) {
-                last_gate = is_one_of(&ATOMIC, gate).then_some(number);
+            if !is_volatile(gate) && !reads_of_expected.contains(&number) {
+                last_gate = is_atomic(gate).then_some(number);
             }
             continue;
         }
@@ -87,8 +128,7 @@ fn look(image: &Image, function: &Symbol, gates: &HashMap<u64, &str>, audit: &mu
         if memory {
             touches.get_or_insert_with(place);
         }
-        let swaps = matches!(instruction.mnemonic(), iced_x86::Mnemonic::Xchg);
-        if memory && (instruction.has_lock_prefix() || swaps) {
+        if memory && is_locked(instruction) {
             audit.locked += 1;
             if last_gate.is_none_or(|gate| number - gate > NEAR) {
                 audit
@@ -104,7 +144,8 @@ fn look(image: &Image, function: &Symbol, gates: &HashMap<u64, &str>, audit: &mu
     }
 }
 
-fn instructions(function: &Symbol) -> Vec<Instruction> {
+/// The code of a function.
+pub fn instructions(function: &Symbol) -> Vec<Instruction> {
     // SAFETY: a function of a loaded image, which is mapped and which nobody writes to.
     let bytes =
         unsafe { std::slice::from_raw_parts(function.at as *const u8, function.size as usize) };

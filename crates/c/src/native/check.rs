@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::native::audit::audit;
 use crate::native::build::cache::{CONFIG, Cache};
 use crate::native::build::kbuild::{Build, tools};
-use crate::native::build::link::{Linked, link};
+use crate::native::build::link::{Linked, link, own_objects};
 use crate::native::build::objects::Objects;
 use crate::native::build::overlay::Patched;
 use crate::native::build::tree::Tree;
@@ -169,7 +169,16 @@ pub fn image_of(
     init: Option<&Path>,
 ) -> Result<Linked> {
     let dir = patched.dir(build, cache);
-    let (objects, _) = patched.compile(build, &dir)?;
+    let (mut objects, _) = patched.compile(build, &dir)?;
+    // Ours include headers only: where these are as they were, so are ours.
+    let plain = Patched::default();
+    let own = if patched.touches_headers() {
+        own_objects(build, &objects, &dir, &dir.join("tree"))
+    } else {
+        let (objects, dir) = (plain.compile(build, &dir)?.0, plain.dir(build, cache));
+        own_objects(build, &objects, &dir, &dir.join("tree"))
+    };
+    objects.extend(own?);
     let roots: Vec<&str> = scenarios::roots().into_iter().collect();
     let linked = link(build, &objects, &dir, &dir.join("tree"), (&roots, init))?;
     let found = audit(&Image::load(&linked)?);

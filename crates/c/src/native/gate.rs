@@ -83,6 +83,12 @@ fn goes_on(judged: Judged, at: u64, from: u64) -> bool {
             settle();
             bad_access(at, from, 0)
         }
+        Judged::Torn => unable(format!(
+            "{} accesses {}, which another task accesses too, between the announcement of an \
+             atomic access and that access",
+            fault::where_in_source(from),
+            with(|world| world.name(at))
+        )),
         Judged::Endless => unable(format!(
             "{} goes on and on without a step that another task could see",
             fault::where_in_source(from)
@@ -202,11 +208,6 @@ pub extern "C" fn selvedge_instrument(
         return;
     }
     let (writes, compound, atomic) = (kind & 1 != 0, kind & 2 != 0, kind & 4 != 0);
-    // The `old` of a try_cmpxchg(): between the announcement of the exchange and the exchange
-    // itself nothing may come, and nobody else looks there.
-    if !atomic && with(|world| world.on_stack(at)).is_some_and(|(task, _)| task == me()) {
-        return;
-    }
     let primitive = primitive(name, from, atomic);
     // Of a byte, the bit and the sign, which says that there are waiters.
     let byte = primitive.is_of_lowest_byte.then_some(0xff);

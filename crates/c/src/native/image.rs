@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use object::read::elf::ElfFile64;
 use object::{Object as _, ObjectSegment as _, ObjectSymbol as _, SymbolKind};
 
 use crate::error::{Error, Result};
 use crate::native::build::link::{BASE, Linked, TRAPS, TRAPS_MAX};
+use crate::native::exchange;
 use crate::native::models;
 use crate::native::source::Source;
 
@@ -84,6 +85,8 @@ pub struct Image {
     pub percpu: Range,
     /// Where its functions and variables are in the source.
     pub source: Source,
+    /// See [`exchange::ranges`]; found when somebody asks.
+    exchanges: OnceLock<Vec<Range>>,
 }
 
 impl Image {
@@ -127,7 +130,8 @@ impl Image {
         let percpu = Range { from: symbol("__sv_percpu"), to: symbol("__sv_percpu_end") };
         let source = Source::of(&file);
         let linked = linked.clone();
-        let image = Image { at, sorted, linked, all, data, percpu, source };
+        let exchanges = OnceLock::new();
+        let image = Image { at, sorted, linked, all, data, percpu, source, exchanges };
         image.connect();
         Ok(image)
     }
@@ -230,6 +234,14 @@ impl Image {
     /// All functions.
     pub fn functions(&self) -> impl Iterator<Item = &Symbol> {
         self.sorted.iter().filter(|symbol| symbol.is_function)
+    }
+
+    /// Does the announcement that returns there come between that of an atomic access and the
+    /// access?
+    pub fn is_within_exchange(&self, from: u64) -> bool {
+        let ranges = self.exchanges.get_or_init(|| exchange::ranges(self));
+        let last = ranges.partition_point(|range| range.from < from).checked_sub(1);
+        last.is_some_and(|last| from <= ranges[last].to)
     }
 
     /// The name that is not modelled whose address this is.

@@ -4,6 +4,7 @@ mod audit;
 mod build;
 mod check;
 mod compare;
+mod exchange;
 mod fault;
 mod gate;
 mod image;

@@ -33,7 +33,7 @@
 //! A write of a word that a monitor looks at (`WATCHED`) is always a step: a rule may be about what
 //! one task does to it. The initial state and the look at the end are no task's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 
 use crate::native::image::Range;
@@ -62,7 +62,7 @@ const MORE: u64 = 8;
 const TASKS: usize = 24;
 
 /// Where a word is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Place {
     /// In the image's data: so many words behind its beginning.
     Data(usize),
@@ -125,6 +125,10 @@ pub struct Sharing {
     alone: u32,
     /// What each task comes after: so much of each other one.
     clocks: Vec<Clock>,
+    /// Where each access is a step: the words of stacks that have been part of an exchange in this
+    /// execution, and those that have been touched by another task than theirs.
+    expected: HashSet<Place>,
+    visited: HashSet<Place>,
     /// What who takes a lock or waits comes after.
     given: HashMap<u64, Clock, BuildHasherDefault<Fast>>,
 }
@@ -143,6 +147,8 @@ impl Sharing {
         self.alone = 0;
         self.clocks.clear();
         self.given.clear();
+        self.expected.clear();
+        self.visited.clear();
     }
 
     /// Does the search have to begin anew: has something raced that was no step?
@@ -208,6 +214,29 @@ impl Sharing {
         let clock = *self.clock(task);
         merge(self.given.entry(key).or_insert([0; TASKS]), &clock);
         self.clock(task)[task] += 1;
+    }
+
+    /// The task touches a word as a part of an exchange, and it cannot be a step. May it be none:
+    /// is it of its own stack, and does nothing race with it?
+    pub fn is_of_exchange(&mut self, place: Place, task: usize) -> bool {
+        let is_own = matches!(place, Place::Stack(owner, _) if owner == task);
+        // Where each access is a step, nothing is known of races: nobody else may have been there.
+        if is_own && self.every_access {
+            self.expected.insert(place);
+            return !self.visited.contains(&place);
+        }
+        false
+    }
+
+    /// Where each access is a step: is it a word of another task's stack that has been a part of an
+    /// exchange?
+    pub fn is_torn(&mut self, place: Place, task: usize) -> bool {
+        let is_others = matches!(place, Place::Stack(owner, _) if owner != task);
+        if is_others && self.every_access {
+            self.visited.insert(place);
+            return self.expected.contains(&place);
+        }
+        false
     }
 
     fn word(&mut self, place: Place) -> &mut Word {

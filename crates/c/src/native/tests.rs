@@ -62,6 +62,14 @@ fn audited(roots: &[&str]) -> Option<Audit> {
 
 /// Explores tasks that each make one of these calls, on a CPU of their own.
 fn explored(name: &str, calls: &'static [&'static [Call]]) -> Option<Exploration> {
+    let [seen, every] = explored_both(name, calls)?;
+    // What is no step makes no difference.
+    assert_eq!((&seen.verdict, seen.executions), (&every.verdict, every.executions), "{name}");
+    Some(seen)
+}
+
+/// The same, and again with each access a step.
+fn explored_both(name: &str, calls: &'static [&'static [Call]]) -> Option<[Exploration; 2]> {
     let _alone = alone();
     let roots: Vec<&str> = calls.iter().flat_map(|calls| *calls).map(|c| c.function.name).collect();
     let linked = linked(name, &roots, &[])?;
@@ -99,11 +107,7 @@ fn explored(name: &str, calls: &'static [&'static [Call]]) -> Option<Exploration
         run::Watched { bounds, monitors, every_access }
     };
     let run = |every| run::run(&image, &fresh, &[], &scenario, watched(every)).exploration;
-    let seen = run(false);
-    // What is no step makes no difference.
-    let every = run(true);
-    assert_eq!((&seen.verdict, seen.executions), (&every.verdict, every.executions), "{name}");
-    Some(seen)
+    Some([run(false), run(true)])
 }
 
 /// A call of a function of the image's.
@@ -113,6 +117,8 @@ const fn of(name: &'static str) -> Call {
 
 const PLAIN: &[Call] = &[of("add_plainly")];
 const LOCKED: &[Call] = &[of("add_locked")];
+
+const STORES: &[Call] = &[of("store_two")];
 
 #[test]
 fn additions_are_lost_without_a_lock_and_not_with_one() {
@@ -148,9 +154,23 @@ fn an_update_with_a_look_is_one_step() {
 #[test]
 fn two_looks_are_two_steps() {
     const LOOKS: &[Call] = &[of("look_twice")];
-    const STORES: &[Call] = &[of("store_two")];
     let Some(seen) = explored("looks", &[LOOKS, STORES]) else { return };
     assert_eq!((seen.verdict, seen.executions), (Verdict::Holds, 3));
+}
+
+/// What an exchange expects is a part of it, and no step, as long as it is the task's own.
+#[test]
+fn what_an_exchange_expects_is_read_within_it() {
+    const TRIES: &[Call] = &[of("add_by_try")];
+    let Some(seen) = explored("tries", &[TRIES, STORES]) else { return };
+    // The store comes first, between the look and the exchange (which then fails), or last.
+    assert_eq!((seen.verdict, seen.executions), (Verdict::Holds, 3));
+    const SHOWS: &[Call] = &[of("add_by_try_and_show")];
+    const LOOKS: &[Call] = &[of("look_at_shown")];
+    for seen in explored_both("shows", &[SHOWS, LOOKS]).expect("gcc is there") {
+        let Verdict::Undecided(why) = seen.verdict else { panic!("{}", seen.verdict) };
+        assert!(why.contains("which another task accesses too"), "{why}");
+    }
 }
 
 #[test]
@@ -204,6 +224,8 @@ fn what_is_not_at_the_gate_is_found() {
     for (root, what) in [
         ("not_instrumented", "not_instrumented() is not instrumented"),
         ("locked_without_a_gate", "a locked instruction without a gate before it"),
+        ("read_of_another", "a locked instruction without a gate before it"),
+        ("read_of_no_stack", "a locked instruction without a gate before it"),
         ("of_a_kernel", "an instruction that only a kernel can execute"),
     ] {
         let faults = audited(&[root]).expect("gcc is there").faults;

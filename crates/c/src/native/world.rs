@@ -203,6 +203,9 @@ pub enum Judged {
     Step,
     /// There is nothing there, or nothing that may be written.
     Bad,
+    /// It comes between the announcement of an atomic access and the access, and another task could
+    /// see it.
+    Torn,
     /// The task goes round and round, alone.
     Endless,
 }
@@ -279,7 +282,11 @@ impl World {
             };
             let bits = bits.unwrap_or_else(|| mask(at, size));
             if self.is_step(place, at, Touch { bits, ..touch }) {
-                judged = Judged::Step;
+                judged = match self.is_within_exchange(touch.from) {
+                    true if self.sharing.is_of_exchange(place, touch.task) => continue,
+                    false if !self.sharing.is_torn(place, touch.task) => Judged::Step,
+                    _ => return Judged::Torn,
+                };
             }
         }
         if judged == Judged::NoStep && self.sharing.is_endless() {
@@ -316,6 +323,10 @@ impl World {
             self.sharing.is_step_of_new(place, touch, &names)
         });
         is_step && !self.constant.iter().any(|range| range.has(at, 1))
+    }
+
+    fn is_within_exchange(&self, from: u64) -> bool {
+        self.image.as_ref().is_some_and(|image| image.is_within_exchange(from))
     }
 
     /// The word that these bytes are in, if the image's data has it and it is known.
@@ -494,13 +505,15 @@ impl World {
 
 /// Data that the boot has set and that nobody changes: that is not looked at step by step.
 fn constant(image: Option<&Arc<Image>>) -> Vec<Range> {
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 9] = [
         "__per_cpu_offset",
         "nr_cpu_ids",
         "__cpu_possible_mask",
         "__cpu_online_mask",
         "__cpu_present_mask",
         "mm_percpu_wq",
+        "page_offset_base",
+        "vmemmap_base",
         "sysctl_page_lock_unfairness",
     ];
     let range = |name: &&str| {

@@ -1,9 +1,10 @@
 //! The directory of the cache in which everything of one tree lies.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
@@ -24,6 +25,7 @@ const GATE: &[(&str, &str)] = &[
     ("probes/mm/vmscan.c", include_str!("../../../gate/probes/mm/vmscan.c")),
     ("probes/mm/swap.c", include_str!("../../../gate/probes/mm/swap.c")),
     ("selvedge.h", include_str!("../../../gate/selvedge.h")),
+    ("fault.c", include_str!("../../../gate/fault.c")),
     ("migrate.c", include_str!("../../../gate/migrate.c")),
     ("tasks.c", include_str!("../../../gate/tasks.c")),
     ("world.c", include_str!("../../../gate/world.c")),
@@ -44,7 +46,7 @@ pub struct Cache {
 
 impl Cache {
     /// The directory of what these words identify, made if there is none. Waits while another
-    /// process uses it, and says so, until `gives_up` says that it need not.
+    /// process uses it, and says which, now and then, until `gives_up` says that it need not.
     pub fn open(
         identity: &[&str],
         gives_up: &dyn Fn() -> bool,
@@ -53,20 +55,23 @@ impl Cache {
         let dir = root()?.join(format!("{:016x}", hash(identity)));
         fs::create_dir_all(&dir).map_err(|error| Error::io("make", &dir, &error))?;
         let path = dir.join("lock");
-        let lock = File::create(&path).map_err(|error| Error::io("make", &path, &error))?;
-        if !is_locked(&lock) {
-            say(&format!(
-                "waiting: another `selvedge c` is at work on this tree (it holds {})",
-                path.display()
-            ));
-            while !is_locked(&lock) {
-                if gives_up() {
-                    return Err(Error::new("interrupted while another was at work on this tree"));
-                }
-                std::thread::sleep(LOOKS_EVERY);
+        // Not emptied: it says who holds it.
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let mut lock = opened.map_err(|error| Error::io("make", &path, &error))?;
+        let mut says_next = Instant::now();
+        while !is_locked(&lock) {
+            if gives_up() {
+                return Err(Error::new("interrupted while another was at work on this tree"));
             }
+            if Instant::now() >= says_next {
+                say(&format!("waiting: {} (it holds {})", holder(&path), path.display()));
+                says_next += SAYS_EVERY;
+            }
+            std::thread::sleep(LOOKS_EVERY);
         }
         keep_for_children(&lock);
+        // For whoever waits for us; without it they wait as well.
+        let _ = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
         Ok(Cache { dir, _lock: lock })
     }
 
@@ -77,9 +82,10 @@ impl Cache {
         let of = hash(&[&texts[..], &[cc, flags]].concat());
         let dir = self.dir.join(format!("gate-{of:016x}"));
         if dir.join("cc").is_file() {
+            make_executable(&dir.join("cc"))?;
             return Ok(dir);
         }
-        // The compiler comes last: where it is, all is.
+        // The compiler comes last: where it is, all is, but that it may not be executable yet.
         for (name, text) in GATE {
             let text = text.replace("@GATE@", &dir.display().to_string()).replace("@CC@", cc);
             let text = text.replace("@FLAGS@", flags);
@@ -92,6 +98,22 @@ impl Cache {
 
 /// How often who waits for another process looks whether it has ended.
 const LOOKS_EVERY: Duration = Duration::from_millis(200);
+/// How often it says for whom it waits.
+const SAYS_EVERY: Duration = Duration::from_secs(30);
+
+/// Who is at work, by what the lock says.
+fn holder(lock: &Path) -> String {
+    let pid = fs::read_to_string(lock).unwrap_or_default();
+    match pid.trim().parse::<u32>() {
+        Ok(pid) if Path::new(&format!("/proc/{pid}")).exists() => {
+            format!("`selvedge c` is at work on this tree as process {pid}")
+        }
+        Ok(pid) => format!(
+            "what `selvedge c` compiled as process {pid}, which has ended, is about to end as well"
+        ),
+        Err(_) => "another `selvedge c` is at work on this tree".into(),
+    }
+}
 
 /// Is it ours now? False: it is somebody else's. A file system without locks is used without.
 #[expect(unsafe_code, reason = "flock(2), of a file that is open")]
@@ -122,8 +144,12 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     let failure = |error| Error::io("write", path, &error);
     let partial = PathBuf::from(format!("{}.partial", path.display()));
     fs::create_dir_all(path.parent().unwrap_or(path)).map_err(failure)?;
-    fs::write(&partial, text).map_err(failure)?;
-    fs::rename(&partial, path).map_err(failure)
+    let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
+    written.map_err(|error| {
+        // What is half-written is of no use to anybody.
+        let _ = fs::remove_file(&partial);
+        failure(error)
+    })
 }
 
 fn make_executable(path: &Path) -> Result<()> {
@@ -143,6 +169,20 @@ pub fn hash(words: &[&str]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_is_told_for_whom() {
+        let lock = std::env::temp_dir().join(format!("selvedge-c-lock-{}", std::process::id()));
+        let said = |text: &str| {
+            fs::write(&lock, text).expect("written");
+            holder(&lock)
+        };
+        assert!(said(&std::process::id().to_string()).contains("as process"));
+        // No process has this number.
+        assert!(said("4194305").contains("which has ended"));
+        assert!(said("").starts_with("another `selvedge c`"));
+        fs::remove_file(&lock).expect("removed");
+    }
 
     #[test]
     fn words_are_told_apart() {

@@ -1,6 +1,8 @@
 //! The tree's own kbuild, out of place: configured once, then the files under test.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -10,7 +12,7 @@ use crate::error::{Error, Result};
 
 /// The files under test, and the kernel's own helpers that they call: whole, unmodified translation
 /// units. What a release does not have is left out.
-const FILES: [&str; 16] = [
+const FILES: [&str; 21] = [
     "fs/buffer.c",
     "mm/swap.c",
     "mm/filemap.c",
@@ -20,6 +22,11 @@ const FILES: [&str; 16] = [
     "mm/gup.c",
     "mm/vmscan.c",
     "mm/page-writeback.c",
+    "mm/memory.c",
+    "mm/rmap.c",
+    "mm/page_vma_mapped.c",
+    "mm/pgtable-generic.c",
+    "mm/interval_tree.c",
     "mm/util.c",
     "mm/folio-compat.c",
     "lib/xarray.c",
@@ -132,7 +139,8 @@ impl<'a> Build<'a> {
         super::cache::write(&config, &(tiny + CONFIG))?;
         self.kbuild(&["olddefconfig"])?;
         self.has_its_options(&config)?;
-        self.kbuild(&["prepare", "objtool=true"])?;
+        // Nothing is linked to a kernel, so that nobody looks its code over.
+        self.kbuild(&["prepare", "objtool=true", "CONFIG_OBJTOOL="])?;
         super::cache::write(&done, "")
     }
 
@@ -160,7 +168,7 @@ impl<'a> Build<'a> {
     /// Compiles what is not up to date.
     fn compile(&self) -> Result<()> {
         let objects: Vec<String> = self.files.iter().map(|file| object_of(file)).collect();
-        let mut words: Vec<&str> = vec!["objtool=true", "KCSAN_SANITIZE=y"];
+        let mut words: Vec<&str> = vec!["objtool=true", "CONFIG_OBJTOOL=", "KCSAN_SANITIZE=y"];
         let cc = format!("CC={}", self.gate.join("cc").display());
         words.push(&cc);
         words.extend(objects.iter().map(String::as_str));
@@ -180,6 +188,10 @@ impl<'a> Build<'a> {
         let output = run(&mut command)?;
         if output.status.success() {
             return Ok(());
+        }
+        // kconfig does not say why it cannot write.
+        if free(&self.dir) < FREE_MIN {
+            return Err(no_space("the disk is full"));
         }
         let what = words.first().copied().unwrap_or_default();
         let what = if what.contains('=') { "its files" } else { what };
@@ -228,7 +240,9 @@ impl<'a> Build<'a> {
         if file.ends_with("world.c") {
             command.arg("-fno-sanitize=thread");
         }
-        command.arg("-o").arg(to).arg(file).current_dir(&self.dir);
+        // Whoever is killed leaves no half of an object under its name.
+        let partial = PathBuf::from(format!("{}.partial", to.display()));
+        command.arg("-o").arg(&partial).arg(file).current_dir(&self.dir);
         command.env("SELVEDGE_SRC", &self.tree.dir).env("SELVEDGE_OVERLAY", overlay);
         command.env("LC_ALL", "C");
         if let Some(dir) = to.parent() {
@@ -236,7 +250,7 @@ impl<'a> Build<'a> {
         }
         let output = run(&mut command)?;
         if output.status.success() {
-            return Ok(());
+            return fs::rename(&partial, to).map_err(|error| Error::io("write", to, &error));
         }
         // As the user knows the files.
         let said = complaint(&output).replace(&format!("{}/", overlay.display()), "");
@@ -249,12 +263,62 @@ pub fn object_of(file: &str) -> String {
     format!("{}.o", file.strip_suffix(".c").unwrap_or(file))
 }
 
-/// Runs it; that it cannot even be started is an error.
+/// Runs it; that it cannot even be started is an error, and so is a full disk, which compilers and
+/// make say in many words. It ends if we are killed.
 pub fn run(command: &mut Command) -> Result<Output> {
-    command.output().map_err(|error| {
+    end_with_us(command);
+    let output = command.output().map_err(|error| {
         let program = command.get_program().to_string_lossy().into_owned();
         Error::new(format!("cannot run {program}: {error}"))
-    })
+    })?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let full = ["No space left on device", "Disk quota exceeded"];
+    match full.into_iter().find(|why| said.contains(why)) {
+        Some(why) if !output.status.success() => Err(no_space(why)),
+        _ => Ok(output),
+    }
+}
+
+fn no_space(why: &str) -> Error {
+    Error::new(format!(
+        "{why}: what is compiled takes some 60 MB in the cache ($XDG_CACHE_HOME/selvedge/c) and a \
+         few in {}; free some, or set XDG_CACHE_HOME or TMPDIR",
+        std::env::temp_dir().display()
+    ))
+}
+
+/// Less than this, and it is not the tree's fault that something fails.
+const FREE_MIN: u64 = 1 << 20;
+
+/// How many bytes may still be written there? Not known: as many as there are.
+#[expect(unsafe_code, reason = "statvfs(3), of a path that ends with a zero")]
+fn free(dir: &Path) -> u64 {
+    let Ok(path) = std::ffi::CString::new(dir.as_os_str().as_bytes()) else { return u64::MAX };
+    // SAFETY: all fields are numbers, for which zero is a value.
+    let mut found: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: both are valid as long as the call takes.
+    match unsafe { libc::statvfs(path.as_ptr(), &raw mut found) } {
+        0 => found.f_bavail * found.f_frsize,
+        _ => u64::MAX,
+    }
+}
+
+/// A make whose parent is killed would go on, and keep the cache from who comes next. It ends what
+/// it has started when it is ended itself.
+#[expect(unsafe_code, reason = "prctl(2), in the child before it becomes another program")]
+fn end_with_us(command: &mut Command) {
+    let parent = std::process::id();
+    let ask = move || {
+        // SAFETY: both calls may be made between fork and exec, and touch no memory of ours.
+        let is_orphan = unsafe {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
+            libc::getppid() as u32 != parent
+        };
+        // It has been killed just now.
+        if is_orphan { Err(std::io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+    };
+    // SAFETY: it allocates nothing, and takes no lock.
+    unsafe { command.pre_exec(ask) };
 }
 
 /// What a compiler said, without what make has to say about that.

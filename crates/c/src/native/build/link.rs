@@ -10,6 +10,7 @@ use std::process::Command;
 use super::cache::write;
 use super::kbuild::{Build, run};
 use super::objects::{Objects, Undefined};
+use super::overlay::on_all_cores;
 use crate::error::{Error, Result};
 
 /// Where images begin. The kernel's code model wants addresses below 2 GiB.
@@ -34,7 +35,30 @@ pub struct Linked {
     pub init: Vec<String>,
 }
 
-/// Compiles our own files, and links all with what is reached from these roots.
+/// Our own files, besides the probes.
+const OWN: [&str; 4] = ["world", "tasks", "migrate", "fault"];
+
+/// Compiles our own files into this directory, unless they are newer than the objects there, which
+/// include the same headers.
+pub fn own_objects(
+    build: &Build<'_>,
+    objects: &[PathBuf],
+    out: &Path,
+    overlay: &Path,
+) -> Result<Vec<PathBuf>> {
+    let object_of = |own: &str| out.join(format!("{own}.o"));
+    let older: Vec<&str> = OWN.into_iter().filter(|o| is_older(&object_of(o), objects)).collect();
+    on_all_cores(&older, |own| {
+        let source = build.gate.join(format!("{own}.c"));
+        build.recompile("fs/buffer.c", &source, &object_of(own), overlay).map_err(|error| {
+            let what = "what surrounds the files under test does not compile";
+            Error::new(format!("{what}:\n{error}"))
+        })
+    })?;
+    Ok(OWN.into_iter().map(object_of).collect())
+}
+
+/// Links these objects, our own among them, with what is reached from these roots.
 pub fn link(
     build: &Build<'_>,
     objects: &[PathBuf],
@@ -44,17 +68,6 @@ pub fn link(
 ) -> Result<Linked> {
     let mut paths = objects.to_vec();
     let mut roots = roots.to_vec();
-    for own in ["world", "tasks", "migrate"] {
-        let object = out.join(format!("{own}.o"));
-        let source = build.gate.join(format!("{own}.c"));
-        if is_older(&object, objects) {
-            build.recompile("fs/buffer.c", &source, &object, overlay).map_err(|error| {
-                let what = "what surrounds the files under test does not compile";
-                Error::new(format!("{what}:\n{error}"))
-            })?;
-        }
-        paths.push(object);
-    }
     let mut functions = Vec::new();
     if let Some(init) = init {
         let object = compile_init(build, init, out, overlay)?;

@@ -82,6 +82,11 @@ impl Patched {
         cache.join(format!("{kind}-{:016x}", hash(&words)))
     }
 
+    /// Does it touch what more than one file may include?
+    pub fn touches_headers(&self) -> bool {
+        self.files.keys().any(|file| !file.ends_with(".c"))
+    }
+
     /// The objects of the tree with these patches: those of the build, but for what depends on a
     /// patched file. Says what that is.
     pub fn compile(&self, build: &Build<'_>, dir: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
@@ -187,7 +192,11 @@ fn depends(build: &Build<'_>, file: &str, touched: &BTreeMap<String, String>) ->
     Ok(touched.contains_key(file) || text.split_whitespace().any(is_touched))
 }
 
-fn on_all_cores<T: Sync>(items: &[T], work: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
+/// Does the work for each item, as many at a time as there are cores.
+///
+/// # Errors
+/// The first of its errors.
+pub fn on_all_cores<T: Sync>(items: &[T], work: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let failed = std::sync::Mutex::new(None);
     let run = || {

@@ -55,6 +55,11 @@ const TABLE: &[(&str, *const ())] = &[
     ("_raw_spin_unlock_irqrestore", locks::raw_spin_unlock_irqrestore as *const ()),
     ("mutex_lock", locks::mutex_lock as *const ()),
     ("mutex_unlock", locks::mutex_unlock as *const ()),
+    // Those who only read do not exclude each other. A writer is not modelled: who comes to one is
+    // told so.
+    ("down_read", other::nothing as *const ()),
+    ("down_read_trylock", other::one as *const ()),
+    ("up_read", other::nothing as *const ()),
     ("__rcu_read_lock", rcu::rcu_read_lock as *const ()),
     ("__rcu_read_unlock", rcu::rcu_read_unlock as *const ()),
     ("synchronize_rcu", rcu::synchronize_rcu as *const ()),
@@ -90,6 +95,8 @@ const TABLE: &[(&str, *const ())] = &[
     ("kcsan_set_access_mask", other::nothing as *const ()),
     ("__tsan_init", other::nothing as *const ()),
     ("try_to_unmap_flush", other::nothing as *const ()),
+    ("flush_tlb_mm_range", other::nothing as *const ()),
+    ("percpu_counter_add_batch", other::nothing as *const ()),
 ];
 
 /// Functions of the files under test that are about more than what is explored: the contents of

@@ -11,6 +11,11 @@ pub extern "C" fn nothing() -> u64 {
     0
 }
 
+/// It has been done.
+pub extern "C" fn one() -> u64 {
+    1
+}
+
 pub extern "C" fn selvedge_bug(from: u64) -> ! {
     is_step();
     assertion("BUG", from)
