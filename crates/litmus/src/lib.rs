@@ -6,7 +6,7 @@
 //! | you want to …                       | open          |
 //! |-------------------------------------|---------------|
 //! | know what is parsed                 | `parse.rs`, `lex.rs` |
-//! | add a primitive                     | `primitives.rs`; of a lock, `objects.rs`; of a bit, `bits.rs` |
+//! | add a primitive                     | `primitives.rs`; `objects.rs`, `bits.rs` |
 //! | know how a statement is run         | `machine.rs`  |
 //! | know what a final state is made of  | `interpret.rs`|
 //! | know how an outcome is judged       | `judge.rs`    |

@@ -12,11 +12,13 @@ mod cpu_up;
 mod ended;
 mod every_cpu;
 mod fault_and_walk;
+mod faults;
 mod flags;
 mod folio_lock;
 mod folio_lock_order;
 mod folio_wait;
 mod folio_wait_read;
+mod handed_over;
 mod interrupts;
 mod left_over;
 mod longterm_pin;
@@ -89,7 +91,9 @@ pub const ALL: &[Group] = &[
     ("references", migrated::claims),
     ("references", left_over::claims),
     ("ended", ended::claims),
+    ("references", faults::claims),
     ("references", reports::isolation),
+    ("handed_over", handed_over::claims),
     ("folio_lock", folio_lock::claims),
     ("folio_lock", folio_lock_order::claims),
     ("folio_wait", folio_wait::claims),
