@@ -93,7 +93,6 @@ pub const ALL: &[Group] = &[
     ("ended", ended::claims),
     ("references", faults::claims),
     ("references", reports::isolation),
-    ("handed_over", handed_over::claims),
     ("folio_lock", folio_lock::claims),
     ("folio_lock", folio_lock_order::claims),
     ("folio_wait", folio_wait::claims),
@@ -114,6 +113,7 @@ pub const ALL: &[Group] = &[
     ("movable_page", movable_page::balloon),
     ("movable_page", movable_page::zsmalloc),
     ("movable_driver", movable_page::drivers),
+    ("handed_over", handed_over::claims),
 ];
 
 /// For what shows under sequential consistency: every engine, the complete ones first.
