@@ -65,8 +65,8 @@ const ISOLATED_AND_DROPPED: Task = cpu(1, "truncation", |k| {
 static COMPACTION_PUTS_LAST: Scenario = Scenario {
     name: "compaction_or_truncation_puts_last",
     about: "CPU0 looks for what to compact, without __GFP_FS, and passes over the folio, which is \
-            a file's; CPU1 clears its mapping, as a truncation does, and drops the reference of the \
-            page cache.",
+            a file's; CPU1 clears its mapping, as a truncation does, and drops the reference of \
+            the page cache.",
     machine: LISTED,
     tasks: &[
         cpu(0, "compaction", |k| {
@@ -259,8 +259,8 @@ fn truncates_the_target(k: &Run) {
 static TARGET_PUTS_LAST: Scenario = Scenario {
     name: "migration_or_truncation_of_target_puts_last",
     about: "The folio is isolated, and mapped nowhere. CPU0 migrates it, with batches of one, \
-            which are moved at once; CPU1 truncates the page, if it finds the new folio there, and not \
-            locked. (It takes no lock of i_pages: nobody else changes the slot then.)",
+            which are moved at once; CPU1 truncates the page, if it finds the new folio there, and \
+            not locked. (It takes no lock of i_pages: nobody else changes the slot then.)",
     machine: UNMAPPED.batch(1),
     setup: isolated,
     tasks: &[cpu(0, "migrator", migrate_isolated), cpu(1, "truncation", truncates_the_target)],
