@@ -145,6 +145,9 @@ part! {
         uptodate,
         /// The TLBs of the CPUs.
         tlb,
+        /// Pages of the file that a process maps while it is truncated. Else a truncated page is
+        /// mapped nowhere, and nobody asks its mapcount.
+        maps,
         /// PG_dirty.
         dirty,
         /// PG_writeback of migrated folios.

@@ -5,13 +5,13 @@
 use std::sync::{Arc, Mutex};
 
 use selvedge_explore::{Bounds, Engine, Verdict, explore};
-use selvedge_kernel::{Name, join, set_bit};
-use selvedge_models::fs::buffer::{__find_get_block, Finder};
-use selvedge_models::mm::migrate::{ISOLATION, Migrator, migrate_pages};
+use selvedge_kernel::{Name, clear_bit, join, set_bit};
+use selvedge_models::fs::buffer::{__find_get_block, Finder, brelse, try_to_free_buffers};
+use selvedge_models::mm::migrate::{Aops, ISOLATION, Migrator, migrate_pages};
 use selvedge_models::mm::page_writeback::folio_end_writeback;
 use selvedge_models::mm::swap::{folio_activate, folio_add_lru, folio_get, lru_add_drain};
 use selvedge_models::trees::{V6_1, V6_6, V6_10, V6_11, V6_12, V6_12_117, V6_15};
-use selvedge_models::{Kernel, Machine, PG_WRITEBACK, Tree};
+use selvedge_models::{BH_DIRTY, BH_LOCK, Kernel, Machine, PG_WRITEBACK, Tree};
 use selvedge_trace::{Action, Event, Execution, Finding, Monitor};
 
 /// Each step as `function: primitive object bit`, by the innermost kernel function.
@@ -103,6 +103,24 @@ fn who_looks_up_a_buffer_marks_its_folio_accessed() {
         let marked = place(&steps, "folio_mark_accessed: set_bit folio0->flags PG_referenced");
         let activated = steps.iter().rposition(|step| step.starts_with("folio_activate:"));
         assert!(activated.is_some_and(|at| marked < at), "{}: {steps:#?}", tree.name);
+    }
+}
+
+/// `buffer_busy()`: it has no references, and its I/O is under way, or due.
+#[test]
+fn a_buffer_that_is_locked_or_dirty_is_not_freed() {
+    let machine = Machine::TINY.aops(&[Aops::Buffers]);
+    for tree in [&V6_1, &V6_12_117] {
+        steps(tree, machine, |k| {
+            let (folio, bh) = (&k.folios[0], &k.buffer_heads[0]);
+            brelse(Some(bh), Name::new("user of the bh"));
+            for busy in [BH_DIRTY, BH_LOCK] {
+                set_bit(busy, &bh.b_state);
+                assert!(!try_to_free_buffers(k, folio), "{} is set", busy.name);
+                clear_bit(busy, &bh.b_state);
+            }
+            assert!(try_to_free_buffers(k, folio), "nothing keeps it");
+        });
     }
 }
 

@@ -9,7 +9,7 @@ use selvedge_models::{Asked, Kernel, Tree};
 use selvedge_monitors::{Ledger, for_rule, of_its_own};
 use selvedge_trace::{ActionKind, Counterexample, Monitor, Rule, table};
 
-use crate::rules::{NOBODY_HOLDS_ON, Replaced, WHO_KEEPS_REFERENCES};
+use crate::rules::{HandedOver, NOBODY_HOLDS_ON, Replaced, WHO_KEEPS_REFERENCES};
 use crate::{Claim, Expected, Run, model_of, together};
 
 /// A checked row.
@@ -169,6 +169,9 @@ pub(crate) fn explore_noting(
     more: Vec<Box<dyn Monitor>>,
 ) -> Exploration {
     let mut monitors = monitors(claim);
+    if engine == Engine::Graph {
+        monitors.push(Box::new(HandedOver));
+    }
     monitors.extend(more);
     let scenario = claim.scenario;
     let asked = asked.clone();

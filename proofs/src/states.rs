@@ -54,6 +54,14 @@ pub const FAULT_FOUND_AN_ENTRY: &str = "a fault found a migration entry";
 pub const FAULT_FOUND_NO_ENTRY: &str = selvedge_models::mm::memory::FAULT_FOUND_NO_ENTRY;
 /// A page fault slept on a folio lock, and kept its reference meanwhile.
 pub const FAULT_SLEPT: &str = selvedge_models::mm::filemap::FAULT_SLEPT;
+/// A page fault locked a folio that had left the page cache.
+pub const FAULT_FOUND_TRUNCATED: &str = selvedge_models::mm::filemap::FAULT_FOUND_TRUNCATED;
+/// A page fault found its entry filled by another one.
+pub const FAULT_LOST: &str = selvedge_models::mm::memory::FAULT_LOST;
+/// A truncation met a folio that a fault had mapped.
+pub const TRUNCATION_UNMAPPED: &str = selvedge_models::mm::filemap::TRUNCATION_UNMAPPED;
+/// A lookup found a folio, and looks at it.
+pub const LOOKED_UP: &str = "a lookup found its folio";
 /// A migration did not get the lock of its source at once.
 pub const SOURCE_WAS_LOCKED: &str = "a migration found its source locked";
 /// A migration slept until its source was unlocked.

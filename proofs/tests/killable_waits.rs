@@ -124,7 +124,7 @@ impl Things {
             Mtx | Interruptible => mutex_unlock(&self.mutex),
             Writer | Reader => up_write(&self.sem),
             Folio => folio_unlock(k, &k.folios[0]),
-            Done => complete(&self.done),
+            Done => complete(&k.cpus, &self.done),
         }
     }
 }

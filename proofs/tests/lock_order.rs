@@ -123,7 +123,7 @@ impl Things {
             Buffer => unlock_buffer(k, &k.buffer_heads[nth]),
             Writeback => folio_end_writeback(k, &k.folios[nth]),
             Work => {}
-            Thing::Completion => complete(&self.completions[nth]),
+            Thing::Completion => complete(&k.cpus, &self.completions[nth]),
             Rcu => local_unlock(&k.cpus, &self.locals),
         }
     }

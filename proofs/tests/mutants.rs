@@ -52,7 +52,7 @@ fn each_fault_is_noticed_by_the_claim_that_it_is_about() {
         (
             "__folio_lock_async::test_and_set_bit_lock(PG_locked)#0::relax",
             "async_waiter_and_writer",
-            "the contents of a locked folio have one writer",
+            "who locks a folio or a buffer sees what its last holder did",
         ),
     ] {
         let Fate::Killed(kills) = fate(&survey, name) else { panic!("{name} survives") };

@@ -62,8 +62,8 @@ impl Access {
     }
 }
 
-/// 64 bits of shared memory.
-#[derive(Debug)]
+/// 64 bits of shared memory. A copy is the same word.
+#[derive(Clone, Debug)]
 pub struct Word {
     object: u32,
     name: Name,

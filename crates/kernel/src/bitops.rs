@@ -4,6 +4,8 @@
 use selvedge_explore::{Access, If, Rmw, Word};
 use selvedge_trace::{Bit, Name, Order};
 
+use crate::Var;
+
 /// A word of flags: `folio->flags`, `bh->b_state`.
 #[derive(Debug)]
 pub struct Flags(pub(crate) Word);
@@ -12,6 +14,11 @@ impl Flags {
     /// A flags word. To be made while the scenario is set up.
     pub fn new(name: Name, bits: u64) -> Flags {
         Flags(Word::new(name, bits))
+    }
+
+    /// The word of this variable, for who accesses one word as bits and as a number.
+    pub fn of(var: &Var) -> Flags {
+        Flags(var.0.clone())
     }
 
     /// Whether the bit is set in the newest value, for a check's eyes only: no step.

@@ -19,7 +19,7 @@
 //! | `spin_trylock`, `mutex_trylock`                        | acquire if it wins, none if not        | `locking.rs`  |
 //! | `down_read`, `down_write` and their tries              | acquire; none if a try fails           | `rwsem.rs`    |
 //! | `up_read`, `up_write`, `downgrade_write`               | release                                | `rwsem.rs`    |
-//! | `complete`, `complete_all`; `wait_for_completion`      | release; acquire                       | `completion.rs`|
+//! | `complete`, `complete_all`; `wait_for_completion`      | release; acquire; a section of one lock | `completion.rs`|
 //! | `spin_until_cond`, `smp_cond_load_acquire`             | none; acquire                          | `spin.rs`     |
 //! | `read_seqcount_begin`, `read_seqcount_retry`           | acquire; read-read                     | `seqcount.rs` |
 //! | `write_seqcount_begin`, `write_seqcount_end`           | write-write                            | `seqcount.rs` |

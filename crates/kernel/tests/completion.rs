@@ -30,15 +30,15 @@ const fn program(tasks: &'static [(usize, common::Run<Shared>)]) -> Program<Shar
     Program { cpus: two_cpus, make, tasks, ends: nothing }
 }
 
-fn does_it(_: &Cpus, shared: &Shared) -> u64 {
+fn does_it(cpus: &Cpus, shared: &Shared) -> u64 {
     WRITE_ONCE(&shared.data, 1);
-    complete(&shared.done);
+    complete(cpus, &shared.done);
     0
 }
 
-fn does_it_for_all(_: &Cpus, shared: &Shared) -> u64 {
+fn does_it_for_all(cpus: &Cpus, shared: &Shared) -> u64 {
     WRITE_ONCE(&shared.data, 1);
-    complete_all(&shared.done);
+    complete_all(cpus, &shared.done);
     0
 }
 
@@ -92,9 +92,9 @@ fn a_completion_that_is_reinitialised_too_late_is_lost() {
 
 #[test]
 fn a_try_does_not_wait_and_uses_it_up() {
-    fn tries(_: &Cpus, shared: &Shared) -> u64 {
+    fn tries(cpus: &Cpus, shared: &Shared) -> u64 {
         let is_done = completion_done(&shared.done);
-        2 * u64::from(is_done) + u64::from(try_wait_for_completion(&shared.done))
+        2 * u64::from(is_done) + u64::from(try_wait_for_completion(cpus, &shared.done))
     }
     let outcomes = program(&[(0, does_it), (1, tries)]).outcomes();
     assert_eq!(outcomes, [vec![0, 0, 0], vec![0, 1, 0], vec![0, 3, 0]].into());

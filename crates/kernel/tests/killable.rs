@@ -197,9 +197,9 @@ fn readers_behind_a_writer_that_is_killed_get_in() {
     assert!(outcomes.iter().any(|outcome| outcome[0] == INTERRUPTED), "{outcomes:?}");
 }
 
-fn completes(_: &Cpus, shared: &Shared) -> u64 {
+fn completes(cpus: &Cpus, shared: &Shared) -> u64 {
     WRITE_ONCE(&shared.x, 1);
-    complete(&shared.done);
+    complete(cpus, &shared.done);
     0
 }
 

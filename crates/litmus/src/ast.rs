@@ -36,10 +36,13 @@ pub(crate) enum Kind {
     Plain,
     Atomic,
     Spinlock,
+    RawSpinlock,
     Mutex,
     RwSem,
     RwLock,
     Completion,
+    SeqCount,
+    RefCount,
 }
 
 #[derive(Clone, PartialEq, Debug)]

@@ -6,15 +6,15 @@
 //! | you want to …                       | open          |
 //! |-------------------------------------|---------------|
 //! | know what is parsed                 | `parse.rs`, `lex.rs` |
-//! | add a primitive                     | `primitives.rs`; of a lock, `objects.rs` |
+//! | add a primitive                     | `primitives.rs`; `objects.rs`, `bits.rs` |
 //! | know how a statement is run         | `machine.rs`  |
 //! | know what a final state is made of  | `interpret.rs`|
 //! | know how an outcome is judged       | `judge.rs`    |
 //! | know what an engine is too weak for | `gaps.rs`     |
 //!
 //! **Rendered stronger than LKMM:** `rcu_dereference()` is an acquire load (the engines have no
-//! address dependencies). **Left out:** SRCU, bit operations, loops, arrays, structures but
-//! those of locks; a test that has one is *unsupported*, and the construct is named.
+//! address dependencies). **Left out:** SRCU, loops, arrays, structures but those of
+//! locks; a test that has one is *unsupported*, and the construct is named.
 //!
 //! **Not decided under loom:** what LKMM forbids by a dependency (control, address or data), or by
 //! a release that has to cover a relaxed read before it. C11 orders neither. And what tries a lock
@@ -22,6 +22,7 @@
 //! **Under graph:** what a dependency forbids.
 
 mod ast;
+mod bits;
 mod check;
 mod gaps;
 mod interpret;

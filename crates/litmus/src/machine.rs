@@ -61,7 +61,7 @@ impl Machine {
         };
         for (at, (name, kind, value)) in plan.locations.iter().enumerate() {
             machine.names.insert(name.clone(), at);
-            match Object::new(*kind, at, plan.making, &machine.cpus) {
+            match Object::new(*kind, (at, *value), plan.making, &machine.cpus) {
                 Some(object) => {
                     machine.objects.insert(at, object);
                 }
@@ -172,11 +172,13 @@ impl Machine {
                 run(&self.cpus);
                 0
             }
-            Meaning::Object(on) => {
+            Meaning::Object(on) | Meaning::ObjectValue(on) => {
                 let pointer = value(0);
+                let second = if primitive.meaning.arguments() == 2 { value(1) } else { 0 };
                 let object = self.object(pointer, on);
                 self.before(does, frame);
-                let here = Here { cpus: &self.cpus, task: self.tasks.get(frame.process) };
+                let task = self.tasks.get(frame.process);
+                let here = Here { cpus: &self.cpus, task, value: second };
                 on.run(&here, object).unwrap_or_else(|| is_no(pointer, on))
             }
             Meaning::Signal(run) => {

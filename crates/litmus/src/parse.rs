@@ -251,7 +251,10 @@ impl Parser {
             kind = Some(match word {
                 "atomic_t" | "atomic_long_t" => Kind::Atomic,
                 "spinlock_t" => Kind::Spinlock,
+                "raw_spinlock_t" => Kind::RawSpinlock,
                 "rwlock_t" => Kind::RwLock,
+                "seqcount_t" => Kind::SeqCount,
+                "refcount_t" => Kind::RefCount,
                 "struct" => match self.tokens.get(self.at + 1).and_then(structure) {
                     Some(kind) => {
                         self.at += 1;

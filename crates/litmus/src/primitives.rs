@@ -6,13 +6,15 @@
 use selvedge_kernel::{
     Atomic, Cpus, Order, READ_ONCE, Rmw, Task, WRITE_ONCE, atomic_add, atomic_add_unless,
     atomic_cmpxchg_ordered, atomic_fetch_ordered, atomic_read, atomic_set, atomic_sub_and_test,
-    rcu_assign_pointer, rcu_dereference, rcu_read_lock, rcu_read_unlock, send_sigkill,
-    smp_load_acquire, smp_mb, smp_mb__after_atomic, smp_mb__after_spinlock,
+    local_bh_disable, local_bh_enable, local_irq_disable, local_irq_enable, preempt_disable,
+    preempt_enable, rcu_assign_pointer, rcu_dereference, rcu_read_lock, rcu_read_unlock,
+    send_sigkill, smp_load_acquire, smp_mb, smp_mb__after_atomic, smp_mb__after_spinlock,
     smp_mb__after_unlock_lock, smp_mb__before_atomic, smp_rmb, smp_store_release, smp_wmb,
     synchronize_rcu, synchronize_rcu_expedited,
 };
 
-use crate::objects::{CALLS, On};
+use crate::bits::BITS;
+use crate::objects::{CALLS, On, has_second_argument};
 
 /// What a primitive is called with, and what it does. What returns nothing returns 0.
 #[derive(Clone, Copy)]
@@ -21,6 +23,8 @@ pub(crate) enum Meaning {
     Nothing(fn(&Cpus)),
     /// `spin_lock(l)`
     Object(On),
+    /// `spin_lock_irqsave(l, flags)`
+    ObjectValue(On),
     /// `send_sigkill(1)`: to the process of this number.
     Signal(fn(&Cpus, &Task)),
     /// `READ_ONCE(*x)`
@@ -39,7 +43,7 @@ impl Meaning {
         match self {
             Self::Nothing(_) => 0,
             Self::Object(_) | Self::Signal(_) | Self::Word(_) => 1,
-            Self::WordValue(_) | Self::ValueWord(_) => 2,
+            Self::WordValue(_) | Self::ValueWord(_) | Self::ObjectValue(_) => 2,
             Self::WordTwoValues(_) => 3,
         }
     }
@@ -52,7 +56,7 @@ pub(crate) enum Does {
     Orders,
     Unlocks,
     Loads,
-    /// It reads what is no word of the test.
+    /// It reads what is no word of the test, or a bit of one.
     Looks,
     Stores,
     /// A store and what orders it, in one.
@@ -92,13 +96,15 @@ pub(crate) struct Primitive {
 
 /// The primitive of this name.
 pub(crate) fn find(name: &str) -> Option<Primitive> {
-    let plain = PLAIN
-        .iter()
+    let plain = (PLAIN.iter().chain(BITS))
         .find(|(known, ..)| *known == name)
         .map(|(_, does, meaning)| Primitive { does: *does, meaning: *meaning, order: Order::Full });
     let object = CALLS.iter().find(|(known, ..)| *known == name).map(|(_, does, on)| Primitive {
         does: *does,
-        meaning: Meaning::Object(*on),
+        meaning: match has_second_argument(name) {
+            true => Meaning::ObjectValue(*on),
+            false => Meaning::Object(*on),
+        },
         order: Order::Full,
     });
     plain.or(object).or_else(|| {
@@ -147,6 +153,13 @@ const PLAIN: &[(&str, Does, Meaning)] = &[
     ("smp_mb__after_atomic", Does::Orders, Nothing(|_| smp_mb__after_atomic())),
     ("smp_mb__after_spinlock", Does::Orders, Nothing(|_| smp_mb__after_spinlock())),
     ("smp_mb__after_unlock_lock", Does::Orders, Nothing(|_| smp_mb__after_unlock_lock())),
+    // They keep off who runs on this CPU, of which each process has its own.
+    ("preempt_disable", Does::Orders, Nothing(preempt_disable)),
+    ("preempt_enable", Does::Orders, Nothing(preempt_enable)),
+    ("local_irq_disable", Does::Orders, Nothing(local_irq_disable)),
+    ("local_irq_enable", Does::Orders, Nothing(local_irq_enable)),
+    ("local_bh_disable", Does::Orders, Nothing(local_bh_disable)),
+    ("local_bh_enable", Does::Orders, Nothing(local_bh_enable)),
     ("rcu_read_lock", Does::Orders, Nothing(rcu_read_lock)),
     ("rcu_read_unlock", Does::Orders, Nothing(rcu_read_unlock)),
     ("synchronize_rcu", Does::Orders, Nothing(synchronize_rcu)),

@@ -40,7 +40,7 @@ pub use lock_rules::{
 };
 pub use luck::{Luck, NO_WAIT_ENDS_BY_LUCK};
 pub use progress::{ENDLESS, ENDLESS_LOOPS_END, Endless, Progress};
-pub use races::{PLAIN_ACCESSES_DO_NOT_RACE, Races};
+pub use races::{Clocks, PLAIN_ACCESSES_DO_NOT_RACE, Races};
 pub use selvedge_trace::NOBODY_WAITS_FOR_EVER;
 pub use signals::Signal;
 pub use wait_graph::{NO_CPU_IS_LOCKED_UP, WaitGraph};

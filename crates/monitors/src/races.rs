@@ -58,9 +58,7 @@ impl Monitor for Races {
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
-        let mut clocks = Clocks::default();
-        let of_bits = execution.events.iter().filter(|event| event.bit.is_some());
-        clocks.flag_words = of_bits.map(|event| event.object).collect();
+        let mut clocks = Clocks::of(execution);
         let events = execution.events.iter().enumerate();
         events.into_iter().find_map(|(index, event)| {
             let other = clocks.take(index, event)?;
@@ -142,8 +140,10 @@ impl Object {
     }
 }
 
+/// What happens before what, by the rules that [`Races`] names: how much each task knows of the
+/// steps of the others. For one execution, whose events are [taken](Clocks::take) in their order.
 #[derive(Default)]
-struct Clocks {
+pub struct Clocks {
     tasks: Vec<Task>,
     objects: BTreeMap<u32, Object>,
     /// The objects that are words of flags.
@@ -151,6 +151,24 @@ struct Clocks {
 }
 
 impl Clocks {
+    /// For this execution, of which no event has been taken.
+    pub fn of(execution: &Execution<'_>) -> Clocks {
+        let of_bits = execution.events.iter().filter(|event| event.bit.is_some());
+        Clocks { flag_words: of_bits.map(|event| event.object).collect(), ..Clocks::default() }
+    }
+
+    /// The number of the task's last step, counted from 1; 0: it has taken none.
+    pub fn number(&self, task: u8) -> u32 {
+        let task = usize::from(task);
+        self.tasks.get(task).map_or(0, |state| state.now.get(task))
+    }
+
+    /// Does that step of the other task happen before what this task does next?
+    pub fn knows(&self, task: u8, (other, number): (u8, u32)) -> bool {
+        let known = self.tasks.get(usize::from(task)).map(|state| state.now.get(other.into()));
+        known.unwrap_or(0) >= number
+    }
+
     fn task(&mut self, task: usize) -> &mut Task {
         if self.tasks.len() <= task {
             self.tasks.resize_with(task + 1, Task::default);
@@ -158,8 +176,9 @@ impl Clocks {
         &mut self.tasks[task]
     }
 
-    /// Takes an event. Returns the earlier one that it races with, if there is one.
-    fn take(&mut self, index: usize, event: &Event) -> Option<usize> {
+    /// Takes an event, number `index` of the execution. Returns the earlier one that it races with,
+    /// if there is one.
+    pub fn take(&mut self, index: usize, event: &Event) -> Option<usize> {
         if event.action.is_note() {
             return None;
         }

@@ -85,6 +85,7 @@ pub fn do_fault(k: &Kernel, page: usize, tried: bool) -> bool {
     let is_mapped = finish_fault(k, page, folio);
     folio_unlock(k, folio);
     if !is_mapped {
+        reached(FAULT_LOST);
         folio_put(k, folio, FAULT);
     }
     true
@@ -92,6 +93,9 @@ pub fn do_fault(k: &Kernel, page: usize, tried: bool) -> bool {
 
 /// A fault, which has no lock, saw that there is no entry.
 pub const FAULT_FOUND_NO_ENTRY: &str = "a page fault found no entry";
+
+/// A fault has locked its folio, and found the entry filled.
+pub const FAULT_LOST: &str = "a page fault found its entry filled by another one";
 
 /// `vmf_pte_changed()` of an entry that was not there.
 fn has_entry(k: &Kernel, page: usize) -> bool {

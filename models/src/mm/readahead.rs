@@ -21,7 +21,7 @@ use crate::mm::swap::{folio_add_lru, folio_put, folio_ref_add};
 use crate::{Folio, Kernel};
 
 /// Who holds the reference of `struct readahead_control`, from the allocation to the submission.
-const READAHEAD: Name = Name::new("readahead");
+pub const READAHEAD: Name = Name::new("readahead");
 
 /// The end of a read.
 pub const A_READ_ENDED: &str = "a read ended";

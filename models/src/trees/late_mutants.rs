@@ -61,6 +61,27 @@ pub static PIN_NO_PTL: Tree = late_steps(
     &[Edit::drop_pair(Site::of("spin_lock").on("ptl").within("__get_user_pages_locked"))],
 );
 
+/// What the barrier in `set_buffer_uptodate()` is for.
+pub static READ_ENDS_NO_BARRIER: Tree = late_steps(
+    "v6.12.117-read-ends-no-barrier",
+    "6.12.117 with end_buffer_async_read() setting BH_Uptodate without a barrier before it",
+    &[Edit::drop(Site::of("smp_mb__before_atomic").within("end_buffer_async_read"))],
+);
+
+/// What a fault is for.
+pub static FAULT_MAPS_NOTHING: Tree = late_steps(
+    "v6.12.117-fault-maps-nothing",
+    "6.12.117 with finish_fault() not storing the entry",
+    &[Edit::drop(Site::of("WRITE_ONCE").on("pte").within("finish_fault"))],
+);
+
+/// What `truncate_cleanup_folio()` asks first.
+pub static TRUNCATION_UNMAPS_NOTHING: Tree = late_steps(
+    "v6.12.117-truncation-unmaps-nothing",
+    "6.12.117 with truncate_inode_folio() taking a folio that is mapped for one that is not",
+    &[Edit::drop(Site::of("atomic_read").on("folio->_mapcount").within("truncate_inode_folio"))],
+);
+
 /// What reclaim gives back of a folio that it does not get.
 pub static RECLAIM_KEEPS_REFERENCE: Tree = late_steps(
     "v6.12.117-reclaim-keeps-reference",

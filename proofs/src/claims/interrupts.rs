@@ -2,7 +2,8 @@
 //! that CPU by such a handler, waits for itself.
 
 use selvedge_kernel::{
-    INTERRUPTED, WRITE_ONCE, clear_bit, fail_about, is_killed_already, join, plain_write, set_bit,
+    INTERRUPTED, Name, WRITE_ONCE, clear_bit, fail_about, is_killed_already, join, plain_write,
+    set_bit,
 };
 use selvedge_models::fs::buffer::{lock_buffer, trylock_buffer, unlock_buffer};
 use selvedge_models::mm::filemap::{
@@ -12,6 +13,7 @@ use selvedge_models::mm::filemap::{
 use selvedge_models::mm::memory::do_swap_page;
 use selvedge_models::mm::migrate::{ISOLATION, Migrator, Mode, migrate_pages};
 use selvedge_models::mm::mlock::{mlock_folio, mlock_new_folio, munlock_folio};
+use selvedge_models::mm::movable::alloc_page;
 use selvedge_models::mm::page_writeback::{folio_end_writeback, folio_start_writeback};
 use selvedge_models::mm::readahead::{A_READ_ENDED, page_cache_ra_unbounded};
 use selvedge_models::mm::rmap::{remove_migration_ptes, try_to_migrate};
@@ -41,6 +43,18 @@ use crate::{Answers, Run, Scenario, ask, cpu, irq};
 fn rotate(k: &Run) {
     folio_rotate_reclaimable(k, &k.folios[1]);
 }
+
+static ZONE_LOCK: Scenario = Scenario {
+    name: "free_interrupts_allocation",
+    about: "CPU0 allocates a page; an interrupt on CPU0 drops the last reference of another one at \
+            any step.",
+    machine: Machine::TINY.cpus(1).folios(2).absent(1).zone_lock(),
+    tasks: &[
+        cpu(0, "task", |k| alloc_page(k, &k.folios[0], Name::new("owner"))),
+        irq(0, "end of I/O", |k| folio_put(k, &k.folios[1], PAGE_CACHE)),
+    ],
+    ..Scenario::EMPTY
+};
 
 static LRU_LOCK: Scenario = Scenario {
     name: "rotation_interrupts_lists",
@@ -355,7 +369,9 @@ pub(super) fn claims() -> Vec<Answers> {
         ask(NOBODY_WAITS_FOR_EVER, scenario, source, reached).under(DPOR).holds(&[&V6_12_117])
     };
     let slept = &[INTERRUPTED, SLEPT];
+    let zone_lock = Analysis("the last reference of a folio may be dropped in an interrupt");
     vec![
+        hang(&ZONE_LOCK, zone_lock, &[INTERRUPTED, FREED]),
         hang(&LRU_LOCK, lru_lock, &[INTERRUPTED, ISOLATED])
             .broken_after(&[INTERRUPTED])
             .violated(&[&LRU_LOCK_IRQS_ON]),

@@ -4,7 +4,9 @@ use selvedge_kernel::{READ_ONCE, fail_about, plain_write};
 use selvedge_models::mm::compaction::{
     CompactControl, PASSED_OVER_A_FILE, isolate_migratepages_block,
 };
-use selvedge_models::mm::gup::{NOTHING_TO_PIN, pin_user_pages, unpin_folio};
+use selvedge_models::mm::gup::{
+    DEVICE_STORED, NOTHING_TO_PIN, direct_io_read, pin_user_pages, unpin_folio,
+};
 use selvedge_models::mm::memory::zap_pte_range;
 use selvedge_models::mm::migrate::{ISOLATION, Migrator, Mode};
 use selvedge_models::mm::movable::{
@@ -28,7 +30,7 @@ use crate::states::{FREED, ISOLATED, RECLAIM_PASSED_OVER, RESTED};
 use crate::{Answers, Run, Scenario, Task, ask, cpu};
 
 /// Puts these back, which the caller has isolated.
-fn put_back(k: &Run, isolated: Vec<usize>) {
+pub(super) fn put_back(k: &Run, isolated: Vec<usize>) {
     isolated.into_iter().for_each(|index| move_folios_to_lru(k, &k.folios[index], ISOLATION));
 }
 
@@ -109,7 +111,20 @@ static PIN_VS_UNMAP: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
-static BATCH_PUTS_LAST: Scenario = Scenario {
+static DIRECT_IO_VS_UNMAP: Scenario = Scenario {
+    name: "direct_io_vs_unmap",
+    about: "Only the page table has a reference to the anonymous folio. CPU0 reads a file into its \
+            page by direct I/O, which pins it; CPU1 unmaps it.",
+    tasks: &[
+        cpu(0, "reader", |k| {
+            direct_io_read(k, 0, 7);
+        }),
+        cpu(1, "munmap", |k| zap_pte_range(k, 0)),
+    ],
+    ..PIN_VS_UNMAP
+};
+
+pub(super) static BATCH_PUTS_LAST: Scenario = Scenario {
     name: "batch_or_truncation_puts_last",
     about: "The folio is in CPU0's lru_add batch. CPU0 drains it; CPU1 clears its mapping, as a \
             truncation does, and drops the reference of the page cache.",
@@ -120,10 +135,13 @@ static BATCH_PUTS_LAST: Scenario = Scenario {
 };
 
 /// What `truncate_inode_folio()` does under locks that nobody else takes here.
-const LEAVES_THE_CACHE: Task = cpu(1, "truncation", |k| {
-    plain_write(&k.folios[0].mapping, 0);
-    folio_put(k, &k.folios[0], PAGE_CACHE);
-});
+pub(super) const LEAVES_THE_CACHE: Task = cpu(1, "truncation", |k| leaves_the_cache(k, 0));
+
+/// The same, of this folio.
+pub(super) fn leaves_the_cache(k: &Run, index: usize) {
+    plain_write(&k.folios[index].mapping, 0);
+    folio_put(k, &k.folios[index], PAGE_CACHE);
+}
 
 static ISOLATION_PUTS_LAST: Scenario = Scenario {
     name: "isolation_or_truncation_puts_last",
@@ -181,6 +199,7 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&V6_12_117])
             .broken_after(&[FREED])
             .violated(&[&PIN_NO_PTL]),
+        left(&DIRECT_IO_VS_UNMAP, entry, &[FREED, NOTHING_TO_PIN, DEVICE_STORED]),
         last(&BATCH_PUTS_LAST).violated_after(&[RESTED], &[&BATCH_PUTS_RELAXED]),
         last(&ISOLATION_PUTS_LAST),
         last(&SLAB_PUTS_LAST),

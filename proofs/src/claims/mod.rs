@@ -12,11 +12,13 @@ mod cpu_up;
 mod ended;
 mod every_cpu;
 mod fault_and_walk;
+mod faults;
 mod flags;
 mod folio_lock;
 mod folio_lock_order;
 mod folio_wait;
 mod folio_wait_read;
+mod handed_over;
 mod interrupts;
 mod left_over;
 mod longterm_pin;
@@ -89,6 +91,7 @@ pub const ALL: &[Group] = &[
     ("references", migrated::claims),
     ("references", left_over::claims),
     ("ended", ended::claims),
+    ("references", faults::claims),
     ("references", reports::isolation),
     ("folio_lock", folio_lock::claims),
     ("folio_lock", folio_lock_order::claims),
@@ -110,6 +113,7 @@ pub const ALL: &[Group] = &[
     ("movable_page", movable_page::balloon),
     ("movable_page", movable_page::zsmalloc),
     ("movable_driver", movable_page::drivers),
+    ("handed_over", handed_over::claims),
 ];
 
 /// For what shows under sequential consistency: every engine, the complete ones first.

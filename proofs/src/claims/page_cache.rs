@@ -20,7 +20,7 @@ use crate::{Answers, Run, Scenario, Source, ask, cpu};
 pub(super) const MIGRATABLE: Machine = Machine::TINY.listed().mapped().passes(1).batch(3);
 
 /// Smaller, for loom: a folio that is mapped nowhere, and a spare one.
-const UNMAPPED: Machine = Machine::TINY.spares().batch(3).passes(1);
+pub(super) const UNMAPPED: Machine = Machine::TINY.spares().batch(3).passes(1);
 
 /// Isolates the folio and migrates it; what could not be migrated is put back.
 pub(super) fn migrate(k: &Run) {
@@ -83,7 +83,7 @@ static MIGRATE_VS_LOOKUP: Scenario = Scenario {
 static MIGRATE_VS_LOOKUP_END: Scenario =
     Scenario { at_end: Some(migration_has_one_end), ..MIGRATE_VS_LOOKUP };
 
-static MIGRATE_ISOLATED_VS_LOOKUP: Scenario = Scenario {
+pub(super) static MIGRATE_ISOLATED_VS_LOOKUP: Scenario = Scenario {
     name: "migrate_isolated_vs_lookup",
     about: "The folio is isolated, and mapped nowhere. CPU0 migrates it, CPU1 looks its page up.",
     machine: UNMAPPED,

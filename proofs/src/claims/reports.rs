@@ -15,8 +15,9 @@ use selvedge_models::{Machine, PAGE_CACHE};
 use super::page_cache::migrate;
 use super::{ALONE, DPOR, EVERY, SC, SC_WITHOUT_RANDOM};
 use crate::rules::{
-    KERNEL_ASSERTIONS_HOLD, NO_REFERENCE_IS_LEFT_OVER, NO_STORE_IS_LOST, NOBODY_WAITS_FOR_EVER,
-    folio_is_freed_and_off_the_list, no_freed_folio_is_linked, no_reference_is_left_over,
+    AN_IDLE_FOLIO_MIGRATES, KERNEL_ASSERTIONS_HOLD, NO_REFERENCE_IS_LEFT_OVER, NO_STORE_IS_LOST,
+    NOBODY_WAITS_FOR_EVER, folio_is_freed_and_off_the_list, no_freed_folio_is_linked,
+    no_reference_is_left_over,
 };
 use crate::states::{FREED, ISOLATED, MIGRATED, TO_BE_ISOLATED};
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
@@ -166,9 +167,25 @@ static HUGETLB_REFERENCES: Scenario = Scenario {
     ..HUGETLB
 };
 
+static HUGETLB_ALONE: Scenario = Scenario {
+    name: "hugetlb_folio_is_migrated",
+    about: "The folio is of hugetlbfs, isolated, and mapped. CPU0 migrates it. Nobody else does \
+            anything.",
+    machine: HUGETLB.machine.cpus(1),
+    setup: |k| folio_get(&k.folios[0], ISOLATION),
+    tasks: &[cpu(0, "migrator", |k| {
+        if !migrate_hugetlbs(k, &k.folios[0], Migrator::SYNC) {
+            let message = "nobody else was there, and the folio stays";
+            fail_about(AN_IDLE_FOLIO_MIGRATES, message, k.folios[0].refcount.object());
+        }
+    })],
+    ..Scenario::EMPTY
+};
+
 /// R2
 pub(super) fn hugetlb() -> Vec<Answers> {
     let source = Source::report("R2");
+    let idle = Source::analysis("what a migration is for");
     let both = Source::analysis("both have the folio locked, and look whether it is still there");
     vec![
         ask(NOBODY_WAITS_FOR_EVER, &HUGETLB, source, &[MIGRATED, MAPPING_WAS_LOCKED])
@@ -176,6 +193,9 @@ pub(super) fn hugetlb() -> Vec<Answers> {
             .holds(&[&V5_6])
             .violated_after(&[MIGRATED, WANTS_MAPPING], &[&V5_11, &V6_1, &V6_17, &V6_18])
             .holds(&[&V6_1_192, &V6_12_117, &V6_19]),
+        ask(AN_IDLE_FOLIO_MIGRATES, &HUGETLB_ALONE, idle, &[MIGRATED])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
         ask(NO_STORE_IS_LOST, &HUGETLB_CONTENTS, both, &[MIGRATED, ZEROED])
             .under(DPOR)
             .holds(&[&V6_12_117])

@@ -23,6 +23,9 @@ pub const WRITEBACK_LASTS_FOR_ALL_BUFFERS: Rule =
     Rule("a folio is under writeback until its last buffer is written");
 /// What the dirty bits of a folio and of its buffers are for.
 pub const WHAT_IS_CLEAN_IS_ON_DISK: Rule = Rule("what is not marked dirty is on the disk");
+/// What the barrier of `set_buffer_uptodate()` and the acquire of `buffer_uptodate()` are for.
+pub const AN_UPTODATE_BUFFER_HAS_BEEN_READ: Rule =
+    Rule("who sees BH_Uptodate sees what was read into the buffer");
 /// What a caller of fsync() relies on.
 pub const A_SYNC_WRITES_WHAT_WAS_DIRTY: Rule =
     Rule("what was dirty before a sync is on the disk after it");
@@ -39,6 +42,7 @@ pub(super) const IDS_OF_BH_LRU: Ids = &[
     ("buffers-migrate", LRU_ONLY_BUFFERS_MIGRATE_AT_ONCE),
     ("writeback-lasts", WRITEBACK_LASTS_FOR_ALL_BUFFERS),
     ("clean-on-disk", WHAT_IS_CLEAN_IS_ON_DISK),
+    ("buffer-read", AN_UPTODATE_BUFFER_HAS_BEEN_READ),
     ("sync-writes", A_SYNC_WRITES_WHAT_WAS_DIRTY),
     ("bh-lrus-emptied", AN_INVALIDATION_EMPTIES_EVERY_BH_LRU),
     ("bh-lru-owns", A_BH_LRU_OWNS_WHAT_IT_HOLDS),

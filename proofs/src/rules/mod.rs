@@ -8,6 +8,7 @@ mod batches;
 mod bh_lru;
 mod caching;
 mod folio_lock;
+mod handed_over;
 mod lru_flag;
 mod migration;
 mod mlock;
@@ -23,6 +24,7 @@ pub use batches::*;
 pub use bh_lru::*;
 pub use caching::*;
 pub use folio_lock::*;
+pub use handed_over::*;
 pub use lru_flag::*;
 pub use migration::*;
 pub use mlock::*;
@@ -75,6 +77,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, Rule)> {
         IDS_OF_MLOCK,
         IDS_OF_BH_LRU,
         IDS_OF_FOLIO_LOCK,
+        IDS_OF_HANDING_OVER,
         IDS_OF_MIGRATION,
         IDS_OF_MOVABLE,
         IDS_OF_PAGE_CACHE,

@@ -14,7 +14,16 @@ pub const NRPAGES_IS_CACHED_PAGES: Rule =
 pub const A_FOLIO_UNDER_WRITEBACK_IS_MARKED: Rule =
     Rule("the folios under writeback are those that the page cache has marked so");
 
+/// What a fault is for.
+pub const A_FAULT_MAPS_WHAT_IS_CACHED: Rule =
+    Rule("a fault on a page that is in the page cache maps it");
+/// What who punches a hole, or reads past the end of the file, relies on.
+pub const A_TRUNCATED_PAGE_IS_NOT_MAPPED: Rule =
+    Rule("a page that has left the page cache is mapped nowhere");
+
 pub(super) const IDS_OF_PAGE_CACHE: Ids = &[
+    ("fault-maps", A_FAULT_MAPS_WHAT_IS_CACHED),
+    ("truncated-unmapped", A_TRUNCATED_PAGE_IS_NOT_MAPPED),
     ("nrpages", NRPAGES_IS_CACHED_PAGES),
     ("writeback-marked", A_FOLIO_UNDER_WRITEBACK_IS_MARKED),
 ];

@@ -20,6 +20,9 @@ pub const FAULT: Name = Name::new("page fault");
 /// A fault slept on a folio lock, and kept its reference.
 pub const FAULT_SLEPT: &str = "a page fault slept on a folio lock with a reference";
 
+/// A fault has locked a folio that had left the page cache.
+pub const FAULT_FOUND_TRUNCATED: &str = "a page fault locked a folio that is truncated";
+
 /// `filemap_fault()`: the folio of the page, locked, with a reference of [`FAULT`]; nothing if the
 /// fault is to be tried again (`VM_FAULT_RETRY`). `tried`: it is the second time.
 pub fn filemap_fault(k: &Kernel, page: usize, tried: bool) -> Option<&Folio> {
@@ -27,6 +30,9 @@ pub fn filemap_fault(k: &Kernel, page: usize, tried: bool) -> Option<&Folio> {
     let folio = filemap_get_entry(k, page, FAULT)?;
     let slept = lock_folio_maybe_drop_mmap(k, folio);
     let is_truncated = plain_read(&folio.mapping) == 0;
+    if is_truncated {
+        reached(FAULT_FOUND_TRUNCATED);
+    }
     if is_truncated || (slept && !tried) {
         folio_unlock(k, folio);
         folio_put(k, folio, FAULT);

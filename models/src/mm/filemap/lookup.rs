@@ -4,16 +4,19 @@
 //! Scaled: a lookup that finds the count frozen, or the slot changed, tries again for ever in C;
 //! here it gives up after [`ROUNDS`] rounds and finds nothing, which a caller must be prepared for.
 //! A round more reads the same words again.
+//! Left out: `unmap_mapping_pages()` of the whole range, before the truncation and after it: what
+//! it finds mapped, `truncate_cleanup_folio()` would, under the folio lock, and does here.
 //! Source: mm/filemap.c `filemap_get_entry()` (`mapping_get_entry()` until 6.3), mm/truncate.c
 //! `truncate_inode_folio()`, mm/page-writeback.c `tag_pages_for_writeback()`, 6.12.117.
 
 use selvedge_kernel::{
-    Name, READ_ONCE, enter, plain_read, plain_write, preempt_disable, preempt_enable,
+    Name, READ_ONCE, atomic_read, enter, plain_read, plain_write, preempt_disable, preempt_enable,
     rcu_assign_pointer, rcu_dereference, reached, spin_lock_irq, spin_unlock_irq, test_bit,
 };
 
 use crate::kernel::{PAGE_CACHE, PG_DIRTY};
 use crate::mm::filemap::{folio_lock, folio_unlock};
+use crate::mm::memory::zap_pte_range;
 use crate::mm::page_writeback::folio_wait_writeback;
 use crate::mm::swap::{folio_put, folio_try_get};
 use crate::{Folio, Kernel};
@@ -66,6 +69,10 @@ pub fn truncate_inode_folio(k: &Kernel, page: usize) {
     reached(TO_BE_TRUNCATED);
     // Locked: has it left the page cache while we slept?
     if plain_read(&folio.mapping) != 0 {
+        // truncate_cleanup_folio(): a fault has mapped it since the file was unmapped.
+        if k.modelled.maps && atomic_read(&folio.mapcount) != 0 {
+            unmap_mapping_folio(k, folio);
+        }
         // filemap_remove_folio()
         spin_lock_irq(&k.cpus, &k.i_pages_lock);
         rcu_assign_pointer(&k.i_pages[page], 0);
@@ -77,6 +84,16 @@ pub fn truncate_inode_folio(k: &Kernel, page: usize) {
     }
     folio_unlock(k, folio);
     folio_put(k, folio, holder);
+}
+
+/// A truncation has unmapped a folio.
+pub const TRUNCATION_UNMAPPED: &str = "a truncation unmapped its folio";
+
+/// `unmap_mapping_folio()`, of the one process: its page, under the page-table lock.
+fn unmap_mapping_folio(k: &Kernel, folio: &Folio) {
+    let _in = enter("unmap_mapping_folio");
+    zap_pte_range(k, folio.page_index);
+    reached(TRUNCATION_UNMAPPED);
 }
 
 /// `mapping->nrpages += by`, under `i_pages` lock, in scenarios that look at it.

@@ -4,7 +4,8 @@
 //! The disk is one word, `outcome`: what it has of the folio, or of its first buffer.
 
 use selvedge_kernel::{
-    atomic_inc, atomic_read, fail_about, owns, plain_read, plain_write, reached, set_bit, test_bit,
+    atomic_inc, atomic_read, fail_about, owns, plain_read, plain_write, reached, set_bit,
+    test_and_set_bit, test_bit,
 };
 use selvedge_models::fs::buffer::{
     __block_write_full_folio, NOTHING_UNDER_WAY, REDIRTIED, STILL_BUSY, end_buffer_async_write,
@@ -284,6 +285,55 @@ static WRITTEN_BEFORE: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+/// A buffer is written to without its lock, as the bitmaps of ext2 and ext4 are.
+const DIRTIES_UNLOCKED: Task = cpu(0, "filesystem", |k| {
+    plain_write(&k.buffer_heads[0].contents, 1);
+    mark_buffer_dirty(k, &k.buffer_heads[0]);
+});
+
+static DIRTIED_UNLOCKED: Scenario = Scenario {
+    name: "buffer_is_dirtied_unlocked",
+    about: "A folio is dirty, and its buffer clean. CPU0 writes to that without its lock, and \
+            marks it dirty; CPU1 writes the folio, whose I/O takes no time.",
+    machine: STAYS,
+    setup: |k| {
+        set_bit(PG_DIRTY, &k.folios[0].flags);
+        set_bit(BH_UPTODATE, &k.buffer_heads[0].b_state);
+    },
+    tasks: &[
+        DIRTIES_UNLOCKED,
+        cpu(1, "flush worker", |k| writes(k, SyncMode::All, |_, bh| ends_io(k, bh.index))),
+    ],
+    at_end: Some(what_is_clean_is_on_disk),
+    ..Scenario::EMPTY
+};
+
+static DIRTIED_CLEAN: Scenario = Scenario {
+    name: "buffer_of_a_clean_folio_is_dirtied_unlocked",
+    about: "The same of a folio that is clean: whoever finds it dirty finds its buffer dirty.",
+    setup: |k| set_bit(BH_UPTODATE, &k.buffer_heads[0].b_state),
+    ..DIRTIED_UNLOCKED
+};
+
+static DIRTIED_BY_HAND: Scenario = Scenario {
+    name: "buffer_is_dirtied_and_written_by_hand",
+    about: "A buffer is clean. CPU0 writes to it without its lock, and marks it dirty; CPU1 writes \
+            it as jbd2 does, if it is dirty. The I/O takes no time.",
+    setup: DIRTIED_CLEAN.setup,
+    tasks: &[
+        DIRTIES_UNLOCKED,
+        cpu(1, "jbd2", |k| {
+            let bh = &k.buffer_heads[0];
+            write_dirty_buffer(k, bh, |_| {
+                plain_write(&k.outcome, plain_read(&bh.contents));
+                reached(ON_DISK);
+                end_buffer_write_sync(k, bh);
+            });
+        }),
+    ],
+    ..DIRTIED_UNLOCKED
+};
+
 /// [`A_SYNC_WRITES_WHAT_WAS_DIRTY`], asked when the sync is over.
 fn sync_has_written(k: &Run, contents: u64) {
     let written = plain_read(&k.outcome);
@@ -293,9 +343,8 @@ fn sync_has_written(k: &Run, contents: u64) {
     }
 }
 
-/// `fsync()` on a filesystem without buffers, whose I/O takes no time: writes what is dirty, waits
-/// for what somebody else writes, and looks at the disk.
-fn fsync(k: &Run) {
+/// Writes the folio, if it is dirty, on a filesystem without buffers, whose I/O takes no time.
+fn writes_without_buffers(k: &Run) {
     let lock = |folio: &Folio| folio_lock(k, folio);
     write_cache_pages(k, &[0], SyncMode::All, lock, |folio| {
         folio_start_writeback(k, folio);
@@ -303,6 +352,35 @@ fn fsync(k: &Run) {
         plain_write(&k.outcome, plain_read(&folio.contents));
         folio_end_writeback(k, folio);
     });
+}
+
+static FOLIO_DIRTIED_UNLOCKED: Scenario = Scenario {
+    name: "folio_is_dirtied_unlocked",
+    about: "CPU0 writes to a clean folio without buffers, and marks it dirty, as the end of direct \
+            I/O into a mapped page does; CPU1 writes it, if it is dirty.",
+    machine: ONE.writeback().writeback_pins(false),
+    tasks: &[
+        cpu(0, "user", |k| {
+            plain_write(&k.folios[0].contents, 1);
+            // filemap_dirty_folio()
+            test_and_set_bit(PG_DIRTY, &k.folios[0].flags);
+        }),
+        cpu(1, "flush worker", writes_without_buffers),
+    ],
+    at_end: Some(|k| {
+        let (written, contents) = (k.outcome.peek(), k.folios[0].contents.peek());
+        if !k.folios[0].flags.peek(PG_DIRTY) && written != contents {
+            let message = format!("folio0 is clean with {contents}, and the disk has {written}");
+            fail_about(WHAT_IS_CLEAN_IS_ON_DISK, message, k.outcome.object());
+        }
+    }),
+    ..Scenario::EMPTY
+};
+
+/// `fsync()` on such a filesystem: writes what is dirty, waits for what somebody else writes, and
+/// looks at the disk.
+fn fsync(k: &Run) {
+    writes_without_buffers(k);
     folio_wait_writeback(k, &k.folios[0]);
     sync_has_written(k, 1);
 }
@@ -363,6 +441,7 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         file: "fs/buffer.c",
         says: "if a buffer becomes dirty after it was inspected, the folio stays dirty",
     };
+    let orders = Analysis("who clears PG_dirty writes what was there when it was set");
     let ends = Analysis("the last buffer ends the writeback, under the lock of the first");
     let sync = Analysis("what fsync() is for");
     let own = Comment {
@@ -392,6 +471,18 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
             .broken_after(&[DIRTIED])
             .violated(&[&DIRTIES_BUFFER_ONLY]),
         ask(WHAT_IS_CLEAN_IS_ON_DISK, &REDIRTIES, marks, &[REDIRTIED]).under(DPOR).holds(&[&M6S]),
+        ask(WHAT_IS_CLEAN_IS_ON_DISK, &DIRTIED_UNLOCKED, marks, &[DIRTIED, WRITTEN])
+            .under(DPOR)
+            .holds(&[&M6S]),
+        ask(WHAT_IS_CLEAN_IS_ON_DISK, &DIRTIED_CLEAN, marks, &[DIRTIED, WRITTEN])
+            .under(DPOR)
+            .holds(&[&M6S]),
+        ask(WHAT_IS_CLEAN_IS_ON_DISK, &FOLIO_DIRTIED_UNLOCKED, orders, &[WRITTEN])
+            .under(DPOR)
+            .holds(&[&M6S]),
+        ask(WHAT_IS_CLEAN_IS_ON_DISK, &DIRTIED_BY_HAND, marks, &[DIRTIED, ON_DISK])
+            .under(DPOR)
+            .holds(&[&M6S]),
         ask(NOBODY_WAITS_FOR_EVER, &WRITTEN_BEFORE, ends, &[NOTHING_UNDER_WAY, SLEPT])
             .under(DPOR)
             .holds(&[&M6S]),
