@@ -127,7 +127,9 @@ impl Strategy for Whole {
         let Seen { counts, traces } = &mut *self.results.0.borrow_mut();
         counts.record(&self.explore, end);
         counts.explored = explored(&self.explore.frames);
-        if let Some(traces) = traces
+        if self.explore.begins_anew {
+            traces.iter_mut().for_each(HashSet::clear);
+        } else if let Some(traces) = traces
             && !self.explore.is_redundant
             && !traces.insert(self.explore.trace_hash())
         {

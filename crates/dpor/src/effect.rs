@@ -33,12 +33,14 @@ pub(crate) struct Effect {
     pub(crate) kind: EffectKind,
     pub(crate) object: u32,
     pub(crate) passes: [Option<u32>; 2],
+    /// Of an acquisition: may a section of its lock wait for ever? See `sections.rs`.
+    pub(crate) may_wait: bool,
 }
 
 impl Effect {
     /// Depends on nothing.
     pub(crate) const NOTHING: Effect =
-        Effect { kind: EffectKind::Local, object: 0, passes: [None; 2] };
+        Effect { kind: EffectKind::Local, object: 0, passes: [None; 2], may_wait: false };
 
     /// The most that an announced step may do.
     pub(crate) fn announced(op: &Op) -> Effect {
@@ -58,7 +60,7 @@ impl Effect {
             matches!(op.kind, Kind::Lock | Kind::TryLock | Kind::Unlock).then_some(object);
         // A step that moves a lock does not also pass it.
         let passes = op.passes.map(|lock| lock.map(|l| l.0).filter(|&l| Some(l) != is_about_lock));
-        Effect { kind, object, passes }
+        Effect { kind, object, passes, may_wait: false }
     }
 
     /// What a step did that was announced so and refined so.
@@ -90,6 +92,16 @@ impl Effect {
         self.passes.contains(&Some(lock))
     }
 
+    /// If this step can be taken before the other, a step of another task, is that not to the same
+    /// effect as after it? It is if all that they have to do with each other is a lock that the
+    /// other takes and this one passes (`sections.rs`).
+    #[inline]
+    pub(crate) fn must_follow(&self, other: &Effect) -> bool {
+        self.touches(other)
+            || (self.moves_lock() && other.passes(self.object))
+            || (other.may_wait && self.passes(other.object))
+    }
+
     /// May the order of these steps of different tasks matter?
     #[inline]
     pub(crate) fn depends_on(&self, other: &Effect) -> bool {
@@ -98,6 +110,19 @@ impl Effect {
         {
             return true;
         }
+        self.touches(other)
+    }
+
+    /// The same, of a step that takes a lock, where those who pass the lock depend on it as it does
+    /// on them.
+    pub(crate) fn in_both_orders(self) -> Effect {
+        let takes = matches!(self.kind, EffectKind::Acquire | EffectKind::Try);
+        Effect { may_wait: takes, ..self }
+    }
+
+    /// Do the two do something to one object that does not commute?
+    #[inline]
+    fn touches(&self, other: &Effect) -> bool {
         if self.kind == EffectKind::Spawn && other.kind == EffectKind::Spawn {
             return true;
         }

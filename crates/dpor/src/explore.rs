@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::driver::Point;
 use crate::effect::{Effect, Values};
 use crate::happens_before::{Analysis, Event};
+use crate::sections::Taken;
 use crate::sets;
 use crate::table::{self, Known};
 use crate::tree::{Found, Learned, Part, Reversal, Tree};
@@ -48,6 +49,10 @@ pub(crate) struct Explore {
     /// How many they are, also while the execution runs and has them.
     known_steps: usize,
     pub(crate) is_redundant: bool,
+    /// Has an execution been analysed since the search, or the part, began?
+    has_analysed: bool,
+    /// It was found out too late that a section may wait: what was left out has to be searched.
+    pub(crate) begins_anew: bool,
     /// How many steps the current execution has in common with the one before.
     in_common: usize,
     /// How many steps the current execution has in common with the last that was analysed.
@@ -98,6 +103,8 @@ impl Explore {
         self.known.clear();
         self.in_common = 0;
         self.unchanged = 0;
+        (self.has_analysed, self.begins_anew) = (false, false);
+        self.analysis.sections.begin_part(&tree.may_wait);
         let (found, known, scratch, way) = Default::default();
         self.part = Some(PartOf { part, tree, found, known, scratch, way });
     }
@@ -107,6 +114,8 @@ impl Explore {
     pub(crate) fn unload(&mut self) -> Option<(Part, Found)> {
         let PartOf { part, mut found, .. } = self.part.take()?;
         let given = part.way.len();
+        found.may_wait = self.analysis.sections.may_wait().to_vec();
+        found.begins_anew = self.begins_anew;
         found.is_redundant = self.is_redundant && self.frames.len() < given;
         found.rest = self.frames.split_off(given.min(self.frames.len()));
         found.learned = (self.frames.drain(..).skip(part.taken_before))
@@ -125,6 +134,9 @@ impl Explore {
 
     /// Goes to the next execution; `false` if there is none.
     pub(crate) fn begin(&mut self) -> bool {
+        if std::mem::take(&mut self.begins_anew) {
+            self.forget();
+        }
         if std::mem::replace(&mut self.has_begun, true) {
             if !self.back_up() {
                 return false;
@@ -133,6 +145,15 @@ impl Explore {
         }
         self.start();
         true
+    }
+
+    /// Forgets all that was explored, but not which sections may wait.
+    fn forget(&mut self) {
+        self.spare_from(0);
+        self.next_wakeup.clear();
+        self.known.clear();
+        (self.has_begun, self.has_analysed) = (false, false);
+        (self.in_common, self.unchanged) = (0, 0);
     }
 
     /// Goes back to the last point from which something is still to be tried; `false` if there is
@@ -218,8 +239,39 @@ impl Explore {
     pub(crate) fn ended(&mut self, end: &End) {
         self.learn_outcome();
         self.spare_from(self.depth);
-        if !self.is_redundant && !matches!(end, End::NotDeterministic(_)) {
+        if self.is_redundant || matches!(end, End::NotDeterministic(_)) {
+            return;
+        }
+        if matches!(end, End::Complete | End::Deadlock(_)) {
+            self.look_at_sections();
+        }
+        if !self.begins_anew {
             self.plan_reversals();
+        }
+        self.has_analysed = true;
+    }
+
+    /// Looks for sections that may wait. Before the first execution has been analysed nothing has
+    /// been left out because of them.
+    fn look_at_sections(&mut self) {
+        let is_first = !self.has_analysed && self.given() == 0;
+        let sections = &mut self.analysis.sections;
+        for frame in &self.frames[self.unchanged.min(self.frames.len())..] {
+            sections.note(frame.label.task, &frame.effect);
+        }
+        if !sections.matter() {
+            return;
+        }
+        let taken = self.frames.iter().map(|frame| {
+            let op = frame.op.expect("taken");
+            Taken { task: frame.label.task, op, effect: frame.effect }
+        });
+        if !sections.look_at(&taken.collect::<Vec<Taken>>()) {
+            return;
+        }
+        self.begins_anew = !is_first;
+        for frame in &mut self.frames {
+            frame.effect = sections.with_what_is_known(frame.effect);
         }
     }
 }
@@ -251,7 +303,7 @@ impl Explore {
         if refined.is_none() {
             return;
         }
-        let effect = Effect::done(&op, refined);
+        let effect = self.analysis.sections.done(&op, refined);
         if std::mem::replace(&mut frame.effect, effect) != effect {
             let sleeper = Sleeper { label: frame.label, effect };
             withdraw_covered(&mut frame.wakeup, &sleeper);
@@ -271,7 +323,7 @@ impl Explore {
             (Some(&(_, op)), Some(before)) if op == before => Ok(frame.label),
             (Some(&(_, op)), None) => {
                 frame.op = Some(op);
-                frame.effect = Effect::done(&op, None);
+                frame.effect = self.analysis.sections.done(&op, None);
                 plan_alternatives(&op, frame.label, &frame.sleep, &mut frame.wakeup);
                 Ok(frame.label)
             }
@@ -333,7 +385,7 @@ impl Explore {
             return Err(End::NotDeterministic(what));
         };
         plan_alternatives(&op, label, &sleep, &mut wakeup);
-        let effect = Effect::done(&op, None);
+        let effect = self.analysis.sections.done(&op, None);
         let (op, values) = (Some(op), Values::default());
         self.frames.push(Frame { label, op, effect, values, sleep, tried: 0, wakeup });
         Ok(label)

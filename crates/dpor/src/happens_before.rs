@@ -7,6 +7,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::effect::{Effect, EffectKind, Values, objects_of};
+use crate::sections::Sections;
 use crate::sets::{self, Sets};
 use crate::wakeup::{Label, Steps};
 use crate::{Commutes, Kind, Op, Until};
@@ -59,6 +60,8 @@ pub(crate) struct Analysis {
     /// How many of them have been taken.
     pub(crate) taken: usize,
     pub(crate) races: Vec<Race>,
+    /// What is known of the locks.
+    pub(crate) sections: Sections,
     /// Of each step, those that happen before it, and the step itself.
     past: Sets,
     /// Of each task, its steps.
@@ -100,11 +103,12 @@ impl Analysis {
         let races = self.races.len();
         self.events.extend(taken);
         self.taken = self.events.len();
+        let sections = &self.sections;
         self.events.extend(pending.iter().map(|&(task, op)| Event {
             task,
             alternative: 0,
             op,
-            effect: Effect::announced(&op),
+            effect: sections.announced(&op),
             values: Values::default(),
         }));
         let new = &self.events[unchanged..];
@@ -168,6 +172,26 @@ impl Analysis {
         sets::forget_from(set, known);
         self.past.without(event, known..self.taken, set);
         set
+    }
+
+    /// Takes out of a sequence, at whose end `later` is to be taken, the sections that were begun
+    /// after it, and of which the sequence has the beginning only: they would keep it from passing.
+    pub(crate) fn let_pass(&self, later: usize, sequence: &mut [u64]) {
+        let Event { task, effect, .. } = self.events[later];
+        for lock in effect.passes.into_iter().flatten() {
+            let moves = self.moves.get(lock as usize).map_or(&[][..], Vec::as_slice);
+            for event in moves.iter().rev().map(|&event| event as usize) {
+                let is_in_it = sets::has(sequence, event);
+                let Event { task: by, effect: of, .. } = self.events[event];
+                if is_in_it && (by == task || of.kind == EffectKind::Release) {
+                    break;
+                }
+                if is_in_it {
+                    let after = (event..self.taken).filter(|&step| self.is_before(event, step));
+                    after.for_each(|step| sets::remove(sequence, step));
+                }
+            }
+        }
     }
 
     /// Does `earlier` happen before `later`, or are they the same?
@@ -238,12 +262,12 @@ impl Analysis {
             EffectKind::Access(_) => self.before_access(index, &effect, before),
             EffectKind::Acquire if self.events[index].op.kind == Kind::Lock => {
                 self.before_acquire(task, effect.object, before);
-                self.before_passing(task, effect.object, before);
+                self.before_passing(task, &effect, before);
             }
             // A try could have been made before the release: it would have failed.
             EffectKind::Acquire | EffectKind::Try => {
                 self.before_try(task, effect.object, before);
-                self.before_passing(task, effect.object, before);
+                self.before_passing(task, &effect, before);
             }
             EffectKind::TryFailed => self.before_try(task, effect.object, before),
             EffectKind::Release => self.before_release(task, effect.object, before),
@@ -317,10 +341,14 @@ impl Analysis {
         }
     }
 
-    /// An acquisition races with the steps of other tasks that passed the lock.
-    fn before_passing(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
-        let passed = self.about(lock, task).filter(|(_, other)| other.effect.passes(lock));
-        before.extend(passed.map(|(event, _)| Before::new(event, true)));
+    /// An acquisition races with the steps of other tasks that passed the lock, if a section of the
+    /// lock may wait.
+    fn before_passing(&self, task: usize, effect: &Effect, before: &mut Vec<Before>) {
+        if effect.may_wait {
+            let lock = effect.object;
+            let passed = self.about(lock, task).filter(|(_, other)| other.effect.passes(lock));
+            before.extend(passed.map(|(event, _)| Before::new(event, true)));
+        }
     }
 
     /// A try races with the last acquisition or release by another task.

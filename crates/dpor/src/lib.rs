@@ -22,13 +22,14 @@
 //! |---------------------------------|----------------------------|
 //! | which steps may change places    | `effect.rs`                |
 //! | happens-before, races           | `happens_before.rs`        |
+//! | locks that are passed            | `sections.rs`              |
 //! | `WI`, sleep sets, wakeup trees  | `wakeup.rs`                |
 //! | `Explore`                       | `explore.rs`               |
 //!
 //! Of the steps that an execution has in common with the one before it is known what happens before
 //! what, but its races are all looked at: what comes after an old race is another sequence now.
 //!
-//! Three things are not in the papers.
+//! Four things are not in the papers.
 //!
 //! **Blocking.** A race between acquisitions of a lock is between the two *acquisitions*: an
 //! acquisition is never reordered with the release that enables it. And when an execution ends with
@@ -43,6 +44,10 @@
 //! over-approximation). Once its real footprint is known, the wakeup tree is corrected: a planned
 //! prefix that contains a step which is now in the sleep set is removed, and a leaf in whose sleep
 //! set the first step of the race may remain does not subsume other sequences.
+//!
+//! **Locks that are passed** ([`Op::passes`]). A step and a section of a lock that it passes need
+//! not be tried in both orders if they touch nothing in common, unless the section may wait for
+//! others. Two executions that differ in such orders only are one here.
 //!
 //! **Choices** ([`choose`]). The alternatives of a choice are steps that exclude each other.
 //!
@@ -63,10 +68,12 @@
 //!   may race with those that it took, and these races are not explored. Such a search is not
 //!   complete ([`Counts::given_up`] counts), and may have missed violations.
 //!
-//! Then no trace was run twice. An execution may be found redundant when it has begun
-//! ([`End::SleepSetBlocked`], counted apart, and of no consequence but the time it took), in two
-//! rare cases only: a step does less than it announced about an object of which other steps use a
-//! *part*; or there is a choice, and a task that is blocked for good.
+//! Then no trace was run twice, unless the search began anew because a section turned out late to
+//! wait for others. Where no step passes a lock, an execution may be found redundant when it has
+//! begun ([`End::SleepSetBlocked`], counted apart, and of no consequence but the time it took), in
+//! two rare cases only: a step does less than it announced about an object of which other steps use
+//! a *part*; or there is a choice, and a task that is blocked for good. Where steps pass locks, one
+//! may be found redundant too, and an order may be run of which another has shown all.
 //!
 //! # Who else is here
 //!
@@ -89,6 +96,7 @@ mod happens_before;
 mod op;
 mod others;
 mod parallel;
+mod sections;
 mod sets;
 mod sleep_sets;
 mod split;

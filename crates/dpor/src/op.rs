@@ -115,8 +115,9 @@ pub struct Op {
     /// What it does it to. Ignored for `Local`, `Spawn`, `Join` and `Choice`.
     pub object: Object,
     /// Locks that must be free or held by the announcing task for the step to be enabled. The
-    /// step passes through them without taking them: it is ordered after an `Unlock` and before
-    /// a `Lock` by another task, as if it were a critical section of one step.
+    /// step passes through them without taking them, and comes before or after a section of
+    /// another task as if it were a critical section of one step. In both orders only if that
+    /// makes a difference (`sections.rs`).
     ///
     /// This is how a processor is modelled that somebody else occupies (an interrupt handler on
     /// top of a task, a task with preemption off).

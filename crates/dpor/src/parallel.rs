@@ -323,10 +323,19 @@ impl<F> Progress<F> {
                 self.is_over = true;
                 return;
             }
-            tree.merge(&part, &mut found);
+            if !found.begins_anew {
+                tree.merge(&part, &mut found);
+            }
             done.push((part, found));
         }
-        done.iter().for_each(|(part, found)| tree.plan(part, found));
+        if done.iter().any(|(_, found)| found.begins_anew) {
+            *tree = tree.anew(done.iter().map(|(_, found)| found));
+            self.traces.iter_mut().for_each(HashSet::clear);
+            // Nobody else has seen the first round.
+            self.rounds -= u64::from(self.rounds == 1);
+        } else {
+            done.iter().for_each(|(part, found)| tree.plan(part, found));
+        }
         tree.prune();
         self.counts.explored = tree.explored();
         self.counts.complete = tree.is_explored() && self.counts.given_up == 0;
@@ -436,7 +445,8 @@ struct WorkerStrategy<W: Worker> {
 impl<W: Worker> Strategy for WorkerStrategy<W> {
     fn begin(&mut self) -> bool {
         if let Some(at) = self.current.get() {
-            let has_more = !self.counted.stopped && self.explore.back_up();
+            let goes_on = !self.counted.stopped && !self.explore.begins_anew;
+            let has_more = goes_on && self.explore.back_up();
             if has_more && self.counted.counts.executions < self.budget {
                 self.explore.take_branch();
                 self.explore.start();
@@ -480,7 +490,8 @@ impl<W: Worker> Strategy for WorkerStrategy<W> {
     fn ended(&mut self, end: &End, _: &[Step]) {
         self.explore.ended(end);
         self.counted.counts.record(&self.explore, end);
-        if self.remembers_traces && !self.explore.is_redundant {
+        let is_kept = !self.explore.is_redundant && !self.explore.begins_anew;
+        if self.remembers_traces && is_kept {
             self.counted.traces.push(self.explore.trace_hash());
         }
     }

@@ -15,7 +15,9 @@ use crate::{End, Observer, Op, Step};
 /// [`crate::Dpor`] does, but begins many that it then finds redundant ([`End::SleepSetBlocked`]).
 ///
 /// It shares with `Dpor` what the dependence of two steps is, and nothing of how `Dpor` plans which
-/// orders to run: the number of executions that it completes says how many traces there are.
+/// orders to run: the number of executions that it completes says how many traces there are. A step
+/// and a section of a lock that it passes are dependent here, whatever they touch: where there are
+/// such, `Dpor` takes fewer.
 pub struct SleepSets {
     driver: Driver<Sleeping>,
 }
@@ -59,7 +61,7 @@ impl Sleeping {
         let Some(last) = self.depth.checked_sub(1) else { return };
         let frame = &mut self.frames[last];
         if refined.is_some() {
-            frame.taken.effect = Effect::done(&frame.op, refined);
+            frame.taken.effect = Effect::done(&frame.op, refined).in_both_orders();
         }
     }
 }
@@ -75,7 +77,8 @@ impl Strategy for Sleeping {
             frame.sleep.push(frame.taken);
             if let Some((label, op)) = frame.untried.pop() {
                 frame.op = op;
-                frame.taken = Sleeper { label, effect: Effect::announced(&op) };
+                let effect = Effect::announced(&op).in_both_orders();
+                frame.taken = Sleeper { label, effect };
                 return true;
             }
             self.frames.pop();
@@ -102,7 +105,8 @@ impl Strategy for Sleeping {
             let awake = |(label, _): &(Label, Op)| sleep.iter().all(|s| s.label != *label);
             let mut untried: Vec<(Label, Op)> = labels.filter(awake).collect();
             let (label, op) = untried.pop().ok_or(End::SleepSetBlocked)?;
-            let taken = Sleeper { label, effect: Effect::announced(&op) };
+            let effect = Effect::announced(&op).in_both_orders();
+            let taken = Sleeper { label, effect };
             self.frames.push(Frame { op, taken, sleep, untried });
         }
         let Label { task, alternative } = self.frames[self.depth].taken.label;

@@ -44,6 +44,8 @@ use crate::wakeup::{Branch, Label, Portable, Sleeper, State, still_asleep, withd
 pub(crate) struct Tree {
     /// The branch of no step at all: what it leads to is the beginning of every execution.
     root: Branch,
+    /// The locks of which a section may wait (`sections.rs`).
+    pub(crate) may_wait: Vec<u32>,
 }
 
 /// A part of the tree: all that comes after a beginning.
@@ -67,6 +69,10 @@ pub(crate) struct Found {
     pub(crate) reversals: Vec<Reversal>,
     /// A step of the beginning was found to be asleep: there is nothing to be searched.
     pub(crate) is_redundant: bool,
+    /// The locks of which a section may wait, as far as is known now.
+    pub(crate) may_wait: Vec<u32>,
+    /// Something has been left out although a section may wait: the search has to begin anew.
+    pub(crate) begins_anew: bool,
 }
 
 /// What a step of the beginning turned out to be.
@@ -90,12 +96,22 @@ impl Tree {
     /// A tree of which nothing has been explored.
     pub(crate) fn new() -> Tree {
         let label = Label { task: usize::MAX, alternative: 0 };
-        Tree { root: Branch::planned(label, Effect::NOTHING) }
+        Tree { root: Branch::planned(label, Effect::NOTHING), may_wait: Vec::new() }
     }
 
     /// The whole tree, as a part.
     pub(crate) fn whole() -> Part {
         Part { way: Vec::new(), taken_before: 0 }
+    }
+
+    /// A tree of which nothing has been explored, where it is known of more locks than before that
+    /// a section may wait.
+    pub(crate) fn anew<'a>(&self, found: impl Iterator<Item = &'a Found>) -> Tree {
+        let mut may_wait = self.may_wait.clone();
+        may_wait.extend(found.flat_map(|found| &found.may_wait));
+        may_wait.sort_unstable();
+        may_wait.dedup();
+        Tree { may_wait, ..Tree::new() }
     }
 
     /// Has all been explored?
@@ -133,6 +149,7 @@ impl Tree {
 
     /// Merges the result of a part into the tree.
     pub(crate) fn merge(&mut self, part: &Part, found: &mut Found) {
+        self.may_wait.clone_from(&found.may_wait);
         let reached = part.taken_before + found.learned.len();
         for (at, learned) in (part.taken_before..).zip(found.learned.drain(..)) {
             let Some(before) = self.branch_mut(&part.way[..at]) else { return };

@@ -26,7 +26,7 @@ pub(crate) struct Sleeper {
 impl Sleeper {
     /// Does it go on sleeping when this step has been taken?
     pub(crate) fn stays_asleep(&self, label: Label, effect: &Effect) -> bool {
-        self.label.task != label.task && !self.effect.depends_on(effect)
+        self.label.task != label.task && !self.effect.must_follow(effect)
     }
 }
 
@@ -124,7 +124,7 @@ impl Branch {
     pub(crate) fn surely_wakes(&self, sleeper: &Sleeper) -> bool {
         let is_sure = self.is_exact() || self.reverses == Some(sleeper.label);
         let is_same_task = sleeper.label.task == self.label.task;
-        is_same_task || (sleeper.effect.depends_on(&self.effect) && is_sure)
+        is_same_task || (sleeper.effect.must_follow(&self.effect) && is_sure)
     }
 }
 
@@ -257,7 +257,8 @@ impl Sequence {
             // A step that was blocked, and would be again by something that it does not need.
             sets::keep_common(&mut self.kept, analysis.past_of_previous(race.later));
         }
-        let effect = Effect::announced(&analysis.events[race.later].op);
+        analysis.let_pass(race.later, &mut self.kept);
+        let effect = analysis.sections.announced(&analysis.events[race.later].op);
         self.last = Some(Last { step: race.later, label: analysis.label(race.later), effect });
         self.reverses = Some(reverses);
     }
@@ -308,10 +309,17 @@ impl Sequence {
     /// where it is.
     fn weak_initial(&self, steps: &impl Steps, label: Label, effect: &Effect) -> Option<Found> {
         let is_independent =
-            || sets::steps(&self.kept).all(|step| !effect.depends_on(steps.effect(step)));
+            || sets::steps(&self.kept).all(|step| !effect.must_follow(steps.effect(step)));
         if let Some(step) = sets::first_of_both(&self.kept, steps.of_task(label.task)) {
-            // Of the steps that happen before it none is left, but for itself.
-            let is_first = sets::first_of_both(&self.kept, steps.past(step)) == Some(step);
+            let of = steps.effect(step);
+            let is_first = if of.moves_lock() || of.passes != [None; 2] {
+                // A lock that it takes must not be passed before, and what it passes may be.
+                let mut before = sets::steps(&self.kept).take_while(|&earlier| earlier < step);
+                before.all(|earlier| !of.must_follow(steps.effect(earlier)))
+            } else {
+                // Of the steps that happen before it none is left, but for itself.
+                sets::first_of_both(&self.kept, steps.past(step)) == Some(step)
+            };
             return (is_first && steps.label(step) == label).then_some(Found::Kept(step));
         }
         match &self.last {
@@ -322,7 +330,7 @@ impl Sequence {
                 let is_first = sets::first_of_both(&self.kept, before).is_none();
                 (last.label == label && is_first && is_independent()).then_some(Found::Last)
             }
-            Some(last) if effect.depends_on(&last.effect) => None,
+            Some(last) if effect.must_follow(&last.effect) => None,
             _ => is_independent().then_some(Found::Nowhere),
         }
     }

@@ -10,6 +10,7 @@ mod lesser;
 mod others;
 mod parallel;
 mod schedules;
+mod sections;
 mod stacks;
 mod stateful;
 mod symmetry;

@@ -140,8 +140,27 @@ fn token(t: u32) -> Object {
     Object(WORDS + LOCKS + t)
 }
 
+/// Puts the tasks of the program that this thread runs on processors.
+pub fn put_on_processors(places: Places) {
+    PLACES.set(places);
+}
+
+/// The step, where the task runs: it passes the locks of its place too, as far as there is room.
+fn here(op: Op) -> Op {
+    let me = me();
+    let place = PLACES.with_borrow(|places| places.get(me.checked_sub(1)?).copied().flatten());
+    match (place.map(lock), op.passes) {
+        (Some(place), [None, None]) => Op { passes: [Some(place), None], ..op },
+        _ => op,
+    }
+}
+
+fn announce(op: Op) {
+    step(here(op));
+}
+
 fn access(w: u32, footprint: Footprint) {
-    step(Op::new(Kind::Access(footprint), word(w)));
+    announce(Op::new(Kind::Access(footprint), word(w)));
 }
 
 fn half(high: bool) -> u64 {
@@ -259,7 +278,7 @@ pub fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         }
         Instr::PassAndWrite(l, w, value) => {
             let op = Op::new(Kind::Access(Footprint::WRITE), word(w));
-            step(Op { passes: [Some(lock(l)), None], ..op });
+            announce(Op { passes: [Some(lock(l)), None], ..op });
             change(&mut |m| m.words[w as usize] = value);
         }
         Instr::Await(..) | Instr::AwaitAdd(..) => wait_for(instr, me, memory),
@@ -273,11 +292,11 @@ fn wait_for(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::Await(w, until) => {
             let reads = looked_at(until);
             let footprint = Footprint { reads, ..Footprint::default() };
-            step(Op::new(Kind::Await(footprint, until), word(w)));
+            announce(Op::new(Kind::Await(footprint, until), word(w)));
             remember(&|m| m.words[w as usize] & reads);
         }
         Instr::AwaitAdd(w, until, value) => {
-            step(Op::new(Kind::Await(Footprint::RMW, until), word(w)));
+            announce(Op::new(Kind::Await(Footprint::RMW, until), word(w)));
             remember(&|m| m.words[w as usize]);
             change(memory, |m: &mut Memory| m.words[w as usize] += value);
         }
@@ -296,6 +315,8 @@ fn looked_at(until: Until) -> u64 {
 thread_local! {
     /// The memory of the execution that runs on this thread.
     static NOW: RefCell<Arc<Mutex<Memory>>> = RefCell::default();
+    /// See [`How::places`].
+    static PLACES: RefCell<Places> = const { RefCell::new([None; 4]) };
 }
 
 /// Begins an execution of a program of so many tasks.
@@ -309,25 +330,25 @@ pub fn begin(memory: &Arc<Mutex<Memory>>, tasks: usize) {
 /// Steps that are not about a word.
 fn synchronize(instr: Instr, me: usize, memory: &Mutex<Memory>) {
     match instr {
-        Instr::Lock(l) => step(Op::new(Kind::Lock, lock(l))),
+        Instr::Lock(l) => announce(Op::new(Kind::Lock, lock(l))),
         Instr::LockPassing(l, passed) => {
             let op = Op::new(Kind::Lock, lock(l));
-            step(Op { passes: [Some(lock(passed)), Some(lock(l))], ..op });
+            announce(Op { passes: [Some(lock(passed)), Some(lock(l))], ..op });
         }
-        Instr::Unlock(l) => step(Op::new(Kind::Unlock, lock(l))),
+        Instr::Unlock(l) => announce(Op::new(Kind::Unlock, lock(l))),
         Instr::Try(l) => {
-            let won = try_lock(Op::new(Kind::TryLock, lock(l)));
+            let won = try_lock(here(Op::new(Kind::TryLock, lock(l))));
             remember(memory, me, |_| u64::from(won));
             if won {
-                step(Op::new(Kind::Unlock, lock(l)));
+                announce(Op::new(Kind::Unlock, lock(l)));
             }
         }
-        Instr::Wait(t, consume) => step(Op::new(Kind::Wait { consume }, token(t))),
+        Instr::Wait(t, consume) => announce(Op::new(Kind::Wait { consume }, token(t))),
         Instr::WaitPassing(l, t, consume) => {
             let op = Op::new(Kind::Wait { consume }, token(t));
-            step(Op { passes: [Some(lock(l)), None], ..op });
+            announce(Op { passes: [Some(lock(l)), None], ..op });
         }
-        Instr::Wake(t) => step(Op::new(Kind::Wake, token(t))),
+        Instr::Wake(t) => announce(Op::new(Kind::Wake, token(t))),
         Instr::Choose => {
             let chosen = choose(2);
             remember(memory, me, |_| u64::from(chosen));
@@ -381,6 +402,14 @@ pub fn may_be_in_vain(program: &[Vec<Instr>]) -> bool {
     (any(less) && parts) || (any(|i| *i == Choose) && blocks)
 }
 
+/// Does the program have steps that pass locks? Then there may be fewer executions than traces:
+/// a step and a section that touch nothing in common need not come in both orders.
+pub fn passes_locks(program: &[Vec<Instr>]) -> bool {
+    use Instr::*;
+    let passes = |i: &Instr| matches!(i, LockPassing(..) | WaitPassing(..) | PassAndWrite(..));
+    program.iter().flatten().any(passes)
+}
+
 /// How a program is run.
 #[derive(Clone, Copy)]
 pub struct How {
@@ -389,10 +418,16 @@ pub struct How {
     pub executions_max: usize,
     /// So many of the first tasks are spawned as twins, with the symmetry reduced.
     pub twins: usize,
+    /// Of each task, the lock that all of its steps pass: its processor.
+    pub places: Places,
 }
 
+/// See [`How::places`].
+pub type Places = [Option<u32>; 4];
+
 impl How {
-    pub const PLAINLY: How = How { told: Told::Observations, executions_max: usize::MAX, twins: 0 };
+    pub const PLAINLY: How =
+        How { told: Told::Observations, executions_max: usize::MAX, twins: 0, places: [None; 4] };
 }
 
 /// Runs the program under the scheduler that `make` makes, to its end or until it is given up.
@@ -404,6 +439,7 @@ pub fn explore<S: Scheduler + 'static>(
     let seen = Rc::new(RefCell::new(Seen::default()));
     let memory = Arc::new(Mutex::new(Memory::default()));
     let executions_max = how.executions_max;
+    put_on_processors(how.places);
     let watch = Watch { seen: seen.clone(), memory: memory.clone(), executions_max };
     let scheduler = make(Box::new(watch), memory.clone());
     let program: Arc<[Vec<Instr>]> = program.into();
@@ -426,6 +462,7 @@ pub fn explore<S: Scheduler + 'static>(
         twins.join();
         others.into_iter().for_each(join);
     });
+    put_on_processors([None; 4]);
     let seen = seen.take();
     assert!(seen.bad.is_none(), "{:?}", seen.bad);
     seen
@@ -449,8 +486,11 @@ pub fn dpor_of(program: &[Vec<Instr>], how: How) -> Seen {
 
 /// One execution for each trace, without looking for races.
 pub fn sleep_sets(program: &[Vec<Instr>]) -> Seen {
-    let make = |observer, _| SleepSets::new(observer, STEPS_MAX);
-    explore(program, How::PLAINLY, make)
+    sleep_sets_of(program, How::PLAINLY)
+}
+
+pub fn sleep_sets_of(program: &[Vec<Instr>], how: How) -> Seen {
+    explore(program, how, |observer, _| SleepSets::new(observer, STEPS_MAX))
 }
 
 /// `None`: it takes more than so many executions.
