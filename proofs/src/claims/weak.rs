@@ -179,7 +179,7 @@ pub const TOO_LARGE_IN: &[(&str, &[&str])] = &[
             "v6.4-batch-again-and-failed",
         ],
     ),
-    ("writepage_of_a_mapped_folio", &["v6.1", "v6.11", "v6.15"]),
+    ("writepage_of_a_mapped_folio", &["v6.1", "v6.11", "v6.15", "v6.17"]),
     ("find_sleeping_vs_migrate_pages", &["v6.12.117", "v6.15", "v6.17"]),
     ("buffer_is_dirtied_while_written", &["v6.1"]),
     (

@@ -107,7 +107,7 @@ impl Machine for Graph {
         Abilities {
             memory: self.0,
             steps_pass_locks: false,
-            interrupts: Interrupts::OfDevices,
+            interrupts: Interrupts::AtAnyStep,
             work: WorkItems::AsTasks,
             updates_if_in_one_step: true,
             locks_are_words: true,
