@@ -44,7 +44,7 @@ fn what_dpor_is_asked_is_asked_of_graph_or_a_reason_is_given() {
 /// A sample of what is too large for every run. The example `too_large` asks for all.
 #[test]
 fn some_that_are_too_large_end_as_under_sequential_consistency() {
-    for scenario in ["free_work_vs_move", "lock_vs_move", "migrate_vs_truncate"] {
+    for scenario in ["free_work_vs_unlock_and_move", "migrate_vs_truncate"] {
         let is_meant = |claim: &&Claim| claim.tree.name == "v6.12.117" && is_too_large(claim);
         let claim = asked_in(scenario).find(is_meant).expect("it is too large in 6.12.117");
         let row = check(claim, Engine::Graph, &Bounds::PROOF);

@@ -4,7 +4,7 @@
 //! the same final states, and deadlock alike. The kernel's model allows all of that, and no more if
 //! there is a full barrier between any two steps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use selvedge_explore::{
     Access, Body, Bounds, Engine, If, Lock, Place, Rmw, Token, Verdict, Word, choose, explore,
     fence, join, spawn,
 };
-use selvedge_trace::{Context, Name, Order};
+use selvedge_trace::{Action, Context, Execution, Finding, Monitor, Name, Order, Rule};
 
 #[derive(Clone, Debug)]
 enum Do {
@@ -89,15 +89,48 @@ impl Shared {
     }
 }
 
-fn body(program: &Program, outcomes: Arc<Mutex<Outcomes>>) -> Body {
+/// Who runs where.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tasks {
+    /// All on one CPU, which keeps none of them from running.
+    Free,
+    /// The first runs on CPU0. The last is an interrupt there: it begins between two steps of the
+    /// first, which goes on when it has ended.
+    Interrupted,
+}
+
+impl Tasks {
+    fn place(self, me: usize, last: usize, irq: &Lock) -> Place {
+        match self {
+            Tasks::Free => HERE,
+            Tasks::Interrupted if me == 0 => Place { passes: [None, Some(irq.object())], ..HERE },
+            Tasks::Interrupted if me == last => Place { context: Context::Irq, ..HERE },
+            Tasks::Interrupted => Place { cpu: Some(me), ..HERE },
+        }
+    }
+
+    fn run(self, place: Place, irq: &Lock, take: impl FnOnce()) {
+        if place.context != Context::Irq {
+            return take();
+        }
+        irq.lock("irq_enter");
+        take();
+        irq.unlock("irq_exit");
+    }
+}
+
+fn body(program: &Program, how: Tasks, outcomes: Arc<Mutex<Outcomes>>) -> Body {
     let program = Arc::new(program.clone());
     Arc::new(move || {
         let shared = Arc::new(Shared::new(program.len()));
+        let irq = Arc::new(Lock::new(Name::new("irq")));
         let tasks: Vec<usize> = (0..program.len())
             .map(|me| {
-                let (program, shared) = (program.clone(), shared.clone());
-                spawn("task", HERE, move || {
-                    program[me].iter().for_each(|step| shared.take(me, step));
+                let place = how.place(me, program.len() - 1, &irq);
+                let (program, shared, irq) = (program.clone(), shared.clone(), irq.clone());
+                spawn("task", place, move || {
+                    let take = || program[me].iter().for_each(|step| shared.take(me, step));
+                    how.run(place, &irq, take);
                 })
             })
             .collect();
@@ -108,11 +141,47 @@ fn body(program: &Program, outcomes: Arc<Mutex<Outcomes>>) -> Body {
     })
 }
 
-/// The final states, or that it deadlocks.
+const IN_ORDER: Rule = Rule("each step finds what the one before it left");
+
+/// Looks whether the record is in the order of an interleaving.
+struct Reader;
+
+impl Monitor for Reader {
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        use Action::{Read, Update, UpdateFailed, Write};
+        let mut words = BTreeMap::new();
+        for (place, event) in execution.events.iter().enumerate() {
+            if matches!(event.action, Read | Write | Update | UpdateFailed) {
+                let newest = words.insert(event.object, event.new).unwrap_or(0);
+                if event.old != newest || event.stale {
+                    let message = format!("{} is {newest}, not {}", event.name, event.old);
+                    return Some(Finding { rule: IN_ORDER, message, event: Some(place) });
+                }
+            }
+        }
+        None
+    }
+
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::new(Reader)
+    }
+}
+
+/// The final states, or that it deadlocks. The record of an interleaving is looked at.
 fn run(engine: Engine, workers: usize, program: &Program) -> (Verdict, Outcomes) {
+    run_as(Tasks::Free, engine, workers, program)
+}
+
+fn run_as(how: Tasks, engine: Engine, workers: usize, program: &Program) -> (Verdict, Outcomes) {
     let outcomes: Arc<Mutex<Outcomes>> = Arc::default();
     let bounds = Bounds { workers, ..Bounds::PROOF };
-    let seen = explore(engine, &bounds, Vec::new(), body(program, outcomes.clone()));
+    let monitors: Vec<Box<dyn Monitor>> = match engine {
+        Engine::GraphSc => vec![Box::new(Reader)],
+        _ => Vec::new(),
+    };
+    let seen = explore(engine, &bounds, monitors, body(program, how, outcomes.clone()));
+    let rule = seen.counterexample.map(|found| found.rule);
+    assert_ne!(rule.as_deref(), Some(IN_ORDER.0));
     let is_whole = seen.verdict == Verdict::Holds;
     let outcomes = std::mem::take(&mut *outcomes.lock().unwrap());
     // A search that ends at the first violation has seen as much as it happened to see.
@@ -227,6 +296,15 @@ proptest! {
     }
 
     #[test]
+    fn an_interrupt_comes_between_two_steps_of_its_cpu(
+        program in prop::collection::vec(prop::collection::vec(access(), 1..=3), 2..=3),
+    ) {
+        let [dpor, graph] = [Engine::Dpor, Engine::GraphSc]
+            .map(|engine| run_as(Tasks::Interrupted, engine, 1, &program));
+        prop_assert_eq!(graph, dpor);
+    }
+
+    #[test]
     fn two_workers_find_what_one_finds(program in program()) {
         prop_assert_eq!(run(Engine::Graph, 2, &program), run(Engine::Graph, 1, &program));
     }
@@ -242,4 +320,14 @@ fn a_wait_can_come_before_another_that_took_the_token_first() {
     for engine in Engine::ALL {
         assert_eq!(run(engine, 1, &program).0, Verdict::Violated, "{engine}");
     }
+}
+
+/// In a scenario with interrupts a step takes effect before its task has given back what keeps
+/// those off. Who reads what it wrote in between is shown after it.
+#[test]
+fn who_reads_what_a_step_wrote_is_shown_after_it() {
+    let read = || vec![Do::Read(0, Order::Relaxed)];
+    let program: Program = vec![vec![Do::Write(0, 1, Order::Relaxed)], read(), read()];
+    let seen = run_as(Tasks::Interrupted, Engine::GraphSc, 1, &program);
+    assert_eq!((seen.0, seen.1.len()), (Verdict::Holds, 4));
 }

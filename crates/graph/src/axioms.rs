@@ -63,18 +63,18 @@ impl<const W: usize> Graph<W> {
         let new = ids.iter().fold(Bits::EMPTY, |set, &id| set.with(id));
         // Ends in the same task happen after the new events, so a way back to one of them is a
         // cycle too, if a step of `propagates-before` is in it.
-        let mut back = self.comes_before(&new);
-        if back.iter().any(|x| self.rows[x].happens.with(x).meets(&own)) {
+        let back = self.with_what_happens_before(&self.comes_before(&new));
+        if back.meets(&own) {
             return false;
         }
-        back.add(&new);
-        !back.iter().any(|x| self.is_fenced_from(&ends, x))
+        let back = back.or(&self.with_what_happens_before(&new));
+        !self.is_fenced_from(&ends, &back)
     }
 
-    /// Is there a strong fence after one of these events, and what is after the fence is `id`, or
-    /// happens before it?
-    fn is_fenced_from(&self, ends: &Bits<W>, id: usize) -> bool {
-        self.last_of_tasks(&self.rows[id].happens.with(id)).any(|last| {
+    /// Is there a strong fence after one of these events, and one of `after` is after the fence?
+    /// (With the last event of a task that is, all before it that are.)
+    fn is_fenced_from(&self, ends: &Bits<W>, after: &Bits<W>) -> bool {
+        self.last_of_tasks(after).any(|last| {
             let event = &self.shape.events[last];
             if let Some(covered) = self.shape.nth(event.task, event.reach.strong) {
                 let covered = self.of_task[usize::from(event.task)].and(&Bits::below(covered + 1));

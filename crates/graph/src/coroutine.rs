@@ -160,6 +160,10 @@ pub(crate) fn restart_words() {
 /// The words that were made since the last call, with their initial values.
 pub(crate) fn words_made(mut each: impl FnMut(usize, u64)) {
     WORDS.with_borrow_mut(|words| {
+        // Most steps make none.
+        if words.new.is_empty() {
+            return;
+        }
         for (number, value) in words.new.drain(..) {
             each(number, value);
         }

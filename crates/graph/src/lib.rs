@@ -56,16 +56,23 @@
 //! blocked ones.
 //!
 //! One thing is not done. **Additions that commute** ([`Word::add`]) are ordered like any other
-//! writes, although nobody can tell the order of two of them between which nobody reads: n tasks
-//! that add to one word make n! executions, and W1 of the benchmark 19, 110 and 785 where 16, 64
-//! and 256 would do. To leave out all but one order of such additions is no way out: a task may
-//! come that reads the one without the other, and that graph is reached only from the one in which
-//! they have this order. Whether such a task comes is known at the end, when nothing is saved any
-//! more. What it takes is a coherence order that is partial. A run of additions is a group, with no
-//! reads-from among them; a read takes any subset of it that is closed under what comes before, and
-//! splits it in two; a revisit takes what it deletes out of groups, and joins what is next to each
-//! other again; what counts as the newest, and so what may be deleted, is a group; and a chain of
-//! updates carries a release through each of a group.
+//! writes, although nobody reads between two of them: n tasks that add to one word make n!
+//! executions, and W1 of the benchmark 19, 110 and 785 where 16, 64 and 256 would do. Two ways to
+//! have fewer, and why they are not taken:
+//!
+//! - *All but one order is left out.* A task may come that reads the one without the other, and
+//!   that graph is reached only from the one in which they have this order. Whether such a task
+//!   comes is known at the end, when nothing is saved any more.
+//! - *The order is left open*: a run of additions is a set, with no reads-from among them, and a
+//!   read takes a part of it. That is right under sequential consistency, and not under the
+//!   kernel's model, in which additions do not commute. Let one task store to x, add, and store to
+//!   u, with write barriers in between, and another do the same with v, the same sum, and y. If the
+//!   first addition comes first, the other carries on what it passes on: who sees y sees x. If it
+//!   comes second, who sees u sees v. So nobody may see y without x while somebody sees u without
+//!   v, though nobody reads the sum, and either alone is allowed (`tests/counts.rs` has it as a
+//!   test). Whether such a set has an order that is allowed is a question about all orders of it,
+//!   which each step of the search would have to ask; an engine that does not ask shows executions
+//!   that do not exist.
 //!
 //! # The memory model
 //!

@@ -89,6 +89,8 @@ struct Node {
     waits: u16,
     /// Its place in the order in which events were added.
     added: u16,
+    /// The event that stands for it: the read of an update, or itself.
+    of: Id,
     /// Of a write: one of those that read from it. [`NONE`]: there is none.
     reader: Id,
     /// Of a read: another one that reads from the same write.
@@ -105,12 +107,21 @@ struct Nodes<'a> {
 
 impl<'a> Nodes<'a> {
     fn new(shape: &'a Shape, keeps: Keeps) -> Self {
-        let none =
-            Node { waits: 0, added: 0, reader: NONE, other_reader: NONE, overwritten_by: NONE };
+        let none = Node {
+            waits: 0,
+            added: 0,
+            of: NONE,
+            reader: NONE,
+            other_reader: NONE,
+            overwritten_by: NONE,
+        };
         let mut all = vec![none; shape.events.len()];
         for (place, &id) in (0..).zip(&shape.order) {
-            all[usize::from(id)].added = place;
             let event = shape.event(id);
+            let is_half = event.is_write() && event.has(mark::UPDATE);
+            let node = &mut all[usize::from(id)];
+            node.added = place;
+            node.of = if is_half { shape.read_half(event) } else { id };
             if event.is_read() && event.from != NONE {
                 let from = usize::from(event.from);
                 all[usize::from(id)].other_reader = all[from].reader;
@@ -129,9 +140,7 @@ impl<'a> Nodes<'a> {
 
     /// The node of an event.
     fn of(&self, id: Id) -> Id {
-        let event = self.shape.event(id);
-        let is_half = event.is_write() && event.has(mark::UPDATE);
-        if is_half { self.shape.read_half(event) } else { id }
+        self.all[usize::from(id)].of
     }
 
     /// Every node that comes right after an event, for each reason.

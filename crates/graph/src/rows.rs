@@ -438,7 +438,7 @@ impl<const W: usize> Graph<W> {
     /// it.
     pub(crate) fn propagates_before(&self, events: &Bits<W>) -> Bits<W> {
         let mut before = Bits::EMPTY;
-        let after = events.iter().fold(*events, |all, id| all.or(&self.rows[id].happens));
+        let after = self.with_what_happens_before(events);
         // The later an event of a task, the more is before its last strong fence.
         for last in self.last_of_tasks(&after) {
             let event = &self.shape.events[last];
@@ -450,6 +450,11 @@ impl<const W: usize> Graph<W> {
             }
         }
         before
+    }
+
+    /// These events, and all that happens before one of them.
+    pub(crate) fn with_what_happens_before(&self, events: &Bits<W>) -> Bits<W> {
+        events.iter().fold(*events, |all, id| all.or(&self.rows[id].happens))
     }
 
     /// The last event of each task among these.

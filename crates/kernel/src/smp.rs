@@ -2,9 +2,9 @@
 //!
 //! Where the engine has interrupts the handler is a task of its own that takes the target CPU's
 //! interrupt exclusion: it begins at any step of that CPU at which interrupts are on, and nobody
-//! else takes a step there until it ends. Elsewhere (loom, graph) the sender runs it in place,
-//! holding the same exclusion. It waits for the handler anyway; what is left out is that handlers
-//! of one call run at the same time, or while the sender looks at the next CPU.
+//! else takes a step there until it ends. Elsewhere (loom) the sender runs it in place, holding the
+//! same exclusion. It waits for the handler anyway; what is left out is that handlers of one call
+//! run at the same time, or while the sender looks at the next CPU.
 //! Source: kernel/smp.c `smp_call_function_many_cond()`, 5.11 and 6.12.
 
 use selvedge_explore::{
@@ -56,7 +56,7 @@ fn send(cpus: &Cpus, cpu: usize, func: impl Fn() + Send + 'static) -> Option<usi
         func();
         irq.unlock("irq_exit");
     };
-    if abilities().interrupts != Interrupts::AtAnyStep {
+    if abilities().interrupts == Interrupts::None {
         under(cpu, Context::Irq, place.passes, handler);
         return None;
     }

@@ -53,8 +53,6 @@ pub struct Abilities {
 pub enum Interrupts {
     /// A handler is a task that begins at any step of its CPU at which interrupts are on.
     AtAnyStep,
-    /// The same, but that what another CPU sends and waits for can be run where it is sent.
-    OfDevices,
     /// There are none. What another CPU sends and waits for can be run where it is sent.
     None,
 }

@@ -302,16 +302,18 @@ impl<const W: usize> Engine<'_, W> {
 
     /// Lets the announced operation of a task happen, and runs it to its next one.
     fn go_on(&mut self, task: usize, reply: Reply) {
-        let mut running = self.tasks[task].running.take().expect("a task that takes a step runs");
-        let mut next = running.resume(task, reply);
-        self.declare_words();
+        let mut next = self.resume(task, reply);
         while let Some(Announced { what: What::Peek, word, .. }) = next {
-            let reply = Reply { value: self.newest_followed(word), done: false };
-            next = running.resume(task, reply);
-            self.declare_words();
+            next = self.resume(task, Reply { value: self.newest_followed(word), done: false });
         }
-        let state = &mut self.tasks[task];
-        (state.running, state.next) = (Some(running), next);
+        self.tasks[task].next = next;
+    }
+
+    fn resume(&mut self, task: usize, reply: Reply) -> Option<Announced> {
+        let running = self.tasks[task].running.as_mut().expect("a task that takes a step runs");
+        let next = running.resume(task, reply);
+        self.declare_words();
+        next
     }
 
     /// The newest value of a word among the events that the tasks have followed.

@@ -4,6 +4,9 @@
 //! more: a write may come before one that it overwrites. If that is no interleaving, and there is
 //! one, the record is put into that order. If there is none, a read that sees a value which is not
 //! the newest in the order that is shown is marked as stale.
+//!
+//! Where there are interrupts the record itself is out of order: a step is recorded when its task
+//! has given back what keeps interrupts off, and others may have seen by then what it did.
 
 use graph::{At, Does, Execution, Keeps};
 use selvedge_trace::{Action, Event};
@@ -14,12 +17,13 @@ use crate::record;
 /// Puts the record of the execution that has just ended in order. What was done after the scenario
 /// gave up is left out.
 pub(super) fn arrange(execution: &Execution<'_>) {
-    let given_up = with(|state| state.given_up);
+    let (given_up, some_are_late) = with(|state| (state.given_up, state.exclusions.are_there));
     let by = |events: &mut Vec<Event>, fatal: Option<&mut usize>| {
-        if let Some(count) = given_up {
+        // What is late may have been done before.
+        if let Some(count) = given_up.filter(|_| !some_are_late) {
             events.truncate(count);
         }
-        if !execution.is_interleaving() {
+        if some_are_late || !execution.is_interleaving() {
             let (order, arranged) = in_best_order(execution, events);
             *events = arranged;
             if let Some(fatal) = fatal
@@ -41,9 +45,13 @@ fn in_best_order(execution: &Execution<'_>, record: &[Event]) -> (Vec<usize>, Ve
         (Vec::with_capacity(record.len()), Vec::with_capacity(record.len()));
     groups.take(0, record, &mut order);
     arranged.extend(order.iter().map(|&place| record[place]));
-    let some_are_hidden = with(|state| state.exclusions.are_there);
+    let (some_are_hidden, has_given_up) =
+        with(|state| (state.exclusions.are_there, state.given_up.is_some()));
     let mut taken = vec![0; execution.tasks()];
     for event in best {
+        if some_are_hidden && has_given_up && event.does == Does::Failure {
+            break;
+        }
         let is_first_half = event.is_update && matches!(event.does, Does::Read { .. });
         if is_first_half || event.is_blocked || matches!(event.does, Does::End | Does::Failure) {
             continue;

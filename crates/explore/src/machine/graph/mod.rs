@@ -45,6 +45,8 @@ pub(crate) static GRAPH_SC: Graph = Graph(MemoryModel::Sc);
 #[derive(Default)]
 struct State {
     objects: Vec<Object>,
+    /// What an execution begins with, if its set-up is known.
+    set_up: Vec<New>,
     /// Of each task, the one of the graph that it is.
     tasks: Vec<graph::Task>,
     /// How many events there were when the scenario first gave up.
@@ -102,12 +104,31 @@ fn token(number: u32) -> graph::Word {
     }
 }
 
+impl Object {
+    fn of(new: New) -> Object {
+        match new {
+            New::Word(value) => Object::Word { word: graph::Word::new(value), newest: value },
+            New::Lock => Object::Lock { lock: graph::Lock::new(), holder: None },
+            New::Token => Object::Token(graph::Word::new(0)),
+        }
+    }
+
+    /// What made it, if nobody has changed it since.
+    fn made_by(&self) -> New {
+        match *self {
+            Object::Word { newest, .. } => New::Word(newest),
+            Object::Lock { .. } => New::Lock,
+            Object::Token(_) => New::Token,
+        }
+    }
+}
+
 impl Machine for Graph {
     fn abilities(&self) -> Abilities {
         Abilities {
             memory: self.0,
             steps_pass_locks: false,
-            interrupts: Interrupts::OfDevices,
+            interrupts: Interrupts::AtAnyStep,
             work: WorkItems::AsTasks,
             updates_if_in_one_step: true,
             locks_are_words: true,
@@ -129,12 +150,17 @@ impl Machine for Graph {
     }
 
     fn make(&self, _object: u32, _name: Name, new: New) {
-        let made = match new {
-            New::Word(value) => Object::Word { word: graph::Word::new(value), newest: value },
-            New::Lock => Object::Lock { lock: graph::Lock::new(), holder: None },
-            New::Token => Object::Token(graph::Word::new(0)),
-        };
-        with(|state| state.objects.push(made));
+        with(|state| state.objects.push(Object::of(new)));
+    }
+
+    fn keep_made(&self) -> bool {
+        with(|state| state.set_up = state.objects.iter().map(Object::made_by).collect());
+        true
+    }
+
+    /// The words of a graph are made in each execution; whose they are is the same in all.
+    fn make_again(&self) {
+        with(|state| state.objects.extend(state.set_up.iter().map(|&new| Object::of(new))));
     }
 
     fn take(&self, by: &By, step: &Step) -> Took {
