@@ -113,7 +113,7 @@ fn dpor_reaches_all(tasks: &[Placed]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(one_in(1))]
+    #![proptest_config(one_in(2))]
 
     #[test]
     fn all_ends_are_reached_beside_sections_that_end(tasks in program(false)) {
