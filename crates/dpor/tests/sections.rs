@@ -198,6 +198,14 @@ fn sections_of_two_processors_that_wait_for_each_other_deadlock() {
     assert_eq!(deadlocks(&found), 1);
 }
 
+/// An interrupt waits for a lock that the task beneath it has, and is about to give back.
+#[test]
+fn who_only_has_to_give_a_lock_back_may_be_kept_from_it() {
+    let task = vec![Lock(2), Unlock(2)];
+    let interrupt = vec![Lock(0), Lock(2), Unlock(2), Unlock(0)];
+    assert_eq!(deadlocks(&by_dpor(&[(Some(0), task), (None, interrupt)])), 1);
+}
+
 #[test]
 fn a_section_without_an_end_deadlocks() {
     let tasks = [(Some(0), vec![Write(0, 1)]), (Some(0), vec![Lock(0)])];
