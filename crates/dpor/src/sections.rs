@@ -97,8 +97,8 @@ struct Stretch {
     task: usize,
     /// `None`: all steps of the task.
     lock: Option<u32>,
-    /// The steps of the task after the first and before the second number are in it. Without an
-    /// end, the section was not over when the execution was.
+    /// The steps of the task after the first number, up to the second, are in it. Without an end,
+    /// the section was not over when the execution was.
     begin: usize,
     end: Option<usize>,
 }
@@ -228,7 +228,8 @@ impl<'a> Waits<'a> {
         }
         let stretch = self.stretches[at];
         let steps = self.steps;
-        let end = stretch.end.unwrap_or(0);
+        // The release is a step of it too, which may have to pass other locks.
+        let end = stretch.end.map_or(0, |end| steps.len().min(end + 1));
         let first = stretch.begin + usize::from(stretch.lock.is_some());
         let may_wait = stretch.end.is_none()
             || (first..end)

@@ -113,7 +113,7 @@ fn dpor_reaches_all(tasks: &[Placed]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(one_in(1))]
+    #![proptest_config(one_in(2))]
 
     #[test]
     fn all_ends_are_reached_beside_sections_that_end(tasks in program(false)) {
@@ -196,6 +196,14 @@ fn sections_of_two_processors_that_wait_for_each_other_deadlock() {
     let found = by_dpor(&tasks);
     assert!(found.finals.keys().eq(all.finals.keys()));
     assert_eq!(deadlocks(&found), 1);
+}
+
+/// An interrupt waits for a lock that the task beneath it has, and is about to give back.
+#[test]
+fn who_only_has_to_give_a_lock_back_may_be_kept_from_it() {
+    let task = vec![Lock(2), Unlock(2)];
+    let interrupt = vec![Lock(0), Lock(2), Unlock(2), Unlock(0)];
+    assert_eq!(deadlocks(&by_dpor(&[(Some(0), task), (None, interrupt)])), 1);
 }
 
 #[test]
