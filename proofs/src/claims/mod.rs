@@ -123,8 +123,9 @@ const EVERY: &[Engine] = &[Engine::Dpor, Engine::Loom, Engine::Graph, Engine::Ra
 const SC: &[Engine] = &[Engine::Dpor, Engine::Random, Engine::Pct];
 /// For interrupts, which loom does not have.
 const INTERRUPT: &[Engine] = SC;
-/// For what needs weak memory to fail, or to hold in spite of it.
-const WEAK: &[Engine] = &[Engine::Loom, Engine::Graph];
+/// For what needs weak memory to fail, or to hold in spite of it: under the kernel's own model, and
+/// loom as a second opinion.
+const WEAK: &[Engine] = &[Engine::Graph, Engine::Loom];
 /// The same, where graphs come to another rule first.
 const LOOM: &[Engine] = &[Engine::Loom];
 /// For one task alone: PCT wants two.
