@@ -33,6 +33,7 @@ pub(crate) fn printable(cx: &Counterexample) -> Counterexample {
     }
     if let Some(why) = &mut cx.explanation {
         spell_out(&mut why.sentence);
+        why.alternatives.iter_mut().flatten().for_each(spell_out);
         why.limits.iter_mut().for_each(spell_out);
     }
     for holder in &mut cx.holders {
