@@ -45,23 +45,24 @@ impl Search {
     pub(crate) fn is_at_new_point(&self) -> bool {
         self.depth == self.path.len()
     }
+}
 
-    fn options(&self, point: &Point<'_>) -> Vec<(usize, u32)> {
-        let last_can_go_on = point.enabled.iter().any(|&(task, _)| task == point.last);
-        let may_preempt = self.preemptions_max.is_none_or(|max| self.preemptions < max);
-        let mut options = Vec::new();
-        let last_first = |&&(task, _): &&(usize, crate::Op)| task == point.last;
-        let (first, others) = (last_first, |t: &&(usize, crate::Op)| !last_first(t));
-        let order = point.enabled.iter().filter(first).chain(point.enabled.iter().filter(others));
-        for &(task, op) in order {
-            if last_can_go_on && task != point.last && !may_preempt {
-                continue;
-            }
-            let alternatives = if let Kind::Choice(n) = op.kind { n } else { 1 };
-            options.extend((0..alternatives).map(|alternative| (task, alternative)));
+/// What can be tried at this point: the task that took the last step first, and another one in its
+/// place only if that may be.
+pub(crate) fn options(point: &Point<'_>, may_preempt: bool) -> Vec<(usize, u32)> {
+    let last_can_go_on = point.enabled.iter().any(|&(task, _)| task == point.last);
+    let mut options = Vec::new();
+    let last_first = |&&(task, _): &&(usize, crate::Op)| task == point.last;
+    let (first, others) = (last_first, |t: &&(usize, crate::Op)| !last_first(t));
+    let order = point.enabled.iter().filter(first).chain(point.enabled.iter().filter(others));
+    for &(task, op) in order {
+        if last_can_go_on && task != point.last && !may_preempt {
+            continue;
         }
-        options
+        let alternatives = if let Kind::Choice(n) = op.kind { n } else { 1 };
+        options.extend((0..alternatives).map(|alternative| (task, alternative)));
     }
+    options
 }
 
 impl Strategy for Search {
@@ -84,7 +85,8 @@ impl Strategy for Search {
     }
 
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {
-        let options = self.options(point);
+        let may_preempt = self.preemptions_max.is_none_or(|max| self.preemptions < max);
+        let options = options(point, may_preempt);
         if self.is_at_new_point() {
             self.path.push((options, 0));
         } else if self.path[self.depth].0 != options {

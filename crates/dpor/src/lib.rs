@@ -84,6 +84,7 @@
 //! [`spawn_twins`] leaves out orders of tasks that do the same, and [`update_loop`] makes one step
 //! of a compare-and-exchange loop.
 
+mod bounded;
 mod coroutines;
 mod dfs;
 mod dpor;
@@ -106,6 +107,7 @@ mod table;
 mod tree;
 mod wakeup;
 
+pub use bounded::Bounded;
 pub use coroutines::never_unwind;
 pub use dfs::{PlainDfs, Replay};
 pub use dpor::{Dpor, Results};

@@ -2,14 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
 use shuttle::scheduler::Scheduler;
 
 use crate::dfs::Search;
 use crate::driver::{Driver, Point, Strategy, drive};
-use crate::fingerprint::StateHash;
+use crate::fingerprint::{Half, StateHash};
 use crate::table;
 use crate::{End, Observer, Step};
 
@@ -185,23 +185,5 @@ impl Strategy for Visit {
         counts.given_up += u64::from(matches!(end, End::StepLimit | End::Abandoned));
         drop(counts);
         self.search.ended(end, schedule);
-    }
-}
-
-/// What is hashed is a hash already: half of it will do.
-#[derive(Default)]
-struct Half(u64);
-
-impl Hasher for Half {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("a u128 is hashed as one")
-    }
-
-    fn write_u128(&mut self, hash: u128) {
-        self.0 = hash as u64;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

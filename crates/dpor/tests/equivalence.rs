@@ -1,13 +1,16 @@
 //! On random programs optimal DPOR reaches the final states and the deadlocks that plain DFS
 //! reaches, and runs each trace once, of which it finds as many as sleep sets do; a search over
-//! states reaches them too. `PROPTEST_CASES` sets how many (default here: 250; a quarter as many
+//! states reaches them too, and one within a number of preemptions what plain DFS reaches so.
+//! `PROPTEST_CASES` sets how many (default here: 250; a quarter as many
 //! for the search over states).
 
 use crate::common;
 
 use common::generate::{one_in, task};
-use common::{Instr, Seen, Told};
-use common::{dpor, may_be_in_vain, passes_locks, plain_dfs, sleep_sets, stateful};
+use common::{
+    Instr, Seen, Told, bounded, dpor, may_be_in_vain, passes_locks, plain_dfs, plain_dfs_within,
+    sleep_sets, stateful,
+};
 use proptest::prelude::*;
 
 /// Two to four tasks of at most nine steps in all.
@@ -86,6 +89,23 @@ proptest! {
             same_ends(&found, &all)?;
             prop_assert!(found.executions <= all.executions);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(one_in(4))]
+
+    #[test]
+    fn a_bounded_search_reaches_what_plain_dfs_reaches_with_as_many_preemptions(
+        program in short(),
+    ) {
+        for preemptions in 0..=2 {
+            let all = plain_dfs_within(&program, preemptions);
+            let found = bounded(&program, preemptions);
+            same_ends(&found, &all)?;
+            prop_assert!(found.executions <= all.executions, "{preemptions} preemptions");
+        }
+        same_ends(&bounded(&program, u32::MAX), &sleep_sets(&program))?;
     }
 }
 

@@ -271,12 +271,11 @@ fn a_step_that_never_happens_can_be_what_comes_too_late() {
     );
 }
 
-/// Either of two readers that is too late fails: neither order is necessary.
-#[test]
-fn of_several_ways_to_fail_one_is_told_and_the_others_are_mentioned() {
-    let body: Body = Arc::new(|| {
+/// So many readers, each of which fails if it is too late.
+fn readers(names: &'static [&'static str]) -> Body {
+    Arc::new(move || {
         let x = word("x");
-        let reader = |cpu, name| {
+        let reader = |(cpu, &name): (usize, &&'static str)| {
             let x = x.clone();
             task(cpu, name, move || {
                 if read(&x) == 1 {
@@ -284,14 +283,79 @@ fn of_several_ways_to_fail_one_is_told_and_the_others_are_mentioned() {
                 }
             })
         };
-        let readers = [reader(0, "left"), reader(1, "right")];
+        let readers: Vec<usize> = names.iter().enumerate().map(reader).collect();
         write(&x);
         readers.into_iter().for_each(join);
+    })
+}
+
+/// Either of two readers that is too late fails: neither order is necessary.
+#[test]
+fn all_ways_to_fail_are_told() {
+    let (_, why) = explained(&readers(&["left", "right"]));
+    assert!(!why.necessary && why.exhaustive && why.sufficient, "{why:#?}");
+    assert!(why.limits.is_empty(), "{:?}", why.limits);
+    let way = |cpu, name: &str| {
+        format!("main's WRITE_ONCE(x) happens before CPU{cpu} {name}'s READ_ONCE(x) in {name}()")
+    };
+    let ways = [[way(0, "left"), way(1, "right")], [way(1, "right"), way(0, "left")]];
+    let said = ways.map(|[one, other]| format!("fails exactly when ({one}), or ({other})"));
+    assert!(said.contains(&why.sentence), "{}", why.sentence);
+    assert_eq!((why.executions, why.failing), (4, 3));
+}
+
+#[test]
+fn more_ways_to_fail_than_a_reader_wants_to_know_are_mentioned() {
+    let (_, why) = explained(&readers(&["a", "b", "c", "d", "e"]));
+    assert!(!why.necessary && !why.exhaustive && why.sufficient, "{why:#?}");
+    assert_eq!(why.alternatives.len(), 3, "{:?}", why.alternatives);
+    assert!(why.sentence.ends_with("; there are other ways to fail"), "{}", why.sentence);
+    assert_eq!(why.limits.len(), 1, "{:?}", why.limits);
+    assert!(why.limits[0].ends_with("more than 4 are not told"), "{:?}", why.limits);
+}
+
+/// One way takes two orders, the other one: what is installed for ever, and what is seen too late.
+#[test]
+fn a_way_of_two_orders_and_one_of_one_are_told_apart() {
+    let body: Body = Arc::new(|| {
+        let seen = word("seen");
+        let s = seen.clone();
+        let looks = task(2, "look", move || {
+            if read(&s) == 1 {
+                fail(BROKEN, "too late");
+            }
+        });
+        let s = seen.clone();
+        let writes = task(3, "write", move || write(&s));
+        check_then_act()();
+        [looks, writes].into_iter().for_each(join);
     });
     let (_, why) = explained(&body);
-    assert!(!why.necessary && why.sufficient, "{why:#?}");
-    assert!(why.sentence.ends_with("there are other ways to fail"), "{}", why.sentence);
-    assert_eq!((why.executions, why.failing), (4, 3));
+    assert!(why.exhaustive && why.limits.is_empty(), "{why:#?}");
+    let late = "CPU3 write's WRITE_ONCE(seen) in write() happens before CPU2 look's \
+                READ_ONCE(seen) in look()";
+    let alone = explained(&check_then_act()).1.sentence;
+    let both = alone.strip_prefix("fails exactly when ").expect("known");
+    assert_eq!(why.alternatives.len(), 1, "{:?}", why.alternatives);
+    for way in [format!("({late})"), format!("({both})")] {
+        assert!(why.sentence.contains(&way), "no {way} in {}", why.sentence);
+    }
+}
+
+/// Also where all executions are too many, of those with one beginning.
+#[test]
+fn all_ways_are_told_of_too_many_executions() {
+    let body: Body = Arc::new(|| {
+        noise([0, 1]);
+        readers(&["left", "right"])();
+    });
+    let all = explained(&body).1;
+    let bounds = Bounds { executions_max: all.executions / 2, ..Bounds::PROOF };
+    let cx = explain(&bounds, Vec::new(), &body, &found(&body)).expect("can be explained");
+    let why = cx.explanation.expect("is explained");
+    assert!(why.exhaustive && why.from.is_some(), "{:?}", why.limits);
+    assert_eq!(why.alternatives.len(), 1, "{}", why.sentence);
+    assert!(why.sentence.contains("; that is, if all is as here before "), "{}", why.sentence);
 }
 
 #[test]

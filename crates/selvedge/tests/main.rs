@@ -2,6 +2,7 @@
 
 mod c;
 mod cli;
+mod devtools;
 mod drift;
 mod gate;
 mod locks;

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 const NAME: &str = "migrate_pending.install_vs_prep.rfc-migrate-pending.dpor.json";
 
-fn selvedge(args: &[&str]) -> Output {
+pub fn selvedge(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_selvedge")).args(args).output().expect("the command runs")
 }
 
-fn stdout(output: &Output) -> String {
+pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("text")
 }
 
@@ -28,18 +28,18 @@ fn refused(args: &[&str], saying: &str) {
 }
 
 /// A directory of this test's own, empty.
-fn scratch(name: &str) -> PathBuf {
+pub fn scratch(name: &str) -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).expect("a directory");
     dir
 }
 
-fn reviewed(name: &str) -> PathBuf {
+pub fn reviewed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proofs/counterexamples").join(name)
 }
 
-fn of(path: &Path) -> &str {
+pub fn of(path: &Path) -> &str {
     path.to_str().expect("a name in UTF-8")
 }
 
@@ -299,16 +299,20 @@ fn a_full_disk_is_said() {
     }
 }
 
-/// The page as Chromium has it when its script has run; `None`, and a word about it, if there is no
-/// Chromium.
-fn dom(dir: &Path, page: &str) -> Option<String> {
+/// The name of Chromium; `None`, and a word about it, if there is none.
+pub fn chromium() -> Option<&'static str> {
     let browser = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| {
         Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success())
     });
-    let Some(browser) = browser else {
-        eprintln!("no chromium here: the page is not opened");
-        return None;
-    };
+    if browser.is_none() {
+        eprintln!("no chromium here: nothing is opened");
+    }
+    browser
+}
+
+/// The page as Chromium has it when its script has run, if there is a Chromium.
+fn dom(dir: &Path, page: &str) -> Option<String> {
+    let browser = chromium()?;
     let profile = format!("--user-data-dir={}", dir.join("profile").display());
     let args = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000"];
     let url = format!("file://{page}");

@@ -7,21 +7,36 @@ use crate::{ActionKind, Blocked, Condition, Counterexample, Explanation, Record}
 
 /// `fails exactly when A happens before B, and C happens before D`; empty if nothing is known.
 pub fn sentence(cx: &Counterexample, why: &Explanation) -> String {
-    let clauses: Vec<String> = why.conditions.iter().map(|one| clause(cx, why, one)).collect();
-    let all = clauses.join(", and ");
-    let said = match (why.necessary, why.sufficient) {
-        (true, true) if clauses.is_empty() => "fails in every execution".into(),
-        (true, true) => format!("fails exactly when {all}"),
-        (false, true) if why.others_unknown => {
-            format!("fails whenever {all}; whether there are other ways to fail is not known")
-        }
-        (false, true) => format!("fails whenever {all}; there are other ways to fail"),
-        _ => return String::new(),
-    };
-    match beginning(cx, why) {
-        Some(beginning) => format!("{said}; that is, if all is as here before {beginning}"),
-        None => said,
+    let Some((when, limits)) = when(cx, why) else { return String::new() };
+    if why.conditions.is_empty() {
+        return format!("fails in every execution{limits}");
     }
+    let ways: Vec<String> = ways(cx, why).iter().map(|way| way.join(", and ")).collect();
+    let all = match why.alternatives.is_empty() {
+        true => ways.concat(),
+        false => ways.iter().map(|way| format!("({way})")).collect::<Vec<_>>().join(", or "),
+    };
+    format!("fails {when} {all}{limits}")
+}
+
+/// `exactly when`, and what is not known; `None` if nothing is.
+pub(crate) fn when(cx: &Counterexample, why: &Explanation) -> Option<(&'static str, String)> {
+    let is_exact = why.necessary || why.exhaustive;
+    let (when, limits) = match (is_exact, why.others_unknown) {
+        _ if !why.sufficient => return None,
+        (true, _) => ("exactly when", ""),
+        (false, true) => ("whenever", "; whether there are other ways to fail is not known"),
+        (false, false) => ("whenever", "; there are other ways to fail"),
+    };
+    let beginning = beginning(cx, why)
+        .map_or_else(String::new, |step| format!("; that is, if all is as here before {step}"));
+    Some((when, format!("{limits}{beginning}")))
+}
+
+/// The conditions of each way to fail that is known, that of this execution first.
+pub(crate) fn ways(cx: &Counterexample, why: &Explanation) -> Vec<Vec<String>> {
+    let own = why.conditions.iter().map(|one| clause(cx, why, one)).collect();
+    std::iter::once(own).chain(why.alternatives.iter().cloned()).collect()
 }
 
 /// `CPU0 installer's atomic_read(migrate_pending_count) in migrate_pending() (step 7)`: the first
@@ -38,9 +53,7 @@ pub(crate) fn beginning(cx: &Counterexample, why: &Explanation) -> Option<String
 }
 
 fn clause(cx: &Counterexample, why: &Explanation, condition: &Condition) -> String {
-    let step = |index: usize| {
-        cx.steps.get(index).map_or_else(String::new, |step| named(cx, step, nth(cx, index)))
-    };
+    let step = |index: usize| step_named(cx, index);
     match *condition {
         Condition::Order { before, after: Some(after), .. } => {
             format!("{} happens before {}", step(before), step(after))
@@ -48,9 +61,7 @@ fn clause(cx: &Counterexample, why: &Explanation, condition: &Condition) -> Stri
         Condition::Order { before, passing: Some(after), .. } => {
             let there = passing(cx, why);
             let at = why.decisive.unwrap_or(0) + after;
-            let other = there.steps.get(at);
-            let other = other.map_or_else(String::new, |step| named(&there, step, nth(&there, at)));
-            format!("{} happens before {other}", step(before))
+            format!("{} happens before {}", step(before), step_named(&there, at))
         }
         Condition::Order { before, after: None, blocked: task, .. } => {
             let waits = cx.blocked.iter().find(|waits| Some(waits.task) == task);
@@ -70,6 +81,17 @@ fn passing(cx: &Counterexample, why: &Explanation) -> Counterexample {
     let until = why.decisive.unwrap_or(0).min(cx.steps.len());
     let steps = cx.steps[..until].iter().cloned().chain(passing.steps).collect();
     Counterexample { tasks: passing.tasks, steps, ..cx.clone() }
+}
+
+/// `CPU0 installer's second atomic_read(migrate_pending_count) in migrate_pending()`
+pub fn step_named(cx: &Counterexample, index: usize) -> String {
+    cx.steps.get(index).map_or_else(String::new, |step| named(cx, step, nth(cx, index)))
+}
+
+/// `CPU0 reader's schedule() on task0 in folio_wait_bit_common()`, of the task of this number among
+/// those that wait for ever.
+pub fn wait_named(cx: &Counterexample, number: usize) -> String {
+    cx.blocked.get(number).map_or_else(String::new, |waits| named_wait(cx, waits))
 }
 
 /// Which of the task's steps that are called the same it is; empty if there is no other.

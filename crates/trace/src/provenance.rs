@@ -59,6 +59,14 @@ pub struct Explanation {
     /// The conditions are met in every failing execution that was compared: each is necessary. If
     /// not, there are executions that fail otherwise.
     pub necessary: bool,
+    /// Other ways to fail: the conditions of each, as sentences, of which none that was compared
+    /// meets all and does not fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Vec<String>>,
+    /// Every failing execution that was compared meets the conditions, or those of one of the
+    /// alternatives.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exhaustive: bool,
     /// Whether there are such executions was not decided: `necessary` is false, and may be true.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub others_unknown: bool,

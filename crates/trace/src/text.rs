@@ -33,6 +33,7 @@ pub(crate) fn printable(cx: &Counterexample) -> Counterexample {
     }
     if let Some(why) = &mut cx.explanation {
         spell_out(&mut why.sentence);
+        why.alternatives.iter_mut().flatten().for_each(spell_out);
         why.limits.iter_mut().for_each(spell_out);
     }
     for holder in &mut cx.holders {
@@ -63,12 +64,13 @@ pub(crate) fn who(cx: &Counterexample, task: u8) -> String {
     }
 }
 
-/// A value of a word. Counters that are below zero are as large as they can be as words.
+/// A value of a word. Counters that are below zero are as large as they can be as words; what is
+/// larger than any counter of a scenario is flags, in which a reader looks for bits.
 pub(crate) fn value(word: u64) -> String {
-    const BELOW_ZERO: std::ops::RangeInclusive<i64> = -0xffff..=-1;
+    const COUNTERS: std::ops::RangeInclusive<i64> = -0xffff..=0xffff;
     match word as i64 {
-        below if BELOW_ZERO.contains(&below) => below.to_string(),
-        _ => word.to_string(),
+        count if COUNTERS.contains(&count) => count.to_string(),
+        _ => format!("{word:#x}"),
     }
 }
 

@@ -76,7 +76,7 @@ impl Reader {
                     return Err("it ends after what is around it".into());
                 }
                 open.push((event["name"].clone(), Some(end)));
-                self.slices += 1;
+                self.slices += usize::from(event["cat"] != "function");
             }
             // The format, "Duration Events": an end is of what began last on the thread.
             "E" => match open.pop() {

@@ -505,6 +505,18 @@ pub fn plain_dfs_of(program: &[Vec<Instr>], how: How) -> Option<Seen> {
     (seen.executions <= how.executions_max).then_some(seen)
 }
 
+/// Every schedule with at most so many preemptions.
+pub fn plain_dfs_within(program: &[Vec<Instr>], preemptions: u32) -> Seen {
+    let make = |observer, _| PlainDfs::new(observer, STEPS_MAX, Some(preemptions));
+    explore(program, How::PLAINLY, make)
+}
+
+/// Every trace that one of these has.
+pub fn bounded(program: &[Vec<Instr>], preemptions: u32) -> Seen {
+    let make = |observer, _| Bounded::new(observer, STEPS_MAX, preemptions);
+    explore(program, How::PLAINLY, make)
+}
+
 /// The search over states, and how many there are.
 pub fn stateful(program: &[Vec<Instr>], told: Told) -> (Seen, u64) {
     stateful_of(program, How { told, ..How::PLAINLY })

@@ -7,15 +7,15 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use dpor::{End, Next, Observer, SleepSets, Step};
-use selvedge_trace::Counterexample;
+use selvedge_trace::{Counterexample, Monitor};
 
+use super::Subject;
 use super::decisive::Decided;
 use super::orders::{Compared, Comparison};
 use crate::machine::shuttle::{Watch, run_quietly};
 use crate::replay::{decisions, follow};
-use crate::tally::{Monitors, others};
 use crate::verdict::Cut;
-use crate::{Body, Bounds, Engine, footprint, record};
+use crate::{Bounds, Engine, footprint, record};
 
 /// How many decisions before the one that decides are tried first.
 const STEPS_BACK: usize = 8;
@@ -24,6 +24,8 @@ const HALVINGS: u32 = 4;
 
 /// What the executions with one beginning have shown.
 pub(super) struct Behind {
+    /// How many decisions they have in common.
+    pub(super) until: usize,
     /// The first event that is not of the beginning.
     pub(super) from: usize,
     pub(super) compared: Compared,
@@ -33,14 +35,12 @@ pub(super) struct Behind {
 /// before the step that decides, or there would be nothing to compare. `None`: the limit does for
 /// none.
 pub(super) fn compare(
-    bounds: &Bounds,
-    monitors: &Monitors,
-    body: &Body,
-    cx: &Counterexample,
+    of: &Subject<'_>,
     comparison: &Comparison,
     decided: &Decided,
 ) -> Option<Behind> {
-    let after = |until: usize| executions_after(bounds, monitors, body, cx, comparison, until);
+    let Subject { bounds, body, cx, .. } = *of;
+    let after = |until: usize| comparison.of(&|last| run_after(of, until, last)).ok();
     let mut known = (decided.at, after(decided.at)?);
     let mut too_short = None;
     let mut back = STEPS_BACK;
@@ -66,7 +66,7 @@ pub(super) fn compare(
     let (until, compared) = known;
     let beginning = follow(bounds, Vec::new(), body, &cx.schedule[..until]).0;
     let from = if until == 0 { 0 } else { beginning.execution.steps.len() };
-    Some(Behind { from: from.min(cx.steps.len()), compared })
+    Some(Behind { until, from: from.min(cx.steps.len()), compared })
 }
 
 /// A choice belongs to the step before it.
@@ -74,17 +74,14 @@ pub(super) fn at_a_task(cx: &Counterexample, until: usize) -> usize {
     (0..=until).rev().find(|&at| cx.schedule.get(at).is_none_or(|&n| n >= 0)).unwrap_or(0)
 }
 
-/// All executions with this beginning of the schedule; `None` if that are too many.
-fn executions_after(
-    bounds: &Bounds,
-    monitors: &Monitors,
-    body: &Body,
-    cx: &Counterexample,
-    comparison: &Comparison,
+/// Runs all executions with this beginning of the schedule. `Err`: not all, because of what.
+pub(super) fn run_after(
+    of: &Subject<'_>,
     until: usize,
-) -> Option<Compared> {
-    let mut watching = others(monitors);
-    watching.push(Box::new(comparison.collector(cx)));
+    last: Box<dyn Monitor>,
+) -> Result<Box<dyn Monitor>, String> {
+    let Subject { bounds, body, cx, .. } = *of;
+    let watching = of.watched_by(last);
     // The search ends an execution that fails; who watches goes on to the next.
     record::begin_search(Engine::Dfs, &Bounds { keep_going: false, ..bounds.clone() });
     footprint::begin_search(&watching);
@@ -93,22 +90,22 @@ fn executions_after(
     let probe = Rc::new(RefCell::new(Probe { watch, runs: 0 }));
     let observer = Box::new(Shared(probe.clone()));
     let beginning = decisions(&cx.schedule[..until]);
-    run_quietly(SleepSets::after(&beginning, observer, 2 * bounds.steps_max), body).ok()?;
+    run_quietly(SleepSets::after(&beginning, observer, 2 * bounds.steps_max), body)?;
     let mut probe = probe.borrow_mut();
     let mut seen = std::mem::take(&mut probe.watch.seen);
-    match seen.cut {
-        None => comparison.compared(seen.monitors.pop()),
-        Some(_) => None,
+    match (seen.cut, seen.monitors.pop()) {
+        (None, Some(last)) => Ok(last),
+        (cut, _) => Err(cut.map_or_else(String::new, |cut| cut.to_string())),
     }
 }
 
-struct Probe {
-    watch: Watch,
-    /// Executions, and those that were given up since another does the same.
-    runs: u64,
+/// Counts also executions that are given up since another does the same.
+pub(super) struct Probe {
+    pub(super) watch: Watch,
+    pub(super) runs: u64,
 }
 
-struct Shared(Rc<RefCell<Probe>>);
+pub(super) struct Shared(pub(super) Rc<RefCell<Probe>>);
 
 impl Observer for Shared {
     fn execution_ended(&mut self, end: &End, schedule: &[Step]) -> Next {

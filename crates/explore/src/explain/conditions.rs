@@ -5,19 +5,25 @@ use std::collections::BTreeSet;
 
 use selvedge_trace::{Condition, Explanation};
 
-use super::orders::{Bits, Candidate, Compared, common, has};
+use super::gather::Gather;
+use super::orders::{Bits, Candidate, Compared, Comparison, RunAll, common, has, taken};
+use super::ways::{self, WAYS_MAX, Ways};
 
 /// More conditions than these are no explanation.
-const CONDITIONS_MAX: usize = 6;
-/// How far a step that the failing execution does not have is from what a reader looks at.
-const ELSEWHERE: usize = 100_000;
+pub(super) const CONDITIONS_MAX: usize = 6;
 /// So many sets of conditions are compared at most.
 const SETS_MAX: usize = 2_000;
 /// So many sets, and parts of sets, are tried at most.
 const VISITS_MAX: usize = 500_000;
 
-/// Chooses the conditions, and says whether they are necessary and sufficient.
-pub(super) fn choose(compared: &Compared, why: &mut Explanation) {
+/// Chooses the conditions, and says whether they are necessary and sufficient. If there are several
+/// ways to fail, what `run` runs is run again, to tell them all.
+pub(super) fn choose(
+    comparison: &Comparison,
+    compared: &Compared,
+    run: RunAll<'_>,
+    why: &mut Explanation,
+) {
     if compared.others > 0 {
         let others = compared.others;
         why.limits.push(format!("{others} executions break another rule, and are not compared"));
@@ -28,33 +34,78 @@ pub(super) fn choose(compared: &Compared, why: &mut Explanation) {
         return;
     }
     match pick(compared) {
-        Ok(picked) => take(compared, &picked, why),
+        Ok(picked) if picked.is_necessary => take(compared, &picked, why),
+        Ok(picked) => {
+            if let Err(limit) = several(comparison, run, why) {
+                take(compared, &picked, why);
+                why.limits.push(format!("which other ways to fail there are: {limit}"));
+            }
+        }
         Err(limit) => why.limits.push(limit),
     }
 }
 
+/// Tells all ways to fail.
+fn several(comparison: &Comparison, run: RunAll<'_>, why: &mut Explanation) -> Result<(), String> {
+    let gathered = taken::<Gather>(run(Box::new(comparison.gather()))?);
+    let mut all = comparison.clone();
+    all.extend(&gathered);
+    let found = ways::of_all(&all.of(run)?, comparison.candidates().len())?;
+    take_ways(&all, &gathered, &found, why);
+    if !found.are_all {
+        why.limits.push(too_many_ways());
+    }
+    Ok(())
+}
+
+/// Says which ways to fail were found.
+pub(super) fn take_ways(
+    comparison: &Comparison,
+    gathered: &Gather,
+    found: &Ways,
+    why: &mut Explanation,
+) {
+    let (first, others) = found.sets.split_first().expect("one is of the failing execution");
+    let own = first.iter().filter_map(|&number| comparison.condition(number));
+    why.conditions = own.collect();
+    why.conditions.sort_by_key(first_step);
+    let said = |set: &Vec<usize>| -> Vec<String> {
+        set.iter().map(|&number| comparison.said(number, gathered)).collect()
+    };
+    why.alternatives = others.iter().map(said).collect();
+    why.sufficient = true;
+    why.necessary = found.are_all && others.is_empty();
+    why.exhaustive = found.are_all;
+}
+
+/// What is said if there are more than are told.
+pub(super) fn too_many_ways() -> String {
+    format!("which other ways to fail there are: more than {WAYS_MAX} are not told")
+}
+
 /// The conditions that make the difference.
-pub(super) struct Picked {
+struct Picked {
     /// Their numbers.
-    pub(super) set: Vec<usize>,
+    set: Vec<usize>,
     /// Every failing execution meets them.
-    pub(super) is_necessary: bool,
+    is_necessary: bool,
     are_fewest: bool,
 }
 
 /// Says what was picked.
-pub(super) fn take(compared: &Compared, picked: &Picked, why: &mut Explanation) {
+fn take(compared: &Compared, picked: &Picked, why: &mut Explanation) {
     let of = |&number: &usize| compared.candidates[number].is.clone();
-    why.conditions = picked.set.iter().map(of).collect();
+    why.conditions = picked.set.iter().filter_map(of).collect();
     why.conditions.sort_by_key(first_step);
     (why.necessary, why.sufficient) = (picked.is_necessary, true);
+    why.exhaustive = picked.is_necessary;
     if !picked.are_fewest {
         why.limits.push("fewer orders of steps may say the same".into());
     }
 }
 
 /// The fewest conditions that no passing execution meets. `Err`: there are none, and why.
-pub(super) fn pick(compared: &Compared) -> Result<Picked, String> {
+fn pick(compared: &Compared) -> Result<Picked, String> {
     let Compared { candidates, failing, passing, .. } = compared;
     let passing: Vec<&Bits> = passing.keys().collect();
     let in_all_failing = common(failing.keys(), candidates.len());
@@ -94,27 +145,22 @@ fn first_step(condition: &Condition) -> usize {
 
 /// How far a set of conditions is from what a reader looks at: words rather than what keeps a CPU
 /// to itself, steps near each other.
-fn awkwardness(set: &[usize], candidates: &[Candidate]) -> (usize, usize) {
+pub(super) fn awkwardness(set: &[usize], candidates: &[Candidate]) -> (usize, usize) {
     let of = |&number: &usize| {
         let candidate = &candidates[number];
         let is_exclusion = candidate.object.text.starts_with("cpu.");
-        let distance = match candidate.is {
-            Condition::Order { before, after: Some(after), .. } => after - before,
-            Condition::Order { passing: Some(_), .. } => ELSEWHERE,
-            _ => 0,
-        };
-        (usize::from(is_exclusion), distance)
+        (usize::from(is_exclusion), candidate.distance)
     };
     set.iter().map(of).fold((0, 0), |(a, b), (c, d)| (a + c, b + d))
 }
 
 /// Is there none among these in which all the conditions may be met?
-fn excludes_all(conditions: &BTreeSet<usize>, passing: &[&Bits]) -> bool {
+pub(super) fn excludes_all(conditions: &BTreeSet<usize>, passing: &[&Bits]) -> bool {
     passing.iter().all(|bits| conditions.iter().any(|&number| !has(bits, number)))
 }
 
 /// Of conditions that are met in the same executions, the least awkward.
-fn distinct(usable: &BTreeSet<usize>, compared: &Compared) -> Vec<usize> {
+pub(super) fn distinct(usable: &BTreeSet<usize>, compared: &Compared) -> Vec<usize> {
     let column = |number: usize| -> Vec<bool> {
         let all = compared.failing.keys().chain(compared.passing.keys());
         all.map(|bits| has(bits, number)).collect()
@@ -136,7 +182,7 @@ fn distinct(usable: &BTreeSet<usize>, compared: &Compared) -> Vec<usize> {
 
 /// Sets of the fewest conditions, so that no passing execution meets all of them. If that takes too
 /// long, one set of which none can be left out; `false`.
-fn fewest(usable: &[usize], passing: &[&Bits]) -> Option<(Vec<Vec<usize>>, bool)> {
+pub(super) fn fewest(usable: &[usize], passing: &[&Bits]) -> Option<(Vec<Vec<usize>>, bool)> {
     let mut search = Sets { usable, passing, found: Vec::new(), visits: 0 };
     for size in 1..=CONDITIONS_MAX {
         search.extend(&mut Vec::new(), size);
@@ -184,7 +230,7 @@ impl Sets<'_> {
 }
 
 /// Leaves conditions out as long as the others do.
-fn one_by_one(usable: &[usize], passing: &[&Bits]) -> Option<Vec<usize>> {
+pub(super) fn one_by_one(usable: &[usize], passing: &[&Bits]) -> Option<Vec<usize>> {
     let mut set: BTreeSet<usize> = usable.iter().copied().collect();
     for &number in usable {
         set.remove(&number);

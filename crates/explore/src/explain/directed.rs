@@ -4,73 +4,103 @@
 //! at the first; what it finds makes the next guess better. A guess that nothing contradicts is
 //! true of all executions, though most of them were never run to their end.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use dpor::{End, Next, Observer, SleepSets, Step};
-use selvedge_trace::{Counterexample, Explanation};
+use selvedge_trace::Explanation;
 
-use super::conditions::{self, Picked};
+use super::Subject;
+use super::collector::{Collector, Met};
+use super::conditions::{take_ways, too_many_ways};
 use super::decisive::Decided;
-use super::orders::{Collector, Compared, Comparison, Met, has};
-use crate::machine::shuttle::{how_it_ended, run_quietly};
+use super::gather::Gather;
+use super::orders::{Bits, Compared, Comparison, has, taken};
+use super::ways::{self, Ways, meets_one};
+use crate::machine::shuttle::{how_it_ended, numbers, run_quietly};
+use crate::record::Asked;
 use crate::replay::{decisions, follow};
-use crate::tally::{Monitors, Seen, others};
+use crate::tally::{Monitors, Seen};
 use crate::task::Stop;
 use crate::verdict::Cut;
-use crate::{Body, Bounds, Engine, footprint, record};
+use crate::{Bounds, Engine, footprint, record};
 
-/// So many guesses are tested at most.
+/// So many guesses are tested at most,
 const GUESSES_MAX: usize = 200;
+/// and so many times the limit of one search is run for all of them.
+const SEARCHES_MAX: u64 = 10;
 /// What contradicts is looked for among the executions that begin as the failing one does up to so
 /// many decisions before the one that decides, before it is looked for among all.
 const STEPS_BACK: [usize; 3] = [0, 16, 64];
 
 /// Who looks for what contradicts.
 pub(super) struct Directed<'a> {
-    pub(super) bounds: &'a Bounds,
-    pub(super) monitors: &'a Monitors,
-    pub(super) body: &'a Body,
-    pub(super) cx: &'a Counterexample,
-    pub(super) comparison: &'a Comparison,
-    pub(super) decided: &'a Decided,
+    of: &'a Subject<'a>,
+    decided: &'a Decided,
+    /// What the executions that are known are compared in.
+    comparison: Comparison,
+    gathered: Gather,
+    /// The schedules of the executions that are known; the first is the failing one.
+    known: Vec<Vec<i32>>,
+    /// Sets of conditions with which no execution passes.
+    sufficient: HashSet<Vec<usize>>,
     /// Did an execution break another rule?
-    pub(super) others: Cell<bool>,
+    others: bool,
+    /// How many executions were run, also those that were given up.
+    runs: u64,
 }
 
-/// What contradicts that an execution fails exactly if it meets the conditions.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What contradicts that an execution fails exactly if it goes one of the ways.
+#[derive(Clone)]
 enum Contradicts {
-    /// It meets them, and does not fail.
-    Passes,
-    /// It does not, and fails.
-    FailsOtherwise,
+    /// It meets these conditions, and does not fail.
+    Passes(Vec<usize>),
+    /// It meets none of these sets of them, and fails.
+    FailsOtherwise(Vec<Vec<usize>>),
 }
 
-impl Directed<'_> {
+impl<'a> Directed<'a> {
+    pub(super) fn new(
+        of: &'a Subject<'a>,
+        comparison: &Comparison,
+        decided: &'a Decided,
+    ) -> Directed<'a> {
+        Directed {
+            of,
+            decided,
+            comparison: comparison.clone(),
+            gathered: comparison.gather(),
+            known: Vec::new(),
+            sufficient: HashSet::new(),
+            others: false,
+            runs: 0,
+        }
+    }
+
     /// Finds the conditions, and says them. `Err`: why it found none.
-    pub(super) fn explain(&self, why: &mut Explanation) -> Result<(), String> {
-        let mut compared = self.comparison.nothing_yet();
-        self.add_known(&mut compared);
+    pub(super) fn explain(&mut self, why: &mut Explanation) -> Result<(), String> {
+        self.learn(self.of.cx.schedule.clone());
+        self.learn(self.decided.schedule.clone());
         for _ in 0..GUESSES_MAX {
-            let mut guess = conditions::pick(&compared)?;
-            if let Some(met) = self.contradiction(&guess, Contradicts::Passes)? {
-                add(&mut compared, met);
+            let (compared, first) = self.compare().ok_or("it does not fail again")?;
+            let mut guess = ways::guess(&compared, &first)?;
+            if let Some(passes) = self.passes(&guess)? {
+                self.learn(passes);
                 continue;
             }
             match self.otherwise(&guess) {
-                Ok(Some(met)) => add(&mut compared, met),
+                Ok(Some(fails)) => self.learn(fails),
                 Ok(None) => {
-                    if self.others.get() {
-                        why.limits
-                            .push("executions that break another rule are not compared".into());
+                    self.say(&guess, why);
+                    if !guess.are_all {
+                        why.limits.push(too_many_ways());
                     }
-                    conditions::take(&compared, &guess, why);
                     return Ok(());
                 }
                 Err(limit) => {
-                    guess.is_necessary = false;
-                    conditions::take(&compared, &guess, why);
+                    guess.are_all = false;
+                    self.say(&guess, why);
                     why.others_unknown = true;
                     why.limits.push(format!("whether there are other ways to fail: {limit}"));
                     return Ok(());
@@ -80,75 +110,114 @@ impl Directed<'_> {
         Err(format!("{GUESSES_MAX} guesses were all contradicted"))
     }
 
-    /// An execution that fails without these, if it is not known that there are any.
-    fn otherwise(&self, guess: &Picked) -> Result<Option<Met>, String> {
-        match guess.is_necessary {
-            true => self.contradiction(guess, Contradicts::FailsOtherwise),
+    fn say(&self, guess: &Ways, why: &mut Explanation) {
+        if self.others {
+            why.limits.push("executions that break another rule are not compared".into());
+        }
+        take_ways(&self.comparison, &self.gathered, guess, why);
+    }
+
+    /// An execution that goes one of the ways, and does not fail.
+    fn passes(&mut self, guess: &Ways) -> Result<Option<Vec<i32>>, String> {
+        for set in &guess.sets {
+            if self.sufficient.contains(set) {
+                continue;
+            }
+            if let Some(passes) = self.contradiction(&Contradicts::Passes(set.clone()))? {
+                return Ok(Some(passes));
+            }
+            self.sufficient.insert(set.clone());
+        }
+        Ok(None)
+    }
+
+    /// An execution that fails otherwise, if it is not known that there are any.
+    fn otherwise(&mut self, guess: &Ways) -> Result<Option<Vec<i32>>, String> {
+        match guess.are_all {
+            true => self.contradiction(&Contradicts::FailsOtherwise(guess.sets.clone())),
             false => Ok(None),
         }
     }
 
-    /// The failing execution, and the one that could have been instead.
-    fn add_known(&self, compared: &mut Compared) {
-        for schedule in [&self.cx.schedule, &self.decided.schedule] {
-            let watching = self.watching();
-            let watched = follow(self.bounds, watching, self.body, schedule).1;
+    /// An execution is known from now on, and what may matter in it.
+    fn learn(&mut self, schedule: Vec<i32>) {
+        let watching = self.of.watched_by(Box::new(self.comparison.gather()));
+        let looked = follow(self.of.bounds, watching, self.of.body, &schedule).1.pop();
+        if let Some(looked) = looked {
+            self.gathered.add(taken::<Gather>(looked));
+        }
+        self.comparison.extend(&self.gathered);
+        self.known.push(schedule);
+    }
+
+    /// What is known; and of the failing execution.
+    fn compare(&self) -> Option<(Compared, Bits)> {
+        let mut compared = self.comparison.nothing_yet();
+        let mut first = None;
+        for schedule in &self.known {
+            let watched = follow(self.of.bounds, self.watching(), self.of.body, schedule).1;
             if let Some(met) = last(&watched) {
-                add(compared, met);
+                first.get_or_insert_with(|| met.bits.clone());
+                add(&mut compared, met);
             }
         }
+        first.map(|first| (compared, first))
     }
 
     fn watching(&self) -> Monitors {
-        let mut watching = others(self.monitors);
-        watching.push(Box::new(self.comparison.collector(self.cx)));
-        watching
+        self.of.watched_by(Box::new(self.comparison.collector()))
     }
 
     /// Looks near the failing execution first, and in the end everywhere.
-    fn contradiction(&self, guess: &Picked, how: Contradicts) -> Result<Option<Met>, String> {
+    fn contradiction(&mut self, how: &Contradicts) -> Result<Option<Vec<i32>>, String> {
         let mut before = usize::MAX;
         let near = STEPS_BACK.iter().map(|back| self.decided.at.saturating_sub(*back));
         for until in near.chain([0]) {
-            let until = super::behind::at_a_task(self.cx, until);
+            let until = super::behind::at_a_task(self.of.cx, until);
             if until >= before {
                 continue;
             }
             before = until;
-            if let Some(met) = self.search(guess, how, until)? {
-                return Ok(Some(met));
+            if let Some(found) = self.search(how, until)? {
+                return Ok(Some(found));
             }
         }
         Ok(None)
     }
 
-    fn search(
-        &self,
-        guess: &Picked,
-        how: Contradicts,
-        until: usize,
-    ) -> Result<Option<Met>, String> {
+    fn asked(&self, how: &Contradicts) -> Asked {
+        match how {
+            Contradicts::Passes(set) => self.comparison.asked_all(set),
+            Contradicts::FailsOtherwise(sets) => self.comparison.asked_none(sets),
+        }
+    }
+
+    fn search(&mut self, how: &Contradicts, until: usize) -> Result<Option<Vec<i32>>, String> {
+        let max = self.of.bounds.executions_max.saturating_mul(SEARCHES_MAX);
+        if self.runs >= max {
+            return Err(format!("the limit of {max} executions of all searches"));
+        }
         let watching = self.watching();
-        record::begin_search(Engine::Dfs, &Bounds { keep_going: false, ..self.bounds.clone() });
+        record::begin_search(Engine::Dfs, &Bounds { keep_going: false, ..self.of.bounds.clone() });
         footprint::begin_search(&watching);
-        let asked = self.comparison.asked(&guess.set, how == Contradicts::Passes);
+        let asked = self.asked(how);
         record::with(|record| record.ask(asked));
         let probe = Probe {
             seen: Seen::by(watching),
-            bounds: self.bounds.clone(),
-            set: guess.set.clone(),
-            how,
+            bounds: self.of.bounds.clone(),
+            how: how.clone(),
             runs: 0,
             others: false,
             answer: None,
         };
         let probe = Rc::new(RefCell::new(probe));
         let observer = Box::new(Shared(probe.clone()));
-        let beginning = decisions(&self.cx.schedule[..until]);
-        let steps_max = 2 * self.bounds.steps_max;
-        run_quietly(SleepSets::after(&beginning, observer, steps_max), self.body)?;
+        let beginning = decisions(&self.of.cx.schedule[..until]);
+        let steps_max = 2 * self.of.bounds.steps_max;
+        run_quietly(SleepSets::after(&beginning, observer, steps_max), self.of.body)?;
         let mut probe = probe.borrow_mut();
-        self.others.set(self.others.get() || probe.others);
+        self.others |= probe.others;
+        self.runs += probe.runs;
         let answer = probe.answer.take();
         answer.map_or(Ok(None), |answer| answer.map(Some).map_err(|cut| cut.to_string()))
     }
@@ -168,23 +237,23 @@ fn last(monitors: &Monitors) -> Option<Met> {
 struct Probe {
     seen: Seen,
     bounds: Bounds,
-    set: Vec<usize>,
     how: Contradicts,
     /// Executions, also those that were given up.
     runs: u64,
     /// One has broken another rule.
     others: bool,
-    /// The first that contradicts; `Err`: what ended the search before it was known whether there
-    /// is one.
-    answer: Option<Result<Met, Cut>>,
+    /// The schedule of the first that contradicts; `Err`: what ended the search before it was known
+    /// whether there is one.
+    answer: Option<Result<Vec<i32>, Cut>>,
 }
 
 impl Probe {
     fn contradicts(&self, met: &Met) -> bool {
-        let meets_all = self.set.iter().all(|&number| has(&met.bits, number));
-        match self.how {
-            Contradicts::Passes => !met.fails && meets_all,
-            Contradicts::FailsOtherwise => met.fails && !meets_all,
+        match &self.how {
+            Contradicts::Passes(set) => {
+                !met.fails && set.iter().all(|&number| has(&met.bits, number))
+            }
+            Contradicts::FailsOtherwise(sets) => met.fails && !meets_one(sets, &met.bits),
         }
     }
 
@@ -201,19 +270,19 @@ impl Probe {
 }
 
 impl Observer for Probe {
-    fn execution_ended(&mut self, end: &End, _: &[Step]) -> Next {
+    fn execution_ended(&mut self, end: &End, schedule: &[Step]) -> Next {
         self.runs += 1;
         let (ended, stopped) = how_it_ended(end);
         let is_whole = *end != End::SleepSetBlocked && matches!(stopped, None | Some(Stop::Failed));
         let cut = self.cut(end, stopped);
-        let mut found = None;
+        let mut found = false;
         if is_whole && cut.is_none() {
             self.seen.execution_ended(ended, true, Vec::new);
             let met = last(&self.seen.monitors);
             self.others |= met.is_none();
-            found = met.filter(|met| self.contradicts(met));
+            found = met.is_some_and(|met| self.contradicts(&met));
         }
-        self.answer = found.map(Ok).or(cut.map(Err));
+        self.answer = found.then(|| Ok(numbers(schedule))).or(cut.map(Err));
         if self.answer.is_some() { Next::Stop } else { Next::Continue }
     }
 }

@@ -1,15 +1,19 @@
 //! The execution with the fewest preemptions that breaks the rule: all executions without any are
 //! run, then all with one, and so on, until one fails. Which one that is depends on nothing else.
 
-use std::time::Duration;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
+use dpor::Bounded;
 use selvedge_trace::{Counterexample, Explanation};
 
-use crate::machine::search;
+use super::behind::{Probe, Shared};
+use crate::machine::shuttle::{Watch, run_quietly};
 use crate::replay::replay;
-use crate::tally::{Monitors, others};
+use crate::tally::{Monitors, Seen, others};
 use crate::verdict::{Cut, conclude};
-use crate::{Body, Bounds, Engine};
+use crate::{Body, Bounds, Engine, footprint, record};
 
 pub(super) fn with_fewest_preemptions(
     bounds: &Bounds,
@@ -28,8 +32,8 @@ pub(super) fn with_fewest_preemptions(
     why.fewest = true;
     for most in 0..=known.preemptions {
         let bounds = Bounds { preemptions_max: Some(most), progress: None, ..bounds.clone() };
-        let seen = search(Engine::Dfs, &bounds, others(monitors), body);
-        let (cut, executions) = (seen.cut.clone(), seen.tally.executions);
+        let (seen, runs) = run_within(&bounds, monitors, body, most);
+        let cut = seen.cut.clone();
         let simpler = conclude(Engine::Dfs, &bounds, seen, Duration::ZERO).counterexample;
         let limit = match (cut, simpler) {
             (Some(Cut::Violation), Some(simpler)) if simpler.rule == found.rule => {
@@ -39,8 +43,8 @@ pub(super) fn with_fewest_preemptions(
             (Some(Cut::Violation), Some(other)) => {
                 format!("with {most} preemptions another rule is broken first: {}", other.rule)
             }
-            (Some(Cut::Preemptions(_)) | None, _) => continue,
-            (Some(cut), _) => format!("{cut}, after {executions} executions"),
+            (None, _) => continue,
+            (Some(cut), _) => format!("{cut}, after {runs} executions begun"),
         };
         why.limits.push(format!("whether it fails with {} or fewer: {limit}", preemptions(most)));
         why.fewest = false;
@@ -48,6 +52,22 @@ pub(super) fn with_fewest_preemptions(
     }
     why.preemptions = known.preemptions;
     Ok(as_of(found, Counterexample { schedule: found.schedule.clone(), ..known.execution }))
+}
+
+/// Runs one execution of each trace with so many preemptions. How many were begun, too: many are
+/// given up where another has been before.
+fn run_within(bounds: &Bounds, monitors: &Monitors, body: &Body, most: u32) -> (Seen, u64) {
+    let watching = others(monitors);
+    record::begin_search(Engine::Dfs, bounds);
+    footprint::begin_search(&watching);
+    let probe = Probe { watch: Watch::new(bounds, Instant::now(), watching), runs: 0 };
+    let probe = Rc::new(RefCell::new(probe));
+    let observer = Box::new(Shared(probe.clone()));
+    let ended = run_quietly(Bounded::new(observer, 2 * bounds.steps_max, most), body);
+    let mut probe = probe.borrow_mut();
+    let mut seen = std::mem::take(&mut probe.watch.seen);
+    seen.cut = seen.cut.or(ended.err().map(Cut::Panic));
+    (seen, probe.runs)
 }
 
 fn preemptions(count: u32) -> String {

@@ -3,13 +3,14 @@
 //! not be explored to the end is named.
 
 mod behind;
+mod collector;
 mod conditions;
 mod decisive;
 mod directed;
+mod gather;
 mod minimal;
 mod orders;
-
-use std::cell::Cell;
+mod ways;
 
 use selvedge_trace::{Counterexample, Explanation, Monitor, because};
 
@@ -27,8 +28,7 @@ use crate::{Body, Bounds};
 /// the limit of each of the parts: of the comparison of all executions, of what can happen after a
 /// step. If the first is too much, each guess at the orders is tested by as many executions; and if
 /// that does not do, those with a common beginning are compared, as far back as a fourth of it
-/// does. The search for fewer preemptions has a tenth of it for each count: it runs every order of
-/// steps, and not one of those that are alike, so that it soon grows beyond any limit.
+/// does. The search for fewer preemptions has it for each count.
 pub fn explain(
     bounds: &Bounds,
     monitors: Vec<Box<dyn Monitor>>,
@@ -37,8 +37,7 @@ pub fn explain(
 ) -> Result<Counterexample, String> {
     let bounds = &Bounds { keep_going: false, stateful: false, time_max: None, ..bounds.clone() };
     let mut why = Explanation::default();
-    let fewer = Bounds { executions_max: bounds.executions_max.div_ceil(10), ..bounds.clone() };
-    let mut cx = minimal::with_fewest_preemptions(&fewer, &monitors, body, found, &mut why)?;
+    let mut cx = minimal::with_fewest_preemptions(bounds, &monitors, body, found, &mut why)?;
     let decided = match decisive::step(bounds, others(&monitors), body, &cx) {
         Ok(decided) => decided,
         Err(limit) => {
@@ -46,7 +45,8 @@ pub fn explain(
             None
         }
     };
-    compare(bounds, &monitors, body, &cx, decided.as_ref(), &mut why);
+    let of = Subject { bounds, monitors: &monitors, body, cx: &cx };
+    compare(&of, decided.as_ref(), &mut why);
     if let Some(decided) = decided {
         (why.decisive, why.passing) = (Some(decided.step), Some(decided.passing));
     }
@@ -56,37 +56,49 @@ pub fn explain(
     Ok(cx)
 }
 
+/// What is explained.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    bounds: &'a Bounds,
+    monitors: &'a Monitors,
+    body: &'a Body,
+    cx: &'a Counterexample,
+}
+
+impl Subject<'_> {
+    /// Those who say whether an execution fails, and who looks at it then.
+    fn watched_by(&self, last: Box<dyn Monitor>) -> Monitors {
+        let mut watching = others(self.monitors);
+        watching.push(last);
+        watching
+    }
+}
+
 /// Which orders it takes, of all executions; if these are too many to be run, by looking for what
 /// contradicts; if that is too much as well, of those with a common beginning.
-fn compare(
-    bounds: &Bounds,
-    monitors: &Monitors,
-    body: &Body,
-    cx: &Counterexample,
-    decided: Option<&Decided>,
-    why: &mut Explanation,
-) {
-    let comparison = Comparison::new(bounds, body, cx, decided);
-    let limit = match comparison.of_all(bounds, monitors, body, cx) {
+fn compare(of: &Subject<'_>, decided: Option<&Decided>, why: &mut Explanation) {
+    let comparison = Comparison::new(of, decided);
+    let all = |last| orders::run_all(of, last);
+    let limit = match comparison.of(&all) {
         Ok(compared) => {
             (why.executions, why.failing) = (compared.executions(), compared.failing());
-            return conditions::choose(&compared, why);
+            return conditions::choose(&comparison, &compared, &all, why);
         }
         Err(limit) => limit,
     };
-    let Some(decided) = decided.filter(|_| !bounds.is_interrupted()) else {
+    let Some(decided) = decided.filter(|_| !of.bounds.is_interrupted()) else {
         return why.limits.push(limit);
     };
-    let others = Cell::new(false);
-    let directed =
-        Directed { bounds, monitors, body, cx, comparison: &comparison, decided, others };
-    let Err(directed_limit) = directed.explain(why) else { return };
+    let directed = Directed::new(of, &comparison, decided).explain(why);
+    let Err(directed_limit) = directed else { return };
     why.limits.push(format!("{limit}; nor by looking for what contradicts: {directed_limit}"));
-    let fewer = Bounds { executions_max: bounds.executions_max.div_ceil(4), ..bounds.clone() };
-    let behind = behind::compare(&fewer, monitors, body, cx, &comparison, decided);
-    if let Some(Behind { from, compared }) = behind {
+    let executions_max = of.bounds.executions_max.div_ceil(4);
+    let fewer = Bounds { executions_max, ..of.bounds.clone() };
+    let of = &Subject { bounds: &fewer, ..*of };
+    if let Some(Behind { until, from, compared }) = behind::compare(of, &comparison, decided) {
         why.from = Some(from).filter(|&from| from > 0);
         (why.executions, why.failing) = (compared.executions(), compared.failing());
-        conditions::choose(&compared, why);
+        let after = |last| behind::run_after(of, until, last);
+        conditions::choose(&comparison, &compared, &after, why);
     }
 }

@@ -5,27 +5,32 @@
 //! differ.
 //!
 //! dpor runs one execution of each set that differ in the order of independent steps only, so that
-//! what is read off one must hold in all of them: an order counts only where one of the two steps is
-//! in the past of the other, by steps that depend on each other, and else as one that may go either
-//! way.
+//! what is read off one must hold in all of them: an order counts only where one of the two steps
+//! is in the past of the other, by steps that depend on each other, and else as one that may go
+//! either way.
 
-use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use selvedge_trace::{
-    Action, Condition, Counterexample, End, Event, Execution, Finding, Monitor, Name, Rule,
-};
+use selvedge_trace::{Action, Condition, End, Event, Execution, Finding, Monitor, Name, Waiting};
 
+use super::Subject;
+use super::collector::Collector;
 use super::decisive::Decided;
+use super::gather::{Gather, Then};
 use crate::machine::search;
-use crate::record::{Asked, Hashes, Key, Order, Past, Pasts, hash_of, tasks_of};
+use crate::record::{Asked, Hashes, Key, Order, hash_of, tasks_of};
 use crate::replay::follow;
 use crate::step::NO_OBJECT;
-use crate::tally::{Monitors, others};
+use crate::tally::Monitors;
 use crate::{Body, Bounds, Engine};
 
-/// More orders than these are not looked at.
+/// More orders than these of the failing execution are not looked at.
 const CANDIDATES_MAX: usize = 1_024;
+/// More than these of all executions are not.
+const GATHERED_MAX: usize = 4_096;
+
+/// How far a step that the failing execution does not have is from what a reader looks at.
+const ELSEWHERE: usize = 100_000;
 
 /// Which condition is met in an execution: bits, by candidate.
 pub(super) type Bits = Vec<u64>;
@@ -50,58 +55,140 @@ impl Compared {
     pub(super) fn failing(&self) -> u64 {
         self.failing.values().sum()
     }
+
+    /// The same candidates, with no execution that has been compared.
+    pub(super) fn nothing_yet(&self) -> Compared {
+        Compared {
+            candidates: self.candidates.clone(),
+            failing: BTreeMap::new(),
+            passing: BTreeMap::new(),
+            others: 0,
+        }
+    }
 }
 
 /// A condition that may matter.
 #[derive(Clone)]
 pub(super) struct Candidate {
-    pub(super) is: Condition,
+    /// In the steps of the failing execution; `None`: it is of another that fails.
+    pub(super) is: Option<Condition>,
     pub(super) object: Name,
+    /// How many steps are between the two.
+    pub(super) distance: usize,
     /// The steps, as places in the list of those that are looked for. Of a choice: the step, and
     /// what it chose.
-    one: usize,
-    other: Other,
+    pub(super) one: usize,
+    pub(super) other: Other,
 }
 
-#[derive(Clone, Copy)]
-enum Other {
+/// The second step, or what was chosen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Other {
     Step(usize),
     Chose(u64),
 }
 
 /// What executions are compared in.
+#[derive(Clone)]
 pub(super) struct Comparison {
     candidates: Vec<Candidate>,
     keys: Vec<Key>,
+    rule: String,
+    /// The steps of the failing execution.
+    here: HashMap<Key, usize>,
 }
+
+/// Runs executions, which the monitor looks at. `Err`: not all of them, because of what.
+pub(super) type RunAll<'a> = &'a dyn Fn(Box<dyn Monitor>) -> Result<Box<dyn Monitor>, String>;
 
 impl Comparison {
     /// The orders of the failing execution, and those with steps that `decided` has instead.
-    pub(super) fn new(
-        bounds: &Bounds,
-        body: &Body,
-        cx: &Counterexample,
-        decided: Option<&Decided>,
-    ) -> Comparison {
+    pub(super) fn new(of: &Subject<'_>, decided: Option<&Decided>) -> Comparison {
+        let Subject { bounds, body, cx, .. } = *of;
         let mut first: First = watch(bounds, body, &cx.schedule);
         if let Some(decided) = decided {
             let instead: Instead = watch(bounds, body, &decided.schedule);
             first.add(&instead, decided.step);
         }
-        Comparison { candidates: first.candidates, keys: first.keys }
+        let here = first.here();
+        Comparison { candidates: first.candidates, keys: first.keys, rule: cx.rule.clone(), here }
     }
 
-    /// Asks for executions that meet all of these conditions, or for such as do not.
-    pub(super) fn asked(&self, conditions: &[usize], all: bool) -> Asked {
-        let order = |&number: &usize| {
-            let candidate = &self.candidates[number];
-            match candidate.other {
-                Other::Step(other) => Order::Before(candidate.one, other),
-                Other::Chose(alternative) => Order::Chooses(candidate.one, alternative),
+    /// Who looks for what else may matter.
+    pub(super) fn gather(&self) -> Gather {
+        Gather::new(self.rule.clone())
+    }
+
+    /// Compares in what was found in others, too: first what it is about already. Is there more?
+    pub(super) fn extend(&mut self, gathered: &Gather) -> bool {
+        let known = self.candidates.len();
+        let mut all: HashSet<(Key, Then)> = self.candidates.iter().map(|c| self.then(c)).collect();
+        for (&(one, then), order) in gathered.orders() {
+            if self.candidates.len() >= GATHERED_MAX || !all.insert((one, then)) {
+                continue;
             }
+            let one = place(&mut self.keys, one);
+            let other = match then {
+                Then::Step(key) => Other::Step(place(&mut self.keys, key)),
+                Then::Chose(alternative) => Other::Chose(alternative),
+            };
+            let (object, distance) = (order.object, order.distance);
+            let is = self.in_this_one(one, other);
+            self.candidates.push(Candidate { is, object, distance, one, other });
+        }
+        self.candidates.len() > known
+    }
+
+    /// The condition as one of the failing execution, if that has both steps in this order.
+    fn in_this_one(&self, one: usize, other: Other) -> Option<Condition> {
+        let Other::Step(other) = other else { return None };
+        let at = |place: usize| self.here.get(&self.keys[place]).copied();
+        let (before, after) = (at(one)?, at(other)?);
+        let order = Condition::Order { before, after: Some(after), blocked: None, passing: None };
+        (before < after).then_some(order)
+    }
+
+    fn then(&self, candidate: &Candidate) -> (Key, Then) {
+        let then = match candidate.other {
+            Other::Step(other) => Then::Step(self.keys[other]),
+            Other::Chose(alternative) => Then::Chose(alternative),
         };
-        let places = self.keys.iter().enumerate().map(|(place, &key)| (key, place)).collect();
-        Asked::new(conditions.iter().map(order).collect(), all, places)
+        (self.keys[candidate.one], then)
+    }
+
+    /// `A happens before B`
+    pub(super) fn said(&self, number: usize, gathered: &Gather) -> String {
+        let (one, then) = self.then(&self.candidates[number]);
+        match then {
+            Then::Step(other) => {
+                format!("{} happens before {}", gathered.named(one), gathered.named(other))
+            }
+            Then::Chose(alternative) => format!("{} is {alternative}", gathered.named(one)),
+        }
+    }
+
+    fn order(&self, number: usize) -> Order {
+        let candidate = &self.candidates[number];
+        match candidate.other {
+            Other::Step(other) => Order::Before(candidate.one, other),
+            Other::Chose(alternative) => Order::Chooses(candidate.one, alternative),
+        }
+    }
+
+    /// Asks for executions that meet all of these conditions.
+    pub(super) fn asked_all(&self, conditions: &[usize]) -> Asked {
+        let orders = conditions.iter().map(|&number| self.order(number)).collect();
+        Asked::all(orders, self.places())
+    }
+
+    /// Asks for executions that meet none of these sets of conditions.
+    pub(super) fn asked_none(&self, sets: &[Vec<usize>]) -> Asked {
+        let of = |set: &Vec<usize>| set.iter().map(|&number| self.order(number)).collect();
+        Asked::none(sets.iter().map(of).collect(), self.places())
+    }
+
+    fn places(&self) -> HashMap<Key, usize> {
+        self.keys.iter().enumerate().map(|(place, &key)| (key, place)).collect()
     }
 
     /// The candidates, with no execution that has been compared.
@@ -114,46 +201,54 @@ impl Comparison {
         }
     }
 
-    /// Who looks at executions.
-    pub(super) fn collector(&self, cx: &Counterexample) -> Collector {
-        Collector::new(self.candidates.clone(), self.keys.clone(), cx.rule.clone())
+    pub(super) fn candidates(&self) -> &[Candidate] {
+        &self.candidates
     }
 
-    /// What such a one has seen.
-    pub(super) fn compared(&self, collector: Option<Box<dyn Monitor>>) -> Option<Compared> {
-        let collector: Box<dyn std::any::Any> = collector?;
-        let collector = collector.downcast::<Collector>().ok()?;
-        Some(Compared {
+    /// The condition of this number, if the failing execution that is explained meets it.
+    pub(super) fn condition(&self, number: usize) -> Option<Condition> {
+        self.candidates[number].is.clone()
+    }
+
+    /// Who looks at executions.
+    pub(super) fn collector(&self) -> Collector {
+        Collector::new(self.candidates.clone(), self.keys.clone(), self.rule.clone())
+    }
+
+    /// Compares the executions that are run.
+    pub(super) fn of(&self, run: RunAll<'_>) -> Result<Compared, String> {
+        let collector = taken::<Collector>(run(Box::new(self.collector()))?);
+        Ok(Compared {
             candidates: self.candidates.clone(),
             failing: collector.failing,
             passing: collector.passing,
             others: collector.others,
         })
     }
+}
 
-    /// Runs all executions of the scenario. `Err`: not all of them, because of what.
-    pub(super) fn of_all(
-        &self,
-        bounds: &Bounds,
-        monitors: &Monitors,
-        body: &Body,
-        cx: &Counterexample,
-    ) -> Result<Compared, String> {
-        let mut watching = others(monitors);
-        watching.push(Box::new(self.collector(cx)));
-        let bounds = Bounds { keep_going: true, preemptions_max: None, ..bounds.clone() };
-        let mut seen = search(Engine::Dpor, &bounds, watching, body);
-        let compared = self.compared(seen.monitors.pop());
-        match (seen.cut, compared) {
-            (None, Some(compared)) => Ok(compared),
-            (cut, _) => {
-                let cut = cut.map_or_else(String::new, |cut| cut.to_string());
-                let executions = seen.tally.executions;
-                Err(format!(
-                    "which orders it takes of all executions is not known: {cut}, after \
-                     {executions} of them"
-                ))
-            }
+/// What was given to be shown executions, again.
+pub(super) fn taken<M: Monitor>(monitor: Box<dyn Monitor>) -> M {
+    let monitor: Box<dyn std::any::Any> = monitor;
+    *monitor.downcast::<M>().expect("it is the one that was given")
+}
+
+/// Runs all executions of the scenario.
+pub(super) fn run_all(
+    of: &Subject<'_>,
+    last: Box<dyn Monitor>,
+) -> Result<Box<dyn Monitor>, String> {
+    let bounds = Bounds { keep_going: true, preemptions_max: None, ..of.bounds.clone() };
+    let mut seen = search(Engine::Dpor, &bounds, of.watched_by(last), of.body);
+    match (seen.cut, seen.monitors.pop()) {
+        (None, Some(last)) => Ok(last),
+        (cut, _) => {
+            let cut = cut.map_or_else(String::new, |cut| cut.to_string());
+            let executions = seen.tally.executions;
+            Err(format!(
+                "which orders it takes of all executions is not known: {cut}, after {executions} \
+                 of them"
+            ))
         }
     }
 }
@@ -167,7 +262,7 @@ fn watch<M: Monitor + Default>(bounds: &Bounds, body: &Body, schedule: &[i32]) -
 }
 
 /// The keys of all steps; none of notes.
-fn keys(hashes: &mut Hashes, execution: &Execution<'_>) -> Vec<Option<Key>> {
+pub(super) fn keys(hashes: &mut Hashes, execution: &Execution<'_>) -> Vec<Option<Key>> {
     let tasks = tasks_of(execution.tasks);
     let mut counts: HashMap<u64, u32> = HashMap::new();
     let key = |event: &Event| hashes.key(execution.paths, &tasks, event, &mut counts);
@@ -184,13 +279,16 @@ struct First {
 }
 
 impl First {
+    fn here(&self) -> HashMap<Key, usize> {
+        let steps = self.all.iter().enumerate();
+        steps.filter_map(|(index, (key, _))| Some(((*key)?, index))).collect()
+    }
+
     /// The failing execution ends with the violation: steps that would have come later are not in
     /// it. What the other execution does before a step that both have, and this one does not, is
     /// too late here.
     fn add(&mut self, other: &Instead, decisive: usize) {
-        let here: HashMap<Key, usize> = (self.all.iter().enumerate())
-            .filter_map(|(index, (key, _))| Some(((*key)?, index)))
-            .collect();
+        let here = self.here();
         for &(late, after) in &other.pairs {
             let (Some(late_key), Some(after)) = (other.keys[late], other.keys[after]) else {
                 continue;
@@ -204,7 +302,8 @@ impl First {
             if self.candidates.len() < CANDIDATES_MAX && !self.candidates.iter().any(is_known) {
                 let passing = Some(passing);
                 self.candidates.push(Candidate {
-                    is: Condition::Order { before, after: None, blocked: None, passing },
+                    is: Some(Condition::Order { before, after: None, blocked: None, passing }),
+                    distance: ELSEWHERE,
                     object: self.all[before].1,
                     one,
                     other: Other::Step(late),
@@ -270,7 +369,7 @@ impl Monitor for First {
 
 /// Pairs of steps of different tasks that depend on each other, with none between that depends on
 /// both.
-fn adjacent(events: &[Event]) -> Vec<(usize, usize)> {
+pub(super) fn adjacent(events: &[Event]) -> Vec<(usize, usize)> {
     let mut of_object: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (index, event) in events.iter().enumerate() {
         if event.object != NO_OBJECT && !event.action.is_note() {
@@ -295,6 +394,23 @@ fn adjacent(events: &[Event]) -> Vec<(usize, usize)> {
     pairs
 }
 
+/// What a task waits for for ever: the last step of another that took it, and the one that the task
+/// would take.
+pub(super) fn waited_for(
+    execution: &Execution<'_>,
+    waits: &Waiting,
+    keys: &[Option<Key>],
+) -> Option<(usize, Key)> {
+    let is_it = |event: &Event| event.object == waits.object && event.task != waits.task;
+    let before = execution.events.iter().rposition(|e| is_it(e) && !e.action.is_note());
+    let before = before.filter(|_| waits.end_of.is_none())?;
+    let path = Hashes::default().path(execution.paths, waits.path);
+    let task = tasks_of(execution.tasks)[usize::from(waits.task)];
+    let what = hash_of(&(task, path, waits.primitive, waits.name));
+    let nth = keys.iter().flatten().filter(|key| key.what == what).count() as u32;
+    Some((before, Key { what, nth }))
+}
+
 struct Found<'a> {
     keys: &'a [Option<Key>],
     first: First,
@@ -308,7 +424,8 @@ impl Found<'_> {
     fn order(&mut self, execution: &Execution<'_>, before: usize, after: usize) {
         let (Some(one), Some(other)) = (self.keys[before], self.keys[after]) else { return };
         let candidate = Candidate {
-            is: Condition::Order { before, after: Some(after), blocked: None, passing: None },
+            is: Some(Condition::Order { before, after: Some(after), blocked: None, passing: None }),
+            distance: after - before,
             object: execution.events[before].name,
             one: self.place(one),
             other: Other::Step(self.place(other)),
@@ -316,21 +433,17 @@ impl Found<'_> {
         self.first.candidates.push(candidate);
     }
 
-    /// A task that waits for ever: the last step of another that took what it waits for.
-    fn blocked(&mut self, execution: &Execution<'_>, waits: &selvedge_trace::Waiting) {
-        let is_it = |event: &Event| event.object == waits.object && event.task != waits.task;
-        let before = execution.events.iter().rposition(|e| is_it(e) && !e.action.is_note());
-        let Some(before) = before.filter(|_| waits.end_of.is_none()) else { return };
+    /// A task that waits for ever.
+    fn blocked(&mut self, execution: &Execution<'_>, waits: &Waiting) {
+        let Some((before, wait)) = waited_for(execution, waits, self.keys) else { return };
         let Some(one) = self.keys[before] else { return };
-        let path = Hashes::default().path(execution.paths, waits.path);
-        let task = tasks_of(execution.tasks)[usize::from(waits.task)];
-        let what = hash_of(&(task, path, waits.primitive, waits.name));
-        let nth = self.keys.iter().flatten().filter(|key| key.what == what).count() as u32;
+        let blocked = Some(waits.task);
         let candidate = Candidate {
-            is: Condition::Order { before, after: None, blocked: Some(waits.task), passing: None },
+            is: Some(Condition::Order { before, after: None, blocked, passing: None }),
             object: waits.name,
+            distance: 0,
             one: self.place(one),
-            other: Other::Step(self.place(Key { what, nth })),
+            other: Other::Step(self.place(wait)),
         };
         self.first.candidates.push(candidate);
     }
@@ -338,147 +451,13 @@ impl Found<'_> {
     fn choice(&mut self, index: usize, event: &Event) {
         let Some(one) = self.keys[index] else { return };
         let candidate = Candidate {
-            is: Condition::Choice { step: index },
+            is: Some(Condition::Choice { step: index }),
             object: event.name,
+            distance: 0,
             one: self.place(one),
             other: Other::Chose(event.new),
         };
         self.first.candidates.push(candidate);
-    }
-}
-
-/// Says of every execution which conditions it meets.
-pub(super) struct Collector {
-    candidates: Vec<Candidate>,
-    keys: HashMap<Key, usize>,
-    rule: String,
-    hashes: Hashes,
-    failing: BTreeMap<Bits, u64>,
-    passing: BTreeMap<Bits, u64>,
-    others: u64,
-    /// The last execution, unless it breaks another rule.
-    last: Option<Met>,
-}
-
-/// Which conditions an execution meets: if it fails, surely; else perhaps.
-#[derive(Clone)]
-pub(super) struct Met {
-    pub(super) bits: Bits,
-    pub(super) fails: bool,
-}
-
-impl Collector {
-    /// What the last execution has shown.
-    pub(super) fn last(&self) -> Option<&Met> {
-        self.last.as_ref()
-    }
-
-    fn new(candidates: Vec<Candidate>, keys: Vec<Key>, rule: String) -> Collector {
-        Collector {
-            candidates,
-            keys: keys.into_iter().enumerate().map(|(place, key)| (key, place)).collect(),
-            rule,
-            hashes: Hashes::default(),
-            failing: BTreeMap::new(),
-            passing: BTreeMap::new(),
-            others: 0,
-            last: None,
-        }
-    }
-
-    /// Where in the execution each step is that is looked for.
-    fn places(&mut self, execution: &Execution<'_>) -> Vec<Option<usize>> {
-        let mut places = vec![None; self.keys.len()];
-        for (index, key) in keys(&mut self.hashes, execution).into_iter().enumerate() {
-            if let Some(&place) = key.and_then(|key| self.keys.get(&key)) {
-                places[place] = Some(index);
-            }
-        }
-        places
-    }
-}
-
-/// The pasts of the steps, made when somebody asks: notes have none.
-struct LazyPasts<'a> {
-    events: &'a [Event],
-    made: OnceCell<Vec<Past>>,
-}
-
-impl LazyPasts<'_> {
-    /// Is the order of these the same in all executions that differ from this one in the order of
-    /// independent steps only?
-    fn are_ordered(&self, one: usize, other: usize) -> bool {
-        let make = || {
-            let mut pasts = Pasts::default();
-            let past = |event: &Event| match event.action.is_note() {
-                true => Past::default(),
-                false => pasts.step(event),
-            };
-            self.events.iter().map(past).collect()
-        };
-        let pasts = self.made.get_or_init(make);
-        pasts[one.min(other)].is_in(&pasts[one.max(other)])
-    }
-}
-
-/// Whether the condition is met; `None`: in some of the executions that differ from this one in the
-/// order of independent steps only.
-fn is_met(candidate: &Candidate, places: &[Option<usize>], pasts: &LazyPasts<'_>) -> Option<bool> {
-    let events = pasts.events;
-    let Some(one) = places[candidate.one] else { return Some(false) };
-    match candidate.other {
-        Other::Chose(alternative) => Some(events[one].new == alternative),
-        Other::Step(other) => match places[other] {
-            None => Some(true),
-            Some(other) if events[one].touch.depends_on(events[other].touch) => Some(one < other),
-            Some(other) => pasts.are_ordered(one, other).then_some(one < other),
-        },
-    }
-}
-
-impl Monitor for Collector {
-    fn execution(&mut self, _: &Execution<'_>) -> Option<Finding> {
-        None
-    }
-
-    fn concluded(&mut self, execution: &Execution<'_>, finding: Option<&Finding>) {
-        let fails = match finding {
-            Some(Finding { rule: Rule(rule), .. }) if *rule != self.rule => {
-                self.others += 1;
-                self.last = None;
-                return;
-            }
-            finding => finding.is_some(),
-        };
-        let places = self.places(execution);
-        let pasts = LazyPasts { events: execution.events, made: OnceCell::new() };
-        let mut bits: Bits = vec![0; self.candidates.len().div_ceil(64)];
-        for (number, candidate) in self.candidates.iter().enumerate() {
-            let met = is_met(candidate, &places, &pasts);
-            if met.unwrap_or(!fails) {
-                bits[number / 64] |= 1 << (number % 64);
-            }
-        }
-        self.last = Some(Met { bits: bits.clone(), fails });
-        let seen = if fails { &mut self.failing } else { &mut self.passing };
-        *seen.entry(bits).or_default() += 1;
-    }
-
-    fn another(&self) -> Box<dyn Monitor> {
-        let mut other = Collector::new(self.candidates.clone(), Vec::new(), self.rule.clone());
-        other.keys = self.keys.clone();
-        Box::new(other)
-    }
-
-    fn take_over(&mut self, later: Box<dyn Monitor>) {
-        let later: Box<dyn std::any::Any> = later;
-        let Ok(later) = later.downcast::<Collector>() else { return };
-        for (mine, theirs) in
-            [(&mut self.failing, later.failing), (&mut self.passing, later.passing)]
-        {
-            theirs.into_iter().for_each(|(bits, count)| *mine.entry(bits).or_default() += count);
-        }
-        self.others += later.others;
     }
 }
 

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
 use selvedge_trace::{Event, PathId, Paths, TaskInfo};
 
 use super::past::{Past, Pasts};
 
 /// A step as it is found again in other executions.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     /// A hash of task, functions, primitive and object.
     pub(crate) what: u64,
@@ -79,8 +80,8 @@ pub(crate) enum Order {
 /// The orders that are asked for.
 pub(crate) struct Asked {
     orders: Vec<Order>,
-    /// All are to be kept; if not, one is to be broken.
-    all: bool,
+    /// All are to be kept, if there are no sets; if there are, one of each set is to be broken.
+    sets: Vec<Range<usize>>,
     places: HashMap<Key, usize>,
     hashes: Hashes,
     /// Of the tasks of the execution so far.
@@ -95,13 +96,28 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Asks for executions that keep all of these orders, or for such as do not.
-    pub(crate) fn new(orders: Vec<Order>, all: bool, places: HashMap<Key, usize>) -> Asked {
+    /// Asks for executions that keep all of these orders.
+    pub(crate) fn all(orders: Vec<Order>, places: HashMap<Key, usize>) -> Asked {
+        Asked::new(orders, Vec::new(), places)
+    }
+
+    /// Asks for executions that keep none of these sets of orders as a whole.
+    pub(crate) fn none(sets: Vec<Vec<Order>>, places: HashMap<Key, usize>) -> Asked {
+        let mut end = 0;
+        let range = |set: &Vec<Order>| {
+            end += set.len();
+            end - set.len()..end
+        };
+        let ranges = sets.iter().map(range).collect();
+        Asked::new(sets.concat(), ranges, places)
+    }
+
+    fn new(orders: Vec<Order>, sets: Vec<Range<usize>>, places: HashMap<Key, usize>) -> Asked {
         Asked {
             kept: vec![false; orders.len()],
             happened: vec![None; places.len()],
             orders,
-            all,
+            sets,
             places,
             hashes: Hashes::default(),
             tasks: Vec::new(),
@@ -121,7 +137,8 @@ impl Asked {
     }
 
     pub(super) fn is_astray(&self) -> bool {
-        if self.all { self.is_broken } else { self.kept.iter().all(|kept| *kept) }
+        let is_kept = |set: &Range<usize>| self.kept[set.clone()].iter().all(|kept| *kept);
+        if self.sets.is_empty() { self.is_broken } else { self.sets.iter().any(is_kept) }
     }
 
     /// A step was taken. Of two steps of which neither is in the past of the other the order says
@@ -176,7 +193,11 @@ mod tests {
             let key = hashes.key(&paths, &tasks, &write(task), &mut HashMap::new());
             places.extend(key.map(|key| (key, usize::from(task))));
         }
-        let mut asked = Asked::new(vec![Order::Before(0, 1)], all, places);
+        let order = vec![Order::Before(0, 1)];
+        let mut asked = match all {
+            true => Asked::all(order, places),
+            false => Asked::none(vec![order], places),
+        };
         asked.forget();
         steps.iter().for_each(|&task| asked.took(&write(task), &paths, &infos));
         asked.is_astray()

@@ -12,6 +12,8 @@ use crate::{ActionKind, Counterexample, Record};
 
 /// How long a step is drawn, in microseconds; what happened in between took no time.
 const STEP_US: usize = 10;
+/// The category of steps, and of the arrows between them.
+const CATEGORY: &str = "step";
 /// The process of CPU0. Perfetto takes a process for a thread of the same number too, and 0 for the
 /// idle task, so that no number of a process is that of a thread, which are 1 to 256.
 const CPU0: usize = 1_000;
@@ -41,8 +43,8 @@ pub fn chrome(cx: &Counterexample) -> String {
 struct Chrome<'a> {
     cx: &'a Counterexample,
     events: Vec<Value>,
-    /// The functions that each task is in.
-    open: BTreeMap<u8, Vec<String>>,
+    /// The functions that each task is in, and the event of each.
+    open: BTreeMap<u8, Vec<(String, usize)>>,
 }
 
 impl Chrome<'_> {
@@ -77,50 +79,45 @@ impl Chrome<'_> {
     fn step(&mut self, at: usize, step: &Record) {
         let (pid, tid, ts) = (self.pid(step.task), Self::tid(step.task), at * STEP_US);
         let open = self.open.entry(step.task).or_default();
-        let shared = open.iter().zip(&step.path).take_while(|(a, b)| a == b).count();
-        for name in open.split_off(shared).into_iter().rev() {
+        let shared = open.iter().zip(&step.path).take_while(|((a, _), b)| a == *b).count();
+        let left = open.split_off(shared);
+        left.iter().for_each(|&(_, event)| end(&mut self.events[event], ts));
+        for name in &step.path[shared..] {
+            open.push((name.clone(), self.events.len()));
+            let name = format!("{name}()");
             self.events.push(json!({
-                "ph": "E", "name": format!("{name}()"), "pid": pid, "tid": tid, "ts": ts,
+                "ph": "X", "name": name, "cat": "function", "pid": pid, "tid": tid, "ts": ts,
             }));
         }
-        for name in &step.path[shared..] {
-            open.push(name.clone());
-            let name = format!("{name}()");
-            self.events.push(json!({ "ph": "B", "name": name, "pid": pid, "tid": tid, "ts": ts }));
-        }
         let mut args = json!({
-            "step": at, "object": step.object, "old": step.old, "new": step.new,
-            "order": step.order, "stale": step.stale,
+            "step": at, "action": step.action, "object": step.object, "old": step.old,
+            "new": step.new, "order": step.order, "stale": step.stale,
         });
         if self.cx.fatal == Some(at) {
             args["fatal"] = json!(self.cx.rule);
         }
         self.events.push(json!({
-            "ph": "X", "name": text::step(self.cx, step), "cat": step.action,
+            "ph": "X", "name": text::step(self.cx, step), "cat": CATEGORY,
             "pid": pid, "tid": tid, "ts": ts, "dur": STEP_US - 1, "args": args,
         }));
     }
 
     fn close_all(&mut self) {
         let ts = self.cx.steps.len() * STEP_US;
-        for (task, open) in std::mem::take(&mut self.open) {
-            let (pid, tid) = (self.pid(task), Self::tid(task));
-            for name in open.into_iter().rev() {
-                self.events.push(json!({
-                    "ph": "E", "name": format!("{name}()"), "pid": pid, "tid": tid, "ts": ts,
-                }));
-            }
+        for (_, event) in std::mem::take(&mut self.open).into_values().flatten() {
+            end(&mut self.events[event], ts);
         }
     }
 
-    /// An arrow from the middle of one step to that of another.
+    /// An arrow from one step to another. Chrome's DevTools look for the slice of an arrow's end by
+    /// when it begins and by its category; others, for what is open then, or goes on.
     fn flow(&mut self, name: &str, from: usize, to: usize) {
         let (from_task, to_task) = (self.cx.steps[from].task, self.cx.steps[to].task);
         let id = self.events.len();
         for (phase, task, at) in [("s", from_task, from), ("f", to_task, to)] {
             let mut event = json!({
-                "ph": phase, "id": id, "name": name, "cat": "flow", "pid": self.pid(task),
-                "tid": Self::tid(task), "ts": at * STEP_US + STEP_US / 2,
+                "ph": phase, "id": id, "name": name, "cat": CATEGORY, "pid": self.pid(task),
+                "tid": Self::tid(task), "ts": at * STEP_US,
             });
             if phase == "f" {
                 event["bp"] = json!("e");
@@ -162,4 +159,10 @@ impl Chrome<'_> {
             }
         }
     }
+}
+
+/// A function is left, at this time. It is one event, and not one of its begin and one of its end:
+/// DevTools take two ends at one time for each other's.
+fn end(event: &mut Value, ts: usize) {
+    event["dur"] = json!(ts as u64 - event["ts"].as_u64().unwrap_or(0));
 }

@@ -15,8 +15,9 @@ use crate::kernel::{EVICTABLE, PG_ACTIVE, PG_LRU, PG_MLOCKED, PG_UNEVICTABLE, UN
 use crate::mm::swap::{Batch, folio_put, folio_try_get, lruvec_add_folio, lruvec_del_folio};
 use crate::{Folio, Kernel};
 
-/// `MLOCK_COUNT_0`: the count is kept, and is no pointer of a list. Its value is ours.
-pub const MLOCK_COUNT_0: u64 = 1 << 32;
+/// `MLOCK_COUNT_0`: the count is kept, and is no pointer of a list. Its value is ours: above
+/// `LIST_POISON2`, and so that the count can be read off it (`0x10001` is one mlock).
+pub const MLOCK_COUNT_0: u64 = 1 << 16;
 /// `MLOCK_COUNT_1`: one mlock.
 pub const MLOCK_COUNT_1: u64 = 1;
 
