@@ -165,9 +165,9 @@ fn a_limit_that_was_hit_is_named_and_is_undecided() {
 /// the same of dpor; or, if it takes weak memory, to look at what is not seen.
 #[test]
 fn what_only_loom_or_graph_has_found_is_refused_with_what_to_do() {
-    let of_loom = "migrate_pending.add_vs_prep.rfc-migrate-pending.loom.json";
+    let of_graph = "migrate_pending.add_vs_prep.rfc-migrate-pending.graph.json";
     let weak = "it takes weak memory, since under sequential consistency the rule holds";
-    refused(&["explain", of(&reviewed(of_loom))], weak);
+    refused(&["explain", of(&reviewed(of_graph))], weak);
     let dir = scratch("explain-of-graph");
     for engine in ["loom", "graph"] {
         let row =
