@@ -6,7 +6,7 @@
 //! | [`Progress`]       | a loop without a bound ends                   | rounds that failed  |
 //! | [`LockOrder`]      | locks are taken in one order                  | all executions      |
 //! | [`WaitGraph`]      | no task waits for ever, sleeps on a lock that is free, or locks up its CPU | deadlocks |
-//! | [`Luck`]           | nobody who sleeps on a free bit depends on somebody coming by | sleepers that are woken |
+//! | [`Luck`]           | nobody on a free bit waits for luck           | sleepers            |
 //! | [`LockRules`]      | no lock is held at exit, and other rules of lockdep | locks, lock bits |
 //! | [`HeldFolios`]     | a migration that waits holds its pair only    | bits that are slept on |
 //! | [`Races`]          | plain accesses do not race                    | accesses, orderings |

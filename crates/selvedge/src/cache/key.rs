@@ -6,11 +6,11 @@
 //! - Of the models and the proofs the items that the row can come to ([`Items`]): from its
 //!   scenario, from the functions that its tree names, and from what plays a scenario.
 //!
-//! A tree says its functions by name; they count where the field is touched that says so. What that
-//! name means, the files say in which the tree, and what it
-//! is on top of, are written down: their `use` lines are part of the key, and so is all that may be
-//! meant. A driver is called only if the scenario's machine has one
-//! (`Initial::driver`); the core's functions for movable pages are.
+//! A tree says its functions by name; they count where the decision is asked for that says so. What
+//! that name means, the files say in which the tree, and what it is on top of, are written down:
+//! their `use` lines are part of the key, and so is all that may be meant. A driver is called only
+//! if the scenario's machine has one (`Initial::driver`); the core's functions for movable pages
+//! are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;

@@ -106,10 +106,18 @@ fn at_name(tokens: &[TokenTree], at: usize, name: &str, own: Option<&str>) -> Ve
         return vec![Mention::Field(name)];
     }
     if before(1, '.') && !before(2, '.') {
-        // `a.name` is a field, unless it is called.
-        let is_called = matches!(tokens.get(at + 1), Some(TokenTree::Group(_)));
-        let is_method = is_called || is_path;
-        return vec![if is_method { Mention::Method(name) } else { Mention::Field(name) }];
+        // `a.name` is a field, unless it is called. A decision of a tree is asked for by a call
+        // without arguments, and is a field too.
+        let arguments = match tokens.get(at + 1) {
+            Some(TokenTree::Group(arguments)) => Some(arguments.stream()),
+            _ => None,
+        };
+        let may_be_decision = arguments.as_ref().is_none_or(TokenStream::is_empty);
+        let is_method = arguments.is_some() || is_path;
+        let mut found = Vec::new();
+        found.extend(is_method.then(|| Mention::Method(name.clone())));
+        found.extend((may_be_decision && !is_path).then_some(Mention::Field(name)));
+        return found;
     }
     if before(1, ':') && before(2, ':') {
         let qualifier = at.checked_sub(3).and_then(|at| tokens.get(at));
