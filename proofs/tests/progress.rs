@@ -154,9 +154,9 @@ fn ends_by_luck(tree: &'static Tree, scenario: &str) -> BTreeSet<String> {
 #[test]
 fn a_lost_wake_up_is_found_although_somebody_comes_by() {
     let found = ends_by_luck(&L2, "killed_waiter_and_stealer");
-    let told = "CPU2 plain sleeps on PG_locked of folio0->flags, which is clear: CPU0 stealer cleared it \
-                last and woke CPU1 killable, who neither took it nor passed the wake-up on; and \
-                goes on only because CPU0 stealer comes by later";
+    let told = "CPU2 plain sleeps on PG_locked of folio0->flags, which is clear: CPU0 stealer \
+                cleared it last and woke CPU1 killable, who neither took it nor passed the wake-up \
+                on; and goes on only because CPU0 stealer comes by later";
     assert!(found.contains(told), "{found:#?}");
     let given_away = ends_by_luck(&L1, "killed_waiter_and_stealer");
     assert!(given_away.is_empty(), "{given_away:#?}");

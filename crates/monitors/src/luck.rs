@@ -16,8 +16,8 @@
 //! # What is not found
 //!
 //! Calls are told apart by the outermost function that they are in; two of one function in a row
-//! are taken for one. Who waits for a lock at that point might be about to wake the sleeper, so that
-//! nothing is said then.
+//! are taken for one. Who waits for a lock at that point might be about to wake the sleeper, and
+//! nothing is said.
 
 use selvedge_trace::{
     Action, BitWait, Class, Context, End, Event, Execution, Finding, Monitor, PathId, Paths, Rule,
