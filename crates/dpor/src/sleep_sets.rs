@@ -17,7 +17,7 @@ use crate::{End, Observer, Op, Step};
 /// It shares with `Dpor` what the dependence of two steps is, and nothing of how `Dpor` plans which
 /// orders to run: the number of executions that it completes says how many traces there are.
 pub struct SleepSets {
-    driver: Driver<Sleeping>,
+    pub(crate) driver: Driver<Sleeping>,
 }
 
 impl SleepSets {
@@ -45,7 +45,7 @@ struct Frame {
 }
 
 #[derive(Default)]
-struct Sleeping {
+pub(crate) struct Sleeping {
     /// What comes before the first frame.
     beginning: Option<Follow>,
     frames: Vec<Frame>,
