@@ -1,7 +1,9 @@
 //! Depth-first search within a number of preemptions that goes on from every trace once.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::rc::Rc;
 
 use shuttle::scheduler::Scheduler;
 
@@ -23,7 +25,8 @@ use crate::{End, Observer, Op, Step};
 /// that differ in the order of independent steps only. Two traces are taken for one with a
 /// probability of about n² / 2^129, for n of them.
 pub struct Bounded {
-    driver: Driver<Search>,
+    pub(crate) driver: Driver<Search>,
+    kept: Rc<Cell<usize>>,
 }
 
 impl Bounded {
@@ -31,6 +34,7 @@ impl Bounded {
     /// more than `steps_max` steps. A preemption is a switch away from a task that could have gone
     /// on.
     pub fn new(observer: Box<dyn Observer>, steps_max: usize, preemptions_max: u32) -> Bounded {
+        let kept = Rc::<Cell<usize>>::default();
         let search = Search {
             preemptions_max,
             path: Vec::new(),
@@ -38,9 +42,16 @@ impl Bounded {
             preemptions: 0,
             trace: Trace::default(),
             visited: HashMap::default(),
+            kept: kept.clone(),
             has_begun: false,
         };
-        Bounded { driver: Driver::new(search, observer, steps_max) }
+        Bounded { driver: Driver::new(search, observer, steps_max), kept }
+    }
+
+    /// How many beginnings of traces it has in its table: can be asked while it runs. Each takes
+    /// 38 to 75 bytes, and half as much again while the table grows.
+    pub fn kept(&self) -> Rc<Cell<usize>> {
+        self.kept.clone()
     }
 }
 
@@ -52,7 +63,7 @@ struct Frame {
     at: usize,
 }
 
-struct Search {
+pub(crate) struct Search {
     preemptions_max: u32,
     path: Vec<Frame>,
     depth: usize,
@@ -61,6 +72,8 @@ struct Search {
     trace: Trace,
     /// The fewest preemptions with which each trace was come by, and who could have gone on then.
     visited: HashMap<u128, u32, BuildHasherDefault<Half>>,
+    /// How many these are.
+    kept: Rc<Cell<usize>>,
     has_begun: bool,
 }
 
@@ -72,7 +85,9 @@ impl Search {
         hash.write_u128(self.trace.hash());
         hash.write_usize(goes_on);
         let known = self.visited.entry(hash.finish128()).or_insert(u32::MAX);
-        std::mem::replace(known, now.min(*known)) > now
+        let is_new = std::mem::replace(known, now.min(*known)) > now;
+        self.kept.set(self.visited.len());
+        is_new
     }
 }
 

@@ -13,8 +13,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
+use crate::dfs::Replay;
 use crate::driver::{Driver, Strategy};
 use crate::table::{self, TaskState};
+use crate::{Bounded, SleepSets};
 
 type Task = Coroutine<(), (), (), DefaultStack>;
 
@@ -83,6 +85,29 @@ pub(crate) fn switch() {
     }
     STOP.set(stop);
 }
+
+/// A search whose tasks can run on coroutines of ours.
+pub trait Unwinding {
+    /// Runs `body` as [`crate::run`] does. Tasks that have not ended when their execution does are
+    /// unwound ([`never_unwind`] says when not), so that what they own is dropped. Under
+    /// [`crate::run`] it never is: that adds up in a search that gives most executions up.
+    ///
+    /// # Panics
+    /// If the body does.
+    fn run_unwinding(self, stack: usize, body: impl Fn() + Clone + 'static);
+}
+
+macro_rules! unwinding {
+    ($($search:ty),+) => {
+        $(impl Unwinding for $search {
+            fn run_unwinding(self, stack: usize, body: impl Fn() + Clone + 'static) {
+                run(self.driver, stack, body);
+            }
+        })+
+    };
+}
+
+unwinding!(Bounded, Replay, SleepSets);
 
 /// Runs `body`, as task 0, and the tasks that it starts, until the driver has no more executions.
 /// `stack` is the stack of a task, in bytes.

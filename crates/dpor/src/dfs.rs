@@ -109,7 +109,7 @@ impl Strategy for Search {
 
 /// Follows a schedule, once.
 pub struct Replay {
-    driver: Driver<Follow>,
+    pub(crate) driver: Driver<Follow>,
     preemptions: Rc<Cell<u32>>,
 }
 

@@ -53,8 +53,8 @@
 //!
 //! [`Search`] lets several threads explore parts of the tree at the same time; why that is the same
 //! search is said in `tree.rs`. It runs tasks on coroutines of its own (`coroutines.rs`), and not
-//! on shuttle's: it starts them so often that it matters. Several processes can do a search
-//! together ([`Others`]).
+//! on shuttle's: it starts them so often that it matters. Others can, too ([`Unwinding`]). Several
+//! processes can do a search together ([`Others`]).
 //!
 //! # What is guaranteed
 //!
@@ -108,7 +108,7 @@ mod tree;
 mod wakeup;
 
 pub use bounded::Bounded;
-pub use coroutines::never_unwind;
+pub use coroutines::{Unwinding, never_unwind};
 pub use dfs::{PlainDfs, Replay};
 pub use dpor::{Dpor, Results};
 pub use driver::{End, Next, Observer, Step, run};

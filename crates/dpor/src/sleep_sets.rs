@@ -19,7 +19,7 @@ use crate::{End, Observer, Op, Step};
 /// and a section of a lock that it passes are dependent here, whatever they touch: where there are
 /// such, `Dpor` takes fewer.
 pub struct SleepSets {
-    driver: Driver<Sleeping>,
+    pub(crate) driver: Driver<Sleeping>,
 }
 
 impl SleepSets {
@@ -47,7 +47,7 @@ struct Frame {
 }
 
 #[derive(Default)]
-struct Sleeping {
+pub(crate) struct Sleeping {
     /// What comes before the first frame.
     beginning: Option<Follow>,
     frames: Vec<Frame>,

@@ -1,14 +1,16 @@
 //! What becomes of tasks that have not ended when their execution does: they are unwound, or, where
 //! their frames cannot be, left without being dropped; and the search goes on either way.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use dpor::{
-    Counts, End, Footprint, Kind, Next, Object, Observer, Op, Search, Split, Step, Worker, join,
-    never_unwind, spawn, step,
+    Counts, End, Footprint, Kind, Next, Object, Observer, Op, Search, SleepSets, Split, Step,
+    Unwinding, Worker, join, never_unwind, run, spawn, step,
 };
 
 thread_local! {
+    static MADE: Cell<u32> = const { Cell::new(0) };
     static DROPPED: Cell<u32> = const { Cell::new(0) };
     static DEADLOCKS: Cell<u32> = const { Cell::new(0) };
 }
@@ -80,6 +82,49 @@ fn what_has_not_ended_is_unwound() {
 #[test]
 fn what_cannot_be_unwound_is_not_dropped() {
     assert_eq!(waiting_for_ever(3, false), (6, 0));
+}
+
+struct Ends(Rc<RefCell<Vec<End>>>);
+
+impl Observer for Ends {
+    fn execution_ended(&mut self, end: &End, _: &[Step]) -> Next {
+        self.0.borrow_mut().push(end.clone());
+        Next::Continue
+    }
+}
+
+/// Three tasks that have nothing to do with each other: of all orders one is run to its end.
+fn independent() {
+    let task = |number: u32| {
+        move || {
+            MADE.set(MADE.get() + 1);
+            let _owned = Owned;
+            step(Op::new(Kind::Access(Footprint::RMW), Object(number)));
+        }
+    };
+    let tasks: Vec<usize> = (0..3).map(|number| spawn("task", task(number))).collect();
+    tasks.into_iter().for_each(join);
+}
+
+/// A search that gives most of its executions up keeps nothing of them, and is the same search on
+/// shuttle's coroutines.
+#[test]
+fn what_is_given_up_is_unwound() {
+    let search = || {
+        let ends = Rc::<RefCell<Vec<End>>>::default();
+        (ends.clone(), SleepSets::new(Box::new(Ends(ends)), 100))
+    };
+    let (ends, sleep_sets) = search();
+    MADE.set(0);
+    DROPPED.set(0);
+    sleep_sets.run_unwinding(0x8000, independent);
+    let given_up = ends.borrow().iter().filter(|end| **end == End::SleepSetBlocked).count();
+    assert_eq!(ends.borrow().len() - given_up, 1);
+    assert!(given_up > 1);
+    assert_eq!(DROPPED.get(), MADE.get());
+    let (on_shuttle, sleep_sets) = search();
+    run(sleep_sets, 0x8000, independent);
+    assert_eq!(ends, on_shuttle);
 }
 
 /// Stacks are areas of memory, of which a process may have 65,530.

@@ -2,7 +2,7 @@
 //! as early a step on as the limit allows. Here an execution ends where it breaks a rule, and what
 //! the others would do after that is not run.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -87,7 +87,7 @@ pub(super) fn run_after(
     footprint::begin_search(&watching);
     let bounds = Bounds { keep_going: true, preemptions_max: None, ..bounds.clone() };
     let watch = Watch::new(&bounds, Instant::now(), watching);
-    let probe = Rc::new(RefCell::new(Probe { watch, runs: 0 }));
+    let probe = Rc::new(RefCell::new(Probe { watch, runs: 0, kept: Rc::default() }));
     let observer = Box::new(Shared(probe.clone()));
     let beginning = decisions(&cx.schedule[..until]);
     run_quietly(SleepSets::after(&beginning, observer, 2 * bounds.steps_max), body)?;
@@ -103,7 +103,12 @@ pub(super) fn run_after(
 pub(super) struct Probe {
     pub(super) watch: Watch,
     pub(super) runs: u64,
+    /// How many beginnings of executions the search has in its table, if it has one.
+    pub(super) kept: Rc<Cell<usize>>,
 }
+
+/// More than these are not kept: a table of so many takes 560 MB, and 830 MB while it grows.
+const KEPT_MAX: usize = 14_000_000;
 
 pub(super) struct Shared(pub(super) Rc<RefCell<Probe>>);
 
@@ -119,6 +124,11 @@ impl Observer for Shared {
         let max = probe.watch.bounds.executions_max;
         if probe.runs >= max.saturating_mul(2) && probe.watch.seen.cut.is_none() {
             probe.watch.seen.cut = Some(Cut::Executions(max));
+            return Next::Stop;
+        }
+        if probe.kept.get() >= KEPT_MAX && probe.watch.seen.cut.is_none() {
+            let limit = format!("the limit of {KEPT_MAX} beginnings of executions that it keeps");
+            probe.watch.seen.cut = Some(Cut::Engine(limit));
             return Next::Stop;
         }
         next

@@ -7,7 +7,7 @@ use selvedge_trace::{Condition, Explanation};
 
 use super::gather::Gather;
 use super::orders::{Bits, Candidate, Compared, Comparison, RunAll, common, has, taken};
-use super::ways::{self, WAYS_MAX, Ways};
+use super::ways::{self, Ways};
 
 /// More conditions than these are no explanation.
 pub(super) const CONDITIONS_MAX: usize = 6;
@@ -52,9 +52,6 @@ fn several(comparison: &Comparison, run: RunAll<'_>, why: &mut Explanation) -> R
     all.extend(&gathered);
     let found = ways::of_all(&all.of(run)?, comparison.candidates().len())?;
     take_ways(&all, &gathered, &found, why);
-    if !found.are_all {
-        why.limits.push(too_many_ways());
-    }
     Ok(())
 }
 
@@ -74,13 +71,11 @@ pub(super) fn take_ways(
     };
     why.alternatives = others.iter().map(said).collect();
     why.sufficient = true;
-    why.necessary = found.are_all && others.is_empty();
-    why.exhaustive = found.are_all;
-}
-
-/// What is said if there are more than are told.
-pub(super) fn too_many_ways() -> String {
-    format!("which other ways to fail there are: more than {WAYS_MAX} are not told")
+    why.necessary = found.are_all() && others.is_empty();
+    why.exhaustive = found.are_all();
+    if let Some(limit) = &found.untold {
+        why.limits.push(format!("which other ways to fail there are: {limit}"));
+    }
 }
 
 /// The conditions that make the difference.

@@ -68,6 +68,7 @@ fn way_on(
         seen: Seen::by(monitors),
         rule: cx.rule.clone(),
         bounds: bounds.clone(),
+        runs: 0,
         answer: None,
     };
     let probe = Rc::new(RefCell::new(probe));
@@ -95,6 +96,8 @@ struct Probe {
     seen: Seen,
     rule: String,
     bounds: Bounds,
+    /// Executions, also those that were given up.
+    runs: u64,
     /// The first execution that does not break the rule; `Err`: what ended the search before it was
     /// known whether there is one.
     answer: Option<Result<Option<Counterexample>, Cut>>,
@@ -102,7 +105,13 @@ struct Probe {
 
 impl Observer for Probe {
     fn execution_ended(&mut self, end: &End, schedule: &[Step]) -> Next {
+        self.runs += 1;
+        let max = self.bounds.executions_max;
         if *end == End::SleepSetBlocked {
+            if self.runs >= max.saturating_mul(2) {
+                self.answer = Some(Err(Cut::Executions(max)));
+                return Next::Stop;
+            }
             return Next::Continue;
         }
         let (ended, stopped) = how_it_ended(end);
@@ -117,9 +126,7 @@ impl Observer for Probe {
                 Some(Ok(Some(Counterexample { schedule, ..as_far_as_it_came() })))
             }
             _ if self.bounds.is_interrupted() => Some(Err(Cut::Interrupted)),
-            _ if self.seen.tally.executions >= self.bounds.executions_max => {
-                Some(Err(Cut::Executions(self.bounds.executions_max)))
-            }
+            _ if self.seen.tally.executions >= max => Some(Err(Cut::Executions(max))),
             _ => None,
         };
         if self.answer.is_some() { Next::Stop } else { Next::Continue }

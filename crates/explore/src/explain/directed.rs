@@ -5,7 +5,7 @@
 //! true of all executions, though most of them were never run to their end.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use dpor::{End, Next, Observer, SleepSets, Step};
@@ -13,7 +13,7 @@ use selvedge_trace::Explanation;
 
 use super::Subject;
 use super::collector::{Collector, Met};
-use super::conditions::{take_ways, too_many_ways};
+use super::conditions::take_ways;
 use super::decisive::Decided;
 use super::gather::Gather;
 use super::orders::{Bits, Compared, Comparison, has, taken};
@@ -29,7 +29,7 @@ use crate::{Bounds, Engine, footprint, record};
 /// So many guesses are tested at most,
 const GUESSES_MAX: usize = 200;
 /// and so many times the limit of one search is run for all of them.
-const SEARCHES_MAX: u64 = 10;
+const SEARCHES_MAX: u64 = 5;
 /// What contradicts is looked for among the executions that begin as the failing one does up to so
 /// many decisions before the one that decides, before it is looked for among all.
 const STEPS_BACK: [usize; 3] = [0, 16, 64];
@@ -43,8 +43,12 @@ pub(super) struct Directed<'a> {
     gathered: Gather,
     /// The schedules of the executions that are known; the first is the failing one.
     known: Vec<Vec<i32>>,
+    /// Are they compared in orders that only some of them have?
+    extends: bool,
     /// Sets of conditions with which no execution passes.
     sufficient: HashSet<Vec<usize>>,
+    /// Those of which that could not be found out, and why.
+    unproven: HashMap<Vec<usize>, String>,
     /// Did an execution break another rule?
     others: bool,
     /// How many executions were run, also those that were given up.
@@ -60,11 +64,59 @@ enum Contradicts {
     FailsOtherwise(Vec<Vec<usize>>),
 }
 
+/// What was found out.
+struct Told {
+    comparison: Comparison,
+    gathered: Gather,
+    ways: Ways,
+    /// Why it is not known whether there are others, if it is not.
+    others_unknown: Option<String>,
+    /// Did an execution break another rule?
+    others: bool,
+}
+
+/// Finds the conditions, and says them. `Err`: why it found none.
+///
+/// Orders that only some executions have tell more ways to fail, and give more to rule out. So if
+/// these are too much, it is tried with those of the failing execution alone.
+pub(super) fn explain(
+    of: &Subject<'_>,
+    comparison: &Comparison,
+    decided: &Decided,
+    why: &mut Explanation,
+) -> Result<(), String> {
+    let tell = |extends| Directed::new(of, comparison, decided, extends).tell();
+    let told = match tell(true) {
+        Ok(told) if told.others_unknown.is_none() => Ok(told),
+        told => match (told, tell(false)) {
+            (Ok(_), Ok(second)) if second.others_unknown.is_none() => Ok(second),
+            (Ok(told), _) | (Err(_), Ok(told)) => Ok(told),
+            (Err(limit), Err(_)) => Err(limit),
+        },
+    };
+    told?.say(why);
+    Ok(())
+}
+
+impl Told {
+    fn say(&self, why: &mut Explanation) {
+        if self.others {
+            why.limits.push("executions that break another rule are not compared".into());
+        }
+        take_ways(&self.comparison, &self.gathered, &self.ways, why);
+        if let Some(limit) = &self.others_unknown {
+            (why.necessary, why.exhaustive, why.others_unknown) = (false, false, true);
+            why.limits.push(format!("whether there are other ways to fail: {limit}"));
+        }
+    }
+}
+
 impl<'a> Directed<'a> {
-    pub(super) fn new(
+    fn new(
         of: &'a Subject<'a>,
         comparison: &Comparison,
         decided: &'a Decided,
+        extends: bool,
     ) -> Directed<'a> {
         Directed {
             of,
@@ -72,69 +124,73 @@ impl<'a> Directed<'a> {
             comparison: comparison.clone(),
             gathered: comparison.gather(),
             known: Vec::new(),
+            extends,
             sufficient: HashSet::new(),
+            unproven: HashMap::new(),
             others: false,
             runs: 0,
         }
     }
 
-    /// Finds the conditions, and says them. `Err`: why it found none.
-    pub(super) fn explain(&mut self, why: &mut Explanation) -> Result<(), String> {
+    fn tell(mut self) -> Result<Told, String> {
         self.learn(self.of.cx.schedule.clone());
         self.learn(self.decided.schedule.clone());
         for _ in 0..GUESSES_MAX {
             let (compared, first) = self.compare().ok_or("it does not fail again")?;
-            let mut guess = ways::guess(&compared, &first)?;
-            if let Some(passes) = self.passes(&guess)? {
+            let mut ways = ways::guess(&compared, &first)?;
+            if let Some(passes) = self.passes(&ways)? {
                 self.learn(passes);
                 continue;
             }
-            match self.otherwise(&guess) {
-                Ok(Some(fails)) => self.learn(fails),
-                Ok(None) => {
-                    self.say(&guess, why);
-                    if !guess.are_all {
-                        why.limits.push(too_many_ways());
-                    }
-                    return Ok(());
+            self.leave_out_unproven(&mut ways);
+            let others_unknown = match self.otherwise(&ways) {
+                Ok(Some(fails)) => {
+                    self.learn(fails);
+                    continue;
                 }
-                Err(limit) => {
-                    guess.are_all = false;
-                    self.say(&guess, why);
-                    why.others_unknown = true;
-                    why.limits.push(format!("whether there are other ways to fail: {limit}"));
-                    return Ok(());
-                }
-            }
+                Ok(None) => None,
+                Err(limit) => Some(limit),
+            };
+            let Directed { comparison, gathered, others, .. } = self;
+            return Ok(Told { comparison, gathered, ways, others_unknown, others });
         }
         Err(format!("{GUESSES_MAX} guesses were all contradicted"))
     }
 
-    fn say(&self, guess: &Ways, why: &mut Explanation) {
-        if self.others {
-            why.limits.push("executions that break another rule are not compared".into());
-        }
-        take_ways(&self.comparison, &self.gathered, guess, why);
-    }
-
-    /// An execution that goes one of the ways, and does not fail.
-    fn passes(&mut self, guess: &Ways) -> Result<Option<Vec<i32>>, String> {
-        for set in &guess.sets {
-            if self.sufficient.contains(set) {
-                continue;
+    /// An execution that goes one of the ways, and does not fail. `Err`: of the first it is not
+    /// known.
+    fn passes(&mut self, ways: &Ways) -> Result<Option<Vec<i32>>, String> {
+        for (number, set) in ways.sets.iter().enumerate() {
+            match self.unproven.get(set) {
+                Some(limit) if number == 0 => return Err(limit.clone()),
+                None if !self.sufficient.contains(set) => {}
+                _ => continue,
             }
-            if let Some(passes) = self.contradiction(&Contradicts::Passes(set.clone()))? {
-                return Ok(Some(passes));
+            match self.contradiction(&Contradicts::Passes(set.clone())) {
+                Ok(Some(passes)) => return Ok(Some(passes)),
+                Ok(None) => {
+                    self.sufficient.insert(set.clone());
+                }
+                Err(limit) if number == 0 => return Err(limit),
+                Err(limit) => {
+                    self.unproven.insert(set.clone(), limit);
+                }
             }
-            self.sufficient.insert(set.clone());
         }
         Ok(None)
     }
 
+    /// A known execution goes such a way, and no other that is told, so that there are others.
+    fn leave_out_unproven(&self, ways: &mut Ways) {
+        let limit = ways.sets[1..].iter().find_map(|set| self.unproven.get(set));
+        ways.untold = ways.untold.take().or_else(|| limit.cloned());
+        ways.sets.retain(|set| !self.unproven.contains_key(set));
+    }
+
     /// An execution that fails otherwise, if it is not known that there are any.
-    fn otherwise(&mut self, guess: &Ways) -> Result<Option<Vec<i32>>, String> {
-        match guess.are_all {
-            true => self.contradiction(&Contradicts::FailsOtherwise(guess.sets.clone())),
+    fn otherwise(&mut self, ways: &Ways) -> Result<Option<Vec<i32>>, String> {
+        match ways.are_all() {
+            true => self.contradiction(&Contradicts::FailsOtherwise(ways.sets.clone())),
             false => Ok(None),
         }
     }
@@ -146,7 +202,9 @@ impl<'a> Directed<'a> {
         if let Some(looked) = looked {
             self.gathered.add(taken::<Gather>(looked));
         }
-        self.comparison.extend(&self.gathered);
+        if self.extends {
+            self.comparison.extend(&self.gathered);
+        }
         self.known.push(schedule);
     }
 

@@ -60,10 +60,12 @@ fn run_within(bounds: &Bounds, monitors: &Monitors, body: &Body, most: u32) -> (
     let watching = others(monitors);
     record::begin_search(Engine::Dfs, bounds);
     footprint::begin_search(&watching);
-    let probe = Probe { watch: Watch::new(bounds, Instant::now(), watching), runs: 0 };
-    let probe = Rc::new(RefCell::new(probe));
+    let watch = Watch::new(bounds, Instant::now(), watching);
+    let probe = Rc::new(RefCell::new(Probe { watch, runs: 0, kept: Rc::default() }));
     let observer = Box::new(Shared(probe.clone()));
-    let ended = run_quietly(Bounded::new(observer, 2 * bounds.steps_max, most), body);
+    let search = Bounded::new(observer, 2 * bounds.steps_max, most);
+    probe.borrow_mut().kept = search.kept();
+    let ended = run_quietly(search, body);
     let mut probe = probe.borrow_mut();
     let mut seen = std::mem::take(&mut probe.watch.seen);
     seen.cut = seen.cut.or(ended.err().map(Cut::Panic));

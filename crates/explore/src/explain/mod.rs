@@ -16,7 +16,6 @@ use selvedge_trace::{Counterexample, Explanation, Monitor, because};
 
 use self::behind::Behind;
 use self::decisive::Decided;
-use self::directed::Directed;
 use self::orders::Comparison;
 use crate::tally::{Monitors, others};
 use crate::{Body, Bounds};
@@ -89,7 +88,7 @@ fn compare(of: &Subject<'_>, decided: Option<&Decided>, why: &mut Explanation) {
     let Some(decided) = decided.filter(|_| !of.bounds.is_interrupted()) else {
         return why.limits.push(limit);
     };
-    let directed = Directed::new(of, &comparison, decided).explain(why);
+    let directed = directed::explain(of, &comparison, decided, why);
     let Err(directed_limit) = directed else { return };
     why.limits.push(format!("{limit}; nor by looking for what contradicts: {directed_limit}"));
     let executions_max = of.bounds.executions_max.div_ceil(4);

@@ -25,8 +25,15 @@ const ADDED_MAX: usize = 4;
 pub(super) struct Ways {
     /// The conditions of each, as numbers. The first is that of the execution that is explained.
     pub(super) sets: Vec<Vec<usize>>,
-    /// Every failing execution meets the conditions of one.
-    pub(super) are_all: bool,
+    /// Why some failing execution meets the conditions of none, as far as that is known.
+    pub(super) untold: Option<String>,
+}
+
+impl Ways {
+    /// Does every failing execution that is known meet the conditions of one?
+    pub(super) fn are_all(&self) -> bool {
+        self.untold.is_none()
+    }
 }
 
 /// Does it meet the conditions of one of the ways?
@@ -35,7 +42,7 @@ pub(super) fn meets_one(sets: &[Vec<usize>], bits: &Bits) -> bool {
 }
 
 /// The ways to fail of all these executions, of which one meets the first `own` conditions: the one
-/// that is explained. `Err`: some are not told from those that pass.
+/// that is explained. `Err`: this one is not told from those that pass.
 pub(super) fn of_all(all: &Compared, own: usize) -> Result<Ways, String> {
     let is_it = |bits: &&Bits| (0..own).all(|number| has(bits, number));
     let first = all.failing.keys().find(is_it).ok_or("the failing execution was not met again")?;
@@ -46,7 +53,7 @@ pub(super) fn of_all(all: &Compared, own: usize) -> Result<Ways, String> {
         let passes = all.passing.keys().filter(|bits| meets_one(&ways.sets, bits));
         let passes: Vec<_> = passes.take(ADDED_MAX).cloned().collect();
         let otherwise =
-            all.failing.keys().filter(|bits| ways.are_all && !meets_one(&ways.sets, bits));
+            all.failing.keys().filter(|bits| ways.are_all() && !meets_one(&ways.sets, bits));
         let otherwise: Vec<_> = otherwise.take(ADDED_MAX).cloned().collect();
         if passes.is_empty() && otherwise.is_empty() {
             return Ok(ways);
@@ -65,31 +72,47 @@ pub(super) fn guess(known: &Compared, first: &Bits) -> Result<Ways, String> {
     let set = way(known, first, &left, &passing, own)?;
     left.retain(|bits| !meets_one(std::slice::from_ref(&set), bits));
     let mut sets = vec![set];
-    while !left.is_empty() && sets.len() < WAYS_MAX {
-        let set = next(known, &left, &passing)?;
-        left.retain(|bits| !meets_one(std::slice::from_ref(&set), bits));
-        sets.push(set);
+    let mut untold = None;
+    while !left.is_empty() && untold.is_none() {
+        if sets.len() == WAYS_MAX {
+            untold = Some(format!("more than {WAYS_MAX} are not told"));
+            break;
+        }
+        match next(known, &left, &passing) {
+            Ok(set) => {
+                left.retain(|bits| !meets_one(std::slice::from_ref(&set), bits));
+                sets.push(set);
+            }
+            Err(limit) => untold = Some(limit),
+        }
     }
-    let are_all = left.is_empty();
     leave_out(&mut sets, known);
-    Ok(Ways { sets, are_all })
+    Ok(Ways { sets, untold })
 }
 
-/// The way that most of the executions that are left take, of those that are tried.
+/// The way that most of the executions that are left take, of those that are tried. `Err`: none of
+/// those is told from what passes, and why.
 fn next(known: &Compared, left: &[&Bits], passing: &[&Bits]) -> Result<Vec<usize>, String> {
     let step = left.len().div_ceil(SEEDS_MAX);
     let seeds = left.iter().step_by(step);
-    let ways: Result<Vec<_>, _> =
-        seeds.map(|seed| way(known, seed, left, passing, |_| true)).collect();
+    let (mut best, mut limit) = (None, String::new());
     let covered = |set: &Vec<usize>| {
         left.iter().filter(|bits| meets_one(std::slice::from_ref(set), bits)).count()
     };
     let rank = |set: &Vec<usize>| {
         (covered(set), Reverse(set.len()), Reverse(awkwardness(set, &known.candidates)))
     };
-    // Of equals the first.
-    let best = ways?.into_iter().rev().max_by_key(rank);
-    best.ok_or_else(|| "no failing execution is left".into())
+    for seed in seeds {
+        match way(known, seed, left, passing, |_| true) {
+            // Of equals the first.
+            Ok(set) if best.as_ref().is_none_or(|best| rank(&set) > rank(best)) => {
+                best = Some(set);
+            }
+            Ok(_) => {}
+            Err(why) => limit = why,
+        }
+    }
+    best.ok_or(limit)
 }
 
 /// The way that this failing execution takes, and as many of the others as can be.
@@ -145,7 +168,8 @@ fn leave_out(sets: &mut Vec<Vec<usize>>, known: &Compared) {
     while at < sets.len() {
         let mut others = sets.clone();
         others.remove(at);
-        if known.failing.keys().all(|bits| meets_one(&others, bits)) {
+        let mut told = known.failing.keys().filter(|bits| meets_one(sets, bits));
+        if told.all(|bits| meets_one(&others, bits)) {
             *sets = others;
         } else {
             at += 1;
@@ -183,8 +207,9 @@ mod tests {
         let known = known(failing, passing);
         let ways = guess(&known, &vec![failing[0]]).expect("told");
         let all = of_all(&known, 0).expect("told");
-        assert_eq!((&all.sets, all.are_all), (&ways.sets, ways.are_all));
-        (ways.sets, ways.are_all)
+        assert_eq!((&all.sets, &all.untold), (&ways.sets, &ways.untold));
+        let are_all = ways.are_all();
+        (ways.sets, are_all)
     }
 
     /// Each has an order of its own that would do; one that both have is more general.
@@ -211,11 +236,16 @@ mod tests {
         let failing = [1, 2, 4, 8, 16, 32];
         let known = known(&failing, &[0]);
         let ways = guess(&known, &vec![1]).expect("told");
-        assert_eq!((ways.sets.len(), ways.are_all), (WAYS_MAX, false));
+        assert_eq!((ways.sets.len(), ways.are_all()), (WAYS_MAX, false));
     }
 
     #[test]
     fn what_fails_and_is_not_told_from_what_passes_is_said() {
-        assert!(guess(&known(&[0b01, 0b10], &[0b10]), &vec![0b01]).is_err());
+        assert!(guess(&known(&[0b01, 0b10], &[0b01]), &vec![0b01]).is_err());
+        // The first way is told all the same, and so is the third.
+        let known = known(&[0b001, 0b010, 0b100], &[0b010]);
+        let ways = guess(&known, &vec![0b001]).expect("the first is told");
+        assert_eq!(ways.sets, [vec![0], vec![2]]);
+        assert!(ways.untold.is_some_and(|why| why.contains("who may run on a CPU")));
     }
 }

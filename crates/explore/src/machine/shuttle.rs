@@ -11,9 +11,10 @@ use std::time::Instant;
 
 use dpor::{
     Enabled, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, PlainDfs, Stateful, Until,
+    Unwinding,
 };
 use selvedge_trace::Name;
-use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, run_task};
 use crate::record::{self, Ended, TASKS_MAX};
@@ -422,14 +423,15 @@ impl Observer for Watch {
     }
 }
 
-/// Runs the scenario under a scheduler; `Err`: the model panicked.
-pub(crate) fn run_quietly(scheduler: impl Scheduler + 'static, body: &Body) -> Result<(), String> {
+/// Runs the scenario under a search that may give up most of its executions; `Err`: the model
+/// panicked.
+pub(crate) fn run_quietly(search: impl Unwinding, body: &Body) -> Result<(), String> {
     let body = body.clone();
     let scenario = move || {
         record::begin_execution();
         run_task(0, || body());
     };
-    let all = AssertUnwindSafe(|| dpor::run(scheduler, STACK_BYTES, scenario));
+    let all = AssertUnwindSafe(|| search.run_unwinding(STACK_BYTES, scenario));
     let panicked = |payload: Box<dyn std::any::Any + Send>| {
         format!("a panic of the model: {}", panics::message(&*payload))
     };
