@@ -11,6 +11,7 @@ use selvedge_trace::{Counterexample, Monitor};
 
 use super::Subject;
 use super::decisive::Decided;
+use super::gather::Gather;
 use super::orders::{Compared, Comparison};
 use crate::machine::shuttle::{Watch, run_quietly};
 use crate::replay::{decisions, follow};
@@ -28,7 +29,8 @@ pub(super) struct Behind {
     pub(super) until: usize,
     /// The first event that is not of the beginning.
     pub(super) from: usize,
-    pub(super) compared: Compared,
+    /// And what else may matter.
+    pub(super) compared: (Compared, Gather),
 }
 
 /// Those with the shortest beginning for which the limit does, of those that are tried: it is
@@ -40,7 +42,7 @@ pub(super) fn compare(
     decided: &Decided,
 ) -> Option<Behind> {
     let Subject { bounds, body, cx, .. } = *of;
-    let after = |until: usize| comparison.of(&|last| run_after(of, until, last)).ok();
+    let after = |until: usize| comparison.and_gather(&|last| run_after(of, until, last)).ok();
     let mut known = (decided.at, after(decided.at)?);
     let mut too_short = None;
     let mut back = STEPS_BACK;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use selvedge_trace::{Event, Execution, Finding, Monitor, Rule};
 
+use super::gather::Gather;
 use super::orders::{Bits, Candidate, Other, keys};
 use crate::record::{Hashes, Key, Past, Pasts};
 
@@ -17,6 +18,8 @@ pub(super) struct Collector {
     pub(super) failing: BTreeMap<Bits, u64>,
     pub(super) passing: BTreeMap<Bits, u64>,
     pub(super) others: u64,
+    /// What else may matter, if it looks for that.
+    pub(super) gathered: Option<Gather>,
     /// The last execution, unless it breaks another rule.
     last: Option<Met>,
 }
@@ -43,8 +46,14 @@ impl Collector {
             failing: BTreeMap::new(),
             passing: BTreeMap::new(),
             others: 0,
+            gathered: None,
             last: None,
         }
+    }
+
+    /// Looks for what else may matter, too.
+    pub(super) fn gathering(self) -> Collector {
+        Collector { gathered: Some(Gather::new(self.rule.clone())), ..self }
     }
 
     /// Where in the execution each step is that is looked for.
@@ -103,6 +112,9 @@ impl Monitor for Collector {
     }
 
     fn concluded(&mut self, execution: &Execution<'_>, finding: Option<&Finding>) {
+        if let Some(gathered) = &mut self.gathered {
+            gathered.concluded(execution, finding);
+        }
         let fails = match finding {
             Some(Finding { rule: Rule(rule), .. }) if *rule != self.rule => {
                 self.others += 1;
@@ -128,6 +140,7 @@ impl Monitor for Collector {
     fn another(&self) -> Box<dyn Monitor> {
         let mut other = Collector::new(self.candidates.clone(), Vec::new(), self.rule.clone());
         other.keys = self.keys.clone();
+        other.gathered = self.gathered.as_ref().map(|_| Gather::new(self.rule.clone()));
         Box::new(other)
     }
 
@@ -140,5 +153,8 @@ impl Monitor for Collector {
             theirs.into_iter().for_each(|(bits, count)| *mine.entry(bits).or_default() += count);
         }
         self.others += later.others;
+        if let (Some(gathered), Some(later)) = (&mut self.gathered, later.gathered) {
+            gathered.add(later);
+        }
     }
 }

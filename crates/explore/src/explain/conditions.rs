@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use selvedge_trace::{Condition, Explanation};
 
 use super::gather::Gather;
-use super::orders::{Bits, Candidate, Compared, Comparison, RunAll, common, has, taken};
+use super::orders::{Bits, Candidate, Compared, Comparison, RunAll, common, has};
 use super::ways::{self, Ways};
 
 /// More conditions than these are no explanation.
@@ -17,10 +17,10 @@ const SETS_MAX: usize = 2_000;
 const VISITS_MAX: usize = 500_000;
 
 /// Chooses the conditions, and says whether they are necessary and sufficient. If there are several
-/// ways to fail, what `run` runs is run again, to tell them all.
+/// ways to fail, what `run` runs is run again, to tell them all in what was gathered.
 pub(super) fn choose(
     comparison: &Comparison,
-    compared: &Compared,
+    (compared, gathered): &(Compared, Gather),
     run: RunAll<'_>,
     why: &mut Explanation,
 ) {
@@ -36,7 +36,7 @@ pub(super) fn choose(
     match pick(compared) {
         Ok(picked) if picked.is_necessary => take(compared, &picked, why),
         Ok(picked) => {
-            if let Err(limit) = several(comparison, run, why) {
+            if let Err(limit) = several(comparison, gathered, run, why) {
                 take(compared, &picked, why);
                 why.limits.push(format!("which other ways to fail there are: {limit}"));
             }
@@ -46,12 +46,16 @@ pub(super) fn choose(
 }
 
 /// Tells all ways to fail.
-fn several(comparison: &Comparison, run: RunAll<'_>, why: &mut Explanation) -> Result<(), String> {
-    let gathered = taken::<Gather>(run(Box::new(comparison.gather()))?);
+fn several(
+    comparison: &Comparison,
+    gathered: &Gather,
+    run: RunAll<'_>,
+    why: &mut Explanation,
+) -> Result<(), String> {
     let mut all = comparison.clone();
-    all.extend(&gathered);
+    all.extend(gathered);
     let found = ways::of_all(&all.of(run)?, comparison.candidates().len())?;
-    take_ways(&all, &gathered, &found, why);
+    take_ways(&all, gathered, &found, why);
     Ok(())
 }
 

@@ -78,9 +78,9 @@ impl Subject<'_> {
 fn compare(of: &Subject<'_>, decided: Option<&Decided>, why: &mut Explanation) {
     let comparison = Comparison::new(of, decided);
     let all = |last| orders::run_all(of, last);
-    let limit = match comparison.of(&all) {
+    let limit = match comparison.and_gather(&all) {
         Ok(compared) => {
-            (why.executions, why.failing) = (compared.executions(), compared.failing());
+            (why.executions, why.failing) = (compared.0.executions(), compared.0.failing());
             return conditions::choose(&comparison, &compared, &all, why);
         }
         Err(limit) => limit,
@@ -96,7 +96,7 @@ fn compare(of: &Subject<'_>, decided: Option<&Decided>, why: &mut Explanation) {
     let of = &Subject { bounds: &fewer, ..*of };
     if let Some(Behind { until, from, compared }) = behind::compare(of, &comparison, decided) {
         why.from = Some(from).filter(|&from| from > 0);
-        (why.executions, why.failing) = (compared.executions(), compared.failing());
+        (why.executions, why.failing) = (compared.0.executions(), compared.0.failing());
         let after = |last| behind::run_after(of, until, last);
         conditions::choose(&comparison, &compared, &after, why);
     }

@@ -217,13 +217,19 @@ impl Comparison {
 
     /// Compares the executions that are run.
     pub(super) fn of(&self, run: RunAll<'_>) -> Result<Compared, String> {
-        let collector = taken::<Collector>(run(Box::new(self.collector()))?);
-        Ok(Compared {
-            candidates: self.candidates.clone(),
-            failing: collector.failing,
-            passing: collector.passing,
-            others: collector.others,
-        })
+        Ok(self.compared(taken(run(Box::new(self.collector()))?)).0)
+    }
+
+    /// The same, and looks for what else may matter.
+    pub(super) fn and_gather(&self, run: RunAll<'_>) -> Result<(Compared, Gather), String> {
+        let (compared, gathered) =
+            self.compared(taken(run(Box::new(self.collector().gathering()))?));
+        Ok((compared, gathered.unwrap_or_else(|| self.gather())))
+    }
+
+    fn compared(&self, collector: Collector) -> (Compared, Option<Gather>) {
+        let Collector { failing, passing, others, gathered, .. } = collector;
+        (Compared { candidates: self.candidates.clone(), failing, passing, others }, gathered)
     }
 }
 
