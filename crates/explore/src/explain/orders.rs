@@ -58,12 +58,12 @@ impl Compared {
 
     /// The same candidates, with no execution that has been compared.
     pub(super) fn nothing_yet(&self) -> Compared {
-        Compared {
-            candidates: self.candidates.clone(),
-            failing: BTreeMap::new(),
-            passing: BTreeMap::new(),
-            others: 0,
-        }
+        Compared::nothing(self.candidates.clone())
+    }
+
+    fn nothing(candidates: Vec<Candidate>) -> Compared {
+        let (failing, passing) = Default::default();
+        Compared { candidates, failing, passing, others: 0 }
     }
 }
 
@@ -193,12 +193,7 @@ impl Comparison {
 
     /// The candidates, with no execution that has been compared.
     pub(super) fn nothing_yet(&self) -> Compared {
-        Compared {
-            candidates: self.candidates.clone(),
-            failing: BTreeMap::new(),
-            passing: BTreeMap::new(),
-            others: 0,
-        }
+        Compared::nothing(self.candidates.clone())
     }
 
     pub(super) fn candidates(&self) -> &[Candidate] {
