@@ -41,7 +41,7 @@ pub(crate) fn explore(claim: &'static Claim, engine: Engine, bounds: &Bounds) ->
     if group.len() == 1 {
         return alone();
     }
-    let key = format!("{}::{}::{engine}: {bounds:?}", scenario.name, tree.name);
+    let key = key(&group, engine, bounds);
     let shared = SHARED.lock().expect("not poisoned").entry(key).or_default().clone();
     let mut is_mine = false;
     let found = shared.get_or_init(|| {
@@ -56,6 +56,13 @@ pub(crate) fn explore(claim: &'static Claim, engine: Engine, bounds: &Bounds) ->
         Some(seen) => seen.clone(),
         None => alone(),
     }
+}
+
+/// What determines a search of several rows: which they are. Neither the name of a scenario nor the
+/// scenario tells that, since others may look at something else in the end, or ask who wrote.
+fn key(group: &[&Claim], engine: Engine, bounds: &Bounds) -> String {
+    let names: Vec<String> = group.iter().map(|claim| claim.name(engine)).collect();
+    format!("{}: {bounds:?}", names.join(" "))
 }
 
 /// Searches with the monitors of all of the group, and says what was found and what the tree was
@@ -114,6 +121,8 @@ fn more_monitors(rule: Rule, group: &[&Claim]) -> Vec<Box<dyn Monitor>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use selvedge_monitors::{
         NOBODY_HOLDS_ON, REFERENCES_BALANCE, WAITING_MIGRATION_HOLDS_ITS_PAIR,
     };
@@ -145,6 +154,20 @@ mod tests {
             assert_eq!(together.exploration.steps_max, alone.steps_max);
             assert_eq!(together.exploration.reached, alone.reached);
         }
+    }
+
+    /// Scenarios that differ in what is looked at in the end may have one name.
+    #[test]
+    fn rows_of_one_name_may_be_of_two_searches() {
+        let (engine, bounds) = (Engine::Dpor, &Bounds::PROOF);
+        let groups: Vec<Vec<&Claim>> =
+            known().iter().map(|claim| group(claim, engine, bounds)).collect();
+        let of = |group: &[&Claim]| (group[0].scenario.name, group[0].tree.name);
+        let keys: BTreeSet<String> = groups.iter().map(|g| key(g, engine, bounds)).collect();
+        let groups = groups.iter().filter(|group| !group.is_empty());
+        let names: BTreeSet<_> = groups.map(|group| of(group)).collect();
+        // One key is that of no group.
+        assert!(names.len() + 1 < keys.len(), "{} names, {} searches", names.len(), keys.len());
     }
 
     /// Two rules may have monitors of one kind that look at different things.
