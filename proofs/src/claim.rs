@@ -266,10 +266,26 @@ pub fn rows() -> impl Iterator<Item = (&'static Claim, Engine)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn questions(claims: &[Claim]) -> Vec<(&str, &str, &str)> {
         claims.iter().map(|c| (c.rule.0, c.scenario.name, c.engines[0].name())).collect()
+    }
+
+    /// They are found by it: by `locks`, and by the keys of the cache. What is looked at in the end
+    /// is another matter, of the rule.
+    #[test]
+    fn a_name_is_of_one_scenario() {
+        let does = |of: &Scenario| Scenario { at_end: None, look: Scenario::EMPTY.look, ..*of };
+        let mut known: BTreeMap<&str, &Scenario> = BTreeMap::new();
+        for Claim { scenario, .. } in CLAIMS.iter() {
+            let first = known.entry(scenario.name).or_insert(scenario);
+            let is_same = does(first).is_same_program(&does(scenario));
+            assert!(is_same, "two scenarios: {}", scenario.name);
+        }
+        assert!(known.len() > 100, "{}", known.len());
     }
 
     /// A tree of yours, as far as claims go: any tree that has none of its own.

@@ -37,7 +37,7 @@ pub(crate) struct Found<T>(Mutex<BTreeMap<String, Vec<One<T>>>>);
 
 struct One<T> {
     tree: &'static Tree,
-    /// Another scenario may have the same name.
+    /// One of somebody else's may have the same name.
     scenario: &'static Scenario,
     /// What it has asked the tree for.
     asked: Arc<Asked>,

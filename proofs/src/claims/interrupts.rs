@@ -108,7 +108,7 @@ static LRU_LOCK_OF_AGING: Scenario = Scenario {
 };
 
 static LRU_LOCK_OF_COMPACTION: Scenario = Scenario {
-    name: "rotation_interrupts_compaction",
+    name: "rotation_interrupts_isolation",
     about: "CPU0 isolates what compaction would; an interrupt on CPU0 rotates folio1 at any step. \
             Batches of one.",
     tasks: &[cpu(0, "compaction", isolate_for_compaction), irq(0, "end of writeback", rotate)],

@@ -87,7 +87,7 @@ static INSTALL_VS_DRAIN_ALL: Scenario = Scenario {
 };
 
 static INSTALL_VS_INVALIDATE: Scenario = Scenario {
-    name: "install_vs_invalidate",
+    name: "installs_vs_invalidate",
     about: "CPU0 installs one bh after the other in its bh_lru of one; CPU1 sends an IPI to every \
             CPU that seems to have one.",
     machine: Machine::TINY.buffer_heads(2),
