@@ -2,8 +2,8 @@
 //!
 //! `decisions!` makes the struct of a file out of its fields; a function for each, so that a model
 //! asks `k.tree.swap.lru_claim()`, and [it is known](crate::Asked) that it has asked; a
-//! [`Change`](crate::Change) that sets one of them to a value, for commits; and the list of all with
-//! their values, for `selvedge diff`. [`set!`](crate::set) writes a change. The kernel files
+//! [`Change`](crate::Change) that sets one of them to a value, for commits; and the list of all
+//! with their values, for `selvedge diff`. [`set!`](crate::set) writes a change. The kernel files
 //! themselves are named in src/tree.rs.
 
 /// A decision or a function that trees may differ in, and how one tree has it.

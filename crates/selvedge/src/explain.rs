@@ -24,8 +24,9 @@ pub struct ExplainArgs {
     #[arg(short, value_name = "OUT")]
     pub output: Option<PathBuf>,
     /// Give each part up (and say so) after so many executions; the search for fewer preemptions
-    /// has them for each number of these. If all executions are more than these, each guess at the orders is tested by looking for an execution that contradicts it, for so long;
-    /// and if that is too much, those are compared that begin as the failing one.
+    /// has them for each number of these. If all executions are more than these, each guess at the
+    /// orders is tested by looking for an execution that contradicts it, for so long; and if that
+    /// is too much, those are compared that begin as the failing one.
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = whole_number)]
     pub max_executions: u64,
 }
