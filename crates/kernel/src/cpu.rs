@@ -21,8 +21,8 @@ use selvedge_explore::{Lock, Place, Private, abilities, current_context, current
 use selvedge_trace::{Class, Context, IRQ, Name, PREEMPT};
 
 use crate::{
-    Hotplug, KERNEL_ASSERTIONS_HOLD, Moves, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Readers, cpu_online,
-    fail,
+    Callbacks, Hotplug, KERNEL_ASSERTIONS_HOLD, Moves, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Readers,
+    cpu_online, fail,
 };
 
 /// A turn of a round over all CPUs, as a site: its object is one of [`CPUS`].
@@ -48,6 +48,8 @@ pub struct Cpus {
     preempt_rt: bool,
     /// PREEMPT_RCU: the readers.
     pub(crate) readers: Option<Readers>,
+    /// By CPU, if somebody waits for all of them.
+    pub(crate) callbacks: Vec<Callbacks>,
     /// If CPUs can go down, and come up.
     pub(crate) hotplug: Option<Hotplug>,
     /// If tasks are moved.
@@ -178,7 +180,8 @@ impl Cpus {
             bh_nest: Nest::default(),
         };
         let cpus = (0..count).map(cpu).collect();
-        Cpus { cpus, preempt_rt, readers: None, hotplug: None, moves: None }
+        let callbacks = Vec::new();
+        Cpus { cpus, preempt_rt, readers: None, callbacks, hotplug: None, moves: None }
     }
 
     /// The same with `CONFIG_PREEMPT_RCU`: who is in a read-side critical section may be preempted.

@@ -39,6 +39,7 @@
 //! | `read_lock`, `write_lock`, with `_irqsave`, `_bh`      | acquire / release                      | `rwlock.rs`   |
 //! | `rcu_read_lock`; with PREEMPT_RCU                      | none; more than LKMM has               | `rcu.rs`, `preempt_rcu.rs` |
 //! | `synchronize_rcu`, `call_rcu`                          | full, and with every section it waits for | `rcu.rs`   |
+//! | `rcu_barrier`                                          | with the end of each callback          | `rcu.rs`      |
 //!
 //! Sources: tools/memory-model/linux-kernel.def, Documentation/atomic_t.txt and atomic_bitops.txt
 //! of 6.12. Known difference: no engine explores load buffering or dependencies; where the kernel
@@ -83,6 +84,7 @@ pub(crate) use moves::Moves;
 pub use moves::TASK_WAS_MOVED;
 pub use once::*;
 pub(crate) use preempt_rcu::Readers;
+pub(crate) use rcu::Callbacks;
 pub use rcu::*;
 pub use refcount::*;
 pub use refs::*;

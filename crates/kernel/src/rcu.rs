@@ -9,10 +9,10 @@
 //! and what it stored is visible; a section that begins later sees what was stored before the call.
 //! Left out: stalls, quiescent states of tasks with preemption on (they are in no section).
 //! Source: Documentation/RCU/Design/Memory-Ordering, kernel/rcu/tree.c `synchronize_rcu()`,
-//! `__call_rcu_common()`, 6.12.
+//! `__call_rcu_common()`, `rcu_barrier()`, 6.12.
 
-use selvedge_explore::{MemoryModel, abilities, enter, fence, spawn};
-use selvedge_trace::{Context, Order};
+use selvedge_explore::{Lock, MemoryModel, Private, abilities, enter, fence, join, spawn};
+use selvedge_trace::{Context, Name, Order};
 
 use crate::{Cpus, Var, might_sleep, preempt_disable, preempt_enable, smp_load_acquire};
 use crate::{smp_processor_id, smp_store_release};
@@ -66,8 +66,8 @@ fn sleep_for_readers(cpus: &Cpus, function: &'static str) {
 ///
 /// Callbacks are run by a softirq, or by a kernel thread with softirqs off; here with interrupts
 /// off as well, which keeps a callback from being interrupted (fewer interleavings with a handler
-/// of that CPU). Left out: batches of callbacks in order, `rcu_barrier()`: a scenario waits for the
-/// end of the task.
+/// of that CPU). Left out: batches of callbacks in order. A scenario waits for the end of the task,
+/// or calls [`rcu_barrier`].
 pub fn call_rcu(
     cpus: &std::sync::Arc<Cpus>,
     cpu: usize,
@@ -75,12 +75,66 @@ pub fn call_rcu(
 ) -> usize {
     let _in = enter("call_rcu");
     let (all, irq) = (cpus.clone(), cpus.irq_of(cpu));
-    spawn("rcu callback", cpus.place(cpu, Context::Softirq), move || {
+    let list = cpus.callbacks.get(cpu);
+    if let Some(list) = list {
+        list.lock.lock("rcu_segcblist_enqueue");
+    }
+    let task = spawn("rcu callback", cpus.place(cpu, Context::Softirq), move || {
         wait_for_readers(&all, "rcu_gp_kthread", None);
         irq.lock("rcu_do_batch");
         func();
         irq.unlock("rcu_do_batch ends");
-    })
+    });
+    if let Some(list) = list {
+        list.queued.lock().push(task);
+        list.lock.unlock("rcu_segcblist_enqueue ends");
+    }
+    task
+}
+
+/// The callbacks of a CPU, if somebody waits for all of them.
+#[derive(Debug)]
+pub(crate) struct Callbacks {
+    /// Who queues one has interrupts off, and who looks for some asks by an interrupt: one after
+    /// the other.
+    lock: Lock,
+    /// Their tasks.
+    queued: Private<Vec<usize>>,
+}
+
+impl Cpus {
+    /// The same with callbacks that [`rcu_barrier`] can wait for. That costs each `call_rcu()` two
+    /// steps, so that only a scenario which has it asks for it.
+    pub fn with_rcu_barrier(mut self) -> Cpus {
+        let list = |cpu| Callbacks {
+            lock: Lock::new(Name::new("rcu_data.cblist").on(cpu)),
+            queued: Private::default(),
+        };
+        self.callbacks = self.possible().map(list).collect();
+        self
+    }
+}
+
+/// `rcu_barrier()`: waits until each callback that was queued before the call, on whatever CPU, has
+/// run; what they did is visible then. It is no grace period: where none is queued it waits for
+/// nobody. May sleep.
+///
+/// The kernel queues a callback of its own behind those of each CPU that has some, and waits for
+/// these; here it waits for each. Left out: the mutex that keeps another `rcu_barrier()` off, so
+/// that two of them interleave as they do not in the kernel, and neither waits for less.
+///
+/// # Panics
+/// If the CPUs were not made with [`Cpus::with_rcu_barrier`]: a model's mistake.
+pub fn rcu_barrier(cpus: &Cpus) {
+    let _in = enter("rcu_barrier");
+    might_sleep(cpus, "rcu_barrier");
+    assert!(!cpus.callbacks.is_empty(), "rcu_barrier() on CPUs that are made for it");
+    for list in &cpus.callbacks {
+        list.lock.lock("rcu_barrier_handler");
+        let queued = list.queued.lock().clone();
+        list.lock.unlock("rcu_barrier_handler ends");
+        queued.into_iter().for_each(join);
+    }
 }
 
 /// `here`: the CPU on which the caller runs, outside of any section.

@@ -8,9 +8,9 @@ use common::{Program, nothing, two_cpus};
 use selvedge_explore::{Bounds, Engine, Exploration, Verdict, explore, join};
 use selvedge_kernel::{
     Cpus, If, KERNEL_ASSERTIONS_HOLD, Mutex, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, Name, READ_ONCE,
-    SpinLock, Var, WRITE_ONCE, call_rcu, local_bh_disable, local_bh_enable, mutex_lock,
-    rcu_read_lock, rcu_read_unlock, softirq, spawn_task, spin_lock, spin_lock_bh, spin_unlock,
-    spin_unlock_bh, spin_until, synchronize_rcu,
+    SpinLock, Var, WRITE_ONCE, call_rcu, join_all, local_bh_disable, local_bh_enable, mutex_lock,
+    rcu_barrier, rcu_read_lock, rcu_read_unlock, softirq, spawn_task, spin_lock, spin_lock_bh,
+    spin_unlock, spin_unlock_bh, spin_until, synchronize_rcu,
 };
 use selvedge_monitors::WaitGraph;
 use selvedge_trace::Monitor;
@@ -238,6 +238,64 @@ fn a_callback_may_be_asked_for_by_a_reader_and_must_not_sleep() {
     assert_eq!(asked(false).verdict, Verdict::Holds);
     let found = asked(true).counterexample.expect("a counterexample");
     assert_eq!(found.rule, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT.0);
+}
+
+/// Two callbacks, each of a CPU: whoever has waited for all sees both.
+#[test]
+fn a_barrier_waits_for_the_callbacks_of_all_cpus() {
+    let seen = |waits: bool| {
+        run(move || {
+            let cpus = Arc::new(two_cpus().with_rcu_barrier());
+            let done = Arc::new([0, 1].map(|cpu| Var::new(Name::new("done").on(cpu), 0)));
+            let (here, theirs) = (cpus.clone(), done.clone());
+            join(spawn_task(&cpus, 0, "unloader", move || {
+                for cpu in 0..2 {
+                    let done = theirs.clone();
+                    call_rcu(&here, cpu, move || WRITE_ONCE(&done[cpu], 1));
+                }
+                if waits {
+                    rcu_barrier(&here);
+                }
+                let all = theirs.iter().map(READ_ONCE).sum::<u64>();
+                selvedge_kernel::kernel_assert(all == 2, "all callbacks have run");
+            }));
+            join_all();
+        })
+    };
+    assert_eq!(seen(true).verdict, Verdict::Holds);
+    assert_eq!(seen(false).verdict, Verdict::Violated);
+}
+
+/// It is no grace period: nobody has a callback, and a reader stays where it is.
+#[test]
+fn a_barrier_waits_for_no_reader() {
+    fn stays_until_then(cpus: &Cpus, shared: &Shared) -> u64 {
+        rcu_read_lock(cpus);
+        spin_until(&shared.inside, If::Equals(1));
+        rcu_read_unlock(cpus);
+        0
+    }
+    fn waits_for_callbacks(cpus: &Cpus, shared: &Shared) -> u64 {
+        rcu_barrier(cpus);
+        WRITE_ONCE(&shared.inside, 1);
+        0
+    }
+    fn waits_for_readers(cpus: &Cpus, shared: &Shared) -> u64 {
+        synchronize_rcu(cpus);
+        WRITE_ONCE(&shared.inside, 1);
+        0
+    }
+    fn asleep(cpus: &Cpus, _: &Shared) -> u64 {
+        rcu_read_lock(cpus);
+        rcu_barrier(cpus);
+        0
+    }
+    let with_barrier = || two_cpus().with_rcu_barrier();
+    let program = |tasks| Program { cpus: with_barrier, make, tasks, ends: nothing };
+    assert_eq!(program(&[(0, stays_until_then), (1, waits_for_callbacks)]).outcomes().len(), 1);
+    let hangs = program(&[(0, stays_until_then), (1, waits_for_readers)]);
+    assert_eq!(hangs.run(Engine::Dpor).0.verdict, Verdict::Violated);
+    assert_eq!(program(&[(0, asleep)]).broken().0, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT.0);
 }
 
 /// A softirq that takes a lock which a task of its CPU has hangs, unless the task keeps it off.
