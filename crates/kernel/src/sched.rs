@@ -17,8 +17,9 @@
 
 use std::sync::Arc;
 
-use selvedge_explore::{Access, Private, Rmw, Token, Word, enter, may_wait_first};
-use selvedge_trace::Name;
+use selvedge_explore::may_wait_first;
+use selvedge_explore::{Access, MemoryModel, Private, Rmw, Token, Word, abilities, enter, fence};
+use selvedge_trace::{Name, Order};
 
 use crate::{Cpus, READ_ONCE, RawSpinLock, Var, WRITE_ONCE, might_sleep, smp_mb};
 use crate::{raw_spin_lock_irqsave, raw_spin_unlock_irqrestore, smp_mb__after_spinlock};
@@ -147,7 +148,12 @@ fn sched_submit_work(task: &Task) {
 /// before it looks whether it is RUNNING already, where the engine asks for no more
 /// ([`may_wait_first`]). What else ends its sleep it has to look at before: nobody sets the token
 /// for what came before the announcement.
+///
+/// In the kernel the looks are under the lock of the run queue, with a full barrier behind it, and
+/// so is the store of RUNNING: who is woken sees what came before the wake-up, though it has not
+/// slept yet. Where memory is weak two barriers say so ([`rq_lock`]); the waker has one of its own.
 fn sleep_unless(task: &Task, primitive: &'static str, no_sleep: impl Fn(u64, &Task) -> bool) {
+    rq_lock(Order::Full);
     let announced = *task.0.announced.lock();
     let waits_first = announced != TASK_RUNNING && may_wait_first();
     loop {
@@ -163,8 +169,18 @@ fn sleep_unless(task: &Task, primitive: &'static str, no_sleep: impl Fn(u64, &Ta
             break;
         }
     }
+    rq_lock(Order::Acquire);
     // It knows that it runs: if it does not announce a sleep again, there is none.
     *task.0.announced.lock() = TASK_RUNNING;
+}
+
+/// What the lock of the run queue orders for the task itself: `schedule()` is a full barrier
+/// (Documentation/memory-barriers.txt, "Miscellaneous functions"), and an acquire behind its look.
+/// No step where all CPUs see one order of all steps.
+fn rq_lock(order: Order) {
+    if abilities().memory != MemoryModel::Sc {
+        fence("rq_lock", order);
+    }
 }
 
 /// The look of `__schedule()`: behind a barrier of its own (`smp_mb__after_spinlock()`), so that a
