@@ -4,3 +4,4 @@ mod functions;
 mod locks_and_waits;
 mod mlock;
 mod steps_of_c;
+mod wait_event;

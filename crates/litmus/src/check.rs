@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::ast::{Expr, Statement, for_each_expr};
+use crate::functions;
 use crate::lex::{Place, SyntaxError};
 use crate::primitives;
 
@@ -53,6 +54,10 @@ fn check_expr(expr: &Expr, names: &BTreeSet<String>) -> Result<(), SyntaxError> 
             let wanted = primitive.meaning.arguments();
             if wanted != count {
                 let message = format!("{name}() has {wanted} arguments, found {count}");
+                return Err(SyntaxError::new(*place, message));
+            }
+            if functions::is_one(name) && !matches!(arguments[..], [Expr::Number(_)]) {
+                let message = format!("{name}() takes the number of the process that it is of");
                 return Err(SyntaxError::new(*place, message));
             }
             arguments.iter().try_for_each(|argument| check_expr(argument, names))

@@ -4,16 +4,19 @@
 //! `READ_ONCE` accesses go to; a lock is a lock (`objects.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
-use selvedge_explore::{Bounds, Engine, Verdict, explore};
+use selvedge_explore::{Bounds, Engine, Verdict, WorkItems, abilities, explore, unable};
+use selvedge_kernel::edits::{self, Edit};
 use selvedge_kernel::{
     LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, READ_ONCE, Rule, fail,
-    join, spawn_task,
+    join, join_all, spawn_task,
 };
+use selvedge_trace::Monitor;
 
 use crate::ast::{Condition, Kind, Operand, Process, Test, Value};
 use crate::check::{calls, check_block, sets};
+use crate::functions::{self, Function};
 use crate::gaps::Gap;
 use crate::judge::Wanted;
 use crate::lex::{Place, SyntaxError};
@@ -99,17 +102,38 @@ impl Fault {
     }
 }
 
+/// On what kind of machine a test is run, and with which faults: what the file does not say.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Setting {
+    /// With CONFIG_PREEMPT_RCU: a reader may be preempted.
+    pub preempt_rcu: bool,
+    /// All processes are tasks of CPU 0.
+    pub one_cpu: bool,
+    /// Faults of primitives.
+    pub edits: &'static [Edit],
+}
+
 /// Runs the test. An unsupported construct is named before anything is run.
 pub fn observe(test: &Test, engine: Engine, bounds: &Bounds) -> Result<Observed, SyntaxError> {
+    observe_in(&Setting::default(), test, (engine, bounds), Vec::new())
+}
+
+/// The same in another setting, with somebody who looks on.
+pub fn observe_in(
+    setting: &Setting,
+    test: &Test,
+    (engine, bounds): (Engine, &Bounds),
+    monitors: Vec<Box<dyn Monitor>>,
+) -> Result<Observed, SyntaxError> {
     let plan = Arc::new(Plan::new(test)?);
     let addresses = plan.addresses();
     let seen: Arc<Mutex<BTreeSet<State>>> = Arc::default();
-    let all = seen.clone();
+    let (all, setting) = (seen.clone(), *setting);
     let body = Arc::new(move || {
-        let state = plan.run(&[]);
+        let state = plan.run(&setting, &[]);
         all.lock().expect("not poisoned").insert(state);
     });
-    let exploration = explore(engine, bounds, Vec::new(), body);
+    let exploration = explore(engine, bounds, monitors, body);
     let at_fault = exploration.counterexample.filter(|cx| cx.blocked.is_empty());
     let states = std::mem::take(&mut *seen.lock().expect("not poisoned"));
     Ok(Observed {
@@ -134,7 +158,7 @@ pub(crate) fn reaches(
     let plan = Arc::new(Plan::new(test).expect("it has been run before"));
     let (addresses, wanted, closed) = (plan.addresses(), Wanted::of(test), closed.to_vec());
     let body = Arc::new(move || {
-        if wanted.is_met(&plan.run(&closed), &addresses) {
+        if wanted.is_met(&plan.run(&Setting::default(), &closed), &addresses) {
             fail(STATE_IS_NOT_REACHED, "");
         }
     });
@@ -151,6 +175,17 @@ fn any_calls(test: &Test, is_one: fn(&str) -> bool) -> bool {
     test.processes.iter().any(|process| calls(&process.body, is_one))
 }
 
+fn has_signals(name: &str) -> bool {
+    name.ends_with("_killable") || name == "send_sigkill"
+}
+
+fn sleeps_or_wakes(name: &str) -> bool {
+    ["set_current_state", "__set_current_state", "schedule", "wake_up_process"].contains(&name)
+}
+
+/// What the registers of each process hold in the end.
+type Finals = Arc<Mutex<Vec<Registers>>>;
+
 /// A test whose names are resolved.
 pub(crate) struct Plan {
     pub(crate) locations: Vec<(String, Kind, i64)>,
@@ -160,6 +195,8 @@ pub(crate) struct Plan {
     /// What the registers of each process hold at first.
     first: Vec<Registers>,
     pub(crate) making: Making,
+    /// The processes that nobody runs until a call names them.
+    functions: BTreeSet<usize>,
     /// What final states are made of.
     registers: BTreeSet<(usize, String)>,
     words: BTreeSet<String>,
@@ -183,10 +220,12 @@ impl Plan {
             first: vec![Registers::new(); test.processes.len()],
             making: Making {
                 asks_locks: any_calls(test, |name| name == "spin_is_locked"),
-                has_signals: any_calls(test, |name| {
-                    name.ends_with("_killable") || name == "send_sigkill"
-                }),
+                has_signals: any_calls(test, has_signals),
+                has_tasks: any_calls(test, |name| has_signals(name) || sleeps_or_wakes(name)),
+                has_rcu_barrier: any_calls(test, |name| name == "rcu_barrier"),
+                has_cancellation: any_calls(test, |name| name == "cancel_work_sync"),
             },
+            functions: functions::named(&test.processes),
             registers: BTreeSet::new(),
             words: BTreeSet::new(),
         };
@@ -281,22 +320,40 @@ impl Plan {
     }
 
     /// One execution, with these gaps closed: the final state.
-    fn run(self: &Arc<Plan>, closed: &[Gap]) -> State {
-        let machine = Arc::new(Machine::new(self, closed));
-        let finals: Arc<Mutex<Vec<BTreeMap<String, i64>>>> =
-            Arc::new(Mutex::new(vec![BTreeMap::new(); self.processes.len()]));
+    fn run(self: &Arc<Plan>, setting: &Setting, closed: &[Gap]) -> State {
+        if !self.functions.is_empty() && abilities().work == WorkItems::AtFlush {
+            unable("functions that others run later, and this engine has no tasks for them");
+        }
+        edits::install(setting.edits);
+        let finals: Finals = Arc::new(Mutex::new(self.first.clone()));
+        let machine = Arc::new_cyclic(|machine: &Weak<Machine>| {
+            let function = |&process: &usize| {
+                let (plan, finals, machine) = (self.clone(), finals.clone(), machine.clone());
+                let run = move || {
+                    let machine = machine.upgrade().expect("it is there as long as tasks run");
+                    plan.process(process, &machine, &finals);
+                };
+                let is_cancelled = self.making.has_cancellation;
+                (process, Function::new(process, is_cancelled, Arc::new(run)))
+            };
+            let functions = self.functions.iter().map(function).collect();
+            Machine::new(self, setting, closed, functions)
+        });
+        let is_task = |process: &usize| !self.functions.contains(process);
         let tasks: Vec<usize> = (0..self.processes.len())
-            .map(|cpu| {
+            .filter(is_task)
+            .map(|process| {
                 let (plan, machine, finals) = (self.clone(), machine.clone(), finals.clone());
-                let cpus = machine.clone();
-                spawn_task(&cpus.cpus, cpu, &format!("P{cpu}"), move || {
-                    let mut frame = Frame::new(cpu, plan.first[cpu].clone(), &plan.used[cpu]);
-                    machine.block(&plan.processes[cpu].body, &mut frame);
-                    finals.lock().expect("not poisoned")[cpu] = frame.registers;
+                let (cpus, cpu) = (machine.cpus.clone(), if setting.one_cpu { 0 } else { process });
+                spawn_task(&cpus, cpu, &format!("P{process}"), move || {
+                    plan.process(process, &machine, &finals);
                 })
             })
             .collect();
         tasks.into_iter().for_each(join);
+        if !self.functions.is_empty() {
+            join_all();
+        }
         let finals = finals.lock().expect("not poisoned");
         let registers = self.registers.iter().map(|(process, register)| {
             let value = finals.get(*process).and_then(|f| f.get(register)).copied();
@@ -309,5 +366,13 @@ impl Plan {
             (name.clone(), machine.data.get(&at).map_or(0, |v| READ_ONCE(v.counter()) as i64))
         });
         registers.chain(words).collect()
+    }
+
+    /// What a process does, by a task.
+    fn process(&self, process: usize, machine: &Machine, finals: &Finals) {
+        let first = self.first[process].clone();
+        let mut frame = Frame::new(process, first, &self.used[process]);
+        machine.block(&self.processes[process].body, &mut frame);
+        finals.lock().expect("not poisoned")[process] = frame.registers;
     }
 }

@@ -6,7 +6,7 @@
 //! | you want to …                       | open          |
 //! |-------------------------------------|---------------|
 //! | know what is parsed                 | `parse.rs`, `lex.rs` |
-//! | add a primitive                     | `primitives.rs`; `objects.rs`, `bits.rs` |
+//! | add a primitive                     | `primitives.rs`; `objects.rs`, `bits.rs`, `functions.rs` |
 //! | know how a statement is run         | `machine.rs`  |
 //! | know what a final state is made of  | `interpret.rs`|
 //! | know how an outcome is judged       | `judge.rs`    |
@@ -24,6 +24,7 @@
 mod ast;
 mod bits;
 mod check;
+mod functions;
 mod gaps;
 mod interpret;
 mod judge;
@@ -37,7 +38,7 @@ use selvedge_explore::{Engine, MemoryModel};
 
 pub use ast::{Condition, Quantifier, Test};
 pub use gaps::run;
-pub use interpret::{Fault, Observed, observe};
+pub use interpret::{Fault, Observed, Setting, observe, observe_in};
 pub use judge::{Agreement, Judged, judge};
 pub use lex::{Place, SyntaxError};
 pub use parse::parse;

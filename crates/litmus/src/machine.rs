@@ -10,8 +10,9 @@ use selvedge_kernel::{
 };
 
 use crate::ast::{Expr, Statement};
+use crate::functions::Function;
 use crate::gaps::Gap;
-use crate::interpret::{ADDRESSES, Plan, Registers};
+use crate::interpret::{ADDRESSES, Plan, Registers, Setting};
 use crate::objects::{Here, Object, On};
 use crate::primitives::{self, Does, Meaning};
 
@@ -25,8 +26,10 @@ pub(crate) struct Machine {
     pub(crate) names: BTreeMap<String, usize>,
     pub(crate) data: BTreeMap<usize, Atomic>,
     objects: BTreeMap<usize, Object>,
-    /// By process, if the test has signals.
+    /// By process, if the test asks for their state.
     tasks: Vec<Task>,
+    /// By process, those that are functions.
+    functions: BTreeMap<usize, Function>,
     /// In which respects statements are rendered stronger than LKMM has them.
     closed: Vec<Gap>,
 }
@@ -48,12 +51,26 @@ impl Frame<'_> {
 }
 
 impl Machine {
-    pub(crate) fn new(plan: &Plan, closed: &[Gap]) -> Machine {
+    pub(crate) fn new(
+        plan: &Plan,
+        setting: &Setting,
+        closed: &[Gap],
+        functions: BTreeMap<usize, Function>,
+    ) -> Machine {
         let processes = plan.processes.len();
-        let tasks = if plan.making.has_signals { processes } else { 0 };
+        let tasks = if plan.making.has_tasks { processes } else { 0 };
+        let mut cpus = Cpus::new(processes, false);
+        if setting.preempt_rcu {
+            // A function may be run more often than once.
+            cpus = cpus.with_preempt_rcu(3 * processes);
+        }
+        if plan.making.has_rcu_barrier {
+            cpus = cpus.with_rcu_barrier();
+        }
         let mut machine = Machine {
             closed: closed.to_vec(),
-            cpus: Arc::new(Cpus::new(processes, false)),
+            cpus: Arc::new(cpus),
+            functions,
             names: BTreeMap::new(),
             data: BTreeMap::new(),
             objects: BTreeMap::new(),
@@ -181,12 +198,22 @@ impl Machine {
                 let here = Here { cpus: &self.cpus, task, value: second };
                 on.run(&here, object).unwrap_or_else(|| is_no(pointer, on))
             }
-            Meaning::Signal(run) => {
+            Meaning::Task(run) => {
                 let process = value(0);
                 let task = usize::try_from(process).ok().and_then(|at| self.tasks.get(at));
-                let no_such = || fail(POINTERS_POINT, format!("there is no process {process}"));
-                run(&self.cpus, task.unwrap_or_else(no_such));
+                run(&self.cpus, task.unwrap_or_else(|| is_no_process(process)))
+            }
+            Meaning::Current(count, run) => {
+                let value = if count == 0 { 0 } else { value(0) };
+                self.before(does, frame);
+                run(&Here { cpus: &self.cpus, task: self.tasks.get(frame.process), value });
                 0
+            }
+            Meaning::Function(run) => {
+                let process = value(0);
+                let function = usize::try_from(process).ok().and_then(|at| self.functions.get(&at));
+                self.before(does, frame);
+                run(&self.cpus, function.unwrap_or_else(|| is_no_process(process)))
             }
             Meaning::Word(run) => {
                 let word = word(0);
@@ -258,6 +285,10 @@ impl Machine {
 /// The number of the location that it points to.
 fn number(pointer: i64) -> Option<usize> {
     pointer.checked_sub(ADDRESSES).and_then(|at| usize::try_from(at).ok())
+}
+
+fn is_no_process(number: i64) -> ! {
+    fail(POINTERS_POINT, format!("there is no process {number}"))
 }
 
 fn is_no(pointer: i64, on: On) -> ! {

@@ -24,8 +24,8 @@ use selvedge_kernel::{
 use crate::ast::Kind;
 use crate::primitives::Does;
 
-/// Where a call is made: on these CPUs, by the task, if the test has signals; and its second
-/// argument, if it has one.
+/// Where a call is made: on these CPUs, by the task, if the test asks for its state; and its last
+/// argument, if that is a value.
 pub(crate) struct Here<'a> {
     pub(crate) cpus: &'a Arc<Cpus>,
     pub(crate) task: Option<&'a Task>,
@@ -33,8 +33,8 @@ pub(crate) struct Here<'a> {
 }
 
 impl Here<'_> {
-    fn task(&self) -> &Task {
-        self.task.expect("a test that calls this has signals")
+    pub(crate) fn task(&self) -> &Task {
+        self.task.expect("a test that calls this has states of tasks")
     }
 }
 
@@ -56,8 +56,14 @@ pub(crate) struct Making {
     /// Does a process ask whether a lock is held? Only then has a lock a word of its own.
     pub(crate) asks_locks: bool,
     /// Does a process send a signal, or wait so that one ends it? Only then have objects a queue of
-    /// those who wait, and processes a state.
+    /// those who wait.
     pub(crate) has_signals: bool,
+    /// Have processes a state: are there signals, or does one sleep or wake another?
+    pub(crate) has_tasks: bool,
+    /// Does a process wait for all callbacks?
+    pub(crate) has_rcu_barrier: bool,
+    /// Does a process cancel a work item?
+    pub(crate) has_cancellation: bool,
 }
 
 impl Object {
@@ -70,7 +76,7 @@ impl Object {
         cpus: &Arc<Cpus>,
     ) -> Option<Object> {
         let named = |name| Name::new(name).nth(at);
-        let Making { asks_locks, has_signals } = how;
+        let Making { asks_locks, has_signals, .. } = how;
         Some(match kind {
             Kind::Plain | Kind::Atomic => return None,
             Kind::Spinlock if asks_locks => {

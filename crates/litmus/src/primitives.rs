@@ -3,18 +3,22 @@
 //! A name that is not in the table is refused before anything is run. Arguments stand where
 //! linux-kernel.def of the memory model has them: `atomic_set(x, 1)`, but `atomic_add(1, x)`.
 
+use std::sync::Arc;
+
 use selvedge_kernel::{
-    Atomic, Cpus, Order, READ_ONCE, Rmw, Task, WRITE_ONCE, atomic_add, atomic_add_unless,
-    atomic_cmpxchg_ordered, atomic_fetch_ordered, atomic_read, atomic_set, atomic_sub_and_test,
-    local_bh_disable, local_bh_enable, local_irq_disable, local_irq_enable, preempt_disable,
-    preempt_enable, rcu_assign_pointer, rcu_dereference, rcu_read_lock, rcu_read_unlock,
-    send_sigkill, smp_load_acquire, smp_mb, smp_mb__after_atomic, smp_mb__after_spinlock,
+    __set_current_state, Atomic, Cpus, Order, READ_ONCE, Rmw, TASK_NORMAL, Task, WRITE_ONCE,
+    atomic_add, atomic_add_unless, atomic_cmpxchg_ordered, atomic_fetch_ordered, atomic_read,
+    atomic_set, atomic_sub_and_test, local_bh_disable, local_bh_enable, local_irq_disable,
+    local_irq_enable, preempt_disable, preempt_enable, rcu_assign_pointer, rcu_barrier,
+    rcu_dereference, rcu_read_lock, rcu_read_unlock, schedule, send_sigkill, set_current_state,
+    smp_load_acquire, smp_mb, smp_mb__after_atomic, smp_mb__after_spinlock,
     smp_mb__after_unlock_lock, smp_mb__before_atomic, smp_rmb, smp_store_release, smp_wmb,
-    synchronize_rcu, synchronize_rcu_expedited,
+    synchronize_rcu, synchronize_rcu_expedited, try_to_wake_up,
 };
 
 use crate::bits::BITS;
-use crate::objects::{CALLS, On, has_second_argument};
+use crate::functions::{FUNCTIONS, Function};
+use crate::objects::{CALLS, Here, On, has_second_argument};
 
 /// What a primitive is called with, and what it does. What returns nothing returns 0.
 #[derive(Clone, Copy)]
@@ -26,7 +30,11 @@ pub(crate) enum Meaning {
     /// `spin_lock_irqsave(l, flags)`
     ObjectValue(On),
     /// `send_sigkill(1)`: to the process of this number.
-    Signal(fn(&Cpus, &Task)),
+    Task(fn(&Cpus, &Task) -> i64),
+    /// `schedule()`, `set_current_state(2)`: of the process itself, with so many arguments.
+    Current(usize, fn(&Here<'_>)),
+    /// `schedule_work(1)`: the process of this number is a function, which somebody else runs.
+    Function(fn(&Arc<Cpus>, &Function) -> i64),
     /// `READ_ONCE(*x)`
     Word(fn(&Atomic, Order) -> i64),
     /// `WRITE_ONCE(*x, 1)`
@@ -42,7 +50,8 @@ impl Meaning {
     pub(crate) fn arguments(self) -> usize {
         match self {
             Self::Nothing(_) => 0,
-            Self::Object(_) | Self::Signal(_) | Self::Word(_) => 1,
+            Self::Current(arguments, _) => arguments,
+            Self::Object(_) | Self::Task(_) | Self::Function(_) | Self::Word(_) => 1,
             Self::WordValue(_) | Self::ValueWord(_) | Self::ObjectValue(_) => 2,
             Self::WordTwoValues(_) => 3,
         }
@@ -107,7 +116,10 @@ pub(crate) fn find(name: &str) -> Option<Primitive> {
         },
         order: Order::Full,
     });
-    plain.or(object).or_else(|| {
+    let function = FUNCTIONS.iter().find(|(known, ..)| *known == name).map(|(_, does, run)| {
+        Primitive { does: *does, meaning: Meaning::Function(*run), order: Order::Full }
+    });
+    plain.or(object).or(function).or_else(|| {
         let suffixes = [
             ("_relaxed", Order::Relaxed),
             ("_acquire", Order::Acquire),
@@ -140,7 +152,7 @@ fn compare(v: &Atomic, [old, new]: [i64; 2], order: Order) -> i64 {
     atomic_cmpxchg_ordered(v, old, new, order, "cmpxchg")
 }
 
-use Meaning::{Nothing, Signal, ValueWord, Word, WordTwoValues, WordValue};
+use Meaning::{Current, Nothing, ValueWord, Word, WordTwoValues, WordValue};
 
 /// What has no other form.
 const PLAIN: &[(&str, Does, Meaning)] = &[
@@ -164,8 +176,33 @@ const PLAIN: &[(&str, Does, Meaning)] = &[
     ("rcu_read_unlock", Does::Orders, Nothing(rcu_read_unlock)),
     ("synchronize_rcu", Does::Orders, Nothing(synchronize_rcu)),
     ("synchronize_rcu_expedited", Does::Orders, Nothing(synchronize_rcu_expedited)),
+    ("rcu_barrier", Does::Orders, Nothing(rcu_barrier)),
     // Herd has no signals; a fatal one is what ends a killable wait.
-    ("send_sigkill", Does::Orders, Signal(send_sigkill)),
+    (
+        "send_sigkill",
+        Does::Orders,
+        Meaning::Task(|cpus, task| {
+            send_sigkill(cpus, task);
+            0
+        }),
+    ),
+    // Nor has it states of tasks: the argument is the number of the state, 2 to be woken.
+    (
+        "wake_up_process",
+        Does::Updates,
+        Meaning::Task(|cpus, task| i64::from(try_to_wake_up(cpus, task, TASK_NORMAL))),
+    ),
+    (
+        "set_current_state",
+        Does::Orders,
+        Current(1, |here| set_current_state(here.task(), here.value as u64)),
+    ),
+    (
+        "__set_current_state",
+        Does::Orders,
+        Current(1, |here| __set_current_state(here.task(), here.value as u64)),
+    ),
+    ("schedule", Does::Orders, Current(0, |here| schedule(here.cpus, here.task()))),
     ("READ_ONCE", Does::Loads, Word(|v, _| READ_ONCE(v.counter()) as i64)),
     ("rcu_dereference", Does::Loads, Word(|v, _| rcu_dereference(v.counter()) as i64)),
     ("smp_load_acquire", Does::Loads, Word(|v, _| smp_load_acquire(v.counter()) as i64)),

@@ -4,3 +4,4 @@ mod gaps;
 mod herd_syntax;
 mod primitives;
 mod verdicts;
+mod weaker;
