@@ -5,6 +5,7 @@ mod common;
 mod completion;
 mod counters;
 mod hotplug;
+mod ipis;
 mod irqs_off;
 mod killable;
 mod left_out;

@@ -176,7 +176,7 @@ fn any_calls(test: &Test, is_one: fn(&str) -> bool) -> bool {
 }
 
 fn has_signals(name: &str) -> bool {
-    name.ends_with("_killable") || name == "send_sigkill"
+    name.ends_with("_killable") || name == "send_sigkill" || name == "send_sig"
 }
 
 fn sleeps_or_wakes(name: &str) -> bool {

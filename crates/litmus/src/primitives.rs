@@ -6,14 +6,15 @@
 use std::sync::Arc;
 
 use selvedge_kernel::{
-    __set_current_state, Atomic, Cpus, Order, READ_ONCE, Rmw, TASK_NORMAL, Task, WRITE_ONCE,
+    __set_current_state, Atomic, Cpus, If, Order, READ_ONCE, Rmw, TASK_NORMAL, Task, WRITE_ONCE,
     atomic_add, atomic_add_unless, atomic_cmpxchg_ordered, atomic_fetch_ordered, atomic_read,
     atomic_set, atomic_sub_and_test, local_bh_disable, local_bh_enable, local_irq_disable,
     local_irq_enable, preempt_disable, preempt_enable, rcu_assign_pointer, rcu_barrier,
-    rcu_dereference, rcu_read_lock, rcu_read_unlock, schedule, send_sigkill, set_current_state,
-    smp_load_acquire, smp_mb, smp_mb__after_atomic, smp_mb__after_spinlock,
-    smp_mb__after_unlock_lock, smp_mb__before_atomic, smp_rmb, smp_store_release, smp_wmb,
-    synchronize_rcu, synchronize_rcu_expedited, try_to_wake_up,
+    rcu_dereference, rcu_read_lock, rcu_read_unlock, schedule, send_sig, send_sigkill,
+    set_current_state, smp_cond_load_acquire, smp_cond_load_relaxed, smp_load_acquire, smp_mb,
+    smp_mb__after_atomic, smp_mb__after_spinlock, smp_mb__after_unlock_lock, smp_mb__before_atomic,
+    smp_rmb, smp_store_release, smp_wmb, synchronize_rcu, synchronize_rcu_expedited,
+    try_to_wake_up,
 };
 
 use crate::bits::BITS;
@@ -177,12 +178,20 @@ const PLAIN: &[(&str, Does, Meaning)] = &[
     ("synchronize_rcu", Does::Orders, Nothing(synchronize_rcu)),
     ("synchronize_rcu_expedited", Does::Orders, Nothing(synchronize_rcu_expedited)),
     ("rcu_barrier", Does::Orders, Nothing(rcu_barrier)),
-    // Herd has no signals; a fatal one is what ends a killable wait.
+    // Herd has no signals; a fatal one is what ends a killable wait, and another does not.
     (
         "send_sigkill",
         Does::Orders,
         Meaning::Task(|cpus, task| {
             send_sigkill(cpus, task);
+            0
+        }),
+    ),
+    (
+        "send_sig",
+        Does::Orders,
+        Meaning::Task(|cpus, task| {
+            send_sig(cpus, task);
             0
         }),
     ),
@@ -206,6 +215,23 @@ const PLAIN: &[(&str, Does, Meaning)] = &[
     ("READ_ONCE", Does::Loads, Word(|v, _| READ_ONCE(v.counter()) as i64)),
     ("rcu_dereference", Does::Loads, Word(|v, _| rcu_dereference(v.counter()) as i64)),
     ("smp_load_acquire", Does::Loads, Word(|v, _| smp_load_acquire(v.counter()) as i64)),
+    // In C the second argument is a condition; here it is the value that is waited for.
+    (
+        "smp_cond_load_acquire",
+        Does::Loads,
+        WordValue(|v, value, _| {
+            smp_cond_load_acquire(v.counter(), If::Equals(value as u64));
+            value
+        }),
+    ),
+    (
+        "smp_cond_load_relaxed",
+        Does::Loads,
+        WordValue(|v, value, _| {
+            smp_cond_load_relaxed(v.counter(), If::Equals(value as u64));
+            value
+        }),
+    ),
     ("atomic_read", Does::Loads, Word(|v, _| atomic_read(v))),
     ("atomic_read_acquire", Does::Loads, Word(|v, _| smp_load_acquire(v.counter()) as i64)),
     (

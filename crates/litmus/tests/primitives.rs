@@ -58,7 +58,7 @@ fn loom_says_what_it_cannot_do() {
 }
 
 fn is_beyond_loom(name: &str) -> bool {
-    let waits = ["trylock", "rwsem", "rwlock", "seqcount", "complet", "kill"];
+    let waits = ["trylock", "rwsem", "rwlock", "seqcount", "complet", "kill", "cond-load"];
     let runs_later = ["-work", "call-rcu", "MP+rcu-barrier"];
     let mut beyond = waits.iter().chain(&runs_later);
     beyond.any(|part| name.contains(part))
