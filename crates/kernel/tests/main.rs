@@ -9,6 +9,7 @@ mod ipis;
 mod irqs_off;
 mod killable;
 mod left_out;
+mod local_lock;
 mod moves;
 mod rcu;
 mod rwlock;
