@@ -194,26 +194,20 @@ impl Machine {
                 let second = if primitive.meaning.arguments() == 2 { value(1) } else { 0 };
                 let object = self.object(pointer, on);
                 self.before(does, frame);
-                let task = self.tasks.get(frame.process);
-                let here = Here { cpus: &self.cpus, task, value: second };
+                let here = self.here(frame, second);
                 on.run(&here, object).unwrap_or_else(|| is_no(pointer, on))
             }
-            Meaning::Task(run) => {
-                let process = value(0);
-                let task = usize::try_from(process).ok().and_then(|at| self.tasks.get(at));
-                run(&self.cpus, task.unwrap_or_else(|| is_no_process(process)))
-            }
+            Meaning::Task(run) => run(&self.cpus, of_process(value(0), |at| self.tasks.get(at))),
             Meaning::Current(count, run) => {
                 let value = if count == 0 { 0 } else { value(0) };
                 self.before(does, frame);
-                run(&Here { cpus: &self.cpus, task: self.tasks.get(frame.process), value });
+                run(&self.here(frame, value));
                 0
             }
             Meaning::Function(run) => {
-                let process = value(0);
-                let function = usize::try_from(process).ok().and_then(|at| self.functions.get(&at));
+                let function = of_process(value(0), |at| self.functions.get(&at));
                 self.before(does, frame);
-                run(&self.cpus, function.unwrap_or_else(|| is_no_process(process)))
+                run(&self.cpus, function)
             }
             Meaning::Word(run) => {
                 let word = word(0);
@@ -225,12 +219,8 @@ impl Machine {
                 let (word, new) = (word(0), value(1));
                 self.before(does, frame);
                 match does {
-                    // An update knows its place in the order of the word's stores.
                     Does::Stores | Does::StoresRelease if self.closes(Gap::Stores) => {
-                        let order =
-                            if does == Does::Stores { Order::Relaxed } else { Order::Release };
-                        atomic_fetch_ordered(word, Rmw::Swap(new as u64), order, "WRITE_ONCE");
-                        0
+                        exchange(word, new, does)
                     }
                     _ => run(word, new, order),
                 }
@@ -250,6 +240,10 @@ impl Machine {
             self.was_read(does, frame, is_used);
         }
         result
+    }
+
+    fn here(&self, frame: &Frame<'_>, value: i64) -> Here<'_> {
+        Here { cpus: &self.cpus, task: self.tasks.get(frame.process), value }
     }
 
     /// Reads a word, by an acquire load if that closes the gap and something may depend on it.
@@ -287,8 +281,17 @@ fn number(pointer: i64) -> Option<usize> {
     pointer.checked_sub(ADDRESSES).and_then(|at| usize::try_from(at).ok())
 }
 
-fn is_no_process(number: i64) -> ! {
-    fail(POINTERS_POINT, format!("there is no process {number}"))
+/// What there is of the process of this number.
+fn of_process<'a, T>(number: i64, of: impl FnOnce(usize) -> Option<&'a T>) -> &'a T {
+    let found = usize::try_from(number).ok().and_then(of);
+    found.unwrap_or_else(|| fail(POINTERS_POINT, format!("there is no process {number}")))
+}
+
+/// A store as an update, which knows its place in the order of the word's stores.
+fn exchange(word: &Atomic, new: i64, does: Does) -> i64 {
+    let order = if does == Does::Stores { Order::Relaxed } else { Order::Release };
+    atomic_fetch_ordered(word, Rmw::Swap(new as u64), order, "WRITE_ONCE");
+    0
 }
 
 fn is_no(pointer: i64, on: On) -> ! {

@@ -41,7 +41,8 @@ fn loom_agrees_with_lkmm_about_every_primitive() {
 }
 
 /// loom neither tries a lock nor waits for a value, nor starts a task in the middle, and signals
-/// make more executions than it runs. It says so where it comes to that, and what it has reached before is no alarm.
+/// make more executions than it runs. It says so where it comes to that, and what it has reached
+/// before is no alarm.
 #[test]
 fn loom_says_what_it_cannot_do() {
     let few = Bounds { executions_max: 2_000, ..Bounds::PROOF };

@@ -6,10 +6,10 @@
 //! asynchronous lock; the wait for a migration entry; the ordering of each step.
 //! Left out: the bookmark of 4.14 to 6.6; the unlock in two steps up to 6.6, of architectures that
 //! cannot tell PG_waiters as they clear PG_locked (a look at the same word, of a folio that may be
-//! freed by then: it wakes somebody too many, and nobody too few); thrashing and its accounting; all
-//! folios hash to one queue, so that folios and bits always collide; an asynchronous waiter is told
-//! by its own wake-up only. Source: mm/filemap.c:1107-1680 of 6.12.117; 5.8 and 5.9-rc for the older
-//! waits (a8b169afbf06, 2a9127fcf229, 5ef64cc8987a).
+//! freed by then: it wakes somebody too many, and nobody too few); thrashing and its accounting;
+//! all folios hash to one queue, so that folios and bits always collide; an asynchronous waiter is
+//! told by its own wake-up only. Source: mm/filemap.c:1107-1680 of 6.12.117; 5.8 and 5.9-rc for the
+//! older waits (a8b169afbf06, 2a9127fcf229, 5ef64cc8987a).
 
 mod before_5_9;
 mod fault;
