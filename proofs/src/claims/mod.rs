@@ -19,6 +19,7 @@ mod folio_lock_order;
 mod folio_wait;
 mod folio_wait_read;
 mod handed_over;
+mod hugetlb;
 mod interrupts;
 mod left_over;
 mod longterm_pin;
@@ -101,7 +102,7 @@ pub const ALL: &[Group] = &[
     ("folio_wait", queue_lock::claims),
     ("writeback", writeback::claims),
     ("writeback", reports::fuse),
-    ("hugetlb", reports::hugetlb),
+    ("hugetlb", hugetlb::claims),
     ("interrupts", interrupts::claims),
     ("interrupts", softirqs::claims),
     ("flags", flags::claims),
