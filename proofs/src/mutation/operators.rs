@@ -92,6 +92,8 @@ const PRIMITIVES: &[&str] = &[
     "on_each_cpu_cond",
     "process_timeout",
     "queue_work_on",
+    "rwsem_down_read_slowpath",
+    "rwsem_down_write_slowpath",
     "schedule",
     "schedule_timeout",
     "send_sig",
