@@ -111,8 +111,16 @@ const ROUNDS: &[(&str, &str)] = &[
 ];
 
 /// Words that the kernel does not have: rules are checked by them.
-const OURS: &[&str] =
-    &["bh->freed", "bh->moving", "folio->freed", "pool->freed", "wait frame", "outcome", "count"];
+const OURS: &[&str] = &[
+    "bh->freed",
+    "bh->moving",
+    "folio->freed",
+    "pool->freed",
+    "wait frame",
+    "disk",
+    "outcome",
+    "count",
+];
 
 /// A fault: what it is, and the edits that make it.
 pub type Fault = (Operator, Vec<Edit>);
