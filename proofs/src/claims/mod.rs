@@ -113,6 +113,7 @@ pub const ALL: &[Group] = &[
     ("movable_page", movable_page::putback),
     ("movable_page", movable_page::balloon),
     ("movable_page", movable_page::zsmalloc),
+    ("movable_page", movable_page::zspage_locks),
     ("movable_driver", movable_page::drivers),
     ("handed_over", handed_over::claims),
 ];
