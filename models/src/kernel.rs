@@ -304,9 +304,7 @@ impl Kernel {
             pinned: Private::default(),
             stores: Private::default(),
             disk: modelled.disk.then(|| Var::new(Name::new("disk"), 0)),
-            i_mmap_rwsem: modelled
-                .hugetlb
-                .then(|| RwSem::new(Name::new("hugetlbfs_i_mmap_rwsem_key"))),
+            i_mmap_rwsem: modelled.hugetlb.then(i_mmap_rwsem),
             cpus,
         })
     }
@@ -437,6 +435,11 @@ fn cpus_of(tree: &Tree, sizes: &Sizes, modelled: &Modelled) -> Cpus {
     let cpus = if modelled.hotplug { cpus.with_hotplug() } else { cpus };
     let cpus = if modelled.softirqs { cpus.with_softirqs() } else { cpus };
     if modelled.moves { cpus.with_moves() } else { cpus }
+}
+
+/// `mapping->i_mmap_rwsem` of hugetlbfs.
+fn i_mmap_rwsem() -> RwSem {
+    RwSem::new(Name::new("hugetlbfs_i_mmap_rwsem_key"))
 }
 
 /// `mapping->nrpages`, as a scenario begins.
