@@ -171,6 +171,9 @@ pub struct Kernel {
     pub i_pages_marks: Option<Var>,
     /// `mapping->nrpages`, where [`crate::Machine::nrpages`] asks for it.
     pub nrpages: Option<Var>,
+    /// What the disk has of the one folio that is written out, where [`crate::Machine::disk`] asks
+    /// for it. No word of the kernel's.
+    pub disk: Option<Var>,
     /// `mapping->i_mmap_rwsem` of hugetlbfs, which has a lock class of its own, where
     /// [`crate::Machine::hugetlb`] asks for it.
     pub i_mmap_rwsem: Option<RwSem>,
@@ -300,9 +303,8 @@ impl Kernel {
             migrate_pending_work: PerCpu::new(&cpus, work("migrate_pending_work")),
             pinned: Private::default(),
             stores: Private::default(),
-            i_mmap_rwsem: modelled
-                .hugetlb
-                .then(|| RwSem::new(Name::new("hugetlbfs_i_mmap_rwsem_key"))),
+            disk: modelled.disk.then(|| Var::new(Name::new("disk"), 0)),
+            i_mmap_rwsem: modelled.hugetlb.then(i_mmap_rwsem),
             cpus,
         })
     }
@@ -433,6 +435,11 @@ fn cpus_of(tree: &Tree, sizes: &Sizes, modelled: &Modelled) -> Cpus {
     let cpus = if modelled.hotplug { cpus.with_hotplug() } else { cpus };
     let cpus = if modelled.softirqs { cpus.with_softirqs() } else { cpus };
     if modelled.moves { cpus.with_moves() } else { cpus }
+}
+
+/// `mapping->i_mmap_rwsem` of hugetlbfs.
+fn i_mmap_rwsem() -> RwSem {
+    RwSem::new(Name::new("hugetlbfs_i_mmap_rwsem_key"))
 }
 
 /// `mapping->nrpages`, as a scenario begins.

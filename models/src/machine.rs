@@ -150,6 +150,8 @@ part! {
         maps,
         /// PG_dirty.
         dirty,
+        /// What the disk has of a folio that a migration writes out.
+        disk,
         /// PG_writeback of migrated folios.
         writeback,
         /// The marks of the page cache for writeback, and their lock: that of `i_pages`, taken by

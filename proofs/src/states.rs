@@ -75,6 +75,8 @@ pub const SLEPT: &str = "a task slept on a folio";
 pub const SLEPT_ON_A_BIT: &str = "a task slept on a bit";
 /// A waker gave the lock to a waiter.
 pub const HANDED_OVER: &str = "the lock was handed over";
+/// A waiter was woken, and found the lock taken by somebody else.
+pub const STOLEN: &str = "the lock was stolen";
 /// A waiter left because of a signal or a timeout.
 pub const GAVE_UP: &str = "a task gave up";
 

@@ -48,9 +48,9 @@ pub enum How {
         /// The value.
         answer: u64,
     },
-    /// It takes a lock, or begins a section with preemption or interrupts off; neither it nor the
-    /// end happens. The task takes itself for the holder. A pair within it is taken and ended as
-    /// ever.
+    /// It takes a lock (for itself, if the lock is a word), or begins a section with preemption or
+    /// interrupts off; neither it nor the end happens. The task takes itself for the holder. A pair
+    /// within it is taken and ended as ever.
     DropPair,
     /// It has this ordering, which is weaker than its own. Not of a lock, nor of sleeping and
     /// waking, whose orderings are not their own.
@@ -256,8 +256,10 @@ impl Record {
 
     fn fate(&mut self, step: &Step) -> Fate {
         let task = self.current();
-        if matches!(step.does, Does::Unlock { .. }) {
-            let is_taken = self.machine.holder(step.object) == Some(task);
+        // Of a lock that is a word: who has it to himself does not take it twice.
+        let is_word = matches!(step.role, Role::Unlocks { .. });
+        if is_word || matches!(step.does, Does::Unlock { .. }) {
+            let is_taken = !is_word && self.machine.holder(step.object) == Some(task);
             let pretended = &mut self.edits.pretended;
             let pair = pretended.iter().rposition(|&held| held == (task, step.object));
             if let Some(at) = pair.filter(|_| !is_taken) {
@@ -400,7 +402,8 @@ fn edited(how: How, step: &Step) -> Result<Took, Took> {
     let refuse = |why: &str| -> ! {
         unable(format!("{}({}) cannot be edited so: {why}", step.primitive, step.name))
     };
-    let is_lock = matches!(step.does, Does::Lock { .. });
+    let is_lock =
+        matches!(step.does, Does::Lock { .. }) || step.role == Role::Locks { shared: false };
     match (how, step.does) {
         (_, Does::Foreign(_)) => refuse("foreign code does what it does"),
         (How::Drop { .. }, Does::Lock { .. } | Does::TryLock { .. } | Does::Unlock { .. }) => {

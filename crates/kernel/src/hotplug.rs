@@ -20,7 +20,9 @@
 //! kernel/sched/core.c `balance_push()`, arch/x86/kernel/smpboot.c `start_secondary()`,
 //! kernel/workqueue.c `unbind_worker()`, 6.12.
 
-use selvedge_explore::{Access, Lock, Rmw, abilities, current_context, enter, move_to, under};
+use selvedge_explore::{
+    Access, Interrupts, Lock, Rmw, abilities, current_context, enter, move_to, under,
+};
 use selvedge_trace::{Context, Name};
 
 use crate::{Cpus, Var, WRITE_ONCE, data_race, kernel_assert, reached, smp_processor_id};
@@ -103,8 +105,9 @@ pub fn take_cpu_down(cpus: &Cpus, cpu: usize) {
     for stopped in all.clone() {
         on(stopped, &|| cpus.preempt_of(stopped).lock("multi_cpu_stop"));
     }
-    // Where steps do not pass locks, interrupts off is preemption off.
-    let irqs = if abilities().steps_pass_locks { all.clone() } else { 0..0 };
+    // Where there are no interrupts, interrupts off is preemption off.
+    let has_irqs = abilities().interrupts == Interrupts::AtAnyStep;
+    let irqs = if has_irqs { all.clone() } else { 0..0 };
     for stopped in irqs.clone() {
         on(stopped, &|| cpus.irq_of(stopped).lock("local_irq_disable"));
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use common::{Program, nothing, two_cpus};
 use selvedge_explore::{Engine, Verdict};
+use selvedge_kernel::edits::{Edit, Site, install};
 use selvedge_kernel::{
     Cpus, KERNEL_ASSERTIONS_HOLD, LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER,
     NOBODY_SLEEPS_IN_ATOMIC_CONTEXT, NOBODY_WAITS_FOR_EVER, Name, READ_ONCE, RwSem, Var,
@@ -100,6 +101,27 @@ fn two_writers_exclude_each_other() {
 }
 
 /// Each tells the other that it is there, and one of them sees it.
+/// By an edit: neither the semaphore is taken nor given back, and nobody complains.
+#[test]
+fn a_semaphore_that_is_left_out_excludes_nobody() {
+    const LEFT_OUT: &[Edit] = &[Edit::drop_pair(Site::of("down_write"))];
+    fn adds(cpus: &Cpus, shared: &Shared) -> u64 {
+        down_write(cpus, &shared.sem);
+        let seen = READ_ONCE(&shared.x);
+        WRITE_ONCE(&shared.x, seen + 1);
+        up_write(&shared.sem);
+        seen
+    }
+    let ends = |shared: &Shared| shared.x.peek();
+    let kept = Program { ends, ..program(&[(0, adds), (1, adds)]) };
+    assert!(!kept.outcomes().contains(&vec![0, 0, 1]));
+    let make = |cpus: &Arc<Cpus>| {
+        install(LEFT_OUT);
+        make(cpus)
+    };
+    assert!(Program { make, ..kept }.outcomes().contains(&vec![0, 0, 1]));
+}
+
 #[test]
 fn two_readers_are_in_at_once() {
     fn first(cpus: &Cpus, shared: &Shared) -> u64 {

@@ -2,19 +2,22 @@
 //! the order of the folio lock and `mapping->i_mmap_rwsem`.
 //!
 //! Kept: which of the two is tried and which is waited for; what is done under which.
-//! Left out: anonymous folios, subpools and reservations, the fault mutex, shared page tables; of
-//! the hole, all but the part of its first page that is zeroed.
+//! Left out: anonymous folios, subpools (of which the mount has one) and reservations, the fault
+//! mutex, shared page tables, `hugetlb_lock` and the lists under it; a hole is a part of one page,
+//! or one whole page, which is mapped nowhere then.
 //! Source: mm/migrate.c `migrate_hugetlbs()`, `unmap_and_move_huge_page()`, fs/hugetlbfs/inode.c
-//! `hugetlbfs_punch_hole()`, `hugetlbfs_zero_partial_page()`, mm/hugetlb.c
-//! `hugetlb_folio_mapping_lock_write()`, mm/rmap.c `rmap_walk_file()`, of 6.1.192 and 6.12.117;
-//! b7880cb166ab for what they were before.
+//! `hugetlbfs_punch_hole()`, `hugetlbfs_zero_partial_page()`, `remove_inode_hugepages()`,
+//! `remove_inode_single_folio()`, mm/hugetlb.c `hugetlb_folio_mapping_lock_write()`, mm/rmap.c
+//! `rmap_walk_file()`, of 6.1.192 and 6.12.117; b7880cb166ab for what they were before.
 
 use selvedge_kernel::{
     Name, RwSem, atomic_read, down_read, down_write, down_write_trylock, enter, plain_read,
     plain_write, reached, up_read, up_write,
 };
 
-use crate::mm::filemap::{filemap_get_entry, folio_lock, folio_trylock, folio_unlock};
+use crate::mm::filemap::{
+    filemap_get_entry, filemap_remove_folio, folio_lock, folio_trylock, folio_unlock,
+};
 use crate::mm::migrate::{
     Errno, ISOLATION, MIGRATION_TARGET, Migrator, Mode, alloc_migration_target, migrate_folio,
 };
@@ -67,6 +70,8 @@ fn i_mmap_unlock_read(k: &Kernel) {
 pub const WANTS_MAPPING: &str = "a migration wants i_mmap_rwsem to restore entries";
 /// A hole was punched in a part of a page.
 pub const ZEROED: &str = "a part of a page was zeroed";
+/// A hole of a whole page has taken its folio out of the page cache.
+pub const REMOVED: &str = "a hole took a folio out of the page cache";
 /// A migration found `i_mmap_rwsem` taken as it wanted to unmap, and gave way.
 pub const MAPPING_WAS_LOCKED: &str = "a migration found i_mmap_rwsem taken";
 
@@ -86,10 +91,10 @@ fn unmap_and_move_huge_page(k: &Kernel, src: &Folio, who: Migrator) -> Result<()
     }
     let dst = alloc_migration_target(k, src);
     let moved = lock_and_move(k, dst, src, who);
-    folio_put(k, dst, MIGRATION_TARGET);
     if moved.is_ok() {
         folio_put(k, src, ISOLATION);
     }
+    folio_put(k, dst, MIGRATION_TARGET);
     moved
 }
 
@@ -115,7 +120,7 @@ fn lock_and_move(k: &Kernel, dst: &Folio, src: &Folio, who: Migrator) -> Result<
 
 fn unmap_and_move(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
     if atomic_read(&src.mapcount) == 0 {
-        return migrate_folio(k, dst, src);
+        return migrate_folio(k, dst, src).inspect(|()| reached("a folio was migrated"));
     }
     // hugetlb_folio_mapping_lock_write(): page tables may be shared, and unmapping unshares them.
     // The folio lock is held, which comes after this one: tried, and not waited for.
@@ -146,25 +151,66 @@ fn unmap_and_move(k: &Kernel, dst: &Folio, src: &Folio) -> Result<(), Errno> {
     moved
 }
 
-/// `hugetlbfs_punch_hole()` of a part of this page.
-pub fn hugetlbfs_punch_hole(k: &Kernel, page: usize) {
-    let _in = enter("hugetlbfs_punch_hole");
-    i_mmap_lock_write(k);
-    hugetlbfs_zero_partial_page(k, page);
-    i_mmap_unlock_write(k);
+/// What a hole is punched in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hole {
+    /// A part of this page.
+    Part(usize),
+    /// The whole of this page, which is mapped nowhere: there is nothing to be unmapped.
+    Whole(usize),
 }
 
+/// `hugetlbfs_punch_hole()`: whether its lookup found a folio. (It gives up here where it tries
+/// again in C.)
+pub fn hugetlbfs_punch_hole(k: &Kernel, hole: Hole) -> bool {
+    let _in = enter("hugetlbfs_punch_hole");
+    i_mmap_lock_write(k);
+    let found = match hole {
+        Hole::Part(page) => hugetlbfs_zero_partial_page(k, page),
+        Hole::Whole(_) => false,
+    };
+    i_mmap_unlock_write(k);
+    match hole {
+        Hole::Part(_) => found,
+        Hole::Whole(page) => remove_inode_hugepages(k, page),
+    }
+}
+
+/// Who has a reference of a folio that a hole is punched in.
+const HOLE: Name = Name::new("hole");
+
 /// `hugetlbfs_zero_partial_page()`
-fn hugetlbfs_zero_partial_page(k: &Kernel, page: usize) {
+fn hugetlbfs_zero_partial_page(k: &Kernel, page: usize) -> bool {
     let _in = enter("hugetlbfs_zero_partial_page");
-    let holder = Name::new("hole");
     // filemap_lock_hugetlb_folio()
-    let Some(folio) = filemap_get_entry(k, page, holder) else { return };
+    let Some(folio) = filemap_get_entry(k, page, HOLE) else { return false };
     folio_lock(k, folio);
     if plain_read(&folio.mapping) != 0 {
         plain_write(&folio.contents, 0);
         reached(ZEROED);
     }
     folio_unlock(k, folio);
-    folio_put(k, folio, holder);
+    folio_put(k, folio, HOLE);
+    true
+}
+
+/// `remove_inode_hugepages()` of one page.
+fn remove_inode_hugepages(k: &Kernel, page: usize) -> bool {
+    let _in = enter("remove_inode_hugepages");
+    // filemap_get_folios()
+    let Some(folio) = filemap_get_entry(k, page, HOLE) else { return false };
+    remove_inode_single_folio(k, folio);
+    // folio_batch_release()
+    folio_put(k, folio, HOLE);
+    true
+}
+
+/// `remove_inode_single_folio()`. It does not ask whether the folio is still the page's: as long as
+/// the batch has a reference no migration replaces it, and other holes wait for the inode.
+fn remove_inode_single_folio(k: &Kernel, folio: &Folio) {
+    let _in = enter("remove_inode_single_folio");
+    folio_lock(k, folio);
+    filemap_remove_folio(k, folio);
+    reached(REMOVED);
+    folio_unlock(k, folio);
 }

@@ -1,6 +1,6 @@
 //! A CPU is taken down: what rests in its caches, and who takes it out.
 
-use selvedge_kernel::{CPU_IS_DOWN, MOVED, Name, take_cpu_down};
+use selvedge_kernel::{CPU_IS_DOWN, MOVED, Name, cpu_online, fail, reached, take_cpu_down};
 use selvedge_models::fs::buffer::{brelse, buffer_exit_cpu_dead};
 use selvedge_models::mm::mlock::mlock_folio;
 use selvedge_models::mm::page_alloc::page_alloc_cpu_dead;
@@ -10,10 +10,10 @@ use selvedge_models::{Machine, Tree};
 
 use super::DPOR;
 use super::migrate_pending::disable;
-use crate::Source::{self, Analysis};
+use crate::Source::{self, Analysis, Comment};
 use crate::rules::*;
 use crate::states::{DISABLED, INSTALLED, RESTED, RESTED_FOR_MLOCK};
-use crate::{Answers, Run, Scenario, ask, cpu};
+use crate::{Answers, Run, Scenario, ask, cpu, irq};
 
 /// Those whose drains look for buffer heads too, and whose callbacks are the same.
 const RELEASES: &[&Tree] = &[&V5_18, &V6_1, &V6_12_117];
@@ -100,13 +100,42 @@ static DIES_WITH_A_BH: Scenario = Scenario {
     ..DIES_WITH_FULL_CACHES
 };
 
+/// An interrupt, on whatever CPU, that asks twice whether CPU0 is online.
+fn asks_twice(k: &Run) {
+    let seen = [cpu_online(&k.cpus, 0), cpu_online(&k.cpus, 0)];
+    if seen[0] != seen[1] {
+        fail(AN_INTERRUPT_SEES_ONE_MASK, "CPU0 was online, and is not any more");
+    }
+    if !seen[0] {
+        reached(ASKED_LATER);
+    }
+}
+
+const ASKED_LATER: &str = "an interrupt found the CPU offline";
+
+static DOWN_VS_INTERRUPTS: Scenario = Scenario {
+    name: "cpu_down_vs_interrupts",
+    about: "CPU2 takes CPU0 down; an interrupt on CPU0, and one on CPU1, ask twice whether CPU0 is \
+            online.",
+    machine: HOTPLUG.cpus(3),
+    tasks: &[cpu(2, "cpu_down", goes_down), irq(0, "irq", asks_twice), irq(1, "irq", asks_twice)],
+    ..Scenario::EMPTY
+};
+
 pub(super) fn claims() -> Vec<Answers> {
+    let stopped = Comment {
+        file: "include/linux/stop_machine.h",
+        says: "stop_machine(): a thread on every CPU, each of which disables interrupts",
+    };
     let unseen = Analysis(
         "the rounds ask cpu_online_mask without cpus_read_lock(), and the callbacks come later",
     );
     let callbacks = Analysis("what a round leaves out the callbacks of the dead CPU take out");
     let keeps = Source::analysis("the mutant leaves it there");
     vec![
+        ask(AN_INTERRUPT_SEES_ONE_MASK, &DOWN_VS_INTERRUPTS, stopped, &[CPU_IS_DOWN, ASKED_LATER])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
         ask(
             NO_FOLIO_RESTS_WHILE_PENDING,
             &DISABLE_VS_DOWN,

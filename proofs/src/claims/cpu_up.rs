@@ -5,19 +5,23 @@
 //! There is no callback that would have to see to it: its caches are empty when it comes up, since
 //! the callbacks of when it went down have emptied them.
 
-use selvedge_kernel::{CPU_IS_UP, Name, bring_cpu_up, join, take_cpu_down};
+use selvedge_kernel::{
+    CPU_IS_UP, Name, bring_cpu_up, fail_about, join, kernel_assert, preempt_disable,
+    preempt_enable, smp_processor_id, take_cpu_down,
+};
 use selvedge_models::Machine;
 use selvedge_models::fs::buffer::brelse;
-use selvedge_models::mm::swap::folio_add_lru;
+use selvedge_models::mm::swap::{folio_add_lru, lru_add_drain_all};
 use selvedge_models::trees::*;
 
 use super::DPOR;
 use super::migrate_pending::disable;
 use crate::Source::Analysis;
 use crate::rules::{
-    NO_BH_STAYS_WHILE_PENDING, NO_FOLIO_RESTS_WHILE_PENDING, no_bh_stays, no_folio_rests,
+    NO_BH_STAYS_WHILE_PENDING, NO_FOLIO_RESTS_WHILE_PENDING, OWN_ADDITIONS_ARE_DRAINED, is_batched,
+    no_bh_stays, no_folio_rests,
 };
-use crate::states::{DISABLED, INSTALLED, RESTED};
+use crate::states::{DISABLED, DRAIN_WORKED, INSTALLED, RESTED};
 use crate::{Answers, Run, Scenario, ask, cpu};
 
 /// `cpu_up()` of CPU1, and the first task there.
@@ -56,7 +60,39 @@ static DISABLE_VS_UP_OF_BH: Scenario = Scenario {
     ..DISABLE_VS_UP
 };
 
+/// `smpboot_thread_fn()`: a thread of this CPU, which is started when the CPU has come up.
+fn thread_of_cpu1(k: &Run) {
+    preempt_disable(&k.cpus);
+    let is_here = smp_processor_id() == 1;
+    preempt_enable(&k.cpus);
+    kernel_assert(is_here, "BUG_ON(td->cpu != smp_processor_id()) in smpboot_thread_fn()");
+}
+
+static DRAIN_VS_UP: Scenario = Scenario {
+    name: "drain_all_vs_cpu_up",
+    about: "CPU1 is offline, and a folio rests in the batch of CPU0, which is online all the time. \
+            On CPU0 one task brings CPU1 up, and a thread of CPU1 runs; another task on CPU0 \
+            drains all.",
+    machine: Machine::TINY.hotplug(),
+    before: &[
+        cpu(0, "cpu_down", |k| take_cpu_down(&k.cpus, 1)),
+        cpu(0, "adder", |k| folio_add_lru(k, &k.folios[0])),
+    ],
+    tasks: &[
+        cpu(0, "cpu_up", |k| comes_up(k, thread_of_cpu1)),
+        cpu(0, "drainer", |k| lru_add_drain_all(k)),
+    ],
+    at_end: Some(|k| {
+        if is_batched(k, &k.folios[0]) {
+            let object = k.folios[0].refcount.object();
+            fail_about(OWN_ADDITIONS_ARE_DRAINED, "folio0 rests in a batch", object);
+        }
+    }),
+    ..Scenario::EMPTY
+};
+
 pub(super) fn claims() -> Vec<Answers> {
+    let online = Analysis("a round finds each CPU that was online all the time");
     let seen = Analysis("it is in the mask before a task runs there, and empty when it comes up");
     let misses = Analysis("the mutant's round misses it");
     vec![
@@ -73,5 +109,9 @@ pub(super) fn claims() -> Vec<Answers> {
         .under(DPOR)
         .holds(&[&V5_18, &V6_1, &V6_12_117, &V6_18])
         .violated_as(misses, &[&DRAIN_SKIPS_CPU1]),
+        ask(OWN_ADDITIONS_ARE_DRAINED, &DRAIN_VS_UP, online, &[CPU_IS_UP, RESTED, DRAIN_WORKED])
+            .under(DPOR)
+            .holds(&[&V6_1, &V6_12_117])
+            .violated_after(&[RESTED], &[&DRAIN_FINDS_NOTHING]),
     ]
 }

@@ -8,9 +8,9 @@ use selvedge_models::trees::*;
 use super::{DPOR, EVERY, SC, SC_WITHOUT_RANDOM, WEAK};
 use crate::rules::{
     A_WAITER_IS_TOUCHED_ONLY_WHILE_IT_WAITS, CONTENTS_HAVE_ONE_WRITER,
-    NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, each_holder_added_one,
+    NOBODY_SLEEPS_ON_AN_UNLOCKED_FOLIO, each_holder_added_one, nothing_added_is_lost,
 };
-use crate::states::{HANDED_OVER, SLEPT};
+use crate::states::{HANDED_OVER, SLEPT, STOLEN};
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 pub(super) const TRYLOCK_FAILED: &str = "a trylock failed";
@@ -129,6 +129,49 @@ pub(super) static NEW_OWNER: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+static TAKES_IT_AGAIN: Scenario = Scenario {
+    name: "holder_takes_it_again_before_waiter",
+    about: "CPU0 has the folio lock, gives it back, and tries it once more, to change the \
+            contents; CPU1 locks the folio, and changes them.",
+    machine: Machine::TINY.sleepers(1),
+    setup: locked,
+    tasks: &[
+        cpu(0, "holder", |k| {
+            unlock(k);
+            try_and_add(k);
+        }),
+        cpu(1, "waiter", lock_and_add).sleeper(0),
+    ],
+    at_end: Some(|k| each_holder_added_one(k, 2 - k.count.peek() as u64)),
+    ..Scenario::EMPTY
+};
+
+static WAITS_TWICE: Scenario = Scenario {
+    name: "task_waits_for_one_folio_then_another",
+    about: "CPU0 has both folios locked; it unlocks folio 1, changes the contents of folio 0, and \
+            unlocks that. CPU1 locks both, and changes the contents of folio 0: its two waits have \
+            their entry at one place of its stack.",
+    machine: Machine::TINY.folios(2).sleepers(1),
+    setup: |k| {
+        k.folios.iter().for_each(|folio| assert!(folio_trylock(folio), "nobody else runs yet"));
+    },
+    tasks: &[
+        cpu(0, "holder", |k| {
+            folio_unlock(k, &k.folios[1]);
+            add_one(k);
+            unlock(k);
+        }),
+        cpu(1, "waiter", |k| {
+            folio_lock(k, &k.folios[1]);
+            folio_lock(k, &k.folios[0]);
+            add_one(k);
+        })
+        .sleeper(0),
+    ],
+    at_end: Some(|k| nothing_added_is_lost(k, 2)),
+    ..Scenario::EMPTY
+};
+
 pub(super) fn claims() -> Vec<Answers> {
     let sheet = Source::migrate;
     let asleep =
@@ -143,6 +186,12 @@ pub(super) fn claims() -> Vec<Answers> {
             .under(WEAK)
             .broken_after(&[ADDED])
             .violated(&relaxed),
+        ask(CONTENTS_HAVE_ONE_WRITER, &TAKES_IT_AGAIN, sheet("A.5-1"), &[SLEPT, STOLEN])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
+        ask(CONTENTS_HAVE_ONE_WRITER, &WAITS_TWICE, sheet("A.2"), &[SLEPT])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
         asleep(&LOCK_TWO_KILLABLY, sheet("A.2")).under(DPOR).holds(&[&V6_12_117]),
         asleep(&LOCK_TWO, sheet("A.2"))
             .under(SC)

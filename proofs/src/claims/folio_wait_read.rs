@@ -123,7 +123,7 @@ static PUT_AND_WAIT: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
-static MIGRATION_ENTRY: Scenario = Scenario {
+pub(super) static MIGRATION_ENTRY: Scenario = Scenario {
     name: "fault_on_migration_entry",
     about: "CPU0 has unmapped the folio for migration, and replaced it in the page cache; it maps \
             the new one in its place, unlocks the old one, and frees it. CPU1 faults on the \

@@ -19,6 +19,7 @@ mod folio_lock_order;
 mod folio_wait;
 mod folio_wait_read;
 mod handed_over;
+mod hugetlb;
 mod interrupts;
 mod left_over;
 mod longterm_pin;
@@ -101,7 +102,7 @@ pub const ALL: &[Group] = &[
     ("folio_wait", queue_lock::claims),
     ("writeback", writeback::claims),
     ("writeback", reports::fuse),
-    ("hugetlb", reports::hugetlb),
+    ("hugetlb", hugetlb::claims),
     ("interrupts", interrupts::claims),
     ("interrupts", softirqs::claims),
     ("flags", flags::claims),
@@ -112,6 +113,7 @@ pub const ALL: &[Group] = &[
     ("movable_page", movable_page::putback),
     ("movable_page", movable_page::balloon),
     ("movable_page", movable_page::zsmalloc),
+    ("movable_page", movable_page::zspage_locks),
     ("movable_driver", movable_page::drivers),
     ("handed_over", handed_over::claims),
 ];

@@ -39,7 +39,7 @@ static FAULT: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
-static ASYNC: Scenario = Scenario {
+pub(super) static ASYNC: Scenario = Scenario {
     name: "unlock_vs_asynchronous_lock",
     about: "CPU0 unlocks the folio, of which PG_waiters is left over: one came and went. CPU1 asks \
             for the lock asynchronously, again when it is called back.",

@@ -14,11 +14,13 @@ use selvedge_models::trees::*;
 use super::folio_lock::{
     ADDED, LOCK_TWO_KILLABLY, LOCK_TWO_STACKS, NEW_OWNER, TRY_ONCE, TRYLOCK_FAILED,
 };
+use super::folio_wait_read::MIGRATION_ENTRY;
 use super::page_cache::{isolated, migrate_or_put_back};
+use super::queue_lock::ASYNC;
 use super::races::race;
 use super::{COMPLETE, DPOR};
 use crate::Source::{self, Analysis, Comment, Report};
-use crate::states::{FREED, HANDED_OVER, MIGRATED, SLEPT, TRUNCATED};
+use crate::states::{FAULT_FOUND_AN_ENTRY, FREED, HANDED_OVER, MIGRATED, SLEPT, TRUNCATED};
 use crate::{Answers, Run, Scenario, cpu};
 
 /// Complete under every memory model, and once more without any reduction.
@@ -82,6 +84,14 @@ pub(super) fn claims() -> Vec<Answers> {
     let sheet = Source::migrate;
     let locked_mapping =
         Comment { file: "mm/filemap.c", says: "the folio lock keeps folio->mapping" };
+    let last_touch = Comment {
+        file: "include/linux/list.h",
+        says: "list_del_init_careful(): the waiter may reuse the memory once it sees it",
+    };
+    let retried = Comment {
+        file: "io_uring/rw.c",
+        says: "io_async_buf_func(): unlinks the entry, and then queues the work that retries",
+    };
     let locked_copy = Comment { file: "mm/migrate.c", says: "both folios are locked" };
     vec![
         race(&TRY_ONCE, sheet("A.5-1"), &[TRYLOCK_FAILED])
@@ -100,6 +110,13 @@ pub(super) fn claims() -> Vec<Answers> {
             .holds(&[&L2, &V6_12_117])
             .violated(&[&AM10_UNLINKED_BEFORE_WOKEN, &AM10_UNLINKED_BEFORE_WAKE_UP])
             .violated(&[&AM11_READ_AFTER_UNLINK]),
+        // What finish_wait() does after its look is all that the fault does before its stack frame
+        // is another function's.
+        race(&MIGRATION_ENTRY, last_touch, &[FAULT_FOUND_AN_ENTRY, SLEPT])
+            .under(DPOR)
+            .holds(&[&V6_12_117]),
+        // The entry of a request is filled in again for the next attempt.
+        race(&ASYNC, retried, &[SLEPT]).under(DPOR).holds(&[&V6_12_117]),
         race(&MIGRATE_VS_TRUNCATE, locked_mapping, &[MIGRATED, TRUNCATED])
             .under(DPOR)
             .holds(&[&V6_1, &V6_12_117])

@@ -192,7 +192,7 @@ mod tests {
     use selvedge_explore::Bounds;
     use selvedge_kernel::{enter, join, spin_lock, spin_unlock};
     use selvedge_models::mm::filemap::{folio_lock, folio_unlock};
-    use selvedge_models::mm::hugetlb::{hugetlbfs_punch_hole, migrate_hugetlbs};
+    use selvedge_models::mm::hugetlb::{Hole, hugetlbfs_punch_hole, migrate_hugetlbs};
     use selvedge_models::mm::migrate::{ISOLATION, Migrator};
     use selvedge_models::mm::page_writeback::{folio_end_writeback, folio_start_writeback};
     use selvedge_models::mm::swap::folio_get;
@@ -252,7 +252,9 @@ mod tests {
             let found = broken(tree, &explored).into_iter();
             found.map(|broken| broken.step.waits_in).collect::<Vec<_>>()
         };
-        let hole: fn(&Kernel) = |k| hugetlbfs_punch_hole(k, 0);
+        let hole: fn(&Kernel) = |k| {
+            hugetlbfs_punch_hole(k, Hole::Part(0));
+        };
         let migration: fn(&Kernel) = |k| {
             migrate_hugetlbs(k, &k.folios[0], Migrator::SYNC);
         };

@@ -92,6 +92,8 @@ const PRIMITIVES: &[&str] = &[
     "on_each_cpu_cond",
     "process_timeout",
     "queue_work_on",
+    "rwsem_down_read_slowpath",
+    "rwsem_down_write_slowpath",
     "schedule",
     "schedule_timeout",
     "send_sig",
@@ -109,8 +111,16 @@ const ROUNDS: &[(&str, &str)] = &[
 ];
 
 /// Words that the kernel does not have: rules are checked by them.
-const OURS: &[&str] =
-    &["bh->freed", "bh->moving", "folio->freed", "pool->freed", "wait frame", "outcome", "count"];
+const OURS: &[&str] = &[
+    "bh->freed",
+    "bh->moving",
+    "folio->freed",
+    "pool->freed",
+    "wait frame",
+    "disk",
+    "outcome",
+    "count",
+];
 
 /// A fault: what it is, and the edits that make it.
 pub type Fault = (Operator, Vec<Edit>);

@@ -28,6 +28,10 @@ pub const EXTRA_REFERENCE_IS_TRANSIENT: Rule =
 pub const A_DEAD_CPU_HAS_NOTHING: Rule =
     Rule("when a CPU has been taken down, its batches and its bh_lru are empty");
 
+/// `stop_machine()`: "a thread on every CPU, each of which disables interrupts".
+pub const AN_INTERRUPT_SEES_ONE_MASK: Rule =
+    Rule("cpu_online_mask does not change under an interrupt when a CPU goes down");
+
 pub(super) const IDS_OF_CACHING: Ids = &[
     ("bh-stays", NO_BH_STAYS_WHILE_PENDING),
     ("folio-rests", NO_FOLIO_RESTS_WHILE_PENDING),
@@ -35,6 +39,7 @@ pub(super) const IDS_OF_CACHING: Ids = &[
     ("callers-counted", COUNTER_IS_CALLERS_INSIDE),
     ("transient-reference", EXTRA_REFERENCE_IS_TRANSIENT),
     ("dead-cpu", A_DEAD_CPU_HAS_NOTHING),
+    ("one-mask", AN_INTERRUPT_SEES_ONE_MASK),
 ];
 
 /// A caller is between its disable and its enable.

@@ -40,14 +40,26 @@ pub(super) const IDS_OF_FOLIO_LOCK: Ids = &[
 
 /// [`CONTENTS_HAVE_ONE_WRITER`]: nothing is lost if each holder saw what the one before it left.
 pub fn each_holder_added_one(k: &Run, holders: u64) {
+    nothing_added_is_lost(k, holders);
+    no_folio_is_left_locked(k);
+}
+
+/// The same of holders that may have the folio locked still.
+pub fn nothing_added_is_lost(k: &Run, holders: u64) {
     let folio = &k.folios[0];
     let found = folio.contents.peek();
     if found != holders {
         let message = format!("{holders} holders added 1 each, the contents are {found}");
         fail_about(CONTENTS_HAVE_ONE_WRITER, message, folio.contents.object());
     }
-    if folio.flags.peek(PG_LOCKED) {
-        fail_about(CONTENTS_HAVE_ONE_WRITER, "folio0 is left locked", folio.flags.object());
+}
+
+/// [`CONTENTS_HAVE_ONE_WRITER`], when all have unlocked what they had locked: since 6.7 who unlocks
+/// a folio that somebody else has unlocked locks it.
+pub fn no_folio_is_left_locked(k: &Run) {
+    if let Some(folio) = k.folios.iter().find(|folio| folio.flags.peek(PG_LOCKED)) {
+        let message = format!("folio{} is left locked", folio.index);
+        fail_about(CONTENTS_HAVE_ONE_WRITER, message, folio.flags.object());
     }
 }
 

@@ -73,17 +73,21 @@ pub fn truncate_inode_folio(k: &Kernel, page: usize) {
         if k.modelled.maps && atomic_read(&folio.mapcount) != 0 {
             unmap_mapping_folio(k, folio);
         }
-        // filemap_remove_folio()
-        spin_lock_irq(&k.cpus, &k.i_pages_lock);
-        rcu_assign_pointer(&k.i_pages[page], 0);
-        plain_write(&folio.mapping, 0);
-        count_pages(k, u64::MAX);
-        spin_unlock_irq(&k.cpus, &k.i_pages_lock);
-        folio_put(k, folio, PAGE_CACHE);
+        filemap_remove_folio(k, folio);
         reached("a folio was truncated");
     }
     folio_unlock(k, folio);
     folio_put(k, folio, holder);
+}
+
+/// `filemap_remove_folio()` of a locked folio: out of the page cache, and its reference with it.
+pub(crate) fn filemap_remove_folio(k: &Kernel, folio: &Folio) {
+    spin_lock_irq(&k.cpus, &k.i_pages_lock);
+    rcu_assign_pointer(&k.i_pages[folio.page_index], 0);
+    plain_write(&folio.mapping, 0);
+    count_pages(k, u64::MAX);
+    spin_unlock_irq(&k.cpus, &k.i_pages_lock);
+    folio_put(k, folio, PAGE_CACHE);
 }
 
 /// A truncation has unmapped a folio.

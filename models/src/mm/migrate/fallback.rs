@@ -6,7 +6,7 @@
 //! Source: mm/migrate.c `writeout()`, `fallback_migrate_folio()` of 6.1.192 and 6.12.117; in 6.16
 //! without the former (7ee3647243e5).
 
-use selvedge_kernel::{enter, reached, test_and_clear_bit, test_bit};
+use selvedge_kernel::{enter, plain_read, plain_write, reached, test_and_clear_bit, test_bit};
 
 use crate::kernel::PG_DIRTY;
 use crate::mm::filemap::{folio_lock, folio_unlock};
@@ -61,6 +61,9 @@ pub fn writeout(k: &Kernel, folio: &Folio) -> Result<(), Errno> {
 fn writepage(k: &Kernel, folio: &Folio) {
     let _in = enter("writepage");
     if folio.aops == Aops::WritepageSync {
+        if let Some(disk) = &k.disk {
+            plain_write(disk, plain_read(&folio.contents));
+        }
         folio_unlock(k, folio);
         return;
     }

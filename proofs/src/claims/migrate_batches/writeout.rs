@@ -1,17 +1,21 @@
 //! Folios that a migration writes out, of filesystems that do not migrate theirs: kernel-migrate
 //! C.4, C-S5 and C-S6.
 
-use selvedge_kernel::{fail_about, join, set_bit};
+use selvedge_kernel::{fail_about, join, plain_write, set_bit, test_and_set_bit};
 use selvedge_models::PG_DIRTY;
+use selvedge_models::mm::filemap::{folio_lock, folio_unlock};
 use selvedge_models::mm::memory::{do_swap_page, user_store};
-use selvedge_models::mm::migrate::{Aops, DIRTY_REFUSED, Mode, WRITTEN_OUT};
+use selvedge_models::mm::migrate::{Aops, DIRTY_REFUSED, Mode, WRITTEN_OUT, writeout};
 use selvedge_models::trees::*;
 use selvedge_models::trees::{M2, M3, M4, M5, M6, M7};
 
 use super::{ALONE, DPOR, ONE, migrate, scenario};
-use crate::Source::Comment;
-use crate::rules::{A_DIRTY_FOLIO_IS_WRITTEN_OUT, A_PAGE_IS_ONE_FOLIO, KERNEL_ASSERTIONS_HOLD};
-use crate::{Answers, Run, Scenario, Source, ask};
+use crate::Source::{Analysis, Comment};
+use crate::rules::{
+    A_DIRTY_FOLIO_IS_WRITTEN_OUT, A_PAGE_IS_ONE_FOLIO, KERNEL_ASSERTIONS_HOLD,
+    WHAT_IS_CLEAN_IS_ON_DISK,
+};
+use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
 /// A dirty folio of a filesystem that does not migrate its folios, migrated in MIGRATE_SYNC.
 fn writes_out(k: &Run) {
@@ -65,8 +69,40 @@ static WRITTEN_OUT_ALONE: Scenario = scenario(
     },
 );
 
+static DIRTIED_MEANWHILE: Scenario = Scenario {
+    name: "folio_is_dirtied_while_written_out",
+    about: "CPU0 has a folio locked, and writes it out if it is dirty, as migration does before it \
+            tries once more; ->writepage() has written it when it returns. CPU1 writes to the \
+            folio, and marks it dirty, as the end of direct I/O into a mapped page does.",
+    machine: ONE.aops(&[Aops::WritepageSync]).dirty().disk(),
+    setup: |k| set_bit(PG_DIRTY, &k.folios[0].flags),
+    tasks: &[
+        cpu(0, "migrator", |k| {
+            folio_lock(k, &k.folios[0]);
+            // Always an error: it is to be tried again.
+            let _again = writeout(k, &k.folios[0]);
+            folio_unlock(k, &k.folios[0]);
+        }),
+        cpu(1, "user", |k| {
+            plain_write(&k.folios[0].contents, 1);
+            // filemap_dirty_folio()
+            test_and_set_bit(PG_DIRTY, &k.folios[0].flags);
+        }),
+    ],
+    at_end: Some(|k| {
+        let disk = k.disk.as_ref().expect("Machine::disk");
+        let (written, contents) = (disk.peek(), k.folios[0].contents.peek());
+        if !k.folios[0].flags.peek(PG_DIRTY) && written != contents {
+            let message = format!("folio0 is clean with {contents}, and the disk has {written}");
+            fail_about(WHAT_IS_CLEAN_IS_ON_DISK, message, disk.object());
+        }
+    }),
+    ..Scenario::EMPTY
+};
+
 pub(in crate::claims) fn claims() -> Vec<Answers> {
     let sheet = Source::migrate;
+    let orders = Analysis("who clears PG_dirty writes what was there when it was set");
     let clean = Comment { file: "mm/migrate.c", says: "the folio must be clean for migration" };
     vec![
         ask(KERNEL_ASSERTIONS_HOLD, &WRITTEN_OUT_ASYNC, sheet("C-S5"), &[WRITTEN_OUT])
@@ -81,6 +117,9 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
             .holds(&[&M0, &M6S])
             .broken_after(&[DIRTY_REFUSED])
             .violated_as(Source::commit("7ee3647243e5"), &[&M7]),
+        ask(WHAT_IS_CLEAN_IS_ON_DISK, &DIRTIED_MEANWHILE, orders, &[WRITTEN_OUT])
+            .under(DPOR)
+            .holds(&[&M0, &M6S]),
         // Whatever is stored through the entry is lost then.
         ask(A_PAGE_IS_ONE_FOLIO, &WRITTEN_OUT_MAPPED, sheet("C-S6"), &[WRITTEN_OUT])
             .under(DPOR)

@@ -367,15 +367,18 @@ static FOLIO_DIRTIED_UNLOCKED: Scenario = Scenario {
         }),
         cpu(1, "flush worker", writes_without_buffers),
     ],
-    at_end: Some(|k| {
-        let (written, contents) = (k.outcome.peek(), k.folios[0].contents.peek());
-        if !k.folios[0].flags.peek(PG_DIRTY) && written != contents {
-            let message = format!("folio0 is clean with {contents}, and the disk has {written}");
-            fail_about(WHAT_IS_CLEAN_IS_ON_DISK, message, k.outcome.object());
-        }
-    }),
+    at_end: Some(disk_has_the_contents),
     ..Scenario::EMPTY
 };
+
+/// [`WHAT_IS_CLEAN_IS_ON_DISK`], of a folio without buffers.
+fn disk_has_the_contents(k: &Run) {
+    let (written, contents) = (k.outcome.peek(), k.folios[0].contents.peek());
+    if !k.folios[0].flags.peek(PG_DIRTY) && written != contents {
+        let message = format!("folio0 is clean with {contents}, and the disk has {written}");
+        fail_about(WHAT_IS_CLEAN_IS_ON_DISK, message, k.outcome.object());
+    }
+}
 
 /// `fsync()` on such a filesystem: writes what is dirty, waits for what somebody else writes, and
 /// looks at the disk.
@@ -413,6 +416,28 @@ static FSYNC: Scenario = Scenario {
     ..Scenario::EMPTY
 };
 
+static WRITTEN_AGAIN: Scenario = Scenario {
+    name: "folio_is_written_again",
+    about: "A folio is being written: CPU1 has the disk store what it has read of it, by CPU, as a \
+            RAM disk does, and ends its writeback. CPU0 changes the folio, marks it dirty, and \
+            writes it.",
+    tasks: &[
+        cpu(0, "writer", |k| {
+            let folio = &k.folios[0];
+            plain_write(&folio.contents, 2);
+            set_bit(PG_DIRTY, &folio.flags);
+            writes_without_buffers(k);
+        }),
+        cpu(1, "end of writeback", |k| {
+            owns(PG_WRITEBACK, &k.folios[0].flags);
+            plain_write(&k.outcome, 1);
+            folio_end_writeback(k, &k.folios[0]);
+        }),
+    ],
+    at_end: Some(disk_has_the_contents),
+    ..FSYNC
+};
+
 static FSYNC_OF_CLEAN: Scenario = Scenario {
     name: "fsync_of_what_somebody_else_writes",
     about: "A folio is clean, since somebody else has begun to write it, which takes until CPU1 ends \
@@ -444,6 +469,7 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
     let orders = Analysis("who clears PG_dirty writes what was there when it was set");
     let ends = Analysis("the last buffer ends the writeback, under the lock of the first");
     let sync = Analysis("what fsync() is for");
+    let waits = Analysis("a folio is not under two writebacks at once: the later is on the disk");
     let own = Comment {
         file: "mm/filemap.c",
         says: "folio_end_writeback() has a reference of its own while it wakes",
@@ -480,6 +506,9 @@ pub(in crate::claims) fn claims() -> Vec<Answers> {
         ask(WHAT_IS_CLEAN_IS_ON_DISK, &FOLIO_DIRTIED_UNLOCKED, orders, &[WRITTEN])
             .under(DPOR)
             .holds(&[&M6S]),
+        ask(WHAT_IS_CLEAN_IS_ON_DISK, &WRITTEN_AGAIN, waits, &[SLEPT, WRITTEN])
+            .under(DPOR)
+            .holds(&[&M0, &M6S]),
         ask(WHAT_IS_CLEAN_IS_ON_DISK, &DIRTIED_BY_HAND, marks, &[DIRTIED, ON_DISK])
             .under(DPOR)
             .holds(&[&M6S]),

@@ -10,6 +10,7 @@
 //! | `proposal.rs`  | what Mel Gorman proposed, by the rules M1 to M10                        |
 //! | `balloon.rs`   | E8, E15: the balloon's list and its count                               |
 //! | `zsmalloc.rs`  | E5, E6, E7, E10, E16, and the end of a pool, 5.3 to 5.16                  |
+//! | `zspage_locks.rs` | the locks of a zspage's pages, and who comes across one of them |
 //! | `driver.rs`    | every rule against each driver of models/src/drivers                    |
 
 use selvedge_explore::Engine;
@@ -29,11 +30,13 @@ mod proposal;
 mod putback;
 mod reuse;
 mod zsmalloc;
+mod zspage_locks;
 
 pub(super) use balloon::claims as balloon;
 pub(super) use driver::claims as drivers;
 pub(super) use isolation::claims as isolation;
 pub(super) use zsmalloc::claims as zsmalloc;
+pub(super) use zspage_locks::claims as zspage_locks;
 
 /// For what holds: samples would add nothing, and take long.
 const COMPLETE: &[Engine] = &[Engine::Dpor];

@@ -30,7 +30,7 @@ use crate::states::{EMPTIED_WHILE_ISOLATED, LEFT_TO_FREE_WORK};
 use crate::{Answers, Run, Scenario, Source, Task, ask, cpu};
 
 /// A zspage of one page. Sleeper 2 is the kworker.
-const ZSPAGE: Machine = ONE_PAGE.driver(Some(Role::Zsmalloc));
+pub(super) const ZSPAGE: Machine = ONE_PAGE.driver(Some(Role::Zsmalloc));
 
 static POOL_GOES: Scenario = Scenario {
     name: "putback_vs_destroy_pool",
@@ -220,7 +220,7 @@ static BOTH_MOVED: Scenario = Scenario {
 
 /// Its pages are freed, those that were moved and those that they were moved to; and it is on no
 /// list.
-fn zspage_is_freed(k: &Run) {
+pub(super) fn zspage_is_freed(k: &Run) {
     all_is_freed(k);
     if is_freed_and_listed(k) {
         fail(KERNEL_ASSERTIONS_HOLD, "the zspage has been freed, and is on a list of its class");
