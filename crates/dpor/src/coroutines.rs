@@ -23,13 +23,13 @@ type Task = Coroutine<(), (), (), DefaultStack>;
 thread_local! {
     /// What the running task needs to stop; null if no task of ours runs.
     static STOP: Cell<*const Yielder<(), ()>> = const { Cell::new(std::ptr::null()) };
-    static TASKS: RefCell<Tasks> = const { RefCell::new(Tasks::new()) };
+    static STARTED: RefCell<Started> = const { RefCell::new(Started::new()) };
 }
 
-/// The tasks of the execution that runs on this thread.
-struct Tasks {
-    /// By number; `None`: it has ended, or runs.
-    tasks: Vec<Option<Task>>,
+/// What a task that starts another shares with who lets tasks go, on this thread.
+struct Started {
+    /// The tasks that have been started since somebody was last let go for the first time.
+    tasks: Vec<Task>,
     /// Stacks that can be used again.
     stacks: Vec<DefaultStack>,
     /// The size of a stack, in bytes.
@@ -38,11 +38,15 @@ struct Tasks {
     is_left: bool,
 }
 
-impl Tasks {
-    const fn new() -> Tasks {
-        Tasks { tasks: Vec::new(), stacks: Vec::new(), stack: 0, is_left: false }
+impl Started {
+    const fn new() -> Started {
+        Started { tasks: Vec::new(), stacks: Vec::new(), stack: 0, is_left: false }
     }
 }
+
+/// The tasks of an execution, by number; `None`: it has ended.
+#[derive(Default)]
+struct Tasks(Vec<Option<Task>>);
 
 /// Do the tasks of this thread run on coroutines of ours?
 pub(crate) fn is_in_use() -> bool {
@@ -51,14 +55,14 @@ pub(crate) fn is_in_use() -> bool {
 
 /// Adds a task, which runs when it is let go.
 pub(crate) fn start(body: impl FnOnce() + 'static) {
-    TASKS.with_borrow_mut(|tasks| {
-        let stack = tasks.stacks.pop().unwrap_or_else(|| {
-            DefaultStack::new(tasks.stack).expect("the operating system has memory for a stack")
+    STARTED.with_borrow_mut(|started| {
+        let stack = started.stacks.pop().unwrap_or_else(|| {
+            DefaultStack::new(started.stack).expect("the operating system has memory for a stack")
         });
-        tasks.tasks.push(Some(Task::with_stack(stack, move |stop, ()| {
+        started.tasks.push(Task::with_stack(stack, move |stop, ()| {
             STOP.set(stop);
             body();
-        })));
+        }));
     });
 }
 
@@ -66,7 +70,7 @@ pub(crate) fn start(body: impl FnOnce() + 'static) {
 /// their stacks that cannot be, such as those of C. What they own is never dropped, and nobody may
 /// refer to what is on their stacks any more. (On shuttle it is so in any case.)
 pub fn never_unwind() {
-    TASKS.with_borrow_mut(|tasks| tasks.is_left = true);
+    STARTED.with_borrow_mut(|started| started.is_left = true);
 }
 
 /// Lets others run; returns when the running task is to go on.
@@ -119,7 +123,8 @@ pub(crate) fn run<S: Strategy>(
     stack: usize,
     body: impl Fn() + Clone + 'static,
 ) {
-    TASKS.set(Tasks { stack, ..Tasks::new() });
+    STARTED.set(Started { stack, ..Started::new() });
+    let mut tasks = Tasks::default();
     while driver.begin() {
         let body = body.clone();
         start(move || {
@@ -129,40 +134,47 @@ pub(crate) fn run<S: Strategy>(
         let execution = catch_unwind(AssertUnwindSafe(|| {
             let mut next = Some(0);
             while let Some(task) = next {
-                resume(task);
+                tasks.resume(task);
                 next = driver.next();
             }
         }));
         STOP.set(std::ptr::null());
-        end_all();
+        tasks.end_all();
         if let Err(panic) = execution {
-            TASKS.set(Tasks::new());
+            STARTED.set(Started::new());
             resume_unwind(panic);
         }
     }
-    TASKS.set(Tasks::new());
+    STARTED.set(Started::new());
     table::begin_execution(false);
 }
 
-/// Lets a task go on until it lets others run.
-fn resume(number: usize) {
-    let task = TASKS.with_borrow_mut(|tasks| tasks.tasks[number].take());
-    let mut task = task.expect("who is let go has not ended");
-    let result = task.resume(());
-    TASKS.with_borrow_mut(|tasks| match result {
-        CoroutineResult::Yield(()) => tasks.tasks[number] = Some(task),
-        CoroutineResult::Return(()) => tasks.stacks.push(task.into_stack()),
-    });
-}
+impl Tasks {
+    /// Takes in those that have been started.
+    #[cold]
+    fn take_started(&mut self) {
+        STARTED.with_borrow_mut(|started| self.0.extend(started.tasks.drain(..).map(Some)));
+    }
 
-/// Ends all tasks wherever they are, and keeps their stacks: by unwinding, in which what is dropped
-/// takes no steps, if they can be unwound.
-fn end_all() {
-    let (count, is_left) =
-        TASKS.with_borrow_mut(|tasks| (tasks.tasks.len(), std::mem::take(&mut tasks.is_left)));
-    for number in 0..count {
-        let task = TASKS.with_borrow_mut(|tasks| tasks.tasks[number].take());
-        if let Some(mut task) = task {
+    /// Lets a task go on until it lets others run.
+    #[inline]
+    fn resume(&mut self, number: usize) {
+        if number >= self.0.len() {
+            self.take_started();
+        }
+        let slot = &mut self.0[number];
+        let task = slot.as_mut().expect("who is let go has not ended");
+        if let CoroutineResult::Return(()) = task.resume(()) {
+            slot.take().into_iter().for_each(keep_stack);
+        }
+    }
+
+    /// Ends all tasks wherever they are, and keeps their stacks: by unwinding, in which what is
+    /// dropped takes no steps, if they can be unwound.
+    fn end_all(&mut self) {
+        self.take_started();
+        let is_left = STARTED.with_borrow_mut(|started| std::mem::take(&mut started.is_left));
+        for mut task in self.0.drain(..).flatten() {
             if is_left {
                 #[expect(unsafe_code, reason = "frames of C have nothing that could be unwound")]
                 // SAFETY: it leaks what the task owns. Who asked for it (`never_unwind`) sees to it
@@ -173,8 +185,12 @@ fn end_all() {
             } else {
                 task.force_unwind();
             }
-            TASKS.with_borrow_mut(|tasks| tasks.stacks.push(task.into_stack()));
+            keep_stack(task);
         }
     }
-    TASKS.with_borrow_mut(|tasks| tasks.tasks.clear());
+}
+
+/// Keeps the stack of a task that has ended.
+fn keep_stack(task: Task) {
+    STARTED.with_borrow_mut(|started| started.stacks.push(task.into_stack()));
 }

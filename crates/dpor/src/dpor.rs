@@ -118,6 +118,10 @@ impl Strategy for Whole {
         self.explore.followed(steps);
     }
 
+    fn favourite(&mut self, last: usize) -> Option<usize> {
+        self.explore.favourite(last)
+    }
+
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {
         self.explore.decide(point)
     }

@@ -52,7 +52,8 @@ pub trait Observer {
 
 /// A point at which somebody has to decide.
 pub(crate) struct Point<'a> {
-    /// The tasks whose announced step is enabled, in the order of their numbers.
+    /// The tasks whose announced step is enabled, in the order of their numbers; or one of them,
+    /// the strategy's favourite.
     pub(crate) enabled: &'a [(usize, Op)],
     /// The task that took the last step.
     pub(crate) last: usize,
@@ -79,6 +80,11 @@ pub(crate) trait Strategy {
     fn keep_known(&mut self, _known: Vec<Known>) {}
     /// So many known steps have been taken.
     fn followed(&mut self, _steps: usize) {}
+    /// Who will go on if he can, where that is known without a look at who else could. Then
+    /// [`Strategy::decide`] is shown nobody else. `last` took the last step.
+    fn favourite(&mut self, _last: usize) -> Option<usize> {
+        None
+    }
     /// Which task goes on; for a choice, with which alternative. `Err`: end the execution so.
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End>;
     /// The execution is over. `schedule` is what was decided.
@@ -159,7 +165,10 @@ impl<S: Strategy> Driver<S> {
     /// Notes the known steps that were taken meanwhile.
     fn catch_up(&mut self) {
         table::with(|table| {
-            for known in table.known.iter().take(table.decisions).skip(self.decisions) {
+            if table.decisions == self.decisions {
+                return;
+            }
+            for known in &table.known[self.decisions..table.decisions] {
                 self.schedule.push(Step::Task(known.task));
                 if matches!(known.op.kind, Kind::Choice(_)) {
                     self.schedule.push(Step::Choice(known.alternative));
@@ -209,8 +218,9 @@ impl<S: Strategy> Driver<S> {
 
     /// Which of all tasks goes on; `None`: the execution ends.
     pub(crate) fn next(&mut self) -> Option<usize> {
-        let (abandoned, next) = table::with(|table| {
-            (table.abandoned, table.first_fresh().or_else(|| table.take_known()))
+        let (abandoned, next, decisions) = table::with(|table| {
+            let next = table.first_fresh().or_else(|| table.take_known());
+            (table.abandoned, next, table.decisions)
         });
         if abandoned {
             self.end = Some(End::Abandoned);
@@ -219,8 +229,21 @@ impl<S: Strategy> Driver<S> {
         if next.is_some() {
             return next;
         }
-        self.catch_up();
+        if decisions != self.decisions {
+            self.catch_up();
+        }
+        self.choose()
+    }
+
+    /// The same where it has to be decided.
+    fn choose(&mut self) -> Option<usize> {
         self.enabled.clear();
+        if let Some(task) = self.strategy.favourite(self.last) {
+            self.enabled.extend(table::with(|table| table.enabled(task)));
+            if !self.enabled.is_empty() {
+                return self.decide(&[]);
+            }
+        }
         let is_over = table::with(|table| {
             self.enabled.extend((0..table.tasks.len()).filter_map(|task| table.enabled(task)));
             let has_finished = |state: &TaskState| matches!(state, TaskState::Finished);

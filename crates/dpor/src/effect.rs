@@ -56,10 +56,11 @@ impl Effect {
             Kind::Join(task) => EffectKind::Join(task),
         };
         let object = op.object.0;
-        let is_about_lock =
-            matches!(op.kind, Kind::Lock | Kind::TryLock | Kind::Unlock).then_some(object);
-        // A step that moves a lock does not also pass it.
-        let passes = op.passes.map(|lock| lock.map(|l| l.0).filter(|&l| Some(l) != is_about_lock));
+        let mut passes = op.passes.map(|lock| lock.map(|lock| lock.0));
+        if matches!(op.kind, Kind::Lock | Kind::TryLock | Kind::Unlock) {
+            // A step that moves a lock does not also pass it.
+            passes = passes.map(|lock| lock.filter(|&lock| lock != object));
+        }
         Effect { kind, object, passes, may_wait: false }
     }
 
@@ -88,6 +89,14 @@ impl Effect {
         self.moves_lock() || self.kind == EffectKind::TryFailed
     }
 
+    /// The object that the step does something to.
+    #[inline]
+    pub(crate) fn touched(&self) -> Option<u32> {
+        let touches_none =
+            matches!(self.kind, EffectKind::Local | EffectKind::Spawn | EffectKind::Join(_));
+        (!touches_none).then_some(self.object)
+    }
+
     pub(crate) fn passes(&self, lock: u32) -> bool {
         self.passes.contains(&Some(lock))
     }
@@ -105,6 +114,10 @@ impl Effect {
     /// May the order of these steps of different tasks matter?
     #[inline]
     pub(crate) fn depends_on(&self, other: &Effect) -> bool {
+        // Neither moves a lock.
+        if let (EffectKind::Access(a), EffectKind::Access(b)) = (self.kind, other.kind) {
+            return self.object == other.object && a.conflicts(b);
+        }
         if (self.moves_lock() && other.passes(self.object))
             || (other.moves_lock() && self.passes(other.object))
         {
@@ -157,13 +170,4 @@ impl Values {
         }
         found & !footprint.writes | self.left & footprint.writes
     }
-}
-
-/// The objects that a step touches or passes.
-pub(crate) fn objects_of(effect: &Effect) -> impl Iterator<Item = u32> + use<> {
-    let touches_none =
-        matches!(effect.kind, EffectKind::Local | EffectKind::Spawn | EffectKind::Join(_));
-    let own = (!touches_none).then_some(effect.object);
-    let passed = effect.passes.into_iter().flatten();
-    own.into_iter().chain(passed.filter(move |&lock| Some(lock) != own))
 }

@@ -41,6 +41,8 @@ pub(crate) struct Explore {
     pub(crate) frames: Vec<Frame>,
     /// How many decisions the current execution has made.
     depth: usize,
+    /// Of how many of them it is known what they did.
+    learnt: usize,
     /// The wakeup tree of the point after the last frame.
     next_wakeup: Vec<Branch>,
     has_begun: bool,
@@ -74,12 +76,15 @@ struct Spare {
 }
 
 impl Spare {
-    fn keep(&mut self, frame: Frame) {
-        let Frame { mut sleep, mut wakeup, .. } = frame;
-        sleep.clear();
-        self.sleep.push(sleep);
-        wakeup.clear();
-        self.branches.push(wakeup);
+    fn keep(&mut self, mut sleep: Vec<Sleeper>, mut wakeup: Vec<Branch>) {
+        if sleep.capacity() != 0 {
+            sleep.clear();
+            self.sleep.push(sleep);
+        }
+        if wakeup.capacity() != 0 {
+            wakeup.clear();
+            self.branches.push(wakeup);
+        }
     }
 }
 
@@ -160,14 +165,19 @@ impl Explore {
     /// none.
     pub(crate) fn back_up(&mut self) -> bool {
         let given = self.given();
-        while self.frames.len() > given {
-            let frame = self.frames.last_mut().expect("more than those given");
+        while self.frames.len() > given
+            && let Some(frame) = self.frames.last_mut()
+        {
+            if frame.wakeup.is_empty() {
+                self.spare_from(self.frames.len() - 1);
+                continue;
+            }
+            if frame.sleep.capacity() == 0 {
+                frame.sleep = self.spare.sleep.pop().unwrap_or_default();
+            }
             frame.sleep.push(Sleeper { label: frame.label, effect: frame.effect });
             frame.tried += 1;
-            if !frame.wakeup.is_empty() {
-                return true;
-            }
-            self.spare_from(self.frames.len() - 1);
+            return true;
         }
         false
     }
@@ -187,12 +197,16 @@ impl Explore {
 
     /// Forgets the points from this one on.
     fn spare_from(&mut self, first: usize) {
-        let first = first.min(self.frames.len());
-        self.frames.drain(first..).for_each(|frame| self.spare.keep(frame));
+        while self.frames.len() > first
+            && let Some(Frame { sleep, wakeup, .. }) = self.frames.pop()
+        {
+            self.spare.keep(sleep, wakeup);
+        }
     }
 
     pub(crate) fn start(&mut self) {
         self.depth = 0;
+        self.learnt = 0;
         self.is_redundant = false;
         self.known.truncate(self.frames.len());
         let later = self.frames[self.known.len()..].iter();
@@ -226,6 +240,23 @@ impl Explore {
     /// A hash of the last execution's trace.
     pub(crate) fn trace_hash(&self) -> u64 {
         self.analysis.trace_hash()
+    }
+
+    /// The task that goes on if it can: the one that is to be followed, or planned to go on, or
+    /// else the one that took the last step, since its own step has woken it up.
+    pub(crate) fn favourite(&mut self, last: usize) -> Option<usize> {
+        self.learn_outcome();
+        if let Some(frame) = self.frames.get(self.depth) {
+            return Some(frame.label.task);
+        }
+        let parent = self.frames.last()?;
+        let sleepers = || still_asleep(&parent.sleep, parent.label, &parent.effect);
+        let is_awake = |branch: &&Branch| sleepers().all(|s| s.label != branch.label);
+        match self.next_wakeup.iter().find(is_awake) {
+            Some(branch) => Some(branch.label.task),
+            None if self.next_wakeup.is_empty() && last == parent.label.task => Some(last),
+            None => None,
+        }
     }
 
     pub(crate) fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {
@@ -289,11 +320,17 @@ pub(crate) fn explored(frames: &[Frame]) -> f64 {
 
 impl Explore {
     /// The last step has been taken: what did it do? What is known of it stays so.
+    #[inline]
     fn learn_outcome(&mut self) {
-        let Some(last) = self.depth.checked_sub(1) else { return };
-        if last < self.known_steps {
-            return;
+        let is_new = self.learnt < self.depth && self.known_steps < self.depth;
+        self.learnt = self.depth;
+        if is_new {
+            self.learn_outcome_of(self.depth - 1);
         }
+    }
+
+    #[inline(never)]
+    fn learn_outcome_of(&mut self, last: usize) {
         let (refined, found) = table::with(|table| (table.refined.take(), table.found));
         let Some(frame) = self.frames.get_mut(last) else { return };
         let op = frame.op.expect("taken");
@@ -355,14 +392,12 @@ impl Explore {
 
     /// A point that no execution has been to.
     fn extend(&mut self, point: &Point<'_>) -> Result<Label, End> {
-        let mut sleep = self.spare.sleep.pop().unwrap_or_default();
-        if let Some(parent) = self.frames.last() {
+        let mut sleep = Vec::new();
+        if let Some(parent) = self.frames.last().filter(|parent| !parent.sleep.is_empty()) {
+            sleep = self.spare.sleep.pop().unwrap_or_default();
             sleep.extend(still_asleep(&parent.sleep, parent.label, &parent.effect));
         }
         let mut wakeup = std::mem::take(&mut self.next_wakeup);
-        if wakeup.capacity() == 0 {
-            wakeup = self.spare.branches.pop().unwrap_or_default();
-        }
         // A step may be asleep because one before it did less than was known when this was planned.
         wakeup.retain(|branch| sleep.iter().all(|s| s.label != branch.label));
         let label = if wakeup.is_empty() {

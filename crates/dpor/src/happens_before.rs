@@ -6,7 +6,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::effect::{Effect, EffectKind, Values, objects_of};
+use crate::effect::{Effect, EffectKind, Values};
 use crate::sections::Sections;
 use crate::sets::{self, Sets};
 use crate::wakeup::{Label, Steps};
@@ -74,13 +74,44 @@ pub(crate) struct Analysis {
     numbers: Vec<u32>,
     /// The previous step of the same task, or the spawning of the task.
     previous: Vec<Option<usize>>,
+    /// The steps that touch each object. Those that only pass it, if it is a lock, are not among
+    /// them.
     by_object: Vec<Vec<u32>>,
-    /// The acquisitions and releases of each lock.
-    moves: Vec<Vec<u32>>,
+    moves: Vec<Moves>,
     last_of_task: Vec<Option<usize>>,
     spawned_by: Vec<Option<usize>>,
     spawns: Vec<u32>,
     before: Vec<Before>,
+}
+
+/// The acquisitions and releases of a lock, in order.
+#[derive(Default)]
+struct Moves {
+    events: Vec<u32>,
+    /// Who made the first.
+    first_by: usize,
+    /// How many of them were made by others.
+    by_others: usize,
+}
+
+impl Moves {
+    fn push(&mut self, event: usize, task: usize) {
+        if self.events.is_empty() {
+            self.first_by = task;
+        }
+        self.by_others += usize::from(task != self.first_by);
+        self.events.push(event as u32);
+    }
+
+    fn pop(&mut self, task: usize) {
+        self.events.pop();
+        self.by_others -= usize::from(task != self.first_by);
+    }
+
+    /// Has nobody but this task made any?
+    fn are_all_by(&self, task: usize) -> bool {
+        self.by_others == 0 && (self.first_by == task || self.events.is_empty())
+    }
 }
 
 impl Analysis {
@@ -141,18 +172,18 @@ impl Analysis {
         // They are in the order of their later steps.
         while self.races.pop_if(|race| race.later >= first).is_some() {}
         for event in (first..self.taken).rev() {
-            let Event { task, effect, .. } = self.events[event];
+            let Event { task, ref effect, .. } = self.events[event];
             let before = self.previous[event].filter(|_| self.numbers[event] > 1);
             self.last_of_task[task] = before;
             if effect.kind == EffectKind::Spawn {
                 self.spawned_by[self.spawns.len()] = None;
                 self.spawns.pop();
             }
-            for object in objects_of(&effect) {
+            if let Some(object) = effect.touched() {
                 self.by_object[object as usize].pop();
             }
             if matches!(effect.kind, EffectKind::Acquire | EffectKind::Release) {
-                self.moves[effect.object as usize].pop();
+                self.moves[effect.object as usize].pop(task);
             }
         }
         self.events.truncate(first);
@@ -179,7 +210,7 @@ impl Analysis {
     pub(crate) fn let_pass(&self, later: usize, sequence: &mut [u64]) {
         let Event { task, effect, .. } = self.events[later];
         for lock in effect.passes.into_iter().flatten() {
-            let moves = self.moves.get(lock as usize).map_or(&[][..], Vec::as_slice);
+            let moves = self.moves_by_others(lock, task);
             for event in moves.iter().rev().map(|&event| event as usize) {
                 let is_in_it = sets::has(sequence, event);
                 let Event { task: by, effect: of, .. } = self.events[event];
@@ -207,12 +238,10 @@ impl Analysis {
     }
 
     fn add(&mut self, index: usize) {
-        let event = self.events[index];
-        let previous = self.last_of_task[event.task].or(self.spawned_by[event.task]);
-        let number = match self.last_of_task[event.task] {
-            Some(last) => self.numbers[last] + 1,
-            None => 1,
-        };
+        let task = self.events[index].task;
+        let last = self.last_of_task[task];
+        let previous = last.or(self.spawned_by[task]);
+        let number = last.map_or(1, |last| self.numbers[last] + 1);
         self.numbers.push(number);
         self.previous.push(previous);
         let mut before = std::mem::take(&mut self.before);
@@ -222,56 +251,64 @@ impl Analysis {
         if let Some(previous) = previous {
             self.past.include(index, previous);
         }
-        for step in before.iter().flat_map(|b| [b.inherits, b.event]) {
-            // What is in the past is there with its own.
-            if !self.past.has(index, step) {
-                self.past.include(index, step);
-            }
+        for b in &before {
+            self.inherit(index, b.inherits);
+            self.inherit(index, b.event);
         }
         self.before = before;
         self.past.insert(index, index);
-        self.of_task.insert(event.task, index);
+        self.of_task.insert(task, index);
         if index < self.taken {
-            self.remember(index, &event);
+            self.remember(index);
         }
     }
 
-    fn remember(&mut self, index: usize, event: &Event) {
-        self.last_of_task[event.task] = Some(index);
-        if event.effect.kind == EffectKind::Spawn {
+    /// Takes a step, and its past, into the past of another one.
+    #[inline]
+    fn inherit(&mut self, index: usize, step: usize) {
+        // What is in the past is there with its own.
+        if !self.past.has(index, step) {
+            self.past.include(index, step);
+        }
+    }
+
+    fn remember(&mut self, index: usize) {
+        let Event { task, ref effect, .. } = self.events[index];
+        self.last_of_task[task] = Some(index);
+        if effect.kind == EffectKind::Spawn {
             self.spawns.push(index as u32);
             self.spawned_by[self.spawns.len()] = Some(index);
         }
-        for object in objects_of(&event.effect) {
-            push(&mut self.by_object, object, index);
+        if let Some(object) = effect.touched() {
+            slot(&mut self.by_object, object).push(index as u32);
         }
-        if matches!(event.effect.kind, EffectKind::Acquire | EffectKind::Release) {
-            push(&mut self.moves, event.effect.object, index);
+        if matches!(effect.kind, EffectKind::Acquire | EffectKind::Release) {
+            slot(&mut self.moves, effect.object).push(index, task);
         }
     }
 
     /// The earlier steps of other tasks that the step depends on, but for those that only the end
     /// of a dependency implies.
     fn collect_before(&self, index: usize, before: &mut Vec<Before>) {
-        let Event { task, effect, .. } = self.events[index];
+        let Event { task, ref op, ref effect, .. } = self.events[index];
         for lock in effect.passes.into_iter().flatten() {
             self.before_acquire(task, lock, before);
         }
         match effect.kind {
             EffectKind::Local => {}
-            EffectKind::Access(_) => self.before_access(index, &effect, before),
-            EffectKind::Acquire if self.events[index].op.kind == Kind::Lock => {
+            EffectKind::Access(_) => self.before_access(index, effect, before),
+            EffectKind::Acquire if matches!(op.kind, Kind::Lock) => {
                 self.before_acquire(task, effect.object, before);
-                self.before_passing(task, &effect, before);
+                self.before_passing(index, before);
             }
             // A try could have been made before the release: it would have failed.
             EffectKind::Acquire | EffectKind::Try => {
                 self.before_try(task, effect.object, before);
-                self.before_passing(task, &effect, before);
+                self.before_passing(index, before);
             }
             EffectKind::TryFailed => self.before_try(task, effect.object, before),
             EffectKind::Release => self.before_release(task, effect.object, before),
-            EffectKind::Wait { .. } | EffectKind::Wake => self.before_token(index, &effect, before),
+            EffectKind::Wait { .. } | EffectKind::Wake => self.before_token(index, effect, before),
             EffectKind::Spawn => {
                 before
                     .extend(self.last_spawn_of_others(task).map(|event| Before::new(event, true)));
@@ -302,13 +339,13 @@ impl Analysis {
     /// or a value that it waits for, can prevent.
     fn before_access(&self, index: usize, effect: &Effect, before: &mut Vec<Before>) {
         let EffectKind::Access(footprint) = effect.kind else { return };
-        let Event { task, op, .. } = self.events[index];
+        let Event { task, op, .. } = &self.events[index];
         let bits = footprint.reads | footprint.writes;
         let is_never_blocked = effect.passes == [None, None] && !matches!(op.kind, Kind::Await(..));
         let list = self.by_object.get(effect.object as usize).map_or(&[][..], Vec::as_slice);
         for event in list.iter().rev().map(|&event| event as usize) {
             let other = &self.events[event];
-            if other.task != task && effect.depends_on(&other.effect) {
+            if other.task != *task && effect.depends_on(&other.effect) {
                 before.push(Before::new(event, true));
             }
             if is_never_blocked
@@ -321,10 +358,20 @@ impl Analysis {
         }
     }
 
+    /// The acquisitions and releases of a lock, in order, if others than this task have made any:
+    /// one that it has to itself it never waits for.
+    #[inline]
+    fn moves_by_others(&self, lock: u32, task: usize) -> &[u32] {
+        match self.moves.get(lock as usize) {
+            Some(moves) if !moves.are_all_by(task) => &moves.events,
+            _ => &[],
+        }
+    }
+
     /// A step that waits for the lock (takes it, or passes it) races with the last acquisition by
     /// another task; it inherits the past of the release, with which it does not race.
     fn before_acquire(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
-        let moves = self.moves.get(lock as usize).map_or(&[][..], Vec::as_slice);
+        let moves = self.moves_by_others(lock, task);
         let mut release = None;
         for event in moves.iter().rev().map(|&event| event as usize) {
             let other = &self.events[event];
@@ -343,10 +390,12 @@ impl Analysis {
 
     /// An acquisition races with the steps of other tasks that passed the lock, if a section of the
     /// lock may wait.
-    fn before_passing(&self, task: usize, effect: &Effect, before: &mut Vec<Before>) {
+    fn before_passing(&self, index: usize, before: &mut Vec<Before>) {
+        let Event { task, ref effect, .. } = self.events[index];
         if effect.may_wait {
             let lock = effect.object;
-            let passed = self.about(lock, task).filter(|(_, other)| other.effect.passes(lock));
+            let earlier = (0..index.min(self.taken)).rev().map(|at| (at, &self.events[at]));
+            let passed = earlier.filter(|(_, e)| e.task != task && e.effect.passes(lock));
             before.extend(passed.map(|(event, _)| Before::new(event, true)));
         }
     }
@@ -410,7 +459,9 @@ impl Analysis {
     /// a write at whose value the later step would have waited.
     fn find_races(&mut self, later: usize, previous: Option<usize>, before: &mut [Before]) {
         let found = self.races.len();
-        before.sort_unstable_by_key(|b| std::cmp::Reverse(b.event));
+        if before.len() > 1 {
+            before.sort_unstable_by_key(|b| std::cmp::Reverse(b.event));
+        }
         for at in 0..before.len() {
             let b = before[at];
             let covers = |by: &Before| by.covers && self.is_before(b.event, by.inherits);
@@ -449,18 +500,16 @@ impl Analysis {
     /// without depending on it, find its locks free, its token set, and in its word the value that
     /// it waits for? With `needs`, only after what of that happens before `later`.
     fn finds_its_way(&self, earlier: usize, later: usize, needs: bool) -> bool {
-        let Event { task, op, effect, .. } = self.events[later];
+        let Event { task, op, effect, .. } = &self.events[later];
         let is_kept = |event| self.is_kept(event, earlier, later, needs);
-        let wanted = (op.kind == Kind::Lock).then_some(effect.object);
-        let mut locks = effect.passes.into_iter().flatten().chain(wanted);
-        let locks_are_free = locks.all(|lock| {
-            let moves = self.moves.get(lock as usize).map_or(&[][..], Vec::as_slice);
-            let events = moves.iter().map(|&event| event as usize);
+        let is_free = |lock: u32| {
+            let events = self.moves_by_others(lock, *task).iter().map(|&event| event as usize);
             let mut kept = events.filter(|&event| self.is_kept(event, earlier, later, needs));
-            let last = kept.next_back().map(|event| self.events[event]);
-            last.is_none_or(|last| last.effect.kind == EffectKind::Release || last.task == task)
-        });
-        locks_are_free
+            let last = kept.next_back().map(|event| &self.events[event]);
+            last.is_none_or(|last| last.effect.kind == EffectKind::Release || last.task == *task)
+        };
+        effect.passes.iter().flatten().all(|&lock| is_free(lock))
+            && (!matches!(op.kind, Kind::Lock) || is_free(effect.object))
             && self.finds_token_set(earlier, later, needs)
             && match op.kind {
                 Kind::Await(_, until) => self.ends_wait(until, effect.object, is_kept),
@@ -528,10 +577,10 @@ impl Steps for Analysis {
     }
 }
 
-fn push(lists: &mut Vec<Vec<u32>>, object: u32, event: usize) {
+fn slot<T: Default>(slots: &mut Vec<T>, object: u32) -> &mut T {
     let object = object as usize;
-    if lists.len() <= object {
-        lists.resize_with(object + 1, Vec::new);
+    if slots.len() <= object {
+        slots.resize_with(object + 1, T::default);
     }
-    lists[object].push(event as u32);
+    &mut slots[object]
 }

@@ -130,6 +130,16 @@ impl Op {
         Op { kind, object, passes: [None, None] }
     }
 
+    /// `==`, for who compares each step that is taken again: most are accesses.
+    #[inline]
+    pub(crate) fn is(&self, other: &Op) -> bool {
+        let is_kind = match (&self.kind, &other.kind) {
+            (Kind::Access(mine), Kind::Access(theirs)) => mine == theirs,
+            (mine, theirs) => mine == theirs,
+        };
+        is_kind && self.object == other.object && self.passes == other.passes
+    }
+
     /// The step that no other task can see.
     pub const LOCAL: Op = Op::new(Kind::Local, Object(0));
 }

@@ -483,6 +483,10 @@ impl<W: Worker> Strategy for WorkerStrategy<W> {
         self.explore.followed(steps);
     }
 
+    fn favourite(&mut self, last: usize) -> Option<usize> {
+        self.explore.favourite(last)
+    }
+
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {
         self.explore.decide(point)
     }

@@ -70,6 +70,8 @@ pub(crate) struct Sections {
     may_wait: Vec<u32>,
     /// Of each lock, who has passed it and who has taken it, in any execution of the part.
     used: Vec<Used>,
+    /// Does one of them matter? `None`: something is known that was not when this was asked last.
+    matter: Option<bool>,
 }
 
 /// Tasks, a bit each; the last bit is that of all later ones.
@@ -123,6 +125,7 @@ impl Sections {
     pub(crate) fn begin_part(&mut self, may_wait: &[u32]) {
         self.may_wait = may_wait.to_vec();
         self.used.clear();
+        self.matter = None;
     }
 
     /// The most that an announced step may do.
@@ -137,24 +140,36 @@ impl Sections {
 
     pub(crate) fn with_what_is_known(&self, effect: Effect) -> Effect {
         let takes = matches!(effect.kind, EffectKind::Acquire | EffectKind::Try);
-        Effect { may_wait: takes && self.may_wait.contains(&effect.object), ..effect }
+        let may_wait = takes && self.may_wait.contains(&effect.object);
+        Effect { may_wait, ..effect }
     }
 
     /// Notes a step that was taken.
     pub(crate) fn note(&mut self, task: usize, effect: &Effect) {
         let bit = 1 << task.min(LAST_BIT);
         for lock in effect.passes.into_iter().flatten() {
-            self.used(lock).passed_by |= bit;
+            let used = self.used(lock);
+            if used.passed_by & bit == 0 {
+                used.passed_by |= bit;
+                self.matter = None;
+            }
         }
         if effect.kind == EffectKind::Acquire {
-            self.used(effect.object).taken_by |= bit;
+            let used = self.used(effect.object);
+            if used.taken_by & bit == 0 {
+                used.taken_by |= bit;
+                self.matter = None;
+            }
         }
     }
 
     /// Is there a lock that one task passes and another takes, and of which it is not known that a
     /// section may wait?
-    pub(crate) fn matter(&self) -> bool {
-        (0..self.used.len() as u32).any(|lock| self.matters(lock))
+    pub(crate) fn matter(&mut self) -> bool {
+        let matters = || (0..self.used.len() as u32).any(|lock| self.matters(lock));
+        let matter = self.matter.unwrap_or_else(matters);
+        self.matter = Some(matter);
+        matter
     }
 
     fn matters(&self, lock: u32) -> bool {
@@ -170,6 +185,7 @@ impl Sections {
             let lock = waits.stretches[at].lock.expect("a section");
             if self.matters(lock) && waits.may_wait(at) {
                 self.may_wait.push(lock);
+                self.matter = None;
             }
         }
         self.may_wait.len() > before

@@ -49,11 +49,11 @@ impl Sets {
 
     /// Puts into `into` the numbers of those of these sets that the step is not in.
     pub(crate) fn without(&self, step: usize, sets: Range<usize>, into: &mut [u64]) {
-        let (at, bit) = (step / BITS, bit(step));
-        let bits = self.bits.get(sets.start * self.stride + at..).unwrap_or(&[]);
-        for (set, bits) in sets.zip(bits.iter().step_by(self.stride.max(1))) {
-            if bits & bit == 0 {
-                insert(into, set);
+        let (column, bit) = (step / BITS, bit(step));
+        let rows = &self.bits[sets.start * self.stride..sets.end.max(sets.start) * self.stride];
+        for (set, row) in sets.zip(rows.chunks_exact(self.stride.max(1))) {
+            if row[column] & bit == 0 {
+                into[set / BITS] |= 1 << (set % BITS);
             }
         }
     }
@@ -62,9 +62,10 @@ impl Sets {
     #[inline]
     pub(crate) fn include(&mut self, set: usize, from: usize) {
         debug_assert!(from < set, "a set takes in those before it");
-        let (head, tail) = self.bits.split_at_mut(set * self.stride);
-        let from = &head[from * self.stride..(from + 1) * self.stride];
-        tail[..self.stride].iter_mut().zip(from).for_each(|(mine, theirs)| *mine |= theirs);
+        let (from, set) = (from * self.stride, set * self.stride);
+        for at in 0..self.stride {
+            self.bits[set + at] |= self.bits[from + at];
+        }
     }
 
     /// There are so many sets, the new ones without a step.
@@ -115,11 +116,6 @@ const fn bit(step: usize) -> u64 {
 #[inline]
 pub(crate) fn has(set: &[u64], step: usize) -> bool {
     set.get(step / BITS).is_some_and(|bits| bits & bit(step) != 0)
-}
-
-#[inline]
-pub(crate) fn insert(set: &mut [u64], step: usize) {
-    set[step / BITS] |= bit(step);
 }
 
 #[inline]
@@ -193,6 +189,10 @@ mod tests {
 
     fn of(set: &[u64]) -> Vec<usize> {
         steps(set).collect()
+    }
+
+    fn insert(set: &mut [u64], step: usize) {
+        set[step / BITS] |= bit(step);
     }
 
     #[test]

@@ -139,10 +139,14 @@ impl Table {
 
     /// The task and its step, if it has announced one and can take it.
     pub(crate) fn enabled(&self, task: usize) -> Option<(usize, Op)> {
-        self.announced(task).filter(|op| self.is_enabled(task, op)).map(|op| (task, op))
+        match self.tasks.get(task) {
+            Some(TaskState::Announced(op)) if self.is_enabled(task, op) => Some((task, *op)),
+            _ => None,
+        }
     }
 
     /// The first task that has not run up to its first step.
+    #[inline]
     pub(crate) fn first_fresh(&self) -> Option<usize> {
         let mut tasks = self.tasks.iter();
         if self.fresh == 0 { None } else { tasks.position(|s| matches!(s, TaskState::Fresh)) }
@@ -150,11 +154,12 @@ impl Table {
 
     /// Decides for the next known step, if its task has announced it: the task. It can take the
     /// step, as it could after the same steps before.
+    #[inline]
     pub(crate) fn take_known(&mut self) -> Option<usize> {
         let known = self.known.get(self.decisions)?;
         let (task, alternative) = (known.task, known.alternative);
         match self.tasks.get(task) {
-            Some(TaskState::Announced(op)) if *op == known.op => {}
+            Some(TaskState::Announced(op)) if op.is(&known.op) => {}
             _ => return None,
         }
         self.decisions += 1;
@@ -163,9 +168,10 @@ impl Table {
     }
 
     /// The same if it is this step of this task, and no other has to run before it.
+    #[inline]
     fn take_known_of(&mut self, task: usize, op: &Op) -> bool {
         let Some(known) = self.known.get(self.decisions) else { return false };
-        let is_next = known.task == task && self.fresh == 0 && !self.abandoned && known.op == *op;
+        let is_next = known.task == task && self.fresh == 0 && !self.abandoned && known.op.is(op);
         if is_next {
             self.chosen = known.alternative;
             self.decisions += 1;
@@ -216,7 +222,7 @@ impl Table {
     }
 
     /// Keeps what the table itself saw the step do to its task.
-    #[inline]
+    #[cold]
     fn note_observations(&mut self, task: usize, op: &Op) {
         let Some(locals) = &mut self.locals else { return };
         let (chosen, failed) = (self.chosen, self.refined == Some(Outcome::Failed));
@@ -235,15 +241,20 @@ impl Table {
     }
 
     /// The task takes the step, which is [known](step_is_known), or not.
+    #[inline]
     fn has_let_go(&mut self, task: usize, op: &Op, is_known: bool) {
         self.refined = None;
-        if !is_known && matches!(op.kind, Kind::Access(_) | Kind::Await(..)) {
+        if !matches!(op.kind, Kind::Access(_) | Kind::Await(..)) {
+            self.take_effect(task, op);
+        } else if !is_known {
             self.found = value_of(op.object);
         }
-        self.take_effect(task, op);
-        self.note_observations(task, op);
+        if self.locals.is_some() {
+            self.note_observations(task, op);
+        }
     }
 
+    #[inline(never)]
     fn take_effect(&mut self, task: usize, op: &Op) {
         let object = op.object.0 as usize;
         match op.kind {
@@ -302,10 +313,10 @@ pub fn step(op: Op) {
 /// # Panics
 /// As [`step`].
 pub fn step_is_known(op: Op) -> bool {
-    if std::thread::panicking() { false } else { take(op) }
+    if std::thread::panicking() { false } else { take(&op) }
 }
 
-fn take(op: Op) -> bool {
+fn take(op: &Op) -> bool {
     enum Begun {
         /// The task is a twin, and lets the next one begin before it takes the step.
         Due(Object),
@@ -323,11 +334,11 @@ fn take(op: Op) -> bool {
         if let Some(object) = table.owed(task) {
             return Begun::Owes(task, object);
         }
-        if table.take_known_of(task, &op) {
-            table.has_let_go(task, &op, true);
+        if table.take_known_of(task, op) {
+            table.has_let_go(task, op, true);
             return Begun::Taken;
         }
-        table.tasks[task] = TaskState::Announced(op);
+        table.tasks[task] = TaskState::Announced(*op);
         Begun::Announced(task)
     });
     match begun {
@@ -338,12 +349,12 @@ fn take(op: Op) -> bool {
                 table.running = task;
                 table.tasks[task] = TaskState::Running;
                 let is_known = table.decisions <= table.known.len();
-                table.has_let_go(task, &op, is_known);
+                table.has_let_go(task, op, is_known);
                 is_known
             })
         }
         Begun::Due(token) => {
-            take(Op::new(Kind::Wake, token));
+            take(&Op::new(Kind::Wake, token));
             take(op)
         }
         Begun::Owes(task, object) => {
@@ -355,22 +366,26 @@ fn take(op: Op) -> bool {
 /// Says what the step just taken let the calling task see: the value that it read, or what it will
 /// use of it. Counts only under [`crate::Stateful`], where every step that reads must be followed
 /// by this or by [`at_rest`]; the outcomes of try-locks and choices are known.
+#[inline]
 pub fn observe(value: u64) {
-    with_local(|local| local.observe(value));
+    if KEEPS_OBSERVATIONS.get() {
+        with_local(|local| local.observe(value));
+    }
 }
 
 /// Says that the calling task has no live local variable: what it will do is determined by its
 /// `position`, by what it was given when it was spawned, and by what it reads from now on. What it
 /// has observed so far no longer tells states apart; nor does it after the task's end, if this is
 /// what it did last. Counts only under [`crate::Stateful`].
+#[inline]
 pub fn at_rest(position: u64) {
-    with_local(|local| local.at_rest(position));
+    if KEEPS_OBSERVATIONS.get() {
+        with_local(|local| local.at_rest(position));
+    }
 }
 
+#[cold]
 fn with_local(change: impl FnOnce(&mut Local)) {
-    if !KEEPS_OBSERVATIONS.get() {
-        return;
-    }
     with(|table| {
         let task = table.running;
         if let Some(local) = table.locals.as_mut().and_then(|locals| locals.get_mut(task)) {

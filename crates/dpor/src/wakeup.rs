@@ -412,6 +412,9 @@ impl Sequence {
             children.push(child);
             Branch { children, ..Branch::planned(label, effect) }
         });
+        if level.capacity() == 0 {
+            *level = spare.pop().unwrap_or_default();
+        }
         level.push(branch);
     }
 }

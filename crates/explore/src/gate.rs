@@ -12,32 +12,26 @@ use crate::task::{Stop, stop};
 
 /// Takes a step, and says what came of it. If the execution has edits, one of them may change it.
 pub(crate) fn take(step: &Step) -> Took {
-    let announced = record::with(|record| record.announce(step, Edits::AreAsked));
-    pass(step, announced, |machine, by| machine.take(&by, step))
+    pass(step, Edits::AreAsked, |machine, by| machine.take(by, step))
 }
 
 /// The same, for a step that an edit has let pass or made.
 pub(crate) fn take_as_is(step: &Step) -> Took {
-    let announced = record::with(|record| record.announce(step, Edits::AreDone));
-    pass(step, announced, |machine, by| machine.take(&by, step))
+    pass(step, Edits::AreDone, |machine, by| machine.take(by, step))
 }
 
 /// Takes a step that starts a task.
 pub(crate) fn start(step: &Step, task: Start<'_>) -> Took {
-    let announced = record::with(|record| record.announce(step, Edits::AreDone));
-    pass(step, announced, |machine, by| machine.start(&by, task))
+    pass(step, Edits::AreDone, |machine, by| machine.start(by, task))
 }
 
 #[inline]
-fn pass(
-    step: &Step,
-    announced: Option<(&'static dyn Machine, By)>,
-    take: impl FnOnce(&dyn Machine, By) -> Took,
-) -> Took {
-    let Some((machine, by)) = announced else { return refused(step) };
-    let task = by.task;
-    let took = take(machine, by);
-    record::with(|record| record.took(task, step, &took));
+fn pass(step: &Step, edits: Edits, take: impl FnOnce(&dyn Machine, &By) -> Took) -> Took {
+    let mut by = By::MAIN;
+    let machine = record::with(|record| record.announce(step, edits, &mut by));
+    let Some(machine) = machine else { return refused(step) };
+    let took = take(machine, &by);
+    record::with(|record| record.took(by.task, step, &took));
     took
 }
 

@@ -62,8 +62,8 @@ impl Lock {
 
     /// Has the current task taken it, whatever an edit makes it believe? No step.
     pub fn is_taken_by_me(&self) -> bool {
-        let machine = record::with(|record| record.machine);
-        machine.holder(self.object) == Some(me())
+        let (machine, me) = record::with(|record| (record.machine, record.current()));
+        machine.holder(self.object) == Some(me)
     }
 
     /// Looks whether somebody holds it: a step, which orders nothing. Only where

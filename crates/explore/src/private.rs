@@ -31,6 +31,11 @@ pub(crate) fn begin_execution() {
     EXECUTION.set(BEGUN.fetch_add(1, Ordering::Relaxed) + 1);
 }
 
+/// The number of the execution that runs on this thread; 0 before the first.
+pub(crate) fn execution() -> u64 {
+    EXECUTION.get()
+}
+
 /// What tasks keep and no engine sees: what belongs to one task, or is touched only by who holds a
 /// kernel lock. Empty when an execution begins.
 #[derive(Debug, Default)]

@@ -20,6 +20,7 @@ use std::cell::RefCell;
 use selvedge_trace::{
     Action, Context, End, Event, Execution, Finding, Name, Paths, Rule, Spin, TaskInfo, spin,
 };
+use tracing::level_filters::LevelFilter;
 
 use crate::edits;
 use crate::machine::{self, By, Machine};
@@ -225,22 +226,24 @@ impl Record {
         self.steps += 1;
     }
 
-    /// Notes what the current task is about to do, and says who that is and what takes the step.
-    /// `None`: there are too many steps, the task stands still, the execution does not keep what is
-    /// asked of it, or edits must be asked first.
+    /// Notes what the current task is about to do, and says who that is (`by`) and what takes the
+    /// step. `None`: there are too many steps, the task stands still, the execution does not keep
+    /// what is asked of it, or edits must be asked first.
+    #[inline]
     pub(crate) fn announce(
         &mut self,
         step: &Step,
         edits: Edits,
-    ) -> Option<(&'static dyn Machine, By)> {
+        by: &mut By,
+    ) -> Option<&'static dyn Machine> {
         if self.is_too_long()
             || self.is_astray()
             || (edits == Edits::AreAsked && self.edits.is_some())
         {
             return None;
         }
-        let task = self.current;
-        let me = &mut self.tasks[task];
+        let me = &mut self.tasks[self.current];
+        *by = By { task: self.current, passes: me.passes };
         me.pending = Some(Pending {
             primitive: step.primitive,
             object: step.object,
@@ -254,37 +257,50 @@ impl Record {
         if self.rounds.is_some() && self.stands_still_before(step) {
             return None;
         }
-        let me = &self.tasks[task];
-        Some((self.machine, By { task, passes: me.passes }))
+        Some(self.machine)
     }
 
     /// The task has taken its step, and goes on.
+    #[inline]
     pub(crate) fn took(&mut self, task: usize, step: &Step, took: &Took) {
         self.current = task;
-        let mut name = step.name;
-        match step.does {
-            Does::Spawn => name = Name::new("task").nth(took.new as usize),
-            Does::Join(other) => {
-                name = Name::new("task").nth(other);
-                self.tasks[task].ended |= 1 << other | self.tasks[other].ended;
-            }
-            _ => {}
+        if let Does::Join(other) = step.does {
+            self.tasks[task].ended |= 1 << other | self.tasks[other].ended;
         }
         self.steps += 1;
         if let Some(rounds) = &mut self.rounds {
             rounds.took(task, step, self.events.happened().len());
         }
         let me = &self.tasks[task];
-        let is_foreign = matches!(step.does, Does::Foreign(_));
         let is_it = |known: &Event| {
-            let at = (known.task, known.object, known.path, known.call);
-            at == (task as u8, step.object, me.path, me.call)
+            known.task == task as u8
+                && known.object == step.object
+                && known.path == me.path
+                && known.call == me.call
                 && !known.action.is_note()
-                && (is_foreign || (known.old, known.new) == (took.old, took.new))
+                && ((known.old == took.old && known.new == took.new)
+                    || matches!(step.does, Does::Foreign(_)))
         };
-        if self.events.repeat(is_it) {
-            return self.is_taken();
+        if !self.events.repeat(is_it) {
+            self.add_step(task, step, took);
         }
+        if self.asked.is_some() {
+            self.ask_about_last();
+        }
+        if LevelFilter::current() >= LevelFilter::TRACE {
+            self.trace();
+        }
+    }
+
+    /// Records a step that no execution before this one has taken here.
+    #[inline(never)]
+    fn add_step(&mut self, task: usize, step: &Step, took: &Took) {
+        let name = match step.does {
+            Does::Spawn => Name::new("task").nth(took.new as usize),
+            Does::Join(other) => Name::new("task").nth(other),
+            _ => step.name,
+        };
+        let me = &self.tasks[task];
         self.events.count_steps(self.machine.steps_taken());
         self.events.push(Event {
             task: task as u8,
@@ -307,28 +323,27 @@ impl Record {
             in_waker: me.in_waker,
             touch: step.touch(took),
         });
-        self.is_taken();
     }
 
-    /// The last event is that of the step that has just been taken.
-    fn is_taken(&mut self) {
+    /// Asks about the event of the step that has just been taken.
+    #[cold]
+    fn ask_about_last(&mut self) {
         if let (Some(asked), Some(event)) = (&mut self.asked, self.events.happened().last()) {
             asked.took(event, &self.paths, &self.infos[..self.tasks.len()]);
         }
-        self.trace();
     }
 
     /// What the step that was taken last found. Returns the place of its event.
     pub(crate) fn looked(&mut self, old: u64) -> usize {
-        let events = self.events.happened_mut();
-        let last = events.len() - 1;
-        (events[last].old, events[last].new) = (old, old);
+        let last = self.events.happened().len() - 1;
+        let event = self.events.complete(last);
+        (event.old, event.new) = (old, old);
         last
     }
 
     /// What it left. An update that left what was there did not happen.
     pub(crate) fn settled(&mut self, event: usize, new: u64, left_alone: bool) {
-        let event = &mut self.events.happened_mut()[event];
+        let event = self.events.complete(event);
         event.new = new;
         if left_alone && event.action == Action::Update {
             event.action = Action::UpdateFailed;
@@ -348,6 +363,7 @@ impl Record {
     }
 
     /// Shows the last event to who reads along (`--log`).
+    #[cold]
     fn trace(&self) {
         if !tracing::enabled!(target: "selvedge::gate", tracing::Level::TRACE) {
             return;
@@ -378,8 +394,11 @@ impl Record {
         }
         let me = &self.tasks[self.current];
         let is_it = |known: &Event| {
-            let at = (known.task, known.object, known.path, known.call);
-            at == (self.current as u8, object, me.path, me.call) && known.action == action
+            known.task == self.current as u8
+                && known.object == object
+                && known.path == me.path
+                && known.call == me.call
+                && known.action == action
         };
         if self.events.repeat(is_it) {
             return;
@@ -481,6 +500,13 @@ impl Record {
     pub(crate) fn spins(&self) -> Option<Spin> {
         let tasks = &self.infos[..self.tasks.len()];
         spin(self.events.happened(), &self.paths, tasks, &self.waiting())
+    }
+
+    /// The execution is about to be shown to somebody whom the execution of this number was shown
+    /// to last. Returns that of this one, and with how many events both begin.
+    pub(crate) fn shows(&mut self, before: u64) -> (u64, usize) {
+        let now = private::execution();
+        (now, self.events.shown(now, before))
     }
 
     /// Shows the execution that has just ended, how many steps it had, and what the scenario itself

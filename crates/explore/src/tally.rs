@@ -59,6 +59,8 @@ pub(crate) struct Seen {
     pub(crate) broke: Option<Rule>,
     /// That is not the rule that is looked for ([`crate::Bounds::rule`]).
     pub(crate) is_passed_over: bool,
+    /// The number of the execution that the monitors have seen last; 0: none.
+    pub(crate) last: u64,
     /// In the last execution somebody stands still who would wake somebody else: who, and whom.
     pub(crate) wakes_on: Option<String>,
 }
@@ -106,7 +108,10 @@ impl Seen {
             let (edits, used) = record.edits.used();
             let wanted = record.wanted();
             self.tally.edits = (edits, self.tally.edits.1 | used);
+            let (number, alike) = record.shows(self.last);
+            self.last = number;
             record.show(ended, |execution, steps, found| {
+                self.monitors.iter_mut().for_each(|monitor| monitor.begins_alike(alike));
                 self.tally.executions += 1;
                 self.tally.steps_max = self.tally.steps_max.max(steps);
                 let finding = self.finding(execution, ended, found);

@@ -26,37 +26,44 @@ pub struct Access {
 
 impl Access {
     /// A marked access to the whole word that orders nothing.
+    #[inline]
     pub const fn relaxed(primitive: &'static str) -> Access {
         let (order, intent, role) = (Order::Relaxed, Intent::Marked, Role::Itself);
         Access { primitive, order, bits: !0, bit: None, intent, role }
     }
 
     /// The same, with an ordering.
+    #[inline]
     pub const fn order(self, order: Order) -> Access {
         Access { order, ..self }
     }
 
     /// The same, about some bits only.
+    #[inline]
     pub const fn bits(self, bits: u64) -> Access {
         Access { bits, ..self }
     }
 
     /// The same, about one bit only.
+    #[inline]
     pub const fn bit(self, bit: Bit) -> Access {
         Access { bits: bit.mask(), bit: Some(bit), ..self }
     }
 
     /// The same, by which a lock that is made of a word is taken, for instance.
+    #[inline]
     pub const fn role(self, role: Role) -> Access {
         Access { role, ..self }
     }
 
     /// The same, unmarked: it may race.
+    #[inline]
     pub const fn plain(self) -> Access {
         Access { intent: Intent::Plain, ..self }
     }
 
     /// The same, meant to race and said to be.
+    #[inline]
     pub const fn racy(self) -> Access {
         Access { intent: Intent::Racy, ..self }
     }

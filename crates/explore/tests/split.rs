@@ -315,3 +315,57 @@ fn a_search_that_is_interrupted_gives_nothing_that_is_cut_to_others() {
     let seen = by(1, &bounds, Vec::new(), &body);
     assert_eq!(seen.verdict.bound(), Some("an interrupt from outside"));
 }
+
+type Seen = (u8, u32, Action, u64, u64, u32);
+
+/// Compares what an execution is said to begin with to what the one before it has shown.
+#[derive(Default)]
+struct Beginnings {
+    last: Vec<Seen>,
+    alike: usize,
+    /// How many events there were, and how many of them the execution before had too.
+    events: usize,
+    in_common: usize,
+}
+
+impl Monitor for Beginnings {
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::<Beginnings>::default()
+    }
+
+    fn begins_alike(&mut self, events: usize) {
+        self.alike = events;
+    }
+
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        let seen = |e: &selvedge_trace::Event| (e.task, e.object, e.action, e.old, e.new, e.call);
+        let now: Vec<Seen> = execution.events.iter().map(seen).collect();
+        assert_eq!(now[..self.alike], self.last[..self.alike], "as was said");
+        self.events += now.len();
+        self.in_common += std::mem::take(&mut self.alike);
+        self.last = now;
+        None
+    }
+
+    fn take_over(&mut self, later: Box<dyn Monitor>) {
+        let later: Box<dyn Any> = later;
+        let later = later.downcast::<Beginnings>().expect("of the same kind");
+        self.events += later.events;
+        self.in_common += later.in_common;
+    }
+
+    fn exploration_ended(&mut self) -> Option<(Finding, String)> {
+        assert!(2 * self.in_common > self.events, "most of an execution is as it was before");
+        None
+    }
+}
+
+#[test]
+fn monitors_are_told_with_what_an_execution_begins_as_the_one_before() {
+    for workers in [1, 2] {
+        let bounds = Bounds { workers, ..Bounds::PROOF };
+        let monitors: Vec<Box<dyn Monitor>> = vec![Box::<Beginnings>::default()];
+        let seen = explore(Engine::Dpor, &bounds, monitors, in_turn(None));
+        assert_eq!((&seen.verdict, seen.executions), (&Verdict::Holds, ORDERS));
+    }
+}

@@ -9,7 +9,7 @@
 //! - [`WHAT_IS_FREED_IS_NOT_TAKEN`]: at the get, if asked.
 //! - [`NOBODY_HOLDS_ON`]: at the end, if asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableGraph};
@@ -35,6 +35,11 @@ pub struct Ledger {
     is_strict: bool,
     /// Who may hold a reference at the end, by the text of its name; `None`: anybody.
     keepers: Option<&'static [&'static str]>,
+    /// Which events of the last execution were booked, and how many it looked at without a finding.
+    booked: Vec<usize>,
+    looked_at: usize,
+    /// With how many events the next execution begins as the last.
+    alike: usize,
 }
 
 impl Ledger {
@@ -58,8 +63,9 @@ impl Ledger {
 #[derive(Default)]
 struct Books {
     graph: StableGraph<Party, Share>,
-    objects: BTreeMap<u32, NodeIndex>,
-    holders: BTreeMap<Name, NodeIndex>,
+    /// By number.
+    objects: Vec<(u32, NodeIndex)>,
+    holders: Vec<(Name, NodeIndex)>,
     /// What counters differ by from what is booked, on account of each task.
     due: Vec<Due>,
     /// What has been freed: the words of a folio have a name and a number in common.
@@ -96,24 +102,20 @@ struct Due {
 impl Monitor for Ledger {
     fn another(&self) -> Box<dyn Monitor> {
         let Ledger { is_strict, keepers, .. } = *self;
-        Box::new(Ledger { books: Books::default(), is_strict, keepers })
+        Box::new(Ledger { is_strict, keepers, ..Ledger::default() })
     }
 
     fn kept(&self) -> Option<Value> {
         Some(Value::Null)
     }
 
+    fn begins_alike(&mut self, events: usize) {
+        self.alike = events;
+    }
+
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
-        self.books.close();
-        for (index, event) in execution.events.iter().enumerate() {
-            if self.is_strict
-                && let Some(finding) = self.books.before(execution, index, event)
-            {
-                return Some(finding);
-            }
-            if let Err(message) = self.books.enter(index, event) {
-                return Some(Finding { rule: REFERENCES_BALANCE, message, event: Some(index) });
-            }
+        if let Some(finding) = self.look_at_events(execution) {
+            return Some(finding);
         }
         if *execution.end != End::Complete {
             return None;
@@ -130,6 +132,37 @@ impl Monitor for Ledger {
     }
 }
 
+impl Ledger {
+    /// Books what has happened. What the last execution began with too has been found to be right:
+    /// it is only booked again.
+    fn look_at_events(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        self.books.close();
+        let known = std::mem::take(&mut self.alike).min(self.looked_at);
+        self.booked.truncate(self.booked.partition_point(|&at| at < known));
+        for &at in &self.booked {
+            let entered = self.books.enter(at, &execution.events[at]);
+            debug_assert!(entered.is_ok(), "it was right the last time");
+        }
+        for (at, event) in execution.events.iter().enumerate().skip(known) {
+            self.looked_at = at;
+            if self.is_strict
+                && let Some(finding) = self.books.before(execution, at, event)
+            {
+                return Some(finding);
+            }
+            match self.books.enter(at, event) {
+                Ok(true) => self.booked.push(at),
+                Ok(false) => {}
+                Err(message) => {
+                    return Some(Finding { rule: REFERENCES_BALANCE, message, event: Some(at) });
+                }
+            }
+        }
+        self.looked_at = execution.events.len();
+        None
+    }
+}
+
 impl Books {
     /// Forgets everything.
     fn close(&mut self) {
@@ -140,7 +173,8 @@ impl Books {
         self.freed.clear();
     }
 
-    fn enter(&mut self, index: usize, event: &Event) -> Result<(), String> {
+    /// Books an event; `false`: there is nothing to be booked.
+    fn enter(&mut self, index: usize, event: &Event) -> Result<bool, String> {
         match event.action {
             Action::Get(holder) => {
                 // An object that is booked for the first time is not counted yet.
@@ -149,34 +183,30 @@ impl Books {
                 if is_counted {
                     self.owe(index, event, -1);
                 }
-                Ok(())
             }
             Action::Put(holder) => {
                 self.owe(index, event, 1);
-                self.change(index, event, holder, -1)
+                self.change(index, event, holder, -1)?;
             }
             Action::Hand(from, to) => {
                 self.change(index, event, from, -1)?;
-                self.change(index, event, to, 1)
+                self.change(index, event, to, 1)?;
             }
             Action::Write | Action::PlainWrite | Action::Update => {
                 match event.name.text.strip_suffix("->freed") {
                     Some(of) if event.new != 0 => _ = self.freed.insert((of, event.name.index)),
                     Some(of) => _ = self.freed.remove(&(of, event.name.index)),
-                    None => self.count(index, event),
+                    None => return Ok(self.count(index, event)),
                 }
-                Ok(())
             }
-            _ => Ok(()),
+            _ => return Ok(false),
         }
+        Ok(true)
     }
 
     fn change(&mut self, at: usize, event: &Event, holder: Name, by: i64) -> Result<(), String> {
+        let (object, party) = (self.object(event), self.holder(holder));
         let graph = &mut self.graph;
-        let new = || Party::Object { name: event.name, counter: None, frozen_by: None };
-        let object = *self.objects.entry(event.object).or_insert_with(|| graph.add_node(new()));
-        let party =
-            *(self.holders.entry(holder)).or_insert_with(|| graph.add_node(Party::Holder(holder)));
         let edge = match graph.find_edge(party, object) {
             Some(edge) => edge,
             None => graph.add_edge(party, object, Share::default()),
@@ -195,17 +225,45 @@ impl Books {
         Ok(())
     }
 
+    /// The node of an object, if references to it have been booked.
+    fn node_of(&self, object: u32) -> Option<NodeIndex> {
+        let at = self.objects.binary_search_by_key(&object, |&(number, _)| number);
+        at.ok().map(|at| self.objects[at].1)
+    }
+
+    /// The node of the object that the event is about.
+    fn object(&mut self, event: &Event) -> NodeIndex {
+        match self.objects.binary_search_by_key(&event.object, |&(number, _)| number) {
+            Ok(at) => self.objects[at].1,
+            Err(at) => {
+                let new = Party::Object { name: event.name, counter: None, frozen_by: None };
+                let node = self.graph.add_node(new);
+                self.objects.insert(at, (event.object, node));
+                node
+            }
+        }
+    }
+
+    fn holder(&mut self, name: Name) -> NodeIndex {
+        if let Some((_, node)) = self.holders.iter().find(|(known, _)| *known == name) {
+            return *node;
+        }
+        let node = self.graph.add_node(Party::Holder(name));
+        self.holders.push((name, node));
+        node
+    }
+
     fn counter(&self, object: u32) -> Option<i64> {
-        match self.graph[*self.objects.get(&object)?] {
+        match self.graph[self.node_of(object)?] {
             Party::Object { counter, .. } => counter,
             Party::Holder(_) => None,
         }
     }
 
     /// A step of a counter, if it is one: only objects that references have been booked for are.
-    fn count(&mut self, index: usize, event: &Event) {
-        let Some(&node) = self.objects.get(&event.object) else { return };
-        let Party::Object { counter, frozen_by, .. } = &mut self.graph[node] else { return };
+    fn count(&mut self, index: usize, event: &Event) -> bool {
+        let Some(node) = self.node_of(event.object) else { return false };
+        let Party::Object { counter, frozen_by, .. } = &mut self.graph[node] else { return false };
         let new = event.new as i64;
         // The value that a store replaces is no part of its event.
         let old = match event.action {
@@ -223,6 +281,7 @@ impl Books {
         } else if let Some(old) = old {
             self.owe(index, event, new - old);
         }
+        true
     }
 
     fn owe(&mut self, since: usize, event: &Event, by: i64) {
@@ -251,21 +310,21 @@ impl Books {
         let raises = event.action == Action::Update && event.new as i64 > event.old as i64;
         let of = event.name.text.split_once("->")?.0;
         let is_freed = self.freed.contains(&(of, event.name.index));
-        (raises && is_freed && self.objects.contains_key(&event.object)).then(|| {
+        (raises && is_freed && self.node_of(event.object).is_some()).then(|| {
             let message = format!("{}({}), which has been freed", event.primitive, event.name);
             Finding { rule: WHAT_IS_FREED_IS_NOT_TAKEN, message, event: Some(index) }
         })
     }
 
     fn is_frozen(&self, object: u32) -> bool {
-        self.objects.get(&object).is_some_and(|&node| {
+        self.node_of(object).is_some_and(|node| {
             matches!(self.graph[node], Party::Object { frozen_by: Some(_), .. })
         })
     }
 
     /// A task has gone on without saying for whom it changed a counter, or without changing it.
     fn unbooked(&self, execution: &Execution<'_>, due: &Due) -> Finding {
-        let node = self.objects.get(&due.object).copied();
+        let node = self.node_of(due.object);
         let event = &execution.events[due.since];
         let place = place(execution, due.since);
         let held = node.map_or(String::from("nobody"), |node| self.holders_of(execution, node));
@@ -286,7 +345,7 @@ impl Books {
 
     /// A counter that differs from what its holders hold, with all of them.
     fn imbalance(&self, execution: &Execution<'_>) -> Option<String> {
-        self.objects.values().find_map(|&node| {
+        self.objects.iter().find_map(|&(_, node)| {
             let Party::Object { name, counter: Some(counter), .. } = &self.graph[node] else {
                 return None;
             };
@@ -300,7 +359,7 @@ impl Books {
 
     /// A holder that should have let go: none of these, and not of the beginning.
     fn left_over(&self, execution: &Execution<'_>, keepers: &[&str]) -> Option<Finding> {
-        self.objects.values().find_map(|&node| {
+        self.objects.iter().find_map(|&(_, node)| {
             let holders = self.graph.edges_directed(node, Direction::Incoming);
             let mut held = holders.filter(|edge| edge.weight().references > 0);
             let left = held.find_map(|edge| {

@@ -28,6 +28,10 @@ pub struct LockOrder {
     noted: Noted,
     /// What each task holds, in the execution that is looked at.
     held: Vec<Vec<Held>>,
+    /// Which of its events are about locks, the last time.
+    moves: Vec<usize>,
+    /// With how many events the next execution begins as the last.
+    alike: usize,
 }
 
 /// What has been noted already, so that each is spelled out once: most executions take their locks
@@ -42,12 +46,14 @@ struct Noted {
 }
 
 impl Noted {
-    /// Begins with an execution of these tasks.
-    fn begin(&mut self, tasks: &[TaskInfo]) {
-        if self.tasks != tasks {
+    /// Begins with an execution of these tasks. Are they others than those of the last?
+    fn begin(&mut self, tasks: &[TaskInfo]) -> bool {
+        let are_others = self.tasks != tasks;
+        if are_others {
             self.ways.clear();
             self.tasks = tasks.to_vec();
         }
+        are_others
     }
 
     /// Is this way of taking a lock new?
@@ -88,36 +94,34 @@ impl Monitor for LockOrder {
         Box::<LockOrder>::default()
     }
 
+    fn begins_alike(&mut self, events: usize) {
+        self.alike = events;
+    }
+
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
-        self.noted.begin(execution.tasks);
+        let mut known = std::mem::take(&mut self.alike);
+        if self.noted.begin(execution.tasks) {
+            known = 0;
+        }
         self.held.resize_with(execution.tasks.len(), Vec::new);
         self.held.iter_mut().for_each(Vec::clear);
-        for event in execution.events {
+        self.moves.truncate(self.moves.partition_point(|&at| at < known));
+        // The ways in which they were taken have been noted.
+        for &at in &self.moves {
+            let event = &execution.events[at];
+            passes_on(&mut self.held[usize::from(event.task)], event);
+        }
+        for (at, event) in execution.events.iter().enumerate().skip(known) {
             if !matches!(event.action, Action::Lock | Action::TryLock | Action::Unlock) {
                 continue;
             }
-            let mine = &mut self.held[usize::from(event.task)];
-            match event.action {
-                Action::Lock | Action::TryLock => {
-                    let waits = event.action == Action::Lock && !event.class.is_exclusion();
-                    if waits && !mine.is_empty() && self.noted.is_new(event, mine) {
-                        self.names.insert(event.object, event.name);
-                        self.names.extend(mine.iter().map(|held| (held.lock, held.name)));
-                        for first in mine.iter().filter(|held| !held.class.is_exclusion()) {
-                            let who = execution.tasks[usize::from(event.task)].name.clone();
-                            let guards = mine.iter().map(|held| held.lock);
-                            let guards = guards.filter(|&lock| lock != first.lock).collect();
-                            let path = execution.paths.functions(event.path).join(" > ");
-                            let used = Use { task: event.task, who, guards, path };
-                            let edge = (first.lock, event.object);
-                            self.edges.entry(edge).or_default().insert(used);
-                        }
-                    }
-                    mine.push(Held { lock: event.object, name: event.name, class: event.class });
-                }
-                Action::Unlock => mine.retain(|held| held.lock != event.object),
-                _ => {}
+            self.moves.push(at);
+            let mine = &self.held[usize::from(event.task)];
+            let waits = event.action == Action::Lock && !event.class.is_exclusion();
+            if waits && !mine.is_empty() && self.noted.is_new(event, mine) {
+                self.note(execution, event);
             }
+            passes_on(&mut self.held[usize::from(event.task)], event);
         }
         None
     }
@@ -156,7 +160,30 @@ impl Monitor for LockOrder {
     }
 }
 
+/// A task that holds these takes a lock, or gives it back.
+fn passes_on(held: &mut Vec<Held>, event: &Event) {
+    match event.action {
+        Action::Unlock => held.retain(|held| held.lock != event.object),
+        _ => held.push(Held { lock: event.object, name: event.name, class: event.class }),
+    }
+}
+
 impl LockOrder {
+    /// Notes that a task takes a lock while it holds others.
+    fn note(&mut self, execution: &Execution<'_>, event: &Event) {
+        let mine = &self.held[usize::from(event.task)];
+        self.names.insert(event.object, event.name);
+        self.names.extend(mine.iter().map(|held| (held.lock, held.name)));
+        for first in mine.iter().filter(|held| !held.class.is_exclusion()) {
+            let who = execution.tasks[usize::from(event.task)].name.clone();
+            let guards = mine.iter().map(|held| held.lock);
+            let guards = guards.filter(|&lock| lock != first.lock).collect();
+            let path = execution.paths.functions(event.path).join(" > ");
+            let used = Use { task: event.task, who, guards, path };
+            self.edges.entry((first.lock, event.object)).or_default().insert(used);
+        }
+    }
+
     /// The edges of a cycle among these locks, if different tasks make them and no lock guards
     /// them all.
     fn explain(&self, locks: &[u32]) -> Option<String> {

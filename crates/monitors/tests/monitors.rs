@@ -338,3 +338,62 @@ fn updates_pass_on_what_was_released() {
     assert_eq!(through(idle, full(Action::Update)), None);
     assert_eq!(through(idle, full(Action::UpdateFailed)), Some(4));
 }
+
+/// Executions that begin as the one before did, up to some event, and go on otherwise.
+fn that_part(count: usize) -> Vec<(usize, Vec<Event>)> {
+    let mut state = 1_u64;
+    let mut below = |limit: usize| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 33) as usize % limit
+    };
+    let freed = Name::new("object->freed").nth(0);
+    let (mut executions, mut events) = (Vec::new(), Vec::<Event>::new());
+    for _ in 0..count {
+        let alike = below(events.len() + 1);
+        events.truncate(alike);
+        for _ in 0..below(12) {
+            let task = below(3) as u8;
+            let object = [A, B, GUARD][below(3)];
+            let (old, new) = (below(3) as u64, below(3) as u64);
+            let action = match below(10) {
+                0 | 1 => Action::Lock,
+                2 => Action::TryLock,
+                3 | 4 => Action::Unlock,
+                5 | 6 => Action::Get(BATCH),
+                7 => Action::Put(BATCH),
+                8 => Action::Hand(BATCH, Name::new("user")),
+                _ => Action::Update,
+            };
+            let event = Event { old, new, ..event(task, action, object) };
+            let of_freed = Event { name: freed, action: Action::Write, ..event };
+            events.push(if below(20) == 0 { of_freed } else { event });
+        }
+        executions.push((alike, events.clone()));
+    }
+    executions
+}
+
+#[test]
+fn who_goes_on_where_two_executions_part_finds_what_he_finds_from_the_beginning() {
+    let ledgers: [fn() -> Ledger; 3] =
+        [Ledger::default, Ledger::at_every_step, || Ledger::default().kept_by(&["user"])];
+    for ledger in ledgers {
+        let (mut goes_on, mut found) = (ledger(), [0, 0]);
+        for (alike, events) in that_part(4_000) {
+            goes_on.begins_alike(alike);
+            let finding = show(&mut goes_on, &events, &End::Complete);
+            assert_eq!(finding, show(&mut ledger(), &events, &End::Complete));
+            found[usize::from(finding.is_some())] += 1;
+        }
+        assert!(found.iter().all(|&times| times > 100), "{found:?}: both happen");
+    }
+    let (mut goes_on, mut begins) = (LockOrder::default(), LockOrder::default());
+    for (alike, events) in that_part(40) {
+        goes_on.begins_alike(alike);
+        for monitor in [&mut goes_on, &mut begins] {
+            assert_eq!(show(monitor, &events, &End::Complete), None);
+        }
+        assert_eq!(goes_on.kept(), begins.kept());
+    }
+    assert!(begins.exploration_ended().is_some(), "there is something to be found");
+}

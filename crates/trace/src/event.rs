@@ -33,6 +33,7 @@ pub struct Name {
 
 impl Name {
     /// A name without CPU or index.
+    #[inline]
     pub const fn new(text: &'static str) -> Name {
         Name { text, cpu: None, index: None }
     }
@@ -286,8 +287,10 @@ pub struct Accesses {
 
 impl Action {
     /// Is this a remark, and no step?
-    pub fn is_note(self) -> bool {
-        self.kind().is_note()
+    #[inline]
+    pub fn is_note(&self) -> bool {
+        use Action::{Awaits, Get, Hand, Mark, Owns, Put};
+        matches!(self, Get(_) | Put(_) | Hand(..) | Mark(_) | Awaits(_) | Owns(_))
     }
 
     /// What it is, without what it carries.

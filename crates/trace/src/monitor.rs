@@ -59,6 +59,11 @@ pub trait Monitor: Any + Send {
     /// counterexample.
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding>;
 
+    /// The execution that it is shown next begins with so many events of the one that it was shown
+    /// last. For a monitor that keeps what it found out about these; how many of them it looked at
+    /// it knows itself.
+    fn begins_alike(&mut self, _events: usize) {}
+
     /// The execution is over, and this is the rule that it breaks, whoever has found it. To be
     /// implemented by who compares executions that fail with others.
     fn concluded(&mut self, _execution: &Execution<'_>, _finding: Option<&Finding>) {}

@@ -1,7 +1,5 @@
 //! The nest of kernel functions that an event happened in, interned so that an event can carry it.
 
-use std::collections::BTreeMap;
-
 /// A nest of functions; [`PathId::ROOT`] is the empty one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PathId(pub u32);
@@ -15,25 +13,42 @@ impl PathId {
 /// execution to the next.
 #[derive(Clone, Debug, Default)]
 pub struct Paths {
-    nodes: Vec<(PathId, &'static str)>,
-    known: BTreeMap<(PathId, &'static str), PathId>,
+    nodes: Vec<Node>,
+    /// The nests of one function.
+    outermost: Vec<PathId>,
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    parent: PathId,
+    function: &'static str,
+    /// The nests with one more function called in it.
+    inner: Vec<PathId>,
 }
 
 impl Paths {
     /// The nest `parent` with one more function called in it.
     pub fn enter(&mut self, parent: PathId, function: &'static str) -> PathId {
-        if let Some(&id) = self.known.get(&(parent, function)) {
+        let known = self.node(parent).map_or(&self.outermost, |node| &node.inner);
+        let is_it = |id: &&PathId| {
+            let known = self.nodes[id.0 as usize - 1].function;
+            std::ptr::eq(known, function) || known == function
+        };
+        if let Some(&id) = known.iter().find(is_it) {
             return id;
         }
-        self.nodes.push((parent, function));
+        self.nodes.push(Node { parent, function, inner: Vec::new() });
         let id = PathId(self.nodes.len() as u32);
-        self.known.insert((parent, function), id);
+        match (parent.0 as usize).checked_sub(1) {
+            Some(outer) => self.nodes[outer].inner.push(id),
+            None => self.outermost.push(id),
+        }
         id
     }
 
     /// The nest without its innermost function. The root's parent is the root.
     pub fn leave(&self, path: PathId) -> PathId {
-        self.node(path).map_or(PathId::ROOT, |&(parent, _)| parent)
+        self.node(path).map_or(PathId::ROOT, |node| node.parent)
     }
 
     /// Is the nest `outer`, or one of functions called in it?
@@ -49,7 +64,7 @@ impl Paths {
     pub fn functions(&self, path: PathId) -> Vec<&'static str> {
         let mut functions = Vec::new();
         let mut at = path;
-        while let Some(&(parent, function)) = self.node(at) {
+        while let Some(&Node { parent, function, .. }) = self.node(at) {
             functions.push(function);
             at = parent;
         }
@@ -59,10 +74,10 @@ impl Paths {
 
     /// The innermost function.
     pub fn innermost(&self, path: PathId) -> Option<&'static str> {
-        self.node(path).map(|&(_, function)| function)
+        self.node(path).map(|node| node.function)
     }
 
-    fn node(&self, path: PathId) -> Option<&(PathId, &'static str)> {
+    fn node(&self, path: PathId) -> Option<&Node> {
         (path.0 as usize).checked_sub(1).and_then(|index| self.nodes.get(index))
     }
 }

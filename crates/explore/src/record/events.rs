@@ -11,6 +11,10 @@ pub(super) struct Events {
     count: usize,
     /// How many happened before each step that the engine counts: where executions can part.
     before_step: Vec<usize>,
+    /// How many of the first are what they were when the events were [shown](Events::shown) last,
+    /// and in which execution that was.
+    unchanged: usize,
+    shown_in: u64,
 }
 
 impl Events {
@@ -19,14 +23,19 @@ impl Events {
         self.count = 0;
         // A step that takes no part in the record is one of a pair: the other one does.
         let first_new = self.before_step.get(steps_in_common).or(self.before_step.last());
-        self.list.truncate(first_new.copied().unwrap_or(0));
+        self.forget_from(first_new.copied().unwrap_or(0));
         self.before_step.truncate(steps_in_common);
+    }
+
+    fn forget_from(&mut self, first: usize) {
+        self.list.truncate(first);
+        self.unchanged = self.unchanged.min(first);
     }
 
     /// The execution begins with these, which a set-up has made: notes, no steps.
     pub(super) fn begin_with(&mut self, set_up: &[Event]) {
         if self.list.len() < set_up.len() {
-            self.list.clear();
+            self.forget_from(0);
             self.list.extend_from_slice(set_up);
         }
         self.count = set_up.len();
@@ -37,9 +46,18 @@ impl Events {
         &self.list[..self.count]
     }
 
-    /// The same, to be completed. What is kept for later is not among them.
-    pub(super) fn happened_mut(&mut self) -> &mut [Event] {
-        &mut self.list[..self.count]
+    /// One of them, to be completed.
+    pub(super) fn complete(&mut self, at: usize) -> &mut Event {
+        self.unchanged = self.unchanged.min(at);
+        &mut self.list[..self.count][at]
+    }
+
+    /// They are shown now, in this execution. Returns how many of the first are as they were in the
+    /// one before, if that was the last one in which they were shown; else 0.
+    pub(super) fn shown(&mut self, now: u64, before: u64) -> usize {
+        let unchanged = std::mem::replace(&mut self.unchanged, self.count).min(self.count);
+        let is_last = std::mem::replace(&mut self.shown_in, now) == before;
+        if is_last { unchanged } else { 0 }
     }
 
     /// The engine has counted so many steps with the one that is recorded next.
@@ -65,7 +83,7 @@ impl Events {
 
     /// From here on nothing is known of what will happen.
     fn part(&mut self) {
-        self.list.truncate(self.count);
+        self.forget_from(self.count);
         while self.before_step.pop_if(|before| *before > self.count).is_some() {}
     }
 
@@ -81,6 +99,7 @@ impl Events {
         self.part();
         by(&mut self.list);
         self.count = self.list.len();
+        self.unchanged = 0;
         self.before_step.clear();
     }
 
