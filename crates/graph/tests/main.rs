@@ -1,6 +1,7 @@
 //! Tests of the search over execution graphs, in one program: linking takes longer than most.
 
 mod against_dpor;
+mod bits;
 mod common;
 mod counts;
 mod ends;
