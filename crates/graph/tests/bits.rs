@@ -1,7 +1,7 @@
 //! Bits of one word are no words of their own: the kernel's model has coherence for words, and so
-//! orders steps on different bits of one which it does not order on two words. Code relies on it
-//! (`folio_wait_bit_common()` sets `PG_waiters` and looks at `PG_locked`, in one word, with no
-//! barrier in between). Nothing of that is seen under sequential consistency.
+//! orders steps on different bits of one which it does not order on two words. Programs rely on it:
+//! a waiter sets one flag and looks at another, of the same word, with no barrier in between.
+//! Nothing of that is seen under sequential consistency.
 
 use graph::{End, Execution, Load, Model, Next, Rmw, Search, Store, Word, check, spawn};
 

@@ -6,6 +6,7 @@ mod common;
 mod counts;
 mod ends;
 mod enumerated;
+mod estimate;
 mod litmus;
 mod orders;
 #[path = "../examples/programs/mod.rs"]
