@@ -45,8 +45,8 @@ impl Execution<'_> {
         })
     }
 
-    /// All events in an order that keeps as much as any can. The two halves of an update are next to
-    /// each other.
+    /// All events in an order that keeps as much as any can. The two halves of an update are next
+    /// to each other.
     pub fn in_best_order(&self) -> BestOrder<'_> {
         [Keeps::Everything, Keeps::Coherence, Keeps::ReadsFrom]
             .into_iter()

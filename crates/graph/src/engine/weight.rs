@@ -1,9 +1,9 @@
 //! How far the search is: a guess.
 //!
-//! As if all branches of a point were equally large (Knuth, *Estimating the efficiency of backtrack
-//! programs*, 1975). The whole search weighs 1. What is noted at one step, and going on, are as many
-//! branches, and share the weight of what went on so far evenly. What weighs all branches that have
-//! come to their end is the part that has been explored.
+//! As if all branches of a point were equally large (Knuth, *Estimating the efficiency of
+//! backtrack programs*, 1975). What is noted at one step, and going on, are as many branches, and
+//! share the weight of what went on so far evenly. What weighs all branches that have come to
+//! their end is the part that has been explored.
 
 use super::{Engine, Level};
 
