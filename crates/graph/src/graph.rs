@@ -211,6 +211,8 @@ pub(crate) struct Graph<const W: usize> {
     pub(crate) shape: Shape,
     pub(crate) model: Model,
     pub(crate) links: Vec<Links<W>>,
+    /// Of a graph that is being made of another one: the links of so many first events are right.
+    pub(crate) linked: usize,
     /// The relations of the memory model. They are large, and only one graph at a time is worked
     /// on: the graph of an earlier level has none, and is stale ([`Graph::lend_rows`]).
     pub(crate) rows: Vec<Row<W>>,
@@ -247,6 +249,7 @@ impl<const W: usize> Graph<W> {
             shape: Shape::default(),
             model,
             links: Vec::new(),
+            linked: 0,
             rows: Vec::new(),
             of_task: Vec::new(),
             of_word: Vec::new(),
@@ -274,7 +277,7 @@ impl<const W: usize> Graph<W> {
             graph.note(id, event);
         }
         graph.shape = shape;
-        graph.relink();
+        graph.link_rest();
         graph
     }
 
@@ -428,7 +431,7 @@ impl<const W: usize> Graph<W> {
     }
 
     /// Enters a read with those of the write that it reads from.
-    fn link_read(&mut self, id: usize) {
+    pub(crate) fn link_read(&mut self, id: usize) {
         let event = &self.shape.events[id];
         if event.from != NONE {
             self.links[usize::from(event.from)].readers.set(id);
@@ -452,7 +455,10 @@ impl<const W: usize> Graph<W> {
             let is_felt = event.has(mark::OUT_OF_ORDER);
             self.lower(back.filter(|_| is_felt).map_or(id, |back| id.min(usize::from(back))));
             match event.kind {
-                Kind::Read => self.unlink_read(id, &event),
+                Kind::Read => {
+                    self.reads.clear(id);
+                    self.unlink_read(id, &event);
+                }
                 Kind::Write if event.word != NONE => {
                     let writes = &mut self.shape.words[usize::from(event.word)].writes;
                     let place = writes.iter().rposition(|&w| usize::from(w) == id);
@@ -468,8 +474,8 @@ impl<const W: usize> Graph<W> {
         }
     }
 
-    fn unlink_read(&mut self, id: usize, event: &Event) {
-        self.reads.clear(id);
+    /// The opposite.
+    pub(crate) fn unlink_read(&mut self, id: usize, event: &Event) {
         if event.from != NONE {
             self.links[usize::from(event.from)].readers.clear(id);
         } else if event.word != NONE {
@@ -477,14 +483,17 @@ impl<const W: usize> Graph<W> {
         }
     }
 
-    /// Puts all links in order, after a read was made to read from something else.
-    pub(crate) fn relink(&mut self) {
-        self.revisitors = Bits::EMPTY;
-        self.initial_readers.fill(Bits::EMPTY);
-        for links in &mut self.links {
-            links.readers = Bits::EMPTY;
+    /// A write that has lost a reader: is it still read from by one that was there before it?
+    pub(crate) fn check_revisitor(&mut self, write: usize) {
+        if !self.links[write].readers.meets(&Bits::below(write)) {
+            self.revisitors.clear(write);
         }
-        for id in self.reads.iter() {
+    }
+
+    /// Makes the links that are missing.
+    pub(crate) fn link_rest(&mut self) {
+        let first = std::mem::replace(&mut self.linked, 0);
+        for id in self.reads.from(first).iter() {
             self.link_read(id);
             let from = self.shape.events[id].from;
             if from != NONE && usize::from(from) > id {
@@ -492,8 +501,16 @@ impl<const W: usize> Graph<W> {
             }
         }
         for k in 0..self.shape.order.len() {
-            self.link(usize::from(self.shape.order[k]));
+            let id = usize::from(self.shape.order[k]);
+            if id >= first {
+                self.link(id);
+            }
         }
+        self.mend_backs();
+    }
+
+    /// Puts `backs` in order, after a read was made to read from something else.
+    pub(crate) fn mend_backs(&mut self) {
         let back = self.lowest_back();
         self.backs.clear();
         self.backs.resize(self.len(), back);
@@ -525,7 +542,7 @@ impl<const W: usize> Graph<W> {
     }
 
     /// What is before an event by program order and reads-from.
-    fn link(&mut self, id: usize) {
+    pub(crate) fn link(&mut self, id: usize) {
         let event = &self.shape.events[id];
         let mut prefix = Bits::EMPTY;
         if let Some(before) = self.shape.before(event) {

@@ -153,6 +153,6 @@ pub use op::{
     Fence, Load, Lock, Rmw, Store, Task, Word, check, choose, fail, fence, me, rcu_read_lock,
     rcu_read_unlock, spawn, synchronize_rcu,
 };
-pub use order::Keeps;
+pub use order::{BestOrder, Keeps};
 pub use parallel::{Split, Worker};
 pub use search::{Counts, Model, Next, Observer, Search};

@@ -6,7 +6,7 @@
 //! value. Otherwise some read sees a value that another has replaced, or some write is overwritten
 //! by one before it.
 
-use crate::event::{Id, Kind, NONE, mark};
+use crate::event::{Event as Stored, Id, Kind, NONE, mark};
 use crate::execution::{Event, Execution};
 use crate::graph::Shape;
 
@@ -45,28 +45,34 @@ impl Execution<'_> {
         })
     }
 
-    /// All events in an order that keeps as much as any can, and what it keeps. The two halves of
-    /// an update are next to each other.
-    pub fn in_best_order(&self) -> (impl ExactSizeIterator<Item = Event>, Keeps) {
-        let (order, keeps) = [Keeps::Everything, Keeps::Coherence, Keeps::ReadsFrom]
+    /// All events in an order that keeps as much as any can. The two halves of an update are next
+    /// to each other.
+    pub fn in_best_order(&self) -> BestOrder<'_> {
+        [Keeps::Everything, Keeps::Coherence, Keeps::ReadsFrom]
             .into_iter()
-            .find_map(|keeps| Some((self.sorted(keeps)?, keeps)))
-            .expect("program order and reads-from have no cycle");
-        (order.into_iter().map(|id| self.event(id)), keeps)
+            .find_map(|keeps| self.sorted(keeps))
+            .expect("program order and reads-from have no cycle")
     }
 
     /// `None`: there is no such order. Of what may come next, the event that was added first does.
-    fn sorted(&self, keeps: Keeps) -> Option<Vec<Id>> {
+    /// So what comes before all that is out of order stays where it is, and the rest is sorted.
+    fn sorted(&self, keeps: Keeps) -> Option<BestOrder<'_>> {
         let shape = self.shape();
         let mut nodes = Nodes::new(shape, keeps);
+        let unmoved = nodes.in_order();
+        if unmoved == shape.order.len() {
+            return Some(BestOrder { execution: self, order: shape.order.clone(), keeps, unmoved });
+        }
+        let mut order = Vec::with_capacity(shape.events.len());
+        order.extend_from_slice(&shape.order[..unmoved]);
+        nodes.count(&shape.order[unmoved..]);
         // The places of what may come next, a bit each.
         let mut ready = Ready(vec![0; shape.order.len().div_ceil(64)]);
-        for (place, &id) in shape.order.iter().enumerate() {
+        for (place, &id) in shape.order.iter().enumerate().skip(unmoved) {
             if nodes.all[usize::from(id)].waits == 0 && nodes.of(id) == id {
                 ready.add(place);
             }
         }
-        let mut order = Vec::with_capacity(shape.events.len());
         while let Some(place) = ready.take_first() {
             let first = shape.order[place];
             let event = shape.event(first);
@@ -78,7 +84,33 @@ impl Execution<'_> {
                 nodes.taken(write, &mut ready);
             }
         }
-        (order.len() == shape.events.len()).then_some(order)
+        let is_all = order.len() == shape.events.len();
+        is_all.then_some(BestOrder { execution: self, order, keeps, unmoved })
+    }
+}
+
+/// See [`Execution::in_best_order`].
+pub struct BestOrder<'a> {
+    execution: &'a Execution<'a>,
+    order: Vec<Id>,
+    keeps: Keeps,
+    unmoved: usize,
+}
+
+impl BestOrder<'_> {
+    /// The events.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = Event> {
+        self.order.iter().map(|&id| self.execution.event(id))
+    }
+
+    /// What the order keeps.
+    pub fn keeps(&self) -> Keeps {
+        self.keeps
+    }
+
+    /// So many first events are those of [`Execution::in_order`].
+    pub fn unmoved(&self) -> usize {
+        self.unmoved
     }
 }
 
@@ -131,11 +163,51 @@ impl<'a> Nodes<'a> {
         for pair in shape.words.iter().flat_map(|word| word.writes.windows(2)) {
             all[usize::from(pair[0])].overwritten_by = pair[1];
         }
-        let mut nodes = Nodes { shape, keeps, all };
-        for id in 0..shape.events.len() as Id {
-            nodes.each_after(id, |nodes, after| nodes.all[usize::from(after)].waits += 1);
+        Nodes { shape, keeps, all }
+    }
+
+    /// So many first events come after nothing that was added later.
+    fn in_order(&self) -> usize {
+        let mut first = self.shape.order.len();
+        let mut comes_before = |id: Id, after: Id| {
+            let [id, after] = [id, self.of(after)].map(usize::from);
+            let place = usize::from(self.all[after].added);
+            if place < usize::from(self.all[id].added) && self.all[id].of != after as Id {
+                first = first.min(place);
+            }
+        };
+        // Program order and reads-from are kept in any case.
+        for word in self.shape.words.iter().filter(|_| self.keeps != Keeps::ReadsFrom) {
+            word.writes.windows(2).for_each(|pair| comes_before(pair[0], pair[1]));
         }
-        nodes
+        for &id in self.shape.order.iter().filter(|_| self.keeps == Keeps::Everything) {
+            let next = self.overwrites(self.shape.event(id));
+            if next != NONE {
+                comes_before(id, next);
+            }
+        }
+        first
+    }
+
+    /// The write that overwrites what a read has seen.
+    fn overwrites(&self, event: &Stored) -> Id {
+        if !event.is_read() || event.word == NONE {
+            return NONE;
+        }
+        match event.from {
+            NONE => {
+                let writes = &self.shape.words[usize::from(event.word)].writes;
+                writes.first().copied().unwrap_or(NONE)
+            }
+            from => self.all[usize::from(from)].overwritten_by,
+        }
+    }
+
+    /// Counts what each of these waits for: what comes before none of them is over.
+    fn count(&mut self, ids: &[Id]) {
+        for &id in ids {
+            self.each_after(id, |nodes, after| nodes.all[usize::from(after)].waits += 1);
+        }
     }
 
     /// The node of an event.
@@ -166,12 +238,8 @@ impl<'a> Nodes<'a> {
                 let next = self.all[usize::from(id)].overwritten_by;
                 other(self, next);
             }
-        } else if event.is_read() && event.word != NONE && self.keeps == Keeps::Everything {
-            let first = || shape.words[usize::from(event.word)].writes.first().copied();
-            let next = match event.from {
-                NONE => first().unwrap_or(NONE),
-                from => self.all[usize::from(from)].overwritten_by,
-            };
+        } else if self.keeps == Keeps::Everything {
+            let next = self.overwrites(event);
             other(self, next);
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::coroutine::Words;
-use crate::engine::{Part, Run};
+use crate::engine::{Part, Run, WHOLE};
 use crate::execution::{End, Execution};
 use crate::parallel::Split;
 
@@ -43,7 +43,7 @@ impl<F: FnMut(&End, &Execution<'_>) -> Next> Observer for F {
 }
 
 /// How far a search is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Counts {
     /// Executions: distinct consistent graphs, each once. Those that ended in a deadlock or a
     /// failure are among them.
@@ -66,9 +66,22 @@ pub struct Counts {
     pub events_max: usize,
     /// How often it was asked whether an event can be elsewhere than last.
     pub checks: u64,
+    /// See [`Counts::explored`].
+    pub(crate) weight: u64,
 }
 
 impl Counts {
+    /// The part of the search that is over, 0 to 1, if all branches of a point were equally large.
+    pub fn explored(&self) -> f64 {
+        self.weight as f64 / WHOLE as f64
+    }
+
+    /// How many executions there will be, if the parts that have not been explored are like those
+    /// that have. `None`: nothing has.
+    pub fn estimate(&self) -> Option<f64> {
+        (self.weight > 0).then(|| self.executions as f64 / self.explored())
+    }
+
     /// Both together. Complete if this is: what the other was about is a part of it.
     pub(crate) fn with(self, part: Counts) -> Counts {
         Counts {
@@ -81,6 +94,7 @@ impl Counts {
             complete: self.complete,
             events_max: self.events_max.max(part.events_max),
             checks: self.checks + part.checks,
+            weight: self.weight + part.weight,
         }
     }
 }

@@ -52,14 +52,18 @@ fn keeps_program_order_and_reads_from(execution: &Execution<'_>, order: &[graph:
 fn interleavings(program: &Program, model: Model) -> BTreeMap<Key, bool> {
     let mut found = BTreeMap::new();
     Search::of(model).run(body(program), &mut |_: &End, execution: &Execution<'_>| {
-        let (order, keeps) = execution.in_best_order();
-        let order: Vec<graph::Event> = order.collect();
+        let best = execution.in_best_order();
+        let keeps = best.keeps();
+        let order: Vec<graph::Event> = best.events().collect();
         let is_one = keeps == Keeps::Everything;
         assert!(keeps_program_order_and_reads_from(execution, &order));
         assert_eq!(is_one, is_interleaving(execution, &order));
         let added: Vec<graph::Event> = execution.in_order().collect();
         assert_eq!(execution.is_interleaving(), is_interleaving(execution, &added));
         assert!(is_one || !execution.is_interleaving());
+        let unmoved = best.unmoved();
+        assert_eq!(order[..unmoved], added[..unmoved]);
+        assert_eq!(is_one && unmoved == order.len(), execution.is_interleaving());
         found.insert(key(execution), is_one);
         Next::Continue
     });

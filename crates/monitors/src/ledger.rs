@@ -271,7 +271,7 @@ impl Books {
             _ => *counter,
         };
         *counter = Some(new);
-        let freezes = event.primitive.contains("cmpxchg") && new == 0 && old.is_some_and(|o| o > 0);
+        let freezes = new == 0 && old.is_some_and(|o| o > 0) && event.primitive.contains("cmpxchg");
         if freezes {
             *frozen_by = Some(event.task);
         } else if frozen_by.take().is_some() {

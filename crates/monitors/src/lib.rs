@@ -20,6 +20,7 @@
 //!
 //! **Invariant:** a monitor sees events only. It knows neither engines nor models.
 
+mod clocks;
 mod held_folios;
 mod ledger;
 pub mod lock_graph;
@@ -31,6 +32,7 @@ mod races;
 mod signals;
 mod wait_graph;
 
+pub use clocks::Clocks;
 pub use held_folios::{HeldFolios, WAITING_MIGRATION_HOLDS_ITS_PAIR};
 pub use ledger::{Ledger, NOBODY_HOLDS_ON, REFERENCES_BALANCE, WHAT_IS_FREED_IS_NOT_TAKEN};
 pub use lock_order::{LOCKS_HAVE_ONE_ORDER, LockOrder};
@@ -40,7 +42,7 @@ pub use lock_rules::{
 };
 pub use luck::{Luck, NO_WAIT_ENDS_BY_LUCK};
 pub use progress::{ENDLESS, ENDLESS_LOOPS_END, Endless, Progress};
-pub use races::{Clocks, PLAIN_ACCESSES_DO_NOT_RACE, Races};
+pub use races::{PLAIN_ACCESSES_DO_NOT_RACE, Races};
 pub use selvedge_trace::NOBODY_WAITS_FOR_EVER;
 pub use signals::Signal;
 pub use wait_graph::{NO_CPU_IS_LOCKED_UP, WaitGraph};

@@ -7,8 +7,6 @@
 //! scenario need not have a word that tells an old folio from a new one. What a dependency alone
 //! orders those clocks do not know: a tree that relies on one here is alarmed about wrongly.
 
-use std::collections::BTreeMap;
-
 use selvedge_models::{BH_LOCK, PG_LOCKED};
 use selvedge_monitors::Clocks;
 use selvedge_trace::{Action, Event, Execution, Finding, Monitor, Rule};
@@ -69,22 +67,49 @@ struct Step {
     event: usize,
 }
 
+/// A map of few keys, of which there is one for each execution.
+struct Few<K, V>(Vec<(K, V)>);
+
+impl<K, V> Default for Few<K, V> {
+    fn default() -> Self {
+        Few(Vec::new())
+    }
+}
+
+impl<K: PartialEq, V: Copy> Few<K, V> {
+    fn get(&self, key: &K) -> Option<V> {
+        self.0.iter().find(|(other, _)| other == key).map(|(_, value)| *value)
+    }
+
+    fn insert(&mut self, key: K, value: V) {
+        match self.0.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((key, value)),
+        }
+    }
+
+    fn remove(&mut self, key: &K) -> Option<V> {
+        let at = self.0.iter().position(|(other, _)| other == key)?;
+        Some(self.0.swap_remove(at).1)
+    }
+}
+
 #[derive(Default)]
 struct Seen {
     clocks: Clocks,
     /// By folio and task, its last step on a word of the folio.
-    used: BTreeMap<(u8, u8), Step>,
+    used: Few<(u8, u8), Step>,
     /// The same, before it last lowered the count.
-    put: BTreeMap<(u8, u8), Step>,
+    put: Few<(u8, u8), Step>,
     /// By word and lock bit, the last unlock.
-    unlocked: BTreeMap<(u32, u64), Step>,
+    unlocked: Few<(u32, u64), Step>,
     /// By folio, what was last done to it before its count was unfrozen.
-    unfrozen: BTreeMap<u8, Step>,
+    unfrozen: Few<u8, Step>,
     /// By slot of the page cache and value, what was last done to that folio before it was stored
     /// there.
-    stored: BTreeMap<(u32, u64), Step>,
+    stored: Few<(u32, u64), Step>,
     /// By task, the slot's value for which a lookup has taken a reference.
-    found: BTreeMap<u8, u64>,
+    found: Few<u8, u64>,
 }
 
 impl Seen {
@@ -127,17 +152,18 @@ impl Seen {
 
     fn count(&mut self, event: &Event) -> Option<(Rule, Step)> {
         let folio = event.name.index?;
-        let last = self.used.get(&(folio, event.task)).copied();
+        let last = self.used.get(&(folio, event.task));
         match (event.action, event.primitive) {
             (Action::Update, "atomic_inc_not_zero") => {
                 let thawed = self.unfrozen.get(&folio)?;
-                let is_missed = self.is_missed(event, thawed);
-                is_missed.then_some((WHAT_IS_FOUND_IS_READY, *thawed))
+                let is_missed = self.is_missed(event, &thawed);
+                is_missed.then_some((WHAT_IS_FOUND_IS_READY, thawed))
             }
             (Action::Update, _) if event.new == 0 => {
-                let puts = self.put.range((folio, 0)..=(folio, u8::MAX));
-                let missed = puts.map(|(_, step)| step).find(|step| self.is_missed(event, step))?;
-                Some((USES_END_BEFORE_THE_FREE, *missed))
+                let puts = self.put.0.iter().filter(|((of, _), _)| *of == folio);
+                let missed = puts.filter(|(_, step)| self.is_missed(event, step));
+                let (_, first) = missed.min_by_key(|(key, _)| *key)?;
+                Some((USES_END_BEFORE_THE_FREE, *first))
             }
             (Action::Update, _) if (event.new as i64) < event.old as i64 => {
                 self.put.insert((folio, event.task), last?);
@@ -165,14 +191,14 @@ impl Seen {
             return None;
         }
         let last = self.unlocked.get(&(event.object, bit))?;
-        self.is_missed(event, last).then_some((A_LOCK_ORDERS_ITS_SECTIONS, *last))
+        self.is_missed(event, &last).then_some((A_LOCK_ORDERS_ITS_SECTIONS, last))
     }
 
     fn slot(&mut self, event: &Event) -> Option<(Rule, Step)> {
         if event.action == Action::Write {
             let folio = u8::try_from(event.new.checked_sub(1)?).ok()?;
             let last = self.used.get(&(folio, event.task))?;
-            self.stored.insert((event.object, event.new), *last);
+            self.stored.insert((event.object, event.new), last);
             return None;
         }
         // The second look of a lookup, which says that it has found the folio. What a stale one
@@ -182,6 +208,6 @@ impl Seen {
             return None;
         }
         let last = self.stored.get(&(event.object, found))?;
-        self.is_missed(event, last).then_some((WHAT_IS_FOUND_IS_READY, *last))
+        self.is_missed(event, &last).then_some((WHAT_IS_FOUND_IS_READY, last))
     }
 }

@@ -21,6 +21,7 @@ mod part;
 mod replay;
 mod revisit;
 mod step;
+mod weight;
 
 use crate::coroutine::{Reply, Running};
 use crate::event::{Event, Id, NONE, mark};
@@ -30,11 +31,14 @@ use crate::op::{Announced, What};
 use crate::search::{Counts, Model, Next, Observer, Program, Search};
 
 pub(crate) use part::{EVENTS_MAX, Explored, Part, Run};
+pub(crate) use weight::WHOLE;
 
 /// What is done instead; the graph is cut back to `at` events before.
 struct Alternative {
     at: usize,
     then: Then,
+    /// Its part of the search: `weight.rs`.
+    weight: u64,
 }
 
 enum Then {
@@ -59,11 +63,13 @@ struct Level<const W: usize> {
     revisited: Option<usize>,
     /// Has the graph changed since the tasks ran?
     is_fresh: bool,
+    /// The part of the search that goes on with the graph as it is.
+    weight: u64,
 }
 
 impl<const W: usize> Level<W> {
     fn new(graph: Graph<W>, revisited: Option<usize>) -> Self {
-        Level { graph, alternatives: Vec::new(), revisited, is_fresh: true }
+        Level { graph, alternatives: Vec::new(), revisited, is_fresh: true, weight: 0 }
     }
 }
 
@@ -144,12 +150,15 @@ impl<const W: usize> Engine<'_, W> {
 
     fn note(&mut self, at: usize, then: Then) {
         let top = self.levels.last_mut().expect("there is a level while the search runs");
-        top.alternatives.push(Alternative { at, then });
+        top.alternatives.push(Alternative { at, then, weight: 0 });
     }
 
     /// Makes an alternative the graph to go on with.
-    fn take(&mut self, Alternative { at, then }: Alternative) {
-        let top = self.levels.last_mut().expect("an alternative is of a level");
+    fn take(&mut self, Alternative { at, then, weight }: Alternative) {
+        let level = self.levels.len() - 1;
+        let top = &mut self.levels[level];
+        let noted = top.alternatives.len();
+        top.weight = weight;
         top.graph.cut(at);
         match then {
             Then::Add { event, place } => {
@@ -165,6 +174,7 @@ impl<const W: usize> Engine<'_, W> {
             Then::Revisit { write, read } => self.revisit(write, read),
             Then::Steal { read, write, owner } => self.steal(read, write, owner),
         }
+        self.share_taken(level, noted);
     }
 
     /// Runs the tasks along the graph, and on until none can. `None`: there is no room.
@@ -178,22 +188,30 @@ impl<const W: usize> Engine<'_, W> {
         self.replay(revisited);
         if let Some(read) = revisited
             && self.surprise.is_none()
-            && !self.finish_revisited(read)
         {
-            return Some(Next::Continue);
+            let noted = self.noted();
+            let is_one = self.finish_revisited(read);
+            self.share(noted);
+            if !is_one {
+                self.is_explored();
+                return Some(Next::Continue);
+            }
         }
         while self.surprise.is_none() {
             let Some(task) = self.next_task() else { break };
             let len = self.seen().len();
             if len >= self.search.events_max.min(EVENTS_MAX) {
                 self.counts.given_up += 1;
+                self.is_explored();
                 return Some(self.tell(&End::TooLong));
             }
             if len + 2 > W * 64 {
                 self.levels.last_mut().expect("it was there").is_fresh = true;
                 return None;
             }
+            let noted = self.noted();
             self.step(task);
+            self.share(noted);
         }
         Some(self.ended())
     }
@@ -241,11 +259,14 @@ impl<const W: usize> Engine<'_, W> {
         }
         let waiting: Vec<usize> =
             (0..self.tasks.len()).filter(|&task| self.tasks[task].next.is_some()).collect();
+        let noted = self.noted();
         for &task in &waiting {
             if matches!(self.tasks[task].next.as_ref().map(|next| &next.what), Some(What::Lock)) {
                 self.note_earlier_locks(task);
             }
         }
+        self.share(noted);
+        self.is_explored();
         let is_real = self.is_real(&waiting);
         if !is_real {
             self.counts.blocked += 1;
@@ -319,7 +340,9 @@ impl<const W: usize> Engine<'_, W> {
     /// The newest value of a word among the events that the tasks have followed.
     fn newest_followed(&self, word: u16) -> u64 {
         let shape = &self.seen().shape;
-        let followed = &shape.order[..self.followed.min(shape.order.len())];
+        let Some(followed) = shape.order.get(..self.followed) else {
+            return shape.newest_value(word);
+        };
         let writes = &shape.words[usize::from(word)].writes;
         let newest = writes.iter().rev().copied().find(|write| followed.contains(write));
         shape.value(word, newest.unwrap_or(NONE))

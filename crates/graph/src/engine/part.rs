@@ -1,5 +1,6 @@
 //! Parts of a search: levels that anybody may go on with, in graphs of any width.
 
+use super::weight::WHOLE;
 use super::{Alternative, Engine, Level, Stopped};
 use crate::coroutine::{self, Words};
 use crate::graph::{Graph, Shape};
@@ -11,13 +12,15 @@ pub(crate) struct Part {
     alternatives: Vec<Alternative>,
     revisited: Option<usize>,
     is_fresh: bool,
+    /// Of going on with the graph.
+    weight: u64,
 }
 
 impl Part {
     /// The whole search.
     pub(crate) fn whole() -> Part {
         let shape = Shape { tasks: vec![Vec::new()], ..Shape::default() };
-        Part { shape, alternatives: Vec::new(), revisited: None, is_fresh: true }
+        Part { shape, alternatives: Vec::new(), revisited: None, is_fresh: true, weight: WHOLE }
     }
 
     fn of<const W: usize>(level: Level<W>) -> Part {
@@ -26,6 +29,7 @@ impl Part {
             alternatives: level.alternatives,
             revisited: level.revisited,
             is_fresh: level.is_fresh,
+            weight: level.weight,
         }
     }
 
@@ -35,6 +39,7 @@ impl Part {
             alternatives: self.alternatives,
             revisited: self.revisited,
             is_fresh: self.is_fresh,
+            weight: self.weight,
         }
     }
 
@@ -53,13 +58,15 @@ impl Part {
                 alternatives: Vec::new(),
                 revisited: self.revisited.take(),
                 is_fresh: true,
+                weight: self.weight,
             });
         }
         while let Some(alternative) = self.alternatives.pop() {
             // What comes after it in the graph is not there any more when its turn comes.
             let shape = self.shape.before_number(alternative.at);
             let alternatives = vec![alternative];
-            parts.push(Part { shape, alternatives, revisited: None, is_fresh: false });
+            let part = Part { shape, alternatives, revisited: None, is_fresh: false, weight: 0 };
+            parts.push(part);
         }
         parts
     }

@@ -108,7 +108,7 @@ impl<const W: usize> Engine<'_, W> {
     pub(super) fn steal(&mut self, mut read: Event, write: Event, owner: usize) {
         let keep = self.prefix_with(&read).or(&Bits::below(owner));
         let mut graph = self.restricted(self.levels.len() - 1, &keep);
-        graph.relink();
+        graph.link_rest();
         if read.from != NONE {
             read.from = self.numbers[usize::from(read.from)];
         }
@@ -139,8 +139,14 @@ fn make_read<const W: usize>(
     if !is_last {
         write.marks &= !mark::NEWEST;
     }
-    // The read goes last, after the write.
+    graph.link_rest();
+    // The read goes last, after the write; nothing that is kept comes after it.
     graph.shape.order.retain(|&id| usize::from(id) != read);
+    let old = graph.shape.events[read];
+    graph.unlink_read(read, &old);
+    if old.from != NONE {
+        graph.check_revisitor(usize::from(old.from));
+    }
     graph.push(write, place);
     graph.shape.order.push(read as Id);
     let later = &graph.shape.words[usize::from(write.word)].writes[place + 1..];
@@ -158,6 +164,9 @@ fn make_read<const W: usize>(
     } else {
         graph.newest.clear(read);
     }
-    graph.relink();
+    graph.link_read(read);
+    graph.link(read);
+    graph.revisitors.set(id);
+    graph.mend_backs();
     (id, is_last)
 }

@@ -8,7 +8,7 @@
 //! Where there are interrupts the record itself is out of order: a step is recorded when its task
 //! has given back what keeps interrupts off, and others may have seen by then what it did.
 
-use graph::{At, Does, Execution, Keeps};
+use graph::{At, BestOrder, Does, Execution, Keeps};
 use selvedge_trace::{Action, Event};
 
 use super::with;
@@ -23,37 +23,52 @@ pub(super) fn arrange(execution: &Execution<'_>) {
         if let Some(count) = given_up.filter(|_| !some_are_late) {
             events.truncate(count);
         }
-        if some_are_late || !execution.is_interleaving() {
-            let (order, arranged) = in_best_order(execution, events);
-            *events = arranged;
-            if let Some(fatal) = fatal
-                && let Some(place) = order.iter().position(|old| old == fatal)
-            {
-                *fatal = place;
-            }
+        let (first, order) = in_best_order(execution, events);
+        if let Some(fatal) = fatal
+            && let Some(place) = order.iter().position(|old| old == fatal)
+        {
+            *fatal = first + place;
         }
     };
     record::with(|record| record.arrange(by));
 }
 
-/// The events in the order in which they are shown, and for each its place in the record.
-fn in_best_order(execution: &Execution<'_>, record: &[Event]) -> (Vec<usize>, Vec<Event>) {
-    let (best, keeps) = execution.in_best_order();
-    let mut groups = Groups::new(execution, record);
-    let mut words = Words::new(execution, keeps);
-    let (mut order, mut arranged) =
-        (Vec::with_capacity(record.len()), Vec::with_capacity(record.len()));
-    groups.take(0, record, &mut order);
-    arranged.extend(order.iter().map(|&place| record[place]));
+/// Puts the record into the order in which it is shown. Returns how many first events stay where
+/// they are, and of the others, for each its old place.
+fn in_best_order(execution: &Execution<'_>, record: &mut Vec<Event>) -> (usize, Vec<usize>) {
+    let best = execution.in_best_order();
     let (some_are_hidden, has_given_up) =
         with(|state| (state.exclusions.are_there, state.given_up.is_some()));
+    // What is stale is marked, wherever it is.
+    if is_interleaving(&best) && !some_are_hidden {
+        return (record.len(), Vec::new());
+    }
+    // The record says what came after which step, if all was recorded when it was done.
+    let is_in_place = best.keeps() == Keeps::Everything && !some_are_hidden && !has_given_up;
+    let unmoved = if is_in_place { best.unmoved() } else { 0 };
+    let mut groups = Groups::new(execution, record.len());
+    let mut words = Words::new(execution, best.keeps());
+    let mut steps = 0;
+    for event in best.events().take(unmoved) {
+        steps += usize::from(groups.is_recorded(&event));
+        if let Does::Write { word, value } = event.does {
+            words.write(word, event.at, value);
+        }
+    }
+    let first = if unmoved > 0 { groups.skip(steps, record) } else { 0 };
+    groups.of(record, first);
+    let (mut order, mut arranged) =
+        (Vec::with_capacity(record.len() - first), Vec::with_capacity(record.len() - first));
+    if unmoved == 0 {
+        groups.take(0, record, &mut order);
+        arranged.extend(order.iter().map(|&place| record[place]));
+    }
     let mut taken = vec![0; execution.tasks()];
-    for event in best {
+    for event in best.events().skip(unmoved) {
         if some_are_hidden && has_given_up && event.does == Does::Failure {
             break;
         }
-        let is_first_half = event.is_update && matches!(event.does, Does::Read { .. });
-        if is_first_half || event.is_blocked || matches!(event.does, Does::End | Does::Failure) {
+        if !has_group(&event) {
             continue;
         }
         if some_are_hidden && event.does != Does::Begin {
@@ -64,10 +79,10 @@ fn in_best_order(execution: &Execution<'_>, record: &[Event]) -> (Vec<usize>, Ve
                 continue;
             }
         }
-        let first = order.len();
+        let at = order.len();
         groups.take(event.at.task, record, &mut order);
-        arranged.extend(order[first..].iter().map(|&place| record[place]));
-        let Some(step) = arranged.get_mut(first) else { continue };
+        arranged.extend(order[at..].iter().map(|&place| record[place]));
+        let Some(step) = arranged.get_mut(at) else { continue };
         match event.does {
             Does::Read { word, from, .. } => step.stale = words.is_stale(word, from),
             Does::Write { word, value } => {
@@ -79,7 +94,21 @@ fn in_best_order(execution: &Execution<'_>, record: &[Event]) -> (Vec<usize>, Ve
             _ => {}
         }
     }
-    (order, arranged)
+    record.truncate(first);
+    record.append(&mut arranged);
+    (first, order)
+}
+
+/// Did the tasks run in an order in which each read saw the newest value?
+fn is_interleaving(best: &BestOrder<'_>) -> bool {
+    best.keeps() == Keeps::Everything && best.unmoved() == best.events().len()
+}
+
+/// Does an event of the graph stand for a group of the record? Not the first half of an update, nor
+/// who waits for good.
+fn has_group(event: &graph::Event) -> bool {
+    let is_first_half = event.is_update && matches!(event.does, Does::Read { .. });
+    !(is_first_half || event.is_blocked || matches!(event.does, Does::End | Does::Failure))
 }
 
 /// The events of each task, cut before each step that is an event of the graph: the other ones, of
@@ -99,7 +128,8 @@ struct Groups {
 const NONE: usize = usize::MAX;
 
 impl Groups {
-    fn new(execution: &Execution<'_>, record: &[Event]) -> Groups {
+    /// Of a record of so many events.
+    fn new(execution: &Execution<'_>, count: usize) -> Groups {
         let tasks = with(|state| {
             let numbers = || state.tasks.iter().map(|task| task.number());
             let count = execution.tasks().max(numbers().max().map_or(0, |n| n + 1));
@@ -109,13 +139,40 @@ impl Groups {
             }
             tasks
         });
-        let mut left = vec![NONE; tasks.len().max(1)];
-        let mut next = vec![NONE; record.len()];
-        for (place, event) in record.iter().enumerate().rev() {
-            next[place] = std::mem::replace(&mut left[usize::from(event.task)], place);
-        }
+        let left = vec![NONE; tasks.len().max(1)];
         let has_begun = vec![false; left.len()];
-        Groups { tasks, next, left, has_begun }
+        Groups { tasks, next: Vec::with_capacity(count), left, has_begun }
+    }
+
+    /// Notes an event of the graph whose group stays where it is. Is it a step of the record?
+    fn is_recorded(&mut self, event: &graph::Event) -> bool {
+        if event.does == Does::Begin {
+            let task = self.task(event.at.task);
+            self.has_begun[task] = true;
+        }
+        has_group(event) && event.does != Does::Begin
+    }
+
+    /// Leaves out what stays where it is: what the main task did before its first step, so many
+    /// steps, and what goes with them. Returns how many events these are.
+    fn skip(&mut self, steps: usize, record: &[Event]) -> usize {
+        self.has_begun[0] = true;
+        let places = record.iter().enumerate().filter(|(_, event)| is_step(event));
+        let mut first = places.map(|(place, _)| place).nth(steps).unwrap_or(record.len());
+        // What others did before their first step comes right after that, and goes with them.
+        while first > 0 && !self.has_begun[usize::from(record[first - 1].task)] {
+            first -= 1;
+        }
+        first
+    }
+
+    /// Cuts what comes from this place on.
+    fn of(&mut self, record: &[Event], first: usize) {
+        self.next.resize(record.len(), NONE);
+        for (place, event) in record.iter().enumerate().skip(first).rev() {
+            let left = &mut self.left[usize::from(event.task)];
+            self.next[place] = std::mem::replace(left, place);
+        }
     }
 
     /// The task of the record that a task of the graph is.

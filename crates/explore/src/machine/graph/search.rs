@@ -68,7 +68,8 @@ fn search(
     let merge = |found: Seen, counts: &Counts| {
         seen.add(found);
         if let Some(progress) = &bounds.progress {
-            progress(&Progress { executions: counts.executions, estimate: None });
+            let (executions, estimate) = (counts.executions, counts.estimate());
+            progress(&Progress { executions, estimate });
         }
     };
     let run = || search.run_by(bounds.workers, scenario, worker, merge);
