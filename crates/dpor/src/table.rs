@@ -203,8 +203,13 @@ impl Table {
     pub(crate) fn hash_into(&self, hash: &mut StateHash) {
         self.tasks.hash(hash);
         for local in self.locals.iter().flatten() {
-            local.hash_into(hash);
+            hash.write_u128(local.now());
         }
+        self.hash_locks_into(hash);
+    }
+
+    /// How locks and tokens are.
+    pub(crate) fn hash_locks_into(&self, hash: &mut StateHash) {
         let lock = |holder: &Option<usize>| holder.map_or(0, |task| task as u64 + 1);
         // The lists only ever grow; a lock that is not yet in the list is as free as one that is.
         let last = self.holders.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
@@ -213,6 +218,11 @@ impl Table {
         let last = self.tokens.iter().rposition(|&set| set).map_or(0, |last| last + 1);
         hash.write_usize(last);
         self.tokens[..last].iter().for_each(|&set| hash.write_u8(u8::from(set)));
+    }
+
+    /// A hash of what each task has observed, by number.
+    pub(crate) fn observed(&self) -> impl Iterator<Item = u128> {
+        self.locals.iter().flatten().map(Local::now)
     }
 
     /// Keeps what the table itself saw the step do to its task.
@@ -357,6 +367,11 @@ fn take(op: Op) -> bool {
 /// by this or by [`at_rest`]; the outcomes of try-locks and choices are known.
 pub fn observe(value: u64) {
     with_local(|local| local.observe(value));
+}
+
+/// Does it count what tasks say that they have observed: does the search compare states?
+pub fn keeps_observations() -> bool {
+    KEEPS_OBSERVATIONS.get()
 }
 
 /// Says that the calling task has no live local variable: what it will do is determined by its

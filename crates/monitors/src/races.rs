@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use selvedge_trace::{Action, Context, Event, Execution, Finding, Monitor, Order, Rule};
+use selvedge_trace::{Action, Context, Event, Execution, Finding, Judges, Monitor, Order, Rule};
 use serde_json::Value;
 
 /// The rule of the race detector.
@@ -53,6 +53,12 @@ impl Monitor for Races {
     }
 
     /// Two stores of one value may order different things.
+    // A race is one by what is ordered between two accesses, though they need not be next to each
+    // other in any state: a marked access orders steps and is no synchronisation.
+    fn judges(&self) -> Judges {
+        Judges::Ways(PLAIN_ACCESSES_DO_NOT_RACE.0)
+    }
+
     fn asks_who_wrote(&self) -> bool {
         true
     }
