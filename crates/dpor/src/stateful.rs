@@ -25,8 +25,8 @@ use crate::{End, Observer, Op, Step};
 /// A coroutine's stack cannot be looked at, but a task's local state is a function of what the task
 /// has observed. So a state is
 /// - the step that each task has announced;
-/// - what each task has observed since it was spawned, or since it was last at rest
-///   ([`crate::observe`], [`crate::at_rest`]), and how many steps it has taken since;
+/// - what each task that has not finished has observed since it was spawned, or since it was last
+///   at rest ([`crate::observe`], [`crate::at_rest`]), and how many steps it has taken since;
 /// - who holds which lock, and which tokens are set;
 /// - what the caller's `shared` puts into the hash: *everything* else that tasks share.
 ///

@@ -202,9 +202,7 @@ impl Table {
     /// how locks and tokens are.
     pub(crate) fn hash_into(&self, hash: &mut StateHash) {
         self.tasks.hash(hash);
-        for local in self.locals.iter().flatten() {
-            hash.write_u128(local.now());
-        }
+        self.observed().for_each(|observed| hash.write_u128(observed));
         self.hash_locks_into(hash);
     }
 
@@ -220,9 +218,14 @@ impl Table {
         self.tokens[..last].iter().for_each(|&set| hash.write_u8(u8::from(set)));
     }
 
-    /// A hash of what each task has observed, by number.
+    /// A hash of what each task has observed, by number. What one has that has finished it will do
+    /// nothing about.
     pub(crate) fn observed(&self) -> impl Iterator<Item = u128> {
-        self.locals.iter().flatten().map(Local::now)
+        let of = |(local, state): (&Local, &TaskState)| match state {
+            TaskState::Finished => 0,
+            TaskState::Fresh | TaskState::Running | TaskState::Announced(_) => local.now(),
+        };
+        self.locals.iter().flatten().zip(&self.tasks).map(of)
     }
 
     /// Keeps what the table itself saw the step do to its task.
@@ -376,8 +379,8 @@ pub fn keeps_observations() -> bool {
 
 /// Says that the calling task has no live local variable: what it will do is determined by its
 /// `position`, by what it was given when it was spawned, and by what it reads from now on. What it
-/// has observed so far no longer tells states apart; nor does it after the task's end, if this is
-/// what it did last. Counts only under [`crate::Stateful`].
+/// has observed so far no longer tells states apart; after its end nothing does that it has.
+/// Counts only under [`crate::Stateful`].
 pub fn at_rest(position: u64) {
     with_local(|local| local.at_rest(position));
 }

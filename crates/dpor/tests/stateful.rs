@@ -64,8 +64,9 @@ fn a_task_at_rest_has_forgotten_what_it_saw() {
     for k in 1..=6 {
         // Before the spawn; before the store, after 0 to k reads; after it, likewise.
         assert_eq!(states(k, true), 1 + 2 * (k as u64 + 1), "{k} reads, at rest");
-        // After the store, and after r reads, of which 0 to r came before the store.
-        let told_apart: u64 = (0..=k as u64).map(|reads| reads + 1).sum();
+        // After the store, and after r reads, of which 0 to r came before the store; the last read
+        // is the reader's end.
+        let told_apart = (0..k as u64).map(|reads| reads + 1).sum::<u64>() + 1;
         assert_eq!(states(k, false), 1 + (k as u64 + 1) + told_apart, "{k} reads");
     }
 }
