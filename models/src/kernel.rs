@@ -6,8 +6,8 @@ use std::sync::{Arc, Weak};
 
 use selvedge_kernel::edits::{Edit, install};
 use selvedge_kernel::{
-    Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, PerCpu, Private, RwSem, SpinLock, Var, Work,
-    me, smp_processor_id, spin_lock_irqsave, spin_unlock_irqrestore,
+    Atomic, Bit, Cpus, Flags, LocalLock, Mutex, Name, Own, PerCpu, Private, RwSem, SpinLock, Var,
+    Work, smp_processor_id, spin_lock_irqsave, spin_unlock_irqrestore,
 };
 
 use crate::Tree;
@@ -136,8 +136,8 @@ pub struct BufferHead {
 #[derive(Debug)]
 pub struct Kernel {
     me: Weak<Kernel>,
-    /// Tasks that are not the sleeper of their CPU: by the task's number, the sleeper's.
-    running: Private<BTreeMap<usize, usize>>,
+    /// Of a task that is not the sleeper of its CPU: the sleeper's number.
+    running: Own<Option<usize>>,
     /// The tree it is built from.
     pub tree: &'static Tree,
     /// How large the machine is.
@@ -218,7 +218,8 @@ pub struct Kernel {
     pub owner: Option<Owner>,
     /// The dummy work items of the posting of 2021-02-16.
     pub migrate_pending_work: PerCpu<Work>,
-    /// The folios that are pinned now. For a look at the end only, so that it is no step.
+    /// The folios that are pinned now, the lowest first. For a look at the end only, so that it is
+    /// no step.
     pinned: Private<Vec<usize>>,
     /// By page of the process, and by CPU or device: what it has stored last. Likewise.
     stores: Private<BTreeMap<(usize, usize), u64>>,
@@ -264,7 +265,7 @@ impl Kernel {
         let work = |name| move |cpu| Work::new(Name::new(name).on(cpu));
         Arc::new_cyclic(|me| Kernel {
             me: me.clone(),
-            running: Private::default(),
+            running: Own::default(),
             tree,
             sizes,
             initial,
@@ -327,7 +328,7 @@ impl Kernel {
 
     /// The task that runs is this one of the sleepers, and not that of its CPU.
     pub fn is_sleeper(&self, number: usize) {
-        self.running.lock().insert(me(), number);
+        self.running.open(|mine| *mine = Some(number));
     }
 
     /// `current`: the task that runs. One task may sleep on each CPU; where there are more, or
@@ -337,22 +338,26 @@ impl Kernel {
     ///
     /// If there is none.
     pub fn current(&self) -> &Sleeper {
-        let number = self.running.lock().get(&me()).copied();
+        let number = self.running.open(|mine| *mine);
         let number = number.unwrap_or_else(smp_processor_id);
         self.sleepers.get(number).expect("`Sizes::sleepers`: one for each task that may sleep")
     }
 
     /// The folio has been pinned.
     pub(crate) fn note_pin(&self, folio: &Folio) {
-        self.pinned.lock().push(folio.index);
+        self.pinned.note(|pinned| {
+            let at = pinned.partition_point(|&index| index < folio.index);
+            pinned.insert(at, folio.index);
+        });
     }
 
     /// It has been unpinned once.
     pub(crate) fn note_unpin(&self, folio: &Folio) {
-        let mut pinned = self.pinned.lock();
-        if let Some(at) = pinned.iter().position(|&index| index == folio.index) {
-            pinned.remove(at);
-        }
+        self.pinned.note(|pinned| {
+            if let Some(at) = pinned.iter().position(|&index| index == folio.index) {
+                pinned.remove(at);
+            }
+        });
     }
 
     /// The folios that are pinned, for a look at the end.
@@ -362,7 +367,7 @@ impl Kernel {
 
     /// Somebody, a CPU or [`DEVICE`], has stored `value` to this page of the process.
     pub(crate) fn note_store(&self, page: usize, by: usize, value: u64) {
-        self.stores.lock().insert((page, by), value);
+        self.stores.note(|stores| _ = stores.insert((page, by), value));
     }
 
     /// What was stored last, by page and by whom, for a look at the end.

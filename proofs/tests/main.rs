@@ -10,4 +10,5 @@ mod race_detection;
 mod random_batches;
 mod random_programs;
 mod same_steps;
+mod states;
 mod weak;

@@ -1,6 +1,6 @@
 //! 128-bit hashes of states.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A hasher of 128 bits: two SipHash-1-3 of the same input behind different prefixes.
 ///
@@ -40,6 +40,13 @@ impl Hasher for StateHash {
     }
 }
 
+/// The hash of a part of a state that is kept by itself, of the same quality.
+pub fn hash128(value: &(impl Hash + ?Sized)) -> u128 {
+    let mut hash = StateHash::new();
+    value.hash(&mut hash);
+    hash.finish128()
+}
+
 /// The local state of a task, as far as it can be told from outside: a hash of what it has
 /// observed.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -72,8 +79,9 @@ impl Local {
         self.owes = None;
     }
 
-    pub(crate) fn hash_into(&self, hash: &mut StateHash) {
-        hash.write_u128(self.now);
+    /// The hash of it.
+    pub(crate) fn now(&self) -> u128 {
+        self.now
     }
 }
 

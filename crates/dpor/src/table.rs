@@ -208,9 +208,12 @@ impl Table {
     /// how locks and tokens are.
     pub(crate) fn hash_into(&self, hash: &mut StateHash) {
         self.tasks.hash(hash);
-        for local in self.locals.iter().flatten() {
-            local.hash_into(hash);
-        }
+        self.observed().for_each(|observed| hash.write_u128(observed));
+        self.hash_locks_into(hash);
+    }
+
+    /// How locks and tokens are.
+    pub(crate) fn hash_locks_into(&self, hash: &mut StateHash) {
         let lock = |holder: &Option<usize>| holder.map_or(0, |task| task as u64 + 1);
         // The lists only ever grow; a lock that is not yet in the list is as free as one that is.
         let last = self.holders.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
@@ -219,6 +222,16 @@ impl Table {
         let last = self.tokens.iter().rposition(|&set| set).map_or(0, |last| last + 1);
         hash.write_usize(last);
         self.tokens[..last].iter().for_each(|&set| hash.write_u8(u8::from(set)));
+    }
+
+    /// A hash of what each task has observed, by number. What one has that has finished it will do
+    /// nothing about.
+    pub(crate) fn observed(&self) -> impl Iterator<Item = u128> {
+        let of = |(local, state): (&Local, &TaskState)| match state {
+            TaskState::Finished => 0,
+            TaskState::Fresh | TaskState::Running | TaskState::Announced(_) => local.now(),
+        };
+        self.locals.iter().flatten().zip(&self.tasks).map(of)
     }
 
     /// Keeps what the table itself saw the step do to its task.
@@ -373,10 +386,15 @@ pub fn observe(value: u64) {
     }
 }
 
+/// Does it count what tasks say that they have observed: does the search compare states?
+pub fn keeps_observations() -> bool {
+    KEEPS_OBSERVATIONS.get()
+}
+
 /// Says that the calling task has no live local variable: what it will do is determined by its
 /// `position`, by what it was given when it was spawned, and by what it reads from now on. What it
-/// has observed so far no longer tells states apart; nor does it after the task's end, if this is
-/// what it did last. Counts only under [`crate::Stateful`].
+/// has observed so far no longer tells states apart; after its end nothing does that it has.
+/// Counts only under [`crate::Stateful`].
 #[inline]
 pub fn at_rest(position: u64) {
     if KEEPS_OBSERVATIONS.get() {

@@ -64,8 +64,9 @@ fn a_task_at_rest_has_forgotten_what_it_saw() {
     for k in 1..=6 {
         // Before the spawn; before the store, after 0 to k reads; after it, likewise.
         assert_eq!(states(k, true), 1 + 2 * (k as u64 + 1), "{k} reads, at rest");
-        // After the store, and after r reads, of which 0 to r came before the store.
-        let told_apart: u64 = (0..=k as u64).map(|reads| reads + 1).sum();
+        // After the store, and after r reads, of which 0 to r came before the store; the last read
+        // is the reader's end.
+        let told_apart = (0..k as u64).map(|reads| reads + 1).sum::<u64>() + 1;
         assert_eq!(states(k, false), 1 + (k as u64 + 1) + told_apart, "{k} reads");
     }
 }
@@ -94,6 +95,49 @@ fn contention_has_few_states() {
     let n = states.states() as f64;
     assert_eq!(states.collision_probability(), n * (n - 1.0) / 2f64.powi(129));
     assert!(states.table_bytes() >= 16 * states.states() as usize);
+}
+
+/// Of two independent steps that lead to one state in either order, one order is run. Two tasks
+/// have k steps of their own: a grid of states, with k * k squares. Without sleep sets each has an
+/// execution that comes to its last corner from the other side; with them each side of the grid
+/// has some.
+#[test]
+fn sleep_sets_save_orders_and_no_states() {
+    for k in 4..=8u64 {
+        let task = |word| (0..k).map(|_| Write(word, 1)).collect::<Vec<_>>();
+        let (seen, states) = stateful(&[task(0), task(1)], Told::Observations);
+        assert_eq!(states, (k + 2).pow(2));
+        assert!(seen.executions as u64 <= 2 * (k + 2), "{k} steps: {}", seen.executions);
+    }
+}
+
+/// Main forgets what it has chosen, and does one of two things by it. A search that takes both
+/// states for one sees one of them; one that compares what follows finds the step.
+#[test]
+fn what_nobody_says_is_found_by_comparing() {
+    let search = |compares: bool| {
+        let hidden = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let new = if compares { Stateful::comparing } else { Stateful::new };
+        let search = new(Box::new(Ignore), STEPS_MAX, |_: &mut StateHash| {});
+        let results = search.results();
+        run(search, STACK, move || {
+            use std::sync::atomic::Ordering::Relaxed;
+            hidden.store(choose(2), Relaxed);
+            at_rest(0);
+            step(Op::LOCAL);
+            at_rest(1);
+            if hidden.load(Relaxed) == 1 {
+                step(Op::new(Kind::Wake, Object(3)));
+            }
+        });
+        results
+    };
+    assert!(search(false).complete() && search(false).difference().is_none());
+    let seen = search(true);
+    assert!(!seen.complete() && seen.comparisons() == 1);
+    let found = seen.difference().expect("a difference");
+    let what = "task 0 was at its end, and is now about to do Wake of object 3";
+    assert_eq!((found.task, found.what.as_str()), (0, what));
 }
 
 #[test]

@@ -179,14 +179,19 @@ pub struct Bounds {
     pub rule: Option<Rule>,
     /// Stateful search: dpor visits each *state* once, instead of each trace once. Faster where
     /// tasks contend for one word, slower elsewhere. A state is the words, locks and tokens, the
-    /// references that are booked, what [`crate::shared_state`] adds, and what each task has
-    /// observed since [`crate::at_rest`].
+    /// references that are booked, what is in each [`crate::Private`] and [`crate::Own`], what
+    /// [`crate::shared_state`] adds, and what each task has observed since [`crate::at_rest`].
     ///
-    /// It requires that scenarios share nothing else, and that what a monitor finds depends on the
-    /// state and the next step alone. The standard monitors qualify; the race detector does not,
-    /// since it judges the path to a state. Complete up to collisions of hashes, with the
-    /// probability in [`crate::Exploration::states`]. No effect together with `preemptions_max`.
+    /// It requires that scenarios share nothing else. A monitor that judges the way to a state, as
+    /// the race detector does, sees one of many: the verdict is then at most `undecided`
+    /// ([`selvedge_trace::Monitor::judges`]). Complete up to collisions of hashes, with the
+    /// probability in [`crate::Exploration::states`]. No effect together with `preemptions_max`,
+    /// `keep_going` and `rule`.
     pub stateful: bool,
+    /// With `stateful`, and slower: what follows a state is compared with what followed it when it
+    /// was first visited. The search is undecided if a step does something else, and names it:
+    /// something that tasks share is not said. To be asked of scenarios by tests.
+    pub compares: bool,
     /// How many threads search together, at least 1, where a search is split: dpor without a bound
     /// on preemptions and without `stateful`. The verdict, the counts and the counterexample do not
     /// depend on it. A small search is not split.
@@ -222,6 +227,7 @@ impl Bounds {
         keep_going: false,
         rule: None,
         stateful: false,
+        compares: false,
         workers: 1,
         exchange: None,
         as_found: false,
@@ -255,6 +261,7 @@ impl fmt::Debug for Bounds {
             .field("keep_going", &self.keep_going)
             .field("rule", &self.rule)
             .field("stateful", &self.stateful)
+            .field("compares", &self.compares)
             .field("workers", &self.workers)
             .field("as_found", &self.as_found)
             .field("loops", &self.loops)

@@ -21,6 +21,7 @@
 //! came to has changed nothing: [`crate::Exploration::idle_edits`].
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 pub use selvedge_trace::Site;
 use selvedge_trace::{Action, Order};
@@ -211,6 +212,14 @@ impl State {
     /// Is there any?
     pub(crate) fn is_some(&self) -> bool {
         !self.edits.is_empty()
+    }
+
+    /// Hashes what they have done that other tasks may find. What else they have done depends on
+    /// what their task has done, and is seen in what it observes.
+    pub(crate) fn hash_into(&self, hash: &mut impl Hasher) {
+        self.left_out.hash(hash);
+        self.pretended.hash(hash);
+        self.delayed.iter().for_each(|(task, edit, step)| (task, edit, step.object).hash(hash));
     }
 
     /// The edits, and which were used.

@@ -20,7 +20,8 @@
 //! | [`Engine::GraphSc`]    | SC           | yes      | the same                                      |
 //!
 //! [`Bounds::stateful`] makes the first go on from every state once, instead of running every
-//! trace; [`Bounds::keep_going`] counts all violations after the first.
+//! trace, for monitors that [say](selvedge_trace::Monitor::judges) that this is enough;
+//! [`Bounds::keep_going`] counts all violations after the first.
 //!
 //! A counterexample can be run again ([`replay`]) and explained ([`explain`]): why it fails is
 //! found by exploration too.
@@ -61,7 +62,7 @@ pub use fair::Loop;
 pub use foreign::{Begun, Effect, FOREIGN, ForeignWord, never_unwind};
 pub use lock::{Lock, Token};
 pub use machine::{Abilities, Interrupts, WorkItems};
-pub use private::{Emptied, Opened, Private, set_up};
+pub use private::{Emptied, Opened, Own, Private, set_up};
 pub use replay::{Replayed, replay};
 pub use sites::{Next, Passed, Sites};
 pub use state::{States, at_rest, shared_state};

@@ -7,7 +7,7 @@ use crate::machine::New;
 use crate::step::{Does, Role, Step, Took};
 use crate::task::me;
 use crate::word::make;
-use crate::{foreign, gate, record};
+use crate::{foreign, gate, record, state};
 
 /// A lock. A task that wants a held one waits; taking it twice is a deadlock.
 #[derive(Debug)]
@@ -57,7 +57,9 @@ impl Lock {
         let (machine, pretends) = record::with(|record| {
             (record.machine, record.edits.is_some() && record.pretends_to_hold(self.object))
         });
-        if pretends { Some(me()) } else { machine.holder(self.object) }
+        let holder = if pretends { Some(me()) } else { machine.holder(self.object) };
+        state::observe(u64::from(holder == Some(me())));
+        holder
     }
 
     /// Has the current task taken it, whatever an edit makes it believe? No step.

@@ -9,15 +9,21 @@
 //! has put something into one is built anew for each execution.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::record;
+use crate::{record, state};
 
 thread_local! {
+    /// How many were made in this execution.
+    static NUMBERED: Cell<u32> = const { Cell::new(0) };
+    /// Hashes of what is in each that is not empty, by its number and the task whose it is; kept
+    /// only for a search that compares states.
+    static LEFT: RefCell<BTreeMap<(u32, usize), u128>> = const { RefCell::new(BTreeMap::new()) };
     /// The number of the execution that runs on this thread; 0 before the first.
     static EXECUTION: Cell<u64> = const { Cell::new(0) };
     /// Has a [`Private`] been opened since this was last cleared?
@@ -29,6 +35,8 @@ pub(crate) fn begin_execution() {
     /// No two executions have the same number, whatever threads they run on.
     static BEGUN: AtomicU64 = AtomicU64::new(0);
     EXECUTION.set(BEGUN.fetch_add(1, Ordering::Relaxed) + 1);
+    NUMBERED.set(0);
+    LEFT.with_borrow_mut(BTreeMap::clear);
 }
 
 /// The number of the execution that runs on this thread; 0 before the first.
@@ -36,10 +44,17 @@ pub(crate) fn execution() -> u64 {
     EXECUTION.get()
 }
 
-/// What tasks keep and no engine sees: what belongs to one task, or is touched only by who holds a
-/// kernel lock. Empty when an execution begins.
-#[derive(Debug, Default)]
-pub struct Private<T>(Mutex<Kept<T>>);
+/// What tasks keep and no engine sees: what is touched only by who holds a kernel lock. Empty when
+/// an execution begins.
+///
+/// It is part of a state ([`crate::Bounds::stateful`]) as it is left, and what a task has seen of
+/// it when it opened it is part of what the task has observed. So whoever keeps something in one
+/// says all that there is to say.
+#[derive(Debug)]
+pub struct Private<T> {
+    number: u32,
+    kept: Mutex<Kept<T>>,
+}
 
 #[derive(Debug, Default)]
 struct Kept<T> {
@@ -48,57 +63,132 @@ struct Kept<T> {
     value: T,
 }
 
+impl<T: Default> Default for Private<T> {
+    fn default() -> Private<T> {
+        let number = NUMBERED.get();
+        NUMBERED.set(number + 1);
+        // Made by a task: its number says who else made one before.
+        state::observe(u64::from(number) + 1);
+        Private { number, kept: Mutex::default() }
+    }
+}
+
 /// A type with a value that says that there is nothing.
-pub trait Emptied: Default {
+pub trait Emptied: Default + Hash {
     /// Makes it that value.
     fn empty(&mut self) {
         *self = Self::default();
     }
 }
 
-impl<T> Emptied for Vec<T> {
+impl<T: Hash> Emptied for Vec<T> {
     fn empty(&mut self) {
         self.clear();
     }
 }
 
-impl<K, V> Emptied for BTreeMap<K, V> {}
-impl<T> Emptied for Option<T> {}
+impl<K: Hash, V: Hash> Emptied for BTreeMap<K, V> {}
+impl<T: Hash> Emptied for Option<T> {}
 impl Emptied for u32 {}
 impl Emptied for u64 {}
 impl Emptied for usize {}
 
 impl<T: Emptied> Private<T> {
-    /// Opens it. A task that waits for a step meanwhile keeps others out.
+    /// Opens it. A task that waits for a step meanwhile keeps others out, and what it has changed
+    /// until then is no more than it has seen.
     pub fn lock(&self) -> Opened<'_, T> {
+        let opened = Opened { number: self.number, kept: self.kept() };
+        if dpor::keeps_observations() {
+            state::observe_all(dpor::hash128(&*opened));
+        }
+        opened
+    }
+
+    /// Changes it for who looks later: the task learns nothing of what is there.
+    pub fn note(&self, change: impl FnOnce(&mut T)) {
+        change(&mut Opened { number: self.number, kept: self.kept() });
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept<T>> {
         WAS_OPENED.set(true);
         // Who was unwound with it open was of an execution that is over.
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let now = EXECUTION.get();
         if kept.execution != now {
             kept.execution = now;
             kept.value.empty();
         }
-        Opened(kept)
+        kept
     }
 }
 
 /// What is in a [`Private`].
 #[derive(Debug)]
-pub struct Opened<'a, T>(MutexGuard<'a, Kept<T>>);
+pub struct Opened<'a, T: Emptied> {
+    number: u32,
+    kept: MutexGuard<'a, Kept<T>>,
+}
 
-impl<T> Deref for Opened<'_, T> {
+impl<T: Emptied> Deref for Opened<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0.value
+        &self.kept.value
     }
 }
 
-impl<T> DerefMut for Opened<'_, T> {
+impl<T: Emptied> DerefMut for Opened<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.0.value
+        &mut self.kept.value
     }
+}
+
+impl<T: Emptied> Drop for Opened<'_, T> {
+    fn drop(&mut self) {
+        if dpor::keeps_observations() && !std::thread::panicking() {
+            left((self.number, NOBODY), &self.kept.value);
+        }
+    }
+}
+
+/// What belongs to each task alone, of a kind: how deep it is in sections, what it holds of a lock.
+/// Nobody else touches it, so that a task learns nothing from it that it has not done itself.
+#[derive(Debug, Default)]
+pub struct Own<T>(Private<Vec<T>>);
+
+impl<T: Emptied> Own<T> {
+    /// Opens what belongs to the task that runs.
+    pub fn open<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        let me = record::with(|record| record.current());
+        let all = &mut self.0.kept().value;
+        if all.len() <= me {
+            all.resize_with(me + 1, T::default);
+        }
+        let result = f(&mut all[me]);
+        if dpor::keeps_observations() {
+            left((self.0.number, me), &all[me]);
+        }
+        result
+    }
+}
+
+/// The second half of a key of [`LEFT`] if it is of what no task has for its own.
+const NOBODY: usize = usize::MAX;
+
+/// It has been left so.
+fn left<T: Emptied>(key: (u32, usize), value: &T) {
+    let hash = dpor::hash128(value);
+    // What is empty again is as if it had never been opened.
+    let is_empty = hash == dpor::hash128(&T::default());
+    LEFT.with_borrow_mut(|left| match is_empty {
+        true => _ = left.remove(&key),
+        false => _ = left.insert(key, hash),
+    });
+}
+
+/// Hashes what all of them hold.
+pub(crate) fn hash(hash: &mut impl Hasher) {
+    LEFT.with_borrow(|left| left.hash(hash));
 }
 
 /// What `build` makes, or what it made for an earlier execution of this search: its words, locks

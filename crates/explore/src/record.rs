@@ -16,6 +16,7 @@ mod set_up;
 mod tasks;
 
 use std::cell::RefCell;
+use std::hash::{Hash, Hasher};
 
 use selvedge_trace::{
     Action, Context, End, Event, Execution, Finding, Name, Paths, Rule, Spin, TaskInfo, spin,
@@ -271,6 +272,9 @@ impl Record {
         if let Some(rounds) = &mut self.rounds {
             rounds.took(task, step, self.events.happened().len());
         }
+        if let Some(shared) = &mut self.shared {
+            shared.took(step.object, step.action(took));
+        }
         let me = &self.tasks[task];
         let is_it = |known: &Event| {
             known.task == task as u8
@@ -355,6 +359,15 @@ impl Record {
         self.events.happened()
     }
 
+    /// The last step of the task: `two: spin_lock(q->lock) in folio_wake_bit()`.
+    pub(crate) fn last_step_of(&self, task: usize) -> Option<String> {
+        let is_it = |event: &&Event| usize::from(event.task) == task && !event.action.is_note();
+        let event = self.events().iter().rev().find(is_it)?;
+        let within = self.paths.innermost(event.path).map(|function| format!(" in {function}()"));
+        let (who, within) = (&self.infos[task].name, within.unwrap_or_default());
+        Some(format!("{who}: {}({}){within}", event.primitive, event.name))
+    }
+
     /// Shows the events, and the place among them of the one that broke a rule, to a machine that
     /// knows their order only when the execution is over, and arranges them.
     pub(crate) fn arrange(&mut self, by: impl FnOnce(&mut Vec<Event>, Option<&mut usize>)) {
@@ -390,7 +403,7 @@ impl Record {
             self.reached.push(state);
         }
         if let Some(shared) = &mut self.shared {
-            shared.book(object, action);
+            shared.book(self.current, object, action);
         }
         let me = &self.tasks[self.current];
         let is_it = |known: &Event| {
@@ -430,7 +443,7 @@ impl Record {
         while let Some(holder) = last(self.events.happened()) {
             self.events.take_back();
             if let Some(shared) = &mut self.shared {
-                shared.book(object, Action::Get(holder));
+                shared.book(self.current, object, Action::Get(holder));
             }
         }
     }
@@ -461,6 +474,11 @@ impl Record {
     /// It has been done.
     pub(crate) fn made_up(&mut self, object: u32) {
         self.put_off.retain(|(other, _)| *other != object);
+    }
+
+    /// Hashes what is still to be done.
+    pub(crate) fn hash_put_off(&self, hash: &mut impl Hasher) {
+        self.put_off.hash(hash);
     }
 
     /// The first of what has been put off and not been done.
@@ -507,6 +525,16 @@ impl Record {
     pub(crate) fn shows(&mut self, before: u64) -> (u64, usize) {
         let now = private::execution();
         (now, self.events.shown(now, before))
+    }
+
+    /// Shows the execution that runs.
+    pub(crate) fn so_far(&self, look: impl FnOnce(&Execution<'_>)) {
+        look(&Execution {
+            events: self.events.happened(),
+            paths: &self.paths,
+            tasks: &self.infos[..self.tasks.len()],
+            end: &End::Stopped,
+        });
     }
 
     /// Shows the execution that has just ended, how many steps it had, and what the scenario itself

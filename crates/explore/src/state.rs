@@ -1,14 +1,16 @@
 //! What a state of a scenario is, for a search that compares states ([`crate::Bounds::stateful`]).
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use dpor::StateHash;
-use selvedge_trace::{Action, Name};
+use selvedge_trace::{Action, Judges, Name};
 
 use crate::machine::shuttle;
-use crate::record;
+use crate::tally::Monitors;
+use crate::{private, record};
 
 type Hidden = Box<dyn Fn(&mut dyn Hasher)>;
 
@@ -22,6 +24,20 @@ pub struct States {
     /// An upper bound on the probability that two of them were taken for one, and something was
     /// missed.
     pub collision_probability: f64,
+    /// How many steps were compared with the same step from the same state
+    /// ([`crate::Bounds::compares`]).
+    pub compared: u64,
+}
+
+impl States {
+    pub(crate) fn of(results: &dpor::States) -> States {
+        States {
+            count: results.states(),
+            table_bytes: results.table_bytes(),
+            collision_probability: results.collision_probability(),
+            compared: results.comparisons(),
+        }
+    }
 }
 
 impl fmt::Display for States {
@@ -39,19 +55,36 @@ impl fmt::Display for States {
 #[derive(Default)]
 pub(crate) struct Shared {
     /// How many references to each object each holder holds: what the ledger will have booked.
-    references: BTreeMap<(u32, Name), i64>,
+    references: BTreeMap<(u32, Name), Held>,
+    /// The objects of those, and whether something was written to them since: the ledger asks of a
+    /// counter that was not counted no more than that.
+    counted: BTreeMap<u32, bool>,
     hidden: Vec<Hidden>,
+}
+
+/// What a holder has of an object.
+#[derive(Clone, Copy, Default, Hash)]
+struct Held {
+    references: i64,
+    /// Is the latest of them main's doing, that is: was it there from the beginning?
+    since_the_beginning: bool,
 }
 
 impl Shared {
     pub(crate) fn forget(&mut self) {
         self.references.clear();
+        self.counted.clear();
         self.hidden.clear();
     }
 
-    pub(crate) fn book(&mut self, object: u32, action: Action) {
+    pub(crate) fn book(&mut self, task: usize, object: u32, action: Action) {
         let mut change = |holder: Name, by: i64| {
-            *self.references.entry((object, holder)).or_default() += by;
+            self.counted.entry(object).or_default();
+            let held = self.references.entry((object, holder)).or_default();
+            held.references += by;
+            if by > 0 {
+                held.since_the_beginning = task == 0;
+            }
         };
         match action {
             Action::Get(holder) => change(holder, 1),
@@ -63,11 +96,20 @@ impl Shared {
             _ => {}
         }
     }
+
+    /// A step has done this to the object.
+    pub(crate) fn took(&mut self, object: u32, action: Action) {
+        let writes = matches!(action, Action::Write | Action::PlainWrite | Action::Update);
+        if let Some(counted) = self.counted.get_mut(&object).filter(|_| writes) {
+            *counted = true;
+        }
+    }
 }
 
 /// Adds to the state what `hash` puts into the hasher. For a scenario that keeps something outside
-/// of words, locks and tokens that tasks share (a list behind a lock): to be called while the
-/// scenario is set up. Without it a search over states would take different states for one.
+/// of words, locks, tokens, [`crate::Private`] and [`crate::Own`] that tasks share: to be called
+/// while the scenario is set up. Without it a search over states would take different states for
+/// one.
 pub fn shared_state(hash: impl Fn(&mut dyn Hasher) + 'static) {
     record::with(|record| {
         if let Some(shared) = &mut record.shared {
@@ -89,16 +131,40 @@ pub(crate) fn observe(value: u64) {
     dpor::observe(value);
 }
 
+/// The same, of what has a hash of 128 bits.
+pub(crate) fn observe_all(hash: u128) {
+    observe(hash as u64);
+    observe((hash >> 64) as u64);
+}
+
+/// What monitors make of the execution so far, if that determines what they will find.
+pub(crate) fn of_monitors(monitors: Monitors) -> impl Fn(&mut StateHash) {
+    let asked = monitors.into_iter().filter(|monitor| monitor.judges() == Judges::SoFar);
+    let asked: RefCell<Monitors> = RefCell::new(asked.collect());
+    move |hash| {
+        record::with(|record| {
+            let mut asked = asked.borrow_mut();
+            record.so_far(|execution| {
+                asked.iter_mut().for_each(|monitor| monitor.so_far(execution, hash));
+            });
+        });
+    }
+}
+
 /// Hashes what tasks share, and where each is.
 pub(crate) fn hash(hash: &mut StateHash) {
     shuttle::hash_words(hash);
+    private::hash(hash);
     record::with(|record| {
         record.hash_places(hash);
+        record.hash_put_off(hash);
+        record.edits.hash_into(hash);
         let Some(shared) = &record.shared else { return };
         // A holder that has given up all it had is one that never had any.
-        for held in shared.references.iter().filter(|(_, count)| **count != 0) {
+        for held in shared.references.iter().filter(|(_, held)| held.references != 0) {
             held.hash(hash);
         }
+        shared.counted.hash(hash);
         shared.hidden.iter().for_each(|part| part(hash));
     });
 }

@@ -6,7 +6,7 @@ use selvedge_trace::{Action, Context, Name, Rule};
 use crate::machine::{Abilities, Start};
 use crate::record::{self, Within};
 use crate::step::{Does, Step};
-use crate::{footprint, gate};
+use crate::{footprint, gate, state};
 
 /// Where a new task runs.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +124,11 @@ pub fn knows_end_of(task: usize) -> bool {
 /// Waits until every other task, and whatever these start, has finished. What nobody can observe
 /// costs nothing: a task whose end the caller knows of is not waited for again.
 pub fn join_all() {
-    let next = || record::with(|record| record.not_waited_for().next().map(|(task, _)| task));
+    let next = || {
+        let next = record::with(|record| record.not_waited_for().next().map(|(task, _)| task));
+        state::observe(next.map_or(u64::MAX, |task| task as u64));
+        next
+    };
     while let Some(task) = next() {
         join(task);
     }
@@ -199,7 +203,9 @@ impl Drop for Enter {
 
 /// Is another task of this CPU within a function: does the current one run on top of it?
 pub fn is_on_top_of_a_call() -> bool {
-    record::with(|record| record.is_on_top_of_a_call())
+    let is_on_top = record::with(|record| record.is_on_top_of_a_call());
+    state::observe(u64::from(is_on_top));
+    is_on_top
 }
 
 /// The current task goes on at another place, for good.

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use selvedge_trace::{Counterexample, Spin};
+use selvedge_trace::{Counterexample, Judges, Spin};
 
 use crate::edits::Edit;
 use crate::fair::{self, Loop};
 use crate::record;
-use crate::tally::Seen;
+use crate::tally::{Monitors, Seen};
 use crate::{Bounds, Engine, States, Violations};
 
 /// What was found.
@@ -119,6 +119,10 @@ pub(crate) enum Cut {
     TooLarge(String),
     /// The model panicked.
     Panic(String),
+    /// It has come to each state, and this rule is about the ways to them.
+    Ways(&'static str),
+    /// Two states were taken for one: the step that shows it.
+    Blind(String),
     /// The model does not do the same thing twice.
     NotDeterministic(String),
 }
@@ -154,6 +158,14 @@ impl fmt::Display for Cut {
             Cut::Preemptions(max) => write!(f, "{max} preemptions"),
             Cut::Engine(limit) | Cut::TooLarge(limit) => f.write_str(limit),
             Cut::Panic(message) => write!(f, "a panic of the model: {message}"),
+            Cut::Ways(rule) => write!(
+                f,
+                "a search over states, which goes one way to each, and a rule about the ways: \
+                 {rule}; ask dpor without --stateful"
+            ),
+            Cut::Blind(step) => {
+                write!(f, "two states that were taken for one (what is not said?): after {step}")
+            }
             Cut::NotDeterministic(what) => write!(f, "a model that is not deterministic: {what}"),
         }
     }
@@ -176,6 +188,8 @@ pub(crate) fn conclude(
     let cut = cut.or_else(|| {
         passed_over.map(|rule| Cut::Engine(format!("executions that break another rule: {rule}")))
     });
+    let of_ways = || bounds.compares_states(engine).then(|| asks_the_way(&monitors)).flatten();
+    let cut = cut.or_else(of_ways);
     let verdict = match cut {
         _ if is_violated => Verdict::Violated,
         Some(Cut::Preemptions(max)) => within(bounds, Some(format!("{max} preemptions"))),
@@ -203,6 +217,14 @@ pub(crate) fn conclude(
         states: tally.states,
         violations: None,
     }
+}
+
+/// A rule that a search over states cannot decide, if one is asked for.
+fn asks_the_way(monitors: &Monitors) -> Option<Cut> {
+    monitors.iter().find_map(|monitor| match monitor.judges() {
+        Judges::Ways(rule) => Some(Cut::Ways(rule)),
+        Judges::States | Judges::SoFar => None,
+    })
 }
 
 /// The verdict on a search that has found nothing, within this limit if there is one, and within

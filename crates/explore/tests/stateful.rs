@@ -1,13 +1,14 @@
 //! Searches over states: the verdicts of the searches over traces, and how many states there are.
 
-use std::hash::Hash;
+use std::cell::Cell;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex};
 
 use selvedge_explore::{
-    Access, Body, Bounds, Engine, Exploration, If, Lock, Place, Rmw, Verdict, Word, at_rest,
-    choose, explore, fail, join, note, shared_state, spawn,
+    Access, Body, Bounds, Engine, Exploration, If, Lock, Own, Place, Private, Rmw, Verdict, Word,
+    at_rest, choose, explore, fail, join, note, shared_state, spawn,
 };
-use selvedge_trace::{Action, Context, Name, Rule};
+use selvedge_trace::{Action, Context, Event, Execution, Finding, Judges, Monitor, Name, Rule};
 
 const HERE: Place = Place { cpu: Some(0), context: Context::Task, passes: [None, None] };
 const STATES: Bounds = Bounds { stateful: true, ..Bounds::PROOF };
@@ -90,35 +91,169 @@ fn contention_is_decided_as_by_traces_in_fewer_executions() {
     assert!(10 * states.executions < traces.executions, "{}", states.executions);
 }
 
-/// The same words everywhere, and another list: only `shared_state` tells them apart. Two tasks
-/// append to a list behind a lock; main perhaps looks at it when they are done.
-#[test]
-fn what_is_outside_of_words_has_to_be_said() {
-    let body = |is_said: bool| -> Body {
-        Arc::new(move || {
-            let lock = Arc::new(Lock::new(Name::new("lock")));
-            let list: Arc<Mutex<Vec<u64>>> = Arc::default();
-            if is_said {
-                let list = list.clone();
-                shared_state(move |mut hash| list.lock().unwrap().hash(&mut hash));
-            }
-            let task = |number| {
-                let (lock, list) = (lock.clone(), list.clone());
-                spawn("task", HERE, move || {
-                    lock.lock("lock");
-                    list.lock().unwrap().push(number);
-                    lock.unlock("unlock");
-                })
-            };
-            [task(1), task(2)].into_iter().for_each(join);
-            if choose("look", 2) == 1 && *list.lock().unwrap() == [2, 1] {
+/// How a list behind a lock is kept.
+#[derive(Clone, Copy, PartialEq)]
+enum List {
+    /// In what nobody knows of.
+    Unsaid,
+    /// The same, and said by a call.
+    Said,
+    /// In a `Private`.
+    Private,
+}
+
+/// The same words everywhere, and another list. Two tasks append to a list behind a lock; main
+/// perhaps looks at it when they are done, and takes a step if the second came first; then it fails
+/// if it is to.
+fn lists(kept: List, fails: bool) -> Body {
+    Arc::new(move || {
+        let lock = Arc::new(Lock::new(Name::new("lock")));
+        let unsaid: Arc<Mutex<Vec<u64>>> = Arc::default();
+        let private: Arc<Private<Vec<u64>>> = Arc::default();
+        if kept == List::Said {
+            let list = unsaid.clone();
+            shared_state(move |mut hash| list.lock().unwrap().hash(&mut hash));
+        }
+        let with = move |look: &dyn Fn(&mut Vec<u64>)| match kept {
+            List::Private => look(&mut private.lock()),
+            List::Said | List::Unsaid => look(&mut unsaid.lock().unwrap()),
+        };
+        let task = |number| {
+            let (lock, with) = (lock.clone(), with.clone());
+            spawn("task", HERE, move || {
+                lock.lock("lock");
+                with(&|list| list.push(number));
+                lock.unlock("unlock");
+            })
+        };
+        [task(1), task(2)].into_iter().for_each(join);
+        let looks = choose("look", 2) == 1;
+        let found = Cell::new(false);
+        with(&|list| found.set(*list == [2, 1]));
+        if looks && found.get() {
+            if fails {
                 fail(RULE, "the second came first");
             }
-        })
+            word(0).load(Access::relaxed("read"));
+        }
+    })
+}
+
+#[test]
+fn what_is_outside_of_words_has_to_be_said() {
+    for (kept, verdict) in [
+        (List::Private, Verdict::Violated),
+        (List::Said, Verdict::Violated),
+        // Missed, as the docs say.
+        (List::Unsaid, Verdict::Holds),
+    ] {
+        assert_eq!(run(&STATES, &lists(kept, true)).verdict, verdict);
+        assert_eq!(run(&Bounds::PROOF, &lists(kept, true)).verdict, Verdict::Violated);
+    }
+}
+
+/// What is not said is found, and the step behind which it shows, by comparing what follows.
+#[test]
+fn what_is_not_said_is_found_by_comparing() {
+    let compares = Bounds { compares: true, ..STATES };
+    for kept in [List::Private, List::Said] {
+        let seen = run(&compares, &lists(kept, false));
+        assert_eq!(seen.verdict, Verdict::Holds);
+        let alone = run(&STATES, &lists(kept, false));
+        let states = |seen: &Exploration| seen.states.expect("told apart");
+        assert_eq!(states(&seen).count, states(&alone).count);
+        assert!(states(&seen).compared > 10 && states(&alone).compared == 0);
+    }
+    let seen = run(&compares, &lists(List::Unsaid, false));
+    let Verdict::Undecided(why) = seen.verdict else { unreachable!("{:?}", seen.verdict) };
+    let step = "two states that were taken for one (what is not said?): after main: look(";
+    assert!(why.starts_with(step), "{why}");
+}
+
+/// What belongs to a task alone is no other's business: the order in which two of them come to
+/// theirs makes no other state, and what it is does.
+#[test]
+fn what_a_task_has_for_its_own_is_part_of_the_state() {
+    let states = |rests: bool| {
+        let body: Body = Arc::new(move || {
+            let own: Arc<Own<u32>> = Arc::default();
+            let task = |_| {
+                let (own, word) = (own.clone(), word(0));
+                spawn("task", HERE, move || {
+                    let chosen = choose("deeper", 2) as u32;
+                    own.open(|mine| *mine = chosen);
+                    word.load(Access::relaxed("read"));
+                    if rests {
+                        at_rest(0);
+                        own.open(|mine| *mine = 0);
+                        at_rest(1);
+                    }
+                })
+            };
+            [task(0), task(1)].into_iter().for_each(join);
+        });
+        let compared = run(&Bounds { compares: true, ..STATES }, &body);
+        assert_eq!(compared.verdict, Verdict::Holds);
+        compared.states.expect("told apart").count
     };
-    assert_eq!(run(&STATES, &body(true)).verdict, Verdict::Violated);
-    assert_eq!(run(&STATES, &body(false)).verdict, Verdict::Holds, "missed, as the docs say");
-    assert_eq!(run(&Bounds::PROOF, &body(false)).verdict, Verdict::Violated);
+    // A task is before its choice, before its read in one of two ways, or at its end in one of two
+    // ways, or in one if it has forgotten. Main: before a spawn, another, a join, another.
+    assert_eq!(states(false), 1 + 5 + 5 * 5 + 2 * 5);
+    assert_eq!(states(true), 1 + 4 + 4 * 4 + 4);
+}
+
+/// Who takes the lock first, of an execution.
+fn first(execution: &Execution<'_>) -> Option<u8> {
+    let mut locks = execution.events.iter().filter(|event| event.action == Action::Lock);
+    locks.next().map(|event| event.task)
+}
+
+/// Has something against executions in which the second task comes first, and main looks.
+#[derive(Clone, Copy)]
+struct First(Judges);
+
+impl Monitor for First {
+    fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
+        let looks = |event: &Event| event.action == Action::Choice && event.new == 1;
+        let is_broken = first(execution) == Some(2) && execution.events.iter().any(looks);
+        is_broken.then(|| Finding { rule: RULE, message: "broken".into(), event: None })
+    }
+
+    fn another(&self) -> Box<dyn Monitor> {
+        Box::new(*self)
+    }
+
+    fn judges(&self) -> Judges {
+        self.0
+    }
+
+    fn so_far(&mut self, beginning: &Execution<'_>, mut hash: &mut dyn Hasher) {
+        first(beginning).hash(&mut hash);
+    }
+}
+
+/// When both have given the lock back, who had it first is in no state.
+#[test]
+fn a_monitor_of_ways_is_not_decided_by_states() {
+    let body: Body = Arc::new(|| {
+        let lock = Arc::new(Lock::new(Name::new("lock")));
+        let task = |_| {
+            let lock = lock.clone();
+            spawn("task", HERE, move || {
+                lock.lock("lock");
+                lock.unlock("unlock");
+            })
+        };
+        [task(0), task(1)].into_iter().for_each(join);
+        _ = choose("look", 2);
+    });
+    let by = |judges| {
+        explore(Engine::Dpor, &STATES, vec![Box::new(First(judges))], body.clone()).verdict
+    };
+    let Verdict::Undecided(why) = by(Judges::Ways("who came first")) else { unreachable!() };
+    assert!(why.contains("who came first; ask dpor without --stateful"), "{why}");
+    assert_eq!(by(Judges::States), Verdict::Holds, "as it said of itself, wrongly");
+    assert_eq!(by(Judges::SoFar), Verdict::Violated);
 }
 
 /// A task gets a reference or not, and is at rest. The words are the same; what the ledger has

@@ -17,7 +17,9 @@
 use std::sync::{Arc, Mutex};
 
 use selvedge_explore::edits::{Edit, leaves_out};
-use selvedge_explore::{Lock, Place, Private, abilities, current_context, current_cpu, me, spawn};
+use selvedge_explore::{
+    Emptied, Lock, Own, Place, abilities, current_context, current_cpu, me, spawn,
+};
 use selvedge_trace::{Class, Context, IRQ, Name, PREEMPT};
 
 use crate::{
@@ -78,15 +80,16 @@ const BOTTOM_HALF: Name = Name::new("cpu.bh");
 /// one that takes the exclusion and gives it back, and no other task is in one. An edit may have
 /// left that out: then the next section within does, and others may be in one meanwhile.
 #[derive(Debug, Default)]
-struct Nest(Private<Vec<Nested>>);
+struct Nest(Own<Nested>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Hash, Debug)]
 struct Nested {
-    task: usize,
     depth: u32,
     /// The depth at which it took the exclusion.
     taken_at: u32,
 }
+
+impl Emptied for Nested {}
 
 impl Nest {
     /// Did this take the exclusion?
@@ -96,7 +99,7 @@ impl Nest {
             take();
         }
         let is_taken = takes && exclusion.is_taken_by_me();
-        self.with_mine(|mine| {
+        self.0.open(|mine| {
             mine.depth += 1;
             if is_taken {
                 mine.taken_at = mine.depth;
@@ -107,19 +110,10 @@ impl Nest {
 
     /// Is this the end of the section that took the exclusion, or takes itself to have it?
     fn leave(&self) -> bool {
-        self.with_mine(|mine| {
+        self.0.open(|mine| {
             mine.depth -= 1;
             mine.depth == 0 || mine.depth + 1 == mine.taken_at
         })
-    }
-
-    fn with_mine<R>(&self, f: impl FnOnce(&mut Nested) -> R) -> R {
-        let (me, mut all) = (me(), self.0.lock());
-        let at = all.iter().position(|nested| nested.task == me).unwrap_or_else(|| {
-            all.push(Nested { task: me, depth: 0, taken_at: 0 });
-            all.len() - 1
-        });
-        f(&mut all[at])
     }
 }
 
@@ -127,9 +121,9 @@ impl Nest {
 /// say so: `local_irq_enable()` turns interrupts on whatever is open around it, and
 /// `local_irq_restore()` goes back to what its section found.
 #[derive(Debug, Default)]
-struct IrqSections(Private<Vec<(usize, IrqSection)>>);
+struct IrqSections(Own<Vec<IrqSection>>);
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum IrqSection {
     /// `local_irq_disable()`
     Disabled,
@@ -139,30 +133,31 @@ enum IrqSection {
 
 impl IrqSections {
     fn open(&self, section: IrqSection) {
-        self.0.lock().push((me(), section));
+        self.0.open(|mine| mine.push(section));
     }
 
     /// `local_irq_enable()` ends a section of `local_irq_disable()`, if that is the innermost one.
     /// Whether the task has any open.
     fn enable(&self) -> bool {
-        let (me, mut all) = (me(), self.0.lock());
-        let innermost = all.iter().rposition(|(task, _)| *task == me);
-        if let Some(at) = innermost.filter(|&at| all[at].1 == IrqSection::Disabled) {
-            all.remove(at);
-        }
-        innermost.is_some()
+        self.0.open(|mine| {
+            let has_any = !mine.is_empty();
+            if mine.last() == Some(&IrqSection::Disabled) {
+                mine.pop();
+            }
+            has_any
+        })
     }
 
     /// `local_irq_restore()` ends the innermost section of `local_irq_save()`, and what was left
     /// open within: were interrupts off before it? `None`: there is no such section.
     fn restore(&self) -> Option<bool> {
-        let (me, mut all) = (me(), self.0.lock());
-        loop {
-            let at = all.iter().rposition(|(task, _)| *task == me)?;
-            if let (_, IrqSection::Saved { was_off }) = all.remove(at) {
-                return Some(was_off);
+        self.0.open(|mine| {
+            loop {
+                if let IrqSection::Saved { was_off } = mine.pop()? {
+                    return Some(was_off);
+                }
             }
-        }
+        })
     }
 }
 

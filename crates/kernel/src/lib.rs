@@ -94,7 +94,7 @@ pub use rwsem::*;
 pub use sched::*;
 pub use selvedge_explore::edits;
 pub use selvedge_explore::{
-    Private, Rmw, choose, enter, enter_waker, fail, fail_about, join, join_all, me, set_up,
+    Own, Private, Rmw, choose, enter, enter_waker, fail, fail_about, join, join_all, me, set_up,
 };
 pub use selvedge_trace::{Bit, Context, NOBODY_WAITS_FOR_EVER, Name, Order, Rule};
 pub use seqcount::*;

@@ -10,17 +10,17 @@
 //! Source: kernel/sched/core.c `is_cpu_allowed()`, `__migrate_task()`, include/linux/preempt.h,
 //! 6.12.
 
-use selvedge_explore::{Private, choose, current_context, move_to};
+use selvedge_explore::{Own, choose, current_context, move_to};
 use selvedge_trace::Context;
 
-use crate::{Cpus, me, reached, smp_processor_id};
+use crate::{Cpus, reached, smp_processor_id};
 
 /// A task was moved to another CPU.
 pub const TASK_WAS_MOVED: &str = "a task was moved to another CPU";
 
-/// The tasks that have been moved.
+/// How often each task has been moved.
 #[derive(Debug, Default)]
-pub(crate) struct Moves(Private<Vec<usize>>);
+pub(crate) struct Moves(Own<u32>);
 
 impl Cpus {
     /// The same with a scheduler that moves tasks. That costs each section with preemption or
@@ -41,11 +41,11 @@ impl Cpus {
     pub(crate) fn may_be_moved(&self) {
         let Some(Moves(moved)) = &self.moves else { return };
         let is_bound = current_context() != Context::Task || self.is_kept_here();
-        if is_bound || moved.lock().contains(&me()) {
+        if is_bound || moved.open(|times| *times > 0) {
             return;
         }
         if choose("migrate_task_to", 2) == 1 {
-            moved.lock().push(me());
+            moved.open(|times| *times += 1);
             let there = (smp_processor_id() + 1) % self.possible().len();
             move_to(self.place(there, Context::Task));
             reached(TASK_WAS_MOVED);

@@ -15,7 +15,7 @@
 //! `rcu_preempt_deferred_qs()`, 6.12. Left out: boosting; that a reader that was preempted reports
 //! its quiescent state later than it ends.
 
-use selvedge_explore::{Access, If, Private, Rmw, me, unable};
+use selvedge_explore::{Access, If, Own, Rmw, me, unable};
 use selvedge_trace::{Name, Order};
 
 use crate::{KERNEL_ASSERTIONS_HOLD, READ_ONCE, Var, fail};
@@ -26,19 +26,19 @@ pub(crate) struct Readers {
     /// By number, main's is not used.
     counts: Vec<Var>,
     /// How deep each task is in sections: nobody else's business.
-    depths: Private<Vec<u32>>,
+    depths: Own<u32>,
 }
 
 impl Readers {
     pub(crate) fn new(tasks: usize) -> Readers {
         let count = |task| Var::new(Name::new("task->rcu_read_lock_nesting").nth(task), 0);
-        Readers { counts: (0..=tasks).map(count).collect(), depths: Private::default() }
+        Readers { counts: (0..=tasks).map(count).collect(), depths: Own::default() }
     }
 
-    fn mine(&self) -> (usize, &Var) {
+    fn mine(&self) -> &Var {
         let me = me();
         match self.counts.get(me) {
-            Some(count) => (me, count),
+            Some(count) => count,
             None => unable(format!(
                 "PREEMPT_RCU was made for {} tasks, and task {me} reads",
                 self.counts.len() - 1
@@ -48,8 +48,8 @@ impl Readers {
 
     /// `__rcu_read_lock()`
     pub(crate) fn begin(&self) {
-        let (me, count) = self.mine();
-        let depth = self.with_depth(me, |depth| {
+        let count = self.mine();
+        let depth = self.depths.open(|depth| {
             *depth += 1;
             *depth
         });
@@ -60,8 +60,8 @@ impl Readers {
 
     /// `__rcu_read_unlock()`
     pub(crate) fn end(&self) {
-        let (me, count) = self.mine();
-        let left = self.with_depth(me, |depth| {
+        let count = self.mine();
+        let left = self.depths.open(|depth| {
             let left = depth.checked_sub(1);
             *depth = left.unwrap_or(0);
             left
@@ -82,14 +82,6 @@ impl Readers {
                 count.0.wait_until(If::Differs(began), access);
             }
         }
-    }
-
-    fn with_depth<R>(&self, task: usize, f: impl FnOnce(&mut u32) -> R) -> R {
-        let mut depths = self.depths.lock();
-        if depths.len() <= task {
-            depths.resize(task + 1, 0);
-        }
-        f(&mut depths[task])
     }
 }
 

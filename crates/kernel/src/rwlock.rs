@@ -13,7 +13,7 @@
 //! is an acquire, giving back a release, a try that fails orders nothing. Left out: PREEMPT_RT's
 //! own form, which sleeps and has no interrupts to keep out.
 
-use selvedge_explore::{Access, If, Private, Rmw, Role, Word, enter, me, unable};
+use selvedge_explore::{Access, If, Own, Rmw, Role, Word, enter, me, unable};
 use selvedge_trace::{Class, Name, Order};
 
 use crate::{
@@ -37,11 +37,11 @@ const READERS: usize = 56;
 #[derive(Debug)]
 pub struct RwLock {
     cnts: Word,
-    /// The tasks that read, as often as they do, and the one that writes.
-    mine: Private<Vec<(usize, Has)>>,
+    /// Those who read it, as often as they do, and who writes.
+    mine: Own<Vec<Has>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Has {
     Read,
     Write,
@@ -50,7 +50,7 @@ enum Has {
 impl RwLock {
     /// `DEFINE_RWLOCK`. To be made while the scenario is set up.
     pub fn new(name: Name) -> RwLock {
-        RwLock { cnts: Word::of_class(name, 0, Class::RwLock), mine: Private::default() }
+        RwLock { cnts: Word::of_class(name, 0, Class::RwLock), mine: Own::default() }
     }
 
     /// Its number in events.
@@ -70,20 +70,21 @@ impl RwLock {
     }
 
     fn took(&self, has: Has) {
-        self.mine.lock().push((me(), has));
+        self.mine.open(|all| all.push(has));
     }
 
     /// The task that runs gives back what it has of it: how often it has it still.
     fn gives_back(&self, has: Has, primitive: &str) -> usize {
-        let (mine, mut all) = ((me(), has), self.mine.lock());
-        let Some(at) = all.iter().rposition(|one| *one == mine) else {
-            drop(all);
+        let left = self.mine.open(|all| {
+            let at = all.iter().rposition(|one| *one == has)?;
+            all.remove(at);
+            Some(all.iter().filter(|one| **one == has).count())
+        });
+        left.unwrap_or_else(|| {
             let message =
                 format!("{primitive}({}) by a task that does not hold it", self.cnts.name());
-            fail(LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, message);
-        };
-        all.remove(at);
-        all.iter().filter(|one| **one == mine).count()
+            fail(LOCKS_ARE_UNLOCKED_BY_THEIR_HOLDER, message)
+        })
     }
 
     fn read_lock(&self, primitive: &'static str) {

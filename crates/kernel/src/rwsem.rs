@@ -26,7 +26,7 @@
 
 use std::sync::Arc;
 
-use selvedge_explore::{Access, If, Private, Rmw, Role, Word, abilities, enter, me, unable};
+use selvedge_explore::{Access, Emptied, If, Own, Rmw, Role, Word, abilities, enter, me, unable};
 use selvedge_trace::{Class, Name, Order};
 
 use crate::{
@@ -50,23 +50,24 @@ const READERS: usize = 56;
 pub struct RwSem {
     count: Word,
     /// What each task holds of it, which is nobody else's business.
-    mine: Private<Vec<Mine>>,
+    mine: Own<Mine>,
     waiters: Option<Waiters>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Hash, Debug)]
 struct Mine {
-    task: usize,
     writes: bool,
     /// How often it reads.
     reads: u32,
 }
 
+impl Emptied for Mine {}
+
 impl RwSem {
     /// `DECLARE_RWSEM`. To be made while the scenario is set up.
     pub fn new(name: Name) -> RwSem {
         let count = Word::of_class(name, 0, Class::RwSem);
-        RwSem { count, mine: Private::default(), waiters: None }
+        RwSem { count, mine: Own::default(), waiters: None }
     }
 
     /// The same, for one that somebody waits for by [`down_read_killable`] or
@@ -98,12 +99,7 @@ impl RwSem {
     }
 
     fn with_mine<R>(&self, f: impl FnOnce(&mut Mine) -> R) -> R {
-        let (task, mut all) = (me(), self.mine.lock());
-        let at = all.iter().position(|mine| mine.task == task).unwrap_or_else(|| {
-            all.push(Mine { task, writes: false, reads: 0 });
-            all.len() - 1
-        });
-        f(&mut all[at])
+        self.mine.open(f)
     }
 
     fn must_be(&self, is_so: impl FnOnce(&Mine) -> bool, primitive: &str) {

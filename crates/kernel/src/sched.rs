@@ -15,10 +15,13 @@
 //! `signal_wake_up_state()`, kernel/sched/core.c `try_to_wake_up()`, `__schedule()`,
 //! kernel/time/timer.c `schedule_timeout()`, 6.12.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use selvedge_explore::may_wait_first;
-use selvedge_explore::{Access, MemoryModel, Private, Rmw, Token, Word, abilities, enter, fence};
+use selvedge_explore::{
+    Access, Emptied, MemoryModel, Own, Private, Rmw, Token, Word, abilities, enter, fence,
+    may_wait_first,
+};
 use selvedge_trace::{Name, Order};
 
 use crate::{Cpus, READ_ONCE, RawSpinLock, Var, WRITE_ONCE, might_sleep, smp_mb};
@@ -60,13 +63,32 @@ struct TaskStruct {
 
 /// What belongs to one task needs no steps of its own.
 #[derive(Default)]
-struct Plug(Private<Vec<Request>>);
+struct Plug(Own<Requests>);
 
 type Request = Box<dyn FnOnce() + Send>;
+
+/// Which they are the task knows, who has submitted them.
+#[derive(Default)]
+struct Requests(Vec<Request>);
+
+impl Emptied for Requests {}
+
+impl Hash for Requests {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.len().hash(hasher);
+    }
+}
 
 impl std::fmt::Debug for Plug {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Plug")
+    }
+}
+
+/// A list of tasks is told from another by who is in it.
+impl Hash for Task {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.object().hash(hasher);
     }
 }
 
@@ -92,13 +114,13 @@ impl Task {
 
 /// `blk_start_plug()` and `submit_bio()` by the task itself: the request waits in its plug.
 pub fn blk_plug(task: &Task, request: impl FnOnce() + Send + 'static) {
-    task.0.plug.0.lock().push(Box::new(request));
+    task.0.plug.0.open(|requests| requests.0.push(Box::new(request)));
 }
 
 /// `blk_finish_plug()`, `blk_flush_plug()`, by the task itself: its requests start.
 pub fn blk_flush_plug(task: &Task) {
-    let requests = std::mem::take(&mut *task.0.plug.0.lock());
-    requests.into_iter().for_each(|request| request());
+    let requests = task.0.plug.0.open(std::mem::take);
+    requests.0.into_iter().for_each(|request| request());
 }
 
 /// `set_current_state(state)`: a store, then a full barrier.
@@ -134,7 +156,7 @@ pub fn schedule_timeout(cpus: &Cpus, task: &Task) {
 
 /// `sched_submit_work()`: who is about to sleep starts its I/O first, lest it wait for that.
 fn sched_submit_work(task: &Task) {
-    let has_requests = !task.0.plug.0.lock().is_empty();
+    let has_requests = task.0.plug.0.open(|requests| !requests.0.is_empty());
     if has_requests && READ_ONCE(&task.0.state) != TASK_RUNNING {
         blk_flush_plug(task);
     }

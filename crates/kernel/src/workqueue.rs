@@ -14,11 +14,13 @@
 //! Source: kernel/workqueue.c `__queue_work()`, `process_one_work()`, `flush_work()`,
 //! `cancel_work_sync()`, 6.12.
 
+use std::hash::{Hash, Hasher};
+use std::panic::Location;
 use std::sync::Arc;
 
 use selvedge_explore::{
-    Access, Lock, Private, Rmw, Word, WorkItems, abilities, enter, join, knows_end_of, made_up,
-    put_off, spawn, under,
+    Access, Emptied, Lock, Private, Rmw, Word, WorkItems, abilities, enter, join, knows_end_of,
+    made_up, put_off, spawn, under,
 };
 use selvedge_trace::{Context, Name, Order};
 
@@ -33,6 +35,18 @@ const PENDING: u64 = 1;
 /// What a work item does.
 pub type WorkFn = Arc<dyn Fn() + Send + Sync>;
 
+/// What an item has been initialised to do, and where: one place gives an item one function.
+#[derive(Clone, Default)]
+struct Func(Option<(WorkFn, &'static Location<'static>)>);
+
+impl Emptied for Func {}
+
+impl Hash for Func {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.as_ref().map(|(_, place)| place).hash(hasher);
+    }
+}
+
 /// `struct work_struct`.
 #[derive(Clone)]
 pub struct Work(Arc<Item>);
@@ -44,7 +58,7 @@ struct Item {
     /// The pool's lock, as far as this item is concerned: queueing, starting and flushing it are
     /// one at a time.
     pool: Lock,
-    func: Private<Option<WorkFn>>,
+    func: Private<Func>,
     /// The kworker of the last queueing, plus 1; 0 if there was none. If work runs where it is
     /// flushed: the CPU.
     worker: Private<usize>,
@@ -96,6 +110,7 @@ impl std::fmt::Debug for Work {
 
 /// `INIT_WORK(work, func)`. Of an item that is on a list it is a violation: it would be linked a
 /// second time.
+#[track_caller]
 pub fn INIT_WORK(work: &Work, func: WorkFn) {
     let item = &work.0;
     let before = item.data.update(Rmw::Swap(0), Access::relaxed("INIT_WORK"));
@@ -103,7 +118,8 @@ pub fn INIT_WORK(work: &Work, func: WorkFn) {
         let message = format!("INIT_WORK({}) while it is on the list of its pool", item.name);
         fail(NO_QUEUED_WORK_IS_REINITIALISED, message);
     }
-    *item.func.lock() = Some(func);
+    let place = Location::caller();
+    item.func.note(|known| *known = Func(Some((func, place))));
 }
 
 /// `queue_work_on(cpu, wq, work)`: false if it was queued already. If true, what was stored before
@@ -178,7 +194,7 @@ impl Work {
         item.data.update(Rmw::And(!PENDING), Access::relaxed("clear PENDING").order(Order::Full));
         let func = item.func.lock().clone();
         item.pool.unlock("raw_spin_unlock");
-        let func = func.expect("a queued work item has been initialised");
+        let (func, _) = func.0.expect("a queued work item has been initialised");
         func();
     }
 }

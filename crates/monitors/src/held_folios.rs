@@ -1,8 +1,9 @@
 //! What a migration has locked while it waits: kernel-migrate C.3.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
-use selvedge_trace::{Action, BitWait, Event, Execution, Finding, Monitor, Name, Rule};
+use selvedge_trace::{Action, BitWait, Event, Execution, Finding, Judges, Monitor, Name, Rule};
 use serde_json::Value;
 
 /// A migration holds the locks of one pair of folios while it sleeps: if it waits for a buffer,
@@ -25,31 +26,49 @@ impl Monitor for HeldFolios {
         Some(Value::Null)
     }
 
+    fn judges(&self) -> Judges {
+        Judges::SoFar
+    }
+
+    fn so_far(&mut self, beginning: &Execution<'_>, mut hash: &mut dyn Hasher) {
+        let mut locked = BTreeMap::new();
+        beginning.events.iter().for_each(|event| note(&mut locked, event));
+        locked.hash(&mut hash);
+    }
+
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         let mut locked: BTreeMap<u32, Locked> = BTreeMap::new();
         for (index, event) in execution.events.iter().enumerate() {
-            match event.action {
-                Action::Update | Action::Write => note_lock(&mut locked, event),
-                Action::Owns(mask) => {
-                    if let Some(lock) = locked.get_mut(&event.object) {
-                        lock.owner = (lock.mask & mask != 0).then_some(event.task).or(lock.owner);
-                    }
+            note(&mut locked, event);
+            if let Action::Awaits(wait) = event.action
+                && migrates(execution, event)
+            {
+                let held: Vec<&Locked> =
+                    locked.values().filter(|lock| lock.owner == Some(event.task)).collect();
+                if !is_one_pair(&held, event, wait) {
+                    return Some(finding(execution, index, &held, wait));
                 }
-                Action::Awaits(wait) if migrates(execution, event) => {
-                    let held: Vec<&Locked> =
-                        locked.values().filter(|lock| lock.owner == Some(event.task)).collect();
-                    if !is_one_pair(&held, event, wait) {
-                        return Some(finding(execution, index, &held, wait));
-                    }
-                }
-                _ => {}
             }
         }
         None
     }
 }
 
+/// Notes whose the locks are after this event.
+fn note(locked: &mut BTreeMap<u32, Locked>, event: &Event) {
+    match event.action {
+        Action::Update | Action::Write => note_lock(locked, event),
+        Action::Owns(mask) => {
+            if let Some(lock) = locked.get_mut(&event.object) {
+                lock.owner = (lock.mask & mask != 0).then_some(event.task).or(lock.owner);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// A folio whose lock has been seen, and who has it.
+#[derive(Hash)]
 struct Locked {
     name: Name,
     object: u32,

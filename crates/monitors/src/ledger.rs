@@ -10,11 +10,12 @@
 //! - [`NOBODY_HOLDS_ON`]: at the end, if asked.
 
 use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
 
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableGraph};
 use petgraph::visit::EdgeRef;
-use selvedge_trace::{Action, End, Event, Execution, Finding, Monitor, Name, Rule};
+use selvedge_trace::{Action, End, Event, Execution, Finding, Judges, Monitor, Name, Rule};
 use serde_json::Value;
 
 /// The rule of the ledger.
@@ -113,6 +114,21 @@ impl Monitor for Ledger {
         self.alike = events;
     }
 
+    // Who holds how many references to what is part of a state, and so is whether a counter was
+    // counted. What a task owes, and who has frozen what, is not.
+    fn judges(&self) -> Judges {
+        if self.is_strict { Judges::SoFar } else { Judges::States }
+    }
+
+    fn so_far(&mut self, beginning: &Execution<'_>, hash: &mut dyn Hasher) {
+        self.books.close();
+        for (index, event) in beginning.events.iter().enumerate() {
+            // What is wrong with it is found when it is over.
+            let _ = self.books.enter(index, event);
+        }
+        self.books.hash_into(hash);
+    }
+
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         if let Some(finding) = self.look_at_events(execution) {
             return Some(finding);
@@ -171,6 +187,20 @@ impl Books {
         self.holders.clear();
         self.due.clear();
         self.freed.clear();
+    }
+
+    /// Hashes what determines what will be found, but for what is part of a state.
+    fn hash_into(&self, mut hash: &mut dyn Hasher) {
+        let objects: BTreeSet<(u32, NodeIndex)> = self.objects.iter().copied().collect();
+        for (object, node) in objects {
+            if let Party::Object { counter, frozen_by, .. } = self.graph[node] {
+                (object, counter, frozen_by).hash(&mut hash);
+            }
+        }
+        let open = self.due.iter().filter(|due| due.by != 0);
+        let mut open: Vec<_> = open.map(|due| (due.task, due.object, due.by)).collect();
+        open.sort_unstable();
+        (open, &self.freed).hash(&mut hash);
     }
 
     /// Books an event; `false`: there is nothing to be booked.

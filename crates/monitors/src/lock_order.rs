@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
 use selvedge_trace::{
-    Action, Class, Event, Execution, Finding, Monitor, Name, Rule, TaskInfo, interned,
+    Action, Class, Event, Execution, Finding, Judges, Monitor, Name, Rule, TaskInfo, interned,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -124,6 +124,12 @@ impl Monitor for LockOrder {
             passes_on(&mut self.held[usize::from(event.task)], event);
         }
         None
+    }
+
+    // What a task holds when it takes a lock is what it has done itself; and each step that a task
+    // can take after what it has observed is taken in some execution.
+    fn judges(&self) -> Judges {
+        Judges::States
     }
 
     fn take_over(&mut self, later: Box<dyn Monitor>) {

@@ -20,7 +20,8 @@
 //! nothing is said.
 
 use selvedge_trace::{
-    Action, BitWait, Class, Context, End, Event, Execution, Finding, Monitor, PathId, Paths, Rule,
+    Action, BitWait, Class, Context, End, Event, Execution, Finding, Judges, Monitor, PathId,
+    Paths, Rule,
 };
 use serde_json::Value;
 
@@ -43,6 +44,10 @@ impl Monitor for Luck {
     // From one execution to the next it keeps nothing.
     fn kept(&self) -> Option<Value> {
         Some(Value::Null)
+    }
+
+    fn judges(&self) -> Judges {
+        Judges::Ways(NO_WAIT_ENDS_BY_LUCK.0)
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {

@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 
 pub use selvedge_trace::ENDLESS_LOOPS_END;
-use selvedge_trace::{Action, End, Event, Execution, Finding, Monitor};
+use selvedge_trace::{Action, End, Event, Execution, Finding, Judges, Monitor};
 use serde_json::Value;
 
 /// A loop without a bound.
@@ -64,6 +64,10 @@ impl Monitor for Progress {
     // From one execution to the next it keeps nothing.
     fn kept(&self) -> Option<Value> {
         Some(Value::Null)
+    }
+
+    fn judges(&self) -> Judges {
+        Judges::Ways(ENDLESS_LOOPS_END.0)
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {

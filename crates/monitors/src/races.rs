@@ -3,7 +3,7 @@
 //! Found by *happens-before*, with vector clocks: an execution that reaches both accesses shows the
 //! race, whichever came first and however far apart they were.
 
-use selvedge_trace::{Action, Context, Execution, Finding, Monitor, Rule};
+use selvedge_trace::{Action, Context, Execution, Finding, Judges, Monitor, Rule};
 use serde_json::Value;
 
 use crate::Clocks;
@@ -50,6 +50,12 @@ impl Monitor for Races {
 
     fn kept(&self) -> Option<Value> {
         Some(Value::Null)
+    }
+
+    // A race is one by what is ordered between two accesses, though they need not be next to each
+    // other in any state: a marked access orders steps and is no synchronisation.
+    fn judges(&self) -> Judges {
+        Judges::Ways(PLAIN_ACCESSES_DO_NOT_RACE.0)
     }
 
     /// Two stores of one value may order different things.

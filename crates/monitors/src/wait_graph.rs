@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::DiGraph;
 use selvedge_trace::{
-    Action, BitWait, Class, Context, End, Event, Execution, Finding, Monitor,
+    Action, BitWait, Class, Context, End, Event, Execution, Finding, Judges, Monitor,
     NOBODY_WAITS_FOR_EVER, PathId, Rule, Waiting,
 };
 use serde_json::Value;
@@ -36,6 +36,12 @@ impl Monitor for WaitGraph {
 
     fn kept(&self) -> Option<Value> {
         Some(Value::Null)
+    }
+
+    // A state in which nobody can go on is one, however it came to that. Which rule that breaks is
+    // said of the way that was found first.
+    fn judges(&self) -> Judges {
+        Judges::States
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {

@@ -91,6 +91,11 @@ pub struct CheckArgs {
     /// After a violation search on, and count them all by rule and place. Not under loom.
     #[arg(long)]
     pub keep_going: bool,
+    /// Search over states: go on from each state once, whatever way led to it, instead of running
+    /// every order of conflicting steps. Rows of dpor only. A rule that asks for the way to a
+    /// state is undecided.
+    #[arg(long, conflicts_with_all = ["keep_going", "shard", "parts", "cache"])]
+    pub stateful: bool,
     /// Give a row up (undecided) after so many executions.
     #[arg(long, value_name = "N", value_parser = whole_number)]
     pub max_executions: Option<u64>,

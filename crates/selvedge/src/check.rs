@@ -136,6 +136,7 @@ fn check_with(
         let bounds = Bounds {
             executions_max: args.max_executions.unwrap_or(Bounds::PROOF.executions_max),
             keep_going: args.keep_going,
+            stateful: args.stateful,
             workers,
             interrupted: Some(interrupt.flag()),
             progress: Some(meter.of_row(&claim.name(engine))),

@@ -17,7 +17,15 @@ pub fn select(args: &CheckArgs) -> Result<Vec<Selected>, Failure> {
     let trees = args.trees.iter().map(|name| tree(name));
     let trees = trees.collect::<Result<Vec<&Tree>, Failure>>()?;
     let engines = args.engines.iter().map(|name| engine(name));
-    let engines = engines.collect::<Result<Vec<Engine>, Failure>>()?;
+    let mut engines = engines.collect::<Result<Vec<Engine>, Failure>>()?;
+    if args.stateful {
+        if let Some(other) = engines.iter().find(|engine| **engine != Engine::Dpor) {
+            return Err(Failure::new(format!(
+                "--stateful is a search of dpor: leave `--engine {other}` out"
+            )));
+        }
+        engines = vec![Engine::Dpor];
+    }
     let filters = Filter::all(&args.filters)?;
     let all_by_default = trees.is_empty() && filters.is_empty() && engines.is_empty();
     let is_meant = |row: &Selected| {

@@ -11,4 +11,5 @@ mod new_tree;
 mod orders;
 mod patch;
 mod readers;
+mod stateful;
 mod trace;

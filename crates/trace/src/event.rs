@@ -327,7 +327,7 @@ impl Action {
 }
 
 /// A bit of a flags word: its number and the kernel's name of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Bit {
     /// Its number, 0 to 63.
     pub nr: u32,

@@ -52,7 +52,7 @@ pub use event::{
 pub use holders::Holder;
 pub use interned::interned;
 pub use json::{Unreadable, consistent, from_json, to_json};
-pub use monitor::{End, Execution, Monitor, Waiting};
+pub use monitor::{End, Execution, Judges, Monitor, Waiting};
 pub use path::{PathId, Paths};
 pub use provenance::{Condition, Explanation, Model, Passing};
 pub use refs::{refs, refs_dot};

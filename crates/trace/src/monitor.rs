@@ -1,6 +1,7 @@
 //! Listeners: what is told to them, and what they may answer.
 
 use std::any::Any;
+use std::hash::Hasher;
 
 use serde_json::Value;
 
@@ -49,6 +50,21 @@ pub struct Execution<'a> {
     pub end: &'a End,
 }
 
+/// What a monitor needs of the way to a state, for a search that goes on from each state once,
+/// whatever way led to it. (That all executions which differ only in the order of independent steps
+/// are the same to a monitor is so anyway.)
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Judges {
+    /// Nothing: whether it finds something depends on the state, which has what each task has
+    /// observed in it, and on the next step; or on the end.
+    States,
+    /// What [`Monitor::so_far`] says: of two executions that have come to one state, and of which
+    /// it says the same, it finds the same in what follows.
+    SoFar,
+    /// More than it says, so that such a search cannot decide this rule.
+    Ways(&'static str),
+}
+
 /// Looks at every execution, and may find a rule broken in one or over all of them.
 ///
 /// A monitor is called on the thread that explores, after the execution; it keeps what it needs
@@ -93,6 +109,15 @@ pub trait Monitor: Any + Send {
     fn asks_who_wrote(&self) -> bool {
         false
     }
+
+    /// What it needs of the way to a state.
+    fn judges(&self) -> Judges {
+        Judges::Ways("a monitor's")
+    }
+
+    /// Hashes what it makes of the beginning of an execution, if that is what it
+    /// [judges](Judges::SoFar).
+    fn so_far(&mut self, _beginning: &Execution<'_>, _hash: &mut dyn Hasher) {}
 
     /// After the last execution: what no single one of them shows, such as a cycle of lock orders
     /// that no execution ran into. The string is the evidence, ready to print.

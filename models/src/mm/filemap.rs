@@ -140,7 +140,7 @@ impl Filemap {
 }
 
 /// An entry of the queue, `struct wait_page_queue`, as far as only the queue's lock protects it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 pub struct Entry {
     /// Whose it is: a number among the sleepers.
     pub(crate) sleeper: usize,

@@ -54,7 +54,7 @@ impl Mlock {
 }
 
 /// What an entry of the mlock batch asks for: the low bits of the pointer in C.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum MlockEntry {
     /// `mlock_lru(folio)`: mlock a folio that is on the LRU, or off it for a while.
     Lru(usize),

@@ -27,7 +27,7 @@ pub struct BitWaitQueue {
 }
 
 /// `struct wait_bit_queue_entry`, as far as only the queue's lock protects it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 struct Entry {
     /// Whose it is: a number among the sleepers.
     sleeper: usize,

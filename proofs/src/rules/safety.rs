@@ -5,12 +5,13 @@
 //! What is looked for while an execution runs is a monitor: it sees the steps, and takes none.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use selvedge_kernel::{Rule, fail_about};
 use selvedge_models::mm::gup::GUP_PIN;
 use selvedge_models::mm::rmap::MIGRATION_ENTRY;
 use selvedge_models::{Folio, Kernel};
-use selvedge_trace::{Action, Event, Execution, Finding, Monitor, Name};
+use selvedge_trace::{Action, Event, Execution, Finding, Judges, Monitor, Name};
 use serde_json::Value;
 
 use super::{Ids, LOOKUP_IS_OF_THE_CACHED_FOLIO, NO_STORE_IS_LOST};
@@ -117,7 +118,7 @@ pub(crate) struct Replaced {
 }
 
 /// Who has a reference of one of these kinds to a folio.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Holder {
     name: Name,
     task: u8,
@@ -132,6 +133,20 @@ impl Monitor for Replaced {
     // From one execution to the next it keeps nothing.
     fn kept(&self) -> Option<Value> {
         Some(Value::Null)
+    }
+
+    fn judges(&self) -> Judges {
+        Judges::SoFar
+    }
+
+    fn so_far(&mut self, beginning: &Execution<'_>, mut hash: &mut dyn Hasher) {
+        self.holders.clear();
+        for event in beginning.events {
+            // What is wrong with it is found when it is over.
+            let _ = self.see(beginning, event);
+        }
+        self.holders.retain(|_, holders| !holders.is_empty());
+        self.holders.hash(&mut hash);
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dpor::{
-    Enabled, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, PlainDfs, Stateful, Until,
-    Unwinding,
+    Difference, Enabled, End, Footprint, Kind, Next, Object, Observer, Op, Outcome, PlainDfs,
+    StateHash, Stateful, Until, Unwinding,
 };
 use selvedge_trace::Name;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
@@ -19,7 +19,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, run_task};
 use crate::record::{self, Ended, TASKS_MAX};
 use crate::step::{Does, If, Rmw, Step, Took};
-use crate::tally::{Monitors, Seen};
+use crate::tally::{Monitors, Seen, others};
 use crate::task::Stop;
 use crate::verdict::Cut;
 use crate::{Body, Bounds, Engine, MemoryModel, Progress, States};
@@ -275,13 +275,16 @@ pub(crate) fn search(engine: Engine, bounds: &Bounds, monitors: Monitors, body: 
     }
     record::begin_search(engine, bounds);
     footprint::begin_search(&monitors);
+    let kinds = others(&monitors);
     let watch = Watch::new(bounds, Instant::now(), monitors);
     let watch = Rc::new(RefCell::new(watch));
-    let mut states = None;
+    let mut results = None;
     let scenario = Arc::new(scenario);
     let mut run = |engine| {
-        let (watch, scenario) = (Box::new(Shared(watch.clone())), scenario.clone());
-        let run = || states = run_with(engine, bounds, watch, move || scenario());
+        let scenario = scenario.clone();
+        let watch: Box<dyn Observer> = Box::new(Shared(watch.clone()));
+        let watch = (watch, others(&kinds));
+        let run = || results = run_with(engine, bounds, watch, move || scenario());
         let ended = panics::silently(|| catch_unwind(AssertUnwindSafe(run)));
         ended.map_err(|payload| panics::message(&*payload))
     };
@@ -290,9 +293,10 @@ pub(crate) fn search(engine: Engine, bounds: &Bounds, monitors: Monitors, body: 
         outcome = run(Engine::Random);
     }
     let mut seen = std::mem::take(&mut watch.borrow_mut().seen);
-    seen.tally.states = states;
+    seen.tally.states = results.as_ref().map(States::of);
+    let blind = results.and_then(|results| results.difference()).map(|found| blind(&found));
     seen.cut = match outcome {
-        Ok(()) => seen.cut.or(bounds.preemptions_max.map(Cut::Preemptions)),
+        Ok(()) => blind.or(seen.cut).or(bounds.preemptions_max.map(Cut::Preemptions)),
         Err(why) => Some(Cut::Panic(why)),
     };
     seen
@@ -302,14 +306,20 @@ pub(crate) fn search(engine: Engine, bounds: &Bounds, monitors: Monitors, body: 
 /// ordered there, and what else there is to choose is drawn at random under either engine.
 const NOTHING_TO_ORDER: &str = "did not exercise any concurrency";
 
-/// Runs shuttle with the scheduler of this engine. What it returns was told apart, if the search
-/// compares states.
+/// Two states were taken for one, as a step shows that the last execution has taken.
+fn blind(found: &Difference) -> Cut {
+    let step = record::with(|record| record.last_step_of(found.task));
+    Cut::Blind(format!("{}: {}", step.unwrap_or_else(|| "its beginning".into()), found.what))
+}
+
+/// Runs shuttle with the scheduler of this engine. Returns what states were told apart, if the
+/// search compares states.
 fn run_with(
     engine: Engine,
     bounds: &Bounds,
-    watch: Box<dyn Observer>,
+    (watch, kinds): (Box<dyn Observer>, Monitors),
     scenario: impl Fn() + Send + Sync + 'static,
-) -> Option<States> {
+) -> Option<dpor::States> {
     let steps_max = 2 * bounds.steps_max;
     match engine {
         Engine::Random => {
@@ -322,14 +332,18 @@ fn run_with(
             dpor::run(Enabled::new(pct, watch, steps_max), STACK_BYTES, scenario);
         }
         Engine::Dpor if bounds.compares_states(engine) => {
-            let stateful = Stateful::new(watch, steps_max, state::hash);
+            let so_far = state::of_monitors(kinds);
+            let shared = move |hash: &mut StateHash| {
+                state::hash(hash);
+                so_far(hash);
+            };
+            let stateful = match bounds.compares {
+                true => Stateful::comparing(watch, steps_max, shared),
+                false => Stateful::new(watch, steps_max, shared),
+            };
             let results = stateful.results();
             dpor::run(stateful, STACK_BYTES, scenario);
-            return Some(States {
-                count: results.states(),
-                table_bytes: results.table_bytes(),
-                collision_probability: results.collision_probability(),
-            });
+            return Some(results);
         }
         // A bounded search is done without reduction: that is what makes it complete within it.
         Engine::Dpor | Engine::Dfs | Engine::Loom | Engine::Graph | Engine::GraphSc => {

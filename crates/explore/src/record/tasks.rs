@@ -85,6 +85,7 @@ impl Record {
     pub(crate) fn hash_places(&self, hash: &mut impl Hasher) {
         for task in &self.tasks {
             (task.path, task.cpu, task.context, task.passes, task.finished).hash(hash);
+            task.ended.hash(hash);
         }
         self.objects.hash(hash);
     }

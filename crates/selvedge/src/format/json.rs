@@ -70,6 +70,17 @@ struct Line<'a> {
     /// Only with `--keep-going`.
     #[serde(skip_serializing_if = "Option::is_none")]
     violations: Option<AllViolations<'a>>,
+    /// Only with `--stateful`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    states: Option<States>,
+}
+
+#[derive(Serialize)]
+struct States {
+    count: u64,
+    table_bytes: usize,
+    /// That two of them were taken for one: at most.
+    collision_probability: f64,
 }
 
 #[derive(Serialize)]
@@ -156,6 +167,11 @@ fn line(row: &Row) -> Line<'_> {
             executions: all.executions,
             cut_short_by: all.cut.as_deref(),
             distinct: all.distinct.iter().map(violation).collect(),
+        }),
+        states: seen.states.map(|states| States {
+            count: states.count,
+            table_bytes: states.table_bytes,
+            collision_probability: states.collision_probability,
         }),
     }
 }

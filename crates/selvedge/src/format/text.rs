@@ -23,6 +23,9 @@ pub fn text(rows: &[Row], about: &About) -> String {
             heading = here;
         }
         let _ = writeln!(out, "{}", line(row));
+        if let Some(states) = &row.exploration.states {
+            let _ = writeln!(out, "      {states}");
+        }
         violations(&mut out, row);
     }
     surprises(&mut out, rows);

@@ -1,5 +1,7 @@
 //! Batches: a few folios that wait on one CPU for an operation on their LRU list.
 
+use std::hash::Hash;
+
 use selvedge_kernel::{Cpus, LocalLock, Name, Private, Var, data_race, plain_read, plain_write};
 
 use crate::Kernel;
@@ -39,7 +41,7 @@ pub const BATCHED: &str = "lru_add batch";
 /// The same, of `lru_activate`.
 pub const ACTIVATING: &str = "lru_activate batch";
 
-impl<Entry: Copy> Batch<Entry> {
+impl<Entry: Copy + Hash> Batch<Entry> {
     pub(crate) fn new(kind: &'static str, nr: &'static str, cpu: usize) -> Batch<Entry> {
         Batch {
             nr: Var::new(Name::new(nr).on(cpu), 0),
@@ -70,7 +72,7 @@ impl<Entry: Copy> Batch<Entry> {
 
     /// `folio_batch_add()`: returns whether there is room left.
     pub(crate) fn add(&self, k: &Kernel, entry: Entry) -> bool {
-        self.entries.lock().push(entry);
+        self.entries.note(|entries| entries.push(entry));
         let nr = plain_read(&self.nr) + 1;
         plain_write(&self.nr, nr);
         (nr as usize) < k.sizes.batch
@@ -78,7 +80,7 @@ impl<Entry: Copy> Batch<Entry> {
 
     /// `folio_batch_reinit()`.
     pub(crate) fn reinit(&self) {
-        self.entries.lock().clear();
+        self.entries.note(Vec::clear);
         plain_write(&self.nr, 0);
     }
 }
