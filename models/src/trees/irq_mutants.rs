@@ -1,4 +1,5 @@
-//! Locks that interrupt handlers take too, taken with interrupts on.
+//! Locks that interrupt handlers take too, taken with interrupts on; and what else interrupts are kept
+//! out of.
 
 use selvedge_kernel::edits::{Edit, Site};
 
@@ -18,6 +19,13 @@ const fn irqs_off(function: &'static str) -> Edit {
 const fn irqs_saved(function: &'static str) -> Edit {
     Edit::drop_pair(Site::of("local_irq_save").on("cpu.irq").within(function))
 }
+
+/// What each stopped CPU turns interrupts off for.
+pub static STOPS_IRQS_ON: Tree = irqs_on(
+    "v6.12.117-stops-irqs-on",
+    "6.12.117 with stop_machine() leaving interrupts on while a CPU is taken down",
+    &[irqs_off("take_cpu_down")],
+);
 
 /// lru_lock is taken by interrupts: `folio_rotate_reclaimable()`.
 pub static LRU_LOCK_IRQS_ON: Tree = irqs_on(
