@@ -13,7 +13,7 @@
 //!
 //! Comments and tests never run, and belong to nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -34,6 +34,8 @@ struct Item {
     scope: String,
     /// Its tokens.
     text: String,
+    /// A hash of them, and of the path of the file.
+    digest: String,
     /// What is named in it.
     mentions: BTreeSet<Mention>,
     /// Is it a static or a constant?
@@ -53,6 +55,18 @@ struct File {
     is_nested: bool,
 }
 
+impl Item {
+    /// The names of fields that it touches, among other names.
+    fn touches(&self) -> BTreeSet<&String> {
+        // In a pattern or an initializer a field may have the name of what it is given.
+        let names = self.mentions.iter().filter_map(|mention| match mention {
+            Mention::Field(name) | Mention::Free(name) => Some(name),
+            Mention::Within(_) | Mention::Method(_) | Mention::Of(..) => None,
+        });
+        if self.is_type { BTreeSet::new() } else { names.collect() }
+    }
+}
+
 /// The items of some sources.
 #[derive(Default)]
 pub struct Items {
@@ -61,9 +75,12 @@ pub struct Items {
     by_name: BTreeMap<String, Vec<usize>>,
     /// For each item, those that a name in it leads to.
     leads: Vec<Vec<usize>>,
+    /// By the names of fields, the items that touch them, among other names.
+    touching: HashMap<String, Vec<usize>>,
     /// What belongs to every item.
     common: String,
     common_mentions: BTreeSet<Mention>,
+    common_leads: Vec<usize>,
     /// Names that types of these sources have, and no traits, aliases or parameters.
     types: BTreeSet<String>,
     others: BTreeSet<String>,
@@ -152,6 +169,7 @@ impl Items {
             file,
             scope: String::new(),
             text: printed(tokens.clone()),
+            digest: String::new(),
             mentions: in_tokens(tokens.clone(), None),
             is_value: false,
             is_type: false,
@@ -231,12 +249,23 @@ impl Items {
     }
 
     fn connect(&mut self) {
+        // Where in its file an item is does not matter to a hash of some of them.
+        let files = &self.files;
+        self.all
+            .sort_by(|a, b| (&files[a.file].path, &a.text).cmp(&(&files[b.file].path, &b.text)));
+        for item in &mut self.all {
+            item.digest = hash(&format!("{} {}", files[item.file].path, item.text));
+        }
         for (at, item) in self.all.iter().enumerate() {
             for name in &item.names {
                 self.by_name.entry(name.clone()).or_default().push(at);
             }
+            for name in item.touches() {
+                self.touching.entry(name.clone()).or_default().push(at);
+            }
         }
         self.leads = self.all.iter().map(|item| self.meant(&item.mentions, Some(item))).collect();
+        self.common_leads = self.meant(&self.common_mentions, None);
     }
 
     /// The items that may be meant, in this item if it is known.
@@ -308,7 +337,7 @@ impl Items {
         };
         let mut open = items.to_vec();
         if within.is_none() {
-            open.extend(self.meant(&self.common_mentions, None));
+            open.extend(&self.common_leads);
         }
         let mut is_reached = vec![false; self.all.len()];
         while let Some(at) = open.pop() {
@@ -319,16 +348,10 @@ impl Items {
         (0..self.all.len()).filter(|&at| is_reached[at]).collect()
     }
 
-    /// The names of fields that these items touch, among other names.
-    pub fn touched(&self, items: &[usize]) -> HashSet<&str> {
-        let touching = items.iter().map(|&at| &self.all[at]).filter(|item| !item.is_type);
-        let mentions = touching.flat_map(|item| &item.mentions);
-        // In a pattern or an initializer a field may have the name of what it is given.
-        let names = mentions.filter_map(|mention| match mention {
-            Mention::Field(name) | Mention::Free(name) => Some(name.as_str()),
-            Mention::Within(_) | Mention::Method(_) | Mention::Of(..) => None,
-        });
-        names.collect()
+    /// Does one of these items, which are in their order, touch a field of this name?
+    pub fn touch(&self, items: &[usize], field: &str) -> bool {
+        let mut touching = self.touching.get(field).into_iter().flatten();
+        touching.any(|at| items.binary_search(at).is_ok())
     }
 
     /// What a name means in these items; in any, if none of them has it.
@@ -346,18 +369,17 @@ impl Items {
         }
     }
 
-    /// A hash of these items, and of what belongs to them and to those; of those no more. Where in
-    /// its file an item is does not matter.
+    /// A hash of these items, which are in their order, and of what belongs to them and to those;
+    /// of those no more.
     pub fn hash_of(&self, items: &[usize], those: &[usize]) -> String {
         let files: BTreeSet<usize> =
             items.iter().chain(those).map(|&at| self.all[at].file).collect();
-        let rests = files.into_iter().map(|file| (&self.files[file].path, &self.files[file].rest));
-        let texts = items.iter().map(|&at| &self.all[at]);
-        let texts = texts.map(|item| (&self.files[item.file].path, &item.text));
-        let mut all: Vec<(&String, &String)> = rests.chain(texts).collect();
-        all.sort_unstable();
-        let all = all.iter().map(|(path, text)| format!("{path} {} {text}\n", text.len()));
-        hash(&(all.collect::<String>() + &self.common))
+        let rests: BTreeSet<(&str, &str)> =
+            files.into_iter().map(|file| &self.files[file]).map(|f| (&*f.path, &*f.rest)).collect();
+        let rests = rests.iter().map(|(path, rest)| format!("{path} {} {rest}\n", rest.len()));
+        let mut all: String = rests.collect();
+        all.extend(items.iter().map(|&at| self.all[at].digest.as_str()));
+        hash(&(all + &self.common))
     }
 
     /// The items of files whose path has this beginning.

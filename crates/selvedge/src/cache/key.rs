@@ -12,8 +12,9 @@
 //! if the scenario's machine has one (`Initial::driver`); the core's functions for movable pages
 //! are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::env;
+use std::sync::{Arc, Mutex};
 
 use selvedge_explore::Bounds;
 use selvedge_models::{Kind, Tree};
@@ -28,6 +29,16 @@ pub struct Keys {
     items: Items,
     /// What belongs to every key.
     common: String,
+    /// Of each tree that was asked for, by its printed form.
+    trees: Mutex<HashMap<String, Arc<OfTree>>>,
+}
+
+/// What the key of a row has of its tree.
+struct OfTree {
+    /// The items in which the tree is written down.
+    written: Vec<usize>,
+    /// By the field that says so, the items that the tree has its functions come to.
+    chosen: BTreeMap<String, Vec<usize>>,
 }
 
 /// Changes with what is kept, and how a key is made.
@@ -78,7 +89,7 @@ impl Keys {
         settings.sort();
         let environment = fingerprint::environment()?;
         let common = format!("{VERSION} {environment} {} {}", hash(&whole), settings.join(" "));
-        Ok(Keys { items, common })
+        Ok(Keys { items, common, trees: Mutex::default() })
     }
 
     /// The key of a row within these bounds.
@@ -86,24 +97,36 @@ impl Keys {
         // A time is no part of it: what it cuts is not kept. Nor is the number of threads.
         let bounds = Bounds { workers: 1, time_max: None, ..bounds.clone() };
         let (tree, scenario) = (claim.tree, claim.scenario);
+        let printed = format!("{tree:?}");
         let row = format!("{} {:?} {} {}", claim.rule, engine, scenario.name, scenario.about);
-        let row = format!("{row}\n{bounds:?}\n{tree:?}\n{:?}", scenario.machine);
-        let written = self.written_in(tree);
-        let code = self.items.hash_of(&self.reached(claim, &written), &written);
+        let row = format!("{row}\n{bounds:?}\n{printed}\n{:?}", scenario.machine);
+        let of_tree = self.of_tree(tree, printed);
+        let code = self.items.hash_of(&self.reached(claim, &of_tree), &of_tree.written);
         hash(&format!("{}\n{row}\n{code}", self.common))
     }
 
-    /// The items that the executions of a claim can come to, whose tree is written down in these.
-    fn reached(&self, claim: &Claim, written: &[usize]) -> Vec<usize> {
-        let items = &self.items;
-        // By the field that says so, what a tree has its functions come to.
-        let mut chosen: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (field, name) in fields(&format!("{:?}", claim.tree)) {
-            chosen.entry(field).or_default().extend(items.named(&name, written));
+    /// What belongs to this tree, which prints so.
+    fn of_tree(&self, tree: &'static Tree, printed: String) -> Arc<OfTree> {
+        let known = || self.trees.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(of_tree) = known().get(&printed) {
+            return of_tree.clone();
         }
-        let movable = &claim.tree.movable;
-        let core = self.called("Core", &[movable.core.name]);
+        let written = self.written_in(tree);
+        let mut chosen: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (field, name) in fields(&printed) {
+            chosen.entry(field).or_default().extend(self.items.named(&name, &written));
+        }
+        let core = self.called("Core", &[tree.movable.core.name]);
         chosen.entry("core".into()).or_default().extend(core);
+        let of_tree = Arc::new(OfTree { written, chosen });
+        known().insert(printed, of_tree.clone());
+        of_tree
+    }
+
+    /// The items that the executions of a claim, which is about this tree, can come to.
+    fn reached(&self, claim: &Claim, of_tree: &OfTree) -> Vec<usize> {
+        let (items, movable) = (&self.items, &claim.tree.movable);
+        let mut chosen: Vec<(&String, &Vec<usize>)> = of_tree.chosen.iter().collect();
         let mut roots = items.in_files(PLAYERS);
         roots.extend(items.named(EXPLORES, &[]));
         roots.extend(self.scenario(claim.scenario.name));
@@ -113,14 +136,15 @@ impl Keys {
         }
         loop {
             let reached = items.reached(&roots, None);
-            let names = items.touched(&reached);
             // What has no field is everybody's.
-            let is_touched = |field: &&String| field.is_empty() || names.contains(field.as_str());
-            let touched: Vec<String> = chosen.keys().filter(is_touched).cloned().collect();
+            let (touched, others): (Vec<_>, Vec<_>) = chosen
+                .into_iter()
+                .partition(|(field, _)| field.is_empty() || items.touch(&reached, field));
             if touched.is_empty() {
                 return reached;
             }
-            roots.extend(touched.iter().flat_map(|field| chosen.remove(field).unwrap_or_default()));
+            roots.extend(touched.iter().flat_map(|(_, items)| *items));
+            chosen = others;
         }
     }
 

@@ -115,7 +115,7 @@ fn the_functions_of_a_counterexample_are_reached() {
         let Some(found) = check(claim, engine, &bounds).exploration.counterexample else {
             continue;
         };
-        let reached = keys.reached(claim, &keys.written_in(claim.tree));
+        let reached = keys.reached(claim, &keys.of_tree(claim.tree, format!("{:?}", claim.tree)));
         for name in found.steps.iter().flat_map(|step| &step.path).collect::<BTreeSet<_>>() {
             // Those of the kernel's primitives are of a crate that belongs to every key.
             let in_models = |text: &str| text.contains(&format!("enter({name:?}"));
