@@ -1,7 +1,7 @@
 //! On random programs optimal DPOR reaches the final states and the deadlocks that plain DFS
 //! reaches, and runs each trace once, of which it finds as many as sleep sets do; a search over
 //! states reaches them too, and one within a number of preemptions what plain DFS reaches so.
-//! `PROPTEST_CASES` sets how many (default here: 250; a quarter as many
+//! `PROPTEST_CASES` sets how many (default here: 120; a quarter as many
 //! for the search over states).
 
 use crate::common;

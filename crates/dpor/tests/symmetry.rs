@@ -1,6 +1,6 @@
 //! Twins whose symmetry is reduced end as twins do, up to who is who; and how many executions they
 //! take.
-//! `PROPTEST_CASES` sets how many random programs are run (default here: an eighth of 250).
+//! `PROPTEST_CASES` sets how many random programs are run (default here: an eighth of 120).
 
 use crate::common;
 

@@ -1,6 +1,6 @@
 //! An update loop is equivalent to one step: on random programs, and on named ones, loops that are
 //! written out reach under plain DFS the final states and deadlocks that the one step reaches under
-//! optimal DPOR. `PROPTEST_CASES` sets how many (default here: a quarter of 250).
+//! optimal DPOR. `PROPTEST_CASES` sets how many (default here: a quarter of 120).
 
 use crate::common;
 

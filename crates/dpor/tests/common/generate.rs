@@ -5,12 +5,12 @@ use proptest::prelude::*;
 use super::Instr::{self, *};
 use super::{Rule, Until};
 
-/// One in so many of the programs that `PROPTEST_CASES` asks for, or of 250. What fails is not
+/// One in so many of the programs that `PROPTEST_CASES` asks for, or of 120. What fails is not
 /// written to a file, and programs that are filtered out do not count.
 pub fn one_in(share: u32) -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
     ProptestConfig {
-        cases: cases.unwrap_or(250) / share,
+        cases: cases.unwrap_or(120) / share,
         max_local_rejects: 10_000_000,
         max_global_rejects: 1_000_000,
         failure_persistence: None,
