@@ -33,6 +33,7 @@ pub fn run() -> Result<(), String> {
     }
     let mut complaints = unmerged()?;
     complaints.extend(never_run(&files));
+    complaints.extend(not_compiled(&files));
     let (mut long, mut many) = (Vec::new(), Vec::new());
     for file in &files {
         let name = file.display().to_string();
@@ -79,6 +80,32 @@ fn never_run(files: &[PathBuf]) -> Vec<String> {
     };
     let complain = |file: &PathBuf| format!("{}: named by no main.rs, never run", file.display());
     files.iter().filter(is_left_out).map(complain).collect()
+}
+
+/// Tests in the sources of a crate whose `Cargo.toml` says that there are none, so that it is not
+/// compiled a second time for nothing.
+fn not_compiled(files: &[PathBuf]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for file in files {
+        let has_sources = |dir: &&Path| dir.ends_with("src");
+        let Some(sources) = file.ancestors().find(has_sources) else { continue };
+        let manifest = fs::read_to_string(sources.with_file_name("Cargo.toml")).unwrap_or_default();
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let lines = || text.lines().map(str::trim);
+        let fences =
+            lines().filter(|line| line.starts_with("//! ```") || line.starts_with("/// ```"));
+        let is_code = |opens: &str| opens.ends_with("```") || opens.ends_with("rust");
+        let has_tests = lines().any(|line| line == "#[test]");
+        let has_examples = fences.step_by(2).any(is_code);
+        let says = |setting: &str| manifest.lines().any(|line| line == setting);
+        for (setting, has) in [("test = false", has_tests), ("doctest = false", has_examples)] {
+            if has && says(setting) {
+                complaints
+                    .push(format!("{}: a test, but its crate says {setting}", file.display()));
+            }
+        }
+    }
+    complaints
 }
 
 /// Places where a merge left both sides in a file.
