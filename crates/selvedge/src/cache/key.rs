@@ -42,7 +42,7 @@ struct OfTree {
 }
 
 /// Changes with what is kept, and how a key is made.
-const VERSION: &str = "selvedge-cache/1";
+const VERSION: &str = "selvedge-cache/1, keys 2";
 /// What plays a scenario in a tree.
 const PLAYERS: &str = "proofs/scenario.rs";
 /// What explores a scenario, of `proofs/check.rs`. What else is there is about the answer, and

@@ -48,7 +48,7 @@ impl MoveFn {
     }
 }
 
-/// What the tree has for it: [`Swap::folio_add_lru`].
+/// What the tree has for it: [`crate::mm::swap::Swap::folio_add_lru`].
 pub fn folio_add_lru(k: &Kernel, folio: &Folio) {
     (k.tree.swap.folio_add_lru())(k, folio);
 }
@@ -260,7 +260,7 @@ pub fn folio_mark_lazyfree(k: &Kernel, folio: &Folio) {
     batch_folio_that(k, |b| &b.lru_lazyfree, folio, MoveFn::Lazyfree, true);
 }
 
-/// What the tree has for it: [`Swap::folio_activate`].
+/// What the tree has for it: [`crate::mm::swap::Swap::folio_activate`].
 pub fn folio_activate(k: &Kernel, folio: &Folio) {
     (k.tree.swap.folio_activate())(k, folio);
 }
