@@ -141,7 +141,7 @@ pub fn schedule(cpus: &Cpus, task: &Task) {
     let _in = enter("schedule");
     might_sleep(cpus, "schedule");
     sched_submit_work(task);
-    sleep_unless(task, "schedule", signal_ends_sleep);
+    sleep_unless(task, "schedule", signal_pending_state);
 }
 
 /// `schedule_timeout()`, by the task itself: returns when its state is RUNNING, or its time is
@@ -150,7 +150,7 @@ pub fn schedule_timeout(cpus: &Cpus, task: &Task) {
     let _in = enter("schedule_timeout");
     might_sleep(cpus, "schedule_timeout");
     sched_submit_work(task);
-    let no_sleep = |state, task: &_| signal_ends_sleep(state, task) || timed_out(task);
+    let no_sleep = |state, task: &_| signal_pending_state(state, task) || timed_out(task);
     sleep_unless(task, "schedule_timeout", no_sleep);
 }
 
@@ -171,9 +171,10 @@ fn sched_submit_work(task: &Task) {
 /// ([`may_wait_first`]). What else ends its sleep it has to look at before: nobody sets the token
 /// for what came before the announcement.
 ///
-/// In the kernel the looks are under the lock of the run queue, with a full barrier behind it, and
-/// so is the store of RUNNING: who is woken sees what came before the wake-up, though it has not
-/// slept yet. Where memory is weak two barriers say so ([`rq_lock`]); the waker has one of its own.
+/// In the kernel the looks are under the lock of the run queue, with a full barrier behind it, so
+/// that a caller's `__set_current_state()` will do for signals; and so is the store of RUNNING: who
+/// is woken sees what came before the wake-up, though it has not slept yet. Where memory is weak two
+/// barriers say so ([`rq_lock`]); the waker has one of its own.
 fn sleep_unless(task: &Task, primitive: &'static str, no_sleep: impl Fn(u64, &Task) -> bool) {
     rq_lock(Order::Full);
     let announced = *task.0.announced.lock();
@@ -203,15 +204,6 @@ fn rq_lock(order: Order) {
     if abilities().memory != MemoryModel::Sc {
         fence("rq_lock", order);
     }
-}
-
-/// The look of `__schedule()`: behind a barrier of its own (`smp_mb__after_spinlock()`), so that a
-/// caller's `__set_current_state()` will do.
-fn signal_ends_sleep(state: u64, task: &Task) -> bool {
-    if state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) != 0 {
-        smp_mb();
-    }
-    signal_pending_state(state, task)
 }
 
 /// A signal that kills is pending: it counts as [`PENDING`] too.
