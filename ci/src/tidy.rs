@@ -21,7 +21,7 @@ struct Ratchet {
     most: usize,
 }
 
-const LONG_LINES: Ratchet = Ratchet { what: "lines of more than 100 columns", most: 52 };
+const LONG_LINES: Ratchet = Ratchet { what: "lines of more than 100 columns", most: 51 };
 const MANY_PARAMETERS: Ratchet = Ratchet { what: "functions with more than 5 parameters", most: 6 };
 
 /// Looks at every Rust file of the workspace, and for the marks of an unfinished merge in its

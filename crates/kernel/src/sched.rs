@@ -173,8 +173,8 @@ fn sched_submit_work(task: &Task) {
 ///
 /// In the kernel the looks are under the lock of the run queue, with a full barrier behind it, so
 /// that a caller's `__set_current_state()` will do for signals; and so is the store of RUNNING: who
-/// is woken sees what came before the wake-up, though it has not slept yet. Where memory is weak two
-/// barriers say so ([`rq_lock`]); the waker has one of its own.
+/// is woken sees what came before the wake-up, though it has not slept yet. Where memory is weak
+/// two barriers say so ([`rq_lock`]); the waker has one of its own.
 fn sleep_unless(task: &Task, primitive: &'static str, no_sleep: impl Fn(u64, &Task) -> bool) {
     rq_lock(Order::Full);
     let announced = *task.0.announced.lock();

@@ -1,5 +1,5 @@
-//! Locks that interrupt handlers take too, taken with interrupts on; and what else interrupts are kept
-//! out of.
+//! Locks that interrupt handlers take too, taken with interrupts on; and what else keeps interrupts
+//! out.
 
 use selvedge_kernel::edits::{Edit, Site};
 
