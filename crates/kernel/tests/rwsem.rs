@@ -74,15 +74,16 @@ fn a_reader_sees_all_that_a_writer_did_or_nothing() {
     assert!(program(&[(0, peeps), (1, writes)]).outcomes().contains(&vec![1, 0, 0]));
 }
 
+fn adds(cpus: &Cpus, shared: &Shared) -> u64 {
+    down_write(cpus, &shared.sem);
+    let seen = READ_ONCE(&shared.x);
+    WRITE_ONCE(&shared.x, seen + 1);
+    up_write(&shared.sem);
+    seen
+}
+
 #[test]
 fn two_writers_exclude_each_other() {
-    fn adds(cpus: &Cpus, shared: &Shared) -> u64 {
-        down_write(cpus, &shared.sem);
-        let seen = READ_ONCE(&shared.x);
-        WRITE_ONCE(&shared.x, seen + 1);
-        up_write(&shared.sem);
-        seen
-    }
     fn adds_as_reader(cpus: &Cpus, shared: &Shared) -> u64 {
         down_read(cpus, &shared.sem);
         let seen = READ_ONCE(&shared.x);
@@ -100,18 +101,10 @@ fn two_writers_exclude_each_other() {
     assert!(Program { ends, ..lost }.outcomes().contains(&vec![0, 0, 1]));
 }
 
-/// Each tells the other that it is there, and one of them sees it.
 /// By an edit: neither the semaphore is taken nor given back, and nobody complains.
 #[test]
 fn a_semaphore_that_is_left_out_excludes_nobody() {
     const LEFT_OUT: &[Edit] = &[Edit::drop_pair(Site::of("down_write"))];
-    fn adds(cpus: &Cpus, shared: &Shared) -> u64 {
-        down_write(cpus, &shared.sem);
-        let seen = READ_ONCE(&shared.x);
-        WRITE_ONCE(&shared.x, seen + 1);
-        up_write(&shared.sem);
-        seen
-    }
     let ends = |shared: &Shared| shared.x.peek();
     let kept = Program { ends, ..program(&[(0, adds), (1, adds)]) };
     assert!(!kept.outcomes().contains(&vec![0, 0, 1]));
@@ -122,6 +115,7 @@ fn a_semaphore_that_is_left_out_excludes_nobody() {
     assert!(Program { make, ..kept }.outcomes().contains(&vec![0, 0, 1]));
 }
 
+/// Each tells the other that it is there, and one of them sees it.
 #[test]
 fn two_readers_are_in_at_once() {
     fn first(cpus: &Cpus, shared: &Shared) -> u64 {

@@ -64,7 +64,7 @@ impl Ledger {
 #[derive(Default)]
 struct Books {
     graph: StableGraph<Party, Share>,
-    /// By number.
+    /// By number, in that order.
     objects: Vec<(u32, NodeIndex)>,
     holders: Vec<(Name, NodeIndex)>,
     /// What counters differ by from what is booked, on account of each task.
@@ -191,9 +191,8 @@ impl Books {
 
     /// Hashes what determines what will be found, but for what is part of a state.
     fn hash_into(&self, mut hash: &mut dyn Hasher) {
-        let objects: BTreeSet<(u32, NodeIndex)> = self.objects.iter().copied().collect();
-        for (object, node) in objects {
-            if let Party::Object { counter, frozen_by, .. } = self.graph[node] {
+        for (object, node) in &self.objects {
+            if let Party::Object { counter, frozen_by, .. } = self.graph[*node] {
                 (object, counter, frozen_by).hash(&mut hash);
             }
         }

@@ -1,6 +1,6 @@
 //! Buffer heads, and the bh_lru.
 
-use selvedge_kernel::{fail, fail_about};
+use selvedge_kernel::{Var, fail, fail_about};
 use selvedge_models::{BH_DIRTY, PG_DIRTY};
 use selvedge_trace::Rule;
 
@@ -57,6 +57,15 @@ pub fn slots_own_references<L: Look + ?Sized>(k: &L) {
     if count != expected {
         let message = format!("bh0->b_count is {count}, should be {expected}");
         k.fail(REFERENCES_BALANCE, message, Place::BhCount(0));
+    }
+}
+
+/// [`WHAT_IS_CLEAN_IS_ON_DISK`], of folio0 without buffers, when no I/O is under way.
+pub fn the_disk_has_the_folio(k: &Run, disk: &Var) {
+    let (written, contents) = (disk.peek(), k.folios[0].contents.peek());
+    if !k.folios[0].flags.peek(PG_DIRTY) && written != contents {
+        let message = format!("folio0 is clean with {contents}, and the disk has {written}");
+        fail_about(WHAT_IS_CLEAN_IS_ON_DISK, message, disk.object());
     }
 }
 

@@ -13,7 +13,7 @@ use super::{ALONE, DPOR, ONE, migrate, scenario};
 use crate::Source::{Analysis, Comment};
 use crate::rules::{
     A_DIRTY_FOLIO_IS_WRITTEN_OUT, A_PAGE_IS_ONE_FOLIO, KERNEL_ASSERTIONS_HOLD,
-    WHAT_IS_CLEAN_IS_ON_DISK,
+    WHAT_IS_CLEAN_IS_ON_DISK, the_disk_has_the_folio,
 };
 use crate::{Answers, Run, Scenario, Source, ask, cpu};
 
@@ -89,14 +89,7 @@ static DIRTIED_MEANWHILE: Scenario = Scenario {
             test_and_set_bit(PG_DIRTY, &k.folios[0].flags);
         }),
     ],
-    at_end: Some(|k| {
-        let disk = k.disk.as_ref().expect("Machine::disk");
-        let (written, contents) = (disk.peek(), k.folios[0].contents.peek());
-        if !k.folios[0].flags.peek(PG_DIRTY) && written != contents {
-            let message = format!("folio0 is clean with {contents}, and the disk has {written}");
-            fail_about(WHAT_IS_CLEAN_IS_ON_DISK, message, disk.object());
-        }
-    }),
+    at_end: Some(|k| the_disk_has_the_folio(k, k.disk.as_ref().expect("Machine::disk"))),
     ..Scenario::EMPTY
 };
 

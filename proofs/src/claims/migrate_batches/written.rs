@@ -367,18 +367,9 @@ static FOLIO_DIRTIED_UNLOCKED: Scenario = Scenario {
         }),
         cpu(1, "flush worker", writes_without_buffers),
     ],
-    at_end: Some(disk_has_the_contents),
+    at_end: Some(|k| the_disk_has_the_folio(k, &k.outcome)),
     ..Scenario::EMPTY
 };
-
-/// [`WHAT_IS_CLEAN_IS_ON_DISK`], of a folio without buffers.
-fn disk_has_the_contents(k: &Run) {
-    let (written, contents) = (k.outcome.peek(), k.folios[0].contents.peek());
-    if !k.folios[0].flags.peek(PG_DIRTY) && written != contents {
-        let message = format!("folio0 is clean with {contents}, and the disk has {written}");
-        fail_about(WHAT_IS_CLEAN_IS_ON_DISK, message, k.outcome.object());
-    }
-}
 
 /// `fsync()` on such a filesystem: writes what is dirty, waits for what somebody else writes, and
 /// looks at the disk.
@@ -434,7 +425,7 @@ static WRITTEN_AGAIN: Scenario = Scenario {
             folio_end_writeback(k, &k.folios[0]);
         }),
     ],
-    at_end: Some(disk_has_the_contents),
+    at_end: Some(|k| the_disk_has_the_folio(k, &k.outcome)),
     ..FSYNC
 };
 
