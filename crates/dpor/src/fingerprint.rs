@@ -1,42 +1,37 @@
 //! 128-bit hashes of states.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
-/// A hasher of 128 bits: two SipHash-1-3 of the same input behind different prefixes.
+use twox_hash::XxHash3_128;
+
+/// A hasher of 128 bits: XXH3 of all that it is given.
 ///
-/// Two different states are taken for one with a probability of 2^-128, as far as the two halves
-/// behave like independent random functions.
+/// Two different states are taken for one with a probability of 2^-128, as far as the hash behaves
+/// like a random function: it is not made to withstand who looks for two, and nobody does.
 #[derive(Clone, Debug)]
 pub struct StateHash {
-    halves: [DefaultHasher; 2],
+    bytes: Vec<u8>,
 }
 
 impl StateHash {
     pub(crate) fn new() -> StateHash {
-        let mut halves = [DefaultHasher::new(), DefaultHasher::new()];
-        halves[0].write_u64(0);
-        halves[1].write_u64(1);
-        StateHash { halves }
+        StateHash { bytes: Vec::with_capacity(0x1000) }
     }
 
     pub(crate) fn finish128(&self) -> u128 {
-        let [low, high] = &self.halves;
-        u128::from(low.finish()) | u128::from(high.finish()) << 64
+        XxHash3_128::oneshot(&self.bytes)
     }
 }
 
 impl Hasher for StateHash {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        self.halves.iter_mut().for_each(|half| half.write(bytes));
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.halves.iter_mut().for_each(|half| half.write_u64(value));
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// The lower half.
     fn finish(&self) -> u64 {
-        self.halves[0].finish()
+        self.finish128() as u64
     }
 }
 
@@ -86,11 +81,11 @@ impl Local {
 }
 
 fn mix(before: u128, value: u64, kind: u64) -> u128 {
-    let mut hash = StateHash::new();
-    hash.write_u128(before);
-    hash.write_u64(value);
-    hash.write_u64(kind);
-    hash.finish128()
+    let mut bytes = [0; 32];
+    bytes[..16].copy_from_slice(&before.to_le_bytes());
+    bytes[16..24].copy_from_slice(&value.to_le_bytes());
+    bytes[24..].copy_from_slice(&kind.to_le_bytes());
+    XxHash3_128::oneshot(&bytes)
 }
 
 /// What is hashed is a hash already: half of it will do.
