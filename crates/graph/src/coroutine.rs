@@ -8,6 +8,7 @@ use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use crate::op::{Announced, What};
+use crate::steps;
 
 /// What a task gets when its operation has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -95,6 +96,15 @@ pub(crate) fn announce(mut operation: Announced) -> Reply {
     let reply = unsafe { (*stop).suspend(operation) };
     STOP.set(stop);
     reply
+}
+
+/// What came of an operation of the running task, if it comes next of what is known of the
+/// execution ([`steps`]): then it has happened, and no other task had to run for that.
+#[inline]
+pub(crate) fn again(operation: steps::Operation) -> Option<Reply> {
+    let reply = steps::again(running(), operation)?;
+    BARRIERS.set(0);
+    Some(reply)
 }
 
 /// Notes a barrier before the next operation.

@@ -147,6 +147,7 @@ mod restricted;
 mod rows;
 mod search;
 mod show;
+mod steps;
 
 pub use execution::{At, Does, End, Event, Execution, Race};
 pub use op::{
@@ -156,3 +157,4 @@ pub use op::{
 pub use order::{BestOrder, Keeps};
 pub use parallel::{Split, Worker};
 pub use search::{Counts, Model, Next, Observer, Search};
+pub use steps::{is_stale, steps_in_common, steps_taken};

@@ -1,9 +1,97 @@
 //! Running the tasks again, along a graph.
+//!
+//! They run in the best order that the graph has (`order.rs`). What is added later is the newest,
+//! and stays in the order in which it is added, so that this is the best order of the whole
+//! execution as well, in which it is shown; and executions that follow one another in the search
+//! begin alike for long.
 
 use super::{Engine, TaskState, step};
 use crate::coroutine::{self, Reply};
-use crate::event::{Event, Kind, NONE, mark};
+use crate::event::{Event, Id, Kind, NONE, mark};
+use crate::graph::Shape;
 use crate::op::{Announced, What};
+use crate::order::{Keeps, Sorted};
+use crate::steps::{self, Step};
+
+/// The order in which tasks run along a graph.
+#[derive(Default)]
+pub(super) struct Way {
+    /// Of each operation that is known, its last event.
+    steps: Vec<Id>,
+    /// How many events were known.
+    known: usize,
+    /// Is it the best order of the execution?
+    pub(super) is_best: bool,
+}
+
+impl Way {
+    /// Of the graph of this shape; in which order its events were added, if that `is_asked`, or if
+    /// they should not be run in another one.
+    fn of(shape: &Shape, revisited: Option<usize>, is_asked: bool) -> (Way, Vec<Step>) {
+        let best = (!is_asked).then(|| shape.in_best_order()).filter(|best| may_run(shape, best));
+        let order = best.as_ref().map_or(&shape.order, |best| &best.order);
+        let upto = revisited.and_then(|read| order.iter().position(|&id| usize::from(id) == read));
+        let order = &order[..upto.unwrap_or(order.len())];
+        let is_last =
+            |id: &&Id| !(shape.event(**id).is_read() && shape.event(**id).has(mark::UPDATE));
+        let steps: Vec<Id> = order.iter().filter(is_last).copied().collect();
+        let are_stale = best.as_ref().is_some_and(|best| best.keeps == Keeps::Coherence);
+        let mut newest = vec![0; if are_stale { shape.words.len() } else { 0 }];
+        let known = steps.iter().map(|&id| {
+            let is_stale = are_stale && is_stale(shape, id, &mut newest);
+            Step::of(shape, id, is_stale)
+        });
+        let known = known.collect();
+        (Way { steps, known: shape.events.len(), is_best: best.is_some() }, known)
+    }
+
+    /// The newest write to a word that has happened.
+    pub(super) fn newest(&self, shape: &Shape, word: u16) -> Id {
+        let all = shape.newest(word);
+        let Some(taken) = self.steps.get(..steps::steps_taken()) else {
+            return shape.at(word, all);
+        };
+        let is_known = |write: &Id| usize::from(*write) < self.known;
+        let writes = (1..=all).rev().map(|place| shape.at(word, place));
+        let mut happened = writes.filter(|write| !is_known(write) || taken.contains(write));
+        happened.next().unwrap_or(NONE)
+    }
+}
+
+/// May the tasks be run in this order? Not if it is none of coherence; nor if tasks are started in
+/// another order than they were, since that is how they are numbered; nor if some have failed: what
+/// others do after that depends on the order.
+fn may_run(shape: &Shape, best: &Sorted) -> bool {
+    let spawns = |id: &&Id| {
+        let event = shape.event(**id);
+        event.is_write() && event.word == NONE && event.value != step::END
+    };
+    let is_moved = || {
+        let (moved, added) = (&best.order[best.unmoved..], &shape.order[best.unmoved..]);
+        !moved.iter().filter(spawns).eq(added.iter().filter(spawns))
+    };
+    best.keeps != Keeps::ReadsFrom
+        && !shape.events.iter().any(|event| event.kind == Kind::Failure)
+        && !is_moved()
+}
+
+/// Has a newer value been written than this event reads? `newest`: the last place in coherence
+/// order of each word so far.
+fn is_stale(shape: &Shape, id: Id, newest: &mut [usize]) -> bool {
+    let event = shape.event(id);
+    if event.word == NONE {
+        return false;
+    }
+    let newest = &mut newest[usize::from(event.word)];
+    match event.kind {
+        Kind::Read => !event.has(mark::BLOCKED) && shape.place(event.word, event.from) < *newest,
+        Kind::Write => {
+            *newest = shape.place(event.word, id).max(*newest);
+            false
+        }
+        _ => false,
+    }
+}
 
 impl<const W: usize> Engine<'_, W> {
     pub(super) fn stop_tasks(&mut self) {
@@ -14,29 +102,35 @@ impl<const W: usize> Engine<'_, W> {
         }
     }
 
-    /// Runs all tasks from the start along the graph, up to where it ends. The task of `revisited`
-    /// stops before that read.
+    /// Runs all tasks from the start along the graph, up to where it ends, or up to `revisited`, a
+    /// read.
     pub(super) fn replay(&mut self, revisited: Option<usize>) {
+        let (way, known) = Way::of(&self.seen().shape, revisited, false);
+        self.follow_all(way, known);
+    }
+
+    /// The same, in the order in which events were added.
+    pub(super) fn replay_as_added(&mut self) {
+        let (way, known) = Way::of(&self.seen().shape, None, true);
+        self.follow_all(way, known);
+    }
+
+    fn follow_all(&mut self, way: Way, known: Vec<Step>) {
         self.failure = None;
-        self.followed = 0;
         self.stop_tasks();
         coroutine::restart_words();
+        self.way = way;
+        steps::begin(known.into_iter());
         let program = self.program.clone();
         self.start(0, Box::new(move || program()));
-        for k in 0..self.seen().len() {
-            self.followed = k + 1;
-            let id = usize::from(self.seen().shape.order[k]);
-            let event = self.seen().shape.events[id];
-            // Of an update, the write half makes the task go on.
-            let is_first_half = event.is_read() && event.has(mark::UPDATE);
-            if Some(id) != revisited && !is_first_half {
-                self.follow(&event);
-            }
+        while let Some(&id) = self.way.steps.get(steps::steps_taken()) {
+            let event = *self.seen().shape.event(id);
+            steps::happens();
+            self.follow(&event);
             if self.surprise.is_some() {
                 return;
             }
         }
-        self.followed = usize::MAX;
     }
 
     /// Starts a task, which runs up to its first operation.

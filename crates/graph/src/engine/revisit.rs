@@ -5,6 +5,18 @@ use crate::bits::Bits;
 use crate::event::{Event, Id, NONE, mark};
 use crate::graph::Graph;
 
+/// What has become of a read that was revisited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Revisited {
+    /// Nothing that is consistent.
+    IsNone,
+    /// What it has read is the newest value, and its task has gone on.
+    IsLast,
+    /// What it has read, or written, is overwritten by what was run after it: the tasks must run
+    /// again.
+    IsOverwritten,
+}
+
 impl<const W: usize> Engine<'_, W> {
     /// Notes all reads that the newest event, a write, may revisit.
     pub(super) fn note_revisits(&mut self, write: usize) {
@@ -67,9 +79,8 @@ impl<const W: usize> Engine<'_, W> {
         graph
     }
 
-    /// The tasks have run up to a read that was revisited: what becomes of its operation now. False
-    /// if nothing consistent does.
-    pub(super) fn finish_revisited(&mut self, read: usize) -> bool {
+    /// The tasks have run up to a read that was revisited: what becomes of its operation now.
+    pub(super) fn finish_revisited(&mut self, read: usize) -> Revisited {
         let old = self.seen().shape.events[read];
         let task = usize::from(old.task);
         let next = self.tasks[task].next.take().expect("it is about to read");
@@ -83,24 +94,29 @@ impl<const W: usize> Engine<'_, W> {
         graph.has_fences |= outcome.read.reach.strong > 0 || outcome.read.has(mark::CROSS);
         graph.lower(graph.back().min(read));
         if !is_last && !is_consistent(graph, &[read]) {
-            return false;
+            return Revisited::IsNone;
         }
-        if outcome.is_blocked {
-            self.tasks[task].is_stopped = true;
-            return true;
-        }
+        let mut last = read;
         if let Some(mut write) = outcome.write {
             if !is_last {
                 write.marks &= !mark::NEWEST;
             }
-            let id = self.graph().push(write, place);
-            self.note_revisits(id);
-            if !is_last && !is_consistent(self.graph(), &[read, id]) {
-                return false;
+            last = self.graph().push(write, place);
+            self.note_revisits(last);
+            if !is_last && !is_consistent(self.graph(), &[read, last]) {
+                return Revisited::IsNone;
             }
         }
-        self.happen(task, outcome.reply());
-        true
+        if !is_last {
+            return Revisited::IsOverwritten;
+        }
+        self.adds_step(last);
+        if outcome.is_blocked {
+            self.tasks[task].is_stopped = true;
+        } else {
+            self.happen(task, outcome.reply());
+        }
+        Revisited::IsLast
     }
 
     /// Makes a level of the graph where a lock is taken before the task of `owner` takes it, who

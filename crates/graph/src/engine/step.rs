@@ -5,6 +5,7 @@ use crate::bits::Bits;
 use crate::coroutine::Reply;
 use crate::event::{Event, Id, Kind, NONE, Reach, mark};
 use crate::op::{Announced, Rmw, What};
+use crate::steps::{self, Step};
 
 /// The value of the last event of a task.
 pub(super) const END: u64 = u64::MAX;
@@ -48,10 +49,16 @@ impl<const W: usize> Engine<'_, W> {
             _ => Some(self.other(task, &next)),
         };
         self.tasks[task].next = Some(next);
+        self.adds_step(self.seen().len() - 1);
         match reply {
             Some(reply) => self.happen(task, reply),
             None => self.tasks[task].is_stopped = true,
         }
+    }
+
+    /// The operation of which this event is the last happens now, and was not known before.
+    pub(super) fn adds_step(&self, last: usize) {
+        steps::add(Step::of(&self.seen().shape, last as Id, false));
     }
 
     /// An event of this operation, not placed yet.

@@ -18,6 +18,9 @@ use crate::record;
 /// gave up is left out.
 pub(super) fn arrange(execution: &Execution<'_>) {
     let (given_up, some_are_late) = with(|state| (state.given_up, state.exclusions.are_there));
+    if execution.ran_in_best_order() && !some_are_late {
+        return;
+    }
     let by = |events: &mut Vec<Event>, fatal: Option<&mut usize>| {
         // What is late may have been done before.
         if let Some(count) = given_up.filter(|_| !some_are_late) {

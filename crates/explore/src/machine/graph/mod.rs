@@ -149,6 +149,14 @@ impl Machine for Graph {
         });
     }
 
+    fn steps_in_common(&self) -> usize {
+        graph::steps_in_common()
+    }
+
+    fn steps_taken(&self) -> usize {
+        graph::steps_taken()
+    }
+
     fn make(&self, _object: u32, _name: Name, new: New) {
         with(|state| state.objects.push(Object::of(new)));
     }
@@ -164,7 +172,11 @@ impl Machine for Graph {
     }
 
     fn take(&self, by: &By, step: &Step) -> Took {
-        exclusion::within(by, step, || operation(by, step))
+        exclusion::within(by, step, || {
+            let took = operation(by, step);
+            let is_operation = !matches!(step.does, Does::Fence(_));
+            Took { stale: is_operation && graph::is_stale(), ..took }
+        })
     }
 
     fn start(&self, by: &By, task: Start<'_>) -> Took {
