@@ -149,6 +149,15 @@ pub(crate) fn make_word(value: u64) -> usize {
     })
 }
 
+/// Makes so many words that the running task has made in other executions.
+pub(crate) fn make_words_again(count: usize) {
+    let task = running();
+    WORDS.with_borrow_mut(|words| {
+        words.made[task] += count;
+        assert!(words.made[task] <= words.of[task].len(), "no more words than were made");
+    });
+}
+
 /// Another program is explored from now on, or the same by another thread: its words so far.
 pub(crate) fn set_words(words: Words) {
     WORDS.set(words);

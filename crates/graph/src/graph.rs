@@ -490,8 +490,14 @@ impl<const W: usize> Graph<W> {
         }
     }
 
-    /// Makes the links that are missing.
+    /// Makes the links that are missing, and puts `backs` in order.
     pub(crate) fn link_rest(&mut self) {
+        self.link_all();
+        self.mend_backs();
+    }
+
+    /// The first of both.
+    pub(crate) fn link_all(&mut self) {
         let first = std::mem::replace(&mut self.linked, 0);
         for id in self.reads.from(first).iter() {
             self.link_read(id);
@@ -506,7 +512,6 @@ impl<const W: usize> Graph<W> {
                 self.link(id);
             }
         }
-        self.mend_backs();
     }
 
     /// Puts `backs` in order, after a read was made to read from something else.

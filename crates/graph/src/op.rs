@@ -167,6 +167,12 @@ impl Word {
         Word(number as u16)
     }
 
+    /// The running task has made so many words, with the same initial values, in each execution so
+    /// far, and makes them again: they are the same words.
+    pub fn make_again(count: usize) {
+        crate::coroutine::make_words_again(count);
+    }
+
     /// Its number: words are numbered from 0, in the order in which they are made.
     pub fn number(self) -> usize {
         usize::from(self.0)

@@ -96,6 +96,7 @@ struct Steps {
     taken: Cell<usize>,
     in_common: Cell<usize>,
     is_stale: Cell<bool>,
+    keeps_coherence: Cell<bool>,
 }
 
 thread_local! {
@@ -105,6 +106,7 @@ thread_local! {
             taken: Cell::new(0),
             in_common: Cell::new(0),
             is_stale: Cell::new(false),
+            keeps_coherence: Cell::new(false),
         }
     };
 }
@@ -119,8 +121,9 @@ pub(crate) fn forget() {
 }
 
 /// An execution begins, of which these steps are known.
-pub(crate) fn begin(known: impl Iterator<Item = Step>) {
+pub(crate) fn begin(known: impl Iterator<Item = Step>, keeps_coherence: bool) {
     STEPS.with(|steps| {
+        steps.keeps_coherence.set(keeps_coherence);
         let mut all = steps.all.borrow_mut();
         let mut in_common = 0;
         let mut known = known.peekable();
@@ -182,4 +185,9 @@ pub fn steps_taken() -> usize {
 /// operations of this execution happen?
 pub fn is_stale() -> bool {
     STEPS.with(|steps| steps.is_stale.get())
+}
+
+/// Do the writes of this execution happen in the order in which they take effect?
+pub fn keeps_coherence() -> bool {
+    STEPS.with(|steps| steps.keeps_coherence.get())
 }

@@ -120,7 +120,7 @@ impl<const W: usize> Engine<'_, W> {
         self.stop_tasks();
         coroutine::restart_words();
         self.way = way;
-        steps::begin(known.into_iter());
+        steps::begin(known.into_iter(), self.way.is_best);
         let program = self.program.clone();
         self.start(0, Box::new(move || program()));
         while let Some(&id) = self.way.steps.get(steps::steps_taken()) {

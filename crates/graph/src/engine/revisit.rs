@@ -43,6 +43,9 @@ impl<const W: usize> Engine<'_, W> {
         let keep = self.seen().prefix_of_next(task).or(&Bits::below(read + 1));
         // Levels come on top of the one that is revisited.
         let level = self.levels.len() - 1;
+        if self.is_taken(&write, &keep) {
+            return;
+        }
         let mut base = self.restricted(level, &keep);
         let (lowest, highest) = if write.has(mark::UPDATE) {
             let half = base.shape.last(task).expect("an update has a read half");
@@ -70,6 +73,25 @@ impl<const W: usize> Engine<'_, W> {
                 self.spare.push(graph);
             }
         }
+        if places.is_empty() {
+            self.spare.push(base);
+        }
+    }
+
+    /// Is it the write of an update, and what that has read is read by an update that stays?
+    fn is_taken(&self, write: &Event, keep: &Bits<W>) -> bool {
+        if !write.has(mark::UPDATE) {
+            return false;
+        }
+        let shape = &self.seen().shape;
+        let half = shape.last(usize::from(write.task)).expect("an update has a read half");
+        let from = shape.event(half).from;
+        let later = &shape.words[usize::from(write.word)].writes[shape.place(write.word, from)..];
+        let next = later.iter().find(|&&next| keep.has(usize::from(next)));
+        next.is_some_and(|&next| {
+            let next = shape.event(next);
+            next.has(mark::UPDATE) && shape.event(shape.read_half(next)).from == from
+        })
     }
 
     /// The graph of this level without what is not in `keep`.
@@ -155,7 +177,7 @@ fn make_read<const W: usize>(
     if !is_last {
         write.marks &= !mark::NEWEST;
     }
-    graph.link_rest();
+    graph.link_all();
     // The read goes last, after the write; nothing that is kept comes after it.
     graph.shape.order.retain(|&id| usize::from(id) != read);
     let old = graph.shape.events[read];

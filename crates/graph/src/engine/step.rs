@@ -243,6 +243,9 @@ impl<const W: usize> Engine<'_, W> {
         let word = usize::from(events[0].0.word);
         let later = graph.shape.words[word].writes[place..].iter();
         let later = later.fold(Bits::EMPTY, |set, &write| set.with(usize::from(write)));
+        if graph.comes_after(usize::from(events[0].0.task), &later) {
+            return false;
+        }
         let at = graph.len();
         for &(event, place) in events {
             graph.push_last(event, place);

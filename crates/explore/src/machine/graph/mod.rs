@@ -46,7 +46,7 @@ pub(crate) static GRAPH_SC: Graph = Graph(MemoryModel::Sc);
 struct State {
     objects: Vec<Object>,
     /// What an execution begins with, if its set-up is known.
-    set_up: Vec<New>,
+    set_up: Vec<Object>,
     /// Of each task, the one of the graph that it is.
     tasks: Vec<graph::Task>,
     /// How many events there were when the scenario first gave up.
@@ -112,15 +112,6 @@ impl Object {
             New::Token => Object::Token(graph::Word::new(0)),
         }
     }
-
-    /// What made it, if nobody has changed it since.
-    fn made_by(&self) -> New {
-        match *self {
-            Object::Word { newest, .. } => New::Word(newest),
-            Object::Lock { .. } => New::Lock,
-            Object::Token(_) => New::Token,
-        }
-    }
 }
 
 impl Machine for Graph {
@@ -162,13 +153,14 @@ impl Machine for Graph {
     }
 
     fn keep_made(&self) -> bool {
-        with(|state| state.set_up = state.objects.iter().map(Object::made_by).collect());
+        with(|state| state.set_up.clone_from(&state.objects));
         true
     }
 
-    /// The words of a graph are made in each execution; whose they are is the same in all.
+    /// Each is one word of the graph.
     fn make_again(&self) {
-        with(|state| state.objects.extend(state.set_up.iter().map(|&new| Object::of(new))));
+        with(|state| state.objects.extend_from_slice(&state.set_up));
+        graph::Word::make_again(with(|state| state.set_up.len()));
     }
 
     fn take(&self, by: &By, step: &Step) -> Took {
@@ -207,7 +199,10 @@ impl Machine for Graph {
     }
 
     fn newest(&self, number: u32) -> u64 {
-        word(number).peek()
+        match object(number) {
+            Object::Word { newest, .. } if graph::keeps_coherence() => newest,
+            _ => word(number).peek(),
+        }
     }
 
     fn holder(&self, number: u32) -> Option<usize> {
