@@ -241,6 +241,7 @@ pub(crate) struct Graph<const W: usize> {
     pub(crate) has_fences: bool,
     pub(crate) grace_periods: usize,
     pub(crate) sections: usize,
+    pub(crate) failures: usize,
 }
 
 impl<const W: usize> Graph<W> {
@@ -263,6 +264,7 @@ impl<const W: usize> Graph<W> {
             has_fences: false,
             grace_periods: 0,
             sections: 0,
+            failures: 0,
         }
     }
 
@@ -426,6 +428,7 @@ impl<const W: usize> Graph<W> {
             Kind::Read => self.reads.set(id),
             Kind::GracePeriod => self.grace_periods += 1,
             Kind::SectionBegins => self.sections += 1,
+            Kind::Failure => self.failures += 1,
             _ => {}
         }
     }
@@ -466,6 +469,7 @@ impl<const W: usize> Graph<W> {
                 }
                 Kind::GracePeriod => self.grace_periods -= 1,
                 Kind::SectionBegins => self.sections -= 1,
+                Kind::Failure => self.failures -= 1,
                 _ => {}
             }
             if event.word != NONE {

@@ -143,6 +143,7 @@ mod order;
 mod parallel;
 mod races;
 mod rcu;
+mod resorted;
 mod restricted;
 mod rows;
 mod search;

@@ -53,16 +53,15 @@ impl Execution<'_> {
 }
 
 /// The events of a graph, in some order.
-pub(crate) struct Sorted {
-    pub(crate) order: Vec<Id>,
-    pub(crate) keeps: Keeps,
+struct Sorted {
+    order: Vec<Id>,
+    keeps: Keeps,
     /// So many first events are where they are in the order in which they were added.
-    pub(crate) unmoved: usize,
+    unmoved: usize,
 }
 
 impl Shape {
-    /// See [`Execution::in_best_order`].
-    pub(crate) fn in_best_order(&self) -> Sorted {
+    fn in_best_order(&self) -> Sorted {
         [Keeps::Everything, Keeps::Coherence, Keeps::ReadsFrom]
             .into_iter()
             .find_map(|keeps| self.sorted(keeps))

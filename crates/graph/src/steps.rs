@@ -125,13 +125,21 @@ pub(crate) fn begin(known: impl Iterator<Item = Step>, keeps_coherence: bool) {
     STEPS.with(|steps| {
         steps.keeps_coherence.set(keeps_coherence);
         let mut all = steps.all.borrow_mut();
-        let mut in_common = 0;
-        let mut known = known.peekable();
-        while known.next_if(|step| all.get(in_common) == Some(step)).is_some() {
-            in_common += 1;
+        let (mut in_common, mut is_alike) = (0, true);
+        for step in known {
+            if is_alike && all.get(in_common) == Some(&step) {
+                in_common += 1;
+                continue;
+            }
+            if is_alike {
+                all.truncate(in_common);
+                is_alike = false;
+            }
+            all.push(step);
         }
-        all.truncate(in_common);
-        all.extend(known);
+        if is_alike {
+            all.truncate(in_common);
+        }
         steps.taken.set(0);
         steps.in_common.set(in_common);
     });

@@ -8,9 +8,10 @@
 use super::{Engine, TaskState, step};
 use crate::coroutine::{self, Reply};
 use crate::event::{Event, Id, Kind, NONE, mark};
-use crate::graph::Shape;
+use crate::graph::{Graph, Shape};
 use crate::op::{Announced, What};
-use crate::order::{Keeps, Sorted};
+use crate::order::Keeps;
+use crate::resorted::Resorted;
 use crate::steps::{self, Step};
 
 /// The order in which tasks run along a graph.
@@ -22,27 +23,50 @@ pub(super) struct Way {
     known: usize,
     /// Is it the best order of the execution?
     pub(super) is_best: bool,
+    // Memory that is used again.
+    best: Resorted,
+    newest: Vec<usize>,
 }
 
 impl Way {
-    /// Of the graph of this shape; in which order its events were added, if that `is_asked`, or if
-    /// they should not be run in another one.
-    fn of(shape: &Shape, revisited: Option<usize>, is_asked: bool) -> (Way, Vec<Step>) {
-        let best = (!is_asked).then(|| shape.in_best_order()).filter(|best| may_run(shape, best));
-        let order = best.as_ref().map_or(&shape.order, |best| &best.order);
-        let upto = revisited.and_then(|read| order.iter().position(|&id| usize::from(id) == read));
-        let order = &order[..upto.unwrap_or(order.len())];
-        let is_last =
-            |id: &&Id| !(shape.event(**id).is_read() && shape.event(**id).has(mark::UPDATE));
-        let steps: Vec<Id> = order.iter().filter(is_last).copied().collect();
-        let are_stale = best.as_ref().is_some_and(|best| best.keeps == Keeps::Coherence);
-        let mut newest = vec![0; if are_stale { shape.words.len() } else { 0 }];
-        let known = steps.iter().map(|&id| {
-            let is_stale = are_stale && is_stale(shape, id, &mut newest);
+    /// Goes along this graph; in the order in which its events were added, if that `is_asked`, or
+    /// if they should not be run in another one.
+    fn begin<const W: usize>(
+        &mut self,
+        graph: &Graph<W>,
+        revisited: Option<usize>,
+        is_asked: bool,
+    ) {
+        let shape = &graph.shape;
+        // What others do after one has failed depends on the order.
+        let may_be_best = !is_asked && graph.failures == 0;
+        let keeps = may_be_best.then(|| graph.resort(&mut self.best)).flatten();
+        // The order in which they are started numbers the tasks.
+        let keeps = keeps.filter(|_| starts_in_order(shape, &self.best.order));
+        self.is_best = keeps.is_some();
+        self.known = graph.len();
+        self.steps.clear();
+        let order = if self.is_best { &self.best.order } else { &shape.order };
+        for &id in order {
+            if Some(usize::from(id)) == revisited {
+                break;
+            }
+            let event = shape.event(id);
+            if !(event.is_read() && event.has(mark::UPDATE)) {
+                self.steps.push(id);
+            }
+        }
+        let newest = &mut self.newest;
+        newest.clear();
+        let are_stale = keeps == Some(Keeps::Coherence);
+        if are_stale {
+            newest.resize(shape.words.len(), 0);
+        }
+        let known = self.steps.iter().map(|&id| {
+            let is_stale = are_stale && is_stale(shape, id, newest);
             Step::of(shape, id, is_stale)
         });
-        let known = known.collect();
-        (Way { steps, known: shape.events.len(), is_best: best.is_some() }, known)
+        steps::begin(known, self.is_best);
     }
 
     /// The newest write to a word that has happened.
@@ -58,21 +82,13 @@ impl Way {
     }
 }
 
-/// May the tasks be run in this order? Not if it is none of coherence; nor if tasks are started in
-/// another order than they were, since that is how they are numbered; nor if some have failed: what
-/// others do after that depends on the order.
-fn may_run(shape: &Shape, best: &Sorted) -> bool {
-    let spawns = |id: &&Id| {
+/// Are tasks started in the same order in this one as in that in which events were added?
+fn starts_in_order(shape: &Shape, order: &[Id]) -> bool {
+    let starts = |id: &&Id| {
         let event = shape.event(**id);
-        event.is_write() && event.word == NONE && event.value != step::END
+        event.word == NONE && event.is_write() && event.value != step::END
     };
-    let is_moved = || {
-        let (moved, added) = (&best.order[best.unmoved..], &shape.order[best.unmoved..]);
-        !moved.iter().filter(spawns).eq(added.iter().filter(spawns))
-    };
-    best.keeps != Keeps::ReadsFrom
-        && !shape.events.iter().any(|event| event.kind == Kind::Failure)
-        && !is_moved()
+    order.iter().filter(starts).eq(shape.order.iter().filter(starts))
 }
 
 /// Has a newer value been written than this event reads? `newest`: the last place in coherence
@@ -105,22 +121,20 @@ impl<const W: usize> Engine<'_, W> {
     /// Runs all tasks from the start along the graph, up to where it ends, or up to `revisited`, a
     /// read.
     pub(super) fn replay(&mut self, revisited: Option<usize>) {
-        let (way, known) = Way::of(&self.seen().shape, revisited, false);
-        self.follow_all(way, known);
+        self.follow_all(revisited, false);
     }
 
     /// The same, in the order in which events were added.
     pub(super) fn replay_as_added(&mut self) {
-        let (way, known) = Way::of(&self.seen().shape, None, true);
-        self.follow_all(way, known);
+        self.follow_all(None, true);
     }
 
-    fn follow_all(&mut self, way: Way, known: Vec<Step>) {
+    fn follow_all(&mut self, revisited: Option<usize>, as_added: bool) {
         self.failure = None;
         self.stop_tasks();
         coroutine::restart_words();
-        self.way = way;
-        steps::begin(known.into_iter(), self.way.is_best);
+        let top = self.levels.last().expect("tasks run along a graph");
+        self.way.begin(&top.graph, revisited, as_added);
         let program = self.program.clone();
         self.start(0, Box::new(move || program()));
         while let Some(&id) = self.way.steps.get(steps::steps_taken()) {
