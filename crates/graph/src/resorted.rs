@@ -12,6 +12,8 @@ use crate::order::Keeps;
 #[derive(Default)]
 pub(crate) struct Resorted {
     pub(crate) order: Vec<Id>,
+    /// So many first events are where they were.
+    pub(crate) unmoved: usize,
     /// What was put aside, in the order in which it was added, and what it waits for.
     aside: Vec<(Id, Id)>,
 }
@@ -36,8 +38,9 @@ impl<const W: usize> Graph<W> {
 
     /// False: there is no such order.
     fn resort_keeping(&self, keeps: Keeps, resorted: &mut Resorted) -> bool {
-        let Resorted { order, aside } = resorted;
+        let Resorted { order, unmoved, aside } = resorted;
         let first = self.that_stay_in_order();
+        *unmoved = first;
         order.clear();
         aside.clear();
         order.extend_from_slice(&self.shape.order[..first]);

@@ -103,7 +103,7 @@ impl<const W: usize> Graph<W> {
             (&mut self.of_word, words),
             (&mut self.initial_readers, words),
         ] {
-            sets.clear();
+            // What is in them is replaced.
             sets.resize(count, Bits::EMPTY);
         }
         (self.newest, self.reads, self.revisitors) = (Bits::EMPTY, Bits::EMPTY, Bits::EMPTY);

@@ -42,7 +42,7 @@ impl Way {
         let may_be_best = !is_asked && graph.failures == 0;
         let keeps = may_be_best.then(|| graph.resort(&mut self.best)).flatten();
         // The order in which they are started numbers the tasks.
-        let keeps = keeps.filter(|_| starts_in_order(shape, &self.best.order));
+        let keeps = keeps.filter(|_| starts_in_order(shape, &self.best));
         self.is_best = keeps.is_some();
         self.known = graph.len();
         self.steps.clear();
@@ -83,12 +83,13 @@ impl Way {
 }
 
 /// Are tasks started in the same order in this one as in that in which events were added?
-fn starts_in_order(shape: &Shape, order: &[Id]) -> bool {
+fn starts_in_order(shape: &Shape, best: &Resorted) -> bool {
     let starts = |id: &&Id| {
         let event = shape.event(**id);
         event.word == NONE && event.is_write() && event.value != step::END
     };
-    order.iter().filter(starts).eq(shape.order.iter().filter(starts))
+    let [best, added] = [&best.order, &shape.order].map(|order| order[best.unmoved..].iter());
+    best.filter(starts).eq(added.filter(starts))
 }
 
 /// Has a newer value been written than this event reads? `newest`: the last place in coherence
