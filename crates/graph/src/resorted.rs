@@ -54,12 +54,18 @@ impl<const W: usize> Graph<W> {
             if event.is_write() && event.has(mark::UPDATE) && event.word != NONE {
                 continue;
             }
-            if let Some(other) = self.waits_for(id, event, keeps, &taken) {
+            // What is before it by program order and reads-from was added before it.
+            let other = if aside.is_empty() {
+                self.waits_to_overwrite(id, event, keeps, &taken)
+            } else {
+                self.waits_for(id, event, keeps, &taken)
+            };
+            if let Some(other) = other {
                 aside.push((id, other));
                 continue;
             }
-            self.take_next(id, order, &mut taken);
-            while self.take_from_aside(keeps, aside, order, &mut taken) {}
+            self.take_next(id, event, order, &mut taken);
+            while !aside.is_empty() && self.take_from_aside(keeps, aside, order, &mut taken) {}
         }
         debug_assert!(!aside.is_empty() || order.len() == self.len(), "each event is taken once");
         aside.is_empty()
@@ -78,11 +84,12 @@ impl<const W: usize> Graph<W> {
             if !taken.has(usize::from(other)) {
                 continue;
             }
-            match self.waits_for(id, self.shape.event(id), keeps, taken) {
+            let event = self.shape.event(id);
+            match self.waits_for(id, event, keeps, taken) {
                 Some(other) => aside[at].1 = other,
                 None => {
                     aside.remove(at);
-                    self.take_next(id, order, taken);
+                    self.take_next(id, event, order, taken);
                     return true;
                 }
             }
@@ -91,16 +98,18 @@ impl<const W: usize> Graph<W> {
     }
 
     /// Takes an event, and the write of an update with its read.
-    fn take_next(&self, id: Id, order: &mut Vec<Id>, taken: &mut Bits<W>) {
+    #[inline]
+    fn take_next(&self, id: Id, event: &Event, order: &mut Vec<Id>, taken: &mut Bits<W>) {
         order.push(id);
         taken.set(usize::from(id));
-        if let Some(write) = self.write_half(self.shape.event(id)) {
+        if let Some(write) = self.write_half(event) {
             order.push(write);
             taken.set(usize::from(write));
         }
     }
 
     /// The write of the update of which this is the read.
+    #[inline]
     fn write_half(&self, event: &Event) -> Option<Id> {
         let is_read_half = event.is_read() && event.has(mark::UPDATE);
         let events = &self.shape.tasks[usize::from(event.task)];
@@ -113,14 +122,23 @@ impl<const W: usize> Graph<W> {
         if let Some(before) = self.shape.before(event).filter(|&before| is_left(before)) {
             return Some(before as Id);
         }
+        if event.is_read() && event.from != NONE && is_left(usize::from(event.from)) {
+            return Some(event.from);
+        }
+        self.waits_to_overwrite(id, event, keeps, taken)
+    }
+
+    /// The same, of what it overwrites.
+    #[inline]
+    fn waits_to_overwrite(
+        &self,
+        id: Id,
+        event: &Event,
+        keeps: Keeps,
+        taken: &Bits<W>,
+    ) -> Option<Id> {
         match event.kind {
-            Kind::Read => {
-                if event.from != NONE && is_left(usize::from(event.from)) {
-                    return Some(event.from);
-                }
-                let write = self.write_half(event)?;
-                self.overwrites_left(id, write, keeps, taken)
-            }
+            Kind::Read => self.overwrites_left(id, self.write_half(event)?, keeps, taken),
             Kind::Write if event.word != NONE => self.overwrites_left(id, id, keeps, taken),
             _ => None,
         }

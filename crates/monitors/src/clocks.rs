@@ -29,6 +29,7 @@ impl Table {
     }
 
     /// The clocks of a task come first in the table.
+    #[inline]
     fn task(&self, task: usize) -> Task {
         let first = CLOCKS * task * self.tasks;
         Task { now: first, released: first + self.tasks, seen: first + 2 * self.tasks }
@@ -47,6 +48,7 @@ impl Table {
         first
     }
 
+    #[inline]
     fn get(&self, clock: Clock, task: usize) -> u32 {
         self.numbers[clock + task]
     }
@@ -167,8 +169,7 @@ impl Clocks {
     pub fn begin(&mut self, execution: &Execution<'_>, alike: usize) -> usize {
         let alike = alike.min(self.marks.len());
         self.take_back(alike);
-        let is_as_before = self.look_ahead(execution, alike);
-        let tasks = tasks_of(execution, alike).max(execution.tasks.len());
+        let (is_as_before, tasks) = self.look_ahead(execution, alike);
         if !is_as_before || tasks > self.table.tasks {
             self.take_back(0);
             self.table.restart(tasks.max(self.table.tasks));
@@ -186,9 +187,9 @@ impl Clocks {
         }
     }
 
-    /// Looks at all that comes after so many events for what must be known beforehand of objects.
-    /// False if it is something else than before of an object that has been met.
-    fn look_ahead(&mut self, execution: &Execution<'_>, alike: usize) -> bool {
+    /// Looks at all that comes after so many events for what must be known beforehand: of objects,
+    /// whether that is the same as before, if they have been met; and how many tasks there are.
+    fn look_ahead(&mut self, execution: &Execution<'_>, alike: usize) -> (bool, usize) {
         let of = |known: &Known| (known.has_flags, known.may_race);
         let first = self.told.partition_point(|(event, _)| *event < alike);
         let before: Vec<_> = (self.told[first..].iter())
@@ -205,7 +206,12 @@ impl Clocks {
             self.tell(object, &execution.events[event]);
         }
         let mut is_as_before = true;
+        let mut tasks = execution.tasks.len().max(1);
         for (index, event) in execution.events.iter().enumerate().skip(alike) {
+            tasks = tasks.max(usize::from(event.task) + 1);
+            if matches!(event.action, Action::Spawn | Action::Join) {
+                tasks = tasks.max(event.new as usize + 1);
+            }
             let is_plain = matches!(event.action, Action::PlainRead | Action::PlainWrite);
             if (event.bit.is_some() || is_plain) && self.tell(event.object, event) {
                 self.told.push((index, event.object));
@@ -217,7 +223,7 @@ impl Clocks {
             let known = &self.known[object as usize];
             known.place == 0 || of(known) == was
         };
-        is_as_before && before.iter().all(is_same)
+        (is_as_before && before.iter().all(is_same), tasks)
     }
 
     /// Notes what an event says of its object. Is it something new?
@@ -419,15 +425,6 @@ impl Clocks {
             self.table.copy(task.released, task.now);
         }
     }
-}
-
-/// How many tasks are named from this event on.
-fn tasks_of(execution: &Execution<'_>, first: usize) -> usize {
-    let of = |event: &Event| match event.action {
-        Action::Spawn | Action::Join => 1 + usize::from(event.task).max(event.new as usize),
-        _ => 1 + usize::from(event.task),
-    };
-    execution.events[first..].iter().map(of).max().unwrap_or(1)
 }
 
 fn known_of(known: &mut Vec<Known>, object: u32) -> &mut Known {
