@@ -108,8 +108,9 @@ impl<'a> Execution<'a> {
         Execution { shape: &graph.shape, race, ran_in_best_order }
     }
 
-    /// Have the tasks been run in the order of [`Execution::in_best_order`], all of them? If not,
-    /// they were run in that of [`Execution::in_order`].
+    /// Have the tasks been run in the order of [`Execution::in_best_order`], all of them? If not
+    /// (one has failed, or they would be started in another order), they were run in that of
+    /// [`Execution::in_order`].
     pub fn ran_in_best_order(&self) -> bool {
         self.ran_in_best_order
     }

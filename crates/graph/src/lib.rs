@@ -158,4 +158,4 @@ pub use op::{
 pub use order::{BestOrder, Keeps};
 pub use parallel::{Split, Worker};
 pub use search::{Counts, Model, Next, Observer, Search};
-pub use steps::{is_stale, keeps_coherence, steps_in_common, steps_taken};
+pub use steps::{is_stale, keeps_coherence, replaced, steps_in_common, steps_taken};

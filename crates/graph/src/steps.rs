@@ -43,12 +43,14 @@ pub(crate) struct Step {
     is_stale: bool,
     /// What was read, or written.
     value: u64,
+    /// What a write has replaced, if that `is_odd`: not what was written last.
+    replaced: u64,
+    is_odd: bool,
 }
 
 impl Step {
-    /// The operation of which this event is the last. Was it `is_stale`: had a newer value been
-    /// written?
-    pub(crate) fn of(shape: &Shape, id: Id, is_stale: bool) -> Step {
+    /// The operation of which this event is the last.
+    pub(crate) fn of(shape: &Shape, id: Id) -> Step {
         let event = shape.event(id);
         let is_update = event.has(mark::UPDATE);
         let did = match event.kind {
@@ -63,7 +65,18 @@ impl Step {
             Did::Update => shape.event(shape.read_half(event)).value,
             _ => event.value,
         };
-        Step { task: event.task, word: event.word, did, is_stale, value }
+        let (task, word) = (event.task, event.word);
+        Step { task, word, did, is_stale: false, value, replaced: 0, is_odd: false }
+    }
+
+    /// The same; a newer value had been written than it has read.
+    pub(crate) fn stale(self) -> Step {
+        Step { is_stale: true, ..self }
+    }
+
+    /// The same, of a write that has replaced this, which was not written last.
+    pub(crate) fn replacing(self, replaced: u64) -> Step {
+        Step { replaced, is_odd: true, ..self }
     }
 
     /// Is this what `task` does now?
@@ -96,7 +109,17 @@ struct Steps {
     taken: Cell<usize>,
     in_common: Cell<usize>,
     is_stale: Cell<bool>,
+    replaced: Cell<Option<u64>>,
     keeps_coherence: Cell<bool>,
+}
+
+impl Steps {
+    /// What the running task may ask about the step that it has taken.
+    #[inline]
+    fn has_taken(&self, step: &Step) {
+        self.is_stale.set(step.is_stale);
+        self.replaced.set(step.is_odd.then_some(step.replaced));
+    }
 }
 
 thread_local! {
@@ -106,6 +129,7 @@ thread_local! {
             taken: Cell::new(0),
             in_common: Cell::new(0),
             is_stale: Cell::new(false),
+            replaced: Cell::new(None),
             keeps_coherence: Cell::new(false),
         }
     };
@@ -153,7 +177,7 @@ pub(crate) fn again(task: usize, operation: Operation) -> Option<Reply> {
         let all = steps.all.borrow();
         let step = all.get(taken).filter(|step| step.is(task, operation))?;
         steps.taken.set(taken + 1);
-        steps.is_stale.set(step.is_stale);
+        steps.has_taken(step);
         Some(step.reply())
     })
 }
@@ -163,7 +187,7 @@ pub(crate) fn happens() {
     STEPS.with(|steps| {
         let taken = steps.taken.get();
         steps.taken.set(taken + 1);
-        steps.is_stale.set(steps.all.borrow()[taken].is_stale);
+        steps.has_taken(&steps.all.borrow()[taken]);
     });
 }
 
@@ -173,7 +197,7 @@ pub(crate) fn add(step: Step) {
         let mut all = steps.all.borrow_mut();
         all.push(step);
         steps.taken.set(all.len());
-        steps.is_stale.set(step.is_stale);
+        steps.has_taken(&step);
     });
 }
 
@@ -193,6 +217,13 @@ pub fn steps_taken() -> usize {
 /// operations of this execution happen?
 pub fn is_stale() -> bool {
     STEPS.with(|steps| steps.is_stale.get())
+}
+
+/// What the write of the running task has replaced, if that is not what was written to its word last
+/// in the order in which the operations of this execution happen: what was written by the one before
+/// it in coherence order, or 0, if that is still to come.
+pub fn replaced() -> Option<u64> {
+    STEPS.with(|steps| steps.replaced.get())
 }
 
 /// Do the writes of this execution happen in the order in which they take effect?

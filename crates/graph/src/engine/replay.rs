@@ -8,7 +8,7 @@
 use super::{Engine, TaskState, step};
 use crate::coroutine::{self, Reply};
 use crate::event::{Event, Id, Kind, NONE, mark};
-use crate::graph::{Graph, Shape};
+use crate::graph::{Graph, Shape, WordShape};
 use crate::op::{Announced, What};
 use crate::order::Keeps;
 use crate::resorted::Resorted;
@@ -23,6 +23,9 @@ pub(super) struct Way {
     known: usize,
     /// Is it the best order of the execution?
     pub(super) is_best: bool,
+    /// If the writes do not happen in the order in which they take effect, what was written last
+    /// to each word, and by which event.
+    last: Option<Vec<(u64, Id)>>,
     // Memory that is used again.
     best: Resorted,
     newest: Vec<usize>,
@@ -42,11 +45,15 @@ impl Way {
         let may_be_best = !is_asked && graph.failures == 0;
         let keeps = may_be_best.then(|| graph.resort(&mut self.best)).flatten();
         // The order in which they are started numbers the tasks.
-        let keeps = keeps.filter(|_| starts_in_order(shape, &self.best));
-        self.is_best = keeps.is_some();
+        let is_fit = keeps.is_none() || starts_in_order(shape, &self.best);
+        let keeps = keeps.filter(|_| is_fit);
+        // The best order that does not keep coherence is that in which events were added.
+        self.is_best = may_be_best && is_fit;
+        let initial = |word: &WordShape| (word.initial, NONE);
+        self.last = keeps.is_none().then(|| shape.words.iter().map(initial).collect());
         self.known = graph.len();
         self.steps.clear();
-        let order = if self.is_best { &self.best.order } else { &shape.order };
+        let order = if keeps.is_some() { &self.best.order } else { &shape.order };
         for &id in order {
             if Some(usize::from(id)) == revisited {
                 break;
@@ -56,17 +63,43 @@ impl Way {
                 self.steps.push(id);
             }
         }
-        let newest = &mut self.newest;
-        newest.clear();
-        let are_stale = keeps == Some(Keeps::Coherence);
-        if are_stale {
-            newest.resize(shape.words.len(), 0);
+        if keeps == Some(Keeps::Everything) {
+            steps::begin(self.steps.iter().map(|&id| Step::of(shape, id)), true);
+            return;
         }
-        let known = self.steps.iter().map(|&id| {
-            let is_stale = are_stale && is_stale(shape, id, newest);
-            Step::of(shape, id, is_stale)
-        });
-        steps::begin(known, self.is_best);
+        self.newest.clear();
+        self.newest.resize(shape.words.len(), 0);
+        let mut known = Vec::with_capacity(self.steps.len());
+        for n in 0..self.steps.len() {
+            let id = self.steps[n];
+            let step = self.with_replaced(shape, id, Step::of(shape, id));
+            let is_stale = is_stale(shape, id, &mut self.newest);
+            known.push(if is_stale { step.stale() } else { step });
+        }
+        steps::begin(known.into_iter(), keeps.is_some());
+    }
+
+    /// The step of this event, which happens now. If it is a write, what does it replace?
+    pub(super) fn with_replaced(&mut self, shape: &Shape, id: Id, step: Step) -> Step {
+        let event = shape.event(id);
+        let Some(last) = &mut self.last else { return step };
+        if !event.is_write() || event.word == NONE {
+            return step;
+        }
+        let new = shape.words.iter().skip(last.len());
+        last.extend(new.map(|word| (word.initial, NONE)));
+        let (written, by) =
+            std::mem::replace(&mut last[usize::from(event.word)], (event.value, id));
+        let before = shape.at(event.word, shape.place(event.word, id) - 1);
+        if by == before {
+            return step;
+        }
+        // All that is known happens before what is not.
+        let is_known = usize::from(id) < self.known;
+        let mut happened = self.steps.iter().take_while(|&&other| !is_known || other != id);
+        let has_happened = before == NONE || happened.any(|&other| other == before);
+        let replaced = if has_happened { shape.value(event.word, before) } else { 0 };
+        if replaced == written { step } else { step.replacing(replaced) }
     }
 
     /// The newest write to a word that has happened.

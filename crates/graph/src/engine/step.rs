@@ -57,8 +57,11 @@ impl<const W: usize> Engine<'_, W> {
     }
 
     /// The operation of which this event is the last happens now, and was not known before.
-    pub(super) fn adds_step(&self, last: usize) {
-        steps::add(Step::of(&self.seen().shape, last as Id, false));
+    pub(super) fn adds_step(&mut self, last: usize) {
+        let top = self.levels.last().expect("tasks run along a graph");
+        let shape = &top.graph.shape;
+        let step = Step::of(shape, last as Id);
+        steps::add(self.way.with_replaced(shape, last as Id, step));
     }
 
     /// An event of this operation, not placed yet.

@@ -236,7 +236,8 @@ fn operation(by: &By, step: &Step) -> Took {
         }
         Does::Store(value) => {
             word(step.object).store(value, store_strength(step));
-            Took::wrote(put(step.object, value), value)
+            let before = put(step.object, value);
+            Took::wrote(graph::replaced().unwrap_or(before), value)
         }
         Does::Update { change, looks } => update(step, change, looks),
         Does::UpdateIf { condition, change } => update_if(step, condition, change),
