@@ -267,3 +267,55 @@ impl Seen {
         self.is_missed(event, &last).then_some((WHAT_IS_FOUND_IS_READY, last))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use selvedge_trace::{End, Name, Order, Paths, TaskInfo};
+
+    /// Executions that begin as the one before did, up to some event, and go on otherwise.
+    #[test]
+    fn who_goes_on_where_two_executions_part_finds_what_he_finds_from_the_beginning() {
+        let mut paths = Paths::default();
+        let lookup = paths.enter(selvedge_trace::PathId::ROOT, "filemap_get_entry");
+        let mut state = 1_u64;
+        let mut below = |limit: u64| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) % limit
+        };
+        let names = ["folio->_refcount", "folio->flags", "bh->b_state", "i_pages", "folio->index"];
+        let primitives = ["atomic_inc_not_zero", "atomic_set_release", "atomic_dec_and_test"];
+        let actions = [Action::Update, Action::Write, Action::Read, Action::Lock, Action::Unlock];
+        let orders = [Order::Relaxed, Order::Acquire, Order::Release, Order::Full];
+        let tasks: Vec<TaskInfo> = Vec::new();
+        let (mut goes_on, mut found) = (HandedOver::default(), [0, 0]);
+        let mut events = Vec::new();
+        for _ in 0..8_000 {
+            let alike = below(events.len() as u64 + 1) as usize;
+            events.truncate(alike);
+            for _ in 0..below(16) {
+                let (word, folio) = (below(5), below(2));
+                let action = match below(8) {
+                    0 => Action::Get(Name::new("lookup")),
+                    n => actions[n as usize % 5],
+                };
+                events.push(Event {
+                    name: Name::new(names[word as usize]).nth(folio as usize),
+                    primitive: primitives[below(3) as usize],
+                    order: orders[below(4) as usize],
+                    old: below(3),
+                    new: below(3),
+                    path: lookup,
+                    ..Event::of(below(3) as u8, action, (2 * word + folio) as u32)
+                });
+            }
+            let end = End::Stopped;
+            let shown = Execution { events: &events, paths: &paths, tasks: &tasks, end: &end };
+            goes_on.begins_alike(alike);
+            let finding = goes_on.execution(&shown);
+            assert_eq!(finding, HandedOver::default().execution(&shown));
+            found[usize::from(finding.is_some())] += 1;
+        }
+        assert!(found.iter().all(|&times| times > 100), "{found:?}: both happen");
+    }
+}

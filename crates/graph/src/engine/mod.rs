@@ -195,12 +195,12 @@ impl<const W: usize> Engine<'_, W> {
             let became = self.finish_revisited(read);
             self.share(noted);
             match became {
-                Revisited::IsNone => {
+                Revisited::Nothing => {
                     self.is_explored();
                     return Some(Next::Continue);
                 }
-                Revisited::IsLast => {}
-                Revisited::IsOverwritten => self.replay(None),
+                Revisited::Last => {}
+                Revisited::Overwritten => self.replay(None),
             }
         }
         while self.surprise.is_none() {

@@ -9,12 +9,12 @@ use crate::graph::Graph;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Revisited {
     /// Nothing that is consistent.
-    IsNone,
+    Nothing,
     /// What it has read is the newest value, and its task has gone on.
-    IsLast,
+    Last,
     /// What it has read, or written, is overwritten by what was run after it: the tasks must run
     /// again.
-    IsOverwritten,
+    Overwritten,
 }
 
 impl<const W: usize> Engine<'_, W> {
@@ -116,7 +116,7 @@ impl<const W: usize> Engine<'_, W> {
         graph.has_fences |= outcome.read.reach.strong > 0 || outcome.read.has(mark::CROSS);
         graph.lower(graph.back().min(read));
         if !is_last && !is_consistent(graph, &[read]) {
-            return Revisited::IsNone;
+            return Revisited::Nothing;
         }
         let mut last = read;
         if let Some(mut write) = outcome.write {
@@ -126,11 +126,11 @@ impl<const W: usize> Engine<'_, W> {
             last = self.graph().push(write, place);
             self.note_revisits(last);
             if !is_last && !is_consistent(self.graph(), &[read, last]) {
-                return Revisited::IsNone;
+                return Revisited::Nothing;
             }
         }
         if !is_last {
-            return Revisited::IsOverwritten;
+            return Revisited::Overwritten;
         }
         self.adds_step(last);
         if outcome.is_blocked {
@@ -138,7 +138,7 @@ impl<const W: usize> Engine<'_, W> {
         } else {
             self.happen(task, outcome.reply());
         }
-        Revisited::IsLast
+        Revisited::Last
     }
 
     /// Makes a level of the graph where a lock is taken before the task of `owner` takes it, who
