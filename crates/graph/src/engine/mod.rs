@@ -14,7 +14,8 @@
 //!
 //! Levels have nothing to do with each other: several workers may explore them (`part.rs`).
 //!
-//! Tasks cannot be put back. For each graph they run again from the start (`replay.rs`).
+//! Tasks cannot be put back. For each graph they run again from the start, in the best order that
+//! the graph has (`replay.rs`).
 
 mod maximal;
 mod part;
@@ -278,6 +279,7 @@ impl<const W: usize> Engine<'_, W> {
             self.counts.blocked += 1;
             return Next::Continue;
         }
+        // What others do after one has failed depends on the order: it is shown in this one.
         if self.failure.is_some() && self.way.is_best {
             self.replay_as_added();
         }

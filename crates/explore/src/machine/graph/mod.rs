@@ -2,9 +2,9 @@
 //! sequential consistency.
 //!
 //! Each step is one operation of that crate, a barrier excepted, which is none; what was read comes
-//! back as the reply. The tasks run again from the start for each graph, in an order in which each
-//! event comes after what it reads from; the record is of that order, and is put into the best
-//! order that the execution has when it is over (`arrange.rs`).
+//! back as the reply. The tasks run again from the start for each graph, in the best order that the
+//! execution has, and the record is of that order. Where that cannot be, the record is put into it
+//! when the execution is over (`arrange.rs`).
 //!
 //! What excludes others on one CPU (preemption or interrupts off) is taken like a lock, as under
 //! loom, but does not order what third parties see. Steps outside of such a region are not kept
