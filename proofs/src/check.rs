@@ -170,7 +170,7 @@ pub(crate) fn explore_noting(
 ) -> Exploration {
     let mut monitors = monitors(claim);
     if engine == Engine::Graph {
-        monitors.push(Box::new(HandedOver));
+        monitors.push(Box::<HandedOver>::default());
     }
     monitors.extend(more);
     let scenario = claim.scenario;

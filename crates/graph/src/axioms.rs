@@ -31,6 +31,27 @@ impl<const W: usize> Graph<W> {
         seen
     }
 
+    /// Does one of these writes come before the next access of a task, whatever that is: because of
+    /// what the task has acquired? Rows are fresh. (Most accesses under a lock are told so.)
+    pub(crate) fn comes_after(&self, task: usize, writes: &Bits<W>) -> bool {
+        let Some(last) = self.shape.last(task).map(usize::from) else { return false };
+        if self.model == Model::Sc {
+            return self.rows[last].total.with(last).meets(writes);
+        }
+        let mut ordered = self.rows[last].happens_anyway().and(&self.of_task[task]);
+        while let Some(own) = ordered.highest() {
+            // It grows along the task.
+            if !self.rows[own].all_propagates.meets(writes) {
+                return false;
+            }
+            if self.rows[own].propagates.meets(writes) {
+                return true;
+            }
+            ordered.clear(own);
+        }
+        false
+    }
+
     /// The last events of the graph, all of one task, which nothing follows: would they close a
     /// cycle if they came before these writes of other tasks (`later`) to the same word? Rows are
     /// fresh but for that.

@@ -8,6 +8,7 @@ use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use crate::op::{Announced, What};
+use crate::steps;
 
 /// What a task gets when its operation has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -97,6 +98,15 @@ pub(crate) fn announce(mut operation: Announced) -> Reply {
     reply
 }
 
+/// What came of an operation of the running task, if it comes next of what is known of the
+/// execution ([`steps`]): then it has happened, and no other task had to run for that.
+#[inline]
+pub(crate) fn again(operation: steps::Operation) -> Option<Reply> {
+    let reply = steps::again(running(), operation)?;
+    BARRIERS.set(0);
+    Some(reply)
+}
+
 /// Notes a barrier before the next operation.
 pub(crate) fn note_barrier(barrier: u16) {
     BARRIERS.set(BARRIERS.get() | barrier);
@@ -137,6 +147,15 @@ pub(crate) fn make_word(value: u64) -> usize {
         words.new.push((number, value));
         number
     })
+}
+
+/// Makes so many words that the running task has made in other executions.
+pub(crate) fn make_words_again(count: usize) {
+    let task = running();
+    WORDS.with_borrow_mut(|words| {
+        words.made[task] += count;
+        assert!(words.made[task] <= words.of[task].len(), "no more words than were made");
+    });
 }
 
 /// Another program is explored from now on, or the same by another thread: its words so far.

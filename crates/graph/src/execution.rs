@@ -96,14 +96,23 @@ pub struct Race {
 pub struct Execution<'a> {
     shape: &'a Shape,
     race: Option<(usize, usize)>,
+    ran_in_best_order: bool,
 }
 
 impl<'a> Execution<'a> {
     pub(crate) fn new<const W: usize>(
         graph: &'a Graph<W>,
         race: Option<(usize, usize)>,
+        ran_in_best_order: bool,
     ) -> Execution<'a> {
-        Execution { shape: &graph.shape, race }
+        Execution { shape: &graph.shape, race, ran_in_best_order }
+    }
+
+    /// Have the tasks been run in the order of [`Execution::in_best_order`], all of them? If not
+    /// (one has failed, or they would be started in another order), they were run in that of
+    /// [`Execution::in_order`].
+    pub fn ran_in_best_order(&self) -> bool {
+        self.ran_in_best_order
     }
 
     /// A data race in this execution, if there is one, and the search looks for them.

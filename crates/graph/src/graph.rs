@@ -241,6 +241,7 @@ pub(crate) struct Graph<const W: usize> {
     pub(crate) has_fences: bool,
     pub(crate) grace_periods: usize,
     pub(crate) sections: usize,
+    pub(crate) failures: usize,
 }
 
 impl<const W: usize> Graph<W> {
@@ -263,6 +264,7 @@ impl<const W: usize> Graph<W> {
             has_fences: false,
             grace_periods: 0,
             sections: 0,
+            failures: 0,
         }
     }
 
@@ -426,6 +428,7 @@ impl<const W: usize> Graph<W> {
             Kind::Read => self.reads.set(id),
             Kind::GracePeriod => self.grace_periods += 1,
             Kind::SectionBegins => self.sections += 1,
+            Kind::Failure => self.failures += 1,
             _ => {}
         }
     }
@@ -466,6 +469,7 @@ impl<const W: usize> Graph<W> {
                 }
                 Kind::GracePeriod => self.grace_periods -= 1,
                 Kind::SectionBegins => self.sections -= 1,
+                Kind::Failure => self.failures -= 1,
                 _ => {}
             }
             if event.word != NONE {
@@ -490,8 +494,14 @@ impl<const W: usize> Graph<W> {
         }
     }
 
-    /// Makes the links that are missing.
+    /// Makes the links that are missing, and puts `backs` in order.
     pub(crate) fn link_rest(&mut self) {
+        self.link_all();
+        self.mend_backs();
+    }
+
+    /// The first of both.
+    pub(crate) fn link_all(&mut self) {
         let first = std::mem::replace(&mut self.linked, 0);
         for id in self.reads.from(first).iter() {
             self.link_read(id);
@@ -506,7 +516,6 @@ impl<const W: usize> Graph<W> {
                 self.link(id);
             }
         }
-        self.mend_backs();
     }
 
     /// Puts `backs` in order, after a read was made to read from something else.

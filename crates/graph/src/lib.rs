@@ -143,10 +143,12 @@ mod order;
 mod parallel;
 mod races;
 mod rcu;
+mod resorted;
 mod restricted;
 mod rows;
 mod search;
 mod show;
+mod steps;
 
 pub use execution::{At, Does, End, Event, Execution, Race};
 pub use op::{
@@ -156,3 +158,4 @@ pub use op::{
 pub use order::{BestOrder, Keeps};
 pub use parallel::{Split, Worker};
 pub use search::{Counts, Model, Next, Observer, Search};
+pub use steps::{is_stale, keeps_coherence, replaced, steps_in_common, steps_taken};

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::coroutine::{announce, make_word, note_barrier};
+use crate::coroutine::{again, announce, make_word, note_barrier};
 use crate::event::{NONE, barrier, mark};
+use crate::steps::Operation;
 
 /// The strength of a read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -166,6 +167,12 @@ impl Word {
         Word(number as u16)
     }
 
+    /// The running task has made so many words, with the same initial values, in each execution so
+    /// far, and makes them again: they are the same words.
+    pub fn make_again(count: usize) {
+        crate::coroutine::make_words_again(count);
+    }
+
     /// Its number: words are numbered from 0, in the order in which they are made.
     pub fn number(self) -> usize {
         usize::from(self.0)
@@ -177,11 +184,17 @@ impl Word {
 
     /// Reads.
     pub fn load(self, strength: Load) -> u64 {
+        if let Some(reply) = again(Operation::Read(self.0)) {
+            return reply.value;
+        }
         announce(self.op(What::Read, load_marks(strength))).value
     }
 
     /// Writes.
     pub fn store(self, value: u64, strength: Store) {
+        if again(Operation::Write(self.0, value)).is_some() {
+            return;
+        }
         let marks = match strength {
             Store::Plain => mark::PLAIN,
             Store::Relaxed => 0,
@@ -194,12 +207,22 @@ impl Word {
     /// value: what a loop would read before is of no consequence. If there never is one, that is a
     /// deadlock.
     pub fn wait(self, strength: Load, condition: impl Fn(u64) -> bool + 'static) -> u64 {
+        if let Some(reply) = again(Operation::Read(self.0)) {
+            return reply.value;
+        }
         announce(self.op(What::Wait(Rc::new(condition)), load_marks(strength))).value
     }
 
-    fn change(self, change: Change, strength: Rmw, marks: u32) -> Result<u64, u64> {
-        let operation = Announced { strength, ..self.op(What::Update(change), marks) };
-        let reply = announce(operation);
+    #[inline]
+    fn change(
+        self,
+        change: impl FnOnce() -> Change,
+        strength: Rmw,
+        marks: u32,
+    ) -> Result<u64, u64> {
+        let reply = again(Operation::Update(self.0)).unwrap_or_else(|| {
+            announce(Announced { strength, ..self.op(What::Update(change()), marks) })
+        });
         if reply.done { Ok(reply.value) } else { Err(reply.value) }
     }
 
@@ -210,31 +233,34 @@ impl Word {
         strength: Rmw,
         change: impl Fn(u64) -> Option<u64> + 'static,
     ) -> Result<u64, u64> {
-        self.change(Change::Any(Rc::new(change)), strength, mark::COMPUTED)
+        self.change(|| Change::Any(Rc::new(change)), strength, mark::COMPUTED)
     }
 
     /// The same, but waits for a value for which `change` has something. Returns what was there.
     pub fn wait_update(self, strength: Rmw, change: impl Fn(u64) -> Option<u64> + 'static) -> u64 {
+        if let Some(reply) = again(Operation::Update(self.0)) {
+            return reply.value;
+        }
         let what = What::WaitUpdate(Change::Any(Rc::new(change)));
         announce(Announced { strength, ..self.op(what, mark::COMPUTED) }).value
     }
 
     /// Adds, wrapping, and returns what was there.
     pub fn fetch_add(self, value: u64, strength: Rmw) -> u64 {
-        self.change(Change::Add(value), strength, mark::COMPUTED).unwrap_or_default()
+        self.change(|| Change::Add(value), strength, mark::COMPUTED).unwrap_or_default()
     }
 
     /// Adds, wrapping, and returns nothing: it orders nothing, not even by a read barrier.
     pub fn add(self, value: u64) {
         let marks = mark::COMPUTED | mark::RETURNS_NOTHING;
-        self.change(Change::Add(value), Rmw::Relaxed, marks).unwrap_or_default();
+        self.change(|| Change::Add(value), Rmw::Relaxed, marks).unwrap_or_default();
     }
 
     /// Replaces the value by what `change` makes of it, in an update that returns nothing: as
     /// [`Word::add`], its read is ordered by no read barrier. What was there is for who looks on;
     /// the program must not act on it.
     pub fn update_void(self, strength: Rmw, change: impl Fn(u64) -> u64 + 'static) -> u64 {
-        let change = Change::Any(Rc::new(move |seen| Some(change(seen))));
+        let change = || Change::Any(Rc::new(move |seen| Some(change(seen))));
         let marks = mark::COMPUTED | mark::RETURNS_NOTHING;
         self.change(change, strength, marks).unwrap_or_default()
     }
@@ -248,12 +274,12 @@ impl Word {
 
     /// Replaces the value whatever it was, and returns that.
     pub fn swap(self, value: u64, strength: Rmw) -> u64 {
-        self.change(Change::Set(value), strength, 0).unwrap_or_default()
+        self.change(|| Change::Set(value), strength, 0).unwrap_or_default()
     }
 
     /// Replaces `old` by `new`. `Err`: what was there instead.
     pub fn compare_exchange(self, old: u64, new: u64, strength: Rmw) -> Result<u64, u64> {
-        self.change(Change::Exchange(old, new), strength, 0)
+        self.change(|| Change::Exchange(old, new), strength, 0)
     }
 }
 
@@ -290,29 +316,42 @@ impl Lock {
 
     /// Waits for the lock and takes it.
     pub fn lock(self) {
-        announce(self.0.op(What::Lock, 0));
+        self.take(0);
     }
 
     /// Takes the lock if it is free. A try that fails orders nothing.
     pub fn try_lock(self) -> bool {
-        announce(self.0.op(What::TryLock, 0)).done
+        let again = again(Operation::Update(self.0.0));
+        again.unwrap_or_else(|| announce(self.0.op(What::TryLock, 0))).done
     }
 
     /// Gives it back.
     pub fn unlock(self) {
-        announce(self.0.op(What::Unlock, mark::RELEASE | mark::UNLOCK));
+        self.give_back(mark::UNLOCK);
     }
 
     /// Waits for it and takes it as an *exclusion*: what is done with it comes before what the next
     /// one does who takes it, as with a lock, but to a task that does not take it it is an acquire
     /// and a release by the way, and no lock. To be given back by [`Lock::leave`].
     pub fn enter(self) {
-        announce(self.0.op(What::Lock, mark::EXCLUSION));
+        self.take(mark::EXCLUSION);
+    }
+
+    fn take(self, marks: u32) {
+        if again(Operation::Update(self.0.0)).is_none() {
+            announce(self.0.op(What::Lock, marks));
+        }
+    }
+
+    fn give_back(self, marks: u32) {
+        if again(Operation::Write(self.0.0, 0)).is_none() {
+            announce(self.0.op(What::Unlock, mark::RELEASE | marks));
+        }
     }
 
     /// Gives back what was taken by [`Lock::enter`].
     pub fn leave(self) {
-        announce(self.0.op(What::Unlock, mark::RELEASE));
+        self.give_back(0);
     }
 
     /// Has somebody got it? Orders nothing.
@@ -337,7 +376,9 @@ impl Task {
 
     /// Waits for its end.
     pub fn join(self) {
-        announce(Announced::new(What::Join(self.0)));
+        if again(Operation::Join(self.0)).is_none() {
+            announce(Announced::new(What::Join(self.0)));
+        }
     }
 }
 

@@ -48,6 +48,20 @@ impl Execution<'_> {
     /// All events in an order that keeps as much as any can. The two halves of an update are next
     /// to each other.
     pub fn in_best_order(&self) -> BestOrder<'_> {
+        BestOrder { execution: self, sorted: self.shape().in_best_order() }
+    }
+}
+
+/// The events of a graph, in some order.
+struct Sorted {
+    order: Vec<Id>,
+    keeps: Keeps,
+    /// So many first events are where they are in the order in which they were added.
+    unmoved: usize,
+}
+
+impl Shape {
+    fn in_best_order(&self) -> Sorted {
         [Keeps::Everything, Keeps::Coherence, Keeps::ReadsFrom]
             .into_iter()
             .find_map(|keeps| self.sorted(keeps))
@@ -56,12 +70,12 @@ impl Execution<'_> {
 
     /// `None`: there is no such order. Of what may come next, the event that was added first does.
     /// So what comes before all that is out of order stays where it is, and the rest is sorted.
-    fn sorted(&self, keeps: Keeps) -> Option<BestOrder<'_>> {
-        let shape = self.shape();
+    fn sorted(&self, keeps: Keeps) -> Option<Sorted> {
+        let shape = self;
         let mut nodes = Nodes::new(shape, keeps);
         let unmoved = nodes.in_order();
         if unmoved == shape.order.len() {
-            return Some(BestOrder { execution: self, order: shape.order.clone(), keeps, unmoved });
+            return Some(Sorted { order: shape.order.clone(), keeps, unmoved });
         }
         let mut order = Vec::with_capacity(shape.events.len());
         order.extend_from_slice(&shape.order[..unmoved]);
@@ -85,32 +99,30 @@ impl Execution<'_> {
             }
         }
         let is_all = order.len() == shape.events.len();
-        is_all.then_some(BestOrder { execution: self, order, keeps, unmoved })
+        is_all.then_some(Sorted { order, keeps, unmoved })
     }
 }
 
 /// See [`Execution::in_best_order`].
 pub struct BestOrder<'a> {
     execution: &'a Execution<'a>,
-    order: Vec<Id>,
-    keeps: Keeps,
-    unmoved: usize,
+    sorted: Sorted,
 }
 
 impl BestOrder<'_> {
     /// The events.
     pub fn events(&self) -> impl ExactSizeIterator<Item = Event> {
-        self.order.iter().map(|&id| self.execution.event(id))
+        self.sorted.order.iter().map(|&id| self.execution.event(id))
     }
 
     /// What the order keeps.
     pub fn keeps(&self) -> Keeps {
-        self.keeps
+        self.sorted.keeps
     }
 
     /// So many first events are those of [`Execution::in_order`].
     pub fn unmoved(&self) -> usize {
-        self.unmoved
+        self.sorted.unmoved
     }
 }
 

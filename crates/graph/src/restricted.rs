@@ -78,10 +78,11 @@ impl<const W: usize> Graph<W> {
         }));
         // Perhaps of a later event: nobody minds.
         graph.has_fences = self.has_fences;
-        if self.grace_periods + self.sections > 0 {
+        if self.grace_periods + self.sections + self.failures > 0 {
             let count = |kind| shape.events[..same].iter().filter(|e| e.kind == kind).count();
             graph.grace_periods = count(Kind::GracePeriod);
             graph.sections = count(Kind::SectionBegins);
+            graph.failures = count(Kind::Failure);
         }
     }
 
@@ -102,12 +103,12 @@ impl<const W: usize> Graph<W> {
             (&mut self.of_word, words),
             (&mut self.initial_readers, words),
         ] {
-            sets.clear();
+            // What is in them is replaced.
             sets.resize(count, Bits::EMPTY);
         }
         (self.newest, self.reads, self.revisitors) = (Bits::EMPTY, Bits::EMPTY, Bits::EMPTY);
         (self.fresh, self.touched, self.linked) = (0, 0, 0);
         self.has_fences = false;
-        (self.grace_periods, self.sections) = (0, 0);
+        (self.grace_periods, self.sections, self.failures) = (0, 0, 0);
     }
 }

@@ -79,6 +79,13 @@ impl<const W: usize> Row<W> {
     };
 }
 
+impl<const W: usize> Row<W> {
+    /// What happens before the next access of the task of this event, whatever that is.
+    pub(crate) fn happens_anyway(&self) -> Bits<W> {
+        self.acquires_happen.or(&self.unlocked_happens)
+    }
+}
+
 /// The row of an event, to be filled, and that of the event before it in its task. A row is large:
 /// it is filled where it is, field by field.
 fn with_last<const W: usize>(
@@ -370,7 +377,7 @@ impl<const W: usize> Graph<W> {
     fn happens(&self, event: &Event, id: usize, before: Option<usize>) -> Bits<W> {
         let row = &self.rows[id];
         let last = before.map_or(&Row::NONE, |before| &self.rows[before]);
-        let mut happens = self.in_order(event, last).or(&last.unlocked_happens);
+        let mut happens = self.in_order(event, last).or(&last.happens_anyway());
         let step = |x: usize| {
             happens.set(x);
             happens.add(&self.rows[x].happens);

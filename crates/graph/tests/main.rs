@@ -13,3 +13,4 @@ mod orders;
 #[allow(dead_code, reason = "each user takes its part")]
 mod programs;
 mod races;
+mod runs;

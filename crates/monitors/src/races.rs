@@ -41,7 +41,11 @@ pub const PLAIN_ACCESSES_DO_NOT_RACE: Rule = Rule("plain accesses do not race");
 /// Objects are compared as a whole: plain updates of different bits of a word conflict, as they do
 /// in the machine.
 #[derive(Default)]
-pub struct Races;
+pub struct Races {
+    clocks: Clocks,
+    /// With how many events the next execution begins as the last.
+    alike: usize,
+}
 
 impl Monitor for Races {
     fn another(&self) -> Box<dyn Monitor> {
@@ -50,6 +54,10 @@ impl Monitor for Races {
 
     fn kept(&self) -> Option<Value> {
         Some(Value::Null)
+    }
+
+    fn begins_alike(&mut self, events: usize) {
+        self.alike = events;
     }
 
     // A race is one by what is ordered between two accesses, though they need not be next to each
@@ -64,13 +72,20 @@ impl Monitor for Races {
     }
 
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
-        let mut clocks = Clocks::of(execution);
-        let events = execution.events.iter().enumerate();
-        events.into_iter().find_map(|(index, event)| {
-            let other = clocks.take(index, event)?;
-            let message = explain(execution, other, index);
-            Some(Finding { rule: PLAIN_ACCESSES_DO_NOT_RACE, message, event: Some(index) })
-        })
+        let first = self.clocks.begin(execution, std::mem::take(&mut self.alike));
+        for (index, event) in execution.events.iter().enumerate().skip(first) {
+            if let Some(other) = self.clocks.take(index, event) {
+                // It is found again in an execution that begins so.
+                self.clocks.take_back(index);
+                let message = explain(execution, other, index);
+                return Some(Finding {
+                    rule: PLAIN_ACCESSES_DO_NOT_RACE,
+                    message,
+                    event: Some(index),
+                });
+            }
+        }
+        None
     }
 }
 

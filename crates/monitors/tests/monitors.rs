@@ -150,7 +150,7 @@ fn of_task(task: u8, action: Action, other: u64) -> Event {
 
 /// The index of the later side, if there is a race.
 fn race(events: &[Event]) -> Option<usize> {
-    let finding = show(&mut Races, events, &End::Complete)?;
+    let finding = show(&mut Races::default(), events, &End::Complete)?;
     assert_eq!(finding.rule, PLAIN_ACCESSES_DO_NOT_RACE);
     finding.event
 }
@@ -171,7 +171,7 @@ fn a_race_is_told_from_both_sides() {
     ];
     let execution =
         Execution { events: &events, paths: &paths, tasks: &tasks(), end: &End::Complete };
-    let finding = Races.execution(&execution).expect("found");
+    let finding = Races::default().execution(&execution).expect("found");
     assert_eq!(finding.event, Some(4));
     assert_eq!(
         finding.message,
@@ -339,38 +339,71 @@ fn updates_pass_on_what_was_released() {
     assert_eq!(through(idle, full(Action::UpdateFailed)), Some(4));
 }
 
-/// Executions that begin as the one before did, up to some event, and go on otherwise.
-fn that_part(count: usize) -> Vec<(usize, Vec<Event>)> {
+/// A number below this one.
+type Below<'a> = &'a mut dyn FnMut(usize) -> usize;
+
+/// Executions of such events that begin as the one before did, up to some event, and go on
+/// otherwise.
+fn that_part(count: usize, any: fn(Below<'_>) -> Event) -> Vec<(usize, Vec<Event>)> {
     let mut state = 1_u64;
     let mut below = |limit: usize| {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (state >> 33) as usize % limit
     };
-    let freed = Name::new("object->freed").nth(0);
     let (mut executions, mut events) = (Vec::new(), Vec::<Event>::new());
     for _ in 0..count {
         let alike = below(events.len() + 1);
         events.truncate(alike);
         for _ in 0..below(12) {
-            let task = below(3) as u8;
-            let object = [A, B, GUARD][below(3)];
-            let (old, new) = (below(3) as u64, below(3) as u64);
-            let action = match below(10) {
-                0 | 1 => Action::Lock,
-                2 => Action::TryLock,
-                3 | 4 => Action::Unlock,
-                5 | 6 => Action::Get(BATCH),
-                7 => Action::Put(BATCH),
-                8 => Action::Hand(BATCH, Name::new("user")),
-                _ => Action::Update,
-            };
-            let event = Event { old, new, ..event(task, action, object) };
-            let of_freed = Event { name: freed, action: Action::Write, ..event };
-            events.push(if below(20) == 0 { of_freed } else { event });
+            events.push(any(&mut below));
         }
         executions.push((alike, events.clone()));
     }
     executions
+}
+
+/// A step of a lock or a counter, or a note of a reference.
+fn booked(below: Below<'_>) -> Event {
+    let task = below(3) as u8;
+    let object = [A, B, GUARD][below(3)];
+    let (old, new) = (below(3) as u64, below(3) as u64);
+    let action = match below(10) {
+        0 | 1 => Action::Lock,
+        2 => Action::TryLock,
+        3 | 4 => Action::Unlock,
+        5 | 6 => Action::Get(BATCH),
+        7 => Action::Put(BATCH),
+        8 => Action::Hand(BATCH, Name::new("user")),
+        _ => Action::Update,
+    };
+    let event = Event { old, new, ..event(task, action, object) };
+    let name = Name::new("object->freed").nth(0);
+    let of_freed = Event { name, action: Action::Write, ..event };
+    if below(20) == 0 { of_freed } else { event }
+}
+
+/// An access, mostly marked, or something that orders others.
+fn ordering(below: Below<'_>) -> Event {
+    let task = below(4) as u8;
+    let object = [A, B, GUARD, 40][below(4)];
+    let order = [Order::Relaxed, Order::Acquire, Order::Release, Order::Full][below(4)];
+    let bit = (below(6) == 0).then_some(Bit { name: "PG_locked", nr: below(3) as u32 });
+    let (old, new) = (below(3) as u64, below(3) as u64);
+    let accesses = [Action::Read, Action::Write, Action::Update, Action::UpdateFailed];
+    let action = match below(24) {
+        0 => READ,
+        1 => WRITE,
+        2..=9 => accesses[below(4)],
+        10..=13 => Action::Lock,
+        14..=17 => Action::Unlock,
+        18 => Action::Wake,
+        19 => Action::Wait,
+        20 => Action::Get(BATCH),
+        21 => return of_task(task, Action::Spawn, 4 + below(2) as u64),
+        22 => return of_task(task, Action::Join, below(4) as u64),
+        _ => Action::Fence,
+    };
+    Event { old, new, bit, order, ..event(task, action, object) }
 }
 
 #[test]
@@ -379,7 +412,7 @@ fn who_goes_on_where_two_executions_part_finds_what_he_finds_from_the_beginning(
         [Ledger::default, Ledger::at_every_step, || Ledger::default().kept_by(&["user"])];
     for ledger in ledgers {
         let (mut goes_on, mut found) = (ledger(), [0, 0]);
-        for (alike, events) in that_part(4_000) {
+        for (alike, events) in that_part(4_000, booked) {
             goes_on.begins_alike(alike);
             let finding = show(&mut goes_on, &events, &End::Complete);
             assert_eq!(finding, show(&mut ledger(), &events, &End::Complete));
@@ -387,8 +420,16 @@ fn who_goes_on_where_two_executions_part_finds_what_he_finds_from_the_beginning(
         }
         assert!(found.iter().all(|&times| times > 100), "{found:?}: both happen");
     }
+    let (mut goes_on, mut found) = (Races::default(), [0, 0]);
+    for (alike, events) in that_part(8_000, ordering) {
+        goes_on.begins_alike(alike);
+        let finding = show(&mut goes_on, &events, &End::Complete);
+        assert_eq!(finding, show(&mut Races::default(), &events, &End::Complete));
+        found[usize::from(finding.is_some())] += 1;
+    }
+    assert!(found.iter().all(|&times| times > 100), "{found:?}: both happen");
     let (mut goes_on, mut begins) = (LockOrder::default(), LockOrder::default());
-    for (alike, events) in that_part(40) {
+    for (alike, events) in that_part(40, booked) {
         goes_on.begins_alike(alike);
         for monitor in [&mut goes_on, &mut begins] {
             assert_eq!(show(monitor, &events, &End::Complete), None);

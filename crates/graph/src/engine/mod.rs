@@ -14,7 +14,8 @@
 //!
 //! Levels have nothing to do with each other: several workers may explore them (`part.rs`).
 //!
-//! Tasks cannot be put back. For each graph they run again from the start (`replay.rs`).
+//! Tasks cannot be put back. For each graph they run again from the start, in the best order that
+//! the graph has (`replay.rs`).
 
 mod maximal;
 mod part;
@@ -31,6 +32,8 @@ use crate::op::{Announced, What};
 use crate::search::{Counts, Model, Next, Observer, Program, Search};
 
 pub(crate) use part::{EVENTS_MAX, Explored, Part, Run};
+use replay::Way;
+use revisit::Revisited;
 pub(crate) use weight::WHOLE;
 
 /// What is done instead; the graph is cut back to `at` events before.
@@ -108,8 +111,8 @@ struct Engine<'a, const W: usize> {
     numbers: Vec<Id>,
     tasks: Vec<TaskState>,
     counts: Counts,
-    /// How many events of the graph, in its order, the tasks have followed.
-    followed: usize,
+    /// The order in which the tasks run.
+    way: Way,
     /// The first failure of the execution that runs.
     failure: Option<String>,
     /// The program did something else than before.
@@ -190,11 +193,15 @@ impl<const W: usize> Engine<'_, W> {
             && self.surprise.is_none()
         {
             let noted = self.noted();
-            let is_one = self.finish_revisited(read);
+            let became = self.finish_revisited(read);
             self.share(noted);
-            if !is_one {
-                self.is_explored();
-                return Some(Next::Continue);
+            match became {
+                Revisited::Nothing => {
+                    self.is_explored();
+                    return Some(Next::Continue);
+                }
+                Revisited::Last => {}
+                Revisited::Overwritten => self.replay(None),
             }
         }
         while self.surprise.is_none() {
@@ -272,6 +279,10 @@ impl<const W: usize> Engine<'_, W> {
             self.counts.blocked += 1;
             return Next::Continue;
         }
+        // What others do after one has failed depends on the order: it is shown in this one.
+        if self.failure.is_some() && self.way.is_best {
+            self.replay_as_added();
+        }
         let end = match self.failure.take() {
             Some(message) => End::Failed(message),
             None if waiting.is_empty() => End::Complete,
@@ -311,7 +322,7 @@ impl<const W: usize> Engine<'_, W> {
         self.counts.events_max = self.counts.events_max.max(graph.len());
         let race = if self.search.races { graph.race() } else { None };
         self.counts.racy += u64::from(race.is_some());
-        self.observer.execution_ended(end, &Execution::new(graph, race))
+        self.observer.execution_ended(end, &Execution::new(graph, race, self.way.is_best))
     }
 
     /// The write that a new read of this word takes first.
@@ -340,11 +351,6 @@ impl<const W: usize> Engine<'_, W> {
     /// The newest value of a word among the events that the tasks have followed.
     fn newest_followed(&self, word: u16) -> u64 {
         let shape = &self.seen().shape;
-        let Some(followed) = shape.order.get(..self.followed) else {
-            return shape.newest_value(word);
-        };
-        let writes = &shape.words[usize::from(word)].writes;
-        let newest = writes.iter().rev().copied().find(|write| followed.contains(write));
-        shape.value(word, newest.unwrap_or(NONE))
+        shape.value(word, self.way.newest(shape, word))
     }
 }

@@ -1,10 +1,11 @@
 //! Parts of a search: levels that anybody may go on with, in graphs of any width.
 
 use super::weight::WHOLE;
-use super::{Alternative, Engine, Level, Stopped};
+use super::{Alternative, Engine, Level, Stopped, Way};
 use crate::coroutine::{self, Words};
 use crate::graph::{Graph, Shape};
 use crate::search::{Counts, Observer, Program, Search};
+use crate::steps;
 
 /// A level that is put aside: what determines its graph, and its alternatives.
 pub(crate) struct Part {
@@ -133,6 +134,7 @@ impl Run<'_> {
         if left.is_empty() || is_told || !has_room || is_enough {
             return Explored { counts, left, is_told, words };
         }
+        steps::forget();
         let mut engine = Engine::<W> {
             search: self.search,
             program: self.program.clone(),
@@ -143,7 +145,7 @@ impl Run<'_> {
             numbers: Vec::new(),
             tasks: Vec::new(),
             counts,
-            followed: 0,
+            way: Way::default(),
             failure: None,
             surprise: None,
         };

@@ -1,9 +1,147 @@
 //! Running the tasks again, along a graph.
+//!
+//! They run in the best order that the graph has (`order.rs`). What is added later is the newest,
+//! and stays in the order in which it is added, so that this is the best order of the whole
+//! execution as well, in which it is shown; and executions that follow one another in the search
+//! begin alike for long.
 
 use super::{Engine, TaskState, step};
 use crate::coroutine::{self, Reply};
-use crate::event::{Event, Kind, NONE, mark};
+use crate::event::{Event, Id, Kind, NONE, mark};
+use crate::graph::{Graph, Shape, WordShape};
 use crate::op::{Announced, What};
+use crate::order::Keeps;
+use crate::resorted::Resorted;
+use crate::steps::{self, Step};
+
+/// The order in which tasks run along a graph.
+#[derive(Default)]
+pub(super) struct Way {
+    /// Of each operation that is known, its last event.
+    steps: Vec<Id>,
+    /// How many events were known.
+    known: usize,
+    /// Is it the best order of the execution?
+    pub(super) is_best: bool,
+    /// If the writes do not happen in the order in which they take effect, what was written last
+    /// to each word, and by which event.
+    last: Option<Vec<(u64, Id)>>,
+    // Memory that is used again.
+    best: Resorted,
+    newest: Vec<usize>,
+}
+
+impl Way {
+    /// Goes along this graph; in the order in which its events were added, if that `is_asked`, or
+    /// if they should not be run in another one.
+    fn begin<const W: usize>(
+        &mut self,
+        graph: &Graph<W>,
+        revisited: Option<usize>,
+        is_asked: bool,
+    ) {
+        let shape = &graph.shape;
+        // What others do after one has failed depends on the order.
+        let may_be_best = !is_asked && graph.failures == 0;
+        let keeps = may_be_best.then(|| graph.resort(&mut self.best)).flatten();
+        // The order in which they are started numbers the tasks.
+        let is_fit = keeps.is_none() || starts_in_order(shape, &self.best);
+        let keeps = keeps.filter(|_| is_fit);
+        // The best order that does not keep coherence is that in which events were added.
+        self.is_best = may_be_best && is_fit;
+        let initial = |word: &WordShape| (word.initial, NONE);
+        self.last = keeps.is_none().then(|| shape.words.iter().map(initial).collect());
+        self.known = graph.len();
+        self.steps.clear();
+        let order = if keeps.is_some() { &self.best.order } else { &shape.order };
+        for &id in order {
+            if Some(usize::from(id)) == revisited {
+                break;
+            }
+            let event = shape.event(id);
+            if !(event.is_read() && event.has(mark::UPDATE)) {
+                self.steps.push(id);
+            }
+        }
+        if keeps == Some(Keeps::Everything) {
+            steps::begin(self.steps.iter().map(|&id| Step::of(shape, id)), true);
+            return;
+        }
+        self.newest.clear();
+        self.newest.resize(shape.words.len(), 0);
+        let mut known = Vec::with_capacity(self.steps.len());
+        for n in 0..self.steps.len() {
+            let id = self.steps[n];
+            let step = self.with_replaced(shape, id, Step::of(shape, id));
+            let is_stale = is_stale(shape, id, &mut self.newest);
+            known.push(if is_stale { step.stale() } else { step });
+        }
+        steps::begin(known.into_iter(), keeps.is_some());
+    }
+
+    /// The step of this event, which happens now. If it is a write, what does it replace?
+    pub(super) fn with_replaced(&mut self, shape: &Shape, id: Id, step: Step) -> Step {
+        let event = shape.event(id);
+        let Some(last) = &mut self.last else { return step };
+        if !event.is_write() || event.word == NONE {
+            return step;
+        }
+        let new = shape.words.iter().skip(last.len());
+        last.extend(new.map(|word| (word.initial, NONE)));
+        let (written, by) =
+            std::mem::replace(&mut last[usize::from(event.word)], (event.value, id));
+        let before = shape.at(event.word, shape.place(event.word, id) - 1);
+        if by == before {
+            return step;
+        }
+        // All that is known happens before what is not.
+        let is_known = usize::from(id) < self.known;
+        let mut happened = self.steps.iter().take_while(|&&other| !is_known || other != id);
+        let has_happened = before == NONE || happened.any(|&other| other == before);
+        let replaced = if has_happened { shape.value(event.word, before) } else { 0 };
+        if replaced == written { step } else { step.replacing(replaced) }
+    }
+
+    /// The newest write to a word that has happened.
+    pub(super) fn newest(&self, shape: &Shape, word: u16) -> Id {
+        let all = shape.newest(word);
+        let Some(taken) = self.steps.get(..steps::steps_taken()) else {
+            return shape.at(word, all);
+        };
+        let is_known = |write: &Id| usize::from(*write) < self.known;
+        let writes = (1..=all).rev().map(|place| shape.at(word, place));
+        let mut happened = writes.filter(|write| !is_known(write) || taken.contains(write));
+        happened.next().unwrap_or(NONE)
+    }
+}
+
+/// Are tasks started in the same order in this one as in that in which events were added?
+fn starts_in_order(shape: &Shape, best: &Resorted) -> bool {
+    let starts = |id: &&Id| {
+        let event = shape.event(**id);
+        event.word == NONE && event.is_write() && event.value != step::END
+    };
+    let [best, added] = [&best.order, &shape.order].map(|order| order[best.unmoved..].iter());
+    best.filter(starts).eq(added.filter(starts))
+}
+
+/// Has a newer value been written than this event reads? `newest`: the last place in coherence
+/// order of each word so far.
+fn is_stale(shape: &Shape, id: Id, newest: &mut [usize]) -> bool {
+    let event = shape.event(id);
+    if event.word == NONE {
+        return false;
+    }
+    let newest = &mut newest[usize::from(event.word)];
+    match event.kind {
+        Kind::Read => !event.has(mark::BLOCKED) && shape.place(event.word, event.from) < *newest,
+        Kind::Write => {
+            *newest = shape.place(event.word, id).max(*newest);
+            false
+        }
+        _ => false,
+    }
+}
 
 impl<const W: usize> Engine<'_, W> {
     pub(super) fn stop_tasks(&mut self) {
@@ -14,29 +152,33 @@ impl<const W: usize> Engine<'_, W> {
         }
     }
 
-    /// Runs all tasks from the start along the graph, up to where it ends. The task of `revisited`
-    /// stops before that read.
+    /// Runs all tasks from the start along the graph, up to where it ends, or up to `revisited`, a
+    /// read.
     pub(super) fn replay(&mut self, revisited: Option<usize>) {
+        self.follow_all(revisited, false);
+    }
+
+    /// The same, in the order in which events were added.
+    pub(super) fn replay_as_added(&mut self) {
+        self.follow_all(None, true);
+    }
+
+    fn follow_all(&mut self, revisited: Option<usize>, as_added: bool) {
         self.failure = None;
-        self.followed = 0;
         self.stop_tasks();
         coroutine::restart_words();
+        let top = self.levels.last().expect("tasks run along a graph");
+        self.way.begin(&top.graph, revisited, as_added);
         let program = self.program.clone();
         self.start(0, Box::new(move || program()));
-        for k in 0..self.seen().len() {
-            self.followed = k + 1;
-            let id = usize::from(self.seen().shape.order[k]);
-            let event = self.seen().shape.events[id];
-            // Of an update, the write half makes the task go on.
-            let is_first_half = event.is_read() && event.has(mark::UPDATE);
-            if Some(id) != revisited && !is_first_half {
-                self.follow(&event);
-            }
+        while let Some(&id) = self.way.steps.get(steps::steps_taken()) {
+            let event = *self.seen().shape.event(id);
+            steps::happens();
+            self.follow(&event);
             if self.surprise.is_some() {
                 return;
             }
         }
-        self.followed = usize::MAX;
     }
 
     /// Starts a task, which runs up to its first operation.

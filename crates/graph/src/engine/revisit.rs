@@ -5,6 +5,18 @@ use crate::bits::Bits;
 use crate::event::{Event, Id, NONE, mark};
 use crate::graph::Graph;
 
+/// What has become of a read that was revisited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Revisited {
+    /// Nothing that is consistent.
+    Nothing,
+    /// What it has read is the newest value, and its task has gone on.
+    Last,
+    /// What it has read, or written, is overwritten by what was run after it: the tasks must run
+    /// again.
+    Overwritten,
+}
+
 impl<const W: usize> Engine<'_, W> {
     /// Notes all reads that the newest event, a write, may revisit.
     pub(super) fn note_revisits(&mut self, write: usize) {
@@ -31,6 +43,9 @@ impl<const W: usize> Engine<'_, W> {
         let keep = self.seen().prefix_of_next(task).or(&Bits::below(read + 1));
         // Levels come on top of the one that is revisited.
         let level = self.levels.len() - 1;
+        if self.is_taken(&write, &keep) {
+            return;
+        }
         let mut base = self.restricted(level, &keep);
         let (lowest, highest) = if write.has(mark::UPDATE) {
             let half = base.shape.last(task).expect("an update has a read half");
@@ -58,6 +73,25 @@ impl<const W: usize> Engine<'_, W> {
                 self.spare.push(graph);
             }
         }
+        if places.is_empty() {
+            self.spare.push(base);
+        }
+    }
+
+    /// Is it the write of an update, and what that has read is read by an update that stays?
+    fn is_taken(&self, write: &Event, keep: &Bits<W>) -> bool {
+        if !write.has(mark::UPDATE) {
+            return false;
+        }
+        let shape = &self.seen().shape;
+        let half = shape.last(usize::from(write.task)).expect("an update has a read half");
+        let from = shape.event(half).from;
+        let later = &shape.words[usize::from(write.word)].writes[shape.place(write.word, from)..];
+        let next = later.iter().find(|&&next| keep.has(usize::from(next)));
+        next.is_some_and(|&next| {
+            let next = shape.event(next);
+            next.has(mark::UPDATE) && shape.event(shape.read_half(next)).from == from
+        })
     }
 
     /// The graph of this level without what is not in `keep`.
@@ -67,9 +101,8 @@ impl<const W: usize> Engine<'_, W> {
         graph
     }
 
-    /// The tasks have run up to a read that was revisited: what becomes of its operation now. False
-    /// if nothing consistent does.
-    pub(super) fn finish_revisited(&mut self, read: usize) -> bool {
+    /// The tasks have run up to a read that was revisited: what becomes of its operation now.
+    pub(super) fn finish_revisited(&mut self, read: usize) -> Revisited {
         let old = self.seen().shape.events[read];
         let task = usize::from(old.task);
         let next = self.tasks[task].next.take().expect("it is about to read");
@@ -83,24 +116,29 @@ impl<const W: usize> Engine<'_, W> {
         graph.has_fences |= outcome.read.reach.strong > 0 || outcome.read.has(mark::CROSS);
         graph.lower(graph.back().min(read));
         if !is_last && !is_consistent(graph, &[read]) {
-            return false;
+            return Revisited::Nothing;
         }
-        if outcome.is_blocked {
-            self.tasks[task].is_stopped = true;
-            return true;
-        }
+        let mut last = read;
         if let Some(mut write) = outcome.write {
             if !is_last {
                 write.marks &= !mark::NEWEST;
             }
-            let id = self.graph().push(write, place);
-            self.note_revisits(id);
-            if !is_last && !is_consistent(self.graph(), &[read, id]) {
-                return false;
+            last = self.graph().push(write, place);
+            self.note_revisits(last);
+            if !is_last && !is_consistent(self.graph(), &[read, last]) {
+                return Revisited::Nothing;
             }
         }
-        self.happen(task, outcome.reply());
-        true
+        if !is_last {
+            return Revisited::Overwritten;
+        }
+        self.adds_step(last);
+        if outcome.is_blocked {
+            self.tasks[task].is_stopped = true;
+        } else {
+            self.happen(task, outcome.reply());
+        }
+        Revisited::Last
     }
 
     /// Makes a level of the graph where a lock is taken before the task of `owner` takes it, who
@@ -139,7 +177,7 @@ fn make_read<const W: usize>(
     if !is_last {
         write.marks &= !mark::NEWEST;
     }
-    graph.link_rest();
+    graph.link_all();
     // The read goes last, after the write; nothing that is kept comes after it.
     graph.shape.order.retain(|&id| usize::from(id) != read);
     let old = graph.shape.events[read];

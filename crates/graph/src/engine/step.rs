@@ -5,6 +5,7 @@ use crate::bits::Bits;
 use crate::coroutine::Reply;
 use crate::event::{Event, Id, Kind, NONE, Reach, mark};
 use crate::op::{Announced, Rmw, What};
+use crate::steps::{self, Step};
 
 /// The value of the last event of a task.
 pub(super) const END: u64 = u64::MAX;
@@ -48,10 +49,19 @@ impl<const W: usize> Engine<'_, W> {
             _ => Some(self.other(task, &next)),
         };
         self.tasks[task].next = Some(next);
+        self.adds_step(self.seen().len() - 1);
         match reply {
             Some(reply) => self.happen(task, reply),
             None => self.tasks[task].is_stopped = true,
         }
+    }
+
+    /// The operation of which this event is the last happens now, and was not known before.
+    pub(super) fn adds_step(&mut self, last: usize) {
+        let top = self.levels.last().expect("tasks run along a graph");
+        let shape = &top.graph.shape;
+        let step = Step::of(shape, last as Id);
+        steps::add(self.way.with_replaced(shape, last as Id, step));
     }
 
     /// An event of this operation, not placed yet.
@@ -236,6 +246,9 @@ impl<const W: usize> Engine<'_, W> {
         let word = usize::from(events[0].0.word);
         let later = graph.shape.words[word].writes[place..].iter();
         let later = later.fold(Bits::EMPTY, |set, &write| set.with(usize::from(write)));
+        if graph.comes_after(usize::from(events[0].0.task), &later) {
+            return false;
+        }
         let at = graph.len();
         for &(event, place) in events {
             graph.push_last(event, place);

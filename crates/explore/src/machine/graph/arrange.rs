@@ -1,9 +1,10 @@
 //! The record of an execution, in the best order that the execution has.
 //!
-//! The tasks are run in an order in which each event comes after what it reads from, and nothing
-//! more: a write may come before one that it overwrites. If that is no interleaving, and there is
-//! one, the record is put into that order. If there is none, a read that sees a value which is not
-//! the newest in the order that is shown is marked as stale.
+//! Most often the tasks have been run in that order, and there is nothing to be done. If one has
+//! failed, or tasks would be started in another order, they have been run in the order in which
+//! events were added, in which a write may come before one that it overwrites. If that is no
+//! interleaving, and there is one, the record is put into that order. If there is none, a read that
+//! sees a value which is not the newest in the order that is shown is marked as stale.
 //!
 //! Where there are interrupts the record itself is out of order: a step is recorded when its task
 //! has given back what keeps interrupts off, and others may have seen by then what it did.
@@ -18,6 +19,9 @@ use crate::record;
 /// gave up is left out.
 pub(super) fn arrange(execution: &Execution<'_>) {
     let (given_up, some_are_late) = with(|state| (state.given_up, state.exclusions.are_there));
+    if execution.ran_in_best_order() && !some_are_late {
+        return;
+    }
     let by = |events: &mut Vec<Event>, fatal: Option<&mut usize>| {
         // What is late may have been done before.
         if let Some(count) = given_up.filter(|_| !some_are_late) {

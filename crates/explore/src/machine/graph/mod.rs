@@ -2,9 +2,9 @@
 //! sequential consistency.
 //!
 //! Each step is one operation of that crate, a barrier excepted, which is none; what was read comes
-//! back as the reply. The tasks run again from the start for each graph, in an order in which each
-//! event comes after what it reads from; the record is of that order, and is put into the best
-//! order that the execution has when it is over (`arrange.rs`).
+//! back as the reply. The tasks run again from the start for each graph, in the best order that the
+//! execution has, and the record is of that order. Where that cannot be, the record is put into it
+//! when the execution is over (`arrange.rs`).
 //!
 //! What excludes others on one CPU (preemption or interrupts off) is taken like a lock, as under
 //! loom, but does not order what third parties see. Steps outside of such a region are not kept
@@ -46,7 +46,7 @@ pub(crate) static GRAPH_SC: Graph = Graph(MemoryModel::Sc);
 struct State {
     objects: Vec<Object>,
     /// What an execution begins with, if its set-up is known.
-    set_up: Vec<New>,
+    set_up: Vec<Object>,
     /// Of each task, the one of the graph that it is.
     tasks: Vec<graph::Task>,
     /// How many events there were when the scenario first gave up.
@@ -112,15 +112,6 @@ impl Object {
             New::Token => Object::Token(graph::Word::new(0)),
         }
     }
-
-    /// What made it, if nobody has changed it since.
-    fn made_by(&self) -> New {
-        match *self {
-            Object::Word { newest, .. } => New::Word(newest),
-            Object::Lock { .. } => New::Lock,
-            Object::Token(_) => New::Token,
-        }
-    }
 }
 
 impl Machine for Graph {
@@ -149,22 +140,35 @@ impl Machine for Graph {
         });
     }
 
+    fn steps_in_common(&self) -> usize {
+        graph::steps_in_common()
+    }
+
+    fn steps_taken(&self) -> usize {
+        graph::steps_taken()
+    }
+
     fn make(&self, _object: u32, _name: Name, new: New) {
         with(|state| state.objects.push(Object::of(new)));
     }
 
     fn keep_made(&self) -> bool {
-        with(|state| state.set_up = state.objects.iter().map(Object::made_by).collect());
+        with(|state| state.set_up.clone_from(&state.objects));
         true
     }
 
-    /// The words of a graph are made in each execution; whose they are is the same in all.
+    /// Each is one word of the graph.
     fn make_again(&self) {
-        with(|state| state.objects.extend(state.set_up.iter().map(|&new| Object::of(new))));
+        with(|state| state.objects.extend_from_slice(&state.set_up));
+        graph::Word::make_again(with(|state| state.set_up.len()));
     }
 
     fn take(&self, by: &By, step: &Step) -> Took {
-        exclusion::within(by, step, || operation(by, step))
+        exclusion::within(by, step, || {
+            let took = operation(by, step);
+            let is_operation = !matches!(step.does, Does::Fence(_));
+            Took { stale: is_operation && graph::is_stale(), ..took }
+        })
     }
 
     fn start(&self, by: &By, task: Start<'_>) -> Took {
@@ -195,7 +199,10 @@ impl Machine for Graph {
     }
 
     fn newest(&self, number: u32) -> u64 {
-        word(number).peek()
+        match object(number) {
+            Object::Word { newest, .. } if graph::keeps_coherence() => newest,
+            _ => word(number).peek(),
+        }
     }
 
     fn holder(&self, number: u32) -> Option<usize> {
@@ -229,7 +236,8 @@ fn operation(by: &By, step: &Step) -> Took {
         }
         Does::Store(value) => {
             word(step.object).store(value, store_strength(step));
-            Took::wrote(put(step.object, value), value)
+            let before = put(step.object, value);
+            Took::wrote(graph::replaced().unwrap_or(before), value)
         }
         Does::Update { change, looks } => update(step, change, looks),
         Does::UpdateIf { condition, change } => update_if(step, condition, change),
