@@ -9,6 +9,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -16,7 +17,7 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 use crate::dfs::Replay;
 use crate::driver::{Driver, Strategy};
 use crate::table::{self, TaskState};
-use crate::{Bounded, SleepSets};
+use crate::{Bounded, Op, SleepSets};
 
 type Task = Coroutine<(), (), (), DefaultStack>;
 
@@ -24,6 +25,30 @@ thread_local! {
     /// What the running task needs to stop; null if no task of ours runs.
     static STOP: Cell<*const Yielder<(), ()>> = const { Cell::new(std::ptr::null()) };
     static STARTED: RefCell<Started> = const { RefCell::new(Started::new()) };
+    /// Who decides, while there are tasks of ours.
+    static DECIDES: RefCell<Option<Rc<RefCell<dyn Decides>>>> = const { RefCell::new(None) };
+}
+
+/// A driver, to a task.
+trait Decides {
+    /// See [`Driver::goes_on`].
+    fn goes_on(&mut self, task: usize, op: &Op, steps: usize) -> bool;
+}
+
+impl<S: Strategy> Decides for Driver<S> {
+    fn goes_on(&mut self, task: usize, op: &Op, steps: usize) -> bool {
+        Driver::goes_on(self, task, op, steps)
+    }
+}
+
+/// Does the running task take this step, and nobody is asked who else could go on? It asks on its
+/// own stack, which saves most new steps the way to who lets tasks go, and back. So many `steps`
+/// have been let go.
+pub(crate) fn goes_on(task: usize, op: &Op, steps: usize) -> bool {
+    DECIDES.with_borrow(|decides| match decides {
+        Some(decides) => decides.borrow_mut().goes_on(task, op, steps),
+        None => false,
+    })
 }
 
 /// What a task that starts another shares with who lets tasks go, on this thread.
@@ -118,14 +143,16 @@ unwinding!(Bounded, Replay, SleepSets);
 ///
 /// # Panics
 /// If the body does.
-pub(crate) fn run<S: Strategy>(
-    mut driver: Driver<S>,
+pub(crate) fn run<S: Strategy + 'static>(
+    driver: Driver<S>,
     stack: usize,
     body: impl Fn() + Clone + 'static,
 ) {
     STARTED.set(Started { stack, ..Started::new() });
+    let driver = Rc::new(RefCell::new(driver));
+    DECIDES.set(Some(driver.clone()));
     let mut tasks = Tasks::default();
-    while driver.begin() {
+    while driver.borrow_mut().begin() {
         let body = body.clone();
         start(move || {
             body();
@@ -135,17 +162,19 @@ pub(crate) fn run<S: Strategy>(
             let mut next = Some(0);
             while let Some(task) = next {
                 tasks.resume(task);
-                next = driver.next();
+                next = driver.borrow_mut().next();
             }
         }));
         STOP.set(std::ptr::null());
         tasks.end_all();
         if let Err(panic) = execution {
             STARTED.set(Started::new());
+            DECIDES.set(None);
             resume_unwind(panic);
         }
     }
     STARTED.set(Started::new());
+    DECIDES.set(None);
     table::begin_execution(false);
 }
 

@@ -9,7 +9,7 @@ use shuttle::scheduler::Scheduler;
 use crate::driver::{Driver, Point, Strategy, drive};
 use crate::explore::{Explore, explored};
 use crate::table::Known;
-use crate::{Counts, End, Observer, Step};
+use crate::{Counts, End, Observer, Op, Step};
 
 /// The optimal-DPOR scheduler.
 pub struct Dpor {
@@ -120,6 +120,10 @@ impl Strategy for Whole {
 
     fn favourite(&mut self, last: usize) -> Option<usize> {
         self.explore.favourite(last)
+    }
+
+    fn goes_on(&mut self, task: usize, op: &Op) -> bool {
+        self.explore.goes_on(task, op)
     }
 
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {

@@ -85,6 +85,11 @@ pub(crate) trait Strategy {
     fn favourite(&mut self, _last: usize) -> Option<usize> {
         None
     }
+    /// Does the running task take this new step, which it can take? Only if [`Strategy::decide`]
+    /// would say so, shown nobody else; then it is as if that had been asked.
+    fn goes_on(&mut self, _task: usize, _op: &Op) -> bool {
+        false
+    }
     /// Which task goes on; for a choice, with which alternative. `Err`: end the execution so.
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End>;
     /// The execution is over. `schedule` is what was decided.
@@ -104,8 +109,11 @@ pub(crate) struct Driver<S> {
     schedule: Vec<Step>,
     enabled: Vec<(usize, Op)>,
     last: usize,
-    /// How many decisions have been noted in the schedule.
+    /// How many decisions have been noted.
     decisions: usize,
+    /// How many steps are in the schedule: more than have been noted while the execution begins as
+    /// the one before did.
+    scheduled: usize,
     /// How the current execution ends; `None` while it runs, or if shuttle ends it.
     end: Option<End>,
     is_open: bool,
@@ -123,6 +131,7 @@ impl<S: Strategy> Driver<S> {
             enabled: Vec::new(),
             last: 0,
             decisions: 0,
+            scheduled: 0,
             end: None,
             is_open: false,
             stopped: false,
@@ -135,6 +144,7 @@ impl<S: Strategy> Driver<S> {
             return;
         }
         self.catch_up();
+        self.unschedule(self.decisions);
         self.strategy.keep_known(table::with(|table| std::mem::take(&mut table.known)));
         let end = self.end.take().unwrap_or(End::Complete);
         self.strategy.ended(&end, &self.schedule);
@@ -150,16 +160,26 @@ impl<S: Strategy> Driver<S> {
             return false;
         }
         table::begin_execution(S::COMPARES_STATES);
+        let in_common = self.strategy.in_common();
         table::with(|table| {
             table.known = self.strategy.known();
-            table.in_common = self.strategy.in_common();
+            table.in_common = in_common;
         });
-        self.schedule.clear();
+        self.unschedule(in_common);
         self.decisions = 0;
         self.last = 0;
         self.steps = 0;
         self.is_open = true;
         true
+    }
+
+    /// Takes from the schedule all but so many steps.
+    fn unschedule(&mut self, steps: usize) {
+        while self.scheduled > steps
+            && let Some(step) = self.schedule.pop()
+        {
+            self.scheduled -= usize::from(matches!(step, Step::Task(_)));
+        }
     }
 
     /// Notes the known steps that were taken meanwhile.
@@ -168,16 +188,18 @@ impl<S: Strategy> Driver<S> {
             if table.decisions == self.decisions {
                 return;
             }
-            for known in &table.known[self.decisions..table.decisions] {
+            let taken = &table.known[..table.decisions];
+            for known in taken.iter().skip(self.scheduled) {
                 self.schedule.push(Step::Task(known.task));
                 if matches!(known.op.kind, Kind::Choice(_)) {
                     self.schedule.push(Step::Choice(known.alternative));
                 }
-                self.last = known.task;
             }
-            let followed = table.decisions - self.decisions;
+            self.scheduled = self.scheduled.max(taken.len());
+            self.last = taken.last().map_or(0, |known| known.task);
+            let followed = taken.len() - self.decisions;
             self.steps += followed;
-            self.decisions = table.decisions;
+            self.decisions = taken.len();
             self.strategy.followed(followed);
         });
     }
@@ -211,9 +233,26 @@ impl<S: Strategy> Driver<S> {
         }
         self.catch_up();
         self.enabled.clear();
-        let numbers = offered.iter().map(|task| usize::from(task.id()));
-        table::with(|table| self.enabled.extend(numbers.filter_map(|task| table.enabled(task))));
+        table::with(|table| {
+            for task in offered {
+                table.add_enabled(usize::from(task.id()), &mut self.enabled);
+            }
+        });
         self.decide(offered).map(TaskId::from)
+    }
+
+    /// Does the running task take this new step, which it can take? So it is if the strategy would
+    /// decide that without a look at who else could go on. So many `steps` have been let go.
+    pub(crate) fn goes_on(&mut self, task: usize, op: &Op, steps: usize) -> bool {
+        if steps != self.decisions {
+            self.catch_up();
+        }
+        let goes_on = self.steps < self.steps_max && self.strategy.goes_on(task, op);
+        if goes_on {
+            self.steps += 1;
+            self.note(task);
+        }
+        goes_on
     }
 
     /// Which of all tasks goes on; `None`: the execution ends.
@@ -239,13 +278,13 @@ impl<S: Strategy> Driver<S> {
     fn choose(&mut self) -> Option<usize> {
         self.enabled.clear();
         if let Some(task) = self.strategy.favourite(self.last) {
-            self.enabled.extend(table::with(|table| table.enabled(task)));
+            table::with(|table| table.add_enabled(task, &mut self.enabled));
             if !self.enabled.is_empty() {
                 return self.decide(&[]);
             }
         }
         let is_over = table::with(|table| {
-            self.enabled.extend((0..table.tasks.len()).filter_map(|task| table.enabled(task)));
+            (0..table.tasks.len()).for_each(|task| table.add_enabled(task, &mut self.enabled));
             let has_finished = |state: &TaskState| matches!(state, TaskState::Finished);
             self.enabled.is_empty() && table.tasks.iter().all(has_finished)
         });
@@ -273,16 +312,28 @@ impl<S: Strategy> Driver<S> {
     }
 
     fn let_go(&mut self, task: usize, alternative: u32) -> usize {
-        self.schedule.push(Step::Task(task));
-        let op = self.enabled.iter().find(|&&(t, _)| t == task).map(|&(_, op)| op);
-        if op.is_some_and(|op| matches!(op.kind, Kind::Choice(_))) {
-            table::with(|table| table.chosen = alternative);
+        self.note(task);
+        let op = self.enabled.iter().find(|&&(t, _)| t == task).map(|(_, op)| op);
+        let is_choice = op.is_some_and(|op| matches!(op.kind, Kind::Choice(_)));
+        if is_choice {
             self.schedule.push(Step::Choice(alternative));
         }
-        self.last = task;
-        self.decisions += 1;
-        table::with(|table| table.decisions = self.decisions);
+        table::with(|table| {
+            if is_choice {
+                table.chosen = alternative;
+            }
+            table.decisions = self.decisions;
+        });
         task
+    }
+
+    /// Notes that the task takes the next step.
+    fn note(&mut self, task: usize) {
+        self.unschedule(self.decisions);
+        self.schedule.push(Step::Task(task));
+        self.last = task;
+        self.scheduled += 1;
+        self.decisions += 1;
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::table::Outcome;
-use crate::{Commutes, Footprint, Kind, Op};
+use crate::{Commutes, Footprint, Kind, Op, Passes};
 
 /// What a step does, as far as the order of steps is concerned.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -27,12 +27,13 @@ pub(crate) enum EffectKind {
     Join(usize),
 }
 
-/// A step, to be compared with others.
+/// A step, to be compared with others. There is one for each step of an execution, and more in what
+/// is planned: it is small.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(crate) struct Effect {
     pub(crate) kind: EffectKind,
     pub(crate) object: u32,
-    pub(crate) passes: [Option<u32>; 2],
+    pub(crate) passes: Passes,
     /// Of an acquisition: may a section of its lock wait for ever? See `sections.rs`.
     pub(crate) may_wait: bool,
 }
@@ -40,10 +41,16 @@ pub(crate) struct Effect {
 impl Effect {
     /// Depends on nothing.
     pub(crate) const NOTHING: Effect =
-        Effect { kind: EffectKind::Local, object: 0, passes: [None; 2], may_wait: false };
+        Effect { kind: EffectKind::Local, object: 0, passes: Passes::NONE, may_wait: false };
 
     /// The most that an announced step may do.
+    #[inline]
     pub(crate) fn announced(op: &Op) -> Effect {
+        let object = op.object.0;
+        if let Kind::Access(footprint) = op.kind {
+            let kind = EffectKind::Access(footprint);
+            return Effect { kind, object, passes: op.passes, may_wait: false };
+        }
         let kind = match op.kind {
             Kind::Local | Kind::Choice(_) => EffectKind::Local,
             Kind::Access(footprint) | Kind::Await(footprint, _) => EffectKind::Access(footprint),
@@ -55,28 +62,28 @@ impl Effect {
             Kind::Spawn(_) => EffectKind::Spawn,
             Kind::Join(task) => EffectKind::Join(task),
         };
-        let object = op.object.0;
-        let mut passes = op.passes.map(|lock| lock.map(|lock| lock.0));
-        if matches!(op.kind, Kind::Lock | Kind::TryLock | Kind::Unlock) {
+        let passes = match op.kind {
             // A step that moves a lock does not also pass it.
-            passes = passes.map(|lock| lock.filter(|&lock| lock != object));
-        }
+            Kind::Lock | Kind::TryLock | Kind::Unlock => op.passes.without(object),
+            _ => op.passes,
+        };
         Effect { kind, object, passes, may_wait: false }
     }
 
     /// What a step did that was announced so and refined so.
+    #[inline]
     pub(crate) fn done(op: &Op, refined: Option<Outcome>) -> Effect {
         let most = Effect::announced(op);
-        let kind = match (most.kind, refined) {
-            (EffectKind::Access(_), Some(Outcome::Footprint(footprint))) => {
+        let kind = match (refined, most.kind) {
+            (Some(Outcome::Footprint(footprint)), EffectKind::Access(_)) => {
                 EffectKind::Access(footprint)
             }
-            (EffectKind::Access(announced), Some(Outcome::Failed)) => {
+            (Some(Outcome::Failed), EffectKind::Access(announced)) => {
                 EffectKind::Access(Footprint { writes: 0, commutes: Commutes::No, ..announced })
             }
-            (EffectKind::Try, Some(Outcome::Failed)) => EffectKind::TryFailed,
-            (EffectKind::Try, _) => EffectKind::Acquire,
-            (kind, _) => kind,
+            (Some(Outcome::Failed), EffectKind::Try) => EffectKind::TryFailed,
+            (_, EffectKind::Try) => EffectKind::Acquire,
+            (_, kind) => kind,
         };
         Effect { kind, ..most }
     }
@@ -98,7 +105,7 @@ impl Effect {
     }
 
     pub(crate) fn passes(&self, lock: u32) -> bool {
-        self.passes.contains(&Some(lock))
+        self.passes.has(lock)
     }
 
     /// If this step can be taken before the other, a step of another task, is that not to the same
@@ -115,9 +122,15 @@ impl Effect {
     #[inline]
     pub(crate) fn depends_on(&self, other: &Effect) -> bool {
         // Neither moves a lock.
-        if let (EffectKind::Access(a), EffectKind::Access(b)) = (self.kind, other.kind) {
-            return self.object == other.object && a.conflicts(b);
+        if let (EffectKind::Access(a), EffectKind::Access(b)) = (&self.kind, &other.kind) {
+            return self.object == other.object && a.conflicts(*b);
         }
+        self.depends_on_lock(other)
+    }
+
+    /// The same if they are not two accesses.
+    #[inline(never)]
+    fn depends_on_lock(&self, other: &Effect) -> bool {
         if (self.moves_lock() && other.passes(self.object))
             || (other.moves_lock() && self.passes(other.object))
         {

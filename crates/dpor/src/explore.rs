@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::driver::Point;
 use crate::effect::{Effect, Values};
-use crate::happens_before::{Analysis, Event};
+use crate::happens_before::{Analysis, Details, Event};
 use crate::sections::Taken;
 use crate::sets;
 use crate::table::{self, Known};
@@ -165,21 +165,16 @@ impl Explore {
     /// none.
     pub(crate) fn back_up(&mut self) -> bool {
         let given = self.given();
-        while self.frames.len() > given
-            && let Some(frame) = self.frames.last_mut()
-        {
-            if frame.wakeup.is_empty() {
-                self.spare_from(self.frames.len() - 1);
-                continue;
-            }
-            if frame.sleep.capacity() == 0 {
-                frame.sleep = self.spare.sleep.pop().unwrap_or_default();
-            }
-            frame.sleep.push(Sleeper { label: frame.label, effect: frame.effect });
-            frame.tried += 1;
-            return true;
+        let has_plans = |frame: &Frame| !frame.wakeup.is_empty();
+        let last = self.frames.iter().skip(given).rposition(has_plans).map(|at| given + at);
+        self.spare_from(last.map_or(given, |last| last + 1));
+        let Some(frame) = last.and_then(|last| self.frames.get_mut(last)) else { return false };
+        if frame.sleep.capacity() == 0 {
+            frame.sleep = self.spare.sleep.pop().unwrap_or_default();
         }
-        false
+        frame.sleep.push(Sleeper { label: frame.label, effect: frame.effect });
+        frame.tried += 1;
+        true
     }
 
     /// The next execution takes the first branch that is to be tried from the last point.
@@ -259,6 +254,31 @@ impl Explore {
         }
     }
 
+    /// Does the running task take this new step, which it can take? If that is planned, or, where
+    /// nothing is, it took the last. (Then the step is not asleep: none is after another of its
+    /// task.)
+    pub(crate) fn goes_on(&mut self, task: usize, op: &Op) -> bool {
+        self.learn_outcome();
+        let label = Label { task, alternative: 0 };
+        let is_new = self.depth == self.frames.len();
+        let Some(parent) = self.frames.last().filter(|_| is_new) else { return false };
+        let is_it = match self.next_wakeup.first() {
+            Some(branch) => branch.label == label && parent.sleep.is_empty(),
+            None => parent.label.task == task,
+        };
+        if !is_it || matches!(op.kind, Kind::Choice(_)) {
+            return false;
+        }
+        let sleep = self.still_asleep();
+        let mut wakeup = std::mem::take(&mut self.next_wakeup);
+        if !wakeup.is_empty() {
+            self.next_wakeup = wakeup.remove(0).children;
+        }
+        self.add_point(label, op, sleep, wakeup);
+        self.depth += 1;
+        true
+    }
+
     pub(crate) fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {
         self.learn_outcome();
         let label =
@@ -333,14 +353,14 @@ impl Explore {
     fn learn_outcome_of(&mut self, last: usize) {
         let (refined, found) = table::with(|table| (table.refined.take(), table.found));
         let Some(frame) = self.frames.get_mut(last) else { return };
-        let op = frame.op.expect("taken");
+        let op = frame.op.as_ref().expect("taken");
         if matches!(op.kind, Kind::Access(_) | Kind::Await(..)) {
             frame.values = Values { found, left: table::value_of(op.object) };
         }
         if refined.is_none() {
             return;
         }
-        let effect = self.analysis.sections.done(&op, refined);
+        let effect = self.analysis.sections.done(op, refined);
         if std::mem::replace(&mut frame.effect, effect) != effect {
             let sleeper = Sleeper { label: frame.label, effect };
             withdraw_covered(&mut frame.wakeup, &sleeper);
@@ -392,11 +412,7 @@ impl Explore {
 
     /// A point that no execution has been to.
     fn extend(&mut self, point: &Point<'_>) -> Result<Label, End> {
-        let mut sleep = Vec::new();
-        if let Some(parent) = self.frames.last().filter(|parent| !parent.sleep.is_empty()) {
-            sleep = self.spare.sleep.pop().unwrap_or_default();
-            sleep.extend(still_asleep(&parent.sleep, parent.label, &parent.effect));
-        }
+        let sleep = self.still_asleep();
         let mut wakeup = std::mem::take(&mut self.next_wakeup);
         // A step may be asleep because one before it did less than was known when this was planned.
         wakeup.retain(|branch| sleep.iter().all(|s| s.label != branch.label));
@@ -414,16 +430,31 @@ impl Explore {
             branch.label
         };
         let found = point.enabled.iter().find(|&&(task, _)| task == label.task);
-        let Some(&(_, op)) = found else {
+        let Some((_, op)) = found else {
             let what =
                 format!("task {} was to go on at step {}, and cannot", label.task, self.depth);
             return Err(End::NotDeterministic(what));
         };
-        plan_alternatives(&op, label, &sleep, &mut wakeup);
-        let effect = self.analysis.sections.done(&op, None);
-        let (op, values) = (Some(op), Values::default());
-        self.frames.push(Frame { label, op, effect, values, sleep, tried: 0, wakeup });
+        plan_alternatives(op, label, &sleep, &mut wakeup);
+        self.add_point(label, op, sleep, wakeup);
         Ok(label)
+    }
+
+    /// What sleeps at the point after the last.
+    fn still_asleep(&mut self) -> Vec<Sleeper> {
+        let Some(parent) = self.frames.last().filter(|parent| !parent.sleep.is_empty()) else {
+            return Vec::new();
+        };
+        let mut sleep = self.spare.sleep.pop().unwrap_or_default();
+        sleep.extend(still_asleep(&parent.sleep, parent.label, &parent.effect));
+        sleep
+    }
+
+    /// Adds the point after the last, from which this step is taken.
+    fn add_point(&mut self, label: Label, op: &Op, sleep: Vec<Sleeper>, wakeup: Vec<Branch>) {
+        let effect = self.analysis.sections.done(op, None);
+        let (op, values) = (Some(*op), Values::default());
+        self.frames.push(Frame { label, op, effect, values, sleep, tried: 0, wakeup });
     }
 
     /// Looks for races in the execution that has ended, and plans to run the other orders.
@@ -434,25 +465,26 @@ impl Explore {
     /// sequence, the point before the race is as it was: what was planned there still is.
     fn plan_reversals(&mut self) {
         let known = self.analysis.known(self.unchanged);
-        let events = self.frames[known..].iter().map(|frame| Event {
-            task: frame.label.task,
-            alternative: frame.label.alternative,
-            op: frame.op.expect("taken"),
-            effect: frame.effect,
-            values: frame.values,
+        let events = self.frames[known..].iter().map(|frame| {
+            let Label { task, alternative } = frame.label;
+            Event { task, alternative, effect: frame.effect }
         });
-        let old = self.analysis.run(known, events, &table::pending());
+        let details = self.frames[known..].iter().map(|frame| {
+            let op = frame.op.expect("taken");
+            Details { op, values: frame.values }
+        });
+        let old = self.analysis.run(known, events, details, &table::pending());
         self.unchanged = usize::MAX;
         let analysis = &mut self.analysis;
         self.followed_to.truncate(old);
         self.followed_to.resize(analysis.races.len(), usize::MAX);
         for at in 0..analysis.races.len() {
             let race = analysis.races[at];
-            let end = sets::end(analysis.not_after(race.earlier));
             // No step that is new follows it, and none did that is no longer there.
-            if std::mem::replace(&mut self.followed_to[at], end).max(end) <= known {
+            if self.followed_to[at] <= known && analysis.is_before_new(race.earlier) {
                 continue;
             }
+            self.followed_to[at] = sets::end(analysis.not_after(race.earlier));
             let frame = &mut self.frames[race.earlier];
             let spare = &mut self.spare.branches;
             let reverses = Sleeper { label: frame.label, effect: frame.effect };

@@ -10,16 +10,21 @@ use crate::effect::{Effect, EffectKind, Values};
 use crate::sections::Sections;
 use crate::sets::{self, Sets};
 use crate::wakeup::{Label, Steps};
-use crate::{Commutes, Kind, Op, Until};
+use crate::{Commutes, Kind, Op, Passes, Until};
 
-/// A step of an execution.
+/// A step of an execution, as far as steps are compared: small, since many are gone through.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Event {
     pub(crate) task: usize,
     /// The alternative, if it was a choice; else 0.
     pub(crate) alternative: u32,
-    pub(crate) op: Op,
     pub(crate) effect: Effect,
+}
+
+/// What is asked less often about a step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Details {
+    pub(crate) op: Op,
     /// Of a step that was taken.
     pub(crate) values: Values,
 }
@@ -57,6 +62,8 @@ impl Before {
 pub(crate) struct Analysis {
     /// The steps, then those that unfinished tasks were about to take.
     pub(crate) events: Vec<Event>,
+    /// By event.
+    details: Vec<Details>,
     /// How many of them have been taken.
     pub(crate) taken: usize,
     pub(crate) races: Vec<Race>,
@@ -70,16 +77,18 @@ pub(crate) struct Analysis {
     not_after: Sets,
     /// Of how many first steps that is known.
     not_after_of: Vec<usize>,
-    /// The number of each event within its task, from 1.
-    numbers: Vec<u32>,
+    /// The steps of which it is known of any.
+    asked: Vec<usize>,
+    /// The steps that all new steps come after.
+    before_new: Vec<u64>,
     /// The previous step of the same task, or the spawning of the task.
     previous: Vec<Option<usize>>,
     /// The steps that touch each object. Those that only pass it, if it is a lock, are not among
     /// them.
     by_object: Vec<Vec<u32>>,
     moves: Vec<Moves>,
+    /// Of each task, the last step that was taken, or the spawning of the task.
     last_of_task: Vec<Option<usize>>,
-    spawned_by: Vec<Option<usize>>,
     spawns: Vec<u32>,
     before: Vec<Before>,
 }
@@ -122,26 +131,25 @@ impl Analysis {
     }
 
     /// Computes the past and the races of the first `unchanged` steps, which are
-    /// [known](Analysis::known), of those that were taken after them, and of those that `pending`
-    /// tasks announced. Returns how many races it knew: they are the first.
+    /// [known](Analysis::known), of those that were `taken` after them, and of those that
+    /// `pending` tasks announced. Returns how many races it knew: they are the first.
     pub(crate) fn run(
         &mut self,
         unchanged: usize,
         taken: impl Iterator<Item = Event>,
+        details: impl Iterator<Item = Details>,
         pending: &[(usize, Op)],
     ) -> usize {
         self.forget_from(unchanged);
         let races = self.races.len();
         self.events.extend(taken);
+        self.details.extend(details);
         self.taken = self.events.len();
-        let sections = &self.sections;
-        self.events.extend(pending.iter().map(|&(task, op)| Event {
-            task,
-            alternative: 0,
-            op,
-            effect: sections.announced(&op),
-            values: Values::default(),
-        }));
+        for &(task, op) in pending {
+            let effect = self.sections.announced(&op);
+            self.events.push(Event { task, alternative: 0, effect });
+            self.details.push(Details { op, values: Values::default() });
+        }
         let new = &self.events[unchanged..];
         let tasks = new.iter().map(|event| event.task + 1).max().unwrap_or(1);
         let spawned = new.iter().filter(|e| e.effect.kind == EffectKind::Spawn).count();
@@ -149,7 +157,13 @@ impl Analysis {
         for index in unchanged..self.events.len() {
             self.add(index);
         }
+        self.past.in_all(unchanged..self.taken, &mut self.before_new);
         races
+    }
+
+    /// Do all new steps come after this one?
+    pub(crate) fn is_before_new(&self, event: usize) -> bool {
+        sets::has(&self.before_new, event)
     }
 
     /// Makes room for all events, and for so many tasks.
@@ -163,7 +177,6 @@ impl Analysis {
         self.not_after_of.resize(events, 0);
         let tasks = tasks.max(self.of_task.count());
         self.of_task.resize(tasks);
-        self.spawned_by.resize(tasks, None);
         self.last_of_task.resize(tasks, None);
     }
 
@@ -173,10 +186,9 @@ impl Analysis {
         while self.races.pop_if(|race| race.later >= first).is_some() {}
         for event in (first..self.taken).rev() {
             let Event { task, ref effect, .. } = self.events[event];
-            let before = self.previous[event].filter(|_| self.numbers[event] > 1);
-            self.last_of_task[task] = before;
-            if effect.kind == EffectKind::Spawn {
-                self.spawned_by[self.spawns.len()] = None;
+            self.last_of_task[task] = self.previous[event];
+            if matches!(effect.kind, EffectKind::Spawn) {
+                self.last_of_task[self.spawns.len()] = None;
                 self.spawns.pop();
             }
             if let Some(object) = effect.touched() {
@@ -187,18 +199,31 @@ impl Analysis {
             }
         }
         self.events.truncate(first);
+        self.details.truncate(first);
         self.not_after_of.truncate(first);
-        self.not_after_of.iter_mut().for_each(|known| *known = first.min(*known));
-        self.numbers.truncate(first);
+        self.asked.retain(|&event| event < first);
+        for &event in &self.asked {
+            self.not_after_of[event] = first.min(self.not_after_of[event]);
+        }
         self.previous.truncate(first);
         self.past.resize(first);
         self.of_task.forget_from(first);
     }
 
+    /// What the task announced.
+    #[inline]
+    pub(crate) fn op(&self, event: usize) -> &Op {
+        &self.details[event].op
+    }
+
     /// The steps that were taken after this one and do not depend on it. What is known of the steps
     /// that the last execution began with too is not looked up again.
     pub(crate) fn not_after(&mut self, event: usize) -> &[u64] {
-        let known = std::mem::replace(&mut self.not_after_of[event], self.taken).max(event + 1);
+        let known = std::mem::replace(&mut self.not_after_of[event], self.taken);
+        if known == 0 {
+            self.asked.push(event);
+        }
+        let known = known.max(event + 1);
         let set = self.not_after.of_mut(event);
         sets::forget_from(set, known);
         self.past.without(event, known..self.taken, set);
@@ -209,7 +234,7 @@ impl Analysis {
     /// after it, and of which the sequence has the beginning only: they would keep it from passing.
     pub(crate) fn let_pass(&self, later: usize, sequence: &mut [u64]) {
         let Event { task, effect, .. } = self.events[later];
-        for lock in effect.passes.into_iter().flatten() {
+        for lock in effect.passes.iter() {
             let moves = self.moves_by_others(lock, task);
             for event in moves.iter().rev().map(|&event| event as usize) {
                 let is_in_it = sets::has(sequence, event);
@@ -239,10 +264,7 @@ impl Analysis {
 
     fn add(&mut self, index: usize) {
         let task = self.events[index].task;
-        let last = self.last_of_task[task];
-        let previous = last.or(self.spawned_by[task]);
-        let number = last.map_or(1, |last| self.numbers[last] + 1);
-        self.numbers.push(number);
+        let previous = self.last_of_task[task];
         self.previous.push(previous);
         let mut before = std::mem::take(&mut self.before);
         before.clear();
@@ -275,9 +297,9 @@ impl Analysis {
     fn remember(&mut self, index: usize) {
         let Event { task, ref effect, .. } = self.events[index];
         self.last_of_task[task] = Some(index);
-        if effect.kind == EffectKind::Spawn {
+        if matches!(effect.kind, EffectKind::Spawn) {
             self.spawns.push(index as u32);
-            self.spawned_by[self.spawns.len()] = Some(index);
+            self.last_of_task[self.spawns.len()] = Some(index);
         }
         if let Some(object) = effect.touched() {
             slot(&mut self.by_object, object).push(index as u32);
@@ -290,14 +312,14 @@ impl Analysis {
     /// The earlier steps of other tasks that the step depends on, but for those that only the end
     /// of a dependency implies.
     fn collect_before(&self, index: usize, before: &mut Vec<Before>) {
-        let Event { task, ref op, ref effect, .. } = self.events[index];
-        for lock in effect.passes.into_iter().flatten() {
+        let Event { task, ref effect, .. } = self.events[index];
+        for lock in effect.passes.iter() {
             self.before_acquire(task, lock, before);
         }
         match effect.kind {
             EffectKind::Local => {}
             EffectKind::Access(_) => self.before_access(index, effect, before),
-            EffectKind::Acquire if matches!(op.kind, Kind::Lock) => {
+            EffectKind::Acquire if matches!(self.op(index).kind, Kind::Lock) => {
                 self.before_acquire(task, effect.object, before);
                 self.before_passing(index, before);
             }
@@ -315,7 +337,6 @@ impl Analysis {
             }
             EffectKind::Join(other) => {
                 let last = self.last_of_task.get(other).copied().flatten();
-                let last = last.or(self.spawned_by.get(other).copied().flatten());
                 before.extend(last.map(|event| Before::new(event, false)));
             }
         }
@@ -339,13 +360,14 @@ impl Analysis {
     /// or a value that it waits for, can prevent.
     fn before_access(&self, index: usize, effect: &Effect, before: &mut Vec<Before>) {
         let EffectKind::Access(footprint) = effect.kind else { return };
-        let Event { task, op, .. } = &self.events[index];
+        let task = self.events[index].task;
         let bits = footprint.reads | footprint.writes;
-        let is_never_blocked = effect.passes == [None, None] && !matches!(op.kind, Kind::Await(..));
+        let is_never_blocked =
+            effect.passes == Passes::NONE && !matches!(self.op(index).kind, Kind::Await(..));
         let list = self.by_object.get(effect.object as usize).map_or(&[][..], Vec::as_slice);
         for event in list.iter().rev().map(|&event| event as usize) {
             let other = &self.events[event];
-            if other.task != *task && effect.depends_on(&other.effect) {
+            if other.task != task && effect.depends_on(&other.effect) {
                 before.push(Before::new(event, true));
             }
             if is_never_blocked
@@ -462,13 +484,17 @@ impl Analysis {
         if before.len() > 1 {
             before.sort_unstable_by_key(|b| std::cmp::Reverse(b.event));
         }
+        let of_task = previous.map_or(&[][..], |previous| self.past.of(previous));
         for at in 0..before.len() {
             let b = before[at];
             let covers = |by: &Before| by.covers && self.is_before(b.event, by.inherits);
-            let is_ordered = previous.is_some_and(|previous| self.is_before(b.event, previous))
-                || before[..at].iter().any(covers);
+            let is_ordered = sets::has(of_task, b.event) || before[..at].iter().any(covers);
             if !b.reversible {
                 before[at].covers = true;
+                continue;
+            }
+            // No race, and nothing older that it could cover.
+            if is_ordered && at + 1 == before.len() {
                 continue;
             }
             let is_feasible = self.is_enabled_without(b.event, later);
@@ -500,15 +526,16 @@ impl Analysis {
     /// without depending on it, find its locks free, its token set, and in its word the value that
     /// it waits for? With `needs`, only after what of that happens before `later`.
     fn finds_its_way(&self, earlier: usize, later: usize, needs: bool) -> bool {
-        let Event { task, op, effect, .. } = &self.events[later];
+        let Event { task, ref effect, .. } = self.events[later];
+        let op = self.op(later);
         let is_kept = |event| self.is_kept(event, earlier, later, needs);
         let is_free = |lock: u32| {
-            let events = self.moves_by_others(lock, *task).iter().map(|&event| event as usize);
+            let events = self.moves_by_others(lock, task).iter().map(|&event| event as usize);
             let mut kept = events.filter(|&event| self.is_kept(event, earlier, later, needs));
             let last = kept.next_back().map(|event| &self.events[event]);
-            last.is_none_or(|last| last.effect.kind == EffectKind::Release || last.task == *task)
+            last.is_none_or(|last| last.effect.kind == EffectKind::Release || last.task == task)
         };
-        effect.passes.iter().flatten().all(|&lock| is_free(lock))
+        effect.passes.iter().all(is_free)
             && (!matches!(op.kind, Kind::Lock) || is_free(effect.object))
             && self.finds_token_set(earlier, later, needs)
             && match op.kind {
@@ -521,15 +548,16 @@ impl Analysis {
     fn ends_wait(&self, until: Until, word: u32, is_kept: impl Fn(usize) -> bool) -> bool {
         let list = self.by_object.get(word as usize).map_or(&[][..], Vec::as_slice);
         let mut accesses = list.iter().map(|&event| event as usize).peekable();
-        let first = accesses.peek().map(|&event| self.events[event].values.found);
-        let value = accesses.filter(|&event| is_kept(event)).fold(first, |value, event| match self
-            .events[event]
-        {
-            Event {
-                effect: Effect { kind: EffectKind::Access(footprint), .. }, values, ..
-            } => value.map(|value| values.left_instead(footprint, value)),
-            _ => value,
-        });
+        let first = accesses.peek().map(|&event| self.details[event].values.found);
+        let value =
+            accesses.filter(|&event| is_kept(event)).fold(first, |value, event| {
+                match self.events[event].effect.kind {
+                    EffectKind::Access(footprint) => {
+                        value.map(|value| self.details[event].values.left_instead(footprint, value))
+                    }
+                    _ => value,
+                }
+            });
         value.is_some_and(|value| until.is_met(value))
     }
 
@@ -537,7 +565,15 @@ impl Analysis {
     /// steps only.
     pub(crate) fn trace_hash(&self) -> u64 {
         let mut order: Vec<usize> = (0..self.taken).collect();
-        order.sort_by_key(|&event| (self.events[event].task, self.numbers[event]));
+        order.sort_by_key(|&event| self.events[event].task);
+        // The number of each event within its task, from 1.
+        let mut numbers = vec![1_u32; self.taken];
+        for pair in order.windows(2) {
+            let [before, event] = [pair[0], pair[1]];
+            if self.events[before].task == self.events[event].task {
+                numbers[event] = numbers[before] + 1;
+            }
+        }
         let mut hasher = DefaultHasher::new();
         for event in order {
             let Event { task, alternative, .. } = self.events[event];
@@ -546,7 +582,7 @@ impl Analysis {
             for before in sets::steps(self.past.of(event)) {
                 let of = self.events[before].task;
                 clock.resize(clock.len().max(of + 1), 0);
-                clock[of] = self.numbers[before].max(clock[of]);
+                clock[of] = numbers[before].max(clock[of]);
             }
             (task, alternative, clock).hash(&mut hasher);
         }

@@ -115,7 +115,7 @@ pub use dpor::{Dpor, Results};
 pub use driver::{End, Next, Observer, Step, run};
 pub use enabled::Enabled;
 pub use fingerprint::{StateHash, hash128};
-pub use op::{Commutes, Footprint, Kind, Object, Op, Until};
+pub use op::{Commutes, Footprint, Kind, Object, Op, Passes, Until};
 pub use others::{Others, Searched};
 pub use parallel::{Counts, Search, Worker};
 pub use sleep_sets::SleepSets;
@@ -124,8 +124,8 @@ pub use stateful::{Difference, Stateful, States};
 pub use symmetry::{Symmetry, Twins, spawn_twins};
 pub use table::{
     Outcome, abandon, at_rest, choose, holder, join, keeps_observations, me, observe, pending,
-    refine, spawn, step, step_is_known, steps_in_common, steps_taken, try_lock, update_loop,
-    values,
+    refine, spawn, step, step_again, step_is_known, steps_in_common, steps_taken, try_lock,
+    update_loop, values,
 };
 
 /// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached

@@ -42,6 +42,7 @@ impl Footprint {
     pub const RMW: Footprint = Footprint { reads: !0, writes: !0, commutes: Commutes::No };
 
     /// Do two steps on the same word with these footprints fail to commute?
+    #[inline]
     pub fn conflicts(self, other: Footprint) -> bool {
         let read_write = (self.reads & other.writes) | (self.writes & other.reads) != 0;
         let write_write = self.writes & other.writes != 0
@@ -107,6 +108,41 @@ pub enum Kind {
     Choice(u32),
 }
 
+/// Locks that a step passes: none, one or two.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Passes([u32; 2]);
+
+/// No lock has this number.
+const NO_LOCK: u32 = u32::MAX;
+
+impl Passes {
+    /// No lock.
+    pub const NONE: Passes = Passes([NO_LOCK; 2]);
+
+    /// These locks, where there are any.
+    #[inline]
+    pub fn of(locks: [Option<Object>; 2]) -> Passes {
+        Passes(locks.map(|lock| lock.map_or(NO_LOCK, |lock| lock.0)))
+    }
+
+    /// Is the lock one of them?
+    #[inline]
+    pub(crate) fn has(self, lock: u32) -> bool {
+        self.0.contains(&lock) && lock != NO_LOCK
+    }
+
+    /// All but this lock.
+    pub(crate) fn without(self, lock: u32) -> Passes {
+        Passes(self.0.map(|passed| if passed == lock { NO_LOCK } else { passed }))
+    }
+
+    /// Their numbers.
+    #[inline]
+    pub(crate) fn iter(self) -> impl Iterator<Item = u32> {
+        self.0.into_iter().filter(|&lock| lock != NO_LOCK)
+    }
+}
+
 /// A step as announced.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Op {
@@ -121,17 +157,17 @@ pub struct Op {
     ///
     /// This is how a processor is modelled that somebody else occupies (an interrupt handler on
     /// top of a task, a task with preemption off).
-    pub passes: [Option<Object>; 2],
+    pub passes: Passes,
 }
 
 impl Op {
     /// A step that passes no locks.
     pub const fn new(kind: Kind, object: Object) -> Op {
-        Op { kind, object, passes: [None, None] }
+        Op { kind, object, passes: Passes::NONE }
     }
 
     /// `==`, for who compares each step that is taken again: most are accesses.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is(&self, other: &Op) -> bool {
         let is_kind = match (&self.kind, &other.kind) {
             (Kind::Access(mine), Kind::Access(theirs)) => mine == theirs,

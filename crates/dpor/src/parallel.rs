@@ -17,7 +17,7 @@ use crate::others::{Others, PartCounts, Searched};
 use crate::split::Split;
 use crate::table::Known;
 use crate::tree::{Found, Part, Tree};
-use crate::{End, Next, Observer, Step};
+use crate::{End, Next, Observer, Op, Step};
 
 /// Looks at the executions that one thread of the operating system runs.
 ///
@@ -485,6 +485,10 @@ impl<W: Worker> Strategy for WorkerStrategy<W> {
 
     fn favourite(&mut self, last: usize) -> Option<usize> {
         self.explore.favourite(last)
+    }
+
+    fn goes_on(&mut self, task: usize, op: &Op) -> bool {
+        self.explore.goes_on(task, op)
     }
 
     fn decide(&mut self, point: &Point<'_>) -> Result<(usize, u32), End> {

@@ -129,15 +129,18 @@ impl Sections {
     }
 
     /// The most that an announced step may do.
+    #[inline]
     pub(crate) fn announced(&self, op: &Op) -> Effect {
         self.with_what_is_known(Effect::announced(op))
     }
 
     /// What a step did that was announced so and refined so.
+    #[inline]
     pub(crate) fn done(&self, op: &Op, refined: Option<Outcome>) -> Effect {
         self.with_what_is_known(Effect::done(op, refined))
     }
 
+    #[inline]
     pub(crate) fn with_what_is_known(&self, effect: Effect) -> Effect {
         let takes = matches!(effect.kind, EffectKind::Acquire | EffectKind::Try);
         let may_wait = takes && self.may_wait.contains(&effect.object);
@@ -147,7 +150,7 @@ impl Sections {
     /// Notes a step that was taken.
     pub(crate) fn note(&mut self, task: usize, effect: &Effect) {
         let bit = 1 << task.min(LAST_BIT);
-        for lock in effect.passes.into_iter().flatten() {
+        for lock in effect.passes.iter() {
             let used = self.used(lock);
             if used.passed_by & bit == 0 {
                 used.passed_by |= bit;
@@ -266,7 +269,7 @@ impl<'a> Waits<'a> {
             Kind::Lock => Some(effect.object),
             _ => None,
         };
-        let passed = effect.passes.into_iter().flatten();
+        let passed = effect.passes.iter();
         passed.chain(wanted).any(|lock| self.lock_may_wait(within, step, lock))
     }
 

@@ -61,11 +61,20 @@ impl Sets {
     /// Adds to a set what is in one before it.
     #[inline]
     pub(crate) fn include(&mut self, set: usize, from: usize) {
-        debug_assert!(from < set, "a set takes in those before it");
-        let (from, set) = (from * self.stride, set * self.stride);
-        for at in 0..self.stride {
-            self.bits[set + at] |= self.bits[from + at];
-        }
+        let (before, after) = self.bits.split_at_mut(set * self.stride);
+        let from = &before[from * self.stride..][..self.stride];
+        after.iter_mut().zip(from).for_each(|(mine, theirs)| *mine |= theirs);
+    }
+
+    /// Makes `into` the steps that are in all of these sets: every step, if there is no set.
+    pub(crate) fn in_all(&self, sets: Range<usize>, into: &mut Vec<u64>) {
+        let rows = &self.bits[sets.start * self.stride..sets.end * self.stride];
+        let in_all = |column| {
+            let rows = rows.chunks_exact(self.stride);
+            rows.fold(!0, |all, row: &[u64]| all & row[column])
+        };
+        into.clear();
+        into.extend((0..self.stride).map(in_all));
     }
 
     /// There are so many sets, the new ones without a step.
@@ -209,6 +218,13 @@ mod tests {
         assert_eq!((of(sets.of(0)), of(sets.of(1))), (vec![2], vec![]));
         assert_eq!(of(sets.of(2)), [2, 64, 129]);
         assert_eq!(steps(sets.of(2)).rev().collect::<Vec<_>>(), [129, 64, 2]);
+        let mut all = Vec::new();
+        for (among, expected) in [(0..1, &[2][..]), (1..3, &[]), (2..3, &[2, 64, 129])] {
+            sets.in_all(among, &mut all);
+            assert_eq!(of(&all), expected);
+        }
+        sets.in_all(1..1, &mut all);
+        assert_eq!(all, [!0; 3]);
         assert!(sets.has(2, 129) && !sets.has(2, 128) && !has(sets.of(7), 1));
         for (step, among, expected) in [(2, 0..3, &[1][..]), (129, 1..3, &[1]), (129, 3..3, &[])] {
             let mut without = [0; 3];

@@ -133,6 +133,11 @@ impl Turns {
         self.0.clear();
     }
 
+    /// Is there no task that begins in turn?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Is it a task that begins in turn?
     fn has(&self, task: usize) -> bool {
         self.0.get(task).is_some_and(|&turn| turn != Turn::None)

@@ -129,6 +129,11 @@ impl Table {
         self.locals.as_ref().and_then(|locals| locals[task].owes)
     }
 
+    /// May a task have something to do before it takes its next step?
+    fn has_duties(&self) -> bool {
+        self.locals.is_some() || !self.turns.is_empty()
+    }
+
     /// What the task has announced.
     pub(crate) fn announced(&self, task: usize) -> Option<Op> {
         match self.tasks.get(task) {
@@ -137,11 +142,13 @@ impl Table {
         }
     }
 
-    /// The task and its step, if it has announced one and can take it.
-    pub(crate) fn enabled(&self, task: usize) -> Option<(usize, Op)> {
-        match self.tasks.get(task) {
-            Some(TaskState::Announced(op)) if self.is_enabled(task, op) => Some((task, *op)),
-            _ => None,
+    /// Adds the task and its step, if it has announced one and can take it.
+    #[inline]
+    pub(crate) fn add_enabled(&self, task: usize, to: &mut Vec<(usize, Op)>) {
+        if let Some(TaskState::Announced(op)) = self.tasks.get(task)
+            && self.is_enabled(task, op)
+        {
+            to.push((task, *op));
         }
     }
 
@@ -167,16 +174,35 @@ impl Table {
         Some(task)
     }
 
-    /// The same if it is this step of this task, and no other has to run before it.
-    #[inline]
-    fn take_known_of(&mut self, task: usize, op: &Op) -> bool {
+    /// Takes the next known step, if it is one of the running task, and the one that is meant, and
+    /// nobody has to run before it.
+    #[inline(always)]
+    fn takes_again(&mut self, is_it: impl FnOnce(&Op) -> bool) -> bool {
         let Some(known) = self.known.get(self.decisions) else { return false };
-        let is_next = known.task == task && self.fresh == 0 && !self.abandoned && known.op.is(op);
-        if is_next {
-            self.chosen = known.alternative;
-            self.decisions += 1;
+        let task = self.running;
+        if known.task != task || self.fresh != 0 || self.abandoned || !is_it(&known.op) {
+            return false;
         }
-        is_next
+        self.chosen = known.alternative;
+        self.decisions += 1;
+        self.refined = None;
+        if !matches!(known.op.kind, Kind::Access(_) | Kind::Await(..)) {
+            let Op { kind, object, .. } = known.op;
+            self.take_effect(task, kind, object);
+        }
+        true
+    }
+
+    /// The running task is about to take a step.
+    #[inline]
+    fn begin(&mut self, op: &Op) -> Begun {
+        if self.takes_again(|known| known.is(op)) {
+            return Begun::Taken;
+        }
+        let task = self.running;
+        let is_new = self.decisions >= self.known.len();
+        let could = is_new && self.fresh == 0 && !self.abandoned && self.is_enabled(task, op);
+        if could { Begun::New(task, self.decisions) } else { Begun::Waits(task) }
     }
 
     pub(crate) fn holder(&self, lock: Object) -> Option<usize> {
@@ -185,8 +211,8 @@ impl Table {
 
     /// Can the task take the step that it has announced?
     pub(crate) fn is_enabled(&self, task: usize, op: &Op) -> bool {
-        let may_pass = |lock: &Object| self.holder(*lock).is_none_or(|holder| holder == task);
-        if !op.passes.iter().flatten().all(may_pass) {
+        let may_pass = |lock| self.holder(Object(lock)).is_none_or(|holder| holder == task);
+        if !op.passes.iter().all(may_pass) {
             return false;
         }
         match op.kind {
@@ -254,11 +280,10 @@ impl Table {
     }
 
     /// The task takes the step, which is [known](step_is_known), or not.
-    #[inline]
     fn has_let_go(&mut self, task: usize, op: &Op, is_known: bool) {
         self.refined = None;
         if !matches!(op.kind, Kind::Access(_) | Kind::Await(..)) {
-            self.take_effect(task, op);
+            self.take_effect(task, op.kind, op.object);
         } else if !is_known {
             self.found = value_of(op.object);
         }
@@ -268,9 +293,9 @@ impl Table {
     }
 
     #[inline(never)]
-    fn take_effect(&mut self, task: usize, op: &Op) {
-        let object = op.object.0 as usize;
-        match op.kind {
+    fn take_effect(&mut self, task: usize, kind: Kind, object: Object) {
+        let object = object.0 as usize;
+        match kind {
             Kind::Lock => *slot(&mut self.holders, object) = Some(task),
             Kind::TryLock => {
                 let holder = slot(&mut self.holders, object);
@@ -317,7 +342,7 @@ pub fn me() -> usize {
 /// Under [`crate::Stateful`], if the task's last step read an object and the task has not said
 /// what it saw ([`observe`], [`at_rest`]).
 pub fn step(op: Op) {
-    step_is_known(op);
+    step_is_known(&op);
 }
 
 /// The same. Is the step *known*? Then an earlier execution has taken it after the same steps, so
@@ -325,54 +350,70 @@ pub fn step(op: Op) {
 ///
 /// # Panics
 /// As [`step`].
-pub fn step_is_known(op: Op) -> bool {
-    if std::thread::panicking() { false } else { take(&op) }
+pub fn step_is_known(op: &Op) -> bool {
+    if std::thread::panicking() { false } else { take(op) }
+}
+
+/// Takes the next step of the running task, if an earlier execution has taken it after the same
+/// steps, and the task goes on at once. `is_it` is asked whether that step is the one that is to be
+/// taken now. Else nothing happens, and the step is still to be taken.
+#[inline(always)]
+pub fn step_again(is_it: impl FnOnce(&Op) -> bool) -> bool {
+    // A twin that owes a step, or a task that owes an observation, is told so by `take`.
+    let again = |table: &mut Table| !table.has_duties() && table.takes_again(is_it);
+    !std::thread::panicking() && with(again)
+}
+
+/// How far the running task comes with a step by itself.
+enum Begun {
+    /// The step has been taken: it was the task's turn.
+    Taken,
+    /// It is new, and this task could go on with it; so many steps have been let go.
+    New(usize, usize),
+    /// Somebody else has to go on.
+    Waits(usize),
 }
 
 fn take(op: &Op) -> bool {
-    enum Begun {
-        /// The task is a twin, and lets the next one begin before it takes the step.
-        Due(Object),
-        /// It has been taken: it was the task's turn.
-        Taken,
-        Announced(usize),
-        /// The task has not said what it saw of this object.
-        Owes(usize, u32),
-    }
-    let begun = with(|table| {
-        let task = table.running;
-        if let Some(token) = table.turns.due_before_step(task) {
-            return Begun::Due(token);
-        }
-        if let Some(object) = table.owed(task) {
-            return Begun::Owes(task, object);
-        }
-        if table.take_known_of(task, op) {
-            table.has_let_go(task, op, true);
-            return Begun::Taken;
-        }
-        table.tasks[task] = TaskState::Announced(*op);
-        Begun::Announced(task)
+    let begun = with(|table| (!table.has_duties()).then(|| table.begin(op)));
+    let begun = begun.unwrap_or_else(|| {
+        do_duties();
+        with(|table| table.begin(op))
     });
-    match begun {
-        Begun::Taken => true,
-        Begun::Announced(task) => {
-            switch();
+    let task = match begun {
+        Begun::Taken => return true,
+        Begun::New(task, steps) if coroutines::goes_on(task, op, steps) => {
             with(|table| {
-                table.running = task;
-                table.tasks[task] = TaskState::Running;
-                let is_known = table.decisions <= table.known.len();
-                table.has_let_go(task, op, is_known);
-                is_known
-            })
+                table.decisions += 1;
+                table.has_let_go(task, op, false);
+            });
+            return false;
         }
-        Begun::Due(token) => {
-            take(&Op::new(Kind::Wake, token));
-            take(op)
-        }
-        Begun::Owes(task, object) => {
-            panic!("task {task} read object {object} and went on without saying what it saw")
-        }
+        Begun::New(task, _) | Begun::Waits(task) => task,
+    };
+    with(|table| table.tasks[task] = TaskState::Announced(*op));
+    switch();
+    with(|table| {
+        table.running = task;
+        table.tasks[task] = TaskState::Running;
+        let is_known = table.decisions <= table.known.len();
+        table.has_let_go(task, op, is_known);
+        is_known
+    })
+}
+
+/// A twin lets the next one begin before it takes its second step.
+///
+/// # Panics
+/// If the task has not said what it saw of an object.
+#[cold]
+fn do_duties() {
+    let (task, due) = with(|table| (table.running, table.turns.due_before_step(table.running)));
+    if let Some(token) = due {
+        take(&Op::new(Kind::Wake, token));
+    }
+    if let Some(object) = with(|table| table.owed(task)) {
+        panic!("task {task} read object {object} and went on without saying what it saw");
     }
 }
 

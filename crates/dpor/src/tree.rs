@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::Op;
 use crate::effect::{Effect, Values};
 use crate::explore::Frame;
-use crate::wakeup::{Branch, Label, Portable, Sleeper, State, still_asleep, withdraw_covered};
+use crate::wakeup::{Branch, Label, Portable, Ran, Sleeper, State, still_asleep, withdraw_covered};
 
 /// The points that have been reached or are to be reached, as branches from one point, of which
 /// those to the left were planned earlier. Branches are only ever added to the right, so that the
@@ -159,8 +159,8 @@ impl Tree {
                 }
             }
             let Some(branch) = before.children.get_mut(part.way[at]) else { return };
-            (branch.op, branch.effect) = (learned.op, learned.effect);
-            branch.values = learned.values;
+            branch.effect = learned.effect;
+            branch.ran = ran(learned.op, learned.values);
             let sleeper = Sleeper { label: branch.label, effect: branch.effect };
             withdraw_covered(&mut before.children[part.way[at] + 1..], &sleeper);
         }
@@ -196,6 +196,10 @@ impl Tree {
     }
 }
 
+fn ran(op: Option<Op>, values: Values) -> Option<Box<Ran>> {
+    op.map(|op| Box::new(Ran { op, values }))
+}
+
 /// The points of a path as branches: each has the steps that were tried from it, and those that are
 /// planned.
 fn graft(mut frames: impl ExactSizeIterator<Item = Frame>) -> Vec<Branch> {
@@ -206,9 +210,9 @@ fn graft(mut frames: impl ExactSizeIterator<Item = Frame>) -> Vec<Branch> {
         .map(|s| Branch { state: State::Done, ..Branch::planned(s.label, s.effect) })
         .collect();
     if frames.len() > 0 {
-        let (op, values, children) = (frame.op, frame.values, graft(frames));
+        let (ran, children) = (ran(frame.op, frame.values), graft(frames));
         let branch = Branch::planned(frame.label, frame.effect);
-        branches.push(Branch { op, values, children, ..branch });
+        branches.push(Branch { ran, children, ..branch });
     }
     branches.extend(frame.wakeup);
     branches
@@ -315,9 +319,9 @@ impl PartSearch {
         self.way.push(at);
         self.frames.push(Frame {
             label: child.label,
-            op: child.op,
+            op: child.ran.as_ref().map(|ran| ran.op),
             effect: child.effect,
-            values: child.values,
+            values: child.ran.as_ref().map_or(Values::default(), |ran| ran.values),
             sleep: asleep.iter().map(|s| s.sleeper).collect(),
             tried: 0,
             wakeup: Vec::new(),

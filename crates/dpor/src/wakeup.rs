@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Op;
 use crate::effect::{Effect, EffectKind, Values};
 use crate::happens_before::{Analysis, Race};
 use crate::sets::{self, Sets};
+use crate::{Op, Passes};
 
 /// A task's next step, with the alternative if it is a choice. Alternatives of one choice are
 /// different steps, which exclude each other.
@@ -53,15 +53,20 @@ pub(crate) enum State {
     Withdrawn,
 }
 
+/// A step that has been run: what its task announced, and what it found and left.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Ran {
+    pub(crate) op: Op,
+    pub(crate) values: Values,
+}
+
 /// An ordered tree of steps to be run: each path from the root is a beginning.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Branch {
     pub(crate) label: Label,
     pub(crate) effect: Effect,
-    /// What the task announced here; `None` until the step has been run from this point.
-    pub(crate) op: Option<Op>,
-    /// What it found and left when it was run.
-    pub(crate) values: Values,
+    /// `None` until the step has been run from this point.
+    pub(crate) ran: Option<Box<Ran>>,
     /// The step that this one was planned to come before, if it is the later step of a race. Then
     /// only its announcement is known until it has been run from here: it may do less.
     pub(crate) reverses: Option<Label>,
@@ -77,8 +82,7 @@ impl Branch {
         Branch {
             label,
             effect,
-            op: None,
-            values: Values::default(),
+            ran: None,
             reverses: None,
             state: State::Planned,
             was_leaf: false,
@@ -115,7 +119,7 @@ impl Branch {
     pub(crate) fn is_exact(&self) -> bool {
         let may_do_less = matches!(self.effect.kind, EffectKind::Access(_) | EffectKind::Try);
         let is_known = self.reverses.is_none() || !may_do_less;
-        is_known || self.op.is_some() || self.state == State::Done
+        is_known || self.ran.is_some() || self.state == State::Done
     }
 
     /// Does the sleeper wake up when the step is taken, whatever the step turns out to do? One that
@@ -258,7 +262,7 @@ impl Sequence {
             sets::keep_common(&mut self.kept, analysis.past_of_previous(race.later));
         }
         analysis.let_pass(race.later, &mut self.kept);
-        let effect = analysis.sections.announced(&analysis.events[race.later].op);
+        let effect = analysis.sections.announced(analysis.op(race.later));
         self.last = Some(Last { step: race.later, label: analysis.label(race.later), effect });
         self.reverses = Some(reverses);
     }
@@ -312,7 +316,7 @@ impl Sequence {
             || sets::steps(&self.kept).all(|step| !effect.must_follow(steps.effect(step)));
         if let Some(step) = sets::first_of_both(&self.kept, steps.of_task(label.task)) {
             let of = steps.effect(step);
-            let is_first = if of.moves_lock() || of.passes != [None; 2] {
+            let is_first = if of.moves_lock() || of.passes != Passes::NONE {
                 // A lock that it takes must not be passed before, and what it passes may be.
                 let mut before = sets::steps(&self.kept).take_while(|&earlier| earlier < step);
                 before.all(|earlier| !of.must_follow(steps.effect(earlier)))

@@ -5,7 +5,6 @@ use selvedge_trace::{Class, Name, Order};
 
 use crate::machine::New;
 use crate::step::{Does, Role, Step, Took};
-use crate::task::me;
 use crate::word::make;
 use crate::{foreign, gate, record, state};
 
@@ -54,11 +53,12 @@ impl Lock {
 
     /// The task that holds it: no step.
     pub fn holder(&self) -> Option<usize> {
-        let (machine, pretends) = record::with(|record| {
-            (record.machine, record.edits.is_some() && record.pretends_to_hold(self.object))
+        let (machine, me, pretends) = record::with(|record| {
+            let pretends = record.edits.is_some() && record.pretends_to_hold(self.object);
+            (record.machine, record.current(), pretends)
         });
-        let holder = if pretends { Some(me()) } else { machine.holder(self.object) };
-        state::observe(u64::from(holder == Some(me())));
+        let holder = if pretends { Some(me) } else { machine.holder(self.object) };
+        state::observe(u64::from(holder == Some(me)));
         holder
     }
 

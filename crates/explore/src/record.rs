@@ -86,6 +86,8 @@ pub(crate) struct Record {
     rounds: Option<Rounds>,
     /// Set only for a search that asks for orders of steps.
     asked: Option<Asked>,
+    /// Is somebody told of each step: one of the last three, or who reads along?
+    is_watched: bool,
     /// The tasks, by number, and after them those of earlier executions: names are not made anew.
     infos: Vec<TaskInfo>,
     /// What the scenario has built, to be used again.
@@ -116,6 +118,7 @@ impl Record {
             shared: None,
             rounds: None,
             asked: None,
+            is_watched: false,
             infos: Vec::new(),
             set_up: None,
             reuses_set_ups: false,
@@ -171,6 +174,10 @@ pub(crate) fn begin_execution() {
         if let Some(asked) = &mut record.asked {
             asked.forget();
         }
+        record.is_watched = record.shared.is_some()
+            || record.rounds.is_some()
+            || record.asked.is_some()
+            || LevelFilter::current() >= LevelFilter::TRACE;
         let place = Place { cpu: None, context: Context::Task, passes: [None, None] };
         record.add_task("main", place, 0);
         record.machine
@@ -210,6 +217,7 @@ impl Record {
     /// From now on asks for orders of steps, in this search.
     pub(crate) fn ask(&mut self, asked: Asked) {
         self.asked = Some(asked);
+        self.is_watched = true;
     }
 
     /// Does the execution not keep what is asked of it?
@@ -227,10 +235,28 @@ impl Record {
         self.steps += 1;
     }
 
+    /// Takes a step of the current task that an execution before has taken and recorded here, if
+    /// the task goes on at once. `None`: it is to be announced, and is not taken.
+    #[inline(always)]
+    pub(crate) fn take_again(&mut self, step: &Step) -> Option<Took> {
+        if self.is_watched || self.is_too_long() || self.edits.is_some() {
+            return None;
+        }
+        let task = self.current;
+        let me = &self.tasks[task];
+        let Event { old, new, .. } = *self.events.known().filter(|e| me.is_at(task, step, e))?;
+        let took = self.machine.take_again(task, &me.passes, step)?;
+        self.steps += 1;
+        if !self.events.repeat(|_| took.is_as(old, new, step)) {
+            self.add_step(task, step, &took);
+        }
+        Some(took)
+    }
+
     /// Notes what the current task is about to do, and says who that is (`by`) and what takes the
     /// step. `None`: there are too many steps, the task stands still, the execution does not keep
     /// what is asked of it, or edits must be asked first.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn announce(
         &mut self,
         step: &Step,
@@ -262,34 +288,42 @@ impl Record {
     }
 
     /// The task has taken its step, and goes on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn took(&mut self, task: usize, step: &Step, took: &Took) {
         self.current = task;
         if let Does::Join(other) = step.does {
             self.tasks[task].ended |= 1 << other | self.tasks[other].ended;
         }
         self.steps += 1;
+        if self.is_watched {
+            self.tell_of(task, step, took);
+        }
+        let me = &self.tasks[task];
+        let is_it = |e: &Event| me.is_at(task, step, e) && took.is_as(e.old, e.new, step);
+        if !self.events.repeat(is_it) {
+            self.add_step(task, step, took);
+        }
+        if self.is_watched {
+            self.tell_of_last();
+        }
+    }
+
+    /// Tells who is told of each step, before it is recorded.
+    #[cold]
+    fn tell_of(&mut self, task: usize, step: &Step, took: &Took) {
         if let Some(rounds) = &mut self.rounds {
             rounds.took(task, step, self.events.happened().len());
         }
         if let Some(shared) = &mut self.shared {
             shared.took(step.object, step.action(took));
         }
-        let me = &self.tasks[task];
-        let is_it = |known: &Event| {
-            known.task == task as u8
-                && known.object == step.object
-                && known.path == me.path
-                && known.call == me.call
-                && !known.action.is_note()
-                && ((known.old == took.old && known.new == took.new)
-                    || matches!(step.does, Does::Foreign(_)))
-        };
-        if !self.events.repeat(is_it) {
-            self.add_step(task, step, took);
-        }
-        if self.asked.is_some() {
-            self.ask_about_last();
+    }
+
+    /// The same when it has been recorded.
+    #[cold]
+    fn tell_of_last(&mut self) {
+        if let (Some(asked), Some(event)) = (&mut self.asked, self.events.happened().last()) {
+            asked.took(event, &self.paths, &self.infos[..self.tasks.len()]);
         }
         if LevelFilter::current() >= LevelFilter::TRACE {
             self.trace();
@@ -327,14 +361,6 @@ impl Record {
             in_waker: me.in_waker,
             touch: step.touch(took),
         });
-    }
-
-    /// Asks about the event of the step that has just been taken.
-    #[cold]
-    fn ask_about_last(&mut self) {
-        if let (Some(asked), Some(event)) = (&mut self.asked, self.events.happened().last()) {
-            asked.took(event, &self.paths, &self.infos[..self.tasks.len()]);
-        }
     }
 
     /// What the step that was taken last found. Returns the place of its event.

@@ -268,6 +268,12 @@ impl Took {
         Took { old, new, failed: false, stale: false }
     }
 
+    /// Did the step find and leave these? What foreign code does to its memory is recorded later.
+    #[inline]
+    pub(crate) fn is_as(&self, old: u64, new: u64, step: &Step) -> bool {
+        (old == self.old && new == self.new) || matches!(step.does, Does::Foreign(_))
+    }
+
     /// A step that has no old value.
     pub(crate) const fn gave(new: u64) -> Took {
         Took::wrote(0, new)

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableGraph};
@@ -41,6 +42,9 @@ pub struct Ledger {
     looked_at: usize,
     /// With how many events the next execution begins as the last.
     alike: usize,
+    /// The books after so many of the first events, to begin with.
+    kept: Books,
+    kept_after: usize,
 }
 
 impl Ledger {
@@ -73,6 +77,7 @@ struct Books {
     freed: BTreeSet<(&'static str, Option<u8>)>,
 }
 
+#[derive(Clone)]
 enum Party {
     Object {
         name: Name,
@@ -92,6 +97,7 @@ struct Share {
 }
 
 /// A task has changed the counter by more than it has booked.
+#[derive(Clone)]
 struct Due {
     task: u8,
     object: u32,
@@ -152,13 +158,16 @@ impl Ledger {
     /// Books what has happened. What the last execution began with too has been found to be right:
     /// it is only booked again.
     fn look_at_events(&mut self, execution: &Execution<'_>) -> Option<Finding> {
-        self.books.close();
         let known = std::mem::take(&mut self.alike).min(self.looked_at);
         self.booked.truncate(self.booked.partition_point(|&at| at < known));
-        for &at in &self.booked {
-            let entered = self.books.enter(at, &execution.events[at]);
-            debug_assert!(entered.is_ok(), "it was right the last time");
+        // Most executions have more in common with the last than this.
+        if self.kept_after > known || self.kept_after < known / 2 {
+            self.kept_after = known - known / 4;
+            self.kept.close();
+            self.kept.enter_again(execution, &self.booked, 0..self.kept_after);
         }
+        self.books.copy_from(&self.kept);
+        self.books.enter_again(execution, &self.booked, self.kept_after..known);
         for (at, event) in execution.events.iter().enumerate().skip(known) {
             self.looked_at = at;
             if self.is_strict
@@ -187,6 +196,24 @@ impl Books {
         self.holders.clear();
         self.due.clear();
         self.freed.clear();
+    }
+
+    /// Makes them what the others are.
+    fn copy_from(&mut self, other: &Books) {
+        self.graph.clone_from(&other.graph);
+        self.objects.clone_from(&other.objects);
+        self.holders.clone_from(&other.holders);
+        self.due.clone_from(&other.due);
+        self.freed.clone_from(&other.freed);
+    }
+
+    /// Books those of the `booked` events that are in the range, and were right the last time.
+    fn enter_again(&mut self, execution: &Execution<'_>, booked: &[usize], range: Range<usize>) {
+        let first = booked.partition_point(|&at| at < range.start);
+        for &at in booked[first..].iter().take_while(|&&at| at < range.end) {
+            let entered = self.enter(at, &execution.events[at]);
+            assert!(entered.is_ok(), "it was right the last time");
+        }
     }
 
     /// Hashes what determines what will be found, but for what is part of a state.

@@ -28,8 +28,8 @@ pub struct LockOrder {
     noted: Noted,
     /// What each task holds, in the execution that is looked at.
     held: Vec<Vec<Held>>,
-    /// Which of its events are about locks, the last time.
-    moves: Vec<usize>,
+    /// What has been done to that, to be taken back where the next execution differs.
+    moves: Vec<Move>,
     /// With how many events the next execution begins as the last.
     alike: usize,
 }
@@ -82,6 +82,14 @@ struct Kept {
     names: Vec<(u32, String)>,
 }
 
+/// An event by which a task has taken a lock, or given it back.
+struct Move {
+    event: usize,
+    task: usize,
+    /// The lock that was given back, and its place among those that were held.
+    given_back: Option<(usize, Held)>,
+}
+
 /// A lock that a task holds.
 struct Held {
     lock: u32,
@@ -103,25 +111,34 @@ impl Monitor for LockOrder {
         if self.noted.begin(execution.tasks) {
             known = 0;
         }
-        self.held.resize_with(execution.tasks.len(), Vec::new);
-        self.held.iter_mut().for_each(Vec::clear);
-        self.moves.truncate(self.moves.partition_point(|&at| at < known));
-        // The ways in which they were taken have been noted.
-        for &at in &self.moves {
-            let event = &execution.events[at];
-            passes_on(&mut self.held[usize::from(event.task)], event);
+        // The ways in which locks were taken in the events that are known have been noted.
+        while let Some(last) = self.moves.pop_if(|last| last.event >= known) {
+            last.take_back(&mut self.held);
         }
+        self.held.resize_with(execution.tasks.len(), Vec::new);
         for (at, event) in execution.events.iter().enumerate().skip(known) {
-            if !matches!(event.action, Action::Lock | Action::TryLock | Action::Unlock) {
-                continue;
-            }
-            self.moves.push(at);
-            let mine = &self.held[usize::from(event.task)];
-            let waits = event.action == Action::Lock && !event.class.is_exclusion();
+            let takes = match event.action {
+                Action::Lock | Action::TryLock => true,
+                Action::Unlock => false,
+                _ => continue,
+            };
+            let task = usize::from(event.task);
+            let mine = &self.held[task];
+            let waits = matches!(event.action, Action::Lock) && !event.class.is_exclusion();
             if waits && !mine.is_empty() && self.noted.is_new(event, mine) {
                 self.note(execution, event);
             }
-            passes_on(&mut self.held[usize::from(event.task)], event);
+            let mine = &mut self.held[task];
+            let mut given_back = None;
+            if takes {
+                let (lock, name, class) = (event.object, event.name, event.class);
+                mine.push(Held { lock, name, class });
+            } else if let Some(place) = mine.iter().rposition(|held| held.lock == event.object) {
+                given_back = Some((place, mine.remove(place)));
+            } else {
+                continue;
+            }
+            self.moves.push(Move { event: at, task, given_back });
         }
         None
     }
@@ -166,11 +183,13 @@ impl Monitor for LockOrder {
     }
 }
 
-/// A task that holds these takes a lock, or gives it back.
-fn passes_on(held: &mut Vec<Held>, event: &Event) {
-    match event.action {
-        Action::Unlock => held.retain(|held| held.lock != event.object),
-        _ => held.push(Held { lock: event.object, name: event.name, class: event.class }),
+impl Move {
+    fn take_back(self, held: &mut [Vec<Held>]) {
+        let mine = &mut held[self.task];
+        match self.given_back {
+            Some((place, held)) => mine.insert(place, held),
+            None => _ = mine.pop(),
+        }
     }
 }
 

@@ -30,11 +30,11 @@ impl Paths {
     /// The nest `parent` with one more function called in it.
     pub fn enter(&mut self, parent: PathId, function: &'static str) -> PathId {
         let known = self.node(parent).map_or(&self.outermost, |node| &node.inner);
-        let is_it = |id: &&PathId| {
-            let known = self.nodes[id.0 as usize - 1].function;
-            std::ptr::eq(known, function) || known == function
-        };
-        if let Some(&id) = known.iter().find(is_it) {
+        let of = |id: &PathId| self.nodes[id.0 as usize - 1].function;
+        // Most often it is the same text in the same place.
+        let is_same = |id: &&PathId| std::ptr::eq(of(id), function);
+        let is_equal = |id: &&PathId| of(id) == function;
+        if let Some(&id) = known.iter().find(is_same).or_else(|| known.iter().find(is_equal)) {
             return id;
         }
         self.nodes.push(Node { parent, function, inner: Vec::new() });

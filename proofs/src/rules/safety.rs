@@ -115,6 +115,11 @@ fn last_stores_are_there(k: &Kernel) {
 #[derive(Default)]
 pub(crate) struct Replaced {
     holders: BTreeMap<u8, Vec<Holder>>,
+    /// Which events of the last execution changed them; how many it looked at without a finding.
+    changes: Vec<usize>,
+    looked_at: usize,
+    /// With how many events the next execution begins as the last.
+    alike: usize,
 }
 
 /// Who has a reference of one of these kinds to a folio.
@@ -135,6 +140,10 @@ impl Monitor for Replaced {
         Some(Value::Null)
     }
 
+    fn begins_alike(&mut self, events: usize) {
+        self.alike = events;
+    }
+
     fn judges(&self) -> Judges {
         Judges::SoFar
     }
@@ -142,55 +151,78 @@ impl Monitor for Replaced {
     fn so_far(&mut self, beginning: &Execution<'_>, mut hash: &mut dyn Hasher) {
         self.holders.clear();
         for event in beginning.events {
-            // What is wrong with it is found when it is over.
-            let _ = self.see(beginning, event);
+            self.change(beginning, event);
         }
         self.holders.retain(|_, holders| !holders.is_empty());
         self.holders.hash(&mut hash);
     }
 
+    // Of what the last execution began with too it only goes through what changed who holds what.
     fn execution(&mut self, execution: &Execution<'_>) -> Option<Finding> {
         self.holders.clear();
-        for (index, event) in execution.events.iter().enumerate() {
-            if let Some((rule, message)) = self.see(execution, event) {
-                return Some(Finding { rule, message, event: Some(index) });
+        let known = std::mem::take(&mut self.alike).min(self.looked_at);
+        let mut changes = std::mem::take(&mut self.changes);
+        changes.truncate(changes.partition_point(|&at| at < known));
+        for &at in &changes {
+            self.change(execution, &execution.events[at]);
+        }
+        self.looked_at = execution.events.len();
+        let mut finding = None;
+        for (at, event) in execution.events.iter().enumerate().skip(known) {
+            if self.change(execution, event) {
+                changes.push(at);
+            } else if let Some((rule, message)) = self.broken_by(event) {
+                self.looked_at = at;
+                finding = Some(Finding { rule, message, event: Some(at) });
+                break;
             }
         }
-        None
+        self.changes = changes;
+        finding
     }
 }
 
 impl Replaced {
-    fn see(&mut self, execution: &Execution<'_>, event: &Event) -> Option<(Rule, String)> {
+    /// Goes through an event; `false`: it does not change who holds what.
+    #[inline]
+    fn change(&mut self, execution: &Execution<'_>, event: &Event) -> bool {
         match event.action {
-            Action::Get(name) => {
-                let is_lookup =
-                    execution.paths.functions(event.path).contains(&"filemap_get_entry");
-                let rule = match is_lookup {
-                    true => LOOKUP_IS_OF_THE_CACHED_FOLIO,
-                    false if name == GUP_PIN => A_PINNED_FOLIO_STAYS,
-                    false => return None,
-                };
-                let holder = Holder { name, task: event.task, rule };
-                self.holders.entry(event.name.index?).or_default().push(holder);
-                None
-            }
-            Action::Put(name) => {
-                let holders = self.holders.get_mut(&event.name.index?)?;
-                let is_it = |holder: &Holder| holder.name == name;
-                // Of several of one name, that of this task first.
-                let mine = holders.iter().position(|h| is_it(h) && h.task == event.task);
-                if let Some(at) = mine.or_else(|| holders.iter().position(is_it)) {
-                    holders.remove(at);
-                }
-                None
-            }
+            Action::Get(name) => self.gets(execution, event, name).is_some(),
+            Action::Put(name) => self.puts(event, name).is_some(),
+            _ => false,
+        }
+    }
+
+    fn gets(&mut self, execution: &Execution<'_>, event: &Event, name: Name) -> Option<()> {
+        let is_lookup = execution.paths.functions(event.path).contains(&"filemap_get_entry");
+        let rule = match is_lookup {
+            true => LOOKUP_IS_OF_THE_CACHED_FOLIO,
+            false if name == GUP_PIN => A_PINNED_FOLIO_STAYS,
+            false => return None,
+        };
+        let holder = Holder { name, task: event.task, rule };
+        self.holders.entry(event.name.index?).or_default().push(holder);
+        Some(())
+    }
+
+    fn puts(&mut self, event: &Event, name: Name) -> Option<()> {
+        let holders = self.holders.get_mut(&event.name.index?)?;
+        let is_it = |holder: &Holder| holder.name == name;
+        // Of several of one name, that of this task first.
+        let mine = holders.iter().position(|h| is_it(h) && h.task == event.task);
+        holders.remove(mine.or_else(|| holders.iter().position(is_it))?);
+        Some(())
+    }
+
+    #[inline]
+    fn broken_by(&self, event: &Event) -> Option<(Rule, String)> {
+        match event.action {
             Action::Write if event.name.text == "i_pages" => self.store(event),
             _ => None,
         }
     }
 
-    fn store(&mut self, event: &Event) -> Option<(Rule, String)> {
+    fn store(&self, event: &Event) -> Option<(Rule, String)> {
         let old = event.old.checked_sub(1)?;
         if event.new == 0 || event.new == event.old {
             return None;
@@ -198,5 +230,50 @@ impl Replaced {
         let holder = self.holders.get(&(old as u8))?.first()?;
         let message = format!("folio{old} is replaced while {} has it", holder.name);
         Some((holder.rule, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use selvedge_trace::{End, PathId, Paths};
+
+    use super::*;
+
+    fn show(monitor: &mut Replaced, events: &[Event], paths: &Paths) -> Option<Finding> {
+        monitor.execution(&Execution { events, paths, tasks: &[], end: &End::Complete })
+    }
+
+    #[test]
+    fn who_goes_on_where_two_executions_part_finds_what_he_finds_from_the_beginning() {
+        let mut state = 1_u64;
+        let mut below = |limit: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as usize % limit
+        };
+        let mut paths = Paths::default();
+        let nests = [PathId::ROOT, paths.enter(PathId::ROOT, "filemap_get_entry")];
+        let (mut goes_on, mut events, mut found) = (Replaced::default(), Vec::new(), [0, 0]);
+        for _ in 0..4_000 {
+            let alike = below(events.len() + 1);
+            events.truncate(alike);
+            for _ in 0..below(6) {
+                let name = [GUP_PIN, Name::new("another")][below(2)];
+                let action = [Action::Get(name), Action::Put(name), Action::Write][below(3)];
+                let about = ["folio->refcount", "i_pages"][usize::from(action == Action::Write)];
+                let (old, new) = (below(3) as u64, below(3) as u64);
+                events.push(Event {
+                    name: Name::new(about).nth(below(2)),
+                    path: nests[below(2)],
+                    old,
+                    new,
+                    ..Event::of(below(3) as u8, action, 0)
+                });
+            }
+            goes_on.begins_alike(alike);
+            let finding = show(&mut goes_on, &events, &paths);
+            assert_eq!(finding, show(&mut Replaced::default(), &events, &paths));
+            found[usize::from(finding.is_some())] += 1;
+        }
+        assert!(found.iter().all(|&times| times > 100), "{found:?}: both happen");
     }
 }

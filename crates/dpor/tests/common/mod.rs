@@ -150,7 +150,7 @@ fn here(op: Op) -> Op {
     let me = me();
     let place = PLACES.with_borrow(|places| places.get(me.checked_sub(1)?).copied().flatten());
     match (place.map(lock), op.passes) {
-        (Some(place), [None, None]) => Op { passes: [Some(place), None], ..op },
+        (Some(place), Passes::NONE) => Op { passes: Passes::of([Some(place), None]), ..op },
         _ => op,
     }
 }
@@ -278,7 +278,7 @@ pub fn execute(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         }
         Instr::PassAndWrite(l, w, value) => {
             let op = Op::new(Kind::Access(Footprint::WRITE), word(w));
-            announce(Op { passes: [Some(lock(l)), None], ..op });
+            announce(Op { passes: Passes::of([Some(lock(l)), None]), ..op });
             change(&mut |m| m.words[w as usize] = value);
         }
         Instr::Await(..) | Instr::AwaitAdd(..) => wait_for(instr, me, memory),
@@ -333,7 +333,7 @@ fn synchronize(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::Lock(l) => announce(Op::new(Kind::Lock, lock(l))),
         Instr::LockPassing(l, passed) => {
             let op = Op::new(Kind::Lock, lock(l));
-            announce(Op { passes: [Some(lock(passed)), Some(lock(l))], ..op });
+            announce(Op { passes: Passes::of([Some(lock(passed)), Some(lock(l))]), ..op });
         }
         Instr::Unlock(l) => announce(Op::new(Kind::Unlock, lock(l))),
         Instr::Try(l) => {
@@ -346,7 +346,7 @@ fn synchronize(instr: Instr, me: usize, memory: &Mutex<Memory>) {
         Instr::Wait(t, consume) => announce(Op::new(Kind::Wait { consume }, token(t))),
         Instr::WaitPassing(l, t, consume) => {
             let op = Op::new(Kind::Wait { consume }, token(t));
-            announce(Op { passes: [Some(lock(l)), None], ..op });
+            announce(Op { passes: Passes::of([Some(lock(l)), None]), ..op });
         }
         Instr::Wake(t) => announce(Op::new(Kind::Wake, token(t))),
         Instr::Choose => {

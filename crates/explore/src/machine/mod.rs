@@ -74,12 +74,14 @@ pub(crate) enum New {
     Token,
 }
 
+/// See [`crate::Place::passes`].
+pub(crate) type Passes = [Option<u32>; 2];
+
 /// Who takes a step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct By {
     pub(crate) task: usize,
-    /// See [`crate::Place::passes`].
-    pub(crate) passes: [Option<u32>; 2],
+    pub(crate) passes: Passes,
 }
 
 impl By {
@@ -126,6 +128,11 @@ pub(crate) trait Machine: Sync {
     }
     /// Makes all that was kept.
     fn make_again(&self) {}
+    /// Takes the step, if it is the one that an execution before has taken here, and the task goes
+    /// on at once: no other task runs in here, and the record may be borrowed.
+    fn take_again(&self, _task: usize, _passes: &Passes, _step: &Step) -> Option<Took> {
+        None
+    }
     /// Takes the step, which is any but the start of a task. Other tasks run in here.
     fn take(&self, by: &By, step: &Step) -> Took;
     /// Starts a task. Other tasks run in here.

@@ -16,9 +16,9 @@ use dpor::{
 use selvedge_trace::Name;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
-use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, run_task};
+use crate::machine::{Abilities, By, Interrupts, Machine, New, Passes, Start, WorkItems, run_task};
 use crate::record::{self, Ended, TASKS_MAX};
-use crate::step::{Does, If, Rmw, Step, Took};
+use crate::step::{Does, If, Step, Took};
 use crate::tally::{Monitors, Seen, others};
 use crate::task::Stop;
 use crate::verdict::Cut;
@@ -91,74 +91,29 @@ impl Machine for Shuttle {
         MADE.with_borrow(|made| WORDS.with_borrow_mut(|words| words.clone_from(made)));
     }
 
+    fn take_again(&self, task: usize, passes: &Passes, step: &Step) -> Option<Took> {
+        if matches!(step.does, Does::Fence(_)) {
+            return Some(Took::default());
+        }
+        let had_it = had_it(task, step);
+        let is_taken = dpor::step_again(|known| is_announced(known, passes, step));
+        is_taken.then(|| take_effect(task, step, had_it, true))
+    }
+
     fn take(&self, by: &By, step: &Step) -> Took {
-        let announce = |kind| {
-            let passes = by.passes.map(|lock| lock.map(Object));
-            dpor::step_is_known(Op { kind, object: Object(step.object), passes })
-        };
-        let access_as = |kind: &dyn Fn(Footprint) -> Kind| {
-            let most = footprint::announced(step);
-            Accessed { step, most, is_known: announce(kind(most)) }
-        };
-        let access = || access_as(&Kind::Access);
-        let announce = |kind| {
-            announce(kind);
-            Took::default()
-        };
         match step.does {
-            Does::Load => {
-                access();
-                let value = self.newest(step.object);
-                dpor::observe(value);
-                Took::read(value)
-            }
-            Does::Store(value) => {
-                let accessed = access();
-                accessed.took(Took::wrote(change(step.object, |_| value), value))
-            }
-            Does::Update { change: rmw, looks } => {
-                let accessed = access();
-                let old = change(step.object, |old| rmw.apply(old));
-                // Who does not look sees nothing, and says so.
-                dpor::observe(if looks { old } else { 0 });
-                accessed.took(Took::wrote(old, rmw.apply(old)))
-            }
-            Does::UpdateIf { condition, change: rmw } => {
-                let accessed = access();
-                let old = self.newest(step.object);
-                dpor::observe(old);
-                if !condition.is_met(old) {
-                    return accessed.took(Took { failed: true, ..Took::read(old) });
-                }
-                change(step.object, |old| rmw.apply(old));
-                accessed.took(Took::wrote(old, rmw.apply(old)))
-            }
-            Does::Foreign(_) => {
-                access();
-                Took::default()
-            }
-            Does::Await { until, change: rmw } => {
-                let accessed = access_as(&|most| Kind::Await(most, wait(until)));
-                accessed.waited(self.newest(step.object), rmw)
-            }
-            Does::Fence(_) => Took::default(),
-            Does::Lock { .. } => announce(Kind::Lock),
-            Does::TryLock { .. } => {
-                // Who holds it already does not get it again, and nobody else gives it back.
-                let is_mine = || dpor::holder(Object(step.object)) == Some(by.task);
-                let had_it = is_mine();
-                let tried = announce(Kind::TryLock);
-                Took { failed: had_it || !is_mine(), ..tried }
-            }
-            Does::Unlock { .. } => announce(Kind::Unlock),
-            Does::Wait { consume } => announce(Kind::Wait { consume }),
-            Does::Wake => announce(Kind::Wake),
             Does::Spawn => unreachable!("a task is started with a body"),
+            Does::Fence(_) => Took::default(),
             Does::Join(task) => {
                 dpor::join(task);
                 Took::gave(task as u64)
             }
             Does::Choose(alternatives) => Took::gave(u64::from(dpor::choose(alternatives))),
+            _ => {
+                let had_it = had_it(by.task, step);
+                let is_known = dpor::step_is_known(&op_of(&by.passes, step));
+                take_effect(by.task, step, had_it, is_known)
+            }
         }
     }
 
@@ -177,7 +132,7 @@ impl Machine for Shuttle {
     }
 
     fn newest(&self, object: u32) -> u64 {
-        WORDS.with_borrow(|words| words[object as usize])
+        newest(object)
     }
 
     fn holder(&self, lock: u32) -> Option<usize> {
@@ -197,42 +152,122 @@ impl Machine for Shuttle {
     }
 }
 
+/// What is announced of a step on a word, a lock or a token.
+fn op_of(passes: &Passes, step: &Step) -> Op {
+    let kind = match step.does {
+        Does::Load
+        | Does::Store(_)
+        | Does::Update { .. }
+        | Does::UpdateIf { .. }
+        | Does::Foreign(_) => Kind::Access(footprint::announced(step)),
+        Does::Await { until, .. } => Kind::Await(footprint::announced(step), wait(until)),
+        Does::Lock { .. } => Kind::Lock,
+        Does::TryLock { .. } => Kind::TryLock,
+        Does::Unlock { .. } => Kind::Unlock,
+        Does::Wait { consume } => Kind::Wait { consume },
+        Does::Wake => Kind::Wake,
+        Does::Fence(_) | Does::Spawn | Does::Join(_) | Does::Choose(_) => Kind::Local,
+    };
+    Op { kind, object: Object(step.object), passes: passed(passes) }
+}
+
+/// Is this what is announced of the step? As comparing with that, and without making it.
+#[inline(always)]
+fn is_announced(op: &Op, passes: &Passes, step: &Step) -> bool {
+    let is_kind = match step.does {
+        Does::Load
+        | Does::Store(_)
+        | Does::Update { .. }
+        | Does::UpdateIf { .. }
+        | Does::Foreign(_) => {
+            matches!(op.kind, Kind::Access(most) if most == footprint::announced(step))
+        }
+        Does::Await { .. } => op.kind == op_of(passes, step).kind,
+        Does::Lock { .. } => matches!(op.kind, Kind::Lock),
+        Does::TryLock { .. } => matches!(op.kind, Kind::TryLock),
+        Does::Unlock { .. } => matches!(op.kind, Kind::Unlock),
+        Does::Wait { consume } => matches!(op.kind, Kind::Wait { consume: it } if it == consume),
+        Does::Wake => matches!(op.kind, Kind::Wake),
+        Does::Fence(_) | Does::Spawn | Does::Join(_) | Does::Choose(_) => false,
+    };
+    is_kind && op.object.0 == step.object && op.passes == passed(passes)
+}
+
+#[inline(always)]
+fn passed(passes: &Passes) -> dpor::Passes {
+    dpor::Passes::of(passes.map(|lock| lock.map(Object)))
+}
+
+/// Is it a try to take a lock that the task holds? It does not get it again, and nobody else gives
+/// it back before it has tried.
+fn had_it(task: usize, step: &Step) -> bool {
+    matches!(step.does, Does::TryLock { .. }) && holds(task, step)
+}
+
+fn holds(task: usize, step: &Step) -> bool {
+    dpor::holder(Object(step.object)) == Some(task)
+}
+
+/// What comes of a step that is taken now. If it is not [known](dpor::step_is_known), says what it
+/// has done if that is less than it announced.
+#[inline(always)]
+fn take_effect(task: usize, step: &Step, had_it: bool, is_known: bool) -> Took {
+    let took = match step.does {
+        Does::Load => {
+            let value = newest(step.object);
+            dpor::observe(value);
+            return Took::read(value);
+        }
+        Does::Store(value) => Took::wrote(change(step.object, |_| value), value),
+        Does::Update { change: rmw, looks } => {
+            let old = change(step.object, |old| rmw.apply(old));
+            // Who does not look sees nothing, and says so.
+            dpor::observe(if looks { old } else { 0 });
+            Took::wrote(old, rmw.apply(old))
+        }
+        Does::UpdateIf { condition, change: rmw } => {
+            let old = newest(step.object);
+            dpor::observe(old);
+            if condition.is_met(old) {
+                change(step.object, |old| rmw.apply(old));
+                Took::wrote(old, rmw.apply(old))
+            } else {
+                Took { failed: true, ..Took::read(old) }
+            }
+        }
+        Does::Await { change: rmw, .. } => {
+            let old = newest(step.object);
+            dpor::observe(old);
+            let Some(rmw) = rmw else { return Took::read(old) };
+            change(step.object, |old| rmw.apply(old));
+            Took::wrote(old, rmw.apply(old))
+        }
+        Does::TryLock { .. } => {
+            return Took { failed: had_it || !holds(task, step), ..Took::default() };
+        }
+        _ => return Took::default(),
+    };
+    if !is_known {
+        let most = footprint::announced(step);
+        let done = footprint::done(most, step, &took);
+        if done != most {
+            dpor::refine(Outcome::Footprint(done));
+        }
+    }
+    took
+}
+
+/// The value of a word.
+fn newest(object: u32) -> u64 {
+    WORDS.with_borrow(|words| words[object as usize])
+}
+
 fn wait(until: If) -> Until {
     match until {
         If::Equals(value) => Until::Equals(value),
         If::Differs(value) => Until::Differs(value),
         If::Clear(mask) => Until::Clear(mask),
         If::Set(mask) => Until::Set(mask),
-    }
-}
-
-/// A step on a word that is taken now.
-struct Accessed<'a> {
-    step: &'a Step,
-    /// What it has announced.
-    most: Footprint,
-    /// See [`dpor::step_is_known`].
-    is_known: bool,
-}
-
-impl Accessed<'_> {
-    /// Its word has the value that the step waits for: changes it, if the step does.
-    fn waited(self, old: u64, rmw: Option<Rmw>) -> Took {
-        dpor::observe(old);
-        let Some(rmw) = rmw else { return Took::read(old) };
-        change(self.step.object, |old| rmw.apply(old));
-        self.took(Took::wrote(old, rmw.apply(old)))
-    }
-
-    /// Says what the step has done, if that is less than it announced.
-    fn took(self, took: Took) -> Took {
-        if !self.is_known {
-            let done = footprint::done(self.most, self.step, &took);
-            if done != self.most {
-                dpor::refine(Outcome::Footprint(done));
-            }
-        }
-        took
     }
 }
 

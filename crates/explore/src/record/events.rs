@@ -67,11 +67,17 @@ impl Events {
         }
     }
 
+    /// The next event, if it is known from the last execution.
+    #[inline]
+    pub(super) fn known(&self) -> Option<&Event> {
+        self.list.get(self.count)
+    }
+
     /// Goes on to the next event if it is known from the last execution. One that `is_it` does not
     /// take for the same ends what the executions have in common.
     #[inline]
     pub(super) fn repeat(&mut self, is_it: impl FnOnce(&Event) -> bool) -> bool {
-        let Some(known) = self.list.get(self.count) else { return false };
+        let Some(known) = self.known() else { return false };
         let is_known = is_it(known);
         if is_known {
             self.count += 1;

@@ -3,10 +3,11 @@
 
 use std::hash::{Hash, Hasher};
 
-use selvedge_trace::{Context, Name, PathId, TaskInfo, Waiting};
+use selvedge_trace::{Context, Event, Name, PathId, TaskInfo, Waiting};
 
 use super::Record;
 use crate::Place;
+use crate::step::Step;
 
 /// How many tasks an execution may have: [`TaskRecord::ended`] is a mask.
 pub(crate) const TASKS_MAX: usize = 128;
@@ -31,6 +32,19 @@ pub(crate) struct TaskRecord {
     pub(super) finished: bool,
     /// The tasks whose end it has waited for, itself or by way of one of these: a bit each.
     pub(crate) ended: u128,
+}
+
+impl TaskRecord {
+    /// Is this the event of the step, taken by this task where it is now? It is so if besides
+    /// [the step found the same](Took::is_as).
+    #[inline]
+    pub(super) fn is_at(&self, number: usize, step: &Step, event: &Event) -> bool {
+        event.task == number as u8
+            && event.object == step.object
+            && event.path == self.path
+            && event.call == self.call
+            && !event.action.is_note()
+    }
 }
 
 /// Where a task was before it entered a function.
