@@ -219,7 +219,7 @@ mod tests {
         let more = ["fuse", "iomap", "page_writeback", "memory_hotplug", "movable"];
         let mut asked = 0;
         for (file, text) in
-            files(&selvedge_models::SOURCES).into_iter().chain(files(&crate::SOURCES))
+            files(&selvedge_models::SOURCES).into_iter().chain(files(&selvedge_proofs::SOURCES))
         {
             for name in names.into_iter().chain(more) {
                 let part = format!("k.tree.{name}");
