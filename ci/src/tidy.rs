@@ -34,6 +34,7 @@ pub fn run() -> Result<(), String> {
     let mut complaints = unmerged()?;
     complaints.extend(never_run(&files));
     complaints.extend(not_compiled(&files));
+    complaints.extend(not_members()?);
     let (mut long, mut many) = (Vec::new(), Vec::new());
     for file in &files {
         let name = file.display().to_string();
@@ -65,8 +66,8 @@ impl Ratchet {
     }
 }
 
-/// Files of tests that neither the `main.rs` beside them nor their `Cargo.toml` names: with
-/// `autotests` off, cargo would leave them out without a word.
+/// Files of tests that neither the `main.rs` beside them nor a `Cargo.toml` names, the crate's or
+/// that of its tests: with `autotests` off, cargo would leave them out without a word.
 fn never_run(files: &[PathBuf]) -> Vec<String> {
     let text = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
     let is_left_out = |file: &&PathBuf| {
@@ -74,28 +75,47 @@ fn never_run(files: &[PathBuf]) -> Vec<String> {
         let main = text(tests.join("main.rs"));
         let name = name.to_string_lossy();
         let is_module = main.lines().any(|line| line == format!("mod {name};"));
-        let manifest = text(tests.join("../Cargo.toml"));
-        let is_target = manifest.lines().any(|line| line == format!("name = \"{name}\""));
+        let manifests = text(tests.join("../Cargo.toml")) + &text(tests.join("Cargo.toml"));
+        let is_target = manifests.lines().any(|line| line == format!("name = \"{name}\""));
         tests.ends_with("tests") && !main.is_empty() && name != "main" && !is_module && !is_target
     };
     let complain = |file: &PathBuf| format!("{}: named by no main.rs, never run", file.display());
     files.iter().filter(is_left_out).map(complain).collect()
 }
 
+/// Packages of tests that a plain `cargo test` leaves out.
+fn not_members() -> Result<Vec<String>, String> {
+    let mut manifests = Vec::new();
+    for top in ["crates", "models", "proofs"] {
+        collect(Path::new(top), &["tests/Cargo.toml"], &mut manifests)?;
+    }
+    let workspace = fs::read_to_string("Cargo.toml").unwrap_or_default();
+    let is_left_out = |dir: &&Path| {
+        let line = format!("\"{}\",", dir.display());
+        workspace.lines().filter(|known| known.trim() == line).count() < 2
+    };
+    let dirs = manifests.iter().filter_map(|manifest| manifest.parent());
+    let complain = |dir: &Path| format!("{}: no default member of the workspace", dir.display());
+    Ok(dirs.filter(is_left_out).map(complain).collect())
+}
+
 /// Tests in the sources of a crate whose `Cargo.toml` says that there are none, so that it is not
-/// compiled a second time for nothing.
+/// compiled a second time for nothing; unless the package of its tests compiles them.
 fn not_compiled(files: &[PathBuf]) -> Vec<String> {
     let mut complaints = Vec::new();
     for file in files {
         let has_sources = |dir: &&Path| dir.ends_with("src");
         let Some(sources) = file.ancestors().find(has_sources) else { continue };
-        let manifest = fs::read_to_string(sources.with_file_name("Cargo.toml")).unwrap_or_default();
+        let manifest =
+            |name: &str| fs::read_to_string(sources.with_file_name(name)).unwrap_or_default();
+        let (manifest, of_tests) = (manifest("Cargo.toml"), manifest("tests/Cargo.toml"));
         let text = fs::read_to_string(file).unwrap_or_default();
         let lines = || text.lines().map(str::trim);
         let fences =
             lines().filter(|line| line.starts_with("//! ```") || line.starts_with("/// ```"));
         let is_code = |opens: &str| opens.ends_with("```") || opens.ends_with("rust");
-        let has_tests = lines().any(|line| line == "#[test]");
+        let is_compiled = of_tests.lines().any(|line| line == "path = \"../src/lib.rs\"");
+        let has_tests = !is_compiled && lines().any(|line| line == "#[test]");
         let has_examples = fences.step_by(2).any(is_code);
         let says = |setting: &str| manifest.lines().any(|line| line == setting);
         for (setting, has) in [("test = false", has_tests), ("doctest = false", has_examples)] {

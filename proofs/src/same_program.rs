@@ -105,7 +105,6 @@ fn is_comparable(tree: &Tree) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use include_dir::Dir;
     use selvedge_models::trees::{V5_15, V6_1, V6_12_117};
     use selvedge_models::{Tree, fs::buffer::InstallCheck, mm::swap::ForcedDrain, set};
 
@@ -204,36 +203,5 @@ mod tests {
         };
         let mut after = rows.iter().map(|(claim, engine)| claim.name(*engine));
         assert_eq!(of(&mut after), of(&mut before.into_iter()));
-    }
-
-    /// A decision that is read as a field is not noted.
-    #[test]
-    fn models_and_scenarios_read_no_decision_past_its_function() {
-        fn files(dir: &'static Dir<'static>) -> Vec<(String, &'static str)> {
-            let here = dir.files().filter_map(|file| {
-                Some((file.path().display().to_string(), file.contents_utf8()?))
-            });
-            here.chain(dir.dirs().flat_map(files)).collect()
-        }
-        let names = ["swap", "buffer", "filemap", "migrate", "gup", "rmap", "vmscan", "memory"];
-        let more = ["fuse", "iomap", "page_writeback", "memory_hotplug", "movable"];
-        let mut asked = 0;
-        for (file, text) in
-            files(&selvedge_models::SOURCES).into_iter().chain(files(&crate::SOURCES))
-        {
-            for name in names.into_iter().chain(more) {
-                let part = format!("k.tree.{name}");
-                for (at, _) in text.match_indices(&part) {
-                    let rest = &text[at + part.len()..];
-                    let end =
-                        rest.find(|c: char| !(c.is_ascii_lowercase() || c == '_' || c == '.'));
-                    let is_asked = rest[end.unwrap_or(rest.len())..].starts_with("()");
-                    let is_longer = rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-                    assert!(is_asked || is_longer, "{file}: {part}{:?}", rest.lines().next());
-                    asked += 1;
-                }
-            }
-        }
-        assert!(asked > 100, "{asked}");
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the proofs but for the claims, in one program: linking takes longer than most.
 
+mod decisions;
 mod killable_waits;
 mod lock_order;
 mod lock_rules;

@@ -191,6 +191,14 @@ fn set_time(file: &Path, time: SystemTime) {
     opened.and_then(|file| file.set_modified(time)).expect("its time");
 }
 
+/// Writes a file that is read when rows run, and built into the command besides: as it keeps its
+/// time, nothing is compiled once more.
+fn write_unseen(file: &Path, text: &str) {
+    let time = file.metadata().and_then(|known| known.modified()).expect("a time");
+    fs::write(file, text).expect("written");
+    set_time(file, time);
+}
+
 /// The crates of the copy that are edited are built otherwise than those of this checkout, so that
 /// cargo never takes what is made of the ones for the others: both lie in one directory, and cargo
 /// tells crates of a workspace apart by their place in it. It would find a library fresh that was
@@ -308,7 +316,7 @@ fn a_patch_is_copied_edited_and_judged() {
     let is_other = |line: &&str| !line.contains("::install_vs_prep::rfc-migrate-pending::dpor");
     let others: Vec<&str> = text.lines().filter(is_other).collect();
     assert_eq!(text.lines().count(), others.len() + 1);
-    fs::write(&known, others.join("\n") + "\n").expect("written");
+    write_unseen(&known, &(others.join("\n") + "\n"));
     let (said, errors) = check("install_vs_prep", "rfc-migrate-pending");
     assert!(said.contains("1 passed; 0 failed"), "{said}\n{errors}");
     for says in

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -24,12 +25,28 @@ fn scratch(name: &str, text: &[u8]) -> String {
     path.display().to_string()
 }
 
+/// What is said of the fixture, and of a letter before it that has no patch. It takes seconds to
+/// find out what judges a patch: once for all who look at it.
+static SAID: LazyLock<String> = LazyLock::new(|| {
+    let letter = scratch("0000-cover-letter.patch", b"Subject: [PATCH 0/1] mm: words\n\nWords.\n");
+    let output = selvedge(&[&letter, &fixture()]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    stdout(&output)
+});
+
+/// The report on the fixture, and on a patch of a function that each version has a file for.
+static REPORT: LazyLock<Value> = LazyLock::new(|| {
+    let diff = "--- a/mm/migrate.c\n+++ b/mm/migrate.c\n@@ -9,2 +9,3 @@ static int \
+                migrate_pages_batch(struct\n \tx();\n+\ty();\n \tz();\n";
+    let batch = scratch("batch.diff", diff.as_bytes());
+    let output = selvedge(&[&fixture(), &batch, "--format", "json"]);
+    serde_json::from_str(&stdout(&output)).expect("one JSON object")
+});
+
 #[test]
 fn a_patch_is_told_by_function_what_judges_it() {
-    let output = selvedge(&[&fixture()]);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     // Without the line breaks, which come where the line is full.
-    let text = stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = SAID.split_whitespace().collect::<Vec<_>>().join(" ");
     for says in [
         "[PATCH] mm/gup: tell by PG_lru whether a folio rests in a batch",
         "collect_longterm_unpinnable_folios(): changed",
@@ -46,8 +63,7 @@ fn a_patch_is_told_by_function_what_judges_it() {
 
 #[test]
 fn the_same_as_json() {
-    let output = selvedge(&[&fixture(), "--format", "json"]);
-    let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
+    let report = &*REPORT;
     assert_eq!(report["schema"], "selvedge-patch/1");
     let gup = &report["patches"][0]["files"][0]["functions"][0];
     assert_eq!(gup["name"], "collect_longterm_unpinnable_folios");
@@ -68,8 +84,7 @@ fn the_same_as_json() {
 fn a_kernel_tree_tells_exactly() {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("patch_tree");
     std::fs::create_dir_all(dir.join("mm")).expect("a directory");
-    let text =
-        "void folio_activate(struct folio *folio)\n{\n\tfirst(folio);\n\tsecond(folio);\n}\n";
+    let text = "void not_modelled(struct folio *folio)\n{\n\tfirst(folio);\n\tsecond(folio);\n}\n";
     std::fs::write(dir.join("mm/swap.c"), text).expect("written");
     let diff = "--- a/mm/swap.c\n+++ b/mm/swap.c\n@@ -3,2 +3,3 @@\n \tfirst(folio);\n+\tx();\n \
                 \tsecond(folio);\n";
@@ -83,17 +98,12 @@ fn a_kernel_tree_tells_exactly() {
     let with = json(&["--kernel", &dir.display().to_string()]);
     let file = &with["patches"][0]["files"][0];
     assert_eq!(file["found_by"], "kernel tree");
-    assert_eq!(file["functions"][0]["name"], "folio_activate");
+    assert_eq!(file["functions"][0]["name"], "not_modelled");
 }
 
 #[test]
 fn a_function_that_each_version_has_a_file_for_is_modelled_by_all() {
-    let diff = "--- a/mm/migrate.c\n+++ b/mm/migrate.c\n@@ -9,2 +9,3 @@ static int \
-                migrate_pages_batch(struct\n \tx();\n+\ty();\n \tz();\n";
-    let patch = scratch("batch.diff", diff.as_bytes());
-    let output = selvedge(&[&patch, "--format", "json"]);
-    let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
-    let function = &report["patches"][0]["files"][0]["functions"][0];
+    let function = &REPORT["patches"][1]["files"][0]["functions"][0];
     let files: Vec<_> =
         function["models"].as_array().expect("models").iter().map(|m| m["file"].clone()).collect();
     let versions = ["adjusted", "m2", "m3", "m4"];
@@ -149,10 +159,7 @@ fn bad_input_is_refused_with_what_was_found() {
 
 #[test]
 fn a_letter_without_a_patch_does_not_keep_the_others_from_it() {
-    let letter = scratch("0000-cover-letter.patch", b"Subject: [PATCH 0/1] mm: words\n\nWords.\n");
-    let output = selvedge(&[&letter, &fixture()]);
-    assert_eq!(output.status.code(), Some(0));
-    let text = stdout(&output);
+    let text = &*SAID;
     assert!(text.contains("Not read:") && text.contains("no patch: found text about"), "{text}");
 }
 

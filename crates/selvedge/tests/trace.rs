@@ -250,9 +250,14 @@ fn a_pipe_is_not_waited_for_without_end() {
         return;
     }
     let said = "it is a pipe, and nobody has opened its other end";
+    let file = reviewed(NAME);
+    // Each waits for some seconds: for them all at once.
+    std::thread::scope(|scope| {
+        let pipe = of(&pipe);
+        scope.spawn(|| refused(&["show", of(&file), "-o", pipe], said));
+        scope.spawn(|| refused(&["explain", of(&file), "-o", pipe], said));
+    });
     refused(&["show", of(&pipe)], said);
-    refused(&["show", of(&reviewed(NAME)), "-o", of(&pipe)], said);
-    refused(&["explain", of(&reviewed(NAME)), "-o", of(&pipe)], said);
     let (file, to) = (reviewed(NAME), pipe.clone());
     let writer = std::thread::spawn(move || fs::copy(file, to).is_ok());
     assert_eq!(

@@ -65,5 +65,6 @@ pub use why::{why, why_as};
 
 /// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached
 /// before may have changed.
+#[cfg(not(test))]
 pub static SOURCES: include_dir::Dir<'static> =
     include_dir::include_dir!("$CARGO_MANIFEST_DIR/src");

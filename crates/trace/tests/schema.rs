@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 fn schema() -> Schema {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../docs/schemas/selvedge-trace-1.schema.json");
+        .join("../../../docs/schemas/selvedge-trace-1.schema.json");
     let text = fs::read_to_string(&path).expect("the schema is there");
     let schema: Value = serde_json::from_str(&text).expect("the schema is JSON");
     assert_eq!(schema["properties"]["schema"]["const"], SCHEMA);
@@ -21,7 +21,7 @@ fn schema() -> Schema {
 }
 
 fn reviewed() -> Vec<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proofs/counterexamples");
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../proofs/counterexamples");
     let files = fs::read_dir(dir).expect("there are counterexamples");
     let files = files.map(|file| file.expect("an entry").path());
     files.filter(|file| file.extension().is_some_and(|extension| extension == "json")).collect()

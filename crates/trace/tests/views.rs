@@ -14,7 +14,7 @@ use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
 pub fn reviewed() -> Vec<(String, Counterexample)> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proofs/counterexamples");
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../proofs/counterexamples");
     let mut all = Vec::new();
     for entry in fs::read_dir(dir).expect("there are counterexamples") {
         let path = entry.expect("an entry").path();

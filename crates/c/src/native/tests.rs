@@ -19,7 +19,7 @@ use super::models::call as call_in_image;
 use super::run;
 use crate::scenario::Scenario;
 
-const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/image.c");
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/image.c");
 const NOTHING_IS_LOST: Rule = Rule("no addition is lost");
 
 /// There is one image at a time in a process.

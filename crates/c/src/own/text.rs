@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_compiles_to_a_scenario_is_not_refused() {
-        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
         let all =
             std::fs::read_dir(examples).expect("there").map(|entry| entry.expect("one").path());
         let all = all.filter(|path| path.extension().is_some_and(|end| end == "c"));

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use selvedge_explore::{Bounds, Engine, explore};
-use selvedge_models::{Kernel, Tree};
+use selvedge_explore::{Bounds, Engine, explore, set_up};
+use selvedge_models::{Asked, Kernel, Tree, trees};
 use selvedge_proofs::{Claim, Run, Scenario, rows};
 use selvedge_trace::{Execution, Finding, Monitor, PathId};
 
@@ -25,13 +25,18 @@ pub struct Reach(BTreeMap<Program, BTreeSet<&'static str>>);
 impl Reach {
     /// Runs those of these trees.
     pub fn explore(is_meant: impl Fn(&Tree) -> bool) -> Reach {
-        let claims = rows().map(|(claim, _)| (program(claim), (claim.scenario, claim.tree)));
-        let claims = claims.filter(|(_, (_, tree))| is_meant(tree));
-        let programs: Vec<_> = claims.collect::<BTreeMap<_, _>>().into_iter().collect();
-        let entered = threads::on_each(&programs, threads::cores(), |&(name, (scenario, tree))| {
-            (name, entered(scenario, tree))
+        let mut scenarios: BTreeMap<&str, (&'static Scenario, BTreeMap<&str, &'static Tree>)> =
+            BTreeMap::new();
+        for (claim, _) in rows().filter(|(claim, _)| is_meant(claim.tree)) {
+            let of = scenarios.entry(claim.scenario.name);
+            let (_, trees) = of.or_insert_with(|| (claim.scenario, BTreeMap::new()));
+            trees.insert(claim.tree.name, claim.tree);
+        }
+        let scenarios: Vec<_> = scenarios.into_values().collect();
+        let entered = threads::on_each(&scenarios, threads::cores(), |(scenario, trees)| {
+            of_trees(scenario, trees.values().copied())
         });
-        Reach(entered.into_iter().collect())
+        Reach(entered.into_iter().flatten().collect())
     }
 
     /// Does the claim's scenario enter one of these functions in the claim's tree?
@@ -45,13 +50,49 @@ fn program(claim: &Claim) -> Program {
     (claim.scenario.name, claim.tree.name)
 }
 
-/// The functions that the first executions enter, whether they break a rule or not.
-fn entered(scenario: &'static Scenario, tree: &'static Tree) -> BTreeSet<&'static str> {
+/// The functions that a scenario enters in each of the trees. Of those in which it is the same
+/// program, as far as it is looked at, one is run: it would go the same way in the others.
+fn of_trees(
+    scenario: &'static Scenario,
+    trees: impl Iterator<Item = &'static Tree>,
+) -> Vec<(Program, BTreeSet<&'static str>)> {
+    let mut known: Vec<(&'static Tree, Arc<Asked>, BTreeSet<&'static str>)> = Vec::new();
+    let mut all = Vec::new();
+    for tree in trees {
+        // Edits, and the functions of a tree of yours, are no answers that a tree gives.
+        let is_comparable = tree.edits.is_empty() && !trees::is_yours(tree);
+        let is_same = |(other, asked, _): &&(&'static Tree, Arc<Asked>, _)| {
+            is_comparable && other.answers_as(tree, asked)
+        };
+        let functions = match known.iter().find(is_same) {
+            Some((_, _, functions)) => functions.clone(),
+            None => {
+                let asked = Arc::<Asked>::default();
+                let functions = entered(scenario, tree, asked.clone());
+                known.extend(is_comparable.then(|| (tree, asked, functions.clone())));
+                functions
+            }
+        };
+        all.push(((scenario.name, tree.name), functions));
+    }
+    all
+}
+
+/// The functions that the first executions enter, whether they break a rule or not; and what they
+/// ask the tree for.
+fn entered(
+    scenario: &'static Scenario,
+    tree: &'static Tree,
+    asked: Arc<Asked>,
+) -> BTreeSet<&'static str> {
     let bounds =
         Bounds { executions_max: EXECUTIONS, keep_going: true, as_found: true, ..Bounds::PROOF };
     let monitor = Entered::default();
     let found = monitor.functions.clone();
-    let body = Arc::new(move || scenario.play(&Run::new(Kernel::new(tree, scenario.machine))));
+    let body = Arc::new(move || {
+        asked.note_here();
+        scenario.play(&set_up(|| Run::new(Kernel::new(tree, scenario.machine))));
+    });
     explore(Engine::Dpor, &bounds, vec![Box::new(monitor)], body);
     let found = found.lock().expect("not poisoned");
     found.clone()
