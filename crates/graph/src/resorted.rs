@@ -144,7 +144,7 @@ impl<const W: usize> Graph<W> {
         }
     }
 
-    /// What a write overwrites, and who has read that, if that has not been taken: not its own read.
+    /// What a write overwrites, or who has read that, if it has not been taken: not its own read.
     fn overwrites_left(&self, own: Id, write: Id, keeps: Keeps, taken: &Bits<W>) -> Option<Id> {
         let word = self.shape.event(write).word;
         let before = self.shape.at(word, self.shape.place(word, write) - 1);

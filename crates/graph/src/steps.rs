@@ -219,9 +219,9 @@ pub fn is_stale() -> bool {
     STEPS.with(|steps| steps.is_stale.get())
 }
 
-/// What the write of the running task has replaced, if that is not what was written to its word last
-/// in the order in which the operations of this execution happen: what was written by the one before
-/// it in coherence order, or 0, if that is still to come.
+/// What the write of the running task has replaced, if that is not what was written last to its
+/// word, in the order in which the operations of this execution happen: what was written by the one
+/// before it in coherence order, or 0, if that is still to come.
 pub fn replaced() -> Option<u64> {
     STEPS.with(|steps| steps.replaced.get())
 }

@@ -141,8 +141,8 @@ fn without_steps(run: &[Done]) -> Vec<Done> {
     run.iter().map(|done| Done { steps: 0, ..*done }).collect()
 }
 
-/// Runs the program and looks at each execution. Returns how many there were, how many had something
-/// in common with the run before, and of how many no order keeps coherence.
+/// Runs the program and looks at each execution. Returns how many there were, how many had
+/// something in common with the run before, and of how many no order keeps coherence.
 fn look(program: &Program, model: Model) -> (usize, usize, usize) {
     let notes = Notes::default();
     let (mut executions, mut alike, mut incoherent) = (0, 0, 0);
