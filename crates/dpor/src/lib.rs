@@ -106,6 +106,7 @@ mod stateful;
 mod symmetry;
 mod table;
 mod tree;
+mod update_loop;
 mod wakeup;
 
 pub use bounded::Bounded;
@@ -124,9 +125,9 @@ pub use stateful::{Difference, Stateful, States};
 pub use symmetry::{Symmetry, Twins, spawn_twins};
 pub use table::{
     Outcome, abandon, at_rest, choose, holder, join, keeps_observations, me, observe, pending,
-    refine, spawn, step, step_again, step_is_known, steps_in_common, steps_taken, try_lock,
-    update_loop, values,
+    refine, spawn, step, step_again, step_is_known, steps_in_common, steps_taken, try_lock, values,
 };
+pub use update_loop::update_loop;
 
 /// What this crate was compiled from, for fingerprints: they say whether a verdict that was reached
 /// before may have changed.
