@@ -1,7 +1,8 @@
 //! The engines side by side, on the scenarios of the kernel: `cargo run --release -p
-//! selvedge-proofs --example engines -- [TREE] [SCENARIO] [--each]`. Each scenario is searched to
-//! the end once by `dpor`, by `graph` under sequential consistency, and by `graph` under the
-//! kernel's model, on one thread, in one run.
+//! selvedge-proofs --example engines -- [TREE] [SCENARIO] [--each] [--only=ENGINE]`. Each scenario
+//! is searched to the end once by `dpor`, by `graph` under sequential consistency, and by `graph`
+//! under the kernel's model, on one thread, in one run. With `--only` by one of these, and nothing
+//! is compared: for a profile.
 //!
 //! Only claims that hold are asked: a search that finds a violation ends there, and its length is
 //! luck.
@@ -48,11 +49,19 @@ fn main() {
     let tree = words.first().map_or("v6.12.117", String::as_str);
     let part = words.get(1).map_or("", String::as_str);
     let is_each = flags.iter().any(|flag| flag == "--each");
+    let only = flags.iter().find_map(|flag| flag.strip_prefix("--only="));
     let mut asked: Vec<(&'static Claim, Vec<Seen>)> = Vec::new();
     for (claim, _) in rows().filter(|(_, engine)| *engine == Engine::Dpor) {
         let is_new = !asked.iter().any(|(other, _)| other.scenario.name == claim.scenario.name);
         let is_meant = claim.tree.name == tree && claim.scenario.name.contains(part);
         if is_new && is_meant && claim.expected == Expected::Holds {
+            if let Some(only) = only {
+                let engine = ENGINES.into_iter().find(|engine| engine.name() == only);
+                let seen = search(claim, engine.expect("dpor, graph or graph-sc"));
+                println!("{}: {} executions", claim.scenario.name, seen.executions);
+                asked.push((claim, Vec::new()));
+                continue;
+            }
             let seen: Vec<Seen> = ENGINES.iter().map(|&engine| search(claim, engine)).collect();
             if is_each {
                 print(claim, &seen);
@@ -60,7 +69,9 @@ fn main() {
             asked.push((claim, seen));
         }
     }
-    summary(&asked);
+    if only.is_none() {
+        summary(&asked);
+    }
 }
 
 /// Seconds of processor time of this thread, on which one worker searches; of the clock, where the

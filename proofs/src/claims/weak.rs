@@ -291,12 +291,13 @@ const VIOLATED: &[(&str, &[&str], Source)] = &[
 
 /// The claims, and what `graph` is asked besides.
 pub(crate) fn with_graph(claims: Vec<Claim>) -> Vec<Claim> {
+    let is_asked = |claim: &&Claim| claim.engines.contains(&Engine::Graph);
+    let asked: Vec<&Claim> = claims.iter().filter(is_asked).collect();
     let is_asked_already = |claim: &Claim| {
-        claims.iter().any(|other| {
+        asked.iter().any(|other| {
             other.rule == claim.rule
                 && other.scenario.name == claim.scenario.name
                 && other.tree.name == claim.tree.name
-                && other.engines.contains(&Engine::Graph)
         })
     };
     let mut all = Vec::with_capacity(claims.len());
