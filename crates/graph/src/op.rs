@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::coroutine::{again, announce, make_word, note_barrier};
+use crate::coroutine::{Reply, again, announce, make_word, note_barrier};
 use crate::event::{NONE, barrier, mark};
 use crate::steps::Operation;
 
@@ -178,6 +178,23 @@ impl Word {
         usize::from(self.0)
     }
 
+    /// Reads, if it is known that this happens next: no other task runs for that. `None`: it is not
+    /// known, and nothing has happened. For a caller who has something borrowed that others use.
+    pub fn read_again(self) -> Option<u64> {
+        again(Operation::Read(self.0)).map(|reply| reply.value)
+    }
+
+    /// The same, of a write. False: nothing has happened.
+    pub fn write_again(self, value: u64) -> bool {
+        again(Operation::Write(self.0, value)).is_some()
+    }
+
+    /// The same, of an update, or of the acquisition of a lock: what was there, and has it
+    /// happened?
+    pub fn update_again(self) -> Option<Result<u64, u64>> {
+        again(Operation::Update(self.0)).map(outcome)
+    }
+
     fn op(self, what: What, marks: u32) -> Announced {
         Announced { word: self.0, marks, ..Announced::new(what) }
     }
@@ -223,7 +240,7 @@ impl Word {
         let reply = again(Operation::Update(self.0)).unwrap_or_else(|| {
             announce(Announced { strength, ..self.op(What::Update(change()), marks) })
         });
-        if reply.done { Ok(reply.value) } else { Err(reply.value) }
+        outcome(reply)
     }
 
     /// Replaces the value by what `change` makes of it, in one step. `Err`: `change` has nothing
@@ -281,6 +298,12 @@ impl Word {
     pub fn compare_exchange(self, old: u64, new: u64, strength: Rmw) -> Result<u64, u64> {
         self.change(|| Change::Exchange(old, new), strength, 0)
     }
+}
+
+/// Of an update: what was there. `Err`: it has not happened.
+#[inline]
+fn outcome(reply: Reply) -> Result<u64, u64> {
+    if reply.done { Ok(reply.value) } else { Err(reply.value) }
 }
 
 fn load_marks(strength: Load) -> u32 {

@@ -26,7 +26,7 @@ use graph::Fence;
 use selvedge_trace::{Name, Order};
 
 use crate::MemoryModel;
-use crate::machine::{Abilities, By, Interrupts, Machine, New, Start, WorkItems, run_task};
+use crate::machine::{Abilities, By, Interrupts, Machine, New, Passes, Start, WorkItems, run_task};
 use crate::record::{self, TASKS_MAX};
 use crate::step::{Does, If, Intent, Rmw, Step, Took, With};
 
@@ -163,6 +163,18 @@ impl Machine for Graph {
         graph::Word::make_again(with(|state| state.set_up.len()));
     }
 
+    /// Where there are interrupts, a step may be more than one operation.
+    fn take_again(&self, task: usize, _passes: &Passes, step: &Step) -> Option<Took> {
+        if with(|state| state.exclusions.are_there) {
+            return None;
+        }
+        if let Does::Fence(with) = step.does {
+            return Some(barrier(task, step.order, with));
+        }
+        let took = operation_again(task, step)?;
+        Some(Took { stale: graph::is_stale(), ..took })
+    }
+
     fn take(&self, by: &By, step: &Step) -> Took {
         exclusion::within(by, step, || {
             let took = operation(by, step);
@@ -227,17 +239,10 @@ impl Machine for Graph {
 /// The operation that a step is. A barrier is none.
 fn operation(by: &By, step: &Step) -> Took {
     match step.does {
-        Does::Load => {
-            let word = match object(step.object) {
-                Object::Lock { lock, .. } => lock.word(),
-                Object::Word { word, .. } | Object::Token(word) => word,
-            };
-            Took::read(word.load(load_strength(step)))
-        }
+        Does::Load => Took::read(any_word(step.object).load(load_strength(step))),
         Does::Store(value) => {
             word(step.object).store(value, store_strength(step));
-            let before = put(step.object, value);
-            Took::wrote(graph::replaced().unwrap_or(before), value)
+            stored(step.object, value)
         }
         Does::Update { change, looks } => update(step, change, looks),
         Does::UpdateIf { condition, change } => update_if(step, condition, change),
@@ -255,10 +260,7 @@ fn operation(by: &By, step: &Step) -> Took {
         }
         Does::TryLock { .. } => {
             let taken = lock(step.object).try_lock();
-            if taken {
-                hold(step.object, Some(by.task));
-            }
-            Took { failed: !taken, ..Took::default() }
+            tried(step.object, taken, by.task)
         }
         Does::Unlock { orders_others } => {
             let lock = lock(step.object);
@@ -289,6 +291,70 @@ fn operation(by: &By, step: &Step) -> Took {
         }
         Does::Choose(alternatives) => Took::gave(u64::from(graph::choose(alternatives))),
     }
+}
+
+/// The same, of those that are most frequent, if it is known that this happens next. `None`: nothing
+/// has happened.
+fn operation_again(task: usize, step: &Step) -> Option<Took> {
+    let took = match step.does {
+        Does::Load => Took::read(any_word(step.object).read_again()?),
+        Does::Store(value) => {
+            word(step.object).write_again(value).then(|| stored(step.object, value))?
+        }
+        Does::Update { change, .. } => {
+            let old = word(step.object).update_again()?;
+            updated(step.object, change, old.unwrap_or_else(|old| old))
+        }
+        Does::UpdateIf { change, .. } => {
+            updated_if(step.object, change, word(step.object).update_again()?)
+        }
+        Does::Lock { .. } | Does::TryLock { .. } => {
+            let taken = lock(step.object).word().update_again()?.is_ok();
+            tried(step.object, taken, task)
+        }
+        Does::Unlock { .. } => {
+            let word = lock(step.object).word();
+            word.write_again(0).then(|| hold(step.object, None))?
+        }
+        _ => return None,
+    };
+    Some(took)
+}
+
+/// What a read may be of.
+fn any_word(number: u32) -> graph::Word {
+    match object(number) {
+        Object::Lock { lock, .. } => lock.word(),
+        Object::Word { word, .. } | Object::Token(word) => word,
+    }
+}
+
+/// The word holds this now.
+fn stored(number: u32, value: u64) -> Took {
+    let before = put(number, value);
+    Took::wrote(graph::replaced().unwrap_or(before), value)
+}
+
+/// It held `old`, and holds now what the change makes of that.
+fn updated(number: u32, change: Rmw, old: u64) -> Took {
+    put(number, change.apply(old));
+    Took::wrote(old, change.apply(old))
+}
+
+/// The same, if the update has happened.
+fn updated_if(number: u32, change: Rmw, outcome: Result<u64, u64>) -> Took {
+    match outcome {
+        Ok(old) => updated(number, change, old),
+        Err(old) => Took { failed: true, ..Took::read(old) },
+    }
+}
+
+/// A task has tried to take a lock.
+fn tried(number: u32, taken: bool, task: usize) -> Took {
+    if taken {
+        hold(number, Some(task));
+    }
+    Took { failed: !taken, ..Took::default() }
 }
 
 /// Notes what a word holds now; returns what it held before.
@@ -344,8 +410,7 @@ fn update(step: &Step, change: Rmw, looks: bool) -> Took {
             .update(strength, move |old| Some(change.apply(old)))
             .expect("such an update always happens"),
     };
-    put(step.object, change.apply(old));
-    Took::wrote(old, change.apply(old))
+    updated(step.object, change, old)
 }
 
 /// Waits until the word has such a value, and changes it if that is asked.
@@ -356,8 +421,7 @@ fn wait_for(step: &Step, until: If, change: Option<Rmw>) -> Took {
     };
     let to = move |seen| until.is_met(seen).then(|| change.apply(seen));
     let old = word.wait_update(strength(step.order), to);
-    put(step.object, change.apply(old));
-    Took::wrote(old, change.apply(old))
+    updated(step.object, change, old)
 }
 
 fn update_if(step: &Step, condition: If, change: Rmw) -> Took {
@@ -366,13 +430,7 @@ fn update_if(step: &Step, condition: If, change: Rmw) -> Took {
         (If::Equals(old), Rmw::Swap(new)) => word.compare_exchange(old, new, strength),
         _ => word.update(strength, move |old| condition.is_met(old).then(|| change.apply(old))),
     };
-    match outcome {
-        Ok(old) => {
-            put(step.object, change.apply(old));
-            Took::wrote(old, change.apply(old))
-        }
-        Err(old) => Took { failed: true, ..Took::read(old) },
-    }
+    updated_if(step.object, change, outcome)
 }
 
 fn barrier(task: usize, order: Order, with: With) -> Took {
