@@ -116,6 +116,15 @@ impl<const W: usize> Bits<W> {
         all
     }
 
+    /// All events that are not in it.
+    #[inline]
+    pub(crate) fn complement(mut self) -> Self {
+        for k in 0..W {
+            self.0[k] = !self.0[k];
+        }
+        self
+    }
+
     #[inline]
     pub(crate) fn highest(&self) -> Option<usize> {
         let mut k = W;

@@ -6,6 +6,9 @@ pub(crate) type Id = u16;
 /// In the place of a write: the initial value. In the place of a word: none.
 pub(crate) const NONE: Id = Id::MAX;
 
+/// The value of the last event of a task.
+pub(crate) const END: u64 = u64::MAX;
+
 /// What an event is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub(crate) enum Kind {

@@ -7,7 +7,7 @@
 //! (`rows.rs`).
 
 use crate::bits::Bits;
-use crate::event::{Event, Id, Kind, NONE, Reach, barrier, mark};
+use crate::event::{END, Event, Id, Kind, NONE, Reach, barrier, mark};
 use crate::rows::Row;
 use crate::search::Model;
 
@@ -227,12 +227,22 @@ pub(crate) struct Graph<const W: usize> {
     pub(crate) reads: Bits<W>,
     /// Writes that are read from by a read that was there before them.
     pub(crate) revisitors: Bits<W>,
+    /// Those writes, and perhaps others, that overwrite what was added after them, or was read
+    /// after them.
+    pub(crate) late: Bits<W>,
+    /// The events that start tasks.
+    pub(crate) starts: Bits<W>,
     /// The rows of so many first events are right. Others may speak of events that are gone, or
     /// lack some that came before.
     pub(crate) fresh: usize,
-    /// The lowest that `fresh` has been since the rows are here: from there on they may have been
-    /// written over.
-    pub(crate) touched: usize,
+    /// Of which of the others that may be so, under the kernel's model: of these, and of all that
+    /// have one of these before them by program order and reads-from.
+    pub(crate) changed: Bits<W>,
+    /// The rows that have been written over since they are here.
+    pub(crate) written: Bits<W>,
+    /// The events to which a later one of the same task propagates. If there are some, what is
+    /// before an event by program order and reads-from does not tell all that its row is made of.
+    pub(crate) go_back: Bits<W>,
     /// For each event, the lowest number that comes right after one with a higher number (an
     /// overwrite, or a read that was revisited), as far as the graph up to this event goes: rows of
     /// lower numbers know of lower numbers only.
@@ -258,8 +268,12 @@ impl<const W: usize> Graph<W> {
             newest: Bits::EMPTY,
             reads: Bits::EMPTY,
             revisitors: Bits::EMPTY,
+            late: Bits::EMPTY,
+            starts: Bits::EMPTY,
             fresh: 0,
-            touched: 0,
+            changed: Bits::EMPTY,
+            written: Bits::EMPTY,
+            go_back: Bits::EMPTY,
             backs: Vec::new(),
             has_fences: false,
             grace_periods: 0,
@@ -280,31 +294,12 @@ impl<const W: usize> Graph<W> {
         }
         graph.shape = shape;
         graph.link_rest();
+        graph.find_late();
         graph
     }
 
     pub(crate) fn len(&self) -> usize {
         self.shape.events.len()
-    }
-
-    /// Gives the rows to a graph of which the first `same` events are those of this one, with
-    /// nothing else before them. It gives them back: [`Graph::take_rows_back`].
-    pub(crate) fn lend_rows(&mut self, to: &mut Self, same: usize) {
-        to.rows = std::mem::take(&mut self.rows);
-        to.fresh = same.min(self.fresh).min(self.back()).min(to.back());
-        to.touched = to.fresh;
-    }
-
-    /// What the borrower has written over is stale.
-    pub(crate) fn take_rows_back(&mut self, from: &mut Self) {
-        self.rows = std::mem::take(&mut from.rows);
-        self.lower(from.touched);
-    }
-
-    /// Rows from this number on are stale.
-    pub(crate) fn lower(&mut self, fresh: usize) {
-        self.fresh = self.fresh.min(fresh);
-        self.touched = self.touched.min(self.fresh);
     }
 
     /// See `backs`.
@@ -368,13 +363,19 @@ impl<const W: usize> Graph<W> {
         }
         self.link(id);
         if self.fresh == id {
-            self.rows.truncate(id);
-            self.rows.push(Row::default());
+            match self.rows.get_mut(id) {
+                Some(row) => *row = Row::default(),
+                None => self.rows.push(Row::default()),
+            }
             if event.is_write() && event.word != NONE {
                 self.overwrite(id, place);
             }
             self.fill_row(id);
             self.fresh = id + 1;
+            self.written.set(id);
+            self.changed.clear(id);
+        } else {
+            self.changed.set(id);
         }
         let mut back = self.backs.last().copied().unwrap_or(NONE);
         if event.has(mark::OUT_OF_ORDER) {
@@ -384,6 +385,10 @@ impl<const W: usize> Graph<W> {
             };
             let later = &self.shape.words[usize::from(event.word)].writes[first..];
             back = later.iter().copied().fold(back, Id::min);
+            for write in later.iter().map(|&write| usize::from(write)) {
+                self.changed.set(write);
+                self.late.set(write);
+            }
             self.lower(usize::from(back));
         }
         self.backs.push(back);
@@ -393,16 +398,14 @@ impl<const W: usize> Graph<W> {
     /// Adds an event that nothing follows, and that is taken back ([`Graph::cut_last`]) before
     /// anything else is asked than its row. All rows are fresh, but for what it comes before.
     pub(crate) fn push_last(&mut self, event: Event, place: usize) {
-        let touched = self.touched;
         let id = self.push(event, place);
-        (self.fresh, self.touched) = (id + 1, touched);
+        (self.fresh, self.changed) = (id + 1, Bits::EMPTY);
     }
 
     /// Takes back what was added by [`Graph::push_last`] from number `n` on.
     pub(crate) fn cut_last(&mut self, n: usize) {
-        let touched = self.touched;
         self.cut(n);
-        (self.fresh, self.touched) = (n, touched);
+        (self.fresh, self.changed) = (n, Bits::EMPTY);
     }
 
     fn is_newest_now(&self, event: &Event, place: usize) -> bool {
@@ -429,6 +432,7 @@ impl<const W: usize> Graph<W> {
             Kind::GracePeriod => self.grace_periods += 1,
             Kind::SectionBegins => self.sections += 1,
             Kind::Failure => self.failures += 1,
+            Kind::Write if event.word == NONE && event.value != END => self.starts.set(id),
             _ => {}
         }
     }
@@ -455,17 +459,27 @@ impl<const W: usize> Graph<W> {
             self.shape.tasks[task].pop();
             self.of_task[task].clear(id);
             self.newest.clear(id);
+            self.go_back.clear(id);
+            self.late.clear(id);
+            self.starts.clear(id);
             let is_felt = event.has(mark::OUT_OF_ORDER);
             self.lower(back.filter(|_| is_felt).map_or(id, |back| id.min(usize::from(back))));
             match event.kind {
                 Kind::Read => {
                     self.reads.clear(id);
                     self.unlink_read(id, &event);
+                    if is_felt {
+                        let first = self.shape.place(event.word, event.from);
+                        let later = &self.shape.words[usize::from(event.word)].writes[first..];
+                        later.iter().for_each(|&write| self.changed.set(usize::from(write)));
+                    }
                 }
                 Kind::Write if event.word != NONE => {
                     let writes = &mut self.shape.words[usize::from(event.word)].writes;
                     let place = writes.iter().rposition(|&w| usize::from(w) == id);
-                    writes.remove(place.expect("a write is in coherence order"));
+                    let place = place.expect("a write is in coherence order");
+                    writes.remove(place);
+                    writes[place..].iter().for_each(|&w| self.changed.set(usize::from(w)));
                 }
                 Kind::GracePeriod => self.grace_periods -= 1,
                 Kind::SectionBegins => self.sections -= 1,

@@ -136,6 +136,7 @@ mod coroutine;
 mod engine;
 mod event;
 mod execution;
+mod fresh;
 mod graph;
 mod matrix;
 mod op;

@@ -26,6 +26,25 @@ impl<const W: usize> Graph<W> {
             .find(|&keeps| self.resort_keeping(keeps, resorted))
     }
 
+    /// Finds the writes that are `late`.
+    pub(crate) fn find_late(&mut self) {
+        let mut places = vec![0; self.len()];
+        for (place, &id) in (1..).zip(&self.shape.order) {
+            places[usize::from(id)] = place;
+        }
+        let place_of = |id: usize| places[id];
+        for (word, initial) in self.shape.words.iter().zip(&self.initial_readers) {
+            let mut last = initial.iter().map(place_of).max();
+            for id in word.writes.iter().map(|&write| usize::from(write)) {
+                if last > Some(place_of(id)) {
+                    self.late.set(id);
+                }
+                let readers = self.links[id].readers.iter().map(place_of).max();
+                last = last.max(Some(place_of(id))).max(readers);
+            }
+        }
+    }
+
     /// How many first events, whose numbers are their places, come after none that was added later.
     fn that_stay_in_order(&self) -> usize {
         let order = self.shape.order.iter();
@@ -45,6 +64,8 @@ impl<const W: usize> Graph<W> {
         aside.clear();
         order.extend_from_slice(&self.shape.order[..first]);
         let mut taken = Bits::below(first);
+        // All that is aside, and the writes of updates that are.
+        let mut waiting = Bits::EMPTY;
         for &id in &self.shape.order[first..] {
             if taken.has(usize::from(id)) {
                 continue;
@@ -54,18 +75,17 @@ impl<const W: usize> Graph<W> {
             if event.is_write() && event.has(mark::UPDATE) && event.word != NONE {
                 continue;
             }
-            // What is before it by program order and reads-from was added before it.
-            let other = if aside.is_empty() {
-                self.waits_to_overwrite(id, event, keeps, &taken)
-            } else {
-                self.waits_for(id, event, keeps, &taken)
-            };
-            if let Some(other) = other {
+            let write = self.write_of(id, event);
+            if let Some(other) = self.waits_for(id, write, keeps, &taken, &waiting) {
                 aside.push((id, other));
+                waiting.set(usize::from(id));
+                write.into_iter().for_each(|write| waiting.set(usize::from(write)));
                 continue;
             }
-            self.take_next(id, event, order, &mut taken);
-            while !aside.is_empty() && self.take_from_aside(keeps, aside, order, &mut taken) {}
+            take_next(id, write, order, &mut taken);
+            while !aside.is_empty()
+                && self.take_from_aside(keeps, aside, order, &mut taken, &mut waiting)
+            {}
         }
         debug_assert!(!aside.is_empty() || order.len() == self.len(), "each event is taken once");
         aside.is_empty()
@@ -78,18 +98,21 @@ impl<const W: usize> Graph<W> {
         aside: &mut Vec<(Id, Id)>,
         order: &mut Vec<Id>,
         taken: &mut Bits<W>,
+        waiting: &mut Bits<W>,
     ) -> bool {
         for at in 0..aside.len() {
             let (id, other) = aside[at];
             if !taken.has(usize::from(other)) {
                 continue;
             }
-            let event = self.shape.event(id);
-            match self.waits_for(id, event, keeps, taken) {
+            let write = self.write_of(id, self.shape.event(id));
+            match self.waits_for(id, write, keeps, taken, waiting) {
                 Some(other) => aside[at].1 = other,
                 None => {
                     aside.remove(at);
-                    self.take_next(id, event, order, taken);
+                    waiting.clear(usize::from(id));
+                    write.into_iter().for_each(|write| waiting.clear(usize::from(write)));
+                    take_next(id, write, order, taken);
                     return true;
                 }
             }
@@ -97,14 +120,13 @@ impl<const W: usize> Graph<W> {
         false
     }
 
-    /// Takes an event, and the write of an update with its read.
+    /// The write that is taken with this event: itself, or the other half of an update.
     #[inline]
-    fn take_next(&self, id: Id, event: &Event, order: &mut Vec<Id>, taken: &mut Bits<W>) {
-        order.push(id);
-        taken.set(usize::from(id));
-        if let Some(write) = self.write_half(event) {
-            order.push(write);
-            taken.set(usize::from(write));
+    fn write_of(&self, id: Id, event: &Event) -> Option<Id> {
+        match event.kind {
+            Kind::Read => self.write_half(event),
+            Kind::Write if event.word != NONE => Some(id),
+            _ => None,
         }
     }
 
@@ -116,32 +138,27 @@ impl<const W: usize> Graph<W> {
         is_read_half.then(|| events[usize::from(event.index) + 1])
     }
 
-    /// What an event comes after that has not been taken.
-    fn waits_for(&self, id: Id, event: &Event, keeps: Keeps, taken: &Bits<W>) -> Option<Id> {
-        let is_left = |id: usize| !taken.has(id);
-        if let Some(before) = self.shape.before(event).filter(|&before| is_left(before)) {
-            return Some(before as Id);
-        }
-        if event.is_read() && event.from != NONE && is_left(usize::from(event.from)) {
-            return Some(event.from);
-        }
-        self.waits_to_overwrite(id, event, keeps, taken)
-    }
-
-    /// The same, of what it overwrites.
+    /// What an event comes after that has not been taken. What is before it by program order and
+    /// reads-from was added before it: it has been taken, or is waiting.
     #[inline]
-    fn waits_to_overwrite(
+    fn waits_for(
         &self,
         id: Id,
-        event: &Event,
+        write: Option<Id>,
         keeps: Keeps,
         taken: &Bits<W>,
+        waiting: &Bits<W>,
     ) -> Option<Id> {
-        match event.kind {
-            Kind::Read => self.overwrites_left(id, self.write_half(event)?, keeps, taken),
-            Kind::Write if event.word != NONE => self.overwrites_left(id, id, keeps, taken),
-            _ => None,
+        let before = self.links[usize::from(id)].prefix.and(waiting);
+        if let Some(before) = before.highest() {
+            return Some(before as Id);
         }
+        let write = write?;
+        // All that it overwrites was added before it, and nothing waits.
+        if waiting.is_empty() && !self.late.has(usize::from(write)) {
+            return None;
+        }
+        self.overwrites_left(id, write, keeps, taken)
     }
 
     /// What a write overwrites, or who has read that, if it has not been taken: not its own read.
@@ -161,5 +178,16 @@ impl<const W: usize> Graph<W> {
         let mut left = readers.minus(taken);
         left.clear(usize::from(own));
         left.highest().map(|reader| reader as Id)
+    }
+}
+
+/// Takes an event, and the write that is taken with it.
+#[inline]
+fn take_next<const W: usize>(id: Id, write: Option<Id>, order: &mut Vec<Id>, taken: &mut Bits<W>) {
+    order.push(id);
+    taken.set(usize::from(id));
+    if let Some(write) = write.filter(|&write| write != id) {
+        order.push(write);
+        taken.set(usize::from(write));
     }
 }

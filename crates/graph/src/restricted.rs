@@ -24,6 +24,9 @@ impl<const W: usize> Graph<W> {
             graph.shape.events.push(event);
             graph.shape.tasks[usize::from(event.task)].push(id as Id);
             graph.note(id, &event);
+            if self.late.has(old) {
+                graph.late.set(id);
+            }
         }
         for event in graph.shape.events[same..].iter_mut().filter(|event| event.is_read()) {
             if event.from != NONE {
@@ -72,6 +75,8 @@ impl<const W: usize> Graph<W> {
         graph.newest = self.newest.and(&first);
         graph.reads = self.reads.and(&first);
         graph.revisitors = self.revisitors.and(&first);
+        graph.late = self.late.and(&first);
+        graph.starts = self.starts.and(&first);
         graph.links.extend(self.links[..same].iter().map(|links| {
             let readers = links.readers.and(&first);
             Links { readers, ..*links }
@@ -107,7 +112,9 @@ impl<const W: usize> Graph<W> {
             sets.resize(count, Bits::EMPTY);
         }
         (self.newest, self.reads, self.revisitors) = (Bits::EMPTY, Bits::EMPTY, Bits::EMPTY);
-        (self.fresh, self.touched, self.linked) = (0, 0, 0);
+        (self.late, self.starts) = (Bits::EMPTY, Bits::EMPTY);
+        (self.fresh, self.linked) = (0, 0);
+        (self.changed, self.written, self.go_back) = (Bits::EMPTY, Bits::EMPTY, Bits::EMPTY);
         self.has_fences = false;
         (self.grace_periods, self.sections, self.failures) = (0, 0, 0);
     }

@@ -18,7 +18,7 @@ use crate::search::Model;
 pub(crate) struct Row<const W: usize> {
     /// Sequential consistency only: by program order, reads-from, coherence and from-reads.
     pub(crate) total: Bits<W>,
-    /// What this write overwrites, and what has read that, of other tasks.
+    /// What this write overwrites, and what has read that.
     overwritten: Bits<W>,
     /// The same of its own task, from the last write on: what is earlier comes before that.
     overwritten_own: Bits<W>,
@@ -52,6 +52,8 @@ pub(crate) struct Row<const W: usize> {
     unlocked_happens: Bits<W>,
     /// `all_propagates` before strong fences that begin in another task (after-unlock-lock).
     pub(crate) crossed: Bits<W>,
+    /// No event with a higher number has been looked at for this row.
+    pub(crate) highest: usize,
 }
 
 impl<const W: usize> Row<W> {
@@ -76,6 +78,7 @@ impl<const W: usize> Row<W> {
         unlocked_propagates: Bits::EMPTY,
         unlocked_happens: Bits::EMPTY,
         crossed: Bits::EMPTY,
+        highest: 0,
     };
 }
 
@@ -110,41 +113,37 @@ impl<const W: usize> Graph<W> {
         }
     }
 
-    /// Computes the rows that are not fresh.
-    pub(crate) fn refresh(&mut self) {
-        match self.model {
-            Model::Sc => self.refresh_total(),
-            Model::Kernel => self.refresh_kernel(self.fresh),
-        }
-        self.fresh = self.len();
-    }
-
-    /// Computes the rows of the kernel's model, whatever the model is, from number `first` on.
-    pub(crate) fn refresh_kernel(&mut self, first: usize) {
-        self.overwrite_all(first);
+    /// Computes the rows of the kernel's model, whatever the model is, of these events, all of them
+    /// with numbers from `first` on. False: since some events go back, others may have changed too.
+    pub(crate) fn fill_kernel(&mut self, first: usize, stale: &Bits<W>) -> bool {
+        self.overwrite_all(stale);
         // What is known of another graph must not be taken for what happens in this one: an event
         // may ask the row of a later one.
-        for row in &mut self.rows[first..] {
-            row.happens = Bits::EMPTY;
+        for id in stale.iter() {
+            self.rows[id].happens = Bits::EMPTY;
         }
         let order = std::mem::take(&mut self.shape.order);
         let mut goes_back = None;
         for (place, &id) in order.iter().enumerate() {
             let id = usize::from(id);
-            if id < first {
+            if !stale.has(id) {
                 continue;
             }
             self.fill_reached(id);
             self.fill_happens(id);
             let event = &self.shape.events[id];
             let later = self.of_task[usize::from(event.task)].minus(&Bits::below(id + 1));
-            if goes_back.is_none() && self.rows[id].propagates.meets(&later) {
-                goes_back = Some(place);
+            self.go_back.clear(id);
+            if self.rows[id].propagates.meets(&later) {
+                self.go_back.set(id);
+                goes_back.get_or_insert(place);
             }
         }
         // An event may happen before one that is earlier in its own task, by propagation; only then
         // one round in the order of program order and reads-from is not enough.
-        if let Some(place) = goes_back {
+        let len = self.len();
+        let is_all = Bits::below(len).from(first).minus(stale).is_empty();
+        if let Some(place) = goes_back.filter(|_| is_all) {
             let mut has_grown = true;
             while has_grown {
                 has_grown = false;
@@ -152,16 +151,21 @@ impl<const W: usize> Graph<W> {
                     has_grown |= self.fill_happens(usize::from(id));
                 }
             }
+            self.rows[first..len].iter_mut().for_each(|row| row.highest = usize::MAX);
         }
         self.shape.order = order;
+        goes_back.is_none() || is_all
     }
 
-    fn refresh_total(&mut self) {
+    /// The same for sequential consistency, of all rows that may be stale.
+    pub(crate) fn refresh_total(&mut self) {
         let first = self.fresh;
-        self.overwrite_all(first);
-        for row in &mut self.rows[first..] {
-            row.total = Bits::EMPTY;
+        let stale = Bits::below(self.len()).from(first);
+        self.overwrite_all(&stale);
+        for id in stale.iter() {
+            self.rows[id].total = Bits::EMPTY;
         }
+        self.written.add(&stale);
         let order = std::mem::take(&mut self.shape.order);
         let mut changed = true;
         while changed {
@@ -187,67 +191,58 @@ impl<const W: usize> Graph<W> {
         self.rows[id].total = total;
     }
 
-    /// What writes overwrite, from number `first` on.
-    fn overwrite_all(&mut self, first: usize) {
-        self.rows.resize(self.len(), Row::NONE);
-        for row in &mut self.rows[first..] {
+    /// What these events overwrite, if they are writes.
+    fn overwrite_all(&mut self, stale: &Bits<W>) {
+        if self.rows.len() < self.len() {
+            self.rows.resize(self.len(), Row::NONE);
+        }
+        for id in stale.iter() {
+            let row = &mut self.rows[id];
             row.overwritten = Bits::EMPTY;
             row.overwritten_own = Bits::EMPTY;
             row.overwritten_last = Bits::EMPTY;
         }
+        let writes = stale.minus(&self.reads);
         for word in 0..self.shape.words.len() {
-            let mut last = self.initial_readers[word];
-            let mut all = last;
+            if !self.of_word[word].meets(&writes) {
+                continue;
+            }
             for place in 0..self.shape.words[word].writes.len() {
                 let id = usize::from(self.shape.words[word].writes[place]);
-                if id >= first {
-                    self.set_overwritten(id, &all, &last);
+                if stale.has(id) {
+                    self.overwrite(id, place);
                 }
-                last = self.links[id].readers.with(id);
-                all.add(&last);
             }
         }
     }
 
-    /// What a new write at this place overwrites: earlier writes, and who reads from those.
+    /// What the write at this place overwrites: the one before it, who reads from that, and what
+    /// that overwrites.
     pub(crate) fn overwrite(&mut self, id: usize, place: usize) {
-        let word = usize::from(self.shape.events[id].word);
-        let writes = &self.shape.words[word].writes;
-        let with_readers = |write: Id| {
-            let write = usize::from(write);
-            self.links[write].readers.with(write)
-        };
-        let last = match place.checked_sub(1) {
-            Some(before) => with_readers(writes[before]),
-            None => self.initial_readers[word],
-        };
-        let mut all;
-        if place + 1 == writes.len() {
-            all = self.of_word[word];
-            all.clear(id);
-        } else {
-            all = self.initial_readers[word];
-            for &write in &writes[..place] {
-                all.add(&with_readers(write));
+        let event = &self.shape.events[id];
+        let word = usize::from(event.word);
+        let (last, all) = match place.checked_sub(1) {
+            Some(before) => {
+                let before = usize::from(self.shape.words[word].writes[before]);
+                let last = self.links[before].readers.with(before);
+                (last, last.or(&self.rows[before].overwritten))
             }
-        }
-        self.set_overwritten(id, &all, &last);
-    }
-
-    fn set_overwritten(&mut self, id: usize, all: &Bits<W>, last: &Bits<W>) {
-        let task = self.of_task[usize::from(self.shape.events[id].task)];
-        let mine = all.and(&task);
+            None => (self.initial_readers[word], self.initial_readers[word]),
+        };
+        let mine = all.and(&self.of_task[usize::from(event.task)]);
         let row = &mut self.rows[id];
-        row.overwritten = all.minus(&task);
+        row.overwritten = all;
         row.overwritten_own = mine.from(mine.minus(&self.reads).highest().unwrap_or(0));
-        row.overwritten_last = *last;
+        row.overwritten_last = last;
     }
 
     /// What `propagates` is made of.
     fn fill_reached(&mut self, id: usize) {
         let event = self.shape.events[id];
         let before = self.shape.before(&event);
+        let highest = self.highest(&event, id, before);
         let (row, last) = with_last(&mut self.rows, id, before);
+        row.highest = highest;
         row.unlocked_reached = last.unlocked_reached;
         row.unlocked_propagates = last.unlocked_propagates;
         row.unlocked_happens = last.unlocked_happens;
@@ -273,7 +268,7 @@ impl<const W: usize> Graph<W> {
         row.fenced = fenced;
         row.reached = fenced.with(id);
         if event.is_write() {
-            row.reached.add(&row.overwritten);
+            row.reached.add(&row.overwritten.minus(&self.of_task[usize::from(event.task)]));
             row.writes_reached.add(&row.reached);
         }
         row.propagates = row.reached.or(&from);
@@ -282,6 +277,17 @@ impl<const W: usize> Graph<W> {
         if event.is_read() && event.has(mark::LOCK) {
             self.carry_unlocks(id);
         }
+    }
+
+    /// The highest number of an event that the row is made of: of this one, of those that it
+    /// overwrites, and of those of the rows that it builds on.
+    fn highest(&self, event: &Event, id: usize, before: Option<usize>) -> usize {
+        let row = &self.rows[id];
+        let of_row = |id: usize| self.rows[id].highest;
+        let overwritten = if event.is_write() { row.overwritten.highest() } else { None };
+        let from = Some(usize::from(event.from)).filter(|_| event.is_read() && event.from != NONE);
+        let built_on = before.map(of_row).max(from.map(of_row)).max(overwritten);
+        built_on.map_or(id, |highest| highest.max(id))
     }
 
     /// Is that write another task's?

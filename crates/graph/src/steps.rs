@@ -144,12 +144,13 @@ pub(crate) fn forget() {
     });
 }
 
-/// An execution begins, of which these steps are known.
-pub(crate) fn begin(known: impl Iterator<Item = Step>, keeps_coherence: bool) {
+/// An execution begins, of which these steps are known, after so many with which the last one began
+/// too.
+pub(crate) fn begin(same: usize, known: impl Iterator<Item = Step>, keeps_coherence: bool) {
     STEPS.with(|steps| {
         steps.keeps_coherence.set(keeps_coherence);
         let mut all = steps.all.borrow_mut();
-        let (mut in_common, mut is_alike) = (0, true);
+        let (mut in_common, mut is_alike) = (same, true);
         for step in known {
             if is_alike && all.get(in_common) == Some(&step) {
                 in_common += 1;

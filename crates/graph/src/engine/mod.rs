@@ -24,8 +24,9 @@ mod revisit;
 mod step;
 mod weight;
 
+use crate::bits::Bits;
 use crate::coroutine::{Reply, Running};
-use crate::event::{Event, Id, NONE, mark};
+use crate::event::{END, Event, Id, NONE, mark};
 use crate::execution::{End, Execution};
 use crate::graph::Graph;
 use crate::op::{Announced, What};
@@ -64,6 +65,8 @@ struct Level<const W: usize> {
     /// A read that was made to read something else, and of which it is not known yet what becomes
     /// of its operation.
     revisited: Option<usize>,
+    /// So many first events are those of the level below.
+    shared: usize,
     /// Has the graph changed since the tasks ran?
     is_fresh: bool,
     /// The part of the search that goes on with the graph as it is.
@@ -71,8 +74,8 @@ struct Level<const W: usize> {
 }
 
 impl<const W: usize> Level<W> {
-    fn new(graph: Graph<W>, revisited: Option<usize>) -> Self {
-        Level { graph, alternatives: Vec::new(), revisited, is_fresh: true, weight: 0 }
+    fn new(graph: Graph<W>, revisited: Option<usize>, shared: usize) -> Self {
+        Level { graph, alternatives: Vec::new(), revisited, shared, is_fresh: true, weight: 0 }
     }
 }
 
@@ -133,10 +136,12 @@ impl<const W: usize> Engine<'_, W> {
             } else if let Some(alternative) = top.alternatives.pop() {
                 self.take(alternative);
             } else {
-                let mut done = self.levels.pop().expect("there is a last one").graph;
+                let Level { graph: mut done, shared, .. } =
+                    self.levels.pop().expect("there is a last one");
                 if let Some(below) = self.levels.last_mut() {
                     below.graph.take_rows_back(&mut done);
                 }
+                self.way.changes_from(shared);
                 self.spare.push(done);
             }
         }
@@ -163,6 +168,7 @@ impl<const W: usize> Engine<'_, W> {
         let noted = top.alternatives.len();
         top.weight = weight;
         top.graph.cut(at);
+        self.way.changes_from(at);
         match then {
             Then::Add { event, place } => {
                 top.graph.push(event, place);
@@ -248,7 +254,7 @@ impl<const W: usize> Engine<'_, W> {
         match &next.what {
             What::Join(child) => shape.last(*child).is_some_and(|last| {
                 let last = shape.event(last);
-                last.is_write() && last.value == step::END && last.word == NONE
+                last.is_write() && last.value == END && last.word == NONE
             }),
             What::Lock => shape.newest_value(next.word) == 0,
             What::Wait(condition) => condition(shape.newest_value(next.word)),
@@ -309,9 +315,11 @@ impl<const W: usize> Engine<'_, W> {
         }
         let graph = self.graph();
         if graph.waits_for_readers() {
-            // Under sequential consistency these rows are not kept.
-            let first = if graph.model == Model::Kernel { graph.fresh } else { 0 };
-            graph.refresh_kernel(first);
+            match graph.model {
+                Model::Kernel => graph.refresh(),
+                // These rows are not kept.
+                Model::Sc => _ = graph.fill_kernel(0, &Bits::below(graph.len())),
+            }
             return graph.grace_periods_wait();
         }
         true

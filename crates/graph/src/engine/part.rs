@@ -39,6 +39,7 @@ impl Part {
             graph: Graph::of(self.shape, search.model),
             alternatives: self.alternatives,
             revisited: self.revisited,
+            shared: 0,
             is_fresh: self.is_fresh,
             weight: self.weight,
         }

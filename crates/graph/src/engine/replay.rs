@@ -5,9 +5,9 @@
 //! execution as well, in which it is shown; and executions that follow one another in the search
 //! begin alike for long.
 
-use super::{Engine, TaskState, step};
+use super::{Engine, TaskState};
 use crate::coroutine::{self, Reply};
-use crate::event::{Event, Id, Kind, NONE, mark};
+use crate::event::{END, Event, Id, Kind, NONE, mark};
 use crate::graph::{Graph, Shape, WordShape};
 use crate::op::{Announced, What};
 use crate::order::Keeps;
@@ -21,6 +21,14 @@ pub(super) struct Way {
     steps: Vec<Id>,
     /// How many events were known.
     known: usize,
+    /// Of each operation that was not, and has been added, its last event.
+    added: Vec<Id>,
+    /// All operations of the run before this one.
+    before: Vec<Id>,
+    /// The events with numbers below this are as they were in that run.
+    unchanged: usize,
+    /// Is the run along an interleaving?
+    is_plain: bool,
     /// Is it the best order of the execution?
     pub(super) is_best: bool,
     /// If the writes do not happen in the order in which they take effect, what was written last
@@ -45,13 +53,19 @@ impl Way {
         let may_be_best = !is_asked && graph.failures == 0;
         let keeps = may_be_best.then(|| graph.resort(&mut self.best)).flatten();
         // The order in which they are started numbers the tasks.
-        let is_fit = keeps.is_none() || starts_in_order(shape, &self.best);
+        let is_fit = keeps.is_none() || starts_in_order(graph, &self.best);
         let keeps = keeps.filter(|_| is_fit);
         // The best order that does not keep coherence is that in which events were added.
         self.is_best = may_be_best && is_fit;
         let initial = |word: &WordShape| (word.initial, NONE);
         self.last = keeps.is_none().then(|| shape.words.iter().map(initial).collect());
         self.known = graph.len();
+        let is_plain = keeps == Some(Keeps::Everything);
+        let was_plain = std::mem::replace(&mut self.is_plain, is_plain);
+        let unchanged = std::mem::replace(&mut self.unchanged, usize::MAX);
+        let unchanged = if was_plain { unchanged } else { 0 };
+        self.steps.append(&mut self.added);
+        std::mem::swap(&mut self.steps, &mut self.before);
         self.steps.clear();
         let order = if keeps.is_some() { &self.best.order } else { &shape.order };
         for &id in order {
@@ -63,8 +77,11 @@ impl Way {
                 self.steps.push(id);
             }
         }
-        if keeps == Some(Keeps::Everything) {
-            steps::begin(self.steps.iter().map(|&id| Step::of(shape, id)), true);
+        if is_plain {
+            let ids = self.steps.iter().zip(&self.before);
+            let same = ids.take_while(|&(id, b)| id == b && usize::from(*id) < unchanged).count();
+            let steps = self.steps[same..].iter().map(|&id| Step::of(shape, id));
+            steps::begin(same, steps, true);
             return;
         }
         self.newest.clear();
@@ -76,11 +93,22 @@ impl Way {
             let is_stale = is_stale(shape, id, &mut self.newest);
             known.push(if is_stale { step.stale() } else { step });
         }
-        steps::begin(known.into_iter(), keeps.is_some());
+        steps::begin(0, known.into_iter(), keeps.is_some());
+    }
+
+    /// The events from this number on are not those of the last run any more.
+    pub(super) fn changes_from(&mut self, id: usize) {
+        self.unchanged = self.unchanged.min(id);
+    }
+
+    /// The operation of which this event is the last happens now, and was not known before.
+    pub(super) fn add(&mut self, shape: &Shape, last: Id) -> Step {
+        self.added.push(last);
+        self.with_replaced(shape, last, Step::of(shape, last))
     }
 
     /// The step of this event, which happens now. If it is a write, what does it replace?
-    pub(super) fn with_replaced(&mut self, shape: &Shape, id: Id, step: Step) -> Step {
+    fn with_replaced(&mut self, shape: &Shape, id: Id, step: Step) -> Step {
         let event = shape.event(id);
         let Some(last) = &mut self.last else { return step };
         if !event.is_write() || event.word == NONE {
@@ -116,12 +144,13 @@ impl Way {
 }
 
 /// Are tasks started in the same order in this one as in that in which events were added?
-fn starts_in_order(shape: &Shape, best: &Resorted) -> bool {
-    let starts = |id: &&Id| {
-        let event = shape.event(**id);
-        event.word == NONE && event.is_write() && event.value != step::END
-    };
-    let [best, added] = [&best.order, &shape.order].map(|order| order[best.unmoved..].iter());
+fn starts_in_order<const W: usize>(graph: &Graph<W>, best: &Resorted) -> bool {
+    // What stays where it was has the number of its place.
+    if graph.starts.from(best.unmoved).is_empty() {
+        return true;
+    }
+    let starts = |id: &&Id| graph.starts.has(usize::from(**id));
+    let [best, added] = [&best.order, &graph.shape.order].map(|order| order[best.unmoved..].iter());
     best.filter(starts).eq(added.filter(starts))
 }
 
@@ -297,7 +326,7 @@ impl<const W: usize> Engine<'_, W> {
         let spawns =
             |event: &Event| event.is_write() && event.word == NONE && event.value == task as u64;
         let events = &self.seen().shape.events;
-        let spawn = events.iter().position(|event| spawns(event) && event.value != step::END);
+        let spawn = events.iter().position(|event| spawns(event) && event.value != END);
         spawn.expect("a task that begins was spawned") as u16
     }
 }

@@ -67,7 +67,8 @@ impl<const W: usize> Engine<'_, W> {
             top.lend_rows(&mut graph, read);
             // What is last is overwritten by nobody, and closes no cycle.
             if is_last || is_consistent(&mut graph, &[id, read]) {
-                self.levels.push(Level::new(graph, Some(read)));
+                let shared = self.shared(read);
+                self.levels.push(Level::new(graph, Some(read), shared));
             } else {
                 top.take_rows_back(&mut graph);
                 self.spare.push(graph);
@@ -101,6 +102,15 @@ impl<const W: usize> Engine<'_, W> {
         graph
     }
 
+    /// How many first events the graph that was restricted last has in common with what it was made
+    /// of, where that is still so below number `n`.
+    fn shared(&mut self, n: usize) -> usize {
+        let same = (0..).zip(&self.numbers).take_while(|&(old, &new)| old == new);
+        let shared = n.min(same.count());
+        self.way.changes_from(shared);
+        shared
+    }
+
     /// The tasks have run up to a read that was revisited: what becomes of its operation now.
     pub(super) fn finish_revisited(&mut self, read: usize) -> Revisited {
         let old = self.seen().shape.events[read];
@@ -109,12 +119,14 @@ impl<const W: usize> Engine<'_, W> {
         let mut outcome = self.outcome(task, &next, old.from, Some(usize::from(old.index)));
         self.tasks[task].next = Some(next);
         outcome.set_newest(old.has(mark::NEWEST));
+        self.way.changes_from(read);
         let graph = self.graph();
         let place = graph.shape.place(old.word, old.from);
         let is_last = place == graph.shape.newest(old.word);
         graph.shape.events[read] = outcome.read;
         graph.has_fences |= outcome.read.reach.strong > 0 || outcome.read.has(mark::CROSS);
         graph.lower(graph.back().min(read));
+        graph.changed.set(read);
         if !is_last && !is_consistent(graph, &[read]) {
             return Revisited::Nothing;
         }
@@ -154,7 +166,8 @@ impl<const W: usize> Engine<'_, W> {
         graph.push(read, 0);
         let newest = graph.shape.newest(read.word);
         let id = graph.push(write, newest);
-        self.levels.push(Level::new(graph, None));
+        let shared = self.shared(owner);
+        self.levels.push(Level::new(graph, None, shared));
         self.note_revisits(id);
     }
 }
@@ -188,6 +201,7 @@ fn make_read<const W: usize>(
     graph.push(write, place);
     graph.shape.order.push(read as Id);
     let later = &graph.shape.words[usize::from(write.word)].writes[place + 1..];
+    later.iter().for_each(|&other| graph.late.set(usize::from(other)));
     let is_newest = later.iter().all(|&other| usize::from(other) > read);
     let event = &mut graph.shape.events[read];
     event.from = id as Id;

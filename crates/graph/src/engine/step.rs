@@ -3,12 +3,9 @@
 use super::{Engine, Then};
 use crate::bits::Bits;
 use crate::coroutine::Reply;
-use crate::event::{Event, Id, Kind, NONE, Reach, mark};
+use crate::event::{END, Event, Id, Kind, NONE, Reach, mark};
 use crate::op::{Announced, Rmw, What};
-use crate::steps::{self, Step};
-
-/// The value of the last event of a task.
-pub(super) const END: u64 = u64::MAX;
+use crate::steps;
 
 /// An operation that reads a given write, as events.
 pub(super) struct Outcome {
@@ -59,9 +56,7 @@ impl<const W: usize> Engine<'_, W> {
     /// The operation of which this event is the last happens now, and was not known before.
     pub(super) fn adds_step(&mut self, last: usize) {
         let top = self.levels.last().expect("tasks run along a graph");
-        let shape = &top.graph.shape;
-        let step = Step::of(shape, last as Id);
-        steps::add(self.way.with_replaced(shape, last as Id, step));
+        steps::add(self.way.add(&top.graph.shape, last as Id));
     }
 
     /// An event of this operation, not placed yet.
