@@ -43,8 +43,7 @@ pub struct CArgs {
     /// The compiler: gcc, or clang.
     #[arg(long, value_name = "CC", default_value = "gcc")]
     pub cc: String,
-    /// Let an access be a step even if none races with it: slower, with the same verdict. (Where
-    /// tasks share a CPU there are more executions, too.)
+    /// Let an access be a step even if none races with it: slower, with the same verdict.
     #[arg(long)]
     pub every_access: bool,
     /// How to print.
