@@ -93,9 +93,14 @@ pub(crate) fn start(body: impl FnOnce() + 'static) {
 
 /// Tasks that have not ended when the running execution does are not unwound: there are frames on
 /// their stacks that cannot be, such as those of C. What they own is never dropped, and nobody may
-/// refer to what is on their stacks any more. (On shuttle it is so in any case.)
+/// refer to what is on their stacks any more.
 pub fn never_unwind() {
     STARTED.with_borrow_mut(|started| started.is_left = true);
+}
+
+/// Was it said of the execution that ends ([`never_unwind`])?
+pub(crate) fn take_is_left() -> bool {
+    STARTED.with_borrow_mut(|started| std::mem::take(&mut started.is_left))
 }
 
 /// Lets others run; returns when the running task is to go on.
@@ -117,9 +122,7 @@ pub(crate) fn switch() {
 
 /// A search whose tasks can run on coroutines of ours.
 pub trait Unwinding {
-    /// Runs `body` as [`crate::run`] does. Tasks that have not ended when their execution does are
-    /// unwound ([`never_unwind`] says when not), so that what they own is dropped. Under
-    /// [`crate::run`] it never is: that adds up in a search that gives most executions up.
+    /// Runs `body` as [`crate::run`] does, for a fraction of what shuttle's coroutines cost.
     ///
     /// # Panics
     /// If the body does.
@@ -202,7 +205,7 @@ impl Tasks {
     /// dropped takes no steps, if they can be unwound.
     fn end_all(&mut self) {
         self.take_started();
-        let is_left = STARTED.with_borrow_mut(|started| std::mem::take(&mut started.is_left));
+        let is_left = take_is_left();
         for mut task in self.0.drain(..).flatten() {
             if is_left {
                 #[expect(unsafe_code, reason = "frames of C have nothing that could be unwound")]

@@ -1,6 +1,6 @@
 //! What all our schedulers share: telling decisions from bookkeeping, and the end of executions.
 
-use shuttle::scheduler::{Scheduler, Task, TaskId};
+use shuttle::scheduler::{Task, TaskId};
 
 use crate::table::{self, Known, Table, TaskState};
 use crate::{Kind, Op};
@@ -361,28 +361,3 @@ macro_rules! drive {
     };
 }
 pub(crate) use drive;
-
-/// Runs `body` under `scheduler` until that has no more executions. `stack` is the stack of a task,
-/// in bytes.
-///
-/// # Panics
-/// If the body does.
-pub fn run(
-    scheduler: impl Scheduler + 'static,
-    stack: usize,
-    body: impl Fn() + Send + Sync + 'static,
-) {
-    let mut config = shuttle::Config::new();
-    config.stack_size = stack;
-    config.failure_persistence = shuttle::FailurePersistence::None;
-    config.max_steps = shuttle::MaxSteps::None;
-    config.silence_warnings = true;
-    let body = move || {
-        body();
-        if !std::thread::panicking() {
-            table::with(|table| table.tasks[0] = TaskState::Finished);
-        }
-    };
-    shuttle::Runner::new(scheduler, config).run(body);
-    table::begin_execution(false);
-}

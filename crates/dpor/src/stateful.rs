@@ -168,7 +168,7 @@ impl States {
 }
 
 /// How many steps an execution may take beyond a known state. To let a short program end costs less
-/// than to tear it down, which throws away the stacks of its tasks, and what these own.
+/// than to unwind its tasks.
 const BEYOND_MAX: usize = 500;
 
 /// A state of the path that is being explored.

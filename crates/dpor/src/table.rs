@@ -6,12 +6,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::hash::{Hash, Hasher};
-use std::time::Duration;
 
-use crate::coroutines;
 use crate::fingerprint::{Local, StateHash};
 use crate::symmetry::Turns;
-use crate::{Footprint, Kind, Object, Op};
+use crate::{Footprint, Kind, Object, Op, coroutines, on_shuttle};
 
 /// What a step turned out to be, when that is less than was announced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -333,8 +331,7 @@ pub fn me() -> usize {
 /// Announces the calling task's next step and returns when it may take effect. From then until its
 /// next announcement the task runs alone.
 ///
-/// Returns at once while the task unwinds: shuttle tears down an execution that was given up by
-/// unwinding its tasks.
+/// Returns at once while the task unwinds, since its execution has ended.
 ///
 /// A twin ([`crate::spawn_twins`]) takes a step of its own between its first and its second.
 ///
@@ -497,16 +494,13 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> usize {
             table.fresh -= 1;
         });
         body();
-        if !std::thread::panicking() {
-            with(|table| table.tasks[task] = TaskState::Finished);
-        }
+        with(|table| table.tasks[task] = TaskState::Finished);
     };
     if coroutines::is_in_use() {
         coroutines::start(body);
         return task;
     }
-    let handle = shuttle::thread::Builder::new().name(name.into()).spawn(body);
-    let handle = handle.expect("shuttle starts every thread");
+    let handle = on_shuttle::start(name, body);
     with(|table| {
         table.running = parent;
         table.handles.push(handle);
@@ -532,8 +526,7 @@ fn switch() {
     if coroutines::is_in_use() {
         coroutines::switch();
     } else {
-        // The only way to switch shuttle's tasks that gives the scheduler no hint.
-        shuttle::thread::sleep(Duration::ZERO);
+        on_shuttle::switch();
     }
 }
 

@@ -2,11 +2,13 @@
 //! their frames cannot be, left without being dropped; and the search goes on either way.
 
 use std::cell::{Cell, RefCell};
+use std::panic::{catch_unwind, resume_unwind};
+use std::process::Command;
 use std::rc::Rc;
 
 use dpor::{
-    Counts, End, Footprint, Kind, Next, Object, Observer, Op, Search, SleepSets, Split, Step,
-    Unwinding, Worker, join, never_unwind, run, spawn, step,
+    Counts, End, Footprint, Kind, Next, Object, Observer, Op, PlainDfs, Search, SleepSets, Split,
+    Step, Unwinding, Worker, join, never_unwind, run, spawn, step,
 };
 
 thread_local! {
@@ -39,7 +41,7 @@ impl Worker for Nothing {
     fn submit(&mut self) {}
 
     fn submit_panic(&mut self, panic: Box<dyn std::any::Any + Send>) {
-        std::panic::resume_unwind(panic);
+        resume_unwind(panic);
     }
 }
 
@@ -54,24 +56,35 @@ fn waiting_for_ever(n: u32, is_unwound: bool) -> (u64, u32) {
         stack: 0x8000,
         remembers_traces: false,
     };
-    let body = move || {
-        if !is_unwound {
-            never_unwind();
-        }
-        let task = || {
-            let _owned = Owned;
-            step(Op::new(Kind::Access(Footprint::RMW), Object(0)));
-            step(Op::new(Kind::Wait { consume: false }, Object(1)));
-        };
-        let tasks: Vec<usize> = (0..n).map(|_| spawn("task", task)).collect();
-        tasks.into_iter().for_each(join);
-    };
     DROPPED.set(0);
     DEADLOCKS.set(0);
+    let body = move || wait_for_ever(n, is_unwound);
     let counts = search.run(std::sync::Arc::new(body), || Nothing, |(), _: &Counts| {});
     assert!(counts.complete);
     assert_eq!(u64::from(DEADLOCKS.get()), counts.executions);
     (counts.executions, DROPPED.get())
+}
+
+fn wait_for_ever(n: u32, is_unwound: bool) {
+    if !is_unwound {
+        never_unwind();
+    }
+    let task = || {
+        let _owned = Owned;
+        step(Op::new(Kind::Access(Footprint::RMW), Object(0)));
+        step(Op::new(Kind::Wait { consume: false }, Object(1)));
+    };
+    let tasks: Vec<usize> = (0..n).map(|_| spawn("task", task)).collect();
+    tasks.into_iter().for_each(join);
+}
+
+/// The same on shuttle's coroutines, in every order of steps.
+fn waiting_for_ever_on_shuttle(is_unwound: bool) -> (u32, u32) {
+    DROPPED.set(0);
+    DEADLOCKS.set(0);
+    let every_order = PlainDfs::new(Box::new(Nothing), 100, None);
+    run(every_order, 0x8000, move || wait_for_ever(3, is_unwound));
+    (DEADLOCKS.get(), DROPPED.get())
 }
 
 #[test]
@@ -82,6 +95,42 @@ fn what_has_not_ended_is_unwound() {
 #[test]
 fn what_cannot_be_unwound_is_not_dropped() {
     assert_eq!(waiting_for_ever(3, false), (6, 0));
+}
+
+#[test]
+fn shuttles_tasks_that_have_not_ended_are_unwound() {
+    let (deadlocks, dropped) = waiting_for_ever_on_shuttle(true);
+    assert!(deadlocks > 6);
+    assert_eq!(dropped, 3 * deadlocks);
+    assert_eq!(waiting_for_ever_on_shuttle(false), (deadlocks, 0));
+}
+
+/// Who searches is told of the panic, and of no execution; what the tasks own is dropped.
+#[test]
+fn a_panic_of_one_of_shuttles_tasks_ends_the_search() {
+    DROPPED.set(0);
+    DEADLOCKS.set(0);
+    let search = || {
+        run(PlainDfs::new(Box::new(Nothing), 100, None), 0x8000, || {
+            let _owned = Owned;
+            spawn("waits", || {
+                let _owned = Owned;
+                step(Op::new(Kind::Wait { consume: false }, Object(1)));
+            });
+            let task = spawn("panics", || {
+                let _owned = Owned;
+                step(Op::new(Kind::Access(Footprint::RMW), Object(0)));
+                resume_unwind(Box::new("a panic of the program"));
+            });
+            join(task);
+        });
+    };
+    let panic = catch_unwind(search).expect_err("the program panics");
+    assert_eq!(panic.downcast_ref(), Some(&"a panic of the program"));
+    assert_eq!((DEADLOCKS.get(), DROPPED.get()), (0, 3));
+    // The next search on this thread knows nothing of it.
+    assert!(waiting_for_ever_on_shuttle(true).0 > 6);
+    assert_eq!(waiting_for_ever(3, true), (6, 18));
 }
 
 struct Ends(Rc<RefCell<Vec<End>>>);
@@ -125,6 +174,17 @@ fn what_is_given_up_is_unwound() {
     let (on_shuttle, sleep_sets) = search();
     run(sleep_sets, 0x8000, independent);
     assert_eq!(ends, on_shuttle);
+}
+
+/// shuttle would say on stderr in which task it was.
+#[test]
+fn a_panic_is_told_to_who_searches_alone() {
+    let tests = std::env::current_exe().expect("the tests have a file");
+    let test = "stacks::a_panic_of_one_of_shuttles_tasks_ends_the_search";
+    let run = Command::new(tests).args(["--exact", test, "--no-capture"]).output();
+    let run = run.expect("the tests can be run");
+    assert!(String::from_utf8_lossy(&run.stdout).contains("1 passed"), "{run:?}");
+    assert_eq!(String::from_utf8_lossy(&run.stderr), "");
 }
 
 /// Stacks are areas of memory, of which a process may have 65,530.

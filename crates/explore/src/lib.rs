@@ -103,6 +103,10 @@ pub fn explore(
 ) -> Exploration {
     panics::install_hook();
     let started = Instant::now();
+    // Many searches are too short to look: one after another would go on for long.
+    if bounds.is_interrupted() {
+        return verdict::undecided(engine, verdict::Cut::Interrupted, started.elapsed());
+    }
     // To go past violations and stateful cannot go together: whether an execution has already
     // broken a rule is not in the hash of its state.
     let past_violations = Bounds { stateful: false, rule: None, ..bounds.clone() };

@@ -440,3 +440,14 @@ fn every_alternative_is_tried_by_every_engine() {
 fn no_limit_of_a_proof_is_a_time() {
     assert_eq!(Bounds::PROOF.time_max, None);
 }
+
+/// Who asks many small questions, one after the other, is let go at once.
+#[test]
+fn a_search_that_begins_after_an_interrupt_is_undecided() {
+    let bounds = Bounds { interrupted: Some(Arc::new(true.into())), ..Bounds::PROOF };
+    for engine in Engine::ALL {
+        let seen = explore(engine, &bounds, Vec::new(), Arc::new(|| {}));
+        assert_eq!(seen.verdict.bound(), Some("an interrupt from outside"), "{engine}");
+        assert_eq!(seen.executions, 0, "{engine}");
+    }
+}

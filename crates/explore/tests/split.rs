@@ -297,10 +297,15 @@ fn a_search_whose_monitors_do_not_say_what_they_keep_is_not_shared() {
 #[test]
 fn a_search_that_is_interrupted_gives_nothing_that_is_cut_to_others() {
     let board = Board::default().beside(0);
-    let interrupted = Arc::new(AtomicBool::new(true));
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let (order, of_body) = (in_turn(None), interrupted.clone());
+    let body: Body = Arc::new(move || {
+        order();
+        of_body.store(true, Relaxed);
+    });
     let bounds =
         Bounds { exchange: Some(board.clone()), interrupted: Some(interrupted), ..Bounds::PROOF };
-    let seen = by(1, &bounds, Vec::new(), &in_turn(None));
+    let seen = by(1, &bounds, Vec::new(), &body);
     assert_eq!(seen.verdict.bound(), Some("an interrupt from outside"));
     assert!(board.texts().is_empty());
     // Nor does one that is interrupted while it waits wait.

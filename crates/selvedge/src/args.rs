@@ -86,7 +86,7 @@ pub struct CheckArgs {
     pub printed: Printed,
     /// So many rows at a time, and so many threads for a long one, 1 to 1024; all cores if not
     /// given. What is found does not depend on it.
-    #[arg(long, value_name = "N", value_parser = workers)]
+    #[arg(long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
     pub workers: Option<NonZeroUsize>,
     /// After a violation search on, and count them all by rule and place. Not under loom.
     #[arg(long)]
@@ -97,13 +97,13 @@ pub struct CheckArgs {
     #[arg(long, conflicts_with_all = ["keep_going", "shard", "parts", "cache"])]
     pub stateful: bool,
     /// Give a row up (undecided) after so many executions.
-    #[arg(long, value_name = "N", value_parser = whole_number)]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
     pub max_executions: Option<u64>,
     /// Give a row up (undecided) after so many seconds.
-    #[arg(long, value_name = "SECONDS", value_parser = whole_number)]
+    #[arg(long, value_name = "SECONDS", value_parser = whole_number, allow_negative_numbers = true)]
     pub max_seconds: Option<u64>,
     /// Give up (undecided) all rows that are not decided so many seconds after the start.
-    #[arg(long, value_name = "SECONDS", value_parser = whole_number)]
+    #[arg(long, value_name = "SECONDS", value_parser = whole_number, allow_negative_numbers = true)]
     pub max_time: Option<u64>,
     /// Only the K-th of N parts of the rows, which are about equally long: for one of N jobs, whose
     /// reports (`--report json=FILE`) `selvedge merge` puts together. A row that is longer than
@@ -182,13 +182,13 @@ pub struct DiffArgs {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// So many questions at a time, 1 to 1024; all cores if not given.
-    #[arg(long, value_name = "N", value_parser = workers)]
+    #[arg(long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
     pub workers: Option<NonZeroUsize>,
     /// Give a scenario up (undecided) after so many executions.
-    #[arg(long, value_name = "N", value_parser = whole_number)]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
     pub max_executions: Option<u64>,
     /// Give a scenario up (undecided), in each tree, after so many seconds.
-    #[arg(long, value_name = "SECONDS", value_parser = whole_number)]
+    #[arg(long, value_name = "SECONDS", value_parser = whole_number, allow_negative_numbers = true)]
     pub max_seconds: Option<u64>,
 }
 
@@ -265,11 +265,11 @@ pub struct LocksArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// So many scenarios at a time, 1 to 1024; all cores if not given.
-    #[arg(long, value_name = "N", value_parser = workers)]
+    #[arg(long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
     pub workers: Option<NonZeroUsize>,
     /// Give a scenario up after so many executions, 30,000 if not given: its cycles are then
     /// possible.
-    #[arg(long, value_name = "N", value_parser = whole_number)]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
     pub max_executions: Option<u64>,
 }
 
@@ -314,7 +314,7 @@ pub struct MutateArgs {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// So many mutants at a time, 1 to 1024; all cores if not given.
-    #[arg(long, value_name = "N", value_parser = workers)]
+    #[arg(long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
     pub workers: Option<NonZeroUsize>,
 }
 
@@ -332,10 +332,11 @@ pub struct OrdersArgs {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// Give a search up (undecided) after so many executions.
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = whole_number)]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = whole_number,
+          allow_negative_numbers = true)]
     pub max_executions: u64,
     /// So many claims at a time, 1 to 1024; all cores if not given.
-    #[arg(long, value_name = "N", value_parser = workers)]
+    #[arg(long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
     pub workers: Option<NonZeroUsize>,
 }
 
@@ -374,7 +375,7 @@ pub struct ShowArgs {
     /// How wide a table may be: 60 to 200 columns. If not given 75, as a changelog allows, or as a
     /// terminal that is narrower.
     #[arg(long, value_name = "COLUMNS",
-          value_parser = clap::value_parser!(u16).range(60..=200))]
+          value_parser = clap::value_parser!(u16).range(60..=200), allow_negative_numbers = true)]
     pub width: Option<u16>,
     /// Where to write it, instead of to the terminal.
     #[arg(short, value_name = "OUT")]

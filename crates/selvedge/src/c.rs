@@ -16,6 +16,7 @@ use crate::check::{status, write_counterexample};
 use crate::error::Failure;
 use crate::format::CheckFormat;
 use crate::interrupt::Interrupt;
+use crate::select::not_empty;
 use crate::{Outcome, Status, output};
 
 /// `selvedge c`
@@ -42,8 +43,7 @@ pub struct CArgs {
     /// The compiler: gcc, or clang.
     #[arg(long, value_name = "CC", default_value = "gcc")]
     pub cc: String,
-    /// Let an access be a step even if none races with it: slower, with the same verdict. (Where
-    /// tasks share a CPU there are more executions, too.)
+    /// Let an access be a step even if none races with it: slower, with the same verdict.
     #[arg(long)]
     pub every_access: bool,
     /// How to print.
@@ -53,15 +53,16 @@ pub struct CArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Give a row up (undecided) after so many executions.
-    #[arg(long, value_name = "N", value_parser = whole_number)]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
     pub max_executions: Option<u64>,
     /// Give a row up (undecided) after so many seconds.
-    #[arg(long, value_name = "SECONDS", value_parser = whole_number)]
+    #[arg(long, value_name = "SECONDS", value_parser = whole_number, allow_negative_numbers = true)]
     pub max_seconds: Option<u64>,
 }
 
 /// Builds, audits, explores and prints.
 pub fn run(args: &CArgs) -> Outcome {
+    args.filters.iter().try_for_each(|filter| not_empty(filter))?;
     if let Some(dir) = &args.out {
         output::prepare_dir(dir)?;
     }
@@ -84,11 +85,15 @@ pub fn run(args: &CArgs) -> Outcome {
     };
     let say = |text: &str| output::tell(&format!("selvedge: {text}"));
     if args.compare {
-        let compared =
-            selvedge_c::compare(&request, &say).map_err(|e| Failure::new(e.to_string()))?;
-        return compare::print(&compared);
+        return match selvedge_c::compare(&request, &say) {
+            Ok(compared) => compare::print(&compared),
+            Err(error) => not_explored(&error, &request),
+        };
     }
-    let checked = selvedge_c::check(&request, &say).map_err(|e| Failure::new(e.to_string()))?;
+    let checked = match selvedge_c::check(&request, &say) {
+        Ok(checked) => checked,
+        Err(error) => return not_explored(&error, &request),
+    };
     for remark in &checked.remarks {
         output::tell(&format!("note: {remark}"));
     }
@@ -113,6 +118,15 @@ pub fn run(args: &CArgs) -> Outcome {
     }
     // That nothing was asked is no answer, unless the code is that of the tree.
     Ok(if rows.is_empty() && !is_same_code { Status::Undecided } else { status(&rows) })
+}
+
+/// There is nothing to explore: the input is wrong, or somebody stopped it before.
+fn not_explored(error: &selvedge_c::Error, request: &Request) -> Outcome {
+    if !request.is_interrupted() {
+        return Err(Failure::new(error.to_string()));
+    }
+    output::tell(&format!("selvedge: {error}"));
+    Ok(Status::Undecided)
 }
 
 /// What the patches change, and what that changes.

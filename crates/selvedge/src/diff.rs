@@ -41,6 +41,10 @@ impl Compared {
 /// Compares two trees.
 pub fn run(args: &DiffArgs) -> Outcome {
     let pair = [tree(&args.from)?, tree(&args.to)?];
+    if pair[0].name == pair[1].name {
+        let (from, to) = (&args.from, &args.to);
+        return Err(Failure::new(format!("`{from}` and `{to}` are one tree: name two")));
+    }
     let asked = questions(pair, &Filter::all(&args.filters)?);
     if asked.is_empty() {
         let (filters, from, to) = (args.filters.join(" or "), &args.from, &args.to);

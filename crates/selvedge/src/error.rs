@@ -34,6 +34,9 @@ impl Failure {
 
 /// The names that are most like this one, at most five.
 pub fn near(name: &str, known: &[String]) -> Vec<String> {
+    if name.trim().is_empty() {
+        return Vec::new();
+    }
     let likeness = |candidate: &String| {
         let contains = candidate.contains(name) || name.contains(candidate.as_str());
         f64::from(u8::from(contains)) + strsim::normalized_levenshtein(name, candidate)
@@ -67,6 +70,11 @@ mod tests {
         assert_eq!(
             failure.to_string(),
             "unknown tree `zzz`: expected one of v5.11, v5.13, rfc-migrate-pending"
+        );
+        let failure = Failure::unknown("tree", "", &known);
+        assert_eq!(
+            failure.to_string(),
+            "unknown tree ``: expected one of v5.11, v5.13, rfc-migrate-pending"
         );
     }
 }

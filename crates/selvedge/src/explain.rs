@@ -27,7 +27,8 @@ pub struct ExplainArgs {
     /// has them for each number of these. If all executions are more than these, each guess at the
     /// orders is tested by looking for an execution that contradicts it, for so long; and if that
     /// is too much, those are compared that begin as the failing one.
-    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = whole_number)]
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = whole_number,
+          allow_negative_numbers = true)]
     pub max_executions: u64,
 }
 

@@ -35,12 +35,16 @@ impl Interrupt {
 
     /// Is it to stop? Who asks first is told what comes of it.
     pub fn is_set(&self) -> bool {
-        let is_set = self.flag.load(Ordering::Relaxed);
-        if is_set && !self.said.swap(true, Ordering::Relaxed) {
+        self.tell();
+        self.flag.load(Ordering::Relaxed)
+    }
+
+    /// Says once, if it is to stop, what comes of it.
+    pub fn tell(&self) {
+        if self.flag.load(Ordering::Relaxed) && !self.said.swap(true, Ordering::Relaxed) {
             output::tell(
                 "selvedge: interrupted: what is done will be printed, the rest is undecided",
             );
         }
-        is_set
     }
 }

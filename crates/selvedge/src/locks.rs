@@ -23,7 +23,7 @@ use crate::error::Failure;
 use crate::format::CheckFormat;
 use crate::interrupt::Interrupt;
 use crate::progress::Meter;
-use crate::select::tree;
+use crate::select::{not_empty, tree};
 use crate::{Outcome, Status, output, threads};
 
 /// The page that it writes.
@@ -71,6 +71,7 @@ pub fn check(args: &CheckArgs) -> Outcome {
 /// Explores the scenarios of the trees that the arguments name.
 pub fn run(args: &LocksArgs) -> Outcome {
     let trees = trees_meant(args)?;
+    args.filters.iter().try_for_each(|filter| not_empty(filter))?;
     if let Some(dir) = &args.out {
         output::prepare_dir(dir)?;
     }
@@ -92,7 +93,7 @@ pub fn run(args: &LocksArgs) -> Outcome {
         ..Bounds::PROOF
     };
     let workers = args.workers.map_or_else(threads::cores, usize::from);
-    let explored = explore_all(&work, &bounds, workers);
+    let explored = explore_all(&work, &bounds, workers, &interrupt);
     let mut explored = work.iter().zip(explored).peekable();
     let mut reports = Vec::new();
     for tree in trees {
@@ -128,12 +129,14 @@ fn explore_all(
     work: &[(&'static Tree, &'static Scenario)],
     bounds: &Bounds,
     workers: usize,
+    interrupt: &Interrupt,
 ) -> Vec<Explored> {
     let meter = Meter::new(work.len());
     let explored = threads::on_each(work, workers, |&(tree, scenario)| {
         let progress = meter.of_row(&format!("{}::{}", scenario.name, tree.name));
         let bounds = Bounds { progress: Some(progress), ..bounds.clone() };
         let explored = explore_locks(tree, scenario, &bounds);
+        interrupt.tell();
         meter.row_done();
         explored
     });

@@ -71,7 +71,11 @@ fn read(file: &Path) -> Result<Report, Failure> {
         serde_json::from_str(&text).map_err(|error| wrong(format!("not JSON ({error})")))?;
     match value.get("schema").and_then(|schema| schema.as_str()) {
         Some(REPORT_SCHEMA) => {}
-        other => return Err(wrong(format!("the schema is {other:?}"))),
+        Some(other) => {
+            let reads = format!("schema is \"{other}\", this version reads \"{REPORT_SCHEMA}\"");
+            return Err(wrong(reads));
+        }
+        None => return Err(wrong(format!("no field `schema`, expected \"{REPORT_SCHEMA}\""))),
     }
     if value.get("shard").is_none() {
         return Err(wrong("the report is of a whole check, not of a shard".into()));

@@ -14,7 +14,7 @@ use crate::args::{Format, MutateArgs};
 use crate::error::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Meter;
-use crate::select::tree;
+use crate::select::{not_empty, tree};
 use crate::{Outcome, Status, output, threads};
 
 pub use kills::{kills_in, page_of_checkout};
@@ -83,6 +83,7 @@ impl Found<'_> {
 pub fn run(args: &MutateArgs) -> Outcome {
     let started = Instant::now();
     let tree = tree(&args.tree)?;
+    args.filters.iter().try_for_each(|filter| not_empty(filter))?;
     let survivors = Survivors::read().map_err(Failure::new)?;
     let workers = args.workers.map_or_else(threads::cores, usize::from);
     let rows = candidates(tree);

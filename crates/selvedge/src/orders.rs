@@ -80,6 +80,7 @@ pub fn run(args: &OrdersArgs) -> Outcome {
     let meter = Meter::new(claims.len());
     let asked = threads::on_each(&claims, workers, |&claim| {
         let found = ask(claim, &bounds);
+        interrupt.tell();
         meter.row_done();
         Asked { claim, found }
     });

@@ -61,7 +61,12 @@ pub fn run(args: &PatchArgs) -> Outcome {
         Format::Json => view::json(&report, rows.as_deref()),
     };
     output::print(&text)?;
-    Ok(rows.map_or(Status::AsExpected, |rows| status(&rows)))
+    // That nothing was asked is no answer.
+    Ok(match rows.as_deref() {
+        None => Status::AsExpected,
+        Some([]) => Status::Undecided,
+        Some(rows) => status(rows),
+    })
 }
 
 /// Whoever names another directory is told so, rather than that nothing was found in it.

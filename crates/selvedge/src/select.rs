@@ -65,9 +65,7 @@ impl Filter {
 
     /// This text as a filter; it has to mean some row.
     fn new(text: &str) -> Result<Filter, Failure> {
-        if text.trim().is_empty() {
-            return Err(Failure::new("an empty filter: leave it out to mean all rows"));
-        }
+        not_empty(text)?;
         let means = [Means::File, Means::Parts, Means::Text];
         let mut filters = means.map(|how| Filter { text: text.into(), how }).into_iter();
         let known = filters.find(|filter| rows().any(|row| filter.means(&row)));
@@ -86,6 +84,14 @@ impl Filter {
             Means::Parts => format!("::{name}::").contains(&format!("::{text}::")),
             Means::Text => claim.is_meant_by(*engine, text) || claim.rule.0.contains(text),
         }
+    }
+}
+
+/// Nobody types an empty filter: it comes of a variable that is not set.
+pub fn not_empty(filter: &str) -> Result<(), Failure> {
+    match filter.trim().is_empty() {
+        true => Err(Failure::new("an empty filter: leave it out to mean all there is")),
+        false => Ok(()),
     }
 }
 
@@ -126,7 +132,9 @@ fn nothing_is_meant(trees: &[&Tree], filters: &[Filter]) -> Failure {
     let of_filters = || {
         rows().filter(|row| filters.is_empty() || filters.iter().any(|filter| filter.means(row)))
     };
-    let is_of_trees = |(claim, _): &Selected| trees.iter().any(|tree| tree.name == claim.tree.name);
+    let is_of_trees = |(claim, _): &Selected| {
+        trees.is_empty() || trees.iter().any(|tree| tree.name == claim.tree.name)
+    };
     let engines: BTreeSet<Engine> = of_filters().filter(is_of_trees).map(|(_, e)| e).collect();
     let names = |all: BTreeSet<String>| {
         let shown: Vec<String> = all.iter().take(8).cloned().collect();

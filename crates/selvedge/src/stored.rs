@@ -101,7 +101,10 @@ fn verdict(name: &str, bound: Option<String>) -> Result<Verdict, String> {
         ("violated", None) => Ok(Verdict::Violated),
         ("holds_within", Some(bound)) => Ok(Verdict::HoldsWithin(bound)),
         ("undecided", Some(why)) => Ok(Verdict::Undecided(why)),
-        (verdict, bound) => Err(format!("no verdict: \"{verdict}\", with the bound {bound:?}")),
+        (verdict, None) => Err(format!("no verdict: \"{verdict}\", with no `bound`")),
+        (verdict, Some(bound)) => {
+            Err(format!("no verdict: \"{verdict}\", with the `bound` \"{bound}\""))
+        }
     }
 }
 

@@ -127,7 +127,15 @@ fn bad_input_is_answered_in_one_line() {
     refused(&["check", "--engine", "spin"], "expected one of dpor, loom, random, pct, dfs");
     refused(&["check", "instal_vs_prep"], "near: install_vs_prep");
     refused(&["check", "--tree", "v6.1", "--engine", "dfs", "add_vs_prep"], "no row is meant");
+    refused(&["check", "--engine", "dfs", "add_vs_prep"], "such rows are under the engines dpor,");
+    refused(&["check", "--tree", ""], "unknown tree ``: `selvedge list trees` names all");
     refused(&["check", "--workers", "0"], "'0' for '--workers <N>'");
+    refused(&["check", "--workers", "-1"], "'-1' for '--workers <N>': expected a number from 1");
+    refused(&["check", "--max-time", "-1"], "'-1' for '--max-time <SECONDS>': expected a whole");
+    for command in [&["check"][..], &["mutate"], &["locks"], &["orders"], &["c", "--kernel", "/"]] {
+        refused(&[command, &[""]].concat(), "an empty filter: leave it out");
+    }
+    refused(&["diff", "v6.6", "v6.6"], "`v6.6` and `v6.6` are one tree: name two");
     refused(&["show", "no-such-file.json"], "cannot read no-such-file.json");
     refused(&["check", "add_vs_prep", "--out", "/dev/null/x"], "cannot write to the directory");
     let dir = scratch("foreign");
@@ -136,6 +144,9 @@ fn bad_input_is_answered_in_one_line() {
     let foreign_name = foreign.display().to_string();
     fs::write(&foreign, "{\"schema\": \"selvedge-trace/2\"}").expect("scratch");
     refused(&["show", &foreign_name], "schema is \"selvedge-trace/2\"");
+    fs::write(&foreign, "{\"schema\": \"selvedge-report/2\"}").expect("scratch");
+    let other = "schema is \"selvedge-report/2\", this version reads \"selvedge-report/1\"";
+    refused(&["merge", &foreign_name], other);
     fs::write(&foreign, [0xff, 0xfe]).expect("scratch");
     refused(&["show", &foreign_name], "not text");
 }

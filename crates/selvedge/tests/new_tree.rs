@@ -134,6 +134,12 @@ fn what_cannot_be_copied_is_named_with_its_place() {
     let unknown = patch(&dir, "mm/swap.c", "no_such_function");
     let said = stdout(&new(&dir, &["three", "--base", "v6.6", "--from", &unknown]));
     assert!(said.contains("no_such_function(): NOT MODELLED"), "{said}");
+    let list = dir.join("list.patch");
+    fs::write(&list, "--- a/MAINTAINERS\n+++ b/MAINTAINERS\n@@ -1,1 +1,2 @@\n a\n+b\n")
+        .expect("written");
+    let said =
+        stdout(&new(&dir, &["four", "--base", "v6.6", "--from", &list.display().to_string()]));
+    assert!(said.contains("the patch touches no function: nothing of it is copied"), "{said}");
     assert_eq!(read(&dir, "models/src/mm/swap/release.rs"), before);
 }
 

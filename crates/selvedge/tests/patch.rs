@@ -157,6 +157,16 @@ fn bad_input_is_refused_with_what_was_found() {
     refused(&[&fixture(), "--kernel", env!("CARGO_MANIFEST_DIR")], "no kernel tree");
 }
 
+/// Nothing is green that nobody asked for.
+#[test]
+fn a_check_of_what_no_claim_exercises_is_undecided() {
+    let diff = "--- a/mm/x.c\n+++ b/mm/x.c\n@@ -1,1 +1,2 @@ int f(int a)\n \tx();\n+\ty();\n";
+    let output = selvedge(&[&scratch("unknown.diff", diff.as_bytes()), "--check"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("Nothing to check: no claim exercises what is touched."), "{said}");
+    assert_eq!(output.status.code(), Some(3), "{said}");
+}
+
 #[test]
 fn a_letter_without_a_patch_does_not_keep_the_others_from_it() {
     let text = &*SAID;

@@ -61,6 +61,7 @@ pub fn run(name: &str, base: &str, args: &NewArgs) -> Outcome {
         file,
         copies,
         touched,
+        is_of_patch: args.from.is_some(),
     })))?;
     Ok(Status::AsExpected)
 }
@@ -214,10 +215,11 @@ struct Said<'a> {
     file: String,
     copies: Copies,
     touched: Vec<FunctionSurvey>,
+    is_of_patch: bool,
 }
 
 fn report(said: &Said<'_>) -> String {
-    let Said { checkout, name, base, file, copies, touched } = said;
+    let Said { checkout, name, base, file, copies, touched, .. } = said;
     let base = base.name;
     let mut out =
         format!("wrote {}, and its line in {TREES}/mod.rs\n", checkout.path(file).display());
@@ -256,6 +258,12 @@ fn report(said: &Said<'_>) -> String {
     }
     for function in touched.iter().filter(|function| function.models.is_empty()) {
         let _ = writeln!(out, "  {}(): NOT MODELLED: nothing judges this change", function.name);
+    }
+    if said.is_of_patch && touched.is_empty() {
+        out.push_str(
+            "  the patch touches no function: nothing of it is copied, and nothing judges it \
+             (`selvedge patch` says what it touches)\n",
+        );
     }
     let _ = writeln!(
         out,
