@@ -489,7 +489,8 @@ impl Analysis {
     }
 
     /// A reversible dependency is a race if nothing else orders the two: neither the past of the
-    /// task that takes the later step ([`Dependencies`]), nor a later dependency that is itself one.
+    /// task that takes the later step ([`Dependencies`]), nor a later dependency that is itself
+    /// one.
     ///
     /// A dependency from within a critical section that the later step had to wait for is none: the
     /// later step cannot come before it without coming before the acquisition. It is the same with
