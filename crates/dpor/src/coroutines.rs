@@ -54,7 +54,7 @@ pub(crate) fn goes_on(task: usize, op: &Op, steps: usize) -> bool {
 /// What a task that starts another shares with who lets tasks go, on this thread.
 struct Started {
     /// The tasks that have been started since somebody was last let go for the first time.
-    tasks: Vec<Task>,
+    tasks: Vec<Option<Task>>,
     /// Stacks that can be used again.
     stacks: Vec<DefaultStack>,
     /// The size of a stack, in bytes.
@@ -84,10 +84,10 @@ pub(crate) fn start(body: impl FnOnce() + 'static) {
         let stack = started.stacks.pop().unwrap_or_else(|| {
             DefaultStack::new(started.stack).expect("the operating system has memory for a stack")
         });
-        started.tasks.push(Task::with_stack(stack, move |stop, ()| {
+        started.tasks.push(Some(Task::with_stack(stack, move |stop, ()| {
             STOP.set(stop);
             body();
-        }));
+        })));
     });
 }
 
@@ -185,7 +185,7 @@ impl Tasks {
     /// Takes in those that have been started.
     #[cold]
     fn take_started(&mut self) {
-        STARTED.with_borrow_mut(|started| self.0.extend(started.tasks.drain(..).map(Some)));
+        STARTED.with_borrow_mut(|started| self.0.append(&mut started.tasks));
     }
 
     /// Lets a task go on until it lets others run.

@@ -46,14 +46,43 @@ impl Effect {
     /// The most that an announced step may do.
     #[inline]
     pub(crate) fn announced(op: &Op) -> Effect {
-        let object = op.object.0;
-        if let Kind::Access(footprint) = op.kind {
-            let kind = EffectKind::Access(footprint);
-            return Effect { kind, object, passes: op.passes, may_wait: false };
+        match op.kind {
+            Kind::Access(footprint) => Effect::of_access(op, footprint),
+            _ => Effect::of_other(op),
         }
+    }
+
+    /// What a step did that was announced so and refined so.
+    #[inline(always)]
+    pub(crate) fn done(op: &Op, refined: Option<Outcome>) -> Effect {
+        let less = |most| match refined {
+            None => most,
+            Some(Outcome::Footprint(footprint)) => footprint,
+            Some(Outcome::Failed) => Footprint { writes: 0, commutes: Commutes::No, ..most },
+        };
+        match op.kind {
+            Kind::Access(most) | Kind::Await(most, _) => Effect::of_access(op, less(most)),
+            Kind::TryLock => {
+                let failed = refined == Some(Outcome::Failed);
+                let kind = if failed { EffectKind::TryFailed } else { EffectKind::Acquire };
+                Effect { kind, ..Effect::of_other(op) }
+            }
+            _ => Effect::of_other(op),
+        }
+    }
+
+    #[inline(always)]
+    fn of_access(op: &Op, footprint: Footprint) -> Effect {
+        let (kind, object) = (EffectKind::Access(footprint), op.object.0);
+        Effect { kind, object, passes: op.passes, may_wait: false }
+    }
+
+    /// The same as [`Effect::announced`], for steps that are no [`Kind::Access`]: most are.
+    fn of_other(op: &Op) -> Effect {
+        let object = op.object.0;
         let kind = match op.kind {
             Kind::Local | Kind::Choice(_) => EffectKind::Local,
-            Kind::Access(footprint) | Kind::Await(footprint, _) => EffectKind::Access(footprint),
+            Kind::Access(most) | Kind::Await(most, _) => EffectKind::Access(most),
             Kind::Lock => EffectKind::Acquire,
             Kind::TryLock => EffectKind::Try,
             Kind::Unlock => EffectKind::Release,
@@ -68,24 +97,6 @@ impl Effect {
             _ => op.passes,
         };
         Effect { kind, object, passes, may_wait: false }
-    }
-
-    /// What a step did that was announced so and refined so.
-    #[inline]
-    pub(crate) fn done(op: &Op, refined: Option<Outcome>) -> Effect {
-        let most = Effect::announced(op);
-        let kind = match (refined, most.kind) {
-            (Some(Outcome::Footprint(footprint)), EffectKind::Access(_)) => {
-                EffectKind::Access(footprint)
-            }
-            (Some(Outcome::Failed), EffectKind::Access(announced)) => {
-                EffectKind::Access(Footprint { writes: 0, commutes: Commutes::No, ..announced })
-            }
-            (Some(Outcome::Failed), EffectKind::Try) => EffectKind::TryFailed,
-            (_, EffectKind::Try) => EffectKind::Acquire,
-            (_, kind) => kind,
-        };
-        Effect { kind, ..most }
     }
 
     pub(crate) fn moves_lock(&self) -> bool {

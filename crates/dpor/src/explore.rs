@@ -84,6 +84,9 @@ impl Spare {
         if wakeup.capacity() != 0 {
             wakeup.clear();
             self.branches.push(wakeup);
+        } else {
+            // It owns nothing, and to drop it is a call.
+            std::mem::forget(wakeup);
         }
     }
 }
@@ -441,6 +444,7 @@ impl Explore {
     }
 
     /// What sleeps at the point after the last.
+    #[inline]
     fn still_asleep(&mut self) -> Vec<Sleeper> {
         let Some(parent) = self.frames.last().filter(|parent| !parent.sleep.is_empty()) else {
             return Vec::new();
@@ -473,7 +477,8 @@ impl Explore {
             let op = frame.op.expect("taken");
             Details { op, values: frame.values }
         });
-        let old = self.analysis.run(known, events, details, &table::pending());
+        let tasks = table::with(|table| table.tasks.len());
+        let old = self.analysis.run(known, events, details, &table::pending(), tasks);
         self.unchanged = usize::MAX;
         let analysis = &mut self.analysis;
         self.followed_to.truncate(old);

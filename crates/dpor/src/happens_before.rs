@@ -58,6 +58,33 @@ impl Before {
     }
 }
 
+/// The earlier steps that a step depends on, as they are found. A step that comes before the
+/// previous step of its task is left out: the two do not race, and all that it could cover comes
+/// before that previous step too.
+struct Dependencies<'a> {
+    /// What comes before that previous step, and that step.
+    before_previous: &'a [u64],
+    list: &'a mut Vec<Before>,
+}
+
+impl Dependencies<'_> {
+    #[inline]
+    fn is_before_previous(&self, event: usize) -> bool {
+        sets::has(self.before_previous, event)
+    }
+
+    #[inline]
+    fn add(&mut self, before: Before) {
+        if !(self.is_before_previous(before.event) && self.is_before_previous(before.inherits)) {
+            self.list.push(before);
+        }
+    }
+
+    fn add_all<'a>(&mut self, events: impl Iterator<Item = (usize, &'a Event)>) {
+        events.for_each(|(event, _)| self.add(Before::new(event, true)));
+    }
+}
+
 /// What happens before what in an execution, and its races; its buffers are used again for the
 /// next.
 #[derive(Default)]
@@ -134,13 +161,15 @@ impl Analysis {
 
     /// Computes the past and the races of the first `unchanged` steps, which are
     /// [known](Analysis::known), of those that were `taken` after them, and of those that
-    /// `pending` tasks announced. Returns how many races it knew: they are the first.
+    /// `pending` tasks announced. There are so many `tasks`. Returns how many races it knew: they
+    /// are the first.
     pub(crate) fn run(
         &mut self,
         unchanged: usize,
         taken: impl Iterator<Item = Event>,
         details: impl Iterator<Item = Details>,
         pending: &[(usize, Op)],
+        tasks: usize,
     ) -> usize {
         self.forget_from(unchanged);
         let races = self.races.len();
@@ -152,13 +181,12 @@ impl Analysis {
             self.events.push(Event { task, alternative: 0, effect });
             self.details.push(Details { op, values: Values::default() });
         }
-        let new = &self.events[unchanged..];
-        let tasks = new.iter().map(|event| event.task + 1).max().unwrap_or(1);
-        let spawned = new.iter().filter(|e| e.effect.kind == EffectKind::Spawn).count();
-        self.make_room(tasks.max(self.spawns.len() + spawned + 1));
+        self.make_room(tasks);
+        let mut before = std::mem::take(&mut self.before);
         for index in unchanged..self.events.len() {
-            self.add(index);
+            self.add(index, &mut before);
         }
+        self.before = before;
         self.past.in_all(unchanged..self.taken, &mut self.before_new);
         races
     }
@@ -264,22 +292,24 @@ impl Analysis {
         self.previous[later].is_some_and(|previous| self.is_before(earlier, previous))
     }
 
-    fn add(&mut self, index: usize) {
+    /// Adds the next step. `before` is a buffer.
+    fn add(&mut self, index: usize, before: &mut Vec<Before>) {
         let task = self.events[index].task;
         let previous = self.last_of_task[task];
         self.previous.push(previous);
-        let mut before = std::mem::take(&mut self.before);
         before.clear();
-        self.collect_before(index, &mut before);
-        self.find_races(index, previous, &mut before);
+        let before_previous = previous.map_or(&[][..], |previous| self.past.of(previous));
+        self.collect_before(index, &mut Dependencies { before_previous, list: before });
         if let Some(previous) = previous {
             self.past.include(index, previous);
         }
-        for b in &before {
-            self.inherit(index, b.inherits);
-            self.inherit(index, b.event);
+        if !before.is_empty() {
+            self.find_races(index, before);
+            for b in &*before {
+                self.inherit(index, b.inherits);
+                self.inherit(index, b.event);
+            }
         }
-        self.before = before;
         self.past.insert(index, index);
         self.of_task.insert(task, index);
         if index < self.taken {
@@ -313,33 +343,33 @@ impl Analysis {
 
     /// The earlier steps of other tasks that the step depends on, but for those that only the end
     /// of a dependency implies.
-    fn collect_before(&self, index: usize, before: &mut Vec<Before>) {
+    fn collect_before(&self, index: usize, found: &mut Dependencies<'_>) {
         let Event { task, ref effect, .. } = self.events[index];
         for lock in effect.passes.iter() {
-            self.before_acquire(task, lock, before);
+            self.before_acquire(task, lock, found);
         }
         match effect.kind {
             EffectKind::Local => {}
-            EffectKind::Access(_) => self.before_access(index, effect, before),
+            EffectKind::Access(_) => self.before_access(index, effect, found),
             EffectKind::Acquire if matches!(self.op(index).kind, Kind::Lock) => {
-                self.before_acquire(task, effect.object, before);
-                self.before_passing(index, before);
+                self.before_acquire(task, effect.object, found);
+                self.before_passing(index, found);
             }
             // A try could have been made before the release: it would have failed.
             EffectKind::Acquire | EffectKind::Try => {
-                self.before_try(task, effect.object, before);
-                self.before_passing(index, before);
+                self.before_try(task, effect.object, found);
+                self.before_passing(index, found);
             }
-            EffectKind::TryFailed => self.before_try(task, effect.object, before),
-            EffectKind::Release => self.before_release(task, effect.object, before),
-            EffectKind::Wait { .. } | EffectKind::Wake => self.before_token(index, effect, before),
+            EffectKind::TryFailed => self.before_try(task, effect.object, found),
+            EffectKind::Release => self.before_release(task, effect.object, found),
+            EffectKind::Wait { .. } | EffectKind::Wake => self.before_token(index, effect, found),
             EffectKind::Spawn => {
-                before
-                    .extend(self.last_spawn_of_others(task).map(|event| Before::new(event, true)));
+                let last = self.last_spawn_of_others(task);
+                last.into_iter().for_each(|event| found.add(Before::new(event, true)));
             }
             EffectKind::Join(other) => {
                 let last = self.last_of_task.get(other).copied().flatten();
-                before.extend(last.map(|event| Before::new(event, false)));
+                last.into_iter().for_each(|event| found.add(Before::new(event, false)));
             }
         }
     }
@@ -360,7 +390,7 @@ impl Analysis {
     /// and is older conflicts with that step too, so that it is ordered before this one by it. That
     /// is so only if this step can come before that one, which nothing but a lock that it passes,
     /// or a value that it waits for, can prevent.
-    fn before_access(&self, index: usize, effect: &Effect, before: &mut Vec<Before>) {
+    fn before_access(&self, index: usize, effect: &Effect, found: &mut Dependencies<'_>) {
         let EffectKind::Access(footprint) = effect.kind else { return };
         let task = self.events[index].task;
         let bits = footprint.reads | footprint.writes;
@@ -369,8 +399,9 @@ impl Analysis {
         let list = self.by_object.get(effect.object as usize).map_or(&[][..], Vec::as_slice);
         for event in list.iter().rev().map(|&event| event as usize) {
             let other = &self.events[event];
-            if other.task != task && effect.depends_on(&other.effect) {
-                before.push(Before::new(event, true));
+            let may_race = other.task != task && !found.is_before_previous(event);
+            if may_race && effect.depends_on(&other.effect) {
+                found.add(Before::new(event, true));
             }
             if is_never_blocked
                 && let EffectKind::Access(of_other) = other.effect.kind
@@ -394,8 +425,16 @@ impl Analysis {
 
     /// A step that waits for the lock (takes it, or passes it) races with the last acquisition by
     /// another task; it inherits the past of the release, with which it does not race.
-    fn before_acquire(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
+    #[inline(always)]
+    fn before_acquire(&self, task: usize, lock: u32, found: &mut Dependencies<'_>) {
         let moves = self.moves_by_others(lock, task);
+        if !moves.is_empty() {
+            self.before_last_of(moves, task, found);
+        }
+    }
+
+    /// The same, where these are its acquisitions and releases.
+    fn before_last_of(&self, moves: &[u32], task: usize, found: &mut Dependencies<'_>) {
         let mut release = None;
         for event in moves.iter().rev().map(|&event| event as usize) {
             let other = &self.events[event];
@@ -407,67 +446,65 @@ impl Analysis {
                 continue;
             }
             let inherits = release.unwrap_or(event);
-            before.push(Before { inherits, ..Before::new(event, true) });
+            found.add(Before { inherits, ..Before::new(event, true) });
             return;
         }
     }
 
     /// An acquisition races with the steps of other tasks that passed the lock, if a section of the
     /// lock may wait.
-    fn before_passing(&self, index: usize, before: &mut Vec<Before>) {
+    fn before_passing(&self, index: usize, found: &mut Dependencies<'_>) {
         let Event { task, ref effect, .. } = self.events[index];
         if effect.may_wait {
             let lock = effect.object;
             let earlier = (0..index.min(self.taken)).rev().map(|at| (at, &self.events[at]));
             let passed = earlier.filter(|(_, e)| e.task != task && e.effect.passes(lock));
-            before.extend(passed.map(|(event, _)| Before::new(event, true)));
+            found.add_all(passed);
         }
     }
 
     /// A try races with the last acquisition or release by another task.
-    fn before_try(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
+    fn before_try(&self, task: usize, lock: u32, found: &mut Dependencies<'_>) {
         let moved = |(_, other): &(usize, &Event)| {
             other.effect.object == lock
                 && matches!(other.effect.kind, EffectKind::Acquire | EffectKind::Release)
         };
-        let last = self.about(lock, task).find(moved);
-        before.extend(last.map(|(event, _)| Before::new(event, true)));
+        found.add_all(self.about(lock, task).find(moved).into_iter());
     }
 
     /// A release races with the tries that failed because of the lock.
-    fn before_release(&self, task: usize, lock: u32, before: &mut Vec<Before>) {
+    fn before_release(&self, task: usize, lock: u32, found: &mut Dependencies<'_>) {
         let failed = |(_, other): &(usize, &Event)| {
             other.effect.object == lock && other.effect.kind == EffectKind::TryFailed
         };
-        let failed = self.about(lock, task).filter(failed);
-        before.extend(failed.map(|(event, _)| Before::new(event, true)));
+        found.add_all(self.about(lock, task).filter(failed));
     }
 
     /// Whether a wait could have come before another step, `find_races` asks. A wake-up that it
     /// could not have come before says nothing of older steps: that it was needed may be the doing
     /// of an older wait, which took what was there.
-    fn before_token(&self, index: usize, effect: &Effect, before: &mut Vec<Before>) {
+    fn before_token(&self, index: usize, effect: &Effect, found: &mut Dependencies<'_>) {
         let others = self.about(effect.object, self.events[index].task);
-        let dependent = others.filter(|(_, other)| effect.depends_on(&other.effect));
-        before.extend(dependent.map(|(event, _)| Before::new(event, true)));
+        found.add_all(others.filter(|(_, other)| effect.depends_on(&other.effect)));
     }
 
     /// A reversible dependency is a race if nothing else orders the two: neither the past of the
-    /// task that takes the later step, nor a later dependency that is itself one.
+    /// task that takes the later step ([`Dependencies`]), nor a later dependency that is itself
+    /// one.
     ///
     /// A dependency from within a critical section that the later step had to wait for is none: the
     /// later step cannot come before it without coming before the acquisition. It is the same with
     /// a write at whose value the later step would have waited.
-    fn find_races(&mut self, later: usize, previous: Option<usize>, before: &mut [Before]) {
+    fn find_races(&mut self, later: usize, before: &mut [Before]) {
         let found = self.races.len();
         if before.len() > 1 {
             before.sort_unstable_by_key(|b| std::cmp::Reverse(b.event));
         }
-        let of_task = previous.map_or(&[][..], |previous| self.past.of(previous));
         for at in 0..before.len() {
             let b = before[at];
             let covers = |by: &Before| by.covers && self.is_before(b.event, by.inherits);
-            let is_ordered = sets::has(of_task, b.event) || before[..at].iter().any(covers);
+            // So far the past of the later step is what it inherits from the previous one.
+            let is_ordered = self.is_before(b.event, later) || before[..at].iter().any(covers);
             if !b.reversible {
                 before[at].covers = true;
                 continue;

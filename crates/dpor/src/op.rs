@@ -138,8 +138,8 @@ impl Passes {
 
     /// Their numbers.
     #[inline]
-    pub(crate) fn iter(self) -> impl Iterator<Item = u32> {
-        self.0.into_iter().filter(|&lock| lock != NO_LOCK)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter().copied().filter(|&lock| lock != NO_LOCK)
     }
 }
 

@@ -137,14 +137,15 @@ impl Sections {
     /// What a step did that was announced so and refined so.
     #[inline]
     pub(crate) fn done(&self, op: &Op, refined: Option<Outcome>) -> Effect {
-        self.with_what_is_known(Effect::done(op, refined))
+        let effect = Effect::done(op, refined);
+        if matches!(op.kind, Kind::Access(_)) { effect } else { self.with_what_is_known(effect) }
     }
 
     #[inline]
-    pub(crate) fn with_what_is_known(&self, effect: Effect) -> Effect {
+    pub(crate) fn with_what_is_known(&self, mut effect: Effect) -> Effect {
         let takes = matches!(effect.kind, EffectKind::Acquire | EffectKind::Try);
-        let may_wait = takes && self.may_wait.contains(&effect.object);
-        Effect { may_wait, ..effect }
+        effect.may_wait = takes && self.may_wait.contains(&effect.object);
+        effect
     }
 
     /// Notes a step that was taken.

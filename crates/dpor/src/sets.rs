@@ -30,7 +30,8 @@ impl Sets {
     /// The steps of one; none if there is no such set.
     #[inline]
     pub(crate) fn of(&self, set: usize) -> &[u64] {
-        self.bits.get(set * self.stride..(set + 1) * self.stride).unwrap_or(&[])
+        let first = self.bits.get(set * self.stride..);
+        first.and_then(|bits| bits.get(..self.stride)).unwrap_or(&[])
     }
 
     #[inline]

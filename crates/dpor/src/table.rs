@@ -42,15 +42,66 @@ pub(crate) struct Known {
     pub(crate) op: Op,
 }
 
+/// What steps on locks and tokens have done.
+#[derive(Default)]
+struct Locks {
+    /// Who holds each lock, by object.
+    holders: Vec<Option<usize>>,
+    /// Which tokens are set, by object.
+    tokens: Vec<bool>,
+}
+
+impl Locks {
+    /// The task takes the step. Returns what it turned out to be, if that is less than announced.
+    #[inline(always)]
+    fn take(&mut self, task: usize, op: &Op) -> Option<Outcome> {
+        let is_access = matches!(op.kind, Kind::Access(_) | Kind::Await(..));
+        if is_access { None } else { self.take_other(task, op) }
+    }
+
+    /// The same of a step that is no access.
+    #[inline(never)]
+    fn take_other(&mut self, task: usize, op: &Op) -> Option<Outcome> {
+        let object = op.object.0 as usize;
+        match op.kind {
+            Kind::Lock => *slot(&mut self.holders, object) = Some(task),
+            Kind::TryLock => match slot(&mut self.holders, object) {
+                Some(_) => return Some(Outcome::Failed),
+                holder @ None => *holder = Some(task),
+            },
+            Kind::Unlock => *slot(&mut self.holders, object) = None,
+            Kind::Wake => *slot(&mut self.tokens, object) = true,
+            Kind::Wait { consume: true } => *slot(&mut self.tokens, object) = false,
+            Kind::Access(_)
+            | Kind::Await(..)
+            | Kind::Local
+            | Kind::Wait { consume: false }
+            | Kind::Spawn(_)
+            | Kind::Join(_)
+            | Kind::Choice(_) => {}
+        }
+        None
+    }
+
+    /// How locks and tokens are.
+    fn hash_into(&self, hash: &mut StateHash) {
+        let lock = |holder: &Option<usize>| holder.map_or(0, |task| task as u64 + 1);
+        // The lists only ever grow; a lock that is not yet in the list is as free as one that is.
+        let last = self.holders.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        hash.write_usize(last);
+        self.holders[..last].iter().for_each(|holder| hash.write_u64(lock(holder)));
+        let last = self.tokens.iter().rposition(|&set| set).map_or(0, |last| last + 1);
+        hash.write_usize(last);
+        self.tokens[..last].iter().for_each(|&set| hash.write_u8(u8::from(set)));
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Table {
     pub(crate) tasks: Vec<TaskState>,
     /// How many of them have not run up to their first step.
     fresh: usize,
-    /// Who holds each lock, by object.
-    holders: Vec<Option<usize>>,
-    /// Which tokens are set, by object.
-    tokens: Vec<bool>,
+    locks: Locks,
     /// Kept until the execution is over: shuttle ends it early if all handles are gone.
     handles: Vec<shuttle::thread::JoinHandle<()>>,
     running: usize,
@@ -108,8 +159,8 @@ pub(crate) fn begin_execution(keeps_observations: bool) {
         table.tasks.clear();
         table.tasks.push(TaskState::Running);
         table.fresh = 0;
-        table.holders.fill(None);
-        table.tokens.fill(false);
+        table.locks.holders.fill(None);
+        table.locks.tokens.fill(false);
         table.turns.clear();
         table.running = 0;
         table.refined = None;
@@ -183,16 +234,12 @@ impl Table {
         }
         self.chosen = known.alternative;
         self.decisions += 1;
-        self.refined = None;
-        if !matches!(known.op.kind, Kind::Access(_) | Kind::Await(..)) {
-            let Op { kind, object, .. } = known.op;
-            self.take_effect(task, kind, object);
-        }
+        self.refined = self.locks.take(task, &known.op);
         true
     }
 
     /// The running task is about to take a step.
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, op: &Op) -> Begun {
         if self.takes_again(|known| known.is(op)) {
             return Begun::Taken;
@@ -204,7 +251,7 @@ impl Table {
     }
 
     pub(crate) fn holder(&self, lock: Object) -> Option<usize> {
-        self.holders.get(lock.0 as usize).copied().flatten()
+        self.locks.holders.get(lock.0 as usize).copied().flatten()
     }
 
     /// Can the task take the step that it has announced?
@@ -215,7 +262,9 @@ impl Table {
         }
         match op.kind {
             Kind::Lock => self.holder(op.object).is_none(),
-            Kind::Wait { .. } => self.tokens.get(op.object.0 as usize).is_some_and(|&set| set),
+            Kind::Wait { .. } => {
+                self.locks.tokens.get(op.object.0 as usize).is_some_and(|&set| set)
+            }
             Kind::Await(_, until) => until.is_met(value_of(op.object)),
             Kind::Join(other) => self.tasks.get(other) == Some(&TaskState::Finished),
             Kind::Local
@@ -238,14 +287,7 @@ impl Table {
 
     /// How locks and tokens are.
     pub(crate) fn hash_locks_into(&self, hash: &mut StateHash) {
-        let lock = |holder: &Option<usize>| holder.map_or(0, |task| task as u64 + 1);
-        // The lists only ever grow; a lock that is not yet in the list is as free as one that is.
-        let last = self.holders.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        hash.write_usize(last);
-        self.holders[..last].iter().for_each(|holder| hash.write_u64(lock(holder)));
-        let last = self.tokens.iter().rposition(|&set| set).map_or(0, |last| last + 1);
-        hash.write_usize(last);
-        self.tokens[..last].iter().for_each(|&set| hash.write_u8(u8::from(set)));
+        self.locks.hash_into(hash);
     }
 
     /// A hash of what each task has observed, by number. What one has that has finished it will do
@@ -279,39 +321,12 @@ impl Table {
 
     /// The task takes the step, which is [known](step_is_known), or not.
     fn has_let_go(&mut self, task: usize, op: &Op, is_known: bool) {
-        self.refined = None;
-        if !matches!(op.kind, Kind::Access(_) | Kind::Await(..)) {
-            self.take_effect(task, op.kind, op.object);
-        } else if !is_known {
+        self.refined = self.locks.take(task, op);
+        if !is_known && matches!(op.kind, Kind::Access(_) | Kind::Await(..)) {
             self.found = value_of(op.object);
         }
         if self.locals.is_some() {
             self.note_observations(task, op);
-        }
-    }
-
-    #[inline(never)]
-    fn take_effect(&mut self, task: usize, kind: Kind, object: Object) {
-        let object = object.0 as usize;
-        match kind {
-            Kind::Lock => *slot(&mut self.holders, object) = Some(task),
-            Kind::TryLock => {
-                let holder = slot(&mut self.holders, object);
-                match holder {
-                    Some(_) => self.refined = Some(Outcome::Failed),
-                    None => *holder = Some(task),
-                }
-            }
-            Kind::Unlock => *slot(&mut self.holders, object) = None,
-            Kind::Wake => *slot(&mut self.tokens, object) = true,
-            Kind::Wait { consume: true } => *slot(&mut self.tokens, object) = false,
-            Kind::Access(_)
-            | Kind::Await(..)
-            | Kind::Local
-            | Kind::Wait { consume: false }
-            | Kind::Spawn(_)
-            | Kind::Join(_)
-            | Kind::Choice(_) => {}
         }
     }
 }
@@ -373,10 +388,7 @@ enum Begun {
 
 fn take(op: &Op) -> bool {
     let begun = with(|table| (!table.has_duties()).then(|| table.begin(op)));
-    let begun = begun.unwrap_or_else(|| {
-        do_duties();
-        with(|table| table.begin(op))
-    });
+    let begun = begun.unwrap_or_else(|| begin_after_duties(op));
     let task = match begun {
         Begun::Taken => return true,
         Begun::New(task, steps) if coroutines::goes_on(task, op, steps) => {
@@ -397,6 +409,12 @@ fn take(op: &Op) -> bool {
         table.has_let_go(task, op, is_known);
         is_known
     })
+}
+
+#[cold]
+fn begin_after_duties(op: &Op) -> Begun {
+    do_duties();
+    with(|table| table.begin(op))
 }
 
 /// A twin lets the next one begin before it takes its second step.
@@ -531,6 +549,7 @@ fn switch() {
 }
 
 /// The task that holds the lock: no step.
+#[inline]
 pub fn holder(lock: Object) -> Option<usize> {
     with(|table| table.holder(lock))
 }
@@ -544,6 +563,7 @@ pub fn steps_in_common() -> usize {
 }
 
 /// How many steps have been let go in this execution, that of the calling task included.
+#[inline]
 pub fn steps_taken() -> usize {
     with(|table| table.decisions)
 }

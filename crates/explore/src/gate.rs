@@ -15,10 +15,11 @@ use crate::task::{Stop, stop};
 /// Most steps are those that the execution before has taken too, and let nobody else run: these are
 /// not announced.
 pub(crate) fn take(step: &Step) -> Took {
-    match record::with(|record| record.take_again(step)) {
-        Some(took) => took,
-        None => pass(step, Edits::AreAsked, |machine, by| machine.take(by, step)),
+    let mut took = Took::default();
+    if !record::with(|record| record.take_again(step, &mut took)) {
+        took = pass(step, Edits::AreAsked, |machine, by| machine.take(by, step));
     }
+    took
 }
 
 /// The same, for a step that an edit has let pass or made.

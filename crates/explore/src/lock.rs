@@ -77,12 +77,14 @@ impl Lock {
     }
 
     /// Takes it, waiting until it is free.
+    #[inline]
     pub fn lock(&self, primitive: &'static str) {
         let does = Does::Lock { orders_others: self.orders_others };
         self.take(primitive, does, Role::Itself, Order::Acquire);
     }
 
     /// Takes it if it is free: true if it was. A try that fails orders nothing.
+    #[inline]
     pub fn try_lock(&self, primitive: &'static str) -> bool {
         let does = Does::TryLock { orders_others: self.orders_others };
         !self.take(primitive, does, Role::Itself, Order::Acquire).failed
@@ -96,11 +98,13 @@ impl Lock {
     }
 
     /// Gives it back. Only its holder may; the caller checks ([`Lock::holder`]).
+    #[inline]
     pub fn unlock(&self, primitive: &'static str) {
         let does = Does::Unlock { orders_others: self.orders_others };
         self.take(primitive, does, Role::Itself, Order::Release);
     }
 
+    #[inline]
     fn take(&self, primitive: &'static str, does: Does, role: Role, order: Order) -> Took {
         let Lock { object, name, class, .. } = *self;
         let step = Step::without_object(primitive, does);

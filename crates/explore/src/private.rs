@@ -44,6 +44,13 @@ pub(crate) fn execution() -> u64 {
     EXECUTION.get()
 }
 
+/// Something private is opened. Returns the number of the execution. (For every type there may be
+/// in a [`Private`], so that it is compiled with this crate.)
+fn opens() -> u64 {
+    WAS_OPENED.set(true);
+    execution()
+}
+
 /// What tasks keep and no engine sees: what is touched only by who holds a kernel lock. Empty when
 /// an execution begins.
 ///
@@ -110,10 +117,9 @@ impl<T: Emptied> Private<T> {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept<T>> {
-        WAS_OPENED.set(true);
+        let now = opens();
         // Who was unwound with it open was of an execution that is over.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = EXECUTION.get();
         if kept.execution != now {
             kept.execution = now;
             kept.value.empty();
@@ -154,13 +160,23 @@ impl<T: Emptied> Drop for Opened<'_, T> {
 /// What belongs to each task alone, of a kind: how deep it is in sections, what it holds of a lock.
 /// Nobody else touches it, so that a task learns nothing from it that it has not done itself.
 #[derive(Debug, Default)]
-pub struct Own<T>(Private<Vec<T>>);
+pub struct Own<T>(Private<Each<T>>);
+
+/// What each task has, by number. Emptied, it has as many, and each keeps its buffers.
+#[derive(Debug, Default, Hash)]
+struct Each<T>(Vec<T>);
+
+impl<T: Emptied> Emptied for Each<T> {
+    fn empty(&mut self) {
+        self.0.iter_mut().for_each(T::empty);
+    }
+}
 
 impl<T: Emptied> Own<T> {
     /// Opens what belongs to the task that runs.
     pub fn open<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         let me = record::with(|record| record.current());
-        let all = &mut self.0.kept().value;
+        let Each(all) = &mut self.0.kept().value;
         if all.len() <= me {
             all.resize_with(me + 1, T::default);
         }

@@ -236,21 +236,24 @@ impl Record {
     }
 
     /// Takes a step of the current task that an execution before has taken and recorded here, if
-    /// the task goes on at once. `None`: it is to be announced, and is not taken.
+    /// the task goes on at once: then says what came of it (`took`). `false`: it is to be
+    /// announced, and is not taken.
     #[inline(always)]
-    pub(crate) fn take_again(&mut self, step: &Step) -> Option<Took> {
+    pub(crate) fn take_again(&mut self, step: &Step, took: &mut Took) -> bool {
         if self.is_watched || self.is_too_long() || self.edits.is_some() {
-            return None;
+            return false;
         }
         let task = self.current;
         let me = &self.tasks[task];
-        let Event { old, new, .. } = *self.events.known().filter(|e| me.is_at(task, step, e))?;
-        let took = self.machine.take_again(task, &me.passes, step)?;
-        self.steps += 1;
-        if !self.events.repeat(|_| took.is_as(old, new, step)) {
-            self.add_step(task, step, &took);
+        let is_known = self.events.known().is_some_and(|event| me.is_at(task, step, event));
+        if !is_known || !self.machine.take_again(task, &me.passes, step, took) {
+            return false;
         }
-        Some(took)
+        self.steps += 1;
+        if !self.events.repeat(|event| took.is_as(event.old, event.new, step)) {
+            self.add_step(task, step, took);
+        }
+        true
     }
 
     /// Notes what the current task is about to do, and says who that is (`by`) and what takes the
@@ -333,20 +336,22 @@ impl Record {
     /// Records a step that no execution before this one has taken here.
     #[inline(never)]
     fn add_step(&mut self, task: usize, step: &Step, took: &Took) {
+        self.events.count_steps(self.machine.steps_taken());
+        // What is not only copied comes first.
+        let (action, touch) = (step.action(took), step.touch(took));
         let name = match step.does {
             Does::Spawn => Name::new("task").nth(took.new as usize),
             Does::Join(other) => Name::new("task").nth(other),
             _ => step.name,
         };
         let me = &self.tasks[task];
-        self.events.count_steps(self.machine.steps_taken());
         self.events.push(Event {
             task: task as u8,
             cpu: me.cpu,
             context: me.context,
             path: me.path,
             call: me.call,
-            action: step.action(took),
+            action,
             primitive: step.primitive,
             object: step.object,
             name,
@@ -359,7 +364,7 @@ impl Record {
             racy: step.intent == Intent::Racy,
             at: me.at,
             in_waker: me.in_waker,
-            touch: step.touch(took),
+            touch,
         });
     }
 

@@ -127,27 +127,32 @@ impl Word {
     }
 
     /// Reads.
+    #[inline]
     pub fn load(&self, access: Access) -> u64 {
         gate::take(&self.step(access, Does::Load)).old
     }
 
     /// Writes.
+    #[inline]
     pub fn store(&self, value: u64, access: Access) {
         gate::take(&self.step(access, Does::Store(value)));
     }
 
     /// Reads and writes in one step, and returns what was there.
+    #[inline]
     pub fn update(&self, change: Rmw, access: Access) -> u64 {
         gate::take(&self.step(access, Does::Update { change, looks: true })).old
     }
 
     /// The same, for a caller who does not look at the result: like updates commute.
+    #[inline]
     pub fn update_void(&self, change: Rmw, access: Access) {
         gate::take(&self.step(access, Does::Update { change, looks: false }));
     }
 
     /// Reads, and in the same step writes if the condition is met. `Ok` with the old value if it
     /// was; `Err` with the value read, and no ordering, if not.
+    #[inline]
     pub fn update_if(&self, condition: If, change: Rmw, access: Access) -> Result<u64, u64> {
         let took = gate::take(&self.step(access, Does::UpdateIf { condition, change }));
         if took.failed { Err(took.old) } else { Ok(took.old) }
@@ -155,15 +160,18 @@ impl Word {
 
     /// Waits until the value meets the condition, and returns it. It is one step, the look that is
     /// the last: what a loop would have seen before is of no consequence.
+    #[inline]
     pub fn wait_until(&self, until: If, access: Access) -> u64 {
         gate::take(&self.step(access, Does::Await { until, change: None })).old
     }
 
     /// The same, and changes the value in the same step. Returns what was there.
+    #[inline]
     pub fn update_when(&self, until: If, change: Rmw, access: Access) -> u64 {
         gate::take(&self.step(access, Does::Await { until, change: Some(change) })).old
     }
 
+    #[inline]
     fn step(&self, access: Access, does: Does) -> Step {
         let Access { primitive, order, bits, bit, intent, role } = access;
         let (object, name, class) = (self.object, self.name, self.class);

@@ -128,10 +128,11 @@ pub(crate) trait Machine: Sync {
     }
     /// Makes all that was kept.
     fn make_again(&self) {}
-    /// Takes the step, if it is the one that an execution before has taken here, and the task goes
-    /// on at once: no other task runs in here, and the record may be borrowed.
-    fn take_again(&self, _task: usize, _passes: &Passes, _step: &Step) -> Option<Took> {
-        None
+    /// Takes the step, and says what came of it (`took`), if it is the one that an execution before
+    /// has taken here, and the task goes on at once: no other task runs in here, and the record may
+    /// be borrowed.
+    fn take_again(&self, _: usize, _: &Passes, _step: &Step, _took: &mut Took) -> bool {
+        false
     }
     /// Takes the step, which is any but the start of a task. Other tasks run in here.
     fn take(&self, by: &By, step: &Step) -> Took;

@@ -91,13 +91,17 @@ impl Machine for Shuttle {
         MADE.with_borrow(|made| WORDS.with_borrow_mut(|words| words.clone_from(made)));
     }
 
-    fn take_again(&self, task: usize, passes: &Passes, step: &Step) -> Option<Took> {
+    fn take_again(&self, task: usize, passes: &Passes, step: &Step, took: &mut Took) -> bool {
         if matches!(step.does, Does::Fence(_)) {
-            return Some(Took::default());
+            *took = Took::default();
+            return true;
         }
         let had_it = had_it(task, step);
         let is_taken = dpor::step_again(|known| is_announced(known, passes, step));
-        is_taken.then(|| take_effect(task, step, had_it, true))
+        if is_taken {
+            *took = take_effect(task, step, had_it, true);
+        }
+        is_taken
     }
 
     fn take(&self, by: &By, step: &Step) -> Took {
@@ -182,7 +186,9 @@ fn is_announced(op: &Op, passes: &Passes, step: &Step) -> bool {
         | Does::Foreign(_) => {
             matches!(op.kind, Kind::Access(most) if most == footprint::announced(step))
         }
-        Does::Await { .. } => op.kind == op_of(passes, step).kind,
+        Does::Await { until, .. } => {
+            op.kind == Kind::Await(footprint::announced(step), wait(until))
+        }
         Does::Lock { .. } => matches!(op.kind, Kind::Lock),
         Does::TryLock { .. } => matches!(op.kind, Kind::TryLock),
         Does::Unlock { .. } => matches!(op.kind, Kind::Unlock),
@@ -218,29 +224,26 @@ fn take_effect(task: usize, step: &Step, had_it: bool, is_known: bool) -> Took {
             dpor::observe(value);
             return Took::read(value);
         }
-        Does::Store(value) => Took::wrote(change(step.object, |_| value), value),
+        Does::Store(value) => change(step.object, |_| value),
         Does::Update { change: rmw, looks } => {
-            let old = change(step.object, |old| rmw.apply(old));
+            let took = change(step.object, |old| rmw.apply(old));
             // Who does not look sees nothing, and says so.
-            dpor::observe(if looks { old } else { 0 });
-            Took::wrote(old, rmw.apply(old))
+            dpor::observe(if looks { took.old } else { 0 });
+            took
         }
         Does::UpdateIf { condition, change: rmw } => {
-            let old = newest(step.object);
-            dpor::observe(old);
-            if condition.is_met(old) {
-                change(step.object, |old| rmw.apply(old));
-                Took::wrote(old, rmw.apply(old))
-            } else {
-                Took { failed: true, ..Took::read(old) }
-            }
+            let mut failed = false;
+            let took = change(step.object, |old| {
+                failed = !condition.is_met(old);
+                if failed { old } else { rmw.apply(old) }
+            });
+            dpor::observe(took.old);
+            Took { failed, ..took }
         }
         Does::Await { change: rmw, .. } => {
-            let old = newest(step.object);
-            dpor::observe(old);
-            let Some(rmw) = rmw else { return Took::read(old) };
-            change(step.object, |old| rmw.apply(old));
-            Took::wrote(old, rmw.apply(old))
+            let took = change(step.object, |old| rmw.map_or(old, |rmw| rmw.apply(old)));
+            dpor::observe(took.old);
+            took
         }
         Does::TryLock { .. } => {
             return Took { failed: had_it || !holds(task, step), ..Took::default() };
@@ -271,14 +274,13 @@ fn wait(until: If) -> Until {
     }
 }
 
-/// Changes a word; returns what was there.
-fn change(object: u32, to: impl FnOnce(u64) -> u64) -> u64 {
-    WORDS.with_borrow_mut(|words| {
-        let word = &mut words[object as usize];
-        let old = *word;
-        *word = to(old);
-        old
-    })
+/// Changes a word.
+#[inline(always)]
+fn change(object: u32, to: impl FnOnce(u64) -> u64) -> Took {
+    let old = newest(object);
+    let new = to(old);
+    WORDS.with_borrow_mut(|words| words[object as usize] = new);
+    Took::wrote(old, new)
 }
 
 /// Hashes the values of the words, for a search that compares states.
