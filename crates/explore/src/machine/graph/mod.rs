@@ -164,15 +164,19 @@ impl Machine for Graph {
     }
 
     /// Where there are interrupts, a step may be more than one operation.
-    fn take_again(&self, task: usize, _passes: &Passes, step: &Step) -> Option<Took> {
+    fn take_again(&self, task: usize, _: &Passes, step: &Step, took: &mut Took) -> bool {
         if with(|state| state.exclusions.are_there) {
-            return None;
+            return false;
         }
         if let Does::Fence(with) = step.does {
-            return Some(barrier(task, step.order, with));
+            *took = barrier(task, step.order, with);
+            return true;
         }
-        let took = operation_again(task, step)?;
-        Some(Took { stale: graph::is_stale(), ..took })
+        let again = operation_again(task, step);
+        if let Some(again) = again {
+            *took = Took { stale: graph::is_stale(), ..again };
+        }
+        again.is_some()
     }
 
     fn take(&self, by: &By, step: &Step) -> Took {
