@@ -7,6 +7,7 @@ use selvedge_models::Tree;
 use selvedge_models::functions::{Function, Notes};
 use selvedge_patch::{Found, How};
 use selvedge_proofs::{Claim, Row};
+use selvedge_trace::views::steers;
 use serde_json::{Value, json};
 
 use super::Report;
@@ -17,9 +18,9 @@ use crate::format::CheckFormat;
 /// A line is no longer than this, where it can be broken.
 const WIDTH: usize = 100;
 
-/// Without the control characters that a mail may have: they are for the terminal.
+/// Without the characters that a mail may have and that steer a terminal.
 pub fn clean(text: &str) -> String {
-    let is_plain = |c: char| !c.is_control() || c == '\n';
+    let is_plain = |c: char| !steers(c) || c == '\n';
     text.chars().map(|c| if is_plain(c) { c } else { '\u{fffd}' }).collect()
 }
 
@@ -381,5 +382,15 @@ fn found(found: Found) -> &'static str {
         Found::Hunk => "hunk",
         Found::HunkNotInFile => "hunk: not in the kernel tree",
         Found::Header => "hunk header",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_mail_says_steers_no_terminal() {
+        assert_eq!(clean("mm/\u{202e}wap.c\n\u{1b}[31m"), "mm/\u{fffd}wap.c\n\u{fffd}[31m");
     }
 }
