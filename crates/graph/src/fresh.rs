@@ -10,8 +10,8 @@ use crate::graph::Graph;
 use crate::search::Model;
 
 impl<const W: usize> Graph<W> {
-    /// Gives the rows to a graph of which the first `same` events are those of this one: a row stays
-    /// right if no other event has a part in it. It gives them back: [`Graph::take_rows_back`].
+    /// Gives the rows to a graph of which the first `same` events are those of this one: a row
+    /// stays right if no other event has a part in it. [`Graph::take_rows_back`] is the opposite.
     pub(crate) fn lend_rows(&mut self, to: &mut Self, same: usize) {
         to.fresh = same.min(self.fresh).min(self.back()).min(to.back());
         to.changed.add(&Bits::below(same).complement());

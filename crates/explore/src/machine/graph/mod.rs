@@ -297,8 +297,8 @@ fn operation(by: &By, step: &Step) -> Took {
     }
 }
 
-/// The same, of those that are most frequent, if it is known that this happens next. `None`: nothing
-/// has happened.
+/// The same, of those that are most frequent, if it is known that this happens next. `None`:
+/// nothing has happened.
 fn operation_again(task: usize, step: &Step) -> Option<Took> {
     let took = match step.does {
         Does::Load => Took::read(any_word(step.object).read_again()?),
