@@ -3,6 +3,8 @@
 //! The loops are over indices: the adapters of iterators are functions of another crate, which are
 //! called, and not inlined, where crates are compiled without link-time optimisation.
 
+use crate::event::Id;
+
 /// A set of events with numbers below `64 * W`.
 #[derive(Clone, Copy, Eq, Debug)]
 pub(crate) struct Bits<const W: usize>([u64; W]);
@@ -31,6 +33,12 @@ impl<const W: usize> Bits<W> {
     #[inline]
     pub(crate) fn set(&mut self, i: usize) {
         self.0[i >> 6] |= 1 << (i & 63);
+    }
+
+    pub(crate) fn set_all(&mut self, ids: &[Id]) {
+        for &id in ids {
+            self.set(usize::from(id));
+        }
     }
 
     #[inline]

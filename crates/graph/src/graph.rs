@@ -227,8 +227,8 @@ pub(crate) struct Graph<const W: usize> {
     pub(crate) reads: Bits<W>,
     /// Writes that are read from by a read that was there before them.
     pub(crate) revisitors: Bits<W>,
-    /// Those writes, and perhaps others, that overwrite what was added after them, or was read
-    /// after them.
+    /// The writes that overwrite something which was added after them, or which a read that was
+    /// added after them reads; and perhaps others.
     pub(crate) late: Bits<W>,
     /// The events that start tasks.
     pub(crate) starts: Bits<W>,
@@ -385,10 +385,8 @@ impl<const W: usize> Graph<W> {
             };
             let later = &self.shape.words[usize::from(event.word)].writes[first..];
             back = later.iter().copied().fold(back, Id::min);
-            for write in later.iter().map(|&write| usize::from(write)) {
-                self.changed.set(write);
-                self.late.set(write);
-            }
+            self.changed.set_all(later);
+            self.late.set_all(later);
             self.lower(usize::from(back));
         }
         self.backs.push(back);
@@ -471,7 +469,7 @@ impl<const W: usize> Graph<W> {
                     if is_felt {
                         let first = self.shape.place(event.word, event.from);
                         let later = &self.shape.words[usize::from(event.word)].writes[first..];
-                        later.iter().for_each(|&write| self.changed.set(usize::from(write)));
+                        self.changed.set_all(later);
                     }
                 }
                 Kind::Write if event.word != NONE => {
@@ -479,7 +477,7 @@ impl<const W: usize> Graph<W> {
                     let place = writes.iter().rposition(|&w| usize::from(w) == id);
                     let place = place.expect("a write is in coherence order");
                     writes.remove(place);
-                    writes[place..].iter().for_each(|&w| self.changed.set(usize::from(w)));
+                    self.changed.set_all(&writes[place..]);
                 }
                 Kind::GracePeriod => self.grace_periods -= 1,
                 Kind::SectionBegins => self.sections -= 1,

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use common::generate::{
     access, barrier, combined_barrier, locked, programs, section, single, tasks, update, wait,
 };
-use common::{Explored, Instr, Key, Program, brute, explore};
-use graph::{Load, Model, Store};
+use common::{Change, Explored, Instr, Key, Program, brute, explore};
+use graph::{Load, Model, Rmw, Store};
 use proptest::prelude::*;
 
 /// Fails unless the engine finds these executions, each once, and nothing else.
@@ -53,6 +53,24 @@ fn rows_of_another_graph_are_not_asked() -> Result<(), TestCaseError> {
     ];
     let explored = same(&program, Model::Kernel)?;
     prop_assert_eq!((explored.counts.executions, explored.counts.blocked), (216, 0));
+    Ok(())
+}
+
+/// A read that is made to read something else is an acquire again when its task has come to it: its
+/// row is computed anew, also if what it reads has been overwritten before (here an exchange is, by
+/// the write that was there first), so that the graph has been asked about in between.
+#[test]
+fn a_read_that_reads_something_else_is_an_acquire_again() -> Result<(), TestCaseError> {
+    let (data, flag) = (0, 1);
+    let program: Program = vec![
+        vec![Instr::Write(flag, 2, Store::Relaxed)],
+        vec![Instr::Read(flag, Load::Acquire), Instr::Read(data, Load::Relaxed)],
+        vec![
+            Instr::Write(data, 1, Store::Relaxed),
+            Instr::Update(flag, Change::Swap(1), Rmw::Release),
+        ],
+    ];
+    same(&program, Model::Kernel)?;
     Ok(())
 }
 

@@ -201,7 +201,6 @@ fn make_read<const W: usize>(
     graph.push(write, place);
     graph.shape.order.push(read as Id);
     let later = &graph.shape.words[usize::from(write.word)].writes[place + 1..];
-    later.iter().for_each(|&other| graph.late.set(usize::from(other)));
     let is_newest = later.iter().all(|&other| usize::from(other) > read);
     let event = &mut graph.shape.events[read];
     event.from = id as Id;
